@@ -1,0 +1,60 @@
+import type { DataType, Graph } from "./graph/graph.ts";
+import type { TensorData } from "./graph/tensor.ts";
+
+/** Whether a backend can run on this machine, and what to do where it cannot. */
+export interface Availability {
+  readonly available: boolean;
+  /** One line: device and version, or what is missing and the command that gets it. */
+  readonly detail: string;
+}
+
+export type Tensors = ReadonlyMap<string, TensorData>;
+
+/** The tensors programs share: weights, running statistics, optimiser state. */
+export interface State {
+  readonly names: readonly string[];
+  /** Copies of the tensors named (all by default). */
+  read(names?: readonly string[]): Promise<Tensors>;
+  /** Replaces tensors; shapes and types must be what they were. */
+  write(tensors: Tensors): Promise<void>;
+  /** Remembers the tensors as they are, without leaving the device. */
+  snapshot(names?: readonly string[]): Promise<Snapshot>;
+  /** Counts the writes and updates of a tensor, so that packed copies know when they are stale. */
+  version(name: string): number;
+  dispose(): void;
+}
+
+/** Tensors as they once were. */
+export interface Snapshot {
+  restore(): Promise<void>;
+  dispose(): void;
+}
+
+export interface CompileOptions {
+  readonly state: State;
+  /** Batch sizes to prepare for. */
+  readonly batch?: readonly number[];
+}
+
+export interface RunOptions {
+  /** Graph outputs to bring back; all by default. */
+  readonly read?: readonly string[];
+}
+
+/** A graph made ready for one backend. Runs on one State go one after the other. */
+export interface Program {
+  /** Inputs by name; the batch size follows from their shapes. Updates are applied after all reads. */
+  run(inputs: Tensors, options?: RunOptions): Promise<Tensors>;
+  dispose(): void;
+}
+
+/** Something that runs graphs. */
+export interface Backend {
+  readonly name: string;
+  availability(): Promise<Availability>;
+  /** Takes copies of the tensors. */
+  createState(tensors: Tensors): Promise<State>;
+  compile(graph: Graph, options: CompileOptions): Promise<Program>;
+}
+
+export type { DataType };

@@ -1,0 +1,58 @@
+import type { Extent } from "../graph/extent.ts";
+import type { Expression } from "./expression.ts";
+
+/**
+ * What a dimension is for, derived from what its axes do.
+ * - `head`: outer factor of a split that is a batch axis of a product: attention heads.
+ * - `query-key-channel`, `value-channel`: its inner factor, contracted by q·k or carried by v.
+ * - `embedding`: meets a residual sum or a normalisation.
+ * - `channel`: any other, such as feed-forward widths.
+ */
+export type DimensionKind = "head" | "query-key-channel" | "value-channel" | "embedding" | "channel";
+
+/** One place where a dimension occurs in a tensor. */
+export interface Member {
+  readonly tensor: string;
+  readonly axis: number;
+  /** Which occurrence in the axis's expression, from 0. */
+  readonly place: number;
+}
+
+export interface Dimension {
+  /** First member, in graph order: `….value_projection.weight[0].1`. Stable under pruning and saving. */
+  readonly name: string;
+  readonly size: Extent;
+  readonly kind: DimensionKind;
+  /** Why nothing can be removed from it; absent for prunable dimensions. */
+  readonly fixed?: string;
+  readonly members: readonly Member[];
+  /** The dimension (by number) it only occurs together with: its indices may then differ for each index of that one. */
+  readonly within?: number;
+  /**
+   * Indices the unpruned model had, of those that are left: a list, or one list for each index of `within`.
+   * Absent while none were removed.
+   */
+  readonly original?: readonly number[] | readonly (readonly number[])[];
+}
+
+/** The dimensions of a graph, and what every axis of every value is made of. */
+export interface Dimensions {
+  readonly list: readonly Dimension[];
+  /** By value, by axis. Numbers in expressions index `list`. */
+  readonly axes: readonly (readonly Expression[])[];
+}
+
+/** A dimension from which indices can be removed, with its number. */
+export interface PrunableDimension extends Dimension {
+  readonly number: number;
+  readonly size: number;
+}
+
+/** The dimensions indices can be removed from, in graph order. */
+export function prunableDimensions(dimensions: Dimensions): PrunableDimension[] {
+  return dimensions.list.flatMap((dimension, number) =>
+    dimension.fixed === undefined && typeof dimension.size === "number" && dimension.size > 0
+      ? [{ ...dimension, size: dimension.size, number }]
+      : [],
+  );
+}

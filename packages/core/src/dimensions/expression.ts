@@ -1,0 +1,53 @@
+import { addExtents, type Extent, timesExtent } from "../graph/extent.ts";
+
+/**
+ * What an axis is made of: one dimension (its number), a product of expressions (outermost first, as in row-major
+ * order), or a sum (one after the other along the axis). The empty product is an axis of extent 1 without a dimension.
+ */
+export type Expression =
+  | number
+  | { readonly product: readonly Expression[] }
+  | { readonly sum: readonly Expression[] };
+
+export const unit: Expression = Object.freeze({ product: [] });
+
+export function isProduct(e: Expression): e is { readonly product: readonly Expression[] } {
+  return typeof e !== "number" && "product" in e;
+}
+
+export function isSum(e: Expression): e is { readonly sum: readonly Expression[] } {
+  return typeof e !== "number" && "sum" in e;
+}
+
+/** Product with nested products flattened and units dropped. */
+export function productOf(factors: readonly Expression[]): Expression {
+  const flat = factors.flatMap((f) => (isProduct(f) ? f.product : [f]));
+  return flat.length === 1 ? flat[0]! : { product: flat };
+}
+
+/** Sum with nested sums flattened. */
+export function sumOf(terms: readonly Expression[]): Expression {
+  const flat = terms.flatMap((t) => (isSum(t) ? t.sum : [t]));
+  return flat.length === 1 ? flat[0]! : { sum: flat };
+}
+
+/** Extent of an expression, given its dimensions' extents. */
+export function extentOf(e: Expression, sizes: (dimension: number) => Extent): Extent {
+  if (typeof e === "number") return sizes(e);
+  if (isProduct(e)) return e.product.map((f) => extentOf(f, sizes)).reduce(timesExtent, 1);
+  return addExtents(e.sum.map((t) => extentOf(t, sizes)));
+}
+
+/** Every dimension that occurs, in order, as often as it occurs. */
+export function dimensionsIn(e: Expression): number[] {
+  if (typeof e === "number") return [e];
+  return (isProduct(e) ? e.product : e.sum).flatMap(dimensionsIn);
+}
+
+export function sameExpression(a: Expression, b: Expression): boolean {
+  if (typeof a === "number" || typeof b === "number") return a === b;
+  if (isProduct(a) !== isProduct(b)) return false;
+  const left = isProduct(a) ? a.product : a.sum;
+  const right = isProduct(b) ? b.product : (b as { sum: readonly Expression[] }).sum;
+  return left.length === right.length && left.every((e, i) => sameExpression(e, right[i]!));
+}

@@ -1,0 +1,156 @@
+import { dataValues, type Graph } from "../graph/graph.ts";
+import type { AxisUse, Operand } from "./coupling.ts";
+import type { Dimension, DimensionKind, Dimensions, Member } from "./dimensions.ts";
+import { dimensionsIn, type Expression, isProduct, isSum } from "./expression.ts";
+import { Solver } from "./solver.ts";
+
+/**
+ * Finds the dimensions of a graph: gives each tensor and input axis one of its own, walks the nodes, and unifies what
+ * their operators couple. This is DepGraph's grouping (Fang et al., CVPR 2023) obtained as type inference.
+ */
+export function inferDimensions(graph: Graph): Dimensions {
+  const solver = new Solver();
+  const axes: Expression[][] = new Array(graph.values.length);
+  const data = dataValues(graph);
+  for (const { value } of graph.tensors) axes[value] = solver.fresh(graph.values[value]!.shape);
+  for (const { name, value } of graph.inputs) {
+    axes[value] = solver.fresh(graph.values[value]!.shape);
+    for (const axis of axes[value]) solver.fixed(axis, `reaches the input ${name}`);
+  }
+  const operand = (value: number): Operand => ({
+    shape: graph.values[value]!.shape,
+    axes: axes[value]!,
+    data: data[value] === 1,
+  });
+  for (const node of graph.nodes) {
+    for (const output of node.outputs) axes[output] = solver.fresh(graph.values[output]!.shape);
+    solver.where = node.name;
+    node.operator.couple(solver, node.inputs.map(operand), node.outputs.map(operand), node.attributes);
+  }
+  solver.where = "";
+  for (const { name, value } of graph.outputs) {
+    for (const axis of axes[value]!) solver.fixed(axis, `reaches the output ${name}`);
+  }
+  return describe(
+    graph,
+    axes.map((list) => list.map((axis) => solver.resolve(axis))),
+    solver,
+  );
+}
+
+/** Numbers the dimensions in graph order (tensors first) and derives names, members and kinds. */
+function describe(graph: Graph, solved: readonly (readonly Expression[])[], solver: Solver): Dimensions {
+  const numbers = new Map<number, number>();
+  const visit = (list: readonly Expression[]) => {
+    for (const variable of list.flatMap(dimensionsIn)) {
+      if (!numbers.has(variable)) numbers.set(variable, numbers.size);
+    }
+  };
+  for (const { value } of graph.tensors) visit(solved[value]!);
+  for (const list of solved) visit(list);
+
+  const axes = solved.map((list) => list.map((e) => renumber(e, numbers)));
+  const uses = solver.uses();
+  const members = membersOf(graph, axes, numbers.size);
+  const trainable = new Set(graph.tensors.flatMap(({ role, name }) => (role === "trainable" ? [name] : [])));
+  const outer = outerFactors(graph, axes);
+  const variables = [...numbers.keys()];
+  const used = (number: number, use: AxisUse) => uses.get(variables[number]!)?.has(use) === true;
+  const isHead = (number: number) => used(number, "batchOfProduct") && outer.inner.has(number);
+
+  const kindOf = (number: number): DimensionKind => {
+    if (isHead(number)) return "head";
+    const around = outer.of.get(number);
+    if (around !== undefined && isHead(around)) {
+      return used(number, "contracted") ? "query-key-channel" : "value-channel";
+    }
+    return used(number, "embedding") ? "embedding" : "channel";
+  };
+
+  const list = variables.map((variable, number): Dimension => {
+    const own = members[number]!;
+    const inTrainable = own.some((member) => trainable.has(member.tensor));
+    const reason = solver.reason(variable) ?? (inTrainable ? undefined : "no trainable tensor has it");
+    const around = outer.of.get(number);
+    const within =
+      around !== undefined && isHead(around) && togetherOnly(axes, number, around) ? around : undefined;
+    return {
+      name: nameOf(own[0], graph, axes, number),
+      size: solver.size(variable),
+      kind: kindOf(number),
+      members: own,
+      ...(reason === undefined ? {} : { fixed: reason }),
+      ...(within === undefined ? {} : { within }),
+    };
+  });
+  return { list, axes };
+}
+
+function renumber(e: Expression, numbers: ReadonlyMap<number, number>): Expression {
+  if (typeof e === "number") return numbers.get(e)!;
+  return isProduct(e)
+    ? { product: e.product.map((f) => renumber(f, numbers)) }
+    : { sum: e.sum.map((t) => renumber(t, numbers)) };
+}
+
+/** Where each dimension occurs in tensors, in graph order. */
+export function membersOf(graph: Graph, axes: readonly (readonly Expression[])[], count: number): Member[][] {
+  const members: Member[][] = Array.from({ length: count }, () => []);
+  for (const { name, value } of graph.tensors) {
+    axes[value]!.forEach((expression, axis) => {
+      dimensionsIn(expression).forEach((number, place) => {
+        members[number]!.push({ tensor: name, axis, place });
+      });
+    });
+  }
+  return members;
+}
+
+function nameOf(
+  first: Member | undefined,
+  graph: Graph,
+  axes: readonly (readonly Expression[])[],
+  number: number,
+): string {
+  if (first !== undefined) {
+    const { value } = graph.tensors.find((tensor) => tensor.name === first.tensor)!;
+    const several = dimensionsIn(axes[value]![first.axis]!).length > 1;
+    return `${first.tensor}[${first.axis}]${several ? `.${first.place}` : ""}`;
+  }
+  const value = axes.findIndex((list) => list.some((e) => dimensionsIn(e).includes(number)));
+  const input = graph.inputs.find((candidate) => candidate.value === value);
+  const axis = axes[value]!.findIndex((e) => dimensionsIn(e).includes(number));
+  const node = graph.nodes.find((candidate) => candidate.outputs.includes(value));
+  return `${input?.name ?? node?.name ?? value}[${axis}]`;
+}
+
+/** For each dimension, the one it is always the direct inner factor of, in tensors. */
+function outerFactors(graph: Graph, axes: readonly (readonly Expression[])[]) {
+  const of = new Map<number, number | undefined>();
+  const inner = new Set<number>();
+  const set = (dimension: number, around: number | undefined) => {
+    of.set(dimension, of.has(dimension) && of.get(dimension) !== around ? undefined : around);
+    if (around !== undefined) inner.add(around);
+  };
+  const visit = (e: Expression, around: number | undefined): void => {
+    if (typeof e === "number") set(e, around);
+    else if (isSum(e)) for (const term of e.sum) visit(term, undefined);
+    else {
+      e.product.forEach((factor, i) => {
+        const before = e.product[i - 1];
+        visit(factor, typeof before === "number" ? before : undefined);
+      });
+    }
+  };
+  for (const { value } of graph.tensors) for (const e of axes[value]!) visit(e, undefined);
+  return { of: of as ReadonlyMap<number, number | undefined>, inner: inner as ReadonlySet<number> };
+}
+
+/** Whether every value that has `number` has it once, and `around` once beside it. */
+function togetherOnly(axes: readonly (readonly Expression[])[], number: number, around: number): boolean {
+  return axes.every((list) => {
+    const all = list.flatMap(dimensionsIn);
+    const own = all.filter((d) => d === number).length;
+    return own === 0 || (own === 1 && all.filter((d) => d === around).length === 1);
+  });
+}

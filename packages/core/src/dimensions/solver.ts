@@ -1,0 +1,247 @@
+import { divideExtent, type Extent, factorOf, isBatch, sameExtent } from "../graph/extent.ts";
+import type { AxisUse, Coupling, Operand } from "./coupling.ts";
+import {
+  dimensionsIn,
+  type Expression,
+  extentOf,
+  isProduct,
+  isSum,
+  productOf,
+  sameExpression,
+  sumOf,
+  unit,
+} from "./expression.ts";
+
+const mixed = "a reshape mixes its positions with another axis's";
+
+/**
+ * Unification of axes. Every unknown dimension is a variable; equating two axes binds one to the other, and a reshape
+ * binds a dimension to a product of finer ones everywhere it occurs. What cannot be expressed is frozen, with a reason.
+ */
+export class Solver implements Coupling {
+  readonly #sizes: Extent[] = [];
+  readonly #bindings: (Expression | undefined)[] = [];
+  readonly #reasons: (string | undefined)[] = [];
+  readonly #uses: { readonly axis: Expression; readonly use: AxisUse }[] = [];
+  /** Put behind a reason, to say where it arose. */
+  where = "";
+
+  /** Axes of a value whose dimensions are not known yet; an extent of 1 carries none. */
+  fresh(shape: readonly Extent[]): Expression[] {
+    return shape.map((extent) => (extent === 1 ? unit : this.#variable(extent)));
+  }
+
+  resolve(e: Expression): Expression {
+    if (typeof e === "number") {
+      const bound = this.#bindings[e];
+      if (bound === undefined) return e;
+      const resolved = this.resolve(bound);
+      this.#bindings[e] = resolved;
+      return resolved;
+    }
+    return isProduct(e)
+      ? productOf(e.product.map((f) => this.resolve(f)))
+      : sumOf(e.sum.map((t) => this.resolve(t)));
+  }
+
+  size(dimension: number): Extent {
+    return this.#sizes[dimension]!;
+  }
+
+  reason(dimension: number): string | undefined {
+    return this.#reasons[dimension];
+  }
+
+  /** The uses seen of each dimension. */
+  uses(): Map<number, Set<AxisUse>> {
+    const result = new Map<number, Set<AxisUse>>();
+    for (const { axis, use } of this.#uses) {
+      for (const dimension of dimensionsIn(this.resolve(axis))) {
+        result.set(dimension, (result.get(dimension) ?? new Set()).add(use));
+      }
+    }
+    return result;
+  }
+
+  same(a: Expression, b: Expression): void {
+    this.#unify(this.resolve(a), this.resolve(b));
+  }
+
+  sameAll(a: Operand, b: Operand): void {
+    a.axes.forEach((axis, i) => {
+      this.same(axis, b.axes[i]!);
+    });
+  }
+
+  broadcast(from: Operand, to: Operand): void {
+    const lead = to.axes.length - from.axes.length;
+    from.axes.forEach((axis, i) => {
+      if (sameExtent(from.shape[i]!, to.shape[i + lead]!)) this.same(axis, to.axes[i + lead]!);
+    });
+  }
+
+  regroup(from: readonly Expression[], to: readonly Expression[]): void {
+    this.#align(this.#factors(productOf(from)), this.#factors(productOf(to)));
+  }
+
+  join(parts: readonly Expression[], whole: Expression): void {
+    this.same(sumOf(parts), whole);
+  }
+
+  select(whole: Expression, part: Expression, start: number, end: number): void {
+    const terms = this.#cut(this.#cut(this.#terms(this.resolve(whole)), start), end);
+    if (terms === undefined) {
+      const reason = "Slice picks positions inside it";
+      this.fixed(whole, reason);
+      this.fixed(part, reason);
+      return;
+    }
+    let at = 0;
+    const inside = terms.filter((term) => {
+      const from = at;
+      at += this.#extent(term) as number;
+      return from >= start && at <= end;
+    });
+    this.same(sumOf(inside), part);
+  }
+
+  fixed(axis: Expression, reason: string): void {
+    for (const dimension of dimensionsIn(this.resolve(axis))) {
+      this.#reasons[dimension] ??= this.where === "" ? reason : `${reason} (${this.where})`;
+    }
+  }
+
+  note(axis: Expression, use: AxisUse): void {
+    this.#uses.push({ axis, use });
+  }
+
+  #variable(extent: Extent): number {
+    this.#sizes.push(extent);
+    this.#bindings.push(undefined);
+    this.#reasons.push(isBatch(extent) ? "it is the batch" : undefined);
+    return this.#sizes.length - 1;
+  }
+
+  #extent(e: Expression): Extent {
+    return extentOf(e, (dimension) => this.#sizes[dimension]!);
+  }
+
+  #bind(dimension: number, to: Expression): void {
+    const reason = this.#reasons[dimension];
+    if (reason !== undefined) for (const d of dimensionsIn(to)) this.#reasons[d] ??= reason;
+    this.#bindings[dimension] = to;
+  }
+
+  #freeze(...expressions: readonly Expression[]): void {
+    for (const e of expressions) this.fixed(e, mixed);
+  }
+
+  #unify(a: Expression, b: Expression): void {
+    if (sameExpression(a, b)) return;
+    if (!sameExtent(this.#extent(a), this.#extent(b))) return this.#freeze(a, b);
+    if (typeof a === "number" || typeof b === "number") {
+      const [variable, other] = typeof a === "number" ? [a, b] : [b as number, a];
+      // The older of two variables stays, so that names do not depend on the order of coupling.
+      if (typeof other === "number") this.#bind(Math.max(variable, other), Math.min(variable, other));
+      else if (dimensionsIn(other).includes(variable)) this.#freeze(a, b);
+      else this.#bind(variable, other);
+    } else if (isSum(a) && isSum(b)) this.#alignSums(a.sum, b.sum);
+    else this.#align(this.#factors(a), this.#factors(b));
+  }
+
+  /** The factors of an expression; `n` equal terms count as a fixed factor n and the term. */
+  #factors(e: Expression): readonly Expression[] {
+    if (isProduct(e)) return e.product;
+    if (!isSum(e)) return [e];
+    const [first] = e.sum;
+    if (!e.sum.every((term) => sameExpression(term, first!))) return [e];
+    const copies = this.#variable(e.sum.length);
+    this.fixed(copies, "it counts joined copies");
+    return [copies, ...this.#factors(first!)];
+  }
+
+  /** Matches two lists of factors of equal product, refining from both ends; a middle that does not fit freezes. */
+  #align(left: readonly Expression[], right: readonly Expression[]): void {
+    let a = [...left];
+    let b = [...right];
+    for (;;) {
+      a = a.flatMap((f) => this.#factors(this.resolve(f)));
+      b = b.flatMap((f) => this.#factors(this.resolve(f)));
+      if (a.length === 0 || b.length === 0) return this.#freeze(...a, ...b);
+      if (a.length === 1 && b.length === 1) return this.#unifyFactors(a[0]!, b[0]!);
+      if (this.#matchEnd(a, b, 0) || this.#matchEnd(a, b, -1)) continue;
+      return this.#freeze(...a, ...b);
+    }
+  }
+
+  #unifyFactors(a: Expression, b: Expression): void {
+    if (typeof a !== "number" && typeof b !== "number" && !(isSum(a) && isSum(b))) {
+      if (!sameExpression(a, b)) this.#freeze(a, b);
+    } else this.#unify(a, b);
+  }
+
+  /** Unifies the outermost (0) or innermost (−1) factors, splitting the larger one; false where that is impossible. */
+  #matchEnd(a: Expression[], b: Expression[], end: 0 | -1): boolean {
+    const [x, y] = [a.at(end)!, b.at(end)!];
+    const [sizeX, sizeY] = [this.#extent(x), this.#extent(y)];
+    const drop = (list: Expression[]) => (end === 0 ? list.shift() : list.pop());
+    if (sameExtent(sizeX, sizeY)) {
+      drop(a);
+      drop(b);
+      this.#unifyFactors(x, y);
+      return true;
+    }
+    return this.#split(x, sizeY, end) || this.#split(y, sizeX, end);
+  }
+
+  /** Makes a dimension the product of a part of `extent` at one end and the rest; the dimension must be a variable. */
+  #split(e: Expression, extent: Extent, end: 0 | -1): boolean {
+    const size = this.#extent(e);
+    const rest = divideExtent(size, extent);
+    if (typeof e !== "number" || rest === undefined || factorOf(rest) < 1 || sameExtent(rest, 1))
+      return false;
+    const part = this.#variable(extent);
+    const other = this.#variable(rest);
+    this.#bind(e, { product: end === 0 ? [part, other] : [other, part] });
+    return true;
+  }
+
+  #terms(e: Expression): readonly Expression[] {
+    return isSum(e) ? e.sum : [e];
+  }
+
+  /** The terms with a border at `position`, splitting a dimension there if need be; undefined where that is impossible. */
+  #cut(terms: readonly Expression[] | undefined, position: number): readonly Expression[] | undefined {
+    if (terms === undefined) return undefined;
+    let at = 0;
+    for (const [i, term] of terms.entries()) {
+      if (at === position) return terms;
+      const extent = this.#extent(term);
+      if (isBatch(extent)) return undefined;
+      if (position < at + extent) {
+        // A fixed dimension stays whole: nothing can be gained, and other axes keep a simple form.
+        if (typeof term !== "number" || this.#reasons[term] !== undefined) return undefined;
+        const parts = [this.#variable(position - at), this.#variable(at + extent - position)];
+        this.#bind(term, { sum: parts });
+        return terms.toSpliced(i, 1, ...parts);
+      }
+      at += extent;
+    }
+    return terms;
+  }
+
+  #alignSums(left: readonly Expression[], right: readonly Expression[]): void {
+    const borders = (terms: readonly Expression[]) => {
+      let at = 0;
+      return terms.map((term) => (at += factorOf(this.#extent(term))));
+    };
+    let a: readonly Expression[] | undefined = left;
+    let b: readonly Expression[] | undefined = right;
+    for (const border of borders(right)) a = this.#cut(a, border);
+    for (const border of borders(left)) b = this.#cut(b, border);
+    if (a === undefined || b === undefined || a.length !== b.length) return this.#freeze(...left, ...right);
+    a.forEach((term, i) => {
+      this.same(term, b[i]!);
+    });
+  }
+}

@@ -1,0 +1,38 @@
+/** An error a user can act on: one line that says what is wrong, where, and what to do. Shown without a stack trace. */
+export class EspalierError extends Error {
+  override readonly name = "EspalierError";
+}
+
+/** The known name nearest to `given` by edit distance, when it is near enough to be a slip of the keyboard. */
+export function nearestName(given: string, known: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let distance = Math.max(2, Math.floor(given.length / 3)) + 1;
+  for (const name of known) {
+    const d = editDistance(given.toLowerCase(), name.toLowerCase());
+    if (d < distance) {
+      best = name;
+      distance = d;
+    }
+  }
+  return best;
+}
+
+/** The line for a name nobody knows: the nearest known one first, then all of them. */
+export function unknownName(what: string, given: string, known: readonly string[], more = ""): EspalierError {
+  const near = nearestName(given, known);
+  const hint = near === undefined ? "" : ` Did you mean "${near}"?`;
+  return new EspalierError(`${what} "${given}" is not known.${hint} Known: ${known.join(", ")}${more}.`);
+}
+
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substitution = previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      row.push(Math.min(substitution, previous[j]! + 1, row[j - 1]! + 1));
+    }
+    previous = row;
+  }
+  return previous[b.length]!;
+}

@@ -1,0 +1,105 @@
+/**
+ * The length of an axis: an integer, or an integer multiple of the symbolic batch size.
+ * Shapes and attributes use the same type, so that nothing drawn bakes a batch size in.
+ */
+export type Extent = number | BatchExtent;
+
+/** `batch` times the batch size. */
+export interface BatchExtent {
+  readonly batch: number;
+}
+
+/** The extent of a plain batch axis. */
+export const batch: BatchExtent = Object.freeze({ batch: 1 });
+
+export type Shape = readonly Extent[];
+
+export function isBatch(extent: Extent): extent is BatchExtent {
+  return typeof extent !== "number";
+}
+
+/** The integer in front: 7 for `7` and for `7·batch`. */
+export function factorOf(extent: Extent): number {
+  return isBatch(extent) ? extent.batch : extent;
+}
+
+export function sameExtent(a: Extent, b: Extent): boolean {
+  return isBatch(a) === isBatch(b) && factorOf(a) === factorOf(b);
+}
+
+export function sameShape(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((extent, axis) => sameExtent(extent, b[axis]!));
+}
+
+/** Product of two extents; batch × batch has no meaning and is an error. */
+export function timesExtent(a: Extent, b: Extent): Extent {
+  if (isBatch(a) && isBatch(b)) throw new RangeError("an extent cannot hold the batch size twice");
+  const factor = factorOf(a) * factorOf(b);
+  return isBatch(a) || isBatch(b) ? { batch: factor } : factor;
+}
+
+/** `a / b` where that is an extent again, otherwise undefined. */
+export function divideExtent(a: Extent, b: Extent): Extent | undefined {
+  if (isBatch(b) && !isBatch(a)) return undefined;
+  const factor = factorOf(a) / factorOf(b);
+  if (!Number.isInteger(factor)) return undefined;
+  return isBatch(a) && !isBatch(b) ? { batch: factor } : factor;
+}
+
+/** Sum of extents of one sort; a batch axis and a plain one cannot be joined. */
+export function addExtents(extents: readonly Extent[]): Extent {
+  const factor = extents.reduce<number>((sum, extent) => sum + factorOf(extent), 0);
+  const batched = extents.filter(isBatch).length;
+  if (batched === 0) return factor;
+  if (batched !== extents.length) throw new RangeError("a batch axis cannot be joined with a plain one");
+  return { batch: factor };
+}
+
+/** Number of elements, as an extent. */
+export function elementsOf(shape: Shape): Extent {
+  return shape.reduce<Extent>(timesExtent, 1);
+}
+
+/** The integer an extent is at a batch size. */
+export function resolveExtent(extent: Extent, batchSize: number): number {
+  return isBatch(extent) ? extent.batch * batchSize : extent;
+}
+
+export function resolveShape(shape: Shape, batchSize: number): number[] {
+  return shape.map((extent) => resolveExtent(extent, batchSize));
+}
+
+export function countElements(shape: readonly number[]): number {
+  return shape.reduce((product, extent) => product * extent, 1);
+}
+
+/** As it is written in messages: `[batch, 7, 2·batch]`. */
+export function printShape(shape: Shape): string {
+  const parts = shape.map((extent) =>
+    isBatch(extent) ? (extent.batch === 1 ? "batch" : `${extent.batch}·batch`) : `${extent}`,
+  );
+  return `[${parts.join(", ")}]`;
+}
+
+/** NumPy's broadcast of two shapes, or undefined where they do not fit. */
+export function broadcastShapes(a: Shape, b: Shape): Shape | undefined {
+  const rank = Math.max(a.length, b.length);
+  const result: Extent[] = [];
+  for (let axis = 0; axis < rank; axis++) {
+    const left = a[axis - rank + a.length] ?? 1;
+    const right = b[axis - rank + b.length] ?? 1;
+    if (sameExtent(left, right) || right === 1) result.push(left);
+    else if (left === 1) result.push(right);
+    else return undefined;
+  }
+  return result;
+}
+
+/** An axis counted from the end when negative, as ONNX does; throws where there is no such axis. */
+export function normalizeAxis(axis: number, rank: number): number {
+  const positive = axis < 0 ? axis + rank : axis;
+  if (!Number.isInteger(axis) || positive < 0 || positive >= rank) {
+    throw new RangeError(`axis ${axis} does not exist in a value of rank ${rank}`);
+  }
+  return positive;
+}

@@ -1,0 +1,97 @@
+import type { Operator } from "../operators/operator.ts";
+import type { Extent, Shape } from "./extent.ts";
+
+/** What a value holds: `float32` numbers, or `int32` indices. */
+export type DataType = "float32" | "int32";
+
+export interface ValueType {
+  readonly dtype: DataType;
+  readonly shape: Shape;
+}
+
+/** Index of a value in `Graph.values`. */
+export type ValueId = number;
+
+/** Data an operator is configured with; plain JSON, so that graphs can be stored. */
+export type Attribute = number | string | boolean | Extent | readonly Attribute[];
+export type Attributes = { readonly [name: string]: Attribute | undefined };
+
+/**
+ * What a tensor is for.
+ * - `trainable`: a parameter; may be masked; counted.
+ * - `buffer`: data that is sliced with its axes but never masked nor counted (running statistics, tables, optimiser state).
+ * - `constant`: data that belongs to the graph (sampling indices, scalars); never changes its values.
+ */
+export type TensorRole = "trainable" | "buffer" | "constant";
+
+export interface TensorSpec {
+  readonly name: string;
+  readonly role: TensorRole;
+  readonly value: ValueId;
+  /** Other names a checkpoint may hold the same tensor under. */
+  readonly aliases?: readonly string[];
+}
+
+export interface Node {
+  /** Unique in its graph, stable under pruning; errors and random streams refer to it. */
+  readonly name: string;
+  readonly operator: Operator;
+  readonly inputs: readonly ValueId[];
+  readonly outputs: readonly ValueId[];
+  readonly attributes: Attributes;
+}
+
+/** A name given to a value: a graph input or output. */
+export interface NamedValue {
+  readonly name: string;
+  readonly value: ValueId;
+}
+
+/** After a run, tensor `tensor` becomes the value `value`. */
+export interface Update {
+  readonly tensor: string;
+  readonly value: ValueId;
+}
+
+/** A computation: plain readonly data, nodes in topological order. Weights live beside it, by tensor name. */
+export interface Graph {
+  readonly values: readonly ValueType[];
+  readonly inputs: readonly NamedValue[];
+  readonly tensors: readonly TensorSpec[];
+  readonly nodes: readonly Node[];
+  readonly outputs: readonly NamedValue[];
+  readonly updates: readonly Update[];
+}
+
+/** The node that computes each value; undefined for inputs and tensors. */
+export function producers(graph: Graph): (Node | undefined)[] {
+  const result: (Node | undefined)[] = new Array(graph.values.length).fill(undefined);
+  for (const node of graph.nodes) for (const output of node.outputs) result[output] = node;
+  return result;
+}
+
+/** Values some output or update depends on. */
+export function liveValues(graph: Graph): Uint8Array {
+  const live = new Uint8Array(graph.values.length);
+  for (const { value } of graph.outputs) live[value] = 1;
+  for (const { value } of graph.updates) live[value] = 1;
+  for (let i = graph.nodes.length - 1; i >= 0; i--) {
+    const node = graph.nodes[i]!;
+    if (node.outputs.some((output) => live[output])) for (const input of node.inputs) live[input] = 1;
+  }
+  return live;
+}
+
+/** Values that depend on a graph input (the rest depends on tensors only). */
+export function dataValues(graph: Graph): Uint8Array {
+  const data = new Uint8Array(graph.values.length);
+  for (const { value } of graph.inputs) data[value] = 1;
+  for (const node of graph.nodes) {
+    if (node.inputs.some((input) => data[input])) for (const output of node.outputs) data[output] = 1;
+  }
+  return data;
+}
+
+export function isLive(node: Node, live: Uint8Array): boolean {
+  return node.outputs.some((output) => live[output]);
+}

@@ -1,0 +1,100 @@
+import type { Tensors } from "../backend.ts";
+import { EspalierError } from "../errors.ts";
+import { Builder, type Drawing, type Value } from "../graph/builder.ts";
+import { printShape } from "../graph/extent.ts";
+import type { Graph } from "../graph/graph.ts";
+import { float32, type TensorData } from "../graph/tensor.ts";
+import { randomStream } from "../operators/random.ts";
+import { createModel, type Json, type Model } from "./model.ts";
+
+/** Validates options and fills in defaults; any schema library's object with `parse` fits. */
+export interface OptionsSchema<O> {
+  parse(input: unknown): O;
+}
+
+/** How a model is drawn. */
+export interface ModelDefinition<O> {
+  readonly name: string;
+  readonly options: OptionsSchema<O>;
+  /** Draws inputs and nodes and gives the outputs by name. */
+  draw(b: Builder, options: O): Readonly<Record<string, Value>>;
+  /** Brings a checkpoint of the original implementation into this drawing's names and shapes. */
+  checkpoint?(tensors: Tensors, options: O): Tensors;
+}
+
+/** A model's architecture at certain options, without weights. */
+export interface Architecture {
+  readonly name: string;
+  readonly options: Json;
+  readonly graph: Graph;
+  /** With weights as the original implementation starts training. The same seed gives the same weights. */
+  initialize(seed?: number): Model;
+  /** With weights from a checkpoint, by name. Throws an EspalierError that lists what does not fit. */
+  load(tensors: Tensors): Model;
+}
+
+export type ModelFactory<I> = ((options: I) => Architecture) & {
+  readonly definition: ModelDefinition<unknown>;
+};
+
+/** Makes `iTransformer(options)` from a definition: options are validated, the graph is drawn. */
+export function defineModel<I, O>(definition: ModelDefinition<O>): ModelFactory<I> {
+  const factory = (input: I): Architecture => {
+    const options = definition.options.parse(input);
+    const b = Builder.create();
+    for (const [name, value] of Object.entries(definition.draw(b, options))) b.output(name, value);
+    const drawing = b.build();
+    const make = (tensors: Tensors): Model =>
+      createModel({ name: definition.name, options: options as Json, graph: drawing.graph, tensors });
+    return {
+      name: definition.name,
+      options: options as Json,
+      graph: drawing.graph,
+      initialize: (seed = 0) => make(initialTensors(drawing, seed)),
+      load: (tensors) =>
+        make(matchCheckpoint(definition.name, drawing, definition.checkpoint?.(tensors, options) ?? tensors)),
+    };
+  };
+  return Object.assign(factory, { definition: definition as unknown as ModelDefinition<unknown> });
+}
+
+function initialTensors(drawing: Drawing, seed: number): Tensors {
+  return new Map(
+    drawing.graph.tensors.map(({ name, value }) => {
+      const given = drawing.data.get(name);
+      if (given !== undefined) return [name, given];
+      const shape = drawing.graph.values[value]!.shape as readonly number[];
+      return [name, float32(shape, drawing.initializers.get(name)!(shape, randomStream(seed, name)))];
+    }),
+  );
+}
+
+/** The drawing's tensors out of a checkpoint; what the drawing has data for itself need not be in it. */
+function matchCheckpoint(model: string, { graph, data }: Drawing, checkpoint: Tensors): Tensors {
+  const problems: string[] = [];
+  const used = new Set<string>();
+  const tensors = new Map<string, TensorData>();
+  for (const { name, value, role, aliases = [] } of graph.tensors) {
+    const found = [name, ...aliases].filter((candidate) => checkpoint.has(candidate));
+    for (const candidate of found) used.add(candidate);
+    const tensor = found.length > 0 ? checkpoint.get(found[0]!)! : data.get(name);
+    const { shape } = graph.values[value]!;
+    if (tensor === undefined || (role === "constant" && !data.has(name)))
+      problems.push(`"${name}" ${printShape(shape)} is missing`);
+    else if (printShape(tensor.shape) !== printShape(shape)) {
+      problems.push(
+        `"${name}" has shape ${printShape(tensor.shape)}, the model expects ${printShape(shape)}`,
+      );
+    } else tensors.set(name, tensor);
+  }
+  for (const name of checkpoint.keys())
+    if (!used.has(name)) problems.push(`"${name}" is not part of the model`);
+  if (problems.length > 0) {
+    const shown = problems.slice(0, 8).join("; ");
+    const more = problems.length > 8 ? `; and ${problems.length - 8} more` : "";
+    throw new EspalierError(
+      `the checkpoint does not fit ${model}: ${shown}${more}. Do its options match the checkpoint's?`,
+    );
+  }
+  return tensors;
+}

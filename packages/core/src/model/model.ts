@@ -1,0 +1,87 @@
+import { type Accounting, account } from "../accounting/account.ts";
+import type { Tensors } from "../backend.ts";
+import type { Dimensions } from "../dimensions/dimensions.ts";
+import { inferDimensions } from "../dimensions/infer.ts";
+import { checkTensors } from "../graph/bind.ts";
+import type { Graph } from "../graph/graph.ts";
+import type { TensorData } from "../graph/tensor.ts";
+import { Sha256 } from "./digest.ts";
+import type { Mask } from "./mask.ts";
+import { storedGraph } from "./stored-graph.ts";
+
+/** Anything JSON can hold. */
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
+
+/** A model: its evaluation graph, its weights, and what is known about both. Readonly data; pruning gives a new one. */
+export interface Model {
+  /** Of its definition, such as `iTransformer`; free for imported models. */
+  readonly name: string;
+  /** What it was drawn with. */
+  readonly options: Json;
+  readonly graph: Graph;
+  /** All tensors of the graph by name: trainable, buffers and constants. */
+  readonly tensors: Tensors;
+  /** Masks of trainable tensors; without one, every element is kept. Masked elements are 0 in `tensors`. */
+  readonly masks: ReadonlyMap<string, Mask>;
+  readonly dimensions: Dimensions;
+  /** Counts of the model before anything was pruned, at batch 1: what sparsity is measured against. */
+  readonly dense: Accounting;
+  /** What was done to it since: plans and fits, oldest first. */
+  readonly history: readonly Json[];
+  /** What belongs to the model but not to its graph: scaling, names of the series. */
+  readonly metadata: { readonly [key: string]: Json };
+}
+
+/** A model from a graph and its tensors. Throws an EspalierError where a tensor is missing or has another shape. */
+export function createModel(parts: {
+  readonly name: string;
+  readonly graph: Graph;
+  readonly tensors: Tensors;
+  readonly options?: Json;
+  readonly metadata?: { readonly [key: string]: Json };
+}): Model {
+  const { name, graph, options = {}, metadata = {} } = parts;
+  checkTensors(graph, (tensor) => parts.tensors.get(tensor)?.shape);
+  const tensors = new Map(graph.tensors.map((spec) => [spec.name, parts.tensors.get(spec.name)!]));
+  const draft = { name, options, graph, tensors, masks: new Map(), metadata };
+  return { ...draft, dimensions: inferDimensions(graph), dense: account(draft), history: [] };
+}
+
+/** The same model with other values in some tensors (shapes must not change); masks stay, and stay applied. */
+export function withTensors(model: Model, tensors: Tensors, history: readonly Json[] = []): Model {
+  const merged = new Map(model.tensors);
+  for (const [name, tensor] of tensors) if (merged.has(name)) merged.set(name, tensor);
+  checkTensors(model.graph, (tensor) => merged.get(tensor)?.shape);
+  return { ...model, tensors: merged, history: [...model.history, ...history] };
+}
+
+const tensorDigests = new WeakMap<TensorData, string>();
+const modelDigests = new WeakMap<Model, string>();
+
+/** SHA-256 of graph, dimensions, masks and weights: what a plan names as its base. */
+export function digest(model: Model): string {
+  const known = modelDigests.get(model);
+  if (known !== undefined) return known;
+  const hash = new Sha256();
+  hash.text(JSON.stringify(storedGraph(model.graph)));
+  hash.text(JSON.stringify(model.dimensions));
+  for (const { name } of model.graph.tensors) {
+    hash.text(`${name}:${tensorDigest(model.tensors.get(name)!)}`);
+    const mask = model.masks.get(name);
+    if (mask !== undefined) hash.update(mask.bits);
+  }
+  const result = hash.digest();
+  modelDigests.set(model, result);
+  return result;
+}
+
+function tensorDigest(tensor: TensorData): string {
+  const known = tensorDigests.get(tensor);
+  if (known !== undefined) return known;
+  const hash = new Sha256();
+  hash.text(`${tensor.dtype}[${tensor.shape.join()}]`);
+  hash.update(new Uint8Array(tensor.data.buffer, tensor.data.byteOffset, tensor.data.byteLength));
+  const result = hash.digest();
+  tensorDigests.set(tensor, result);
+  return result;
+}

@@ -1,0 +1,40 @@
+import type { Operand } from "../dimensions/coupling.ts";
+import { ndarray } from "../reference/array.ts";
+import { defineOperator, type Operator } from "./operator.ts";
+
+export type AdamAttributes = {
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  /** L2 penalty added to the gradient, as `torch.optim.Adam` has it. */
+  readonly weightDecay: number;
+};
+
+/**
+ * One step of Adam (Kingma and Ba, ICLR 2015): (parameter, gradient, m, v, step, learning rate[, mask]) → (parameter', m', v').
+ * `step` counts from 1. Where the mask is 0 the parameter becomes 0 and its moments stay as they are.
+ */
+export const adamOperator: Operator<AdamAttributes> = defineOperator<AdamAttributes>({
+  name: "Adam",
+  infer: ([parameter]) => [parameter!, parameter!, parameter!],
+  couple(coupling, [parameter, gradient, m, v, _step, _rate, mask], outputs) {
+    const tied: (Operand | undefined)[] = [gradient, m, v, mask, ...outputs];
+    for (const operand of tied) if (operand !== undefined) coupling.sameAll(parameter!, operand);
+  },
+  evaluate([parameter, gradient, m, v, step, rate, mask], { beta1, beta2, epsilon, weightDecay }) {
+    const [p2, m2, v2] = [ndarray(parameter!.shape), ndarray(m!.shape, m!.data), ndarray(v!.shape, v!.data)];
+    const t = step!.data[0]!;
+    const correction1 = 1 - beta1 ** t;
+    const correction2 = 1 - beta2 ** t;
+    for (let i = 0; i < p2.data.length; i++) {
+      if (mask !== undefined && mask.data[i] === 0) continue;
+      const p = parameter!.data[i]!;
+      const g = gradient!.data[i]! + weightDecay * p;
+      m2.data[i] = beta1 * m!.data[i]! + (1 - beta1) * g;
+      v2.data[i] = beta2 * v!.data[i]! + (1 - beta2) * g * g;
+      p2.data[i] =
+        p - (rate!.data[0]! * (m2.data[i]! / correction1)) / (Math.sqrt(v2.data[i]! / correction2) + epsilon);
+    }
+    return [p2, m2, v2];
+  },
+});

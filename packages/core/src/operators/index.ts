@@ -1,0 +1,64 @@
+import { adamOperator } from "./adam.ts";
+import {
+  batchNormalizationGradient,
+  batchNormalizationOperator,
+  batchNormalizationTraining,
+} from "./batch-normalization.ts";
+import { expandOperator, reduceSumOperator } from "./broadcast.ts";
+import {
+  addOperator,
+  divOperator,
+  geluGradient,
+  geluOperator,
+  mulOperator,
+  reluGradient,
+  reluOperator,
+  sqrtOperator,
+  subOperator,
+} from "./elementwise.ts";
+import { gatherGradient, gatherOperator } from "./gather.ts";
+import { layerNormalizationGradient, layerNormalizationOperator } from "./layer-normalization.ts";
+import { reshapeOperator, transposeOperator } from "./layout.ts";
+import { matMulOperator } from "./matmul.ts";
+import type { Operator } from "./operator.ts";
+import { dropoutOperator, dropoutTraining, randomUniformOperator } from "./random.ts";
+import { scaleOperator } from "./scale.ts";
+import { concatOperator, padOperator, sliceOperator } from "./slice.ts";
+import { softmaxGradient, softmaxOperator } from "./softmax.ts";
+
+/** Every operator of core, by name: what a stored graph is read with. */
+export const operators: ReadonlyMap<string, Operator> = new Map(
+  [
+    addOperator,
+    subOperator,
+    mulOperator,
+    divOperator,
+    sqrtOperator,
+    reluOperator,
+    reluGradient,
+    geluOperator,
+    geluGradient,
+    scaleOperator,
+    matMulOperator,
+    transposeOperator,
+    reshapeOperator,
+    expandOperator,
+    reduceSumOperator,
+    softmaxOperator,
+    softmaxGradient,
+    layerNormalizationOperator,
+    layerNormalizationGradient,
+    batchNormalizationOperator,
+    batchNormalizationTraining,
+    batchNormalizationGradient,
+    concatOperator,
+    sliceOperator,
+    padOperator,
+    gatherOperator,
+    gatherGradient,
+    randomUniformOperator,
+    dropoutOperator,
+    dropoutTraining,
+    adamOperator,
+  ].map((operator) => [operator.name, operator as unknown as Operator]),
+);

@@ -1,0 +1,60 @@
+import type { Coupling, Operand } from "../dimensions/coupling.ts";
+import type { Builder, TrainingContext, Value } from "../graph/builder.ts";
+import type { Attributes, ValueType } from "../graph/graph.ts";
+import type { NdArray } from "../reference/array.ts";
+
+/** One call of an operator while its gradient is drawn. */
+export interface GradientCall<A> {
+  readonly inputs: readonly Value[];
+  readonly outputs: readonly Value[];
+  /** d loss / d output; undefined where the loss does not depend on it. */
+  readonly gradients: readonly (Value | undefined)[];
+  readonly attributes: A;
+  /** Whether the gradient of input `i` is asked for. */
+  wants(input: number): boolean;
+}
+
+/**
+ * Everything there is to know about one operator. Backends look their kernel up by `name`; all else reads these members.
+ * Names and meanings are ONNX's where ONNX has the operator.
+ */
+export interface Operator<A extends Attributes = Attributes> {
+  readonly name: string;
+  /** Output types from input types. Throws a RangeError that says which shapes do not fit; the builder adds the node's name. */
+  infer(inputs: readonly ValueType[], attributes: A): readonly ValueType[];
+  /**
+   * Floating-point operations of one call at concrete shapes, as `torch.utils.flop_counter` counts them:
+   * 2 × multiply-adds of products, convolutions and attention; absent (zero) for everything else.
+   */
+  flops?(
+    inputs: readonly (readonly number[])[],
+    outputs: readonly (readonly number[])[],
+    attributes: A,
+  ): number;
+  /** States which axes of inputs and outputs are one dimension and which are fixed. */
+  couple(coupling: Coupling, inputs: readonly Operand[], outputs: readonly Operand[], attributes: A): void;
+  /** The attributes after dimensions shrank; absent where no attribute repeats an extent. */
+  resize?(attributes: A, before: Resized, after: Resized): A;
+  /** Draws d loss / d input for every input; undefined for those that have none. Absent: not differentiable. */
+  gradient?(b: Builder, call: GradientCall<A>): readonly (Value | undefined)[];
+  /** Draws what the node is during training, where that differs from evaluation (dropout, batch statistics). */
+  train?(b: Builder, inputs: readonly Value[], attributes: A, context: TrainingContext): readonly Value[];
+  /** The reference implementation: plain loops in double precision, written to be obviously right. */
+  evaluate(
+    inputs: readonly NdArray[],
+    attributes: A,
+    outputs: readonly (readonly number[])[],
+    batchSize: number,
+  ): readonly NdArray[];
+}
+
+/** Types of a node's inputs and outputs, before or after pruning. */
+export interface Resized {
+  readonly inputs: readonly ValueType[];
+  readonly outputs: readonly ValueType[];
+}
+
+/** Defines an operator; its attributes are typed here once, and plain data everywhere else. */
+export function defineOperator<A extends Attributes>(operator: Operator<A>): Operator<A> {
+  return Object.freeze(operator);
+}

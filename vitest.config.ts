@@ -1,0 +1,14 @@
+import { defineConfig } from "vitest/config";
+
+/** Packages are tested from their sources: no build step comes first. */
+const conditions = ["@espalier/source", "module", "node", "development|production"];
+
+export default defineConfig({
+  ssr: { resolve: { conditions } },
+  test: {
+    include: ["{packages,datasets,examples}/**/test/**/*.test.ts"],
+    exclude: ["**/node_modules/**", "**/dist/**"],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+});
