@@ -2,6 +2,12 @@ export { type Accounting, account, nodeFlops, sparsity } from "./accounting/acco
 export { differentiate } from "./autodiff/differentiate.ts";
 export { drawTrainingForward, type TrainingForward } from "./autodiff/training-graph.ts";
 export type * from "./backend.ts";
+export * from "./criteria/criterion.ts";
+export * from "./criteria/index.ts";
+export { l1, l2 } from "./criteria/magnitude.ts";
+export { random } from "./criteria/random.ts";
+export { taylor } from "./criteria/taylor.ts";
+export * from "./criteria/wsap.ts";
 export type { AxisUse, Coupling, Operand } from "./dimensions/coupling.ts";
 export * from "./dimensions/dimensions.ts";
 export * from "./dimensions/expression.ts";
@@ -31,5 +37,23 @@ export * from "./operators/random.ts";
 export * from "./operators/scale.ts";
 export * from "./operators/slice.ts";
 export * from "./operators/softmax.ts";
+export * from "./pruning/indices.ts";
+export * from "./pruning/meet.ts";
+export { matchesAny } from "./pruning/patterns.ts";
+export * from "./pruning/plan.ts";
+export * from "./pruning/plugin.ts";
+export { applySteps, expectedAfter, prune } from "./pruning/prune.ts";
+export { removeDead } from "./pruning/simplify.ts";
+export * from "./pruning/strategy.ts";
+export { type StructuredOptions, structuredStrategy } from "./pruning/structured.ts";
+export {
+  type MaskOptions,
+  maskWeakest,
+  rankWeights,
+  rolePattern,
+  type Scope,
+  type WeightRanking,
+} from "./pruning/weights.ts";
+export * from "./pruning/write-plan.ts";
 export type { NdArray } from "./reference/array.ts";
 export { reference } from "./reference/backend.ts";

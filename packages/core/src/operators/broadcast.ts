@@ -10,7 +10,7 @@ import {
 } from "../graph/extent.ts";
 import { broadcastStrides, ndarray, strides, walk } from "../reference/array.ts";
 import { reshape } from "./layout.ts";
-import { defineOperator, type Operator } from "./operator.ts";
+import { defineOperator, type Operator, zeroForZero } from "./operator.ts";
 import { scale } from "./scale.ts";
 
 /** Repeats axes of extent 1. ONNX `Expand` with a constant shape. */
@@ -24,7 +24,8 @@ export const expandOperator: Operator<{ readonly shape: Shape }> = defineOperato
     return [{ dtype: x!.dtype, shape }];
   },
   couple: (coupling, [x], [y]) => coupling.broadcast(x!, y!),
-  resize: (_attributes, _before, after) => ({ shape: after.outputs[0]!.shape }),
+  resize: (_attributes, { outputs }) => ({ shape: outputs[0]!.shape }),
+  simplify: zeroForZero,
   gradient: (b, { inputs, gradients }) => [gradients[0] && reduceTo(b, gradients[0], inputs[0]!.shape)],
   evaluate: ([x], _attributes, [shape]) => {
     const out = ndarray(shape!);
@@ -40,6 +41,7 @@ export type ReduceAttributes = { readonly axes: readonly number[]; readonly keep
 /** Sum over axes. ONNX `ReduceSum` with constant axes. */
 export const reduceSumOperator: Operator<ReduceAttributes> = defineOperator<ReduceAttributes>({
   name: "ReduceSum",
+  simplify: zeroForZero,
   infer([x], { axes, keepdims }) {
     const reduced = axisSet(axes, x!.shape.length);
     const shape = x!.shape.flatMap((extent, axis) => (reduced.has(axis) ? (keepdims ? [1] : []) : [extent]));

@@ -3,7 +3,7 @@ import { broadcastShapes } from "../graph/extent.ts";
 import type { ValueType } from "../graph/graph.ts";
 import { map, zip } from "../reference/array.ts";
 import { reduceTo } from "./broadcast.ts";
-import { defineOperator, type GradientCall, type Operator } from "./operator.ts";
+import { defineOperator, type GradientCall, type Operator, zeroForZero } from "./operator.ts";
 import { scale } from "./scale.ts";
 
 /** Of operators that need none. */
@@ -18,10 +18,12 @@ function inferBroadcast([a, b]: readonly ValueType[]): readonly ValueType[] {
 function binary(
   name: string,
   f: (a: number, b: number) => number,
+  simplify: (zero: readonly boolean[]) => "zero" | number | undefined,
   gradient: (b: Builder, call: GradientCall<None>, dy: Value) => readonly (() => Value)[],
 ): Operator<None> {
   return defineOperator<None>({
     name,
+    simplify,
     infer: inferBroadcast,
     couple(coupling, [left, right], [out]) {
       coupling.broadcast(left!, out!);
@@ -51,6 +53,7 @@ function binary(
 export const addOperator: Operator<None> = binary(
   "Add",
   (a, b) => a + b,
+  ([left, right]) => (left && right ? "zero" : left ? 1 : right ? 0 : undefined),
   (_b, _call, dy) => [() => dy, () => dy],
 );
 
@@ -58,6 +61,7 @@ export const addOperator: Operator<None> = binary(
 export const subOperator: Operator<None> = binary(
   "Sub",
   (a, b) => a - b,
+  ([left, right]) => (left && right ? "zero" : right ? 0 : undefined),
   (b, _call, dy) => [() => dy, () => scale(b, dy, -1)],
 );
 
@@ -65,6 +69,7 @@ export const subOperator: Operator<None> = binary(
 export const mulOperator: Operator<None> = binary(
   "Mul",
   (a, b) => a * b,
+  ([left, right]) => (left || right ? "zero" : undefined),
   (b, { inputs: [x, y] }, dy) => [() => mul(b, dy, y!), () => mul(b, dy, x!)],
 );
 
@@ -72,6 +77,7 @@ export const mulOperator: Operator<None> = binary(
 export const divOperator: Operator<None> = binary(
   "Div",
   (a, b) => a / b,
+  zeroForZero,
   (b, { inputs, outputs }, dy) => [
     () => div(b, dy, inputs[1]!),
     () => scale(b, div(b, mul(b, dy, outputs[0]!), inputs[1]!), -1),
@@ -85,6 +91,7 @@ function unary(
 ): Operator<None> {
   return defineOperator<None>({
     name,
+    simplify: zeroForZero,
     infer: ([x]) => [x!],
     couple: (coupling, [x], [y]) => coupling.sameAll(x!, y!),
     gradient: (b, { inputs, outputs, gradients }) => [

@@ -1,7 +1,7 @@
 import type { Builder, Value } from "../graph/builder.ts";
 import { type Extent, normalizeAxis } from "../graph/extent.ts";
 import { around, ndarray } from "../reference/array.ts";
-import { defineOperator, type Operator } from "./operator.ts";
+import { defineOperator, type Operator, zeroForZero } from "./operator.ts";
 
 export type GatherAttributes = { readonly axis: number };
 
@@ -10,6 +10,7 @@ const meaning = "Gather picks positions along it";
 /** x at `indices` along an axis: the axis is replaced by the axes of the indices. Inputs x, indices (int32). ONNX `Gather`. */
 export const gatherOperator: Operator<GatherAttributes> = defineOperator<GatherAttributes>({
   name: "Gather",
+  simplify: zeroForZero,
   infer([x, indices], { axis }) {
     if (indices!.dtype !== "int32") throw new RangeError("the indices must be int32");
     normalizeAxis(axis, x!.shape.length);

@@ -2,13 +2,14 @@ import type { Builder, Value } from "../graph/builder.ts";
 import { elementsOf, printShape, type Shape, sameExtent, sameShape } from "../graph/extent.ts";
 import type { Attributes } from "../graph/graph.ts";
 import { ndarray, strides, walk } from "../reference/array.ts";
-import { defineOperator, type Operator } from "./operator.ts";
+import { defineOperator, type Operator, zeroForZero } from "./operator.ts";
 
 export type PermutationAttributes = { readonly perm: readonly number[] };
 
 /** Reorders axes: output axis i is input axis perm[i]. ONNX `Transpose`. */
 export const transposeOperator: Operator<PermutationAttributes> = defineOperator<PermutationAttributes>({
   name: "Transpose",
+  simplify: zeroForZero,
   infer([x], { perm }) {
     if ([...perm].sort((a, b) => a - b).some((axis, i) => axis !== i) || perm.length !== x!.shape.length) {
       throw new RangeError(`[${perm.join(", ")}] is not an order of its axes`);
@@ -50,7 +51,8 @@ export const reshapeOperator: Operator<ShapeAttributes> = defineOperator<ShapeAt
     return [{ dtype: x!.dtype, shape }];
   },
   couple: (coupling, [x], [y]) => coupling.regroup(x!.axes, y!.axes),
-  resize: (_attributes, _before, after) => ({ shape: after.outputs[0]!.shape }),
+  resize: (_attributes, { outputs }) => ({ shape: outputs[0]!.shape }),
+  simplify: zeroForZero,
   gradient: (b, { inputs, gradients }) => [gradients[0] && reshape(b, gradients[0], inputs[0]!.shape)],
   evaluate: ([x], _attributes, [shape]) => [{ shape: shape!, data: x!.data }],
 });

@@ -34,7 +34,12 @@ export interface Operator<A extends Attributes = Attributes> {
   /** States which axes of inputs and outputs are one dimension and which are fixed. */
   couple(coupling: Coupling, inputs: readonly Operand[], outputs: readonly Operand[], attributes: A): void;
   /** The attributes after dimensions shrank; absent where no attribute repeats an extent. */
-  resize?(attributes: A, before: Resized, after: Resized): A;
+  resize?(attributes: A, resized: Resized): A;
+  /**
+   * What the output is when some inputs are known to be zero throughout: "zero" likewise, the number of the input it
+   * equals (repeated to the output's shape), or undefined: neither. Absent: never simpler. Depth pruning relies on it.
+   */
+  simplify?(zero: readonly boolean[], attributes: A): "zero" | number | undefined;
   /** Draws d loss / d input for every input; undefined for those that have none. Absent: not differentiable. */
   gradient?(b: Builder, call: GradientCall<A>): readonly (Value | undefined)[];
   /** Draws what the node is during training, where that differs from evaluation (dropout, batch statistics). */
@@ -48,10 +53,16 @@ export interface Operator<A extends Attributes = Attributes> {
   ): readonly NdArray[];
 }
 
-/** Types of a node's inputs and outputs, before or after pruning. */
+/** A node's surroundings after pruning. */
 export interface Resized {
-  readonly inputs: readonly ValueType[];
   readonly outputs: readonly ValueType[];
+  /** Where position `at` (0 … extent) of an input's axis has moved to. */
+  position(input: number, axis: number, at: number): number;
+}
+
+/** `simplify` of operators that give zero for zero. */
+export function zeroForZero(zero: readonly boolean[]): "zero" | undefined {
+  return zero[0] ? "zero" : undefined;
 }
 
 /** Defines an operator; its attributes are typed here once, and plain data everywhere else. */

@@ -1,7 +1,7 @@
 import type { Builder, Value } from "../graph/builder.ts";
 import type { Shape } from "../graph/extent.ts";
 import { ndarray, zip } from "../reference/array.ts";
-import { defineOperator, type Operator } from "./operator.ts";
+import { defineOperator, type Operator, zeroForZero } from "./operator.ts";
 
 /** Mixes 32 bits so that every input bit moves every output bit (the finaliser of MurmurHash3, public domain). */
 export function mix32(x: number): number {
@@ -60,6 +60,7 @@ export type RatioAttributes = { readonly ratio: number };
 /** Nothing during evaluation; during training it drops values. ONNX `Dropout`. Srivastava et al., JMLR 2014. */
 export const dropoutOperator: Operator<RatioAttributes> = defineOperator<RatioAttributes>({
   name: "Dropout",
+  simplify: zeroForZero,
   infer: ([x]) => [x!],
   couple: (coupling, [x], [y]) => coupling.sameAll(x!, y!),
   gradient: (_b, { gradients }) => [gradients[0]],

@@ -1,7 +1,7 @@
 import type { Builder, Value } from "../graph/builder.ts";
 import { type Extent, resolveExtent } from "../graph/extent.ts";
 import { map } from "../reference/array.ts";
-import { defineOperator, type Operator } from "./operator.ts";
+import { defineOperator, type Operator, zeroForZero } from "./operator.ts";
 
 /** `by / per`; `per` may be a multiple of the batch size. */
 export type ScaleAttributes = { readonly by: number; readonly per: Extent };
@@ -17,6 +17,7 @@ export function scaleFactor({ by, per }: ScaleAttributes, batchSize: number): nu
  */
 export const scaleOperator: Operator<ScaleAttributes> = defineOperator<ScaleAttributes>({
   name: "Scale",
+  simplify: zeroForZero,
   infer: ([x]) => [x!],
   couple: (coupling, [x], [y]) => coupling.sameAll(x!, y!),
   gradient: (b, { gradients, attributes }) => [

@@ -1,13 +1,19 @@
 import type { Builder, Value } from "../graph/builder.ts";
 import { addExtents, type Extent, isBatch, normalizeAxis, printShape, sameExtent } from "../graph/extent.ts";
 import { around, ndarray } from "../reference/array.ts";
-import { defineOperator, type Operator } from "./operator.ts";
+import { defineOperator, type Operator, zeroForZero } from "./operator.ts";
 
 export type SliceAttributes = { readonly axis: number; readonly start: number; readonly end: number };
 
 /** Positions `start` to `end` (exclusive) along one axis, counted from its beginning. ONNX `Slice` with step 1. */
 export const sliceOperator: Operator<SliceAttributes> = defineOperator<SliceAttributes>({
   name: "Slice",
+  simplify: zeroForZero,
+  resize: ({ axis, start, end }, { position }) => ({
+    axis,
+    start: position(0, axis, start),
+    end: position(0, axis, end),
+  }),
   infer([x], { axis, start, end }) {
     const extent = x!.shape[normalizeAxis(axis, x!.shape.length)]!;
     if (isBatch(extent)) throw new RangeError("the batch axis cannot be sliced");
@@ -43,6 +49,7 @@ export type PadAttributes = { readonly axis: number; readonly before: number; re
 /** Zeros before and after along one axis. ONNX `Pad`, mode constant. */
 export const padOperator: Operator<PadAttributes> = defineOperator<PadAttributes>({
   name: "Pad",
+  simplify: zeroForZero,
   infer([x], { axis, before, after }) {
     const extent = x!.shape[normalizeAxis(axis, x!.shape.length)]!;
     return [{ dtype: x!.dtype, shape: x!.shape.with(axis, addExtents([before, extent, after])) }];
@@ -74,6 +81,7 @@ export type ConcatAttributes = { readonly axis: number };
 /** Values one after the other along an axis. ONNX `Concat`. */
 export const concatOperator: Operator<ConcatAttributes> = defineOperator<ConcatAttributes>({
   name: "Concat",
+  simplify: (zero) => (zero.every(Boolean) ? "zero" : undefined),
   infer(parts, { axis }) {
     const [first] = parts;
     normalizeAxis(axis, first!.shape.length);

@@ -1,1 +1,2 @@
-export {};
+export * from "./masking.ts";
+export * from "./models.ts";

@@ -1,1 +1,1 @@
-export {};
+export { type ChannelOptions, channel, plugin } from "./channel.ts";

@@ -1,1 +1,1 @@
-export {};
+export { type CombinedOptions, combined, plugin } from "./combined.ts";

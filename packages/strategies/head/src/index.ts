@@ -1,1 +1,1 @@
-export {};
+export { type HeadOptions, head, plugin } from "./head.ts";

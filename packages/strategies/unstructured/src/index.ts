@@ -1,1 +1,1 @@
-export {};
+export { plugin, type UnstructuredOptions, unstructured } from "./unstructured.ts";

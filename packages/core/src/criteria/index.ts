@@ -1,0 +1,35 @@
+import { EspalierError, unknownName } from "../errors.ts";
+import type { Criterion } from "./criterion.ts";
+import { l1, l2 } from "./magnitude.ts";
+import { random } from "./random.ts";
+import { taylor } from "./taylor.ts";
+import { wsap } from "./wsap.ts";
+
+const factories: Readonly<Record<string, (seed: number) => Criterion>> = {
+  l1: () => l1,
+  l2: () => l2,
+  random,
+  taylor: () => taylor(),
+  wsap: () => wsap,
+};
+
+/** Names of the criteria core has. */
+export const criterionNames: readonly string[] = Object.keys(factories);
+
+/** A criterion by its name, or the one given. Only `random` uses the seed. */
+export function findCriterion(criterion: string | Criterion, seed = 0): Criterion {
+  if (typeof criterion !== "string") return criterion;
+  const factory = Object.hasOwn(factories, criterion) ? factories[criterion] : undefined;
+  if (factory === undefined) throw unknownName("criterion", criterion, criterionNames);
+  return factory(seed);
+}
+
+/** Whether something given as an option is a criterion rather than the name of one. */
+export function isCriterion(value: unknown): value is Criterion {
+  return typeof value === "object" && value !== null && "weights" in value && "indices" in value;
+}
+
+/** Checks an amount; throws an EspalierError outside [0, 1). */
+export function checkAmount(amount: number): void {
+  if (!(amount >= 0 && amount < 1)) throw new EspalierError(`amount ${amount} is outside [0, 1).`);
+}

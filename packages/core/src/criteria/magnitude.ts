@@ -1,0 +1,22 @@
+import { type Criterion, groupSums, weightsOf } from "./criterion.ts";
+
+/** Magnitude: |w|; of a group, Σ|w|. Han et al., NeurIPS 2015; Li et al., ICLR 2017. */
+export const l1: Criterion = {
+  name: "l1",
+  weights: async ({ model }, tensors) =>
+    new Map(tensors.map((name) => [name, weightsOf(model, name).map(Math.abs)])),
+  indices: ({ model }, dimensions) =>
+    groupSums(model, dimensions, (tensors) => l1.weights({ model }, tensors)),
+};
+
+/** Magnitude: |w|; of a group, √Σw², as DepGraph ranks groups (Fang et al., CVPR 2023). */
+export const l2: Criterion = {
+  name: "l2",
+  weights: l1.weights,
+  async indices({ model }, dimensions) {
+    const squares = async (tensors: readonly string[]) =>
+      new Map(tensors.map((name) => [name, weightsOf(model, name).map((w) => w * w)]));
+    const sums = await groupSums(model, dimensions, squares);
+    return sums.map((scores) => ({ ...scores, values: scores.values.map(Math.sqrt) }));
+  },
+};

@@ -1,0 +1,97 @@
+import type { IndexScores } from "../criteria/criterion.ts";
+import type { RemoveStep } from "./plan.ts";
+import { rolePattern, type Scope } from "./weights.ts";
+
+export interface RemoveOptions {
+  /** Share of the indices to remove, in [0, 1). */
+  readonly amount: number;
+  readonly scope: Scope;
+  /** Indices every dimension keeps; 0 lets a dimension be emptied (depth pruning). */
+  readonly keepAtLeast: number;
+  /** Kept sizes are rounded up to a multiple of this, where the dimension is large enough. */
+  readonly multipleOf: number;
+}
+
+/** One dimension's indices, weakest first. For nested dimensions a slot is the r-th weakest of every row. */
+interface Ranked {
+  readonly scores: IndexScores;
+  /** By row: indices, weakest first. */
+  readonly order: readonly (readonly number[])[];
+  /** By slot: importance relative to the dimension's mean. */
+  readonly slots: readonly number[];
+}
+
+/**
+ * Removes the weakest indices of dimensions: one step for each dimension that loses any. Scores are compared across
+ * dimensions relative to their mean, since groups differ in size. Ties go in index order.
+ */
+export function removeWeakest(scores: readonly IndexScores[], options: RemoveOptions): RemoveStep[] {
+  const ranked = scores.map(rank);
+  const groups = Map.groupBy(ranked, ({ scores: { dimension } }, i) =>
+    options.scope === "local" ? `${i}` : options.scope === "isomorphic" ? patternOf(dimension) : "",
+  );
+  const counts = new Map<Ranked, number>();
+  for (const group of groups.values()) {
+    for (const [one, count] of countTogether(group, options)) counts.set(one, count);
+  }
+  return ranked.flatMap((one) => stepOf(one, roundedCount(one, counts.get(one)!, options)));
+}
+
+function rank(scores: IndexScores): Ranked {
+  const { size } = scores.dimension;
+  const rows = Array.from({ length: scores.outer }, (_, row) =>
+    scores.values.subarray(row * size, (row + 1) * size),
+  );
+  const order = rows.map((row) => Array.from(row.keys()).sort((a, b) => row[a]! - row[b]! || a - b));
+  const mean = scores.values.reduce((sum, value) => sum + value, 0) / Math.max(1, scores.values.length);
+  const slots = Array.from({ length: size }, (_, slot) => {
+    const sum = rows.reduce((total, row, r) => total + row[order[r]![slot]!]!, 0);
+    return mean === 0 ? 0 : sum / scores.outer / mean;
+  });
+  return { scores, order, slots };
+}
+
+/** What a dimension is made of, with layer numbers left open. */
+function patternOf(dimension: IndexScores["dimension"]): string {
+  const members = dimension.members.map(
+    ({ tensor, axis, place }) => `${rolePattern(tensor)}[${axis}].${place}`,
+  );
+  return `${dimension.kind} ${dimension.size} ${[...new Set(members)].join(" ")}`;
+}
+
+/** How many each dimension loses when the weakest slots of all go, and none loses more than it may. */
+function countTogether(
+  group: readonly Ranked[],
+  { amount, keepAtLeast }: RemoveOptions,
+): Map<Ranked, number> {
+  const slots = group.flatMap((one) =>
+    one.slots.slice(0, Math.max(0, one.slots.length - keepAtLeast)).map((score) => ({ one, score })),
+  );
+  slots.sort((a, b) => a.score - b.score);
+  const total = group.reduce((n, one) => n + one.slots.length, 0);
+  const counts = new Map(group.map((one) => [one, 0]));
+  for (const { one } of slots.slice(0, Math.round(amount * total))) counts.set(one, counts.get(one)! + 1);
+  return counts;
+}
+
+function roundedCount(one: Ranked, count: number, { multipleOf }: RemoveOptions): number {
+  const size = one.slots.length;
+  const kept = Math.ceil((size - count) / multipleOf) * multipleOf;
+  return Math.max(0, size - kept);
+}
+
+function stepOf({ scores, order, slots }: Ranked, count: number): RemoveStep[] {
+  if (count === 0) return [];
+  const { dimension } = scores;
+  const lists = order.map((row) => row.slice(0, count).sort((a, b) => a - b));
+  const score = slots[count - 1]!.toPrecision(3);
+  return [
+    {
+      do: "remove",
+      dimension: dimension.name,
+      extent: dimension.size,
+      indices: dimension.within === undefined ? lists[0]! : lists,
+      because: `${count} of ${dimension.size} score ≤ ${score} of the mean`,
+    },
+  ];
+}

@@ -1,0 +1,157 @@
+import { EspalierError } from "../errors.ts";
+import type { Mask } from "../model/mask.ts";
+
+/** Removes indices of a dimension: the slices of every member go. */
+export interface RemoveStep {
+  readonly do: "remove";
+  /** Name of the dimension. */
+  readonly dimension: string;
+  /** Its size in the model the step is applied to. */
+  readonly extent: number;
+  /**
+   * What goes, ascending: one list, or, for a dimension that occurs only within another (the channels of heads), one
+   * list of equal length for each index of that one.
+   */
+  readonly indices: readonly number[] | readonly (readonly number[])[];
+  readonly because: string;
+}
+
+/** Masks elements of a parameter: those not kept become zero and stay zero. */
+export interface MaskStep {
+  readonly do: "mask";
+  readonly parameter: string;
+  readonly keep: Mask;
+  readonly because: string;
+}
+
+export type Step = RemoveStep | MaskStep;
+
+/** Counts a plan leads to, at batch 1. */
+export interface Expected {
+  /** Elements of trainable tensors. */
+  readonly parameters: number;
+  /** Of those, not masked. */
+  readonly nonzero: number;
+  /** Floating-point operations of one pass when masked weights and dead nodes are skipped. */
+  readonly flops: number;
+  /** Bytes as stored. */
+  readonly bytes: number;
+}
+
+/** What a plan was to reach, and whether it does. */
+export interface TargetReport {
+  readonly metric: string;
+  readonly asked: number;
+  readonly achieved: number;
+  readonly met: boolean;
+  /** Why not, where it is not met. */
+  readonly why?: string;
+}
+
+/** What is to be done to a model: decided by a strategy, carried out by `prune`. Plain data, to be printed, stored, replayed. */
+export interface PruningPlan {
+  readonly format: 1;
+  readonly strategy: string;
+  /** Digest of the model the plan was made for; it fits no other. */
+  readonly base: string;
+  /** Each in the index space its predecessor left. */
+  readonly steps: readonly Step[];
+  readonly expected: Expected;
+  /** Why there is nothing to prune, or other remarks. */
+  readonly notes: readonly string[];
+  readonly target?: TargetReport;
+}
+
+interface StoredMaskStep extends Omit<MaskStep, "keep"> {
+  readonly shape: readonly number[];
+  /** Base64 of the bitset. */
+  readonly keep: string;
+}
+
+/** A plan as JSON text, bitsets as base64. */
+export function planToJson(plan: PruningPlan): string {
+  const steps = plan.steps.map((step): RemoveStep | StoredMaskStep =>
+    step.do === "remove"
+      ? step
+      : {
+          do: step.do,
+          parameter: step.parameter,
+          shape: step.keep.shape,
+          keep: toBase64(step.keep.bits),
+          because: step.because,
+        },
+  );
+  return `${JSON.stringify({ ...plan, steps }, null, 1)}\n`;
+}
+
+/** Reads a plan back. Throws an EspalierError where the text is not one, or is of a newer format. */
+export function planFromJson(text: string, where = "plan"): PruningPlan {
+  let raw: unknown;
+  try {
+    raw = JSON.parse(text);
+  } catch {
+    throw new EspalierError(`${where}: this is not JSON, so not a plan.`);
+  }
+  const { format } = (raw ?? {}) as { format?: unknown };
+  if (typeof format === "number" && format > 1) {
+    throw new EspalierError(
+      `${where}: plan format ${format} is newer than this version of Espalier knows (1). Update Espalier.`,
+    );
+  }
+  if (!isStoredPlan(raw))
+    throw new EspalierError(`${where}: this is not an Espalier plan, or it is damaged.`);
+  return {
+    ...raw,
+    steps: raw.steps.map((step): Step => {
+      if (step.do === "remove") return step;
+      const { do: verb, parameter, because, shape } = step;
+      const bits = fromBase64(step.keep);
+      const size = shape.reduce((n, extent) => n * extent, 1);
+      if (bits === undefined || bits.length !== Math.ceil(size / 8)) {
+        throw new EspalierError(`${where}: the mask of "${parameter}" does not fit its shape.`);
+      }
+      if (size % 8 !== 0) bits[bits.length - 1]! &= (1 << (size % 8)) - 1;
+      return { do: verb, parameter, keep: { shape, bits }, because };
+    }),
+  };
+}
+
+type StoredPlan = Omit<PruningPlan, "steps"> & { readonly steps: readonly (RemoveStep | StoredMaskStep)[] };
+
+function isStoredPlan(raw: unknown): raw is StoredPlan {
+  const plan = raw as Partial<StoredPlan> | null;
+  if (typeof plan !== "object" || plan === null) return false;
+  const texts = [plan.strategy, plan.base].every((text) => typeof text === "string");
+  const numbers = (value: unknown): value is number[] =>
+    Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);
+  const steps =
+    Array.isArray(plan.steps) &&
+    plan.steps.every((step) =>
+      step?.do === "remove"
+        ? typeof step.dimension === "string" &&
+          Number.isSafeInteger(step.extent) &&
+          (numbers(step.indices) || (Array.isArray(step.indices) && step.indices.every(numbers)))
+        : step?.do === "mask" &&
+          typeof step.parameter === "string" &&
+          numbers(step.shape) &&
+          typeof step.keep === "string",
+    );
+  return (
+    plan.format === 1 && texts && steps && Array.isArray(plan.notes) && typeof plan.expected === "object"
+  );
+}
+
+function toBase64(bytes: Uint8Array): string {
+  let text = "";
+  for (let i = 0; i < bytes.length; i += 0x8000)
+    text += String.fromCharCode(...bytes.subarray(i, i + 0x8000));
+  return btoa(text);
+}
+
+function fromBase64(text: string): Uint8Array | undefined {
+  try {
+    return Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,16 @@
+import type { Strategy } from "./strategy.ts";
+
+/** A strategy as data names it: which plug-in, and its options. */
+export interface StrategySpec {
+  readonly use: string;
+  readonly [option: string]: unknown;
+}
+
+/** What a package exports as `plugin`, so that commands, recipes and sweeps find its strategy by name. */
+export interface StrategyPlugin {
+  readonly name: string;
+  /** One line for `--help`. */
+  readonly description: string;
+  /** Makes the strategy. Options are checked here; `resolve` makes the strategies that options name. */
+  create(options: Readonly<Record<string, unknown>>, resolve: (spec: StrategySpec) => Strategy): Strategy;
+}

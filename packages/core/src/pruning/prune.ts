@@ -1,0 +1,224 @@
+import { account } from "../accounting/account.ts";
+import type { Dimension, Dimensions } from "../dimensions/dimensions.ts";
+import { type Expression, extentOf, isProduct } from "../dimensions/expression.ts";
+import { EspalierError, unknownName } from "../errors.ts";
+import { type Extent, printShape, type Shape } from "../graph/extent.ts";
+import type { Graph } from "../graph/graph.ts";
+import type { TensorData } from "../graph/tensor.ts";
+import { applyMask, intersect, type Mask } from "../model/mask.ts";
+import { digest, type Json, type Model } from "../model/model.ts";
+import type { Expected, MaskStep, PruningPlan, RemoveStep, Step } from "./plan.ts";
+import { type Kept, keptPositions, occursIn, takeFromMask, takeFromTensor } from "./select.ts";
+import { simplify } from "./simplify.ts";
+
+/**
+ * Carries a plan out: a new, smaller model; the one given stays as it is. The same plan on the same model gives the same
+ * bytes. Throws an EspalierError where the plan was made for another model, names what the model does not have, or would
+ * cut the only path from the inputs to an output.
+ */
+export function prune(model: Model, plan: PruningPlan): Model {
+  if (plan.base !== digest(model)) {
+    throw new EspalierError(
+      `the plan was made for another model (or this one was already pruned): it expects ${short(plan.base)}, this is ${short(digest(model))}.`,
+    );
+  }
+  const pruned = applySteps(model, plan.steps);
+  const entry: Json = {
+    did: "prune",
+    strategy: plan.strategy,
+    base: plan.base,
+    steps: plan.steps.length,
+    expected: { ...plan.expected },
+    ...(plan.target === undefined ? {} : { target: { ...plan.target } }),
+  };
+  return { ...pruned, history: [...model.history, entry] };
+}
+
+function short(hash: string): string {
+  return hash.slice(0, 12);
+}
+
+/** What a model would count after steps: what plans promise. */
+export function expectedAfter(pruned: Model): Expected {
+  const { parameters, flops, bytes } = account(pruned);
+  return {
+    parameters: parameters.total,
+    nonzero: parameters.nonzero,
+    flops: flops.effective,
+    bytes: bytes.stored,
+  };
+}
+
+/** Carries steps out one after the other, without looking at a digest. */
+export function applySteps(model: Model, steps: readonly Step[]): Model {
+  let state: Model = model;
+  for (const step of steps) state = step.do === "remove" ? removeIndices(state, step) : mask(state, step);
+  if (!steps.some((step) => step.do === "remove")) return state;
+  return simplify(resized(state, model.graph, model.dimensions), model);
+}
+
+function mask(model: Model, step: MaskStep): Model {
+  const spec = model.graph.tensors.find(({ name }) => name === step.parameter);
+  const parameters = () =>
+    model.graph.tensors.flatMap(({ name, role }) => (role === "trainable" ? [name] : []));
+  if (spec === undefined) throw unknownName("parameter", step.parameter, parameters());
+  if (spec.role !== "trainable") {
+    throw new EspalierError(`"${step.parameter}" is a ${spec.role}; only trainable tensors can be masked.`);
+  }
+  const tensor = model.tensors.get(step.parameter)!;
+  if (printShape(tensor.shape) !== printShape(step.keep.shape)) {
+    throw new EspalierError(
+      `the mask of "${step.parameter}" has shape ${printShape(step.keep.shape)}, the parameter ${printShape(tensor.shape)}.`,
+    );
+  }
+  const before = model.masks.get(step.parameter);
+  const keep: Mask = before === undefined ? step.keep : intersect(before, step.keep);
+  return {
+    ...model,
+    masks: new Map(model.masks).set(step.parameter, keep),
+    tensors: new Map(model.tensors).set(step.parameter, {
+      ...tensor,
+      data: applyMask(tensor.data as Float32Array, keep),
+    }),
+  };
+}
+
+/** Slices tensors and masks, and notes the new size; the graph's shapes follow in `resized`. */
+function removeIndices(model: Model, step: RemoveStep): Model {
+  const { list, axes } = model.dimensions;
+  const number = list.findIndex(({ name, fixed }) => name === step.dimension && fixed === undefined);
+  const dimension = list[number];
+  if (dimension === undefined) {
+    const fixed = list.find(({ name }) => name === step.dimension)?.fixed;
+    if (fixed !== undefined) throw new EspalierError(`dimension "${step.dimension}" is fixed: ${fixed}.`);
+    throw unknownName(
+      "dimension",
+      step.dimension,
+      list.flatMap((d) => (d.fixed === undefined ? [d.name] : [])),
+    );
+  }
+  const kept = keptIndices(step, dimension, number, list);
+  const sizes = (d: number): Extent => list[d]!.size;
+  const tensors = new Map(model.tensors);
+  const masks = new Map(model.masks);
+  for (const { name, value } of model.graph.tensors) {
+    axes[value]!.forEach((expression, axis) => {
+      if (!occursIn(number, expression)) return;
+      const positions = keptPositions(expression, kept, sizes);
+      tensors.set(name, takeFromTensor(tensors.get(name) as TensorData, axis, positions));
+      const old = masks.get(name);
+      if (old !== undefined) masks.set(name, takeFromMask(old, axis, positions));
+    });
+  }
+  const shrunk: Dimension = {
+    ...dimension,
+    size: kept.lists[0]!.length,
+    original: originalIndices(dimension, kept),
+  };
+  const after = list.map((d, i) =>
+    i === number ? shrunk : d.within === number ? aroundRemoved(d, kept) : d,
+  );
+  return { ...model, tensors, masks, dimensions: { axes, list: after } };
+}
+
+/** Lists per index of a dimension follow when indices of that one are removed. */
+function aroundRemoved(dimension: Dimension, kept: Kept): Dimension {
+  const { original } = dimension;
+  if (original === undefined || typeof original[0] === "number" || original.length === 0) return dimension;
+  return {
+    ...dimension,
+    original: kept.lists[0]!.map((index) => (original as readonly (readonly number[])[])[index]!),
+  };
+}
+
+function keptIndices(
+  step: RemoveStep,
+  dimension: Dimension,
+  number: number,
+  list: readonly Dimension[],
+): Kept {
+  const size = dimension.size as number;
+  if (step.extent !== size) {
+    throw new EspalierError(
+      `dimension "${step.dimension}" has ${size} indices, the plan expects ${step.extent}.`,
+    );
+  }
+  const nested = Array.isArray(step.indices[0]);
+  const removed = (nested ? step.indices : [step.indices]) as readonly (readonly number[])[];
+  if (nested) {
+    const outer = dimension.within === undefined ? undefined : list[dimension.within]!.size;
+    if (outer === undefined) {
+      throw new EspalierError(
+        `dimension "${step.dimension}" takes one list of indices: it also occurs by itself.`,
+      );
+    }
+    if (removed.length !== outer || removed.some((indices) => indices.length !== removed[0]!.length)) {
+      throw new EspalierError(
+        `dimension "${step.dimension}" needs ${outer} lists of indices, all of one length.`,
+      );
+    }
+  }
+  const lists = removed.map((indices) => {
+    const gone = new Set(indices);
+    const sound =
+      gone.size === indices.length && indices.every((i) => Number.isInteger(i) && i >= 0 && i < size);
+    if (!sound)
+      throw new EspalierError(
+        `dimension "${step.dimension}": indices must be different and in 0 … ${size - 1}.`,
+      );
+    return Array.from({ length: size }, (_, i) => i).filter((i) => !gone.has(i));
+  });
+  return { dimension: number, lists, ...(nested ? { within: dimension.within! } : {}) };
+}
+
+function originalIndices(dimension: Dimension, kept: Kept): NonNullable<Dimension["original"]> {
+  const before = dimension.original;
+  const nestedBefore = before !== undefined && typeof before[0] !== "number" && before.length > 0;
+  const trace = (list: readonly number[] | undefined, indices: readonly number[]) =>
+    list === undefined ? indices : indices.map((i) => list[i]!);
+  if (kept.within === undefined && !nestedBefore) {
+    return trace(before as readonly number[] | undefined, kept.lists[0]!);
+  }
+  const count = nestedBefore ? before.length : kept.lists.length;
+  return Array.from({ length: count }, (_, h) => {
+    const list = nestedBefore ? (before[h] as readonly number[]) : (before as readonly number[] | undefined);
+    return trace(list, kept.lists[kept.within === undefined ? 0 : h]!);
+  });
+}
+
+/** The graph with the shapes its dimensions now have, and the attributes that repeat them. */
+function resized(model: Model, before: Graph, dimensions: Dimensions): Model {
+  const { list, axes } = model.dimensions;
+  const size = (d: number): Extent => list[d]!.size;
+  const oldSize = (d: number): Extent => dimensions.list[d]!.size;
+  const shapeOf = (value: number): Shape => axes[value]!.map((e) => extentOf(e, size));
+  const values = before.values.map(({ dtype }, value) => ({ dtype, shape: shapeOf(value) }));
+  const nodes = before.nodes.map((node) => {
+    const attributes = node.operator.resize?.(node.attributes, {
+      outputs: node.outputs.map((id) => values[id]!),
+      position: (input, axis, at) => moved(axes[node.inputs[input]!]![axis]!, at, oldSize, size),
+    });
+    return attributes === undefined ? node : { ...node, attributes };
+  });
+  return { ...model, graph: { ...before, values, nodes } };
+}
+
+/** Where a border between the terms of an axis has moved to; positions inside a term can only lie in one that did not change. */
+function moved(
+  e: Expression,
+  at: number,
+  before: (d: number) => Extent,
+  after: (d: number) => Extent,
+): number {
+  const terms = typeof e === "number" || isProduct(e) ? [e] : e.sum;
+  let from = 0;
+  let to = 0;
+  for (const term of terms) {
+    const extent = extentOf(term, before) as number;
+    const now = extentOf(term, after) as number;
+    if (at < from + extent) return to + (at === from ? 0 : at - from);
+    from += extent;
+    to += now;
+  }
+  return to;
+}

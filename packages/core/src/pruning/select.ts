@@ -1,0 +1,80 @@
+import { dimensionsIn, type Expression, extentOf, isProduct } from "../dimensions/expression.ts";
+import type { Extent } from "../graph/extent.ts";
+import { countElements } from "../graph/extent.ts";
+import type { TensorData } from "../graph/tensor.ts";
+import { isKept, type Mask, maskFrom } from "../model/mask.ts";
+
+/** Which indices of a dimension stay: one list, or one for each index of the dimension around it. */
+export interface Kept {
+  readonly dimension: number;
+  readonly within?: number;
+  readonly lists: readonly (readonly number[])[];
+}
+
+/** Positions of an axis that stay when a dimension keeps only some indices. */
+export function keptPositions(e: Expression, kept: Kept, sizes: (dimension: number) => Extent): number[] {
+  const size = (part: Expression) => extentOf(part, sizes) as number;
+  const visit = (part: Expression, around: ReadonlyMap<number, number>): number[] => {
+    if (typeof part === "number") {
+      if (part !== kept.dimension) return Array.from({ length: size(part) }, (_, i) => i);
+      const list = kept.within === undefined ? 0 : around.get(kept.within)!;
+      return [...kept.lists[list]!];
+    }
+    if (!isProduct(part)) {
+      let start = 0;
+      return part.sum.flatMap((term) => {
+        const from = start;
+        start += size(term);
+        return visit(term, around).map((position) => from + position);
+      });
+    }
+    const [first, ...rest] = part.product;
+    if (first === undefined) return [0];
+    const inner = { product: rest };
+    const innerSize = size(inner);
+    return visit(first, around).flatMap((outer) => {
+      const context = typeof first === "number" ? new Map(around).set(first, outer) : around;
+      return visit(inner, context).map((position) => outer * innerSize + position);
+    });
+  };
+  return visit(e, new Map());
+}
+
+/** Whether a dimension occurs in an expression. */
+export function occursIn(dimension: number, e: Expression): boolean {
+  return dimensionsIn(e).includes(dimension);
+}
+
+/** The positions of one axis of a tensor, in the order given. */
+export function takeFromTensor(tensor: TensorData, axis: number, positions: readonly number[]): TensorData {
+  const { shape, data, dtype } = tensor;
+  const inner = countElements(shape.slice(axis + 1));
+  const outer = countElements(shape.slice(0, axis));
+  const extent = shape[axis]!;
+  const size = outer * positions.length * inner;
+  const result = data instanceof Float32Array ? new Float32Array(size) : new Int32Array(size);
+  let to = 0;
+  for (let o = 0; o < outer; o++) {
+    for (const position of positions) {
+      const from = (o * extent + position) * inner;
+      if (inner === 1) result[to] = data[from]!;
+      else result.set(data.subarray(from, from + inner), to);
+      to += inner;
+    }
+  }
+  return { dtype, shape: shape.with(axis, positions.length), data: result };
+}
+
+/** The positions of one axis of a mask. */
+export function takeFromMask(mask: Mask, axis: number, positions: readonly number[]): Mask {
+  const inner = countElements(mask.shape.slice(axis + 1));
+  const extent = mask.shape[axis]!;
+  const shape = mask.shape.with(axis, positions.length);
+  return maskFrom(shape, (index) => {
+    const i = index % inner;
+    const along = Math.floor(index / inner);
+    const position = positions[along % positions.length]!;
+    const o = Math.floor(along / positions.length);
+    return isKept(mask, (o * extent + position) * inner + i);
+  });
+}

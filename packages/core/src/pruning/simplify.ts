@@ -1,0 +1,224 @@
+import type { Dimension, Dimensions } from "../dimensions/dimensions.ts";
+import { dimensionsIn, type Expression, isProduct } from "../dimensions/expression.ts";
+import { membersOf } from "../dimensions/infer.ts";
+import { EspalierError } from "../errors.ts";
+import { sameShape } from "../graph/extent.ts";
+import {
+  dataValues,
+  type Graph,
+  isLive,
+  liveValues,
+  type Node,
+  type ValueId,
+  type ValueType,
+} from "../graph/graph.ts";
+import { float32, type TensorData } from "../graph/tensor.ts";
+import type { Model } from "../model/model.ts";
+import { expandOperator } from "../operators/broadcast.ts";
+import type { Operator } from "../operators/operator.ts";
+
+/**
+ * Rewrites a graph in which dimensions were emptied: a product over nothing is zero, adding zero vanishes, biases stay,
+ * and what no output depends on any more goes. Refuses to cut the only path from the inputs to an output.
+ */
+export function simplify(model: Model, before: Model): Model {
+  const empty = (value: ValueId) => model.graph.values[value]!.shape.includes(0);
+  if (!model.graph.values.some((_, value) => empty(value))) return model;
+  const rewriting = new Rewriting(model);
+  for (const node of model.graph.nodes) rewriting.visit(node);
+  const rewritten = rewriting.finish();
+  refuseCut(rewritten, before);
+  const wasLive = liveValues(before.graph);
+  const live = liveValues(rewritten.graph);
+  // What was dead before stays (it is counted apart), as long as what it reads is still there.
+  const there = new Set<ValueId>(rewritten.graph.inputs.map(({ value }) => value));
+  const tensor = (value: ValueId) =>
+    !rewritten.graph.values[value]!.shape.includes(0) && (live[value] === 1 || wasLive[value] !== 1);
+  for (const { value } of rewritten.graph.tensors) if (tensor(value)) there.add(value);
+  return keepOnly(rewritten, {
+    tensor,
+    node(node) {
+      const stays =
+        isLive(node, live) ||
+        (!node.outputs.some((id) => wasLive[id]) && node.inputs.every((id) => there.has(id)));
+      if (stays) for (const id of node.outputs) there.add(id);
+      return stays;
+    },
+  });
+}
+
+/** The model without tensors and nodes that no output depends on. Its outputs are the same. */
+export function removeDead(model: Model): Model {
+  const live = liveValues(model.graph);
+  return keepOnly(model, { node: (node) => isLive(node, live), tensor: (value) => live[value] === 1 });
+}
+
+/** Values that are zero throughout, or empty, while a graph is rewritten node by node. */
+class Rewriting {
+  readonly #model: Model;
+  readonly #values: ValueType[];
+  readonly #axes: (readonly Expression[])[];
+  readonly #tensors: Graph["tensors"][number][];
+  readonly #data: Map<string, TensorData>;
+  readonly #nodes: Node[] = [];
+  readonly #zero = new Set<ValueId>();
+  readonly #alias = new Map<ValueId, ValueId>();
+  #scalarZero: ValueId | undefined;
+
+  constructor(model: Model) {
+    this.#model = model;
+    this.#values = [...model.graph.values];
+    this.#axes = [...model.dimensions.axes];
+    this.#tensors = [...model.graph.tensors];
+    this.#data = new Map(model.tensors);
+  }
+
+  visit(node: Node): void {
+    if (node.outputs.some((id) => this.#empty(id))) return;
+    const inputs = node.inputs.map((id) => this.#alias.get(id) ?? id);
+    if (inputs.some((id) => this.#empty(id))) return this.#withoutEmpty(node, inputs);
+    const result = inputs.some((id) => this.#zero.has(id))
+      ? node.operator.simplify?.(
+          inputs.map((id) => this.#zero.has(id)),
+          node.attributes,
+        )
+      : undefined;
+    const [output] = node.outputs;
+    if (result === "zero") this.#zero.add(output!);
+    else if (typeof result === "number") this.#become(node, inputs[result]!);
+    else this.#nodes.push({ ...node, inputs: inputs.map((id) => this.#materialize(id, node)) });
+  }
+
+  finish(): Model {
+    const { graph } = this.#model;
+    const last = { name: "output" };
+    const resolve = (id: ValueId) => this.#materialize(this.#alias.get(id) ?? id, last);
+    const outputs = graph.outputs.map(({ name, value }) => ({ name, value: resolve(value) }));
+    return {
+      ...this.#model,
+      graph: { ...graph, values: this.#values, tensors: this.#tensors, nodes: this.#nodes, outputs },
+      tensors: this.#data,
+      dimensions: { list: this.#model.dimensions.list, axes: this.#axes },
+    };
+  }
+
+  #empty(id: ValueId): boolean {
+    return this.#values[id]!.shape.includes(0);
+  }
+
+  /** A contraction of nothing is zero; joining nothing is joining the rest. */
+  #withoutEmpty(node: Node, inputs: readonly ValueId[]): void {
+    if (node.operator.name !== "Concat") {
+      for (const output of node.outputs) this.#zero.add(output);
+      return;
+    }
+    const rest = inputs.filter((id) => !this.#empty(id));
+    if (rest.length === 1) this.#become(node, rest[0]!);
+    else this.visit({ ...node, inputs: rest });
+  }
+
+  /** The node's output is one of its inputs, repeated to its shape where need be. */
+  #become(node: Node, input: ValueId): void {
+    const output = node.outputs[0]!;
+    const { shape } = this.#values[output]!;
+    if (this.#zero.has(input)) this.#zero.add(output);
+    else if (sameShape(this.#values[input]!.shape, shape)) this.#alias.set(output, input);
+    else this.#nodes.push(this.#expand(node.name, input, output));
+  }
+
+  /** A value that is known to be zero, as numbers, for a node that needs them. */
+  #materialize(id: ValueId, reader: { readonly name: string }): ValueId {
+    if (!this.#zero.has(id)) return id;
+    this.#zero.delete(id);
+    if (this.#scalarZero === undefined) {
+      const name = "constant:0";
+      this.#scalarZero = this.#tensors.find((tensor) => tensor.name === name)?.value ?? this.#values.length;
+      if (this.#scalarZero === this.#values.length) {
+        this.#values.push({ dtype: "float32", shape: [] });
+        this.#axes.push([]);
+        this.#tensors.push({ name, role: "constant", value: this.#scalarZero });
+        this.#data.set(name, float32([], [0]));
+      }
+    }
+    this.#nodes.push(this.#expand(`${reader.name}/zero_${id}`, this.#scalarZero, id));
+    return id;
+  }
+
+  #expand(name: string, input: ValueId, output: ValueId): Node {
+    const { shape } = this.#values[output]!;
+    const operator = expandOperator as unknown as Operator;
+    return { name, operator, inputs: [input], outputs: [output], attributes: { shape } };
+  }
+}
+
+function refuseCut(after: Model, before: Model): void {
+  const was = dataValues(before.graph);
+  const is = dataValues(after.graph);
+  after.graph.outputs.forEach(({ name, value }, i) => {
+    if (was[before.graph.outputs[i]!.value] && !is[value]) {
+      throw new EspalierError(
+        `the plan empties a dimension that the only path from the inputs to "${name}" runs through. Keep at least one index of it.`,
+      );
+    }
+  });
+}
+
+/** A model with some of its nodes and tensors, values and dimensions numbered anew. */
+function keepOnly(model: Model, keep: { node(node: Node): boolean; tensor(value: ValueId): boolean }): Model {
+  const { graph } = model;
+  const tensors = graph.tensors.filter(({ value }) => keep.tensor(value));
+  const nodes = graph.nodes.filter((node) => keep.node(node));
+  const ids = new Map<ValueId, ValueId>();
+  const number = (id: ValueId) => ids.get(id) ?? (ids.set(id, ids.size), ids.size - 1);
+  const old: ValueId[] = [
+    ...graph.inputs.map(({ value }) => value),
+    ...tensors.map(({ value }) => value),
+    ...nodes.flatMap((node) => node.outputs),
+  ];
+  for (const id of old) number(id);
+  const names = new Set(tensors.map(({ name }) => name));
+  const smaller: Graph = {
+    values: old.map((id) => graph.values[id]!),
+    inputs: graph.inputs.map((input) => ({ ...input, value: number(input.value) })),
+    tensors: tensors.map((tensor) => ({ ...tensor, value: number(tensor.value) })),
+    nodes: nodes.map((node) => ({
+      ...node,
+      inputs: node.inputs.map(number),
+      outputs: node.outputs.map(number),
+    })),
+    outputs: graph.outputs.map((output) => ({ ...output, value: number(output.value) })),
+    updates: graph.updates.map((update) => ({ ...update, value: number(update.value) })),
+  };
+  const only = <T>(map: ReadonlyMap<string, T>) => new Map([...map].filter(([name]) => names.has(name)));
+  return {
+    ...model,
+    graph: smaller,
+    tensors: only(model.tensors),
+    masks: only(model.masks),
+    dimensions: renumbered(model.dimensions, smaller, old),
+  };
+}
+
+/** Dimensions that still occur somewhere, with the members that are left; names stay. */
+function renumbered(dimensions: Dimensions, graph: Graph, old: readonly ValueId[]): Dimensions {
+  const kept = old.map((id) => dimensions.axes[id]!);
+  const numbers = new Map<number, number>();
+  for (const list of kept)
+    for (const d of list.flatMap(dimensionsIn)) if (!numbers.has(d)) numbers.set(d, -1);
+  const order = [...numbers.keys()].sort((a, b) => a - b);
+  order.forEach((d, i) => {
+    numbers.set(d, i);
+  });
+  const rename = (e: Expression): Expression => {
+    if (typeof e === "number") return numbers.get(e)!;
+    return isProduct(e) ? { product: e.product.map(rename) } : { sum: e.sum.map(rename) };
+  };
+  const axes = kept.map((list) => list.map(rename));
+  const members = membersOf(graph, axes, order.length);
+  const list = order.map((d, i): Dimension => {
+    const { within, ...rest } = dimensions.list[d]!;
+    const around = within === undefined ? undefined : numbers.get(within);
+    return { ...rest, members: members[i]!, ...(around === undefined ? {} : { within: around }) };
+  });
+  return { list, axes };
+}

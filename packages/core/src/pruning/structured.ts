@@ -1,0 +1,58 @@
+import { type Criterion, type IndexScores, prunableTensors } from "../criteria/criterion.ts";
+import { checkAmount, findCriterion } from "../criteria/index.ts";
+import { type DimensionKind, type PrunableDimension, prunableDimensions } from "../dimensions/dimensions.ts";
+import type { Model } from "../model/model.ts";
+import { removeWeakest } from "./indices.ts";
+import { matchesAny } from "./patterns.ts";
+import type { Strategy } from "./strategy.ts";
+import type { Scope } from "./weights.ts";
+import { nothingToPrune, writePlan } from "./write-plan.ts";
+
+export interface StructuredOptions {
+  readonly name: string;
+  /** What is removed, for messages: "attention head". */
+  readonly what: string;
+  readonly kinds: readonly DimensionKind[];
+  readonly criterion: string | Criterion;
+  readonly scope: Scope;
+  readonly keepAtLeast: number;
+  readonly multipleOf: number;
+  /** Dimensions left alone: patterns matched against their names and the names of their members' tensors. */
+  readonly keep: readonly string[];
+  readonly seed: number;
+}
+
+/** A strategy that removes the weakest indices of dimensions of certain kinds: what channel and head pruning have in common. */
+export function structuredStrategy(options: StructuredOptions): Strategy {
+  const { name, what, kinds, keep } = options;
+  const criterion = findCriterion(options.criterion, options.seed);
+  const memo = new WeakMap<Model, Promise<readonly IndexScores[]>>();
+  return {
+    name,
+    async plan(request) {
+      const { model, amount } = request;
+      checkAmount(amount);
+      const dimensions = candidates(model, kinds, keep);
+      if (dimensions.length === 0)
+        return nothingToPrune(model, name, what, ({ kind }) => kinds.includes(kind));
+      const scores = memo.get(model) ?? criterion.indices(request, dimensions);
+      memo.set(model, Promise.resolve(scores));
+      return writePlan(model, name, removeWeakest(await scores, { ...options, amount }));
+    },
+  };
+}
+
+function candidates(
+  model: Model,
+  kinds: readonly DimensionKind[],
+  keep: readonly string[],
+): PrunableDimension[] {
+  const weights = new Set(prunableTensors(model));
+  return prunableDimensions(model.dimensions).filter(
+    ({ kind, name, members }) =>
+      kinds.includes(kind) &&
+      members.some(({ tensor }) => weights.has(tensor)) &&
+      !matchesAny(keep, name) &&
+      !members.some(({ tensor }) => matchesAny(keep, tensor)),
+  );
+}

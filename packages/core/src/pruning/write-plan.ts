@@ -1,0 +1,31 @@
+import type { Dimension } from "../dimensions/dimensions.ts";
+import { digest, type Model } from "../model/model.ts";
+import type { PruningPlan, Step } from "./plan.ts";
+import { applySteps, expectedAfter } from "./prune.ts";
+
+/** A plan from steps: names the model it is for, and says what it leads to. */
+export function writePlan(
+  model: Model,
+  strategy: string,
+  steps: readonly Step[],
+  notes: readonly string[] = [],
+): PruningPlan {
+  const expected = expectedAfter(applySteps(model, steps));
+  return { format: 1, strategy, base: digest(model), steps, expected, notes };
+}
+
+/** An empty plan that says why: nothing of the kind looked for can be removed from this model. */
+export function nothingToPrune(
+  model: Model,
+  strategy: string,
+  what: string,
+  candidates: (dimension: Dimension) => boolean,
+): PruningPlan {
+  const reasons = new Set(
+    model.dimensions.list.flatMap((d) =>
+      d.fixed !== undefined && candidates(d) ? [`${d.name}: ${d.fixed}`] : [],
+    ),
+  );
+  const why = reasons.size === 0 ? ["the model has none"] : [...reasons];
+  return writePlan(model, strategy, [], [`no ${what} can be removed: ${why.slice(0, 12).join("; ")}`]);
+}

@@ -1,0 +1,156 @@
+import type { Backend } from "../backend.ts";
+import {
+  Builder,
+  type Drawing,
+  filled,
+  type Initializer,
+  uniformFanIn,
+  type Value,
+} from "../graph/builder.ts";
+import { batch, resolveShape, type Shape } from "../graph/extent.ts";
+import { float32, type TensorData } from "../graph/tensor.ts";
+import { createModel, type Model } from "../model/model.ts";
+import { add, gelu, relu } from "../operators/elementwise.ts";
+import { layerNormalization } from "../operators/layer-normalization.ts";
+import { reshape, swapAxes, transpose } from "../operators/layout.ts";
+import { matMul } from "../operators/matmul.ts";
+import { dropout, randomStream } from "../operators/random.ts";
+import { scale } from "../operators/scale.ts";
+import { softmax } from "../operators/softmax.ts";
+
+/** A model from a drawing, every parameter filled by its initialiser from a seed. */
+export function modelOf(drawing: Drawing, seed = 1, name = "test"): Model {
+  const tensors = new Map<string, TensorData>(drawing.data);
+  for (const { name: tensor, value } of drawing.graph.tensors) {
+    if (tensors.has(tensor)) continue;
+    const shape = drawing.graph.values[value]!.shape as readonly number[];
+    tensors.set(tensor, float32(shape, drawing.initializers.get(tensor)!(shape, randomStream(seed, tensor))));
+  }
+  return createModel({ name, graph: drawing.graph, tensors });
+}
+
+/** Random inputs for a graph at a batch size, uniform in ±1. */
+export function randomInputs(model: Model, batchSize = 2, seed = 7): Map<string, TensorData> {
+  return new Map(
+    model.graph.inputs.map(({ name, value }) => {
+      const shape = resolveShape(model.graph.values[value]!.shape, batchSize);
+      const next = randomStream(seed, name);
+      const size = shape.reduce((n, extent) => n * extent, 1);
+      return [
+        name,
+        float32(
+          shape,
+          Float32Array.from({ length: size }, () => 2 * next() - 1),
+        ),
+      ];
+    }),
+  );
+}
+
+/** All outputs of a model on a backend. */
+export async function runModel(
+  model: Model,
+  backend: Backend,
+  inputs: ReadonlyMap<string, TensorData>,
+): Promise<ReadonlyMap<string, TensorData>> {
+  const state = await backend.createState(model.tensors);
+  const program = await backend.compile(model.graph, { state });
+  try {
+    return await program.run(inputs);
+  } finally {
+    program.dispose();
+    state.dispose();
+  }
+}
+
+/** ‖a − b‖ ÷ ‖b‖ over all elements; shapes must agree. */
+export function relativeError(a: TensorData, b: TensorData): number {
+  if (a.shape.join() !== b.shape.join()) return Number.POSITIVE_INFINITY;
+  let difference = 0;
+  let norm = 0;
+  b.data.forEach((value, i) => {
+    difference += (a.data[i]! - value) ** 2;
+    norm += value ** 2;
+  });
+  if (Number.isNaN(difference)) return Number.POSITIVE_INFINITY;
+  return norm === 0 ? Math.sqrt(difference) : Math.sqrt(difference / norm);
+}
+
+/** A linear layer with PyTorch's layout, for drawing test models. */
+export function linear(
+  b: Builder,
+  name: string,
+  x: Value,
+  from: number,
+  to: number,
+  bias: Initializer = uniformFanIn(2),
+): Value {
+  const layer = b.scope(name);
+  const weight = layer.parameter("weight", [to, from], uniformFanIn(from));
+  return add(layer, matMul(layer, x, swapAxes(layer, weight, 0, 1)), layer.parameter("bias", [to], bias));
+}
+
+/** Multi-head self-attention over the middle axis of x [batch, tokens, width]. */
+export function selfAttention(b: Builder, name: string, x: Value, width: number, heads: number): Value {
+  const layer = b.scope(name);
+  const tokens = x.shape[1]!;
+  const split = (v: Value) =>
+    transpose(layer, reshape(layer, v, [batch, tokens, heads, width / heads]), [0, 2, 1, 3]);
+  const q = split(linear(layer, "query", x, width, width));
+  const k = split(linear(layer, "key", x, width, width));
+  const v = split(linear(layer, "value", x, width, width));
+  const scores = softmax(
+    layer,
+    scale(layer, matMul(layer, q, swapAxes(layer, k, -1, -2)), Math.sqrt(heads / width)),
+    -1,
+  );
+  const mixed = transpose(layer, matMul(layer, scores, v), [0, 2, 1, 3]);
+  return linear(layer, "out", reshape(layer, mixed, [batch, tokens, width]), width, width);
+}
+
+/** Scale and shift of a normalisation over the last axis. */
+export function norm(b: Builder, name: string, x: Value, width: number): Value {
+  const layer = b.scope(name);
+  return layerNormalization(
+    layer,
+    x,
+    layer.parameter("weight", [width], filled(1)),
+    layer.parameter("bias", [width], filled(0)),
+  );
+}
+
+export interface EncoderOptions {
+  readonly tokens?: number;
+  readonly input?: number;
+  readonly width?: number;
+  readonly feedForward?: number;
+  readonly heads?: number;
+  readonly layers?: number;
+  readonly output?: number;
+  readonly dropout?: number;
+  readonly activation?: "gelu" | "relu";
+}
+
+/** A small transformer encoder: x [batch, tokens, input] → y [batch, tokens, output]. What strategies and backends are tried on. */
+export function drawEncoder(options: EncoderOptions = {}): Drawing {
+  const { tokens = 5, input = 3, width = 8, feedForward = 16, heads = 2, layers = 2, output = 2 } = options;
+  const { dropout: ratio = 0, activation = "gelu" } = options;
+  const b = Builder.create();
+  const shape: Shape = [batch, tokens, input];
+  let x = linear(b, "embedding", b.input("x", shape), input, width);
+  for (let i = 0; i < layers; i++) {
+    const layer = b.scope(`layers.${i}`);
+    const attended = dropout(layer, selfAttention(layer, "attention", x, width, heads), ratio);
+    x = norm(layer, "norm1", add(layer, x, attended), width);
+    const hidden = linear(layer, "feedForward1", x, width, feedForward);
+    const active = activation === "gelu" ? gelu(layer, hidden) : relu(layer, hidden);
+    x = norm(
+      layer,
+      "norm2",
+      add(layer, x, dropout(layer, linear(layer, "feedForward2", active, feedForward, width), ratio)),
+      width,
+    );
+  }
+  b.output("y", linear(b, "projection", x, width, output));
+  return b.build();
+}

@@ -1,0 +1,66 @@
+import {
+  applySteps,
+  checkAmount,
+  EspalierError,
+  type Model,
+  type Step,
+  type Strategy,
+  type StrategyPlugin,
+  type StrategySpec,
+  writePlan,
+} from "@espalier/core";
+import { z } from "zod";
+
+const schema = z.strictObject({
+  weights: z.array(z.number().positive()).optional(),
+});
+
+/** `weights`: how much of the amount each stage takes on, in their order; equal by default. */
+export type CombinedOptions = z.input<typeof schema>;
+
+/**
+ * Strategies one after the other as one plan, without training in between: each stage plans on the model its predecessor
+ * left. At amount a, stage i with weight wᵢ works at 1 − (1 − a)^(wᵢ ÷ Σw): together the stages keep the share 1 − a.
+ */
+export function combined(stages: readonly Strategy[], options: CombinedOptions = {}): Strategy {
+  const { weights = stages.map(() => 1) } = schema.parse(options);
+  if (stages.length === 0) throw new EspalierError("combined needs at least one strategy.");
+  if (weights.length !== stages.length) {
+    throw new EspalierError(
+      `combined has ${stages.length} strategies and ${weights.length} weights; give one for each.`,
+    );
+  }
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  return {
+    name: `combined(${stages.map(({ name }) => name).join(", ")})`,
+    async plan(request) {
+      checkAmount(request.amount);
+      let model: Model = request.model;
+      const steps: Step[] = [];
+      const notes: string[] = [];
+      for (const [i, stage] of stages.entries()) {
+        const amount = -Math.expm1((Math.log1p(-request.amount) * weights[i]!) / total);
+        const plan = await stage.plan({ ...request, model, amount: Math.max(0, amount) });
+        steps.push(...plan.steps);
+        notes.push(...plan.notes.map((note) => `${stage.name}: ${note}`));
+        model = applySteps(model, plan.steps);
+      }
+      return writePlan(request.model, this.name, steps, notes);
+    },
+  };
+}
+
+const pluginSchema = z.strictObject({
+  stages: z.array(z.looseObject({ use: z.string() })).nonempty(),
+  weights: z.array(z.number().positive()).optional(),
+});
+
+export const plugin: StrategyPlugin = {
+  name: "combined",
+  description: "several strategies in sequence, such as heads, then channels, then weights",
+  create(options, resolve) {
+    const { stages, weights } = pluginSchema.parse(options);
+    const made = stages.map((stage) => resolve(stage as StrategySpec));
+    return combined(made, weights === undefined ? {} : { weights });
+  },
+};
