@@ -1,1 +1,26 @@
-export {};
+export { type LatencyOptions, type LatencyResult, measureLatency } from "./measure/latency.ts";
+export { findPreset, presets } from "./presets/index.ts";
+export { environment } from "./results/environment.ts";
+export { openResults, parseResults, type ResultsFile, readResults } from "./results/file.ts";
+export * from "./results/records.ts";
+export {
+  type Cell,
+  cellId,
+  cellsOf,
+  type DataConfig,
+  type LatencyCell,
+  labelOf,
+  type PruneCell,
+  type TrainCell,
+} from "./sweep/cells.ts";
+export {
+  parseSweepConfig,
+  readSweepConfig,
+  type SweepConfig,
+  type SweepInput,
+  sweepJsonSchema,
+  type TrainingConfig,
+  type UseConfig,
+} from "./sweep/config.ts";
+export { createRegistry, drawModel, optionError, type Registry } from "./sweep/registry.ts";
+export { type CellEvent, describeData, runSweep, type SweepOptions, type SweepResult } from "./sweep/run.ts";

@@ -1,11 +1,10 @@
 import { differentiate } from "../autodiff/differentiate.ts";
 import { EspalierError } from "../errors.ts";
 import { Builder } from "../graph/builder.ts";
-import type { Graph } from "../graph/graph.ts";
 import type { Model } from "../model/model.ts";
 import { reduceMean } from "../operators/broadcast.ts";
 import { mul, sub } from "../operators/elementwise.ts";
-import type { Collect } from "../pruning/strategy.ts";
+import type { Collect, Collection } from "../pruning/strategy.ts";
 import { type Criterion, groupSums, type ScoreRequest, weightsOf } from "./criterion.ts";
 
 /**
@@ -67,15 +66,15 @@ async function lossGradients(
       `criterion "${criterion}" looks at data: give calibration batches (\`collect\`), or choose l1, l2 or wsap.`,
     );
   }
-  const { graph, outputs } = gradientGraph(model);
-  const sums = await collect(graph, outputs);
-  return new Map(outputs.map((name) => [name.slice(prefix.length), sums.get(name)!.data as Float32Array]));
+  const collection = gradientGraph(model);
+  const sums = await collect(collection);
+  return new Map(collection.outputs.map((name) => [name.slice(prefix.length), sums.get(name)!.data as Float32Array]));
 }
 
 const prefix = "gradient:";
 
 /** The evaluation graph with its loss's gradients as outputs, one for each parameter it depends on. */
-function gradientGraph(model: Model): { graph: Graph; outputs: string[] } {
+function gradientGraph(model: Model): Collection {
   const b = Builder.create(model.graph);
   const forecast = b.value(model.graph.outputs[0]!.value);
   const error = sub(b, forecast, b.input("target", forecast.shape));
@@ -97,5 +96,6 @@ function gradientGraph(model: Model): { graph: Graph; outputs: string[] } {
     outputs.push(`${prefix}${name}`);
     b.output(`${prefix}${name}`, gradient);
   });
-  return { graph: b.build().graph, outputs };
+  const { graph, data } = b.build();
+  return { graph, tensors: new Map([...model.tensors, ...data]), outputs };
 }

@@ -3,12 +3,20 @@ import type { Graph } from "../graph/graph.ts";
 import type { Model } from "../model/model.ts";
 import type { PruningPlan } from "./plan.ts";
 
+/** A graph to be run over calibration data. It may ask for the model's inputs, and for `target`: the future values. */
+export interface Collection {
+  readonly graph: Graph;
+  /** All tensors of the graph. */
+  readonly tensors: Tensors;
+  /** Graph outputs to sum over the batches. */
+  readonly outputs: readonly string[];
+}
+
 /**
- * Runs a graph over calibration data and gives the sums of the outputs named. Graphs may ask for the model's inputs and
- * for `target`, the future values, in the shape of the model's output. Given by the caller, so that neither criterion
- * nor strategy knows a backend or a data set.
+ * Runs a graph over calibration batches and gives the sums of its outputs. Injected by the caller, so that neither
+ * criterion nor strategy knows a backend or a data set.
  */
-export type Collect = (graph: Graph, outputs: readonly string[]) => Promise<Tensors>;
+export type Collect = (collection: Collection) => Promise<Tensors>;
 
 export interface PlanRequest {
   readonly model: Model;

@@ -1,0 +1,12 @@
+import { unknownName } from "@espalier/core";
+import type { SweepInput } from "../sweep/config.ts";
+import { quick } from "./quick.ts";
+
+/** Sweeps by name. */
+export const presets: Readonly<Record<string, SweepInput>> = { quick };
+
+export function findPreset(name: string): SweepInput {
+  const preset = Object.hasOwn(presets, name) ? presets[name] : undefined;
+  if (preset === undefined) throw unknownName("preset", name, Object.keys(presets), " (or a path to a .yaml or .json file)");
+  return preset;
+}

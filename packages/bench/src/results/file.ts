@@ -1,0 +1,73 @@
+import { open, readFile } from "node:fs/promises";
+import { EspalierError } from "@espalier/core";
+import type { ResultRecord } from "./records.ts";
+
+/** An append-only file of records, one JSON line each. */
+export interface ResultsFile {
+  readonly records: readonly ResultRecord[];
+  /** Written to disk when the promise resolves. */
+  append(record: ResultRecord): Promise<void>;
+}
+
+/** Reads records. A last line that was cut off by a crash is left out; any other damage is an EspalierError. */
+export async function readResults(path: string): Promise<ResultRecord[]> {
+  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") throw new EspalierError(`results ${path}: there is no such file.`);
+    throw error;
+  });
+  return parseResults(text, path).records;
+}
+
+/** Opens a results file for going on, or a new one; a line that was cut off is removed before anything is added. */
+export async function openResults(path: string): Promise<ResultsFile> {
+  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return "";
+    throw error;
+  });
+  const { records, whole } = parseResults(text, path);
+  if (whole < Buffer.byteLength(text)) {
+    const file = await open(path, "r+");
+    await file.truncate(whole);
+    await file.close();
+  }
+  return {
+    records,
+    async append(record) {
+      const file = await open(path, "a");
+      try {
+        await file.appendFile(`${JSON.stringify(record)}\n`);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      records.push(record);
+    },
+  };
+}
+
+/** Records of a text, and how many of its bytes are whole lines. */
+export function parseResults(text: string, where: string): { records: ResultRecord[]; whole: number } {
+  const end = text.lastIndexOf("\n") + 1;
+  const records = text
+    .slice(0, end)
+    .split("\n")
+    .flatMap((line, i) => (line === "" ? [] : [parseLine(line, `${where}, line ${i + 1}`)]));
+  return { records, whole: Buffer.byteLength(text.slice(0, end)) };
+}
+
+function parseLine(line: string, where: string): ResultRecord {
+  let record: Partial<ResultRecord> | null;
+  try {
+    record = JSON.parse(line) as Partial<ResultRecord> | null;
+  } catch {
+    throw new EspalierError(`${where}: this is not a results record (not JSON).`);
+  }
+  const format: unknown = record?.format;
+  if (typeof format === "number" && format > 1) {
+    throw new EspalierError(`${where}: results format ${format} is newer than this version of Espalier knows (1). Update Espalier.`);
+  }
+  if (format !== 1 || typeof record?.id !== "string" || typeof record.cell !== "object") {
+    throw new EspalierError(`${where}: this is not a results record.`);
+  }
+  return record as ResultRecord;
+}

@@ -1,0 +1,108 @@
+import type { Accounting, Expected, TargetReport } from "@espalier/core";
+import type { Errors } from "@espalier/training";
+import type { LatencyCell, PruneCell, TrainCell } from "../sweep/cells.ts";
+
+/** What it takes to repeat a result. */
+export interface Environment {
+  readonly date: string;
+  readonly processor: string;
+  readonly cores: number;
+  readonly platform: string;
+  readonly node: string;
+  /** Versions of Espalier and of what ran, by package. */
+  readonly versions: Readonly<Record<string, string>>;
+  readonly dataChecksum: string;
+}
+
+interface Common {
+  /** Version of the results format. */
+  readonly format: 1;
+  /** The cell's name. */
+  readonly id: string;
+  readonly environment: Environment;
+  readonly seconds: number;
+}
+
+/** A dense model was trained. */
+export interface TrainRecord extends Common {
+  readonly cell: TrainCell;
+  readonly result: {
+    readonly test: TestErrors;
+    readonly epochs: number;
+    readonly counts: Accounting;
+    /** Digest of the model, so that another machine's can be compared. */
+    readonly digest: string;
+  };
+}
+
+/** Test errors in the units the model sees, and in original units. */
+export interface TestErrors extends Errors {
+  readonly original?: Errors;
+}
+
+/** A model was pruned, and possibly fine-tuned. */
+export interface PruneRecord extends Common {
+  readonly cell: PruneCell;
+  readonly result: {
+    /** Absent where the strategy found nothing to prune; `notes` say why. */
+    readonly applicable: boolean;
+    readonly notes: readonly string[];
+    readonly target: TargetReport;
+    /** 1 − nonzero ÷ dense parameters, as reached. */
+    readonly sparsity: number;
+    readonly expected: Expected;
+    readonly counts: Accounting;
+    readonly dense: { readonly counts: Accounting; readonly test: TestErrors };
+    /** Right after pruning. */
+    readonly pruned: TestErrors;
+    /** After fine-tuning; equal to `pruned` without. */
+    readonly tuned: TestErrors;
+    readonly tuningEpochs: number;
+    /** Seconds for planning and for carrying the plan out. */
+    readonly planSeconds: number;
+    readonly digest: string;
+  };
+}
+
+/** Times of one program, in milliseconds a call. */
+export interface Timing {
+  readonly median: number;
+  /** Half the distance between the quartiles. */
+  readonly spread: number;
+  readonly samples: number;
+}
+
+/** Dense and pruned were timed, alternating. */
+export interface LatencyRecord extends Common {
+  readonly cell: LatencyCell;
+  readonly result: {
+    readonly device: string;
+    readonly dense: Timing;
+    readonly pruned: Timing;
+    /** Median over rounds of dense ÷ pruned, and half the distance between its quartiles. */
+    readonly speedup: number;
+    readonly speedupSpread: number;
+    readonly sparsity: number;
+  };
+}
+
+/** A cell that failed: its error, so that the report can say so. It is tried again by the next run. */
+export interface FailureRecord extends Common {
+  readonly cell: TrainCell | PruneCell | LatencyCell;
+  readonly error: string;
+}
+
+export type ResultRecord = TrainRecord | PruneRecord | LatencyRecord | FailureRecord;
+
+export function isTrain(record: ResultRecord): record is TrainRecord {
+  return record.cell.kind === "train" && "result" in record;
+}
+export function isPrune(record: ResultRecord): record is PruneRecord {
+  return record.cell.kind === "prune" && "result" in record;
+}
+export function isLatency(record: ResultRecord): record is LatencyRecord {
+  return record.cell.kind === "latency" && "result" in record;
+}
+export function isFailure(record: ResultRecord): record is FailureRecord {
+  return "error" in record;
+}

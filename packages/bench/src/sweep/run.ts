@@ -1,0 +1,319 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { account, digest, EspalierError, meet, type Model, prune, sparsity } from "@espalier/core";
+import type { ForecastingData } from "@espalier/datasets";
+import { forecastingData } from "@espalier/datasets/node";
+import { loadModel, saveModel } from "@espalier/formats/node";
+import { collector, evaluate, fit, type Metrics, type OnProgress } from "@espalier/training";
+import { measureLatency } from "../measure/latency.ts";
+import { environment } from "../results/environment.ts";
+import { openResults, type ResultsFile } from "../results/file.ts";
+import {
+  isFailure,
+
+  isTrain,
+  type LatencyRecord,
+  type PruneRecord,
+  type ResultRecord,
+  type TestErrors,
+  type TrainRecord,
+} from "../results/records.ts";
+import { type Cell, cellId, cellsOf, type DataConfig, type LatencyCell, type PruneCell, type TrainCell } from "./cells.ts";
+import type { SweepConfig, TrainingConfig } from "./config.ts";
+import { drawModel, type Registry } from "./registry.ts";
+
+export interface SweepOptions {
+  /** Folder for `results.jsonl` and the models; made where it does not exist. What it holds already is not done again. */
+  readonly out: string;
+  readonly registry: Registry;
+  readonly signal?: AbortSignal;
+  /** Data set folder, cache and download settings. */
+  readonly data?: { readonly folder?: string; readonly offline?: boolean };
+  /** Package versions, for the record. */
+  readonly versions?: Readonly<Record<string, string>>;
+  readonly onCell?: (event: CellEvent) => void;
+  readonly onProgress?: OnProgress;
+}
+
+/** What became of a cell. */
+export interface CellEvent {
+  readonly done: number;
+  readonly total: number;
+  readonly cell: Cell;
+  readonly outcome: "started" | "done" | "kept" | "failed";
+  readonly record?: ResultRecord;
+}
+
+export interface SweepResult {
+  readonly results: string;
+  readonly records: readonly ResultRecord[];
+  readonly done: number;
+  readonly kept: number;
+  readonly failed: number;
+  readonly aborted: boolean;
+}
+
+/** Runs every cell of a sweep that its folder has no result of yet, and writes each result the moment it is done. */
+export async function runSweep(config: SweepConfig, options: SweepOptions): Promise<SweepResult> {
+  await mkdir(join(options.out, "models"), { recursive: true });
+  const path = join(options.out, "results.jsonl");
+  const run = new SweepRun(config, options, await openResults(path));
+  const counts = await run.all();
+  return { results: path, records: run.records, ...counts };
+}
+
+class SweepRun {
+  readonly #options: SweepOptions;
+  readonly #config: SweepConfig;
+  readonly #file: ResultsFile;
+  readonly #data = new Map<string, Promise<ForecastingData>>();
+  readonly #checksums = new Map<string, string>();
+  /** The dense model in use, and the pruned one: cells that share them follow each other. */
+  readonly #models = new Map<string, Model>();
+
+  constructor(config: SweepConfig, options: SweepOptions, file: ResultsFile) {
+    this.#config = config;
+    this.#options = options;
+    this.#file = file;
+  }
+
+  get records(): readonly ResultRecord[] {
+    return this.#file.records;
+  }
+
+  async all(): Promise<{ done: number; kept: number; failed: number; aborted: boolean }> {
+    const { signal, onCell } = this.#options;
+    const cells = cellsOf(this.#config);
+    for (const dataset of this.#config.datasets) {
+      const { checksum } = await this.#load({ ...this.#config, dataset });
+      this.#checksums.set(dataset, checksum);
+    }
+    const known = new Set(this.#file.records.flatMap((record) => (isFailure(record) ? [] : [record.id])));
+    const counts = { done: 0, kept: 0, failed: 0, aborted: false };
+    for (const [i, cell] of cells.entries()) {
+      const at = { done: i, total: cells.length, cell };
+      if (known.has(this.#id(cell))) {
+        counts.kept++;
+        onCell?.({ ...at, outcome: "kept" });
+        continue;
+      }
+      if (signal?.aborted) return { ...counts, aborted: true };
+      onCell?.({ ...at, outcome: "started" });
+      const record = await this.#attempt(cell);
+      if (record === undefined) return { ...counts, aborted: true };
+      await this.#file.append(record);
+      const failed = isFailure(record);
+      counts[failed ? "failed" : "done"]++;
+      onCell?.({ ...at, done: i + 1, outcome: failed ? "failed" : "done", record });
+    }
+    return counts;
+  }
+
+  #id(cell: Cell): string {
+    return cellId(cell, this.#checksums);
+  }
+
+  /** The cell's record; a failure is one too, and costs this cell only. Undefined where the signal stopped it. */
+  async #attempt(cell: Cell): Promise<ResultRecord | undefined> {
+    const start = performance.now();
+    const checksum = this.#checksums.get(dataOf(cell).dataset)!;
+    const common = () => ({
+      format: 1 as const,
+      id: this.#id(cell),
+      environment: environment(checksum, this.#options.versions ?? {}),
+      seconds: (performance.now() - start) / 1000,
+    });
+    try {
+      if (cell.kind === "train") return { cell, result: await this.#train(cell), ...common() };
+      if (cell.kind === "prune") return { cell, result: await this.#prune(cell), ...common() };
+      return { cell, result: await this.#latency(cell), ...common() };
+    } catch (error) {
+      if (this.#options.signal?.aborted) return undefined;
+      return { cell, error: error instanceof Error ? error.message : String(error), ...common() };
+    }
+  }
+
+  async #train(cell: TrainCell): Promise<TrainRecord["result"]> {
+    const data = await this.#load(cell.data);
+    const { model, epochs } = await this.#trainDense(cell);
+    const test = await this.#test(model, data, cell.backend);
+    return { test, epochs, counts: account(model), digest: digest(model) };
+  }
+
+  async #trainDense(cell: TrainCell): Promise<{ model: Model; epochs: number }> {
+    const data = await this.#load(cell.data);
+    const { registry } = this.#options;
+    const architecture = drawModel(registry, cell.model, { ...cell.data, series: data.series.length });
+    const initial = architecture.initialize(cell.seed);
+    const started: Model = { ...initial, metadata: { ...initial.metadata, data: describeData(data) } };
+    const fitted = await this.#fit(started, data, cell.training, cell);
+    await this.#keep(cell, fitted.model);
+    return fitted;
+  }
+
+  async #prune(cell: PruneCell): Promise<PruneRecord["result"]> {
+    const data = await this.#load(cell.dense.data);
+    const dense = await this.#dense(cell.dense);
+    const made = await this.#makePruned(cell, dense, data);
+    const { plan, pruned, tuned } = made;
+    const before = await this.#denseResult(cell.dense, dense, data);
+    const prunedErrors = await this.#test(pruned, data, cell.dense.backend);
+    const tunedErrors = tuned.model === pruned ? prunedErrors : await this.#test(tuned.model, data, cell.dense.backend);
+    return {
+      applicable: plan.steps.length > 0,
+      notes: plan.notes,
+      target: plan.target!,
+      sparsity: sparsity(pruned),
+      expected: plan.expected,
+      counts: account(pruned),
+      dense: before,
+      pruned: prunedErrors,
+      tuned: tunedErrors,
+      tuningEpochs: tuned.epochs,
+      planSeconds: made.planSeconds,
+      digest: digest(tuned.model),
+    };
+  }
+
+  async #makePruned(cell: PruneCell, dense: Model, data: ForecastingData) {
+    const { registry, signal } = this.#options;
+    const backend = registry.backend(cell.dense.backend);
+    const strategy = registry.strategy(cell.strategy);
+    const collect = collector({ backend, windows: data.train, ...(signal && { signal }) });
+    const start = performance.now();
+    const plan = await meet(cell.target, strategy, { model: dense, collect, ...(signal && { signal }) });
+    const pruned = prune(dense, plan);
+    const planSeconds = (performance.now() - start) / 1000;
+    const tuned =
+      cell.fineTuning.epochs === 0 || plan.steps.length === 0
+        ? { model: pruned, epochs: 0 }
+        : await this.#fit(pruned, data, cell.fineTuning, cell.dense);
+    await this.#keep(cell, tuned.model);
+    return { plan, pruned, tuned, planSeconds };
+  }
+
+  async #latency(cell: LatencyCell): Promise<LatencyRecord["result"]> {
+    const backend = this.#options.registry.backend(cell.backend);
+    const { available, detail } = await backend.availability();
+    if (!available) throw new EspalierError(`backend ${cell.backend} is not available: ${detail}`);
+    const dense = await this.#dense(cell.pruned.dense);
+    const pruned = await this.#prunedModel(cell.pruned, dense);
+    const { signal } = this.#options;
+    const measured = await measureLatency({ dense, pruned }, backend, cell.batch, { ...cell.latency, ...(signal && { signal }) });
+    return { device: detail, ...measured, sparsity: sparsity(pruned) };
+  }
+
+  /** The trained dense model: at hand, from its file, or trained again, which gives the same. */
+  async #dense(cell: TrainCell): Promise<Model> {
+    return (await this.#kept(cell)) ?? (await this.#trainDense(cell)).model;
+  }
+
+  async #prunedModel(cell: PruneCell, dense: Model): Promise<Model> {
+    const kept = await this.#kept(cell);
+    if (kept !== undefined) return kept;
+    const data = await this.#load(cell.dense.data);
+    return (await this.#makePruned(cell, dense, data)).tuned.model;
+  }
+
+  async #denseResult(cell: TrainCell, model: Model, data: ForecastingData): Promise<PruneRecord["result"]["dense"]> {
+    const id = this.#id(cell);
+    const record = this.#file.records.find((r) => r.id === id && isTrain(r)) as TrainRecord | undefined;
+    const test = record?.result.test ?? (await this.#test(model, data, cell.backend));
+    return { counts: account(model), test };
+  }
+
+  async #fit(model: Model, data: ForecastingData, training: TrainingConfig, cell: TrainCell): Promise<{ model: Model; epochs: number }> {
+    const { registry, signal, onProgress } = this.#options;
+    const result = await fit({
+      model,
+      backend: registry.backend(cell.backend),
+      train: data.train,
+      validation: data.validation,
+      settings: { ...training, seed: cell.seed },
+      data: { name: data.name, checksum: data.checksum },
+      ...(signal && { signal }),
+      ...(onProgress && { onProgress }),
+    });
+    // A fit that was cut short is no result: the cell is run again by the next sweep.
+    signal?.throwIfAborted();
+    return { model: result.model, epochs: result.epochs.length };
+  }
+
+  async #test(model: Model, data: ForecastingData, backend: string): Promise<TestErrors> {
+    const { registry, signal, onProgress } = this.#options;
+    const metrics = await evaluate({
+      model,
+      backend: registry.backend(backend),
+      windows: data.test,
+      scaler: data.scaler,
+      ...(signal && { signal }),
+      ...(onProgress && { onProgress }),
+    });
+    return errorsOf(metrics);
+  }
+
+  #load(data: DataConfig): Promise<ForecastingData> {
+    const known = this.#data.get(data.dataset);
+    if (known !== undefined) return known;
+    const { dataset, inputLength, horizon, scale, missing } = data;
+    const { signal } = this.#options;
+    const loading = forecastingData({
+      dataset,
+      inputLength,
+      horizon,
+      scale,
+      ...(missing === undefined ? {} : { missing }),
+      ...(signal && { signal }),
+      ...this.#options.data,
+    });
+    this.#data.set(dataset, loading);
+    return loading;
+  }
+
+  async #keep(cell: TrainCell | PruneCell, model: Model): Promise<void> {
+    this.#models.delete(cell.kind);
+    this.#models.set(`${cell.kind} ${this.#id(cell)}`, model);
+    await saveModel(this.#path(cell), model, { force: true });
+  }
+
+  async #kept(cell: TrainCell | PruneCell): Promise<Model | undefined> {
+    const key = `${cell.kind} ${this.#id(cell)}`;
+    const known = this.#models.get(key);
+    if (known !== undefined) return known;
+    // One dense and one pruned model at a time stay in memory.
+    for (const other of [...this.#models.keys()]) if (other.startsWith(cell.kind)) this.#models.delete(other);
+    try {
+      const model = await loadModel(this.#path(cell));
+      this.#models.set(key, model);
+      return model;
+    } catch {
+      return undefined;
+    }
+  }
+
+  #path(cell: TrainCell | PruneCell): string {
+    return join(this.#options.out, "models", `${this.#id(cell)}.safetensors`);
+  }
+}
+
+function dataOf(cell: Cell): DataConfig {
+  if (cell.kind === "train") return cell.data;
+  return cell.kind === "prune" ? cell.dense.data : cell.pruned.dense.data;
+}
+
+function errorsOf({ mse, mae, rmse, original }: Metrics): TestErrors {
+  if (original === undefined) return { mse, mae, rmse };
+  return { mse, mae, rmse, original: { mse: original.mse, mae: original.mae, rmse: original.rmse } };
+}
+
+/** What prediction needs to know of the data, kept in the model's file. */
+export function describeData(data: ForecastingData) {
+  const { kind, center, spread } = data.scaler;
+  return {
+    name: data.name,
+    checksum: data.checksum,
+    series: [...data.series],
+    scaler: { kind, center: [...center], spread: [...spread] },
+  };
+}
+

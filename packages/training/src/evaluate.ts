@@ -1,0 +1,53 @@
+import { type Backend, EspalierError, type Graph, type Model, type Program } from "@espalier/core";
+import type { Scaler, WindowSet } from "@espalier/datasets";
+import { batchesOf, inputsFrom } from "./inputs.ts";
+import { ErrorSums, type Metrics } from "./metrics.ts";
+import { type OnProgress, progressReporter } from "./progress.ts";
+
+export interface EvaluateOptions {
+  readonly model: Model;
+  readonly backend: Backend;
+  /** Windows to forecast, all of them. */
+  readonly windows: WindowSet;
+  /** Windows a run; 64 by default. Does not change the result but for rounding. */
+  readonly batchSize?: number;
+  /** For errors in original units as well. */
+  readonly scaler?: Scaler;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: OnProgress;
+}
+
+/** Forecasts every window and gives the errors. Throws what the signal was aborted with. */
+export async function evaluate(options: EvaluateOptions): Promise<Metrics> {
+  const { model, backend } = options;
+  const state = await backend.createState(model.tensors);
+  const program = await backend.compile(model.graph, { state });
+  try {
+    return await evaluateProgram(program, model.graph, options);
+  } finally {
+    program.dispose();
+    state.dispose();
+  }
+}
+
+/** As `evaluate`, with a program that is at hand: training and validation share one state. */
+export async function evaluateProgram(
+  program: Program,
+  graph: Graph,
+  options: Omit<EvaluateOptions, "model" | "backend">,
+): Promise<Metrics> {
+  const { windows, batchSize = 64, scaler, signal } = options;
+  if (windows.count === 0) throw new EspalierError("there is no window to evaluate.");
+  const inputs = inputsFrom(graph, windows);
+  const output = graph.outputs[0]!.name;
+  const sums = new ErrorSums(windows.horizon, windows.series);
+  const report = progressReporter(windows.count, options.onProgress);
+  for (const indices of batchesOf(windows.count, batchSize)) {
+    signal?.throwIfAborted();
+    const outputs = await program.run(inputs(indices));
+    sums.add(outputs.get(output)!.data, windows.batch(indices).y);
+    report(indices.at(-1)! + 1, "evaluate");
+  }
+  return sums.metrics(scaler);
+}
+

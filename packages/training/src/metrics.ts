@@ -1,0 +1,72 @@
+import type { Scaler } from "@espalier/datasets";
+
+/** Errors of a forecast: mean squared, mean absolute, and root mean squared. */
+export interface Errors {
+  readonly mse: number;
+  readonly mae: number;
+  readonly rmse: number;
+}
+
+/** Errors over all windows of a set. */
+export interface Metrics extends Errors {
+  /** Windows evaluated. */
+  readonly windows: number;
+  /** By series, in the data's order. */
+  readonly series: readonly Errors[];
+  /** By step of the horizon, the nearest first. */
+  readonly steps: readonly Errors[];
+  /** In the data's own units, over all series and by series; absent where the scaling is not known. */
+  readonly original?: Errors & { readonly series: readonly Errors[] };
+}
+
+/** Adds up errors over batches. Values are `[windows, horizon, series]`, row-major, in the units the model sees. */
+export class ErrorSums {
+  readonly #horizon: number;
+  readonly #series: number;
+  readonly #squares: Float64Array;
+  readonly #absolutes: Float64Array;
+  #windows = 0;
+
+  constructor(horizon: number, series: number) {
+    this.#horizon = horizon;
+    this.#series = series;
+    this.#squares = new Float64Array(horizon * series);
+    this.#absolutes = new Float64Array(horizon * series);
+  }
+
+  add(forecast: ArrayLike<number>, truth: ArrayLike<number>): void {
+    const cells = this.#squares.length;
+    for (let i = 0; i < truth.length; i++) {
+      const error = forecast[i]! - truth[i]!;
+      this.#squares[i % cells]! += error * error;
+      this.#absolutes[i % cells]! += Math.abs(error);
+    }
+    this.#windows += truth.length / cells;
+  }
+
+  metrics(scaler?: Scaler): Metrics {
+    const all = Array.from(this.#squares.keys());
+    const ofSeries = (s: number) => all.filter((cell) => cell % this.#series === s);
+    const ofStep = (h: number) => all.filter((cell) => Math.floor(cell / this.#series) === h);
+    const range = (n: number) => Array.from({ length: n }, (_, i) => i);
+    const original = scaler && {
+      ...this.#errors(all, scaler.spread),
+      series: range(this.#series).map((s) => this.#errors(ofSeries(s), scaler.spread)),
+    };
+    return {
+      ...this.#errors(all),
+      windows: this.#windows,
+      series: range(this.#series).map((s) => this.#errors(ofSeries(s))),
+      steps: range(this.#horizon).map((h) => this.#errors(ofStep(h))),
+      ...(original === undefined ? {} : { original }),
+    };
+  }
+
+  #errors(cells: readonly number[], spread?: readonly number[]): Errors {
+    const unit = (cell: number) => spread?.[cell % this.#series] ?? 1;
+    const count = cells.length * this.#windows;
+    const mse = cells.reduce((sum, cell) => sum + this.#squares[cell]! * unit(cell) ** 2, 0) / count;
+    const mae = cells.reduce((sum, cell) => sum + this.#absolutes[cell]! * unit(cell), 0) / count;
+    return { mse, mae, rmse: Math.sqrt(mse) };
+  }
+}

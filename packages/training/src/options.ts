@@ -1,0 +1,28 @@
+import { EspalierError } from "@espalier/core";
+import { z } from "zod";
+
+const schema = z.strictObject({
+  epochs: z.int().min(0).default(10),
+  batchSize: z.int().min(1).default(32),
+  learningRate: z.number().positive().default(1e-4),
+  /** `halving`: half the rate after each epoch; `constant`. */
+  rateSchedule: z.enum(["halving", "constant"]).default("halving"),
+  /** Epochs without a better validation error after which training stops; 0 never stops early. */
+  patience: z.int().min(0).default(3),
+  weightDecay: z.number().min(0).default(0),
+  seed: z.int().min(0).default(0),
+  /** At most this many batches an epoch, drawn at random; all by default. */
+  batchesPerEpoch: z.int().min(1).optional(),
+});
+
+/** How a model is trained; every setting has a default. */
+export type FitSettings = z.output<typeof schema>;
+export type FitOptions = z.input<typeof schema>;
+
+/** Checks settings and fills in defaults. Throws an EspalierError that names the setting. */
+export function readSettings(options: FitOptions): FitSettings {
+  const result = schema.safeParse(options);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw new EspalierError(`training setting ${issue!.path.join(".") || "object"}: ${issue!.message}.`);
+}

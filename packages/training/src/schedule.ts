@@ -1,0 +1,73 @@
+import {
+
+  type Collect,
+  meet,
+  type Model,
+  type PruningPlan,
+  prune,
+  type Strategy,
+  type Target,
+} from "@espalier/core";
+import { collector } from "./collect.ts";
+import { fit, type FitRequest, type FitResult } from "./fit.ts";
+
+/** One stage of pruning: what removes, and how much. Targets are measured against the model before any pruning. */
+export interface Stage {
+  readonly strategy: Strategy;
+  readonly target: Target;
+}
+
+export interface PruneAndTuneRequest extends Omit<FitRequest, "model" | "resume" | "onCheckpoint"> {
+  readonly model: Model;
+  /** In order; each plans on the model its predecessor left. */
+  readonly stages: readonly Stage[];
+  /** Fine-tune after each stage, or only after the last; `epochs: 0` in `settings` for not at all. */
+  readonly tune?: "each" | "last";
+  /** Calibration for criteria that look at data; by default batches of the training windows. */
+  readonly collect?: Collect;
+}
+
+/** What one stage did. */
+export interface StageResult {
+  readonly plan: PruningPlan;
+  /** Right after pruning. */
+  readonly pruned: Model;
+  /** Absent where the stage was not followed by fine-tuning. */
+  readonly tuned?: FitResult;
+}
+
+export interface PruneAndTuneResult {
+  readonly model: Model;
+  readonly stages: readonly StageResult[];
+}
+
+/**
+ * Prunes in stages, with fine-tuning in between: one stage is one-shot pruning, several strategies are combined pruning,
+ * several targets of one strategy are iterative pruning. Aborting ends it after what runs, with what is done so far.
+ */
+export async function pruneAndTune(request: PruneAndTuneRequest): Promise<PruneAndTuneResult> {
+  const { stages, tune = "last", signal, backend, train } = request;
+  const collect = request.collect ?? collector({ backend, windows: train, ...(signal === undefined ? {} : { signal }) });
+  const results: StageResult[] = [];
+  let { model } = request;
+  for (const [i, { strategy, target }] of stages.entries()) {
+    if (signal?.aborted) break;
+    const plan = await meet(target, strategy, { model, collect, ...(signal === undefined ? {} : { signal }) });
+    const pruned = prune(model, plan);
+    model = pruned;
+    if (tune === "last" && i < stages.length - 1) {
+      results.push({ plan, pruned });
+      continue;
+    }
+    const tuned = await fit({ ...request, model });
+    model = tuned.model;
+    results.push({ plan, pruned, tuned });
+  }
+  return { model, stages: results };
+}
+
+/** Targets of iterative pruning: the share that is left shrinks by the same factor at every step. */
+export function iterativeTargets(sparsity: number, steps: number): Target[] {
+  return Array.from({ length: steps }, (_, i) => ({ sparsity: 1 - (1 - sparsity) ** ((i + 1) / steps) }));
+}
+
