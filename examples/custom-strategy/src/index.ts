@@ -1,1 +1,1 @@
-export {};
+export { plugin, type SlimmingOptions, slimming } from "./slimming.ts";
