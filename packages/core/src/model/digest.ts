@@ -1,5 +1,5 @@
-const K = Uint32Array.from({ length: 64 }, (_, i) => fractionBits(prime(i), 3));
-const start = Uint32Array.from({ length: 8 }, (_, i) => fractionBits(prime(i), 2));
+const K = Int32Array.from({ length: 64 }, (_, i) => fractionBits(prime(i), 3) | 0);
+const start = Int32Array.from({ length: 8 }, (_, i) => fractionBits(prime(i), 2) | 0);
 
 /** SHA-256 (FIPS 180-4), synchronous and the same everywhere, as 64 hexadecimal digits. */
 export function sha256(bytes: Uint8Array): string {
@@ -12,7 +12,7 @@ export function sha256(bytes: Uint8Array): string {
 export class Sha256 {
   readonly #state = start.slice();
   readonly #block = new Uint8Array(64);
-  readonly #words = new Uint32Array(64);
+  readonly #words = new Int32Array(64);
   #filled = 0;
   #length = 0;
 
@@ -45,7 +45,7 @@ export class Sha256 {
     view.setUint32(end.length - 8, Math.floor(bits / 2 ** 32));
     view.setUint32(end.length - 4, bits >>> 0);
     this.update(end);
-    return [...this.#state].map((word) => word.toString(16).padStart(8, "0")).join("");
+    return [...this.#state].map((word) => (word >>> 0).toString(16).padStart(8, "0")).join("");
   }
 
   #compress(bytes: Uint8Array, at: number): void {
@@ -62,16 +62,14 @@ export class Sha256 {
       w[i] = (w[i - 16]! + s0 + w[i - 7]! + s1) | 0;
     }
     const s = this.#state;
-    let [a, b, c, d, e, f, g, h] = s as unknown as [
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-    ];
+    let a = s[0]!;
+    let b = s[1]!;
+    let c = s[2]!;
+    let d = s[3]!;
+    let e = s[4]!;
+    let f = s[5]!;
+    let g = s[6]!;
+    let h = s[7]!;
     for (let i = 0; i < 64; i++) {
       const s1 = ((e >>> 6) | (e << 26)) ^ ((e >>> 11) | (e << 21)) ^ ((e >>> 25) | (e << 7));
       const t1 = (h + s1 + ((e & f) ^ (~e & g)) + K[i]! + w[i]!) | 0;

@@ -31,7 +31,9 @@ export function intersect(a: Mask, b: Mask): Mask {
 
 /** Zero where the mask does not keep. */
 export function applyMask(data: Float32Array, mask: Mask): Float32Array {
-  return data.map((value, i) => (isKept(mask, i) ? value : 0));
+  const kept = new Float32Array(data.length);
+  for (let i = 0; i < data.length; i++) if (isKept(mask, i)) kept[i] = data[i]!;
+  return kept;
 }
 
 /** 1 where kept, 0 elsewhere: the form a backend computes with. */

@@ -1,6 +1,7 @@
 import { isKept, maskFrom } from "../model/mask.ts";
 import type { Model } from "../model/model.ts";
 import type { MaskStep } from "./plan.ts";
+import { sortScores } from "./sort.ts";
 
 /**
  * What is compared with what. `local`: every tensor (or dimension) loses the same share. `global`: all are ranked
@@ -35,7 +36,7 @@ export function rankWeights(model: Model, scores: ReadonlyMap<string, Float32Arr
     tensors: [...scores].map(([name, given]) => {
       const mask = model.masks.get(name);
       const own = mask === undefined ? given : given.map((score, i) => (isKept(mask, i) ? score : -1));
-      return { name, scores: own, sorted: own.toSorted() };
+      return { name, scores: own, sorted: sortScores(own) };
     }),
   };
 }

@@ -1,2 +1,3 @@
 export * from "./masking.ts";
 export * from "./models.ts";
+export * from "./strategies.ts";

@@ -1,0 +1,43 @@
+import { meet, prunableDimensions, prune } from "@espalier/core";
+import { checkStrategy, drawEncoder, modelOf } from "@espalier/core/testing";
+import { describe, expect, it } from "vitest";
+import { head } from "../src/index.ts";
+
+const model = modelOf(drawEncoder({ width: 16, heads: 4 }));
+const heads = (m: typeof model) => prunableDimensions(m.dimensions).flatMap((d) => (d.kind === "head" ? [d.size] : []));
+
+describe("head pruning", () => {
+  it.each(["local", "global", "isomorphic"] as const)("keeps every promise of a strategy with scope %s", async (scope) => {
+    expect((await checkStrategy(head({ scope }), model)).applicable).toBe(true);
+  });
+
+  it("removes the share of heads asked for and leaves every other dimension as it was", async () => {
+    const small = prune(model, await head({ scope: "local" }).plan({ model, amount: 0.5 }));
+    expect(heads(small)).toEqual([2, 2]);
+    const others = (m: typeof model) =>
+      prunableDimensions(m.dimensions).flatMap((d) => (d.kind === "head" ? [] : [`${d.name} ${d.size}`]));
+    expect(others(small)).toEqual(others(model));
+  });
+
+  it("keeps one head of every attention by default, and drops whole branches when asked to", async () => {
+    expect(heads(prune(model, await head().plan({ model, amount: 0.95 })))).toEqual([1, 1]);
+    const none = prune(model, await head({ keepAtLeast: 0 }).plan({ model, amount: 0.99 }));
+    expect(heads(none)).toEqual([]);
+    expect(none.tensors.has("layers.0.attention.query.weight")).toBe(false);
+    expect(none.tensors.has("layers.0.attention.out.bias")).toBe(true);
+    expect(none.graph.nodes.some(({ operator }) => operator.name === "Softmax")).toBe(false);
+  });
+
+  it("says why where there is no head to remove", async () => {
+    const without = modelOf(drawEncoder({ layers: 0 }));
+    const plan = await head().plan({ model: without, amount: 0.5 });
+    expect(plan.steps).toEqual([]);
+    expect(plan.notes[0]).toContain("no attention head can be removed");
+  });
+
+  it("names the nearest plan and what is left where a target cannot be met", async () => {
+    const plan = await meet({ flops: 0.1 }, head(), { model });
+    expect(plan.target).toMatchObject({ metric: "flops", asked: 0.1, met: false });
+    expect(plan.target!.why).toMatch(/with all that "head" may remove, \d+\.\d % of the flops remain/);
+  });
+});
