@@ -1,1 +1,2 @@
-export {};
+export { decodeModel, type EncodeOptions, encodeModel } from "./model/model-file.ts";
+export { type RawBytes, readSafetensors, type Safetensors, writeSafetensors } from "./safetensors/safetensors.ts";

@@ -1,0 +1,212 @@
+import {
+  countElements,
+  type Dimension,
+  type Dimensions,
+  dimensionsIn,
+  EspalierError,
+  type Expression,
+  type Extent,
+  extentOf,
+  float32,
+  type Graph,
+  isKept,
+  type Json,
+  keptCount,
+  loadGraph,
+  type Mask,
+  type Member,
+  type Model,
+  printShape,
+  sameExtent,
+  type StoredGraph,
+  storedGraph,
+  type TensorData,
+} from "@espalier/core";
+import { type RawBytes, readSafetensors, type Safetensors, writeSafetensors } from "../safetensors/safetensors.ts";
+import { type StoredModel, storedModelSchema } from "./schema.ts";
+
+const version = 1;
+const maskSuffix = "#mask";
+const valuesSuffix = "#values";
+
+export interface EncodeOptions {
+  /**
+   * Store masked tensors as a bit an element (`<name>#mask`) and the kept values (`<name>#values`), where that is
+   * smaller. On by default; off stores every tensor in full, with the mask beside it.
+   */
+  readonly compact?: boolean;
+}
+
+/**
+ * A model as ONE safetensors file that describes itself: graph, dimensions and history are in the header's metadata, so
+ * it loads without the code that drew the model. The same model gives the same bytes.
+ */
+export function encodeModel(model: Model, { compact = true }: EncodeOptions = {}): Uint8Array {
+  const tensors = new Map<string, TensorData | RawBytes>();
+  for (const { name } of model.graph.tensors) {
+    const tensor = model.tensors.get(name)!;
+    const mask = model.masks.get(name);
+    if (mask === undefined) {
+      tensors.set(name, tensor);
+      continue;
+    }
+    const kept = keptCount(mask);
+    if (compact && mask.bits.length + 4 * kept < tensor.data.byteLength) {
+      tensors.set(`${name}${valuesSuffix}`, float32([kept], tensor.data.filter((_, i) => isKept(mask, i))));
+    } else tensors.set(name, tensor);
+    tensors.set(`${name}${maskSuffix}`, { dtype: "uint8", shape: [mask.bits.length], data: mask.bits });
+  }
+  const { name, options, dense, history, metadata } = model;
+  const list = model.dimensions.list.map(({ members: _derived, ...dimension }) => dimension);
+  const stored = {
+    name,
+    options,
+    graph: storedGraph(model.graph),
+    dimensions: { list, axes: model.dimensions.axes },
+    dense,
+    history,
+    metadata,
+  };
+  return writeSafetensors(tensors, {
+    format: "espalier",
+    "espalier.version": `${version}`,
+    "espalier.model": JSON.stringify(stored),
+  });
+}
+
+/** Reads a model file. `file` names it in messages. Throws an EspalierError for anything that is not a sound model. */
+export function decodeModel(bytes: Uint8Array, file = "model file"): Model {
+  const content = readSafetensors(bytes, { name: file });
+  const { metadata } = content;
+  if (metadata.format !== "espalier" || metadata["espalier.model"] === undefined) {
+    throw new EspalierError(
+      `${file}: this safetensors file holds tensors but no Espalier model. Load it as a checkpoint of a model's architecture.`,
+    );
+  }
+  const written = Number(metadata["espalier.version"]);
+  if (!(written <= version)) {
+    throw new EspalierError(`${file}: model format ${metadata["espalier.version"]} is newer than this version of Espalier knows (${version}). Update Espalier.`);
+  }
+  const stored = parseModel(metadata["espalier.model"], file);
+  return located(file, () => assemble(stored, content, file));
+}
+
+function parseModel(text: string, file: string): StoredModel {
+  let raw: unknown;
+  try {
+    raw = JSON.parse(text);
+  } catch {
+    throw new EspalierError(`${file}: its model description is not JSON.`);
+  }
+  const parsed = storedModelSchema.safeParse(raw);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new EspalierError(`${file}: its model description is damaged at ${issue!.path.join(".") || "the top"}: ${issue!.message}.`);
+}
+
+function assemble(stored: StoredModel, content: Safetensors, file: string): Model {
+  const graph = loadGraph(stored.graph as StoredGraph);
+  const tensors = new Map<string, TensorData>();
+  const masks = new Map<string, Mask>();
+  for (const { name, role, value } of graph.tensors) {
+    const { shape, dtype } = graph.values[value]!;
+    const mask = readMask(content, name, shape as readonly number[], file);
+    const tensor = mask === undefined ? content.tensors.get(name) : (content.tensors.get(name) ?? unpack(content, name, mask, file));
+    if (tensor === undefined) throw new EspalierError(`${file}: tensor "${name}" is missing.`);
+    if (printShape(tensor.shape) !== printShape(shape) || tensor.dtype !== dtype) {
+      throw new EspalierError(
+        `${file}: tensor "${name}" has shape ${printShape(tensor.shape)}, the graph expects ${printShape(shape)}. Was the file pruned by another plan?`,
+      );
+    }
+    tensors.set(name, tensor);
+    if (mask === undefined) continue;
+    if (role !== "trainable") throw new EspalierError(`${file}: "${name}" is a ${role} and has a mask.`);
+    if (tensor.data.some((w, i) => w !== 0 && !isKept(mask, i))) {
+      throw new EspalierError(`${file}: tensor "${name}" is not zero where its mask removes it.`);
+    }
+    masks.set(name, mask);
+  }
+  const { name, options, dense, history, metadata } = stored;
+  return {
+    name,
+    options: options as Json,
+    graph,
+    tensors,
+    masks,
+    dimensions: readDimensions(stored, graph, file),
+    dense,
+    history: history as Json[],
+    metadata: metadata as Record<string, Json>,
+  };
+}
+
+function readMask(content: Safetensors, name: string, shape: readonly number[], file: string): Mask | undefined {
+  const raw = content.bytes.get(`${name}${maskSuffix}`);
+  if (raw === undefined) return undefined;
+  const size = countElements(shape);
+  const bits = raw.data;
+  const spare = size % 8 === 0 ? 0 : (bits.at(-1) ?? 0) >> size % 8;
+  if (bits.length !== Math.ceil(size / 8) || spare !== 0) {
+    throw new EspalierError(`${file}: the mask of "${name}" does not fit its shape ${printShape(shape)}.`);
+  }
+  return { shape, bits };
+}
+
+function unpack(content: Safetensors, name: string, mask: Mask, file: string): TensorData | undefined {
+  const values = content.tensors.get(`${name}${valuesSuffix}`);
+  if (values === undefined) return undefined;
+  const kept = keptCount(mask);
+  if (values.data.length !== kept) {
+    throw new EspalierError(`${file}: "${name}" has ${values.data.length} kept values, its mask keeps ${kept}.`);
+  }
+  let next = 0;
+  const data = new Float32Array(countElements(mask.shape));
+  for (let i = 0; i < data.length; i++) if (isKept(mask, i)) data[i] = values.data[next++]!;
+  return { dtype: "float32", shape: mask.shape, data };
+}
+
+/** Dimensions as stored, checked against the graph; members are derived anew rather than believed. */
+function readDimensions(stored: StoredModel, graph: Graph, file: string): Dimensions {
+  const { list, axes } = stored.dimensions;
+  const damaged = (why: string) => new EspalierError(`${file}: its dimensions do not fit its graph: ${why}.`);
+  if (axes.length !== graph.values.length) throw damaged(`${axes.length} values, the graph has ${graph.values.length}`);
+  const size = (d: number): Extent => {
+    const dimension = list[d];
+    if (dimension === undefined) throw damaged(`there is no dimension ${d}`);
+    return dimension.size as Extent;
+  };
+  const members: Member[][] = list.map(() => []);
+  axes.forEach((expressions, value) => {
+    const { shape } = graph.values[value]!;
+    const fits = expressions.length === shape.length && expressions.every((e, i) => sameExtent(extentOf(e as Expression, size), shape[i]!));
+    if (!fits) throw damaged(`value ${value} has shape ${printShape(shape)}`);
+  });
+  for (const { name, value } of graph.tensors) {
+    axes[value]!.forEach((e, axis) => {
+      dimensionsIn(e as Expression).forEach((d, place) => {
+        members[d]!.push({ tensor: name, axis, place });
+      });
+    });
+  }
+  if (new Set(list.map(({ name }) => name)).size !== list.length) throw damaged("two have one name");
+  return {
+    axes: axes as Expression[][],
+    list: list.map((dimension, d): Dimension => {
+      if (dimension.within !== undefined) size(dimension.within);
+      return { ...(dimension as Omit<Dimension, "members">), members: members[d]! };
+    }),
+  };
+}
+
+/** Errors of core say what is wrong with a graph; the file's name is put before them. */
+function located<T>(file: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof EspalierError && !error.message.startsWith(file)) throw new EspalierError(`${file}: ${error.message}`);
+    if (error instanceof RangeError || error instanceof TypeError) {
+      throw new EspalierError(`${file}: its model description is damaged (${error.message}).`);
+    }
+    throw error;
+  }
+}

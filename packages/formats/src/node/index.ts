@@ -1,0 +1,26 @@
+import type { Model, Tensors } from "@espalier/core";
+import { decodeModel, type EncodeOptions, encodeModel } from "../model/model-file.ts";
+import { readSafetensors } from "../safetensors/safetensors.ts";
+import { readBytes, writeFileAtomically } from "./files.ts";
+
+export { checkReplaceable, readBytes, writeFileAtomically } from "./files.ts";
+
+/** Reads a model file. Throws an EspalierError where there is none, or it is not sound. */
+export async function loadModel(path: string): Promise<Model> {
+  return decodeModel(await readBytes(path, "model file"), `model file ${path}`);
+}
+
+export interface SaveOptions extends EncodeOptions {
+  /** Replace a file that exists. */
+  readonly force?: boolean;
+}
+
+/** Writes a model as one self-describing safetensors file, whole or not at all. */
+export async function saveModel(path: string, model: Model, options: SaveOptions = {}): Promise<void> {
+  await writeFileAtomically(path, encodeModel(model, options), options);
+}
+
+/** Reads the tensors of a safetensors checkpoint. */
+export async function readTensors(path: string): Promise<Tensors> {
+  return readSafetensors(await readBytes(path, "checkpoint"), { name: `checkpoint ${path}` }).tensors;
+}

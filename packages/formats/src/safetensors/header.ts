@@ -1,0 +1,105 @@
+import { EspalierError } from "@espalier/core";
+import { z } from "zod";
+
+/** Number formats of safetensors that are read, with their bytes an element. */
+export const dtypeBytes: Readonly<Record<string, number>> = {
+  F64: 8,
+  F32: 4,
+  F16: 2,
+  BF16: 2,
+  I64: 8,
+  I32: 4,
+  I16: 2,
+  I8: 1,
+  U8: 1,
+  BOOL: 1,
+};
+
+/** Where one tensor lies in the data part of a file. */
+export interface TensorEntry {
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly begin: number;
+  readonly end: number;
+}
+
+export interface Header {
+  readonly entries: ReadonlyMap<string, TensorEntry>;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Offset of the data part in the file. */
+  readonly dataStart: number;
+}
+
+/** Largest header that is read, as the format's own implementation has it. */
+const largestHeader = 100_000_000;
+
+const extent = z.int().nonnegative();
+const entrySchema = z.strictObject({
+  dtype: z.string(),
+  shape: z.array(extent),
+  data_offsets: z.tuple([extent, extent]),
+});
+
+/**
+ * Reads and checks the header of a safetensors file: entries lie inside the file, one after the other without holes or
+ * overlap, and are as long as their shapes say. Nothing is allocated that the file merely claims.
+ */
+export function readHeader(bytes: Uint8Array, file: string): Header {
+  const damaged = (why: string) => new EspalierError(`${file}: this is not a sound safetensors file: ${why}.`);
+  if (bytes.length < 8) throw damaged(`it has ${bytes.length} bytes, too few for a header`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const length = Number(view.getBigUint64(0, true));
+  if (length > largestHeader || 8 + length > bytes.length) {
+    throw damaged(`its header claims ${length} bytes, the file has ${bytes.length}`);
+  }
+  const raw = parseHeader(bytes.subarray(8, 8 + length));
+  if (raw === undefined) throw damaged("its header is not a JSON object");
+  const metadata: Record<string, string> = {};
+  const entries = new Map<string, TensorEntry>();
+  const dataStart = 8 + length;
+  for (const [name, value] of Object.entries(raw)) {
+    if (name === "__metadata__") {
+      const parsed = z.record(z.string(), z.string()).safeParse(value);
+      if (!parsed.success) throw damaged("its metadata is not text");
+      Object.assign(metadata, parsed.data);
+      continue;
+    }
+    const parsed = entrySchema.safeParse(value);
+    if (!parsed.success) throw damaged(`tensor "${name}" has no valid entry`);
+    const { dtype, shape, data_offsets } = parsed.data;
+    const [begin, end] = data_offsets;
+    const unit = Object.hasOwn(dtypeBytes, dtype) ? dtypeBytes[dtype] : undefined;
+    if (unit === undefined) {
+      throw new EspalierError(`${file}: tensor "${name}" is ${dtype}; known: ${Object.keys(dtypeBytes).join(", ")}.`);
+    }
+    const size = shape.reduce((n, extent) => n * extent, unit);
+    if (size !== end - begin) throw damaged(`tensor "${name}" of shape [${shape.join(", ")}] needs ${size} bytes, it has ${end - begin}`);
+    if (dataStart + end > bytes.length) throw damaged(`tensor "${name}" ends at byte ${dataStart + end}, the file has ${bytes.length}: truncated`);
+    entries.set(name, { dtype, shape, begin, end });
+  }
+  checkLayout(entries, bytes.length - dataStart, damaged);
+  return { entries, metadata, dataStart };
+}
+
+function parseHeader(bytes: Uint8Array): Record<string, unknown> | undefined {
+  let text: string;
+  let raw: unknown;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    raw = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (!text.startsWith("{") || typeof raw !== "object" || raw === null) return undefined;
+  return raw as Record<string, unknown>;
+}
+
+function checkLayout(entries: ReadonlyMap<string, TensorEntry>, size: number, damaged: (why: string) => Error): void {
+  let at = 0;
+  const sorted = [...entries].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
+  for (const [name, { begin, end }] of sorted) {
+    if (begin !== at) throw damaged(`tensor "${name}" begins at byte ${begin} of the data, ${at} was expected`);
+    at = end;
+  }
+  if (at !== size) throw damaged(`its tensors take ${at} bytes, its data has ${size}`);
+}

@@ -1,0 +1,107 @@
+import { EspalierError, type TensorData } from "@espalier/core";
+import { type Header, readHeader, type TensorEntry } from "./header.ts";
+
+/** Bytes with a shape, for what is no number: masks. */
+export interface RawBytes {
+  readonly dtype: "uint8";
+  readonly shape: readonly number[];
+  readonly data: Uint8Array;
+}
+
+export interface Safetensors {
+  /** Floating-point tensors as float32, integers as int32. */
+  readonly tensors: ReadonlyMap<string, TensorData>;
+  /** U8 tensors as they are. */
+  readonly bytes: ReadonlyMap<string, RawBytes>;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/**
+ * Reads a safetensors file. Throws an EspalierError that names the file, and the tensor, for anything that is not sound:
+ * a truncated or foreign file, offsets outside, integers that int32 cannot hold.
+ */
+export function readSafetensors(bytes: Uint8Array, { name = "safetensors" }: { readonly name?: string } = {}): Safetensors {
+  const header = readHeader(bytes, name);
+  const tensors = new Map<string, TensorData>();
+  const raw = new Map<string, RawBytes>();
+  for (const [tensor, entry] of header.entries) {
+    const data = sliceOf(bytes, header, entry);
+    if (entry.dtype === "U8" || entry.dtype === "BOOL") raw.set(tensor, { dtype: "uint8", shape: entry.shape, data });
+    else tensors.set(tensor, convert(data, entry, () => `${name}: tensor "${tensor}"`));
+  }
+  return { tensors, bytes: raw, metadata: header.metadata };
+}
+
+/** A copy of an entry's bytes, so that the data is aligned and does not keep the file in memory. */
+function sliceOf(bytes: Uint8Array, { dataStart }: Header, { begin, end }: TensorEntry): Uint8Array {
+  return bytes.slice(dataStart + begin, dataStart + end);
+}
+
+function convert(bytes: Uint8Array, { dtype, shape }: TensorEntry, where: () => string): TensorData {
+  const { buffer } = bytes;
+  const floats = (data: Float32Array): TensorData => ({ dtype: "float32", shape, data });
+  const integers = (data: Int32Array): TensorData => ({ dtype: "int32", shape, data });
+  switch (dtype) {
+    case "F32":
+      return floats(new Float32Array(buffer as ArrayBuffer));
+    case "F64":
+      return floats(Float32Array.from(new Float64Array(buffer as ArrayBuffer)));
+    case "F16":
+      return floats(Float32Array.from(new Uint16Array(buffer as ArrayBuffer), halfToFloat));
+    case "BF16":
+      return floats(new Float32Array(Uint32Array.from(new Uint16Array(buffer as ArrayBuffer), (bits) => bits << 16).buffer));
+    case "I64":
+      return integers(
+        Int32Array.from(new BigInt64Array(buffer as ArrayBuffer), (value) => {
+          const number = Number(value);
+          if (number !== (number | 0)) throw new EspalierError(`${where()} holds ${value}, which int32 cannot hold.`);
+          return number;
+        }),
+      );
+    case "I32":
+      return integers(new Int32Array(buffer as ArrayBuffer));
+    case "I16":
+      return integers(Int32Array.from(new Int16Array(buffer as ArrayBuffer)));
+    default:
+      return integers(Int32Array.from(new Int8Array(buffer as ArrayBuffer)));
+  }
+}
+
+function halfToFloat(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 31;
+  const fraction = bits & 1023;
+  if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
+  return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1024 + fraction) * 2 ** (exponent - 25);
+}
+
+/** Writes tensors in the order given, 8-byte aligned as the format asks for. The same content gives the same bytes. */
+export function writeSafetensors(
+  tensors: ReadonlyMap<string, TensorData | RawBytes>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array {
+  const entries: Record<string, unknown> = Object.create(null);
+  if (Object.keys(metadata).length > 0) entries.__metadata__ = metadata;
+  // Wider numbers first, so that each is aligned without holes between them.
+  const order = [...tensors].sort(([, a], [, b]) => a.data.BYTES_PER_ELEMENT === b.data.BYTES_PER_ELEMENT ? 0 : b.data.BYTES_PER_ELEMENT - a.data.BYTES_PER_ELEMENT);
+  let at = 0;
+  for (const [name, { dtype, shape, data }] of order) {
+    if (name === "__metadata__") throw new EspalierError('a tensor cannot be called "__metadata__" in a safetensors file.');
+    const end = at + data.byteLength;
+    entries[name] = { dtype: dtypeNames[dtype], shape, data_offsets: [at, end] };
+    at = end;
+  }
+  const json = new TextEncoder().encode(JSON.stringify(entries));
+  const padded = Math.ceil(json.length / 8) * 8;
+  const file = new Uint8Array(8 + padded + at).fill(0x20, 8 + json.length, 8 + padded);
+  new DataView(file.buffer).setBigUint64(0, BigInt(padded), true);
+  file.set(json, 8);
+  let offset = 8 + padded;
+  for (const [, { data }] of order) {
+    file.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), offset);
+    offset += data.byteLength;
+  }
+  return file;
+}
+
+const dtypeNames = { float32: "F32", int32: "I32", uint8: "U8" } as const;
