@@ -1,1 +1,6 @@
-export {};
+export { type CrossformerOptions, crossformer } from "./crossformer.ts";
+export { type ITransformerOptions, iTransformer } from "./i-transformer.ts";
+export { type PatchTSTOptions, patchTST } from "./patch-tst.ts";
+export { findModel, models } from "./registry.ts";
+export { type SedimarkCrossformerOptions, sedimarkCrossformer } from "./sedimark-crossformer.ts";
+export { fromOriginalConfig } from "./time-series-library.ts";

@@ -1,0 +1,45 @@
+import { type Builder, dropout, matMul, reshape, scale, softmax, swapAxes, transpose, type Value } from "@espalier/core";
+import { linear } from "./linear.ts";
+
+/** Names of the four projections, which differ between implementations. */
+export interface ProjectionNames {
+  readonly query: string;
+  readonly key: string;
+  readonly value: string;
+  readonly out: string;
+}
+
+const timeSeriesLibrary: ProjectionNames = {
+  query: "query_projection",
+  key: "key_projection",
+  value: "value_projection",
+  out: "out_projection",
+};
+
+export interface AttentionOptions {
+  readonly width: number;
+  readonly heads: number;
+  readonly dropout: number;
+  readonly names?: ProjectionNames;
+}
+
+/**
+ * Multi-head attention (Vaswani et al., NeurIPS 2017): queries [N, L, D], keys and values from `memory` [N, S, D] → [N, L, D].
+ * Heads have ⌊width ÷ heads⌋ channels each, as Time-Series-Library has it.
+ */
+export function multiHeadAttention(b: Builder, name: string, queries: Value, memory: Value, options: AttentionOptions): Value {
+  const { width, heads, dropout: ratio, names = timeSeriesLibrary } = options;
+  const layer = b.scope(name);
+  const channels = Math.floor(width / heads);
+  const split = (projection: string, x: Value) => {
+    const projected = linear(layer, projection, x, channels * heads);
+    return transpose(layer, reshape(layer, projected, [x.shape[0]!, x.shape[1]!, heads, channels]), [0, 2, 1, 3]);
+  };
+  const q = split(names.query, queries);
+  const k = split(names.key, memory);
+  const v = split(names.value, memory);
+  const scores = scale(layer, matMul(layer, q, swapAxes(layer, k, -1, -2)), 1 / Math.sqrt(channels));
+  const mixed = matMul(layer, dropout(layer, softmax(layer, scores, -1), ratio), v);
+  const joined = reshape(layer, transpose(layer, mixed, [0, 2, 1, 3]), [queries.shape[0]!, queries.shape[1]!, heads * channels]);
+  return linear(layer, names.out, joined, width);
+}

@@ -1,0 +1,21 @@
+import { type Builder, batchNormalization, filled, float32, layerNormalization, swapAxes, type Value } from "@espalier/core";
+
+/** `nn.LayerNorm` over the last axis. */
+export function layerNorm(b: Builder, name: string, x: Value): Value {
+  const width = x.shape.at(-1) as number;
+  const layer = b.scope(name);
+  return layerNormalization(layer, x, layer.parameter("weight", [width], filled(1)), layer.parameter("bias", [width], filled(0)));
+}
+
+/** `nn.BatchNorm1d` over the last axis of x [N, T, D], as PatchTST wraps it between two transposes. */
+export function batchNorm(b: Builder, name: string, x: Value): Value {
+  const width = x.shape.at(-1) as number;
+  const layer = b.scope(name);
+  const parameters = {
+    scale: layer.parameter("weight", [width], filled(1)),
+    bias: layer.parameter("bias", [width], filled(0)),
+    mean: layer.buffer("running_mean", float32([width], new Float32Array(width))),
+    variance: layer.buffer("running_var", float32([width], new Float32Array(width).fill(1))),
+  };
+  return swapAxes(layer, batchNormalization(layer, swapAxes(layer, x, 1, 2), parameters), 1, 2);
+}

@@ -1,0 +1,61 @@
+import { add, type Builder, dropout, elementsOf, float32, gather, reshape, type Value } from "@espalier/core";
+import { linear } from "./linear.ts";
+
+/** Length, distance, and how many times the last value is repeated behind the series. */
+export interface PatchOptions {
+  readonly patchLength: number;
+  readonly stride: number;
+  readonly padding: number;
+}
+
+/** Number of patches of a series. */
+export function patchCount(length: number, { patchLength, stride, padding }: PatchOptions): number {
+  return Math.floor((length + padding - patchLength) / stride) + 1;
+}
+
+/**
+ * Cuts the last axis [batch, series, time] into patches: [batch, series, patches, patchLength]. Padding behind (or, with
+ * `before`, in front) repeats the edge value. One Gather with indices that stop at the edge.
+ */
+export function patches(b: Builder, x: Value, options: PatchOptions & { readonly before?: boolean }): Value {
+  const length = x.shape.at(-1) as number;
+  const { patchLength, stride, padding, before = false } = options;
+  const count = patchCount(length, options);
+  const shift = before ? padding : 0;
+  const indices = Array.from({ length: count * patchLength }, (_, i) => {
+    const at = Math.floor(i / patchLength) * stride + (i % patchLength) - shift;
+    return Math.min(Math.max(at, 0), length - 1);
+  });
+  return gather(b, x, b.indices("patch_indices", [count, patchLength], indices), -1);
+}
+
+/** Time-Series-Library's `PatchEmbedding`: x [batch, series, time] → [batch·series, patches, width]. */
+export function patchEmbedding(b: Builder, name: string, x: Value, width: number, options: PatchOptions & { readonly dropout: number }): Value {
+  const layer = b.scope(name);
+  const cut = patches(layer, x, options);
+  const [n, series, count, length] = cut.shape;
+  const tokens = reshape(layer, cut, [elementsOf([n!, series!]), count!, length!]);
+  const embedded = linear(layer, "value_embedding", tokens, width, { bias: false });
+  const table = layer.buffer("position_embedding.pe", float32([1, count as number, width], sinusoids(count as number, width)));
+  return dropout(layer, add(layer, embedded, table), options.dropout);
+}
+
+/** Sinusoidal positions (Vaswani et al., NeurIPS 2017), computed as PyTorch code does: [rows, width], row-major. */
+export function sinusoids(rows: number, width: number): Float32Array {
+  const table = new Float32Array(rows * width);
+  const rate = Math.fround(-(Math.log(10000) / width));
+  for (let position = 0; position < rows; position++) {
+    for (let i = 0; i < width; i += 2) {
+      const angle = Math.fround(position * Math.fround(Math.exp(Math.fround(i * rate))));
+      table[position * width + i] = Math.sin(angle);
+      if (i + 1 < width) table[position * width + i + 1] = Math.cos(angle);
+    }
+  }
+  return table;
+}
+
+/** Keeps the rows in use of checkpoints' position tables, which are stored 5000 rows long. */
+export function cutTable(table: { readonly shape: readonly number[]; readonly data: ArrayLike<number> }, rows: number) {
+  const width = table.shape.at(-1)!;
+  return float32([1, rows, width], Array.from(table.data).slice(0, rows * width));
+}

@@ -1,0 +1,20 @@
+import { add, type Builder, div, mul, reduceMean, sqrt, sub, type Value } from "@espalier/core";
+
+/** A window brought to mean 0 and deviation 1, and the way back. */
+export interface NormalizedWindow {
+  readonly normalized: Value;
+  /** Gives a forecast [batch, horizon, series] the window's mean and deviation again. */
+  readonly restore: (forecast: Value) => Value;
+}
+
+/** Normalises each series of each window [batch, time, series] (Liu et al., NeurIPS 2022, without learnt factors). */
+export function windowNormalization(b: Builder, x: Value): NormalizedWindow {
+  const mean = reduceMean(b, x, [1], true);
+  const centred = sub(b, x, mean);
+  const variance = reduceMean(b, mul(b, centred, centred), [1], true);
+  const deviation = sqrt(b, add(b, variance, b.constant(1e-5)));
+  return {
+    normalized: div(b, centred, deviation),
+    restore: (forecast) => add(b, mul(b, forecast, deviation), mean),
+  };
+}

@@ -1,0 +1,19 @@
+import { type ModelFactory, unknownName } from "@espalier/core";
+import { crossformer } from "./crossformer.ts";
+import { iTransformer } from "./i-transformer.ts";
+import { patchTST } from "./patch-tst.ts";
+import { sedimarkCrossformer } from "./sedimark-crossformer.ts";
+
+/** The models of this package, by name. */
+export const models: ReadonlyMap<string, ModelFactory<never>> = new Map(
+  [patchTST, iTransformer, crossformer, sedimarkCrossformer].map((factory) => [
+    factory.definition.name,
+    factory as ModelFactory<never>,
+  ]),
+);
+
+/** A model by its name, upper or lower case. Throws an EspalierError with the nearest name for an unknown one. */
+export function findModel(name: string): ModelFactory<never> {
+  for (const [known, factory] of models) if (known.toLowerCase() === name.toLowerCase()) return factory;
+  throw unknownName("model", name, [...models.keys()]);
+}
