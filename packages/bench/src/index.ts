@@ -22,5 +22,7 @@ export {
   type TrainingConfig,
   type UseConfig,
 } from "./sweep/config.ts";
-export { createRegistry, drawModel, optionError, type Registry } from "./sweep/registry.ts";
+export { drawModel, optionError } from "./sweep/draw.ts";
+export { createRegistry, type Registry } from "./sweep/registry.ts";
 export { type CellEvent, describeData, runSweep, type SweepOptions, type SweepResult } from "./sweep/run.ts";
+export { type Check, type TrainedOptions, verify, verifyReference, verifyTrained } from "./verify/index.ts";

@@ -9,6 +9,7 @@ import { twoStageAttention } from "./layers/two-stage-attention.ts";
 import { dropoutRatio, headsDivide, headsMessage, width } from "./options.ts";
 
 const names: ProjectionNames = { query: "q_proj", key: "k_proj", value: "v_proj", out: "out_proj" };
+const attention = { names, scores: "sums" } as const;
 
 const options = z
   .strictObject({
@@ -39,7 +40,8 @@ type Options = z.output<typeof options>;
 /**
  * SEDIMARK's own Crossformer (University of Surrey), whose pruning this project carries on, as its code executes it.
  * x_enc [batch, inputLength, series] → output [batch, horizon, series]. Its decoder's MLPs are never called: they are
- * parameters no output depends on, in both variants.
+ * parameters no output depends on, in both variants. Its attention multiplies the sum over a query's channels with the sum
+ * over a key's, so the channels of queries and of keys are dimensions apart.
  */
 export const sedimarkCrossformer: ModelFactory<SedimarkCrossformerOptions> = defineModel({
   name: "SedimarkCrossformer",
@@ -56,7 +58,7 @@ export const sedimarkCrossformer: ModelFactory<SedimarkCrossformerOptions> = def
     for (let i = 0; i < o.blocks; i++) {
       const block = b.scope(`encoder.encoder.${i}`);
       if (i > 0) x = segmentMerging(block, "merge", x, o.window, "linear");
-      x = twoStageAttention(block, "encode_layer.0", x, { ...o, names });
+      x = twoStageAttention(block, "encode_layer.0", x, { ...o, ...attention });
       scales.push(x);
     }
     const future = decode(b, o.variant === "connected" ? scales : scales.slice(0, 1), o);
@@ -73,9 +75,9 @@ function decode(b: Builder, scales: readonly Value[], o: Options): Value {
   scales.forEach((memory, i) => {
     const layer = b.scope(`decoder.layers.${i}`);
     const tokens = elementsOf([batch, series]);
-    const self = reshape(layer, twoStageAttention(layer, "self_attention", x, { ...o, names }), [tokens, segments, width]);
+    const self = reshape(layer, twoStageAttention(layer, "self_attention", x, { ...o, ...attention }), [tokens, segments, width]);
     const cross = reshape(layer, memory, [tokens, memory.shape[2]!, width]);
-    const attended = dropout(layer, multiHeadAttention(layer, "cross_attention", self, cross, { ...o, names }), o.dropout);
+    const attended = dropout(layer, multiHeadAttention(layer, "cross_attention", self, cross, { ...o, ...attention }), o.dropout);
     const middle = layerNorm(layer, "norm_1", add(layer, self, attended));
     for (const name of ["mlp.0", "mlp.2"]) {
       layer.parameter(`${name}.weight`, [width, width], uniformFanIn(width));

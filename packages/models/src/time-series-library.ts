@@ -42,15 +42,13 @@ const sedimark: Readonly<Record<string, string>> = {
  * iTransformer gets 4 time marks, the library's hourly features, unless its configuration says otherwise.
  */
 export function fromOriginalConfig(model: string, config: Config): Record<string, unknown> {
-  const [name, variant] = model.split("-");
-  const table = name === "SedimarkCrossformer" ? sedimark : settings[name!];
+  const table = model === "SedimarkCrossformer" ? sedimark : settings[model];
   if (table === undefined) {
     throw new EspalierError(`no mapping of the original configuration is known for model "${model}". Known: ${Object.keys(settings).join(", ")}, SedimarkCrossformer.`);
   }
   const options: Record<string, unknown> = {};
   for (const [option, key] of Object.entries(table)) if (config[key] !== undefined) options[option] = config[key];
-  if (variant !== undefined) options.variant = variant;
-  if (name === "iTransformer") {
+  if (model === "iTransformer") {
     options.marks = 4;
     if (config.use_norm !== undefined) options.normalize = Boolean(config.use_norm);
   }

@@ -1,8 +1,6 @@
 import { tfjs } from "@espalier/backend-tfjs";
 import {
-  type Architecture,
   type Backend,
-  EspalierError,
   type ModelFactory,
   reference,
   type Strategy,
@@ -15,7 +13,7 @@ import { plugin as channel } from "@espalier/strategy-channel";
 import { plugin as combined } from "@espalier/strategy-combined";
 import { plugin as head } from "@espalier/strategy-head";
 import { plugin as unstructured } from "@espalier/strategy-unstructured";
-import type { UseConfig } from "./config.ts";
+import { optionError } from "./draw.ts";
 
 /** Everything that is found by name: strategies (plug-ins may add some), backends, models. */
 export interface Registry {
@@ -58,27 +56,4 @@ function named(plugin: StrategyPlugin, options: Readonly<Record<string, unknown>
   } catch (error) {
     throw optionError(error, `strategy "${plugin.name}"`);
   }
-}
-
-/** Draws a model by name; lengths and series come from the data where the options leave them out. */
-export function drawModel(
-  registry: Registry,
-  use: UseConfig,
-  data: { readonly inputLength: number; readonly horizon: number; readonly series: number },
-): Architecture {
-  const { use: name, label: _label, ...options } = use;
-  const factory = registry.model(name);
-  try {
-    return factory({ ...data, ...options });
-  } catch (error) {
-    throw optionError(error, `model "${name}"`);
-  }
-}
-
-/** A schema library's refusal as one line; other errors as they are. */
-export function optionError(error: unknown, what: string): unknown {
-  const issues = (error as { issues?: readonly { path: readonly PropertyKey[]; message: string }[] }).issues;
-  if (!Array.isArray(issues)) return error;
-  const lines = issues.slice(0, 3).map(({ path, message }) => `${path.map(String).join(".") || "options"}: ${message}`);
-  return new EspalierError(`${what}: ${lines.join("; ")}.`);
 }

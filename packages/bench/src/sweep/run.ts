@@ -20,7 +20,8 @@ import {
 } from "../results/records.ts";
 import { type Cell, cellId, cellsOf, type DataConfig, type LatencyCell, type PruneCell, type TrainCell } from "./cells.ts";
 import type { SweepConfig, TrainingConfig } from "./config.ts";
-import { drawModel, type Registry } from "./registry.ts";
+import { drawModel } from "./draw.ts";
+import type { Registry } from "./registry.ts";
 
 export interface SweepOptions {
   /** Folder for `results.jsonl` and the models; made where it does not exist. What it holds already is not done again. */

@@ -13,7 +13,7 @@ export interface Operand {
 export type AxisUse =
   /** Batch axis of a product, of both its operands. */
   | "batchOfProduct"
-  /** Contracted by a product of two values that depend on the input. */
+  /** Contracted by a product of two values that depend on the input, or summed over. */
   | "contracted"
   /** Feature axis of a residual Add, or normalised. */
   | "embedding";

@@ -1,6 +1,9 @@
 import type { Builder, Value } from "../graph/builder.ts";
 import { sameExtent } from "../graph/extent.ts";
 import { around, ndarray } from "../reference/array.ts";
+import { reduceSum } from "./broadcast.ts";
+import { add, div, mul, sqrt, sub } from "./elementwise.ts";
+import { reshape } from "./layout.ts";
 import type { EpsilonAttributes } from "./layer-normalization.ts";
 import { defineOperator, type Operator } from "./operator.ts";
 
@@ -37,6 +40,18 @@ export const batchNormalizationOperator: Operator<BatchNormalizationAttributes> 
       context.update(mean!, newMean!);
       context.update(variance!, newVariance!);
       return [y!];
+    },
+    /** With the statistics as they are: they are buffers, so they have no gradient. */
+    gradient(b, { inputs: [x, scaleVector, , mean, variance], gradients: [dy], attributes: { epsilon } }) {
+      const none = [undefined, undefined, undefined, undefined, undefined];
+      if (dy === undefined) return none;
+      const channels = x!.shape[1]!;
+      const ranked = (vector: Value) => reshape(b, vector, x!.shape.map((_, axis) => (axis === 1 ? channels : 1)));
+      const deviation = sqrt(b, add(b, ranked(variance!), b.constant(epsilon)));
+      const others = x!.shape.flatMap((_, axis) => (axis === 1 ? [] : [axis]));
+      const dx = div(b, mul(b, dy, ranked(scaleVector!)), deviation);
+      const normalized = div(b, sub(b, x!, ranked(mean!)), deviation);
+      return [dx, reduceSum(b, mul(b, dy, normalized), others), reduceSum(b, dy, others), undefined, undefined];
     },
     evaluate([x, scale, bias, mean, variance], { epsilon }) {
       const out = ndarray(x!.shape);

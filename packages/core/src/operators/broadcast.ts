@@ -52,6 +52,7 @@ export const reduceSumOperator: Operator<ReduceAttributes> = defineOperator<Redu
     let out = 0;
     x!.axes.forEach((axis, i) => {
       if (!reduced.has(i)) coupling.same(axis, y!.axes[out]!);
+      else if (x!.data) coupling.note(axis, "contracted");
       if (keepdims || !reduced.has(i)) out++;
     });
   },

@@ -34,7 +34,8 @@ export function readSafetensors(bytes: Uint8Array, { name = "safetensors" }: { r
 
 /** A copy of an entry's bytes, so that the data is aligned and does not keep the file in memory. */
 function sliceOf(bytes: Uint8Array, { dataStart }: Header, { begin, end }: TensorEntry): Uint8Array {
-  return bytes.slice(dataStart + begin, dataStart + end);
+  // Not `slice`: Node's Buffer has one of its own, which does not copy.
+  return new Uint8Array(bytes.subarray(dataStart + begin, dataStart + end));
 }
 
 function convert(bytes: Uint8Array, { dtype, shape }: TensorEntry, where: () => string): TensorData {

@@ -1,4 +1,4 @@
-import { type Builder, dropout, matMul, reshape, scale, softmax, swapAxes, transpose, type Value } from "@espalier/core";
+import { type Builder, dropout, matMul, mul, reduceSum, reshape, scale, softmax, swapAxes, transpose, type Value } from "@espalier/core";
 import { linear } from "./linear.ts";
 
 /** Names of the four projections, which differ between implementations. */
@@ -21,6 +21,11 @@ export interface AttentionOptions {
   readonly heads: number;
   readonly dropout: number;
   readonly names?: ProjectionNames;
+  /**
+   * How queries meet keys: `dot`, Σᵢ qᵢ·kᵢ; `sums`, (Σᵢ qᵢ)·(Σⱼ kⱼ), which is what SEDIMARK's code computes (its einsum
+   * names the two channel axes differently).
+   */
+  readonly scores?: "dot" | "sums";
 }
 
 /**
@@ -28,17 +33,19 @@ export interface AttentionOptions {
  * Heads have ⌊width ÷ heads⌋ channels each, as Time-Series-Library has it.
  */
 export function multiHeadAttention(b: Builder, name: string, queries: Value, memory: Value, options: AttentionOptions): Value {
-  const { width, heads, dropout: ratio, names = timeSeriesLibrary } = options;
+  const { width, heads, dropout: ratio, names = timeSeriesLibrary, scores: kind = "dot" } = options;
   const layer = b.scope(name);
   const channels = Math.floor(width / heads);
   const split = (projection: string, x: Value) => {
     const projected = linear(layer, projection, x, channels * heads);
     return transpose(layer, reshape(layer, projected, [x.shape[0]!, x.shape[1]!, heads, channels]), [0, 2, 1, 3]);
   };
-  const q = split(names.query, queries);
-  const k = split(names.key, memory);
+  const met = (x: Value) => (kind === "dot" ? x : reduceSum(layer, x, [3], true));
+  const q = met(split(names.query, queries));
+  const k = met(split(names.key, memory));
   const v = split(names.value, memory);
-  const scores = scale(layer, matMul(layer, q, swapAxes(layer, k, -1, -2)), 1 / Math.sqrt(channels));
+  const product = kind === "dot" ? matMul : mul;
+  const scores = scale(layer, product(layer, q, swapAxes(layer, k, -1, -2)), 1 / Math.sqrt(channels));
   const mixed = matMul(layer, dropout(layer, softmax(layer, scores, -1), ratio), v);
   const joined = reshape(layer, transpose(layer, mixed, [0, 2, 1, 3]), [queries.shape[0]!, queries.shape[1]!, heads * channels]);
   return linear(layer, names.out, joined, width);

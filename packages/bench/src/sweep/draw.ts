@@ -1,0 +1,33 @@
+import { type Architecture, EspalierError } from "@espalier/core";
+import type { UseConfig } from "./config.ts";
+import type { Registry } from "./registry.ts";
+
+/** Draws a model by name; lengths and series come from the data where the options leave them out. */
+export function drawModel(
+  registry: Registry,
+  use: UseConfig,
+  data: { readonly inputLength?: number; readonly horizon?: number; readonly series?: number } = {},
+): Architecture {
+  const { use: name, label: _label, ...options } = use;
+  const factory = registry.model(name);
+  try {
+    return factory({ ...pick(data), ...options });
+  } catch (error) {
+    throw optionError(error, `model "${name}"`);
+  }
+}
+
+/** A schema library's refusal as one line; other errors as they are. */
+export function optionError(error: unknown, what: string): unknown {
+  const issues = (error as { issues?: readonly { path: readonly PropertyKey[]; message: string }[] }).issues;
+  if (!Array.isArray(issues)) return error;
+  const lines = issues.slice(0, 3).map(({ path, message }) => `${path.map(String).join(".") || "options"}: ${message}`);
+  return new EspalierError(`${what}: ${lines.join("; ")}.`);
+}
+
+/** The three lengths alone: what else the data's description holds is no option of a model. */
+function pick({ inputLength, horizon, series }: Parameters<typeof drawModel>[2] & object): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries({ inputLength, horizon, series }).filter((entry): entry is [string, number] => entry[1] !== undefined),
+  );
+}

@@ -1,0 +1,19 @@
+import { access } from "node:fs/promises";
+import { join } from "node:path";
+import { type Backend, EspalierError } from "@espalier/core";
+import type { Registry } from "../sweep/registry.ts";
+import type { Check } from "./check.ts";
+import { verifyReference } from "./reference.ts";
+import { type TrainedOptions, verifyTrained } from "./trained.ts";
+
+export type { Check } from "./check.ts";
+export { verifyReference } from "./reference.ts";
+export { type TrainedOptions, verifyTrained } from "./trained.ts";
+
+/** Compares a folder of PyTorch's numbers with what a backend computes: vectors (`model.json`) or a trained checkpoint (`result.json`). */
+export async function verify(folder: string, registry: Registry, backend: Backend, options: TrainedOptions = {}): Promise<readonly Check[]> {
+  const has = (file: string) => access(join(folder, file)).then(() => true, () => false);
+  if (await has("model.json")) return verifyReference(folder, registry, backend);
+  if (await has("result.json")) return verifyTrained(folder, registry, backend, options);
+  throw new EspalierError(`${folder}: there is neither model.json nor result.json; this is no folder of reference numbers.`);
+}

@@ -1,0 +1,67 @@
+import { join } from "node:path";
+import type { Backend } from "@espalier/core";
+import { EspalierError } from "@espalier/core";
+import { forecastingData } from "@espalier/datasets/node";
+import { readBytes, readTensors } from "@espalier/formats/node";
+import { fromOriginalConfig } from "@espalier/models";
+import { evaluate, type OnProgress } from "@espalier/training";
+import { z } from "zod";
+import { drawModel } from "../sweep/draw.ts";
+import type { Registry } from "../sweep/registry.ts";
+import type { Check } from "./check.ts";
+
+const resultSchema = z.looseObject({
+  model: z.string(),
+  data: z.string(),
+  config: z.looseObject({ seq_len: z.int(), pred_len: z.int() }),
+  test: z.strictObject({ mse: z.number(), mae: z.number() }),
+});
+
+/** Largest difference of the test errors. */
+const tolerance = 5e-5;
+
+export interface TrainedOptions {
+  /** Folder of the data sets; the cache or a download otherwise. */
+  readonly folder?: string;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: OnProgress;
+}
+
+/**
+ * Compares the test error of a trained checkpoint with what PyTorch measured: a folder with `result.json` and
+ * `weights.safetensors`. Every window of the test split is forecast.
+ */
+export async function verifyTrained(
+  folder: string,
+  registry: Registry,
+  backend: Backend,
+  options: TrainedOptions = {},
+): Promise<readonly Check[]> {
+  const path = join(folder, "result.json");
+  const parsed = resultSchema.safeParse(parse(new TextDecoder().decode(await readBytes(path, "reference")), path));
+  if (!parsed.success) throw new EspalierError(`reference ${path}: ${parsed.error.issues[0]!.message}.`);
+  const { model: name, data: dataset, config, test } = parsed.data;
+  const data = await forecastingData({
+    dataset,
+    inputLength: config.seq_len,
+    horizon: config.pred_len,
+    ...(options.folder === undefined ? {} : { folder: options.folder }),
+  });
+  const model = drawModel(registry, { ...fromOriginalConfig(name, config), use: name }).load(
+    await readTensors(join(folder, "weights.safetensors")),
+  );
+  const { mse, mae } = await evaluate({ model, backend, windows: data.test, batchSize: 128, ...options });
+  const check = (what: string, got: number, expected: number): Check => {
+    const error = Math.abs(got - expected);
+    return { what: `${what} over ${data.test.count} test windows`, error, tolerance, passed: error <= tolerance, detail: `${got.toFixed(6)}, PyTorch ${expected.toFixed(6)}` };
+  };
+  return [check("MSE", mse, test.mse), check("MAE", mae, test.mae)];
+}
+
+function parse(text: string, path: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new EspalierError(`reference ${path}: this is not JSON.`);
+  }
+}
