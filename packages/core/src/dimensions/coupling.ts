@@ -5,8 +5,8 @@ import type { Expression } from "./expression.ts";
 export interface Operand {
   readonly shape: Shape;
   readonly axes: readonly Expression[];
-  /** Depends on a graph input; otherwise it is computed from tensors alone. */
-  readonly data: boolean;
+  /** Was computed: from an input, or from tensors by more than moving their elements. A weight, however laid out, was not. */
+  readonly activation: boolean;
 }
 
 /** What an axis was seen to do; kinds are derived from it. */

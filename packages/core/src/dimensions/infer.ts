@@ -1,4 +1,4 @@
-import { dataValues, type Graph } from "../graph/graph.ts";
+import type { Graph } from "../graph/graph.ts";
 import type { AxisUse, Operand } from "./coupling.ts";
 import type { Dimension, DimensionKind, Dimensions, Member } from "./dimensions.ts";
 import { dimensionsIn, type Expression, isProduct, isSum } from "./expression.ts";
@@ -11,7 +11,7 @@ import { Solver } from "./solver.ts";
 export function inferDimensions(graph: Graph): Dimensions {
   const solver = new Solver();
   const axes: Expression[][] = new Array(graph.values.length);
-  const data = dataValues(graph);
+  const activation = activations(graph);
   for (const { value } of graph.tensors) axes[value] = solver.fresh(graph.values[value]!.shape);
   for (const { name, value } of graph.inputs) {
     axes[value] = solver.fresh(graph.values[value]!.shape);
@@ -20,7 +20,7 @@ export function inferDimensions(graph: Graph): Dimensions {
   const operand = (value: number): Operand => ({
     shape: graph.values[value]!.shape,
     axes: axes[value]!,
-    data: data[value] === 1,
+    activation: activation[value] === 1,
   });
   for (const node of graph.nodes) {
     for (const output of node.outputs) axes[output] = solver.fresh(graph.values[output]!.shape);
@@ -36,6 +36,17 @@ export function inferDimensions(graph: Graph): Dimensions {
     axes.map((list) => list.map((axis) => solver.resolve(axis))),
     solver,
   );
+}
+
+/** Values that were computed, as opposed to weights in some layout. */
+function activations(graph: Graph): Uint8Array {
+  const result = new Uint8Array(graph.values.length);
+  for (const { value } of graph.inputs) result[value] = 1;
+  for (const { operator, inputs, outputs } of graph.nodes) {
+    if (operator.rearranges && inputs.every((input) => !result[input])) continue;
+    for (const output of outputs) result[output] = 1;
+  }
+  return result;
 }
 
 /** Numbers the dimensions in graph order (tensors first) and derives names, members and kinds. */

@@ -16,6 +16,7 @@ import { scale } from "./scale.ts";
 /** Repeats axes of extent 1. ONNX `Expand` with a constant shape. */
 export const expandOperator: Operator<{ readonly shape: Shape }> = defineOperator<{ readonly shape: Shape }>({
   name: "Expand",
+  rearranges: true,
   infer([x], { shape }) {
     const result = broadcastShapes(x!.shape, shape);
     if (result === undefined || !sameShape(result, shape)) {
@@ -52,7 +53,7 @@ export const reduceSumOperator: Operator<ReduceAttributes> = defineOperator<Redu
     let out = 0;
     x!.axes.forEach((axis, i) => {
       if (!reduced.has(i)) coupling.same(axis, y!.axes[out]!);
-      else if (x!.data) coupling.note(axis, "contracted");
+      else if (x!.activation) coupling.note(axis, "contracted");
       if (keepdims || !reduced.has(i)) out++;
     });
   },

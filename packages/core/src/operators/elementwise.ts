@@ -29,7 +29,7 @@ function binary(
       coupling.broadcast(left!, out!);
       coupling.broadcast(right!, out!);
       // Two values of the input's own making meet here: a residual connection.
-      if ((name === "Add" || name === "Sub") && left!.data && right!.data) {
+      if ((name === "Add" || name === "Sub") && left!.activation && right!.activation) {
         const feature = out!.axes.at(-1);
         const whole = left!.shape.length > 0 && right!.shape.length > 0;
         if (feature !== undefined && whole && left!.shape.at(-1) !== 1 && right!.shape.at(-1) !== 1) {

@@ -10,6 +10,7 @@ const meaning = "Gather picks positions along it";
 /** x at `indices` along an axis: the axis is replaced by the axes of the indices. Inputs x, indices (int32). ONNX `Gather`. */
 export const gatherOperator: Operator<GatherAttributes> = defineOperator<GatherAttributes>({
   name: "Gather",
+  rearranges: true,
   simplify: zeroForZero,
   infer([x, indices], { axis }) {
     if (indices!.dtype !== "int32") throw new RangeError("the indices must be int32");

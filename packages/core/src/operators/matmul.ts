@@ -1,5 +1,5 @@
 import type { Builder, Value } from "../graph/builder.ts";
-import { broadcastShapes, type Extent, elementsOf, type Shape, sameExtent } from "../graph/extent.ts";
+import { broadcastShapes, countElements, type Extent, elementsOf, type Shape, sameExtent } from "../graph/extent.ts";
 import { broadcastStrides, ndarray, walk } from "../reference/array.ts";
 import { reduceTo } from "./broadcast.ts";
 import type { None } from "./elementwise.ts";
@@ -18,7 +18,11 @@ export const matMulOperator: Operator<None> = defineOperator<None>({
     if (lead === undefined) throw new RangeError("the leading axes do not broadcast");
     return [{ dtype: a!.dtype, shape: [...lead, left.at(-2)!, right.at(-1)!] }];
   },
-  flops: ([a, b], [y]) => 2 * y!.reduce((n, extent) => n * extent, 1) * (a!.at(-1) ?? b!.at(-2) ?? 0),
+  /** Two batched operands that share one element are multiplied, not contracted: PyTorch's einsum runs, and counts, no product. */
+  flops: ([a, b], [y]) => {
+    const inner = a!.at(-1)!;
+    return inner === 1 && a!.length > 2 && b!.length > 2 ? 0 : 2 * inner * countElements(y!);
+  },
   couple(coupling, [a, b], [y]) {
     coupling.same(a!.axes.at(-1)!, b!.axes.at(-2)!);
     coupling.same(a!.axes.at(-2)!, y!.axes.at(-2)!);
@@ -30,7 +34,7 @@ export const matMulOperator: Operator<None> = defineOperator<None>({
     });
     coupling.broadcast(lead(a), lead(y));
     coupling.broadcast(lead(b), lead(y));
-    if (!a!.data || !b!.data) return;
+    if (!a!.activation || !b!.activation) return;
     coupling.note(a!.axes.at(-1)!, "contracted");
     for (let back = 3; back <= Math.min(a!.axes.length, b!.axes.length); back++) {
       if (sameExtent(a!.shape.at(-back)!, b!.shape.at(-back)!))

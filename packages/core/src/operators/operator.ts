@@ -22,6 +22,8 @@ export interface Operator<A extends Attributes = Attributes> {
   readonly name: string;
   /** Output types from input types. Throws a RangeError that says which shapes do not fit; the builder adds the node's name. */
   infer(inputs: readonly ValueType[], attributes: A): readonly ValueType[];
+  /** Only moves elements: what it gives of a weight is still that weight. */
+  readonly rearranges?: true;
   /**
    * Floating-point operations of one call at concrete shapes, as `torch.utils.flop_counter` counts them:
    * 2 × multiply-adds of products, convolutions and attention; absent (zero) for everything else.

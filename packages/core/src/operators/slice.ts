@@ -8,6 +8,7 @@ export type SliceAttributes = { readonly axis: number; readonly start: number; r
 /** Positions `start` to `end` (exclusive) along one axis, counted from its beginning. ONNX `Slice` with step 1. */
 export const sliceOperator: Operator<SliceAttributes> = defineOperator<SliceAttributes>({
   name: "Slice",
+  rearranges: true,
   simplify: zeroForZero,
   resize: ({ axis, start, end }, { position }) => ({
     axis,
@@ -81,6 +82,7 @@ export type ConcatAttributes = { readonly axis: number };
 /** Values one after the other along an axis. ONNX `Concat`. */
 export const concatOperator: Operator<ConcatAttributes> = defineOperator<ConcatAttributes>({
   name: "Concat",
+  rearranges: true,
   simplify: (zero) => (zero.every(Boolean) ? "zero" : undefined),
   infer(parts, { axis }) {
     const [first] = parts;

@@ -1,4 +1,4 @@
-import { type Builder, dropout, matMul, mul, reduceSum, reshape, scale, softmax, swapAxes, transpose, type Value } from "@espalier/core";
+import { type Builder, dropout, matMul, reduceSum, reshape, scale, softmax, swapAxes, transpose, type Value } from "@espalier/core";
 import { linear } from "./linear.ts";
 
 /** Names of the four projections, which differ between implementations. */
@@ -44,8 +44,7 @@ export function multiHeadAttention(b: Builder, name: string, queries: Value, mem
   const q = met(split(names.query, queries));
   const k = met(split(names.key, memory));
   const v = split(names.value, memory);
-  const product = kind === "dot" ? matMul : mul;
-  const scores = scale(layer, product(layer, q, swapAxes(layer, k, -1, -2)), 1 / Math.sqrt(channels));
+  const scores = scale(layer, matMul(layer, q, swapAxes(layer, k, -1, -2)), 1 / Math.sqrt(channels));
   const mixed = matMul(layer, dropout(layer, softmax(layer, scores, -1), ratio), v);
   const joined = reshape(layer, transpose(layer, mixed, [0, 2, 1, 3]), [queries.shape[0]!, queries.shape[1]!, heads * channels]);
   return linear(layer, names.out, joined, width);
