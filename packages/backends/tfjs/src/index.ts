@@ -1,1 +1,1 @@
-export {};
+export { type TfjsOptions, tfjs } from "./tfjs.ts";

@@ -21,6 +21,11 @@ export function randomAt(key: number, index: number): number {
   return (mix32(key ^ mix32(index + 0x632be5ab)) >>> 8) / 0x1000000;
 }
 
+/** Elements 0, 1, … of a stream, as `randomAt` gives them. */
+export function fillRandom(key: number, into: Float32Array | Float64Array): void {
+  for (let i = 0; i < into.length; i++) into[i] = randomAt(key, i);
+}
+
 /** A generator over one stream, for initialisation and sampling outside graphs. */
 export function randomStream(seed: number, name: string): () => number {
   const key = randomKey(seed, 0, streamOf(name));
@@ -50,7 +55,7 @@ export const randomUniformOperator: Operator<RandomAttributes> = defineOperator<
   evaluate([seed, step], { stream }, [shape]) {
     const out = ndarray(shape!);
     const key = randomKey(seed!.data[0]!, step!.data[0]!, stream);
-    for (let i = 0; i < out.data.length; i++) out.data[i] = randomAt(key, i);
+    fillRandom(key, out.data);
     return [out];
   },
 });

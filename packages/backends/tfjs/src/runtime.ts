@@ -1,0 +1,63 @@
+import { EspalierError } from "@espalier/core";
+import type * as TensorFlow from "@tensorflow/tfjs";
+
+export type Tf = typeof TensorFlow;
+export type Tensor = TensorFlow.Tensor;
+
+/** TensorFlow.js's own name of a backend. */
+export type Kind = "cpu" | "wasm";
+
+export interface RuntimeOptions {
+  /** Folder or address that holds TensorFlow.js's `.wasm` files; found by itself in Node, and next to the page's bundle elsewhere. */
+  readonly wasmPath?: string;
+}
+
+let loading: Promise<Tf> | undefined;
+
+/** TensorFlow.js, loaded once, when it is first needed. */
+export function loadTf(): Promise<Tf> {
+  loading ??= import("@tensorflow/tfjs").then((module) => {
+    const tf = ("default" in module ? module.default : module) as Tf;
+    // It logs an advertisement for another package when its pure JavaScript backend is first used in Node.
+    tf.env().set("IS_TEST", true);
+    return tf;
+  });
+  return loading;
+}
+
+const ready = new Map<Kind, Promise<void>>();
+
+/** Makes a backend the current one; its first use loads it. Throws an EspalierError where that fails. */
+export async function activate(kind: Kind, options: RuntimeOptions): Promise<Tf> {
+  const tf = await loadTf();
+  if (!ready.has(kind)) ready.set(kind, kind === "wasm" ? prepareWasm(options) : Promise.resolve());
+  await ready.get(kind);
+  if (tf.getBackend() !== kind && !(await tf.setBackend(kind))) {
+    throw new EspalierError(`backend tfjs-${kind}: TensorFlow.js could not start it.`);
+  }
+  return tf;
+}
+
+async function prepareWasm({ wasmPath }: RuntimeOptions): Promise<void> {
+  const wasm = await import("@tensorflow/tfjs-backend-wasm");
+  const { setWasmPaths } = ("default" in wasm ? wasm.default : wasm) as typeof wasm;
+  const folder = wasmPath ?? (await wasmFolder());
+  if (folder !== undefined) setWasmPaths(folder);
+}
+
+/** Where the package lies, in Node; a bundler's page finds the files by itself or is told. */
+async function wasmFolder(): Promise<string | undefined> {
+  if (typeof process === "undefined" || process.versions?.node === undefined) return undefined;
+  const { createRequire } = await import("node:module");
+  const file = createRequire(import.meta.url).resolve("@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm.wasm");
+  return file.slice(0, Math.max(file.lastIndexOf("/"), file.lastIndexOf("\\")) + 1);
+}
+
+let queue: Promise<unknown> = Promise.resolve();
+
+/** Runs one thing after the other: TensorFlow.js has one current backend for the whole process. */
+export function exclusively<T>(run: () => Promise<T>): Promise<T> {
+  const result = queue.then(run);
+  queue = result.catch(() => undefined);
+  return result;
+}
