@@ -23,7 +23,9 @@ export interface SlimmingOptions {
  */
 export function slimming({ multipleOf = 1 }: SlimmingOptions = {}): Strategy {
   if (!Number.isInteger(multipleOf) || multipleOf < 1) {
-    throw new EspalierError(`strategy "slimming": multipleOf must be a whole number from 1 on, not ${multipleOf}.`);
+    throw new EspalierError(
+      `strategy "slimming": multipleOf must be a whole number from 1 on, not ${multipleOf}.`,
+    );
   }
   return {
     name: "slimming",
@@ -45,7 +47,9 @@ export function slimming({ multipleOf = 1 }: SlimmingOptions = {}): Strategy {
 function scaleScores(model: Model, dimension: PrunableDimension): IndexScores | undefined {
   const { graph } = model;
   const scales = graph.nodes
-    .filter(({ operator }) => operator.name === "LayerNormalization" || operator.name === "BatchNormalization")
+    .filter(
+      ({ operator }) => operator.name === "LayerNormalization" || operator.name === "BatchNormalization",
+    )
     .map(({ inputs }) => graph.tensors.find(({ value }) => value === inputs[1])?.name);
   const own = dimension.members.filter(({ tensor, place }) => place === 0 && scales.includes(tensor));
   if (own.length === 0) return undefined;

@@ -8,7 +8,8 @@ function modelWithScales() {
   const model = modelOf(drawEncoder({ width: 8, heads: 2 }));
   const tensors = new Map(model.tensors);
   for (const [name, tensor] of tensors) {
-    if (/norm\d\.weight$/.test(name)) tensors.set(name, { ...tensor, data: tensor.data.map((_, i) => 1 + i) as Float32Array });
+    if (/norm\d\.weight$/.test(name))
+      tensors.set(name, { ...tensor, data: tensor.data.map((_, i) => 1 + i) as Float32Array });
   }
   return { ...model, tensors };
 }
@@ -17,7 +18,9 @@ describe("a strategy written outside Espalier", () => {
   it("removes the embedding channels with the smallest scales", async () => {
     const model = modelWithScales();
     const plan = await slimming().plan({ model, amount: 0.5 });
-    expect(plan.steps).toMatchObject([{ do: "remove", dimension: "embedding.weight[0]", extent: 8, indices: [0, 1, 2, 3] }]);
+    expect(plan.steps).toMatchObject([
+      { do: "remove", dimension: "embedding.weight[0]", extent: 8, indices: [0, 1, 2, 3] },
+    ]);
     const small = prune(model, plan);
     expect(prunableDimensions(small.dimensions).find(({ kind }) => kind === "embedding")).toMatchObject({
       size: 4,
@@ -39,6 +42,8 @@ describe("a strategy written outside Espalier", () => {
     const model = modelWithScales();
     const small = prune(model, await slimming({ multipleOf: 4 }).plan({ model, amount: 0.3 }));
     expect(prunableDimensions(small.dimensions).find(({ kind }) => kind === "embedding")!.size).toBe(8);
-    expect(() => plugin.create({ multipleOf: 0 }, () => slimming())).toThrow(/multipleOf must be a whole number/);
+    expect(() => plugin.create({ multipleOf: 0 }, () => slimming())).toThrow(
+      /multipleOf must be a whole number/,
+    );
   });
 });

@@ -9,7 +9,15 @@ import { combined } from "@espalier/strategy-combined";
 import { head } from "@espalier/strategy-head";
 import { unstructured } from "@espalier/strategy-unstructured";
 
-const drawing = drawEncoder({ tokens: 12, input: 16, width: 384, feedForward: 1536, heads: 8, layers: 3, output: 96 });
+const drawing = drawEncoder({
+  tokens: 12,
+  input: 16,
+  width: 384,
+  feedForward: 1536,
+  heads: 8,
+  layers: 3,
+  output: 96,
+});
 const strategies: readonly (() => Strategy)[] = [
   () => unstructured(),
   () => channel(),
@@ -29,13 +37,19 @@ async function measure(make: () => Strategy, fresh: () => Model): Promise<{ plan
 }
 
 const base = modelOf(drawing);
-console.log(`${(account(base).parameters.total / 1e6).toFixed(2)} million parameters; milliseconds, median of 5`);
+console.log(
+  `${(account(base).parameters.total / 1e6).toFixed(2)} million parameters; milliseconds, median of 5`,
+);
 for (const make of strategies) {
   const runs: { plan: number; prune: number }[] = [];
   for (let i = 0; i < 5; i++) {
     const copies = new Map([...base.tensors].map(([name, tensor]) => [name, { ...tensor }]));
     runs.push(await measure(make, () => ({ ...base, tensors: copies })));
   }
-  const median = (of: (run: (typeof runs)[number]) => number) => runs.map(of).sort((a, b) => a - b)[2]!.toFixed(0);
+  const median = (of: (run: (typeof runs)[number]) => number) =>
+    runs
+      .map(of)
+      .sort((a, b) => a - b)[2]!
+      .toFixed(0);
   console.log(`${make().name}: plan ${median((r) => r.plan)}, prune ${median((r) => r.prune)}`);
 }

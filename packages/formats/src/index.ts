@@ -1,2 +1,7 @@
 export { decodeModel, type EncodeOptions, encodeModel } from "./model/model-file.ts";
-export { type RawBytes, readSafetensors, type Safetensors, writeSafetensors } from "./safetensors/safetensors.ts";
+export {
+  type RawBytes,
+  readSafetensors,
+  type Safetensors,
+  writeSafetensors,
+} from "./safetensors/safetensors.ts";

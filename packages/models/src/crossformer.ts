@@ -1,4 +1,19 @@
-import { add, type Builder, batch, defineModel, dropout, elementsOf, expand, type ModelFactory, normal, reshape, slice, swapAxes, transpose, type Value } from "@espalier/core";
+import {
+  add,
+  type Builder,
+  batch,
+  defineModel,
+  dropout,
+  elementsOf,
+  expand,
+  type ModelFactory,
+  normal,
+  reshape,
+  slice,
+  swapAxes,
+  transpose,
+  type Value,
+} from "@espalier/core";
 import { z } from "zod";
 import { withoutCounters } from "./checkpoints.ts";
 import { multiHeadAttention } from "./layers/attention.ts";
@@ -45,7 +60,11 @@ export const crossformer: ModelFactory<CrossformerOptions> = defineModel({
     const embedding = { patchLength: segmentLength, stride: segmentLength, padding, dropout: 0 };
     const embedded = patchEmbedding(b, "enc_value_embedding", history, o.width, embedding);
     const position = b.parameter("enc_pos_embedding", [1, series, segments, o.width], normal);
-    let x = layerNorm(b, "pre_norm", add(b, reshape(b, embedded, [batch, series, segments, o.width]), position));
+    let x = layerNorm(
+      b,
+      "pre_norm",
+      add(b, reshape(b, embedded, [batch, series, segments, o.width]), position),
+    );
     const scales: Value[] = [x];
     for (let i = 0; i < o.layers; i++) {
       const block = b.scope(`encoder.encode_blocks.${i}`);

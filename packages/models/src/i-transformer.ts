@@ -1,4 +1,13 @@
-import { type Builder, batch, concat, defineModel, dropout, type ModelFactory, swapAxes, slice } from "@espalier/core";
+import {
+  type Builder,
+  batch,
+  concat,
+  defineModel,
+  dropout,
+  type ModelFactory,
+  slice,
+  swapAxes,
+} from "@espalier/core";
 import { z } from "zod";
 import { encoderLayer } from "./layers/encoder.ts";
 import { linear } from "./layers/linear.ts";
@@ -39,7 +48,9 @@ export const iTransformer: ModelFactory<ITransformerOptions> = defineModel({
       : { normalized: history, restore: (forecast: typeof history) => forecast };
     const inverted = swapAxes(b, normalized, 1, 2);
     const tokens =
-      o.marks === 0 ? inverted : concat(b, [inverted, swapAxes(b, b.input("x_mark_enc", [batch, o.inputLength, o.marks]), 1, 2)], 1);
+      o.marks === 0
+        ? inverted
+        : concat(b, [inverted, swapAxes(b, b.input("x_mark_enc", [batch, o.inputLength, o.marks]), 1, 2)], 1);
     let x = dropout(b, linear(b, "enc_embedding.value_embedding", tokens, o.width), o.dropout);
     for (let i = 0; i < o.layers; i++) x = encoderLayer(b, `encoder.attn_layers.${i}`, x, o);
     const future = linear(b, "projection", layerNorm(b, "encoder.norm", x), o.horizon);

@@ -1,4 +1,13 @@
-import { type Builder, batch, defineModel, dropout, type ModelFactory, reshape, swapAxes, transpose } from "@espalier/core";
+import {
+  type Builder,
+  batch,
+  defineModel,
+  dropout,
+  type ModelFactory,
+  reshape,
+  swapAxes,
+  transpose,
+} from "@espalier/core";
 import { z } from "zod";
 import { withoutCounters } from "./checkpoints.ts";
 import { encoderLayer } from "./layers/encoder.ts";
@@ -21,7 +30,10 @@ const options = z
     stride: width.default(8),
   })
   .refine(headsDivide, headsMessage)
-  .refine((o) => o.inputLength + o.stride >= o.patchLength, { message: "is shorter than a patch", path: ["inputLength"] });
+  .refine((o) => o.inputLength + o.stride >= o.patchLength, {
+    message: "is shorter than a patch",
+    path: ["inputLength"],
+  });
 
 export type PatchTSTOptions = z.input<typeof options>;
 

@@ -1,4 +1,20 @@
-import { add, type Builder, batch, defineModel, dropout, elementsOf, expand, type ModelFactory, normal, reshape, slice, swapAxes, transpose, uniformFanIn, type Value } from "@espalier/core";
+import {
+  add,
+  type Builder,
+  batch,
+  defineModel,
+  dropout,
+  elementsOf,
+  expand,
+  type ModelFactory,
+  normal,
+  reshape,
+  slice,
+  swapAxes,
+  transpose,
+  uniformFanIn,
+  type Value,
+} from "@espalier/core";
 import { z } from "zod";
 import { multiHeadAttention, type ProjectionNames } from "./layers/attention.ts";
 import { linear } from "./layers/linear.ts";
@@ -51,9 +67,18 @@ export const sedimarkCrossformer: ModelFactory<SedimarkCrossformerOptions> = def
     const history = swapAxes(b, b.input("x_enc", [batch, o.inputLength, series]), 1, 2);
     const segments = Math.ceil(o.inputLength / segmentLength);
     const padding = segments * segmentLength - o.inputLength;
-    const cut = patches(b, history, { patchLength: segmentLength, stride: segmentLength, padding, before: true });
+    const cut = patches(b, history, {
+      patchLength: segmentLength,
+      stride: segmentLength,
+      padding,
+      before: true,
+    });
     const embedded = linear(b, "enc_embedding.linear", cut, width);
-    let x = layerNorm(b, "norm", add(b, embedded, b.parameter("enc_pos", [1, series, segments, width], normal)));
+    let x = layerNorm(
+      b,
+      "norm",
+      add(b, embedded, b.parameter("enc_pos", [1, series, segments, width], normal)),
+    );
     const scales: Value[] = [x];
     for (let i = 0; i < o.blocks; i++) {
       const block = b.scope(`encoder.encoder.${i}`);
@@ -75,9 +100,17 @@ function decode(b: Builder, scales: readonly Value[], o: Options): Value {
   scales.forEach((memory, i) => {
     const layer = b.scope(`decoder.layers.${i}`);
     const tokens = elementsOf([batch, series]);
-    const self = reshape(layer, twoStageAttention(layer, "self_attention", x, { ...o, ...attention }), [tokens, segments, width]);
+    const self = reshape(layer, twoStageAttention(layer, "self_attention", x, { ...o, ...attention }), [
+      tokens,
+      segments,
+      width,
+    ]);
     const cross = reshape(layer, memory, [tokens, memory.shape[2]!, width]);
-    const attended = dropout(layer, multiHeadAttention(layer, "cross_attention", self, cross, { ...o, ...attention }), o.dropout);
+    const attended = dropout(
+      layer,
+      multiHeadAttention(layer, "cross_attention", self, cross, { ...o, ...attention }),
+      o.dropout,
+    );
     const middle = layerNorm(layer, "norm_1", add(layer, self, attended));
     for (const name of ["mlp.0", "mlp.2"]) {
       layer.parameter(`${name}.weight`, [width, width], uniformFanIn(width));

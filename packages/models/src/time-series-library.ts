@@ -44,10 +44,13 @@ const sedimark: Readonly<Record<string, string>> = {
 export function fromOriginalConfig(model: string, config: Config): Record<string, unknown> {
   const table = model === "SedimarkCrossformer" ? sedimark : settings[model];
   if (table === undefined) {
-    throw new EspalierError(`no mapping of the original configuration is known for model "${model}". Known: ${Object.keys(settings).join(", ")}, SedimarkCrossformer.`);
+    throw new EspalierError(
+      `no mapping of the original configuration is known for model "${model}". Known: ${Object.keys(settings).join(", ")}, SedimarkCrossformer.`,
+    );
   }
   const options: Record<string, unknown> = {};
-  for (const [option, key] of Object.entries(table)) if (config[key] !== undefined) options[option] = config[key];
+  for (const [option, key] of Object.entries(table))
+    if (config[key] !== undefined) options[option] = config[key];
   if (model === "iTransformer") {
     options.marks = 4;
     if (config.use_norm !== undefined) options.normalize = Boolean(config.use_norm);

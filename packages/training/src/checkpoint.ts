@@ -22,7 +22,14 @@ export class TrainingCheckpoint {
 
   /** Throws an EspalierError unless a fit with these settings can go on from here; more epochs are allowed. */
   check(settings: FitSettings): void {
-    const keys = ["batchSize", "learningRate", "rateSchedule", "weightDecay", "seed", "batchesPerEpoch"] as const;
+    const keys = [
+      "batchSize",
+      "learningRate",
+      "rateSchedule",
+      "weightDecay",
+      "seed",
+      "batchesPerEpoch",
+    ] as const;
     const changed = keys.find((key) => settings[key] !== this.settings[key]);
     if (changed !== undefined) {
       throw new EspalierError(
@@ -50,14 +57,22 @@ export class TrainingCheckpoint {
       throw new EspalierError(`${where}: this is not a training checkpoint.`);
     }
     const version = metadata["espalier.training.version"];
-    if (version !== "1") throw new EspalierError(`${where}: its version ${version} is newer than this Espalier knows (1). Update Espalier.`);
+    if (version !== "1")
+      throw new EspalierError(
+        `${where}: its version ${version} is newer than this Espalier knows (1). Update Espalier.`,
+      );
     const part = (prefix: string): Tensors =>
-      new Map([...tensors].flatMap(([name, tensor]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), tensor]] : [])));
+      new Map(
+        [...tensors].flatMap(([name, tensor]) =>
+          name.startsWith(prefix) ? [[name.slice(prefix.length), tensor]] : [],
+        ),
+      );
     const { settings, epochs } = JSON.parse(metadata["espalier.training"] ?? "{}") as {
       settings: FitSettings;
       epochs: EpochRecord[];
     };
-    if (settings === undefined || !Array.isArray(epochs)) throw new EspalierError(`${where}: the checkpoint is damaged.`);
+    if (settings === undefined || !Array.isArray(epochs))
+      throw new EspalierError(`${where}: the checkpoint is damaged.`);
     return new TrainingCheckpoint(settings, epochs, part(currentPrefix), part(bestPrefix));
   }
 }

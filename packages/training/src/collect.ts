@@ -42,6 +42,11 @@ export function collector(options: CollectorOptions): Collect {
       program.dispose();
       state.dispose();
     }
-    return new Map([...sums].map(([name, { shape, data }]): [string, TensorData] => [name, { dtype: "float32", shape, data: Float32Array.from(data) }]));
+    return new Map(
+      [...sums].map(([name, { shape, data }]): [string, TensorData] => [
+        name,
+        { dtype: "float32", shape, data: Float32Array.from(data) },
+      ]),
+    );
   };
 }

@@ -50,4 +50,3 @@ export async function evaluateProgram(
   }
   return sums.metrics(scaler);
 }
-

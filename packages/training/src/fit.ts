@@ -100,7 +100,10 @@ class TrainingRun {
 
   static async start(request: FitRequest, settings: FitSettings): Promise<TrainingRun> {
     const { model, backend, resume } = request;
-    const drawn = drawTrainingStep(model, settings.seed, { ...defaultAdam, weightDecay: settings.weightDecay });
+    const drawn = drawTrainingStep(model, settings.seed, {
+      ...defaultAdam,
+      weightDecay: settings.weightDecay,
+    });
     const state = await backend.createState(new Map([...model.tensors, ...drawn.tensors]));
     const step = await backend.compile(drawn.graph, { state, batch: [settings.batchSize] });
     const evaluation = await backend.compile(model.graph, { state });
@@ -154,13 +157,17 @@ class TrainingRun {
       const given = inputs(indices).set("learningRate", float32([], [learningRate]));
       const loss = (await this.#step.run(given)).get("loss")!.data[0]!;
       if (!Number.isFinite(loss)) {
-        throw new EspalierError(`training diverged in epoch ${epoch}, step ${i + 1}: the loss is ${loss}. Lower the learning rate (${rate}).`);
+        throw new EspalierError(
+          `training diverged in epoch ${epoch}, step ${i + 1}: the loss is ${loss}. Lower the learning rate (${rate}).`,
+        );
       }
       sum += loss;
       report(i + 1, `epoch ${epoch} of ${this.#settings.epochs}`, sum / (i + 1));
     }
     if (signal?.aborted) return undefined;
-    const { mse, mae } = await evaluateProgram(this.#evaluation, this.#request.model.graph, { windows: validation });
+    const { mse, mae } = await evaluateProgram(this.#evaluation, this.#request.model.graph, {
+      windows: validation,
+    });
     const best = this.#records.every((record) => mse < record.validation.mse);
     if (best) {
       this.#best?.dispose();
@@ -224,7 +231,11 @@ class TrainingRun {
 }
 
 /** The windows of an epoch in batches, in an order that depends on seed and epoch alone. The last partial batch is left out. */
-function shuffledBatches(count: number, epoch: number, { batchSize, seed, batchesPerEpoch }: FitSettings): Int32Array[] {
+function shuffledBatches(
+  count: number,
+  epoch: number,
+  { batchSize, seed, batchesPerEpoch }: FitSettings,
+): Int32Array[] {
   const order = Int32Array.from({ length: count }, (_, i) => i);
   const random = randomStream(seed, `shuffle ${epoch}`);
   for (let i = count - 1; i > 0; i--) {

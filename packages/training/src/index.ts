@@ -3,7 +3,7 @@ export { type CollectorOptions, collector } from "./collect.ts";
 export { type EvaluateOptions, evaluate, evaluateProgram } from "./evaluate.ts";
 export { type EpochRecord, type FitRequest, type FitResult, fit } from "./fit.ts";
 export { batchesOf, inputsFrom } from "./inputs.ts";
-export { type Errors, ErrorSums, type Metrics } from "./metrics.ts";
+export { ErrorSums, type Errors, type Metrics } from "./metrics.ts";
 export { type FitOptions, type FitSettings, readSettings } from "./options.ts";
 export { predict } from "./predict.ts";
 export { type OnProgress, type Progress, progressReporter } from "./progress.ts";
@@ -15,4 +15,10 @@ export {
   type Stage,
   type StageResult,
 } from "./schedule.ts";
-export { type AdamSettings, defaultAdam, drawTrainingStep, optimiserPrefix, type TrainingStep } from "./training-step.ts";
+export {
+  type AdamSettings,
+  defaultAdam,
+  drawTrainingStep,
+  optimiserPrefix,
+  type TrainingStep,
+} from "./training-step.ts";

@@ -11,14 +11,21 @@ const parts: Readonly<Record<string, keyof Batch>> = {
 };
 
 /** Fills the inputs of graphs from windows. Made once for a graph and a window set; each call makes one batch. */
-export function inputsFrom(graph: Graph, windows: WindowSet): (indices: ArrayLike<number>) => Map<string, TensorData> {
+export function inputsFrom(
+  graph: Graph,
+  windows: WindowSet,
+): (indices: ArrayLike<number>) => Map<string, TensorData> {
   const wanted = graph.inputs.map(({ name, value }) => {
     const part = parts[name];
     if (part === undefined) {
-      throw new EspalierError(`data has nothing for the model's input "${name}". Known: ${Object.keys(parts).join(", ")}.`);
+      throw new EspalierError(
+        `data has nothing for the model's input "${name}". Known: ${Object.keys(parts).join(", ")}.`,
+      );
     }
     if ((part === "xMark" || part === "yMark") && windows.marks === 0) {
-      throw new EspalierError(`the model's input "${name}" takes time marks, but the data has no dates. Draw the model with marks: 0.`);
+      throw new EspalierError(
+        `the model's input "${name}" takes time marks, but the data has no dates. Draw the model with marks: 0.`,
+      );
     }
     return { name, part, shape: graph.values[value]!.shape };
   });

@@ -25,8 +25,16 @@ export function progressReporter(
     const now = performance.now();
     // The first step also compiles; the pace is taken from the others.
     first ??= { done, at: now };
-    const pace = done > first.done ? (now - first.at) / (done - first.done) : (now - start) / Math.max(1, done);
+    const pace =
+      done > first.done ? (now - first.at) / (done - first.done) : (now - start) / Math.max(1, done);
     const remaining = (pace * (total - done)) / 1000;
-    report({ what, done, total, elapsed: (now - start) / 1000, remaining, ...(loss === undefined ? {} : { loss }) });
+    report({
+      what,
+      done,
+      total,
+      elapsed: (now - start) / 1000,
+      remaining,
+      ...(loss === undefined ? {} : { loss }),
+    });
   };
 }

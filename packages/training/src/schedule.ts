@@ -1,15 +1,14 @@
 import {
-
   type Collect,
-  meet,
   type Model,
+  meet,
   type PruningPlan,
   prune,
   type Strategy,
   type Target,
 } from "@espalier/core";
 import { collector } from "./collect.ts";
-import { fit, type FitRequest, type FitResult } from "./fit.ts";
+import { type FitRequest, type FitResult, fit } from "./fit.ts";
 
 /** One stage of pruning: what removes, and how much. Targets are measured against the model before any pruning. */
 export interface Stage {
@@ -47,12 +46,17 @@ export interface PruneAndTuneResult {
  */
 export async function pruneAndTune(request: PruneAndTuneRequest): Promise<PruneAndTuneResult> {
   const { stages, tune = "last", signal, backend, train } = request;
-  const collect = request.collect ?? collector({ backend, windows: train, ...(signal === undefined ? {} : { signal }) });
+  const collect =
+    request.collect ?? collector({ backend, windows: train, ...(signal === undefined ? {} : { signal }) });
   const results: StageResult[] = [];
   let { model } = request;
   for (const [i, { strategy, target }] of stages.entries()) {
     if (signal?.aborted) break;
-    const plan = await meet(target, strategy, { model, collect, ...(signal === undefined ? {} : { signal }) });
+    const plan = await meet(target, strategy, {
+      model,
+      collect,
+      ...(signal === undefined ? {} : { signal }),
+    });
     const pruned = prune(model, plan);
     model = pruned;
     if (tune === "last" && i < stages.length - 1) {
@@ -70,4 +74,3 @@ export async function pruneAndTune(request: PruneAndTuneRequest): Promise<PruneA
 export function iterativeTargets(sparsity: number, steps: number): Target[] {
   return Array.from({ length: steps }, (_, i) => ({ sparsity: 1 - (1 - sparsity) ** ((i + 1) / steps) }));
 }
-

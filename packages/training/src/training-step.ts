@@ -7,8 +7,8 @@ import {
   EspalierError,
   float32,
   type Graph,
-  maskValues,
   type Model,
+  maskValues,
   mul,
   reduceMean,
   sub,
@@ -60,11 +60,20 @@ export function drawTrainingStep(model: Model, seed: number, adam: AdamSettings 
   const forecast = [...forward.outputs.values()][0]!;
   const target = b.input("target", forecast.shape);
   const error = sub(b, forecast, target);
-  const loss = reduceMean(b, mul(b, error, error), forecast.shape.map((_, axis) => axis));
+  const loss = reduceMean(
+    b,
+    mul(b, error, error),
+    forecast.shape.map((_, axis) => axis),
+  );
   const rate = b.input("learningRate", []);
   const parameters = [...forward.parameters];
-  if (parameters.length === 0) throw new EspalierError("the model has no parameter that its output depends on: nothing to train.");
-  const gradients = differentiate(b, loss, parameters.map(([, value]) => value));
+  if (parameters.length === 0)
+    throw new EspalierError("the model has no parameter that its output depends on: nothing to train.");
+  const gradients = differentiate(
+    b,
+    loss,
+    parameters.map(([, value]) => value),
+  );
   const nextStep = add(b, stepNow!, b.constant(1));
   parameters.forEach(([name, parameter], i) => {
     const gradient = gradients[i];
@@ -72,7 +81,10 @@ export function drawTrainingStep(model: Model, seed: number, adam: AdamSettings 
     const shape = parameter.shape as readonly number[];
     const moments = ["m", "v"].map((moment) => state(b, `${optimiserPrefix}${moment}:${name}`, zeros(shape)));
     const mask = model.masks.get(name);
-    const kept = mask === undefined ? [] : [state(b, `${optimiserPrefix}mask:${name}`, float32(shape, maskValues(mask)))];
+    const kept =
+      mask === undefined
+        ? []
+        : [state(b, `${optimiserPrefix}mask:${name}`, float32(shape, maskValues(mask)))];
     const inputs = [parameter, gradient, ...moments, nextStep, rate, ...kept];
     const [updated, m, v] = b.applyAll(adamOperator, inputs, { ...adam });
     b.update(name, updated!);

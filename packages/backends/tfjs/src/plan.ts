@@ -1,6 +1,15 @@
-import { EspalierError, type Graph, isLive, liveValues, type Node, resolveShape } from "@espalier/core";
+import {
+  EspalierError,
+  type Graph,
+  isLive,
+  liveValues,
+  type Node,
+  type RatioAttributes,
+  resolveShape,
+} from "@espalier/core";
 import { kernels } from "./kernels/index.ts";
 import type { Kernel } from "./kernels/kernel.ts";
+import { dropoutMask, multiply } from "./kernels/training.ts";
 
 /** One node made ready for one batch size. */
 export interface PlanStep {
@@ -32,6 +41,7 @@ export function makePlan(graph: Graph, batchSize: number, backend: string): Plan
   const source = (value: number) => alias.get(value) ?? value;
   const changed = new Set(graph.updates.map(({ tensor }) => tensor));
   const fixedValues = new Set(graph.tensors.flatMap(({ name, value }) => (changed.has(name) ? [] : [value])));
+  const masks = dropoutMasks(graph, live);
   const fixed: PlanStep[] = [];
   const steps: PlanStep[] = [];
   for (const node of graph.nodes) {
@@ -41,8 +51,11 @@ export function makePlan(graph: Graph, batchSize: number, backend: string): Plan
       alias.set(node.outputs[0]!, inputs[0]!);
       continue;
     }
-    const kernel = kernels.get(node.operator.name);
-    if (kernel === undefined) throw new EspalierError(`backend ${backend} has no operator ${node.operator.name} (node ${node.name}).`);
+    const kernel = masks.get(node) ?? kernels.get(node.operator.name);
+    if (kernel === undefined)
+      throw new EspalierError(
+        `backend ${backend} has no operator ${node.operator.name} (node ${node.name}).`,
+      );
     const shapes = node.outputs.map((id) => resolveShape(graph.values[id]!.shape, batchSize));
     const step = { node, kernel, inputs, shapes, free: [] };
     if (inputs.every((id) => fixedValues.has(id)) && node.operator.name !== "RandomUniform") {
@@ -63,6 +76,25 @@ export function makePlan(graph: Graph, batchSize: number, backend: string): Plan
     kept,
     source,
   };
+}
+
+/**
+ * Random numbers that only dropouts of one ratio read are drawn as their mask, so that the forward and the backward pass
+ * are one product each.
+ */
+function dropoutMasks(graph: Graph, live: Uint8Array): ReadonlyMap<Node, Kernel> {
+  const result = new Map<Node, Kernel>();
+  const outputs = new Set([...graph.outputs, ...graph.updates].map(({ value }) => value));
+  for (const node of graph.nodes) {
+    const [uniform] = node.outputs;
+    if (node.operator.name !== "RandomUniform" || !isLive(node, live) || outputs.has(uniform!)) continue;
+    const readers = graph.nodes.filter((reader) => isLive(reader, live) && reader.inputs.includes(uniform!));
+    const ratios = new Set(readers.map(({ attributes }) => (attributes as RatioAttributes).ratio));
+    if (ratios.size !== 1 || readers.some(({ operator }) => operator.name !== "DropoutTraining")) continue;
+    result.set(node, dropoutMask([...ratios][0]!));
+    for (const reader of readers) result.set(reader, multiply);
+  }
+  return result;
 }
 
 /** Adds to each step the values it is the last to read, those that must stay left out. */

@@ -1,4 +1,12 @@
-import { bindInputs, type Graph, type Program, type RunOptions, selectOutputs, type TensorData, type Tensors } from "@espalier/core";
+import {
+  bindInputs,
+  type Graph,
+  type Program,
+  type RunOptions,
+  selectOutputs,
+  type TensorData,
+  type Tensors,
+} from "@espalier/core";
 import { makePlan, type Plan, type PlanStep } from "./plan.ts";
 import { activate, exclusively, type RuntimeOptions, type Tensor, type Tf } from "./runtime.ts";
 import { download, type TfjsState, upload } from "./state.ts";
@@ -32,7 +40,7 @@ export class TfjsProgram implements Program {
     return made;
   }
 
-  run(inputs: Tensors, { read }: RunOptions = {}): Promise<Tensors> {
+  async run(inputs: Tensors, { read }: RunOptions = {}): Promise<Tensors> {
     const batchSize = bindInputs(this.#graph, inputs);
     const outputs = selectOutputs(this.#graph, read);
     return exclusively(async () => {
@@ -51,7 +59,10 @@ export class TfjsProgram implements Program {
         execute(tf, prepared.plan.steps, values, made, batchSize);
         const result = new Map<string, TensorData>();
         for (const { name, value } of outputs) result.set(name, await download(values.get(source(value))!));
-        const updates = this.#graph.updates.map(({ tensor, value }) => ({ tensor, next: tf.clone(values.get(source(value))!) }));
+        const updates = this.#graph.updates.map(({ tensor, value }) => ({
+          tensor,
+          next: tf.clone(values.get(source(value))!),
+        }));
         for (const { tensor, next } of updates) this.#state.set(tensor, next);
         return result;
       } finally {
@@ -80,10 +91,22 @@ export class TfjsProgram implements Program {
 }
 
 /** Runs steps; `made` collects what this run owns and has not freed. */
-function execute(tf: Tf, steps: readonly PlanStep[], values: Map<number, Tensor>, made: Set<number>, batchSize: number): void {
+function execute(
+  tf: Tf,
+  steps: readonly PlanStep[],
+  values: Map<number, Tensor>,
+  made: Set<number>,
+  batchSize: number,
+): void {
   for (const { node, kernel, inputs, shapes, free } of steps) {
     const results = tf.tidy(() => {
-      const result = kernel({ tf, inputs: inputs.map((id) => values.get(id)!), attributes: node.attributes, outputs: shapes, batchSize });
+      const result = kernel({
+        tf,
+        inputs: inputs.map((id) => values.get(id)!),
+        attributes: node.attributes,
+        outputs: shapes,
+        batchSize,
+      });
       return (Array.isArray(result) ? result : [result]) as Tensor[];
     });
     node.outputs.forEach((id, i) => {

@@ -49,7 +49,9 @@ async function prepareWasm({ wasmPath }: RuntimeOptions): Promise<void> {
 async function wasmFolder(): Promise<string | undefined> {
   if (typeof process === "undefined" || process.versions?.node === undefined) return undefined;
   const { createRequire } = await import("node:module");
-  const file = createRequire(import.meta.url).resolve("@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm.wasm");
+  const file = createRequire(import.meta.url).resolve(
+    "@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm.wasm",
+  );
   return file.slice(0, Math.max(file.lastIndexOf("/"), file.lastIndexOf("\\")) + 1);
 }
 

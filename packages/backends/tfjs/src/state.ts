@@ -106,5 +106,9 @@ export function upload(tf: Tf, { data, shape, dtype }: TensorData): Tensor {
 export async function download(tensor: Tensor): Promise<TensorData> {
   const data = await tensor.data();
   const dtype = tensor.dtype === "int32" ? "int32" : "float32";
-  return { dtype, shape: [...tensor.shape], data: dtype === "int32" ? Int32Array.from(data) : Float32Array.from(data) };
+  return {
+    dtype,
+    shape: [...tensor.shape],
+    data: dtype === "int32" ? Int32Array.from(data) : Float32Array.from(data),
+  };
 }

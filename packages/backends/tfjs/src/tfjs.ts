@@ -44,6 +44,38 @@ async function describe(kind: Kind): Promise<string> {
 /** Whether this engine has 128-bit SIMD: TensorFlow.js picks its build by the same test. */
 async function wasmFeatures(): Promise<{ simd: boolean }> {
   // A module with one function that returns a splatted vector's lane.
-  const bytes = Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11);
+  const bytes = Uint8Array.of(
+    0,
+    97,
+    115,
+    109,
+    1,
+    0,
+    0,
+    0,
+    1,
+    5,
+    1,
+    96,
+    0,
+    1,
+    123,
+    3,
+    2,
+    1,
+    0,
+    10,
+    10,
+    1,
+    8,
+    0,
+    65,
+    0,
+    253,
+    15,
+    253,
+    98,
+    11,
+  );
   return { simd: WebAssembly.validate(bytes) };
 }

@@ -87,7 +87,10 @@ async function prepare(model: Model, backend: Backend, batch: number): Promise<P
       const shape = resolveShape(model.graph.values[value]!.shape, batch);
       const random = randomStream(1, name);
       const size = shape.reduce((n, extent) => n * extent, 1);
-      return [name, { dtype: "float32", shape, data: Float32Array.from({ length: size }, () => 2 * random() - 1) }];
+      return [
+        name,
+        { dtype: "float32", shape, data: Float32Array.from({ length: size }, () => 2 * random() - 1) },
+      ];
     }),
   );
   return { state, program, inputs };

@@ -7,6 +7,7 @@ export const presets: Readonly<Record<string, SweepInput>> = { quick };
 
 export function findPreset(name: string): SweepInput {
   const preset = Object.hasOwn(presets, name) ? presets[name] : undefined;
-  if (preset === undefined) throw unknownName("preset", name, Object.keys(presets), " (or a path to a .yaml or .json file)");
+  if (preset === undefined)
+    throw unknownName("preset", name, Object.keys(presets), " (or a path to a .yaml or .json file)");
   return preset;
 }

@@ -14,7 +14,11 @@ export const quick: SweepInput = {
     { use: "unstructured" },
     { use: "channel" },
     { use: "head" },
-    { use: "combined", stages: [{ use: "head" }, { use: "channel" }, { use: "unstructured" }], weights: [1, 1, 4] },
+    {
+      use: "combined",
+      stages: [{ use: "head" }, { use: "channel" }, { use: "unstructured" }],
+      weights: [1, 1, 4],
+    },
   ],
   targets: [{ sparsity: 0.3 }, { sparsity: 0.5 }, { sparsity: 0.7 }, { sparsity: 0.9 }],
   training: { epochs: 3, learningRate: 0.002, batchesPerEpoch: 60 },

@@ -64,7 +64,9 @@ function parseLine(line: string, where: string): ResultRecord {
   }
   const format: unknown = record?.format;
   if (typeof format === "number" && format > 1) {
-    throw new EspalierError(`${where}: results format ${format} is newer than this version of Espalier knows (1). Update Espalier.`);
+    throw new EspalierError(
+      `${where}: results format ${format} is newer than this version of Espalier knows (1). Update Espalier.`,
+    );
   }
   if (format !== 1 || typeof record?.id !== "string" || typeof record.cell !== "object") {
     throw new EspalierError(`${where}: this is not a results record.`);

@@ -45,10 +45,23 @@ export function cellsOf(config: SweepConfig): Cell[] {
   const cells: Cell[] = [];
   const { inputLength, horizon, scale, missing } = config;
   for (const dataset of config.datasets) {
-    const data: DataConfig = { dataset, inputLength, horizon, scale, ...(missing === undefined ? {} : { missing }) };
+    const data: DataConfig = {
+      dataset,
+      inputLength,
+      horizon,
+      scale,
+      ...(missing === undefined ? {} : { missing }),
+    };
     for (const model of config.models) {
       for (const seed of config.seeds) {
-        const dense: TrainCell = { kind: "train", model, data, training: config.training, seed, backend: config.trainingBackend };
+        const dense: TrainCell = {
+          kind: "train",
+          model,
+          data,
+          training: config.training,
+          seed,
+          backend: config.trainingBackend,
+        };
         cells.push(dense, ...pruneCells(config, dense));
       }
     }
@@ -70,13 +83,21 @@ function pruneCells(config: SweepConfig, dense: TrainCell): Cell[] {
 
 function latencyCells(config: SweepConfig, pruned: PruneCell): LatencyCell[] {
   return config.backends.flatMap((backend) =>
-    config.batchSizes.map((batch) => ({ kind: "latency" as const, pruned, backend, batch, latency: config.latency })),
+    config.batchSizes.map((batch) => ({
+      kind: "latency" as const,
+      pruned,
+      backend,
+      batch,
+      latency: config.latency,
+    })),
   );
 }
 
 /** Name of a cell: a hash of all it depends on, the data's checksum included. Labels do not count. */
 export function cellId(cell: Cell, checksums: ReadonlyMap<string, string>): string {
-  return sha256(new TextEncoder().encode(JSON.stringify(canonical(cell as unknown as Json, checksums)))).slice(0, 24);
+  return sha256(
+    new TextEncoder().encode(JSON.stringify(canonical(cell as unknown as Json, checksums))),
+  ).slice(0, 24);
 }
 
 function canonical(value: Json, checksums: ReadonlyMap<string, string>): Json {

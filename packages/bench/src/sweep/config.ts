@@ -38,7 +38,10 @@ const sweepSchema = z.strictObject({
   /** How dense models are trained. */
   training: trainingSchema.default({ epochs: 10 }),
   /** How pruned models are fine-tuned; several variants are compared. `epochs: 0` does not. */
-  fineTuning: z.array(trainingSchema).nonempty().default([{ epochs: 0 }]),
+  fineTuning: z
+    .array(trainingSchema)
+    .nonempty()
+    .default([{ epochs: 0 }]),
   /** What trains and evaluates. */
   trainingBackend: z.string().default("tfjs-wasm"),
   /** What latency is measured on. */
@@ -46,7 +49,9 @@ const sweepSchema = z.strictObject({
   batchSizes: z.array(z.int().min(1)).nonempty().default([1, 32]),
   seeds: z.array(z.int().min(0)).nonempty().default([0]),
   /** Milliseconds each of dense and pruned is timed for, and the least number of samples. */
-  latency: z.strictObject({ time: z.number().positive(), samples: z.int().min(5) }).default({ time: 500, samples: 20 }),
+  latency: z
+    .strictObject({ time: z.number().positive(), samples: z.int().min(5) })
+    .default({ time: 500, samples: 20 }),
 });
 
 /** What a sweep runs over; every combination is a cell. */
@@ -59,7 +64,9 @@ export type UseConfig = z.output<typeof useSchema>;
 export function readSweepConfig(input: unknown, where = "sweep"): SweepConfig {
   const result = sweepSchema.safeParse(input);
   if (result.success) return result.data;
-  const issues = result.error.issues.slice(0, 4).map((i) => `${i.path.join(".") || "top level"}: ${i.message}`);
+  const issues = result.error.issues
+    .slice(0, 4)
+    .map((i) => `${i.path.join(".") || "top level"}: ${i.message}`);
   throw new EspalierError(`${where}: ${issues.join("; ")}.`);
 }
 
@@ -69,7 +76,9 @@ export function parseSweepConfig(text: string, where: string): SweepConfig {
   try {
     raw = parseYaml(text, { maxAliasCount: 50 });
   } catch (error) {
-    throw new EspalierError(`${where}: this is neither YAML nor JSON (${String((error as Error).message).split("\n")[0]}).`);
+    throw new EspalierError(
+      `${where}: this is neither YAML nor JSON (${String((error as Error).message).split("\n")[0]}).`,
+    );
   }
   return readSweepConfig(raw, where);
 }

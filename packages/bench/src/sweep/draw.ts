@@ -21,13 +21,21 @@ export function drawModel(
 export function optionError(error: unknown, what: string): unknown {
   const issues = (error as { issues?: readonly { path: readonly PropertyKey[]; message: string }[] }).issues;
   if (!Array.isArray(issues)) return error;
-  const lines = issues.slice(0, 3).map(({ path, message }) => `${path.map(String).join(".") || "options"}: ${message}`);
+  const lines = issues
+    .slice(0, 3)
+    .map(({ path, message }) => `${path.map(String).join(".") || "options"}: ${message}`);
   return new EspalierError(`${what}: ${lines.join("; ")}.`);
 }
 
 /** The three lengths alone: what else the data's description holds is no option of a model. */
-function pick({ inputLength, horizon, series }: Parameters<typeof drawModel>[2] & object): Record<string, number> {
+function pick({
+  inputLength,
+  horizon,
+  series,
+}: Parameters<typeof drawModel>[2] & object): Record<string, number> {
   return Object.fromEntries(
-    Object.entries({ inputLength, horizon, series }).filter((entry): entry is [string, number] => entry[1] !== undefined),
+    Object.entries({ inputLength, horizon, series }).filter(
+      (entry): entry is [string, number] => entry[1] !== undefined,
+    ),
   );
 }

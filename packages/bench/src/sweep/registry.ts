@@ -36,7 +36,8 @@ export function createRegistry(plugins: readonly StrategyPlugin[] = []): Registr
     strategy(spec) {
       const { use, label: _label, ...options } = spec;
       const plugin = strategies.get(use);
-      if (plugin === undefined) throw unknownName("strategy", use, [...strategies.keys()], " (and any package given by --plugin)");
+      if (plugin === undefined)
+        throw unknownName("strategy", use, [...strategies.keys()], " (and any package given by --plugin)");
       return named(plugin, options, (inner) => registry.strategy(inner));
     },
     backend(name) {
@@ -50,7 +51,11 @@ export function createRegistry(plugins: readonly StrategyPlugin[] = []): Registr
 }
 
 /** Options are checked by the plug-in's schema; what it refuses becomes one line that names strategy and option. */
-function named(plugin: StrategyPlugin, options: Readonly<Record<string, unknown>>, resolve: Registry["strategy"]): Strategy {
+function named(
+  plugin: StrategyPlugin,
+  options: Readonly<Record<string, unknown>>,
+  resolve: Registry["strategy"],
+): Strategy {
   try {
     return plugin.create(options, resolve);
   } catch (error) {

@@ -1,6 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { account, digest, EspalierError, meet, type Model, prune, sparsity } from "@espalier/core";
+import { account, digest, EspalierError, type Model, meet, prune, sparsity } from "@espalier/core";
 import type { ForecastingData } from "@espalier/datasets";
 import { forecastingData } from "@espalier/datasets/node";
 import { loadModel, saveModel } from "@espalier/formats/node";
@@ -10,7 +10,6 @@ import { environment } from "../results/environment.ts";
 import { openResults, type ResultsFile } from "../results/file.ts";
 import {
   isFailure,
-
   isTrain,
   type LatencyRecord,
   type PruneRecord,
@@ -18,7 +17,15 @@ import {
   type TestErrors,
   type TrainRecord,
 } from "../results/records.ts";
-import { type Cell, cellId, cellsOf, type DataConfig, type LatencyCell, type PruneCell, type TrainCell } from "./cells.ts";
+import {
+  type Cell,
+  cellId,
+  cellsOf,
+  type DataConfig,
+  type LatencyCell,
+  type PruneCell,
+  type TrainCell,
+} from "./cells.ts";
 import type { SweepConfig, TrainingConfig } from "./config.ts";
 import { drawModel } from "./draw.ts";
 import type { Registry } from "./registry.ts";
@@ -159,7 +166,8 @@ class SweepRun {
     const { plan, pruned, tuned } = made;
     const before = await this.#denseResult(cell.dense, dense, data);
     const prunedErrors = await this.#test(pruned, data, cell.dense.backend);
-    const tunedErrors = tuned.model === pruned ? prunedErrors : await this.#test(tuned.model, data, cell.dense.backend);
+    const tunedErrors =
+      tuned.model === pruned ? prunedErrors : await this.#test(tuned.model, data, cell.dense.backend);
     return {
       applicable: plan.steps.length > 0,
       notes: plan.notes,
@@ -200,7 +208,10 @@ class SweepRun {
     const dense = await this.#dense(cell.pruned.dense);
     const pruned = await this.#prunedModel(cell.pruned, dense);
     const { signal } = this.#options;
-    const measured = await measureLatency({ dense, pruned }, backend, cell.batch, { ...cell.latency, ...(signal && { signal }) });
+    const measured = await measureLatency({ dense, pruned }, backend, cell.batch, {
+      ...cell.latency,
+      ...(signal && { signal }),
+    });
     return { device: detail, ...measured, sparsity: sparsity(pruned) };
   }
 
@@ -216,14 +227,23 @@ class SweepRun {
     return (await this.#makePruned(cell, dense, data)).tuned.model;
   }
 
-  async #denseResult(cell: TrainCell, model: Model, data: ForecastingData): Promise<PruneRecord["result"]["dense"]> {
+  async #denseResult(
+    cell: TrainCell,
+    model: Model,
+    data: ForecastingData,
+  ): Promise<PruneRecord["result"]["dense"]> {
     const id = this.#id(cell);
     const record = this.#file.records.find((r) => r.id === id && isTrain(r)) as TrainRecord | undefined;
     const test = record?.result.test ?? (await this.#test(model, data, cell.backend));
     return { counts: account(model), test };
   }
 
-  async #fit(model: Model, data: ForecastingData, training: TrainingConfig, cell: TrainCell): Promise<{ model: Model; epochs: number }> {
+  async #fit(
+    model: Model,
+    data: ForecastingData,
+    training: TrainingConfig,
+    cell: TrainCell,
+  ): Promise<{ model: Model; epochs: number }> {
     const { registry, signal, onProgress } = this.#options;
     const result = await fit({
       model,
@@ -317,4 +337,3 @@ export function describeData(data: ForecastingData) {
     scaler: { kind, center: [...center], spread: [...spread] },
   };
 }
-

@@ -11,9 +11,20 @@ export { verifyReference } from "./reference.ts";
 export { type TrainedOptions, verifyTrained } from "./trained.ts";
 
 /** Compares a folder of PyTorch's numbers with what a backend computes: vectors (`model.json`) or a trained checkpoint (`result.json`). */
-export async function verify(folder: string, registry: Registry, backend: Backend, options: TrainedOptions = {}): Promise<readonly Check[]> {
-  const has = (file: string) => access(join(folder, file)).then(() => true, () => false);
+export async function verify(
+  folder: string,
+  registry: Registry,
+  backend: Backend,
+  options: TrainedOptions = {},
+): Promise<readonly Check[]> {
+  const has = (file: string) =>
+    access(join(folder, file)).then(
+      () => true,
+      () => false,
+    );
   if (await has("model.json")) return verifyReference(folder, registry, backend);
   if (await has("result.json")) return verifyTrained(folder, registry, backend, options);
-  throw new EspalierError(`${folder}: there is neither model.json nor result.json; this is no folder of reference numbers.`);
+  throw new EspalierError(
+    `${folder}: there is neither model.json nor result.json; this is no folder of reference numbers.`,
+  );
 }

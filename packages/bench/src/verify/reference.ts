@@ -38,13 +38,20 @@ const outputTolerance = 1e-4;
  * `io.safetensors` and `gradients.safetensors`. Gives one check each for outputs, loss, gradients, parameters, dead
  * parameters and FLOPs.
  */
-export async function verifyReference(folder: string, registry: Registry, backend: Backend): Promise<readonly Check[]> {
+export async function verifyReference(
+  folder: string,
+  registry: Registry,
+  backend: Backend,
+): Promise<readonly Check[]> {
   const description = await readDescription(join(folder, "model.json"));
   const io = await readTensors(join(folder, "io.safetensors"));
   const weights = await readTensors(join(folder, "weights.safetensors"));
   const gradients = await readTensors(join(folder, "gradients.safetensors"));
   const { model: name, variant } = description;
-  const options = { ...fromOriginalConfig(name, description.config), ...(variant === undefined ? {} : { variant }) };
+  const options = {
+    ...fromOriginalConfig(name, description.config),
+    ...(variant === undefined ? {} : { variant }),
+  };
   const model = drawModel(registry, { ...options, use: name }).load(weights);
   const run = await runWithGradients(model, backend, io);
   const dead = deadParameters(model);
@@ -89,9 +96,17 @@ async function runWithGradients(model: Model, backend: Backend, io: Tensors) {
   const forecast = b.value(first!.value);
   const target = b.input("y", forecast.shape);
   const error = sub(b, forecast, target);
-  const loss = reduceMean(b, mul(b, error, error), forecast.shape.map((_, axis) => axis));
+  const loss = reduceMean(
+    b,
+    mul(b, error, error),
+    forecast.shape.map((_, axis) => axis),
+  );
   const parameters = model.graph.tensors.filter(({ role }) => role === "trainable");
-  const gradients = differentiate(b, loss, parameters.map(({ value }) => b.value(value)));
+  const gradients = differentiate(
+    b,
+    loss,
+    parameters.map(({ value }) => b.value(value)),
+  );
   b.output("loss", loss);
   parameters.forEach(({ name }, i) => {
     const gradient = gradients[i];
@@ -119,22 +134,41 @@ function compareGradients(got: ReadonlyMap<string, TensorData | undefined>, expe
   const all = Math.hypot(...[...expected.values()].map(normOf));
   const checks = [...expected].map(([name, tensor]): Check => {
     const own = got.get(name) ?? { ...tensor, data: new Float32Array(tensor.data.length) };
-    const difference = own.shape.join() === tensor.shape.join() ? distance(own, tensor) : Number.POSITIVE_INFINITY;
+    const difference =
+      own.shape.join() === tensor.shape.join() ? distance(own, tensor) : Number.POSITIVE_INFINITY;
     const allowed = 1e-3 * normOf(tensor) + 1e-6 * all;
-    return { what: `gradient of ${name}`, error: difference / allowed, tolerance: 1, passed: difference <= allowed };
+    return {
+      what: `gradient of ${name}`,
+      error: difference / allowed,
+      tolerance: 1,
+      passed: difference <= allowed,
+    };
   });
   const worst = checks.reduce((a, b) => (b.error > a.error ? b : a));
   const failed = checks.filter(({ passed }) => !passed);
   if (failed.length > 0) return failed;
-  return [{ ...worst, what: `gradients of ${checks.length} parameters (worst: ${worst.what.slice(12)}), in tolerances` }];
+  return [
+    {
+      ...worst,
+      what: `gradients of ${checks.length} parameters (worst: ${worst.what.slice(12)}), in tolerances`,
+    },
+  ];
 }
 
 function deadParameters(model: Model): string[] {
   const live = liveValues(model.graph);
-  return model.graph.tensors.flatMap(({ name, role, value }) => (role === "trainable" && !live[value] ? [name] : [])).sort();
+  return model.graph.tensors
+    .flatMap(({ name, role, value }) => (role === "trainable" && !live[value] ? [name] : []))
+    .sort();
 }
 
 function equal(what: string, got: number | string, expected: number | string): Check {
   const passed = got === expected;
-  return { what, error: passed ? 0 : Number.POSITIVE_INFINITY, tolerance: 0, passed, ...(passed ? {} : { detail: `${got}, expected ${expected}` }) };
+  return {
+    what,
+    error: passed ? 0 : Number.POSITIVE_INFINITY,
+    tolerance: 0,
+    passed,
+    ...(passed ? {} : { detail: `${got}, expected ${expected}` }),
+  };
 }

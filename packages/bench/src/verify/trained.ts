@@ -38,7 +38,9 @@ export async function verifyTrained(
   options: TrainedOptions = {},
 ): Promise<readonly Check[]> {
   const path = join(folder, "result.json");
-  const parsed = resultSchema.safeParse(parse(new TextDecoder().decode(await readBytes(path, "reference")), path));
+  const parsed = resultSchema.safeParse(
+    parse(new TextDecoder().decode(await readBytes(path, "reference")), path),
+  );
   if (!parsed.success) throw new EspalierError(`reference ${path}: ${parsed.error.issues[0]!.message}.`);
   const { model: name, data: dataset, config, test } = parsed.data;
   const data = await forecastingData({
@@ -53,7 +55,13 @@ export async function verifyTrained(
   const { mse, mae } = await evaluate({ model, backend, windows: data.test, batchSize: 128, ...options });
   const check = (what: string, got: number, expected: number): Check => {
     const error = Math.abs(got - expected);
-    return { what: `${what} over ${data.test.count} test windows`, error, tolerance, passed: error <= tolerance, detail: `${got.toFixed(6)}, PyTorch ${expected.toFixed(6)}` };
+    return {
+      what: `${what} over ${data.test.count} test windows`,
+      error,
+      tolerance,
+      passed: error <= tolerance,
+      detail: `${got.toFixed(6)}, PyTorch ${expected.toFixed(6)}`,
+    };
   };
   return [check("MSE", mse, test.mse), check("MAE", mae, test.mae)];
 }

@@ -57,7 +57,7 @@ export async function groupSums(
   const prunable = new Set(prunableTensors(model));
   const names = new Set(dimensions.flatMap(({ members }) => members.map(({ tensor }) => tensor)));
   const values = await element([...names].filter((name) => prunable.has(name)));
-  const valueOf = new Map(model.graph.tensors.map(({ name, value }) => [name, value]));
+  const ids = new Map(model.graph.tensors.map(({ name, value }) => [name, value]));
   const size = (d: number): Extent => model.dimensions.list[d]!.size;
   return dimensions.map((dimension) => {
     const outer = dimension.within === undefined ? 1 : (size(dimension.within) as number);
@@ -65,7 +65,7 @@ export async function groupSums(
     for (const tensor of new Set(dimension.members.map((member) => member.tensor))) {
       const numbers = values.get(tensor);
       if (numbers === undefined) continue;
-      const axes = model.dimensions.axes[valueOf.get(tensor)!]!;
+      const axes = model.dimensions.axes[ids.get(tensor)!]!;
       axes.forEach((expression, axis) => {
         if (!dimensionsIn(expression).includes(dimension.number)) return;
         const slots = slotsOf(expression, dimension, size);

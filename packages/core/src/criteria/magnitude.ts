@@ -4,7 +4,8 @@ import { type Criterion, groupSums, weightsOf } from "./criterion.ts";
 /** Magnitude: |w|; of a group, Σ|w|. Han et al., NeurIPS 2015; Li et al., ICLR 2017. */
 export const l1: Criterion = {
   name: "l1",
-  weights: async ({ model }, tensors) => new Map(tensors.map((name) => [name, mapWeights(model, name, Math.abs)])),
+  weights: async ({ model }, tensors) =>
+    new Map(tensors.map((name) => [name, mapWeights(model, name, Math.abs)])),
   indices: ({ model }, dimensions) =>
     groupSums(model, dimensions, (tensors) => l1.weights({ model }, tensors)),
 };

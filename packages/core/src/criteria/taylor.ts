@@ -68,7 +68,9 @@ async function lossGradients(
   }
   const collection = gradientGraph(model);
   const sums = await collect(collection);
-  return new Map(collection.outputs.map((name) => [name.slice(prefix.length), sums.get(name)!.data as Float32Array]));
+  return new Map(
+    collection.outputs.map((name) => [name.slice(prefix.length), sums.get(name)!.data as Float32Array]),
+  );
 }
 
 const prefix = "gradient:";

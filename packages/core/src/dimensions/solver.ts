@@ -138,7 +138,10 @@ export class Solver implements Coupling {
 
   #unify(a: Expression, b: Expression): void {
     if (sameExpression(a, b)) return;
-    if (!sameExtent(this.#extent(a), this.#extent(b))) return this.#freeze(a, b);
+    if (!sameExtent(this.#extent(a), this.#extent(b))) {
+      this.#freeze(a, b);
+      return;
+    }
     if (typeof a === "number" || typeof b === "number") {
       const [variable, other] = typeof a === "number" ? [a, b] : [b as number, a];
       // The older of two variables stays, so that names do not depend on the order of coupling.
@@ -167,10 +170,14 @@ export class Solver implements Coupling {
     for (;;) {
       a = a.flatMap((f) => this.#factors(this.resolve(f)));
       b = b.flatMap((f) => this.#factors(this.resolve(f)));
-      if (a.length === 0 || b.length === 0) return this.#freeze(...a, ...b);
-      if (a.length === 1 && b.length === 1) return this.#unifyFactors(a[0]!, b[0]!);
-      if (this.#matchEnd(a, b, 0) || this.#matchEnd(a, b, -1)) continue;
-      return this.#freeze(...a, ...b);
+      if (a.length === 1 && b.length === 1) {
+        this.#unifyFactors(a[0]!, b[0]!);
+        return;
+      }
+      const both = a.length > 0 && b.length > 0;
+      if (both && (this.#matchEnd(a, b, 0) || this.#matchEnd(a, b, -1))) continue;
+      this.#freeze(...a, ...b);
+      return;
     }
   }
 
@@ -239,7 +246,10 @@ export class Solver implements Coupling {
     let b: readonly Expression[] | undefined = right;
     for (const border of borders(right)) a = this.#cut(a, border);
     for (const border of borders(left)) b = this.#cut(b, border);
-    if (a === undefined || b === undefined || a.length !== b.length) return this.#freeze(...left, ...right);
+    if (a === undefined || b === undefined || a.length !== b.length) {
+      this.#freeze(...left, ...right);
+      return;
+    }
     a.forEach((term, i) => {
       this.same(term, b[i]!);
     });

@@ -3,8 +3,8 @@ import { sameExtent } from "../graph/extent.ts";
 import { around, ndarray } from "../reference/array.ts";
 import { reduceSum } from "./broadcast.ts";
 import { add, div, mul, sqrt, sub } from "./elementwise.ts";
-import { reshape } from "./layout.ts";
 import type { EpsilonAttributes } from "./layer-normalization.ts";
+import { reshape } from "./layout.ts";
 import { defineOperator, type Operator } from "./operator.ts";
 
 export type BatchNormalizationAttributes = EpsilonAttributes & {
@@ -46,12 +46,23 @@ export const batchNormalizationOperator: Operator<BatchNormalizationAttributes> 
       const none = [undefined, undefined, undefined, undefined, undefined];
       if (dy === undefined) return none;
       const channels = x!.shape[1]!;
-      const ranked = (vector: Value) => reshape(b, vector, x!.shape.map((_, axis) => (axis === 1 ? channels : 1)));
+      const ranked = (vector: Value) =>
+        reshape(
+          b,
+          vector,
+          x!.shape.map((_, axis) => (axis === 1 ? channels : 1)),
+        );
       const deviation = sqrt(b, add(b, ranked(variance!), b.constant(epsilon)));
       const others = x!.shape.flatMap((_, axis) => (axis === 1 ? [] : [axis]));
       const dx = div(b, mul(b, dy, ranked(scaleVector!)), deviation);
       const normalized = div(b, sub(b, x!, ranked(mean!)), deviation);
-      return [dx, reduceSum(b, mul(b, dy, normalized), others), reduceSum(b, dy, others), undefined, undefined];
+      return [
+        dx,
+        reduceSum(b, mul(b, dy, normalized), others),
+        reduceSum(b, dy, others),
+        undefined,
+        undefined,
+      ];
     },
     evaluate([x, scale, bias, mean, variance], { epsilon }) {
       const out = ndarray(x!.shape);

@@ -1,5 +1,12 @@
 import type { Builder, Value } from "../graph/builder.ts";
-import { broadcastShapes, countElements, type Extent, elementsOf, type Shape, sameExtent } from "../graph/extent.ts";
+import {
+  broadcastShapes,
+  countElements,
+  type Extent,
+  elementsOf,
+  type Shape,
+  sameExtent,
+} from "../graph/extent.ts";
 import { broadcastStrides, ndarray, walk } from "../reference/array.ts";
 import { reduceTo } from "./broadcast.ts";
 import type { None } from "./elementwise.ts";

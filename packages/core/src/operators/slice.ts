@@ -57,7 +57,10 @@ export const padOperator: Operator<PadAttributes> = defineOperator<PadAttributes
   },
   couple(coupling, [x], [y], { axis }) {
     x!.axes.forEach((expression, i) => {
-      if (i !== axis) return coupling.same(expression, y!.axes[i]!);
+      if (i !== axis) {
+        coupling.same(expression, y!.axes[i]!);
+        return;
+      }
       coupling.fixed(expression, "Pad extends it");
       coupling.fixed(y!.axes[i]!, "Pad extends it");
     });

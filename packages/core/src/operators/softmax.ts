@@ -8,7 +8,10 @@ export type AxisAttributes = { readonly axis: number };
 /** Softmax along one axis. ONNX `Softmax` (opset 13). */
 export const softmaxOperator: Operator<AxisAttributes> = defineOperator<AxisAttributes>({
   name: "Softmax",
-  infer: ([x], { axis }) => (normalizeAxis(axis, x!.shape.length), [x!]),
+  infer([x], { axis }) {
+    normalizeAxis(axis, x!.shape.length);
+    return [x!];
+  },
   couple(coupling, [x], [y], { axis }) {
     coupling.sameAll(x!, y!);
     coupling.fixed(x!.axes.at(axis)!, "Softmax compares positions along it");

@@ -76,7 +76,10 @@ class Rewriting {
   visit(node: Node): void {
     if (node.outputs.some((id) => this.#empty(id))) return;
     const inputs = node.inputs.map((id) => this.#alias.get(id) ?? id);
-    if (inputs.some((id) => this.#empty(id))) return this.#withoutEmpty(node, inputs);
+    if (inputs.some((id) => this.#empty(id))) {
+      this.#withoutEmpty(node, inputs);
+      return;
+    }
     const result = inputs.some((id) => this.#zero.has(id))
       ? node.operator.simplify?.(
           inputs.map((id) => this.#zero.has(id)),
@@ -169,7 +172,11 @@ function keepOnly(model: Model, keep: { node(node: Node): boolean; tensor(value:
   const tensors = graph.tensors.filter(({ value }) => keep.tensor(value));
   const nodes = graph.nodes.filter((node) => keep.node(node));
   const ids = new Map<ValueId, ValueId>();
-  const number = (id: ValueId) => ids.get(id) ?? (ids.set(id, ids.size), ids.size - 1);
+  const number = (id: ValueId): number => {
+    const known = ids.get(id) ?? ids.size;
+    ids.set(id, known);
+    return known;
+  };
   const old: ValueId[] = [
     ...graph.inputs.map(({ value }) => value),
     ...tensors.map(({ value }) => value),

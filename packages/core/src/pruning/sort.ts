@@ -6,7 +6,7 @@
 export function sortScores(scores: Float32Array): Float32Array {
   const first = scores.reduce((n, score) => n + (score < 0 ? 1 : 0), 0);
   // −1 sorts as 0, at the front, and is put back at the end.
-  let from = new Uint32Array(scores.map((score) => (score < 0 ? 0 : score)).buffer);
+  let from = new Uint32Array(scores.map((score) => Math.max(score, 0)).buffer);
   let to = new Uint32Array(from.length);
   for (let shift = 0; shift < 32; shift += digitBits) {
     const starts = countDigits(from, shift);

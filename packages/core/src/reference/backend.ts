@@ -92,26 +92,14 @@ function createState(tensors: Tensors): State {
 }
 
 function compileReference(graph: Graph, state: ReferenceState): Program {
-  const live = liveValues(graph);
-  const nodes = graph.nodes.filter((node) => isLive(node, live));
   return {
     async run(inputs, options = {}) {
       const batchSize = bindInputs(graph, inputs);
       const outputs = selectOutputs(graph, options.read);
-      const values: (NdArray | undefined)[] = new Array(graph.values.length);
-      for (const { name, value } of graph.inputs) {
-        const { shape, data } = inputs.get(name)!;
-        values[value] = { shape, data: Float64Array.from(data) };
-      }
-      for (const { name, value } of graph.tensors) values[value] = state.arrays.get(name)!;
-      for (const node of nodes) {
-        const operands = node.inputs.map((id) => values[id]!);
-        const shapes = node.outputs.map((id) => resolveShape(graph.values[id]!.shape, batchSize));
-        const results = node.operator.evaluate(operands, node.attributes, shapes, batchSize);
-        node.outputs.forEach((id, i) => {
-          values[id] = results[i]!;
-        });
-      }
+      const given = new Map(state.arrays);
+      for (const [name, { shape, data }] of inputs)
+        given.set(`input ${name}`, { shape, data: Float64Array.from(data) });
+      const values = evaluateGraph(graph, given, batchSize);
       const result = new Map(
         outputs.map(({ name, value }) => [name, toTensor(values[value]!, graph.values[value]!.dtype)]),
       );
@@ -123,6 +111,28 @@ function compileReference(graph: Graph, state: ReferenceState): Program {
     },
     dispose() {},
   };
+}
+
+/** Every live value of a graph in double precision. `given` holds tensors by name, and inputs as `input <name>`. */
+export function evaluateGraph(
+  graph: Graph,
+  given: ReadonlyMap<string, NdArray>,
+  batchSize: number,
+): readonly (NdArray | undefined)[] {
+  const live = liveValues(graph);
+  const values: (NdArray | undefined)[] = new Array(graph.values.length);
+  for (const { name, value } of graph.inputs) values[value] = given.get(`input ${name}`)!;
+  for (const { name, value } of graph.tensors) values[value] = given.get(name)!;
+  for (const node of graph.nodes) {
+    if (!isLive(node, live)) continue;
+    const operands = node.inputs.map((id) => values[id]!);
+    const shapes = node.outputs.map((id) => resolveShape(graph.values[id]!.shape, batchSize));
+    const results = node.operator.evaluate(operands, node.attributes, shapes, batchSize);
+    node.outputs.forEach((id, i) => {
+      values[id] = results[i]!;
+    });
+  }
+  return values;
 }
 
 function toTensor({ shape, data }: NdArray, dtype: TensorData["dtype"]): TensorData {

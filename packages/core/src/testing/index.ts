@@ -1,3 +1,6 @@
+export * from "./backends.ts";
 export * from "./masking.ts";
 export * from "./models.ts";
+export * from "./operator-cases.ts";
+export * from "./operators.ts";
 export * from "./strategies.ts";

@@ -53,10 +53,12 @@ export async function checkStrategy(
     const counted = [parameters.total, parameters.nonzero, flops.effective, bytes.stored];
     const { expected } = plan;
     const promised = [expected.parameters, expected.nonzero, expected.flops, expected.bytes];
-    if (counted.join() !== promised.join()) fail(`the plan promises ${promised.join(", ")}, pruning gives ${counted.join(", ")}`);
+    if (counted.join() !== promised.join())
+      fail(`the plan promises ${promised.join(", ")}, pruning gives ${counted.join(", ")}`);
     loadGraph(JSON.parse(JSON.stringify(storedGraph(pruned.graph))));
     const outputs = await runModel(pruned, backend, randomInputs(pruned));
-    for (const [name, { data }] of outputs) if (!data.every(Number.isFinite)) fail(`output "${name}" is not finite`);
+    for (const [name, { data }] of outputs)
+      if (!data.every(Number.isFinite)) fail(`output "${name}" is not finite`);
     if (plan.steps.length > 0) {
       applicable = true;
       let refused = false;
@@ -68,7 +70,8 @@ export async function checkStrategy(
       if (!refused) fail("the plan can be carried out twice");
     }
     sparsities.push(1 - parameters.nonzero / model.dense.parameters.total);
-    if (sparsities.length > 1 && sparsities.at(-1)! < sparsities.at(-2)!) fail("a larger amount removes less");
+    if (sparsities.length > 1 && sparsities.at(-1)! < sparsities.at(-2)!)
+      fail("a larger amount removes less");
   }
   return { amounts, sparsities, applicable };
 }

@@ -17,12 +17,17 @@ import {
   type Member,
   type Model,
   printShape,
-  sameExtent,
   type StoredGraph,
+  sameExtent,
   storedGraph,
   type TensorData,
 } from "@espalier/core";
-import { type RawBytes, readSafetensors, type Safetensors, writeSafetensors } from "../safetensors/safetensors.ts";
+import {
+  type RawBytes,
+  readSafetensors,
+  type Safetensors,
+  writeSafetensors,
+} from "../safetensors/safetensors.ts";
 import { type StoredModel, storedModelSchema } from "./schema.ts";
 
 const version = 1;
@@ -52,7 +57,13 @@ export function encodeModel(model: Model, { compact = true }: EncodeOptions = {}
     }
     const kept = keptCount(mask);
     if (compact && mask.bits.length + 4 * kept < tensor.data.byteLength) {
-      tensors.set(`${name}${valuesSuffix}`, float32([kept], tensor.data.filter((_, i) => isKept(mask, i))));
+      tensors.set(
+        `${name}${valuesSuffix}`,
+        float32(
+          [kept],
+          tensor.data.filter((_, i) => isKept(mask, i)),
+        ),
+      );
     } else tensors.set(name, tensor);
     tensors.set(`${name}${maskSuffix}`, { dtype: "uint8", shape: [mask.bits.length], data: mask.bits });
   }
@@ -85,7 +96,9 @@ export function decodeModel(bytes: Uint8Array, file = "model file"): Model {
   }
   const written = Number(metadata["espalier.version"]);
   if (!(written <= version)) {
-    throw new EspalierError(`${file}: model format ${metadata["espalier.version"]} is newer than this version of Espalier knows (${version}). Update Espalier.`);
+    throw new EspalierError(
+      `${file}: model format ${metadata["espalier.version"]} is newer than this version of Espalier knows (${version}). Update Espalier.`,
+    );
   }
   const stored = parseModel(metadata["espalier.model"], file);
   return located(file, () => assemble(stored, content, file));
@@ -101,7 +114,9 @@ function parseModel(text: string, file: string): StoredModel {
   const parsed = storedModelSchema.safeParse(raw);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw new EspalierError(`${file}: its model description is damaged at ${issue!.path.join(".") || "the top"}: ${issue!.message}.`);
+  throw new EspalierError(
+    `${file}: its model description is damaged at ${issue!.path.join(".") || "the top"}: ${issue!.message}.`,
+  );
 }
 
 function assemble(stored: StoredModel, content: Safetensors, file: string): Model {
@@ -111,7 +126,10 @@ function assemble(stored: StoredModel, content: Safetensors, file: string): Mode
   for (const { name, role, value } of graph.tensors) {
     const { shape, dtype } = graph.values[value]!;
     const mask = readMask(content, name, shape as readonly number[], file);
-    const tensor = mask === undefined ? content.tensors.get(name) : (content.tensors.get(name) ?? unpack(content, name, mask, file));
+    const tensor =
+      mask === undefined
+        ? content.tensors.get(name)
+        : (content.tensors.get(name) ?? unpack(content, name, mask, file));
     if (tensor === undefined) throw new EspalierError(`${file}: tensor "${name}" is missing.`);
     if (printShape(tensor.shape) !== printShape(shape) || tensor.dtype !== dtype) {
       throw new EspalierError(
@@ -140,12 +158,17 @@ function assemble(stored: StoredModel, content: Safetensors, file: string): Mode
   };
 }
 
-function readMask(content: Safetensors, name: string, shape: readonly number[], file: string): Mask | undefined {
+function readMask(
+  content: Safetensors,
+  name: string,
+  shape: readonly number[],
+  file: string,
+): Mask | undefined {
   const raw = content.bytes.get(`${name}${maskSuffix}`);
   if (raw === undefined) return undefined;
   const size = countElements(shape);
   const bits = raw.data;
-  const spare = size % 8 === 0 ? 0 : (bits.at(-1) ?? 0) >> size % 8;
+  const spare = size % 8 === 0 ? 0 : (bits.at(-1) ?? 0) >> (size % 8);
   if (bits.length !== Math.ceil(size / 8) || spare !== 0) {
     throw new EspalierError(`${file}: the mask of "${name}" does not fit its shape ${printShape(shape)}.`);
   }
@@ -157,7 +180,9 @@ function unpack(content: Safetensors, name: string, mask: Mask, file: string): T
   if (values === undefined) return undefined;
   const kept = keptCount(mask);
   if (values.data.length !== kept) {
-    throw new EspalierError(`${file}: "${name}" has ${values.data.length} kept values, its mask keeps ${kept}.`);
+    throw new EspalierError(
+      `${file}: "${name}" has ${values.data.length} kept values, its mask keeps ${kept}.`,
+    );
   }
   let next = 0;
   const data = new Float32Array(countElements(mask.shape));
@@ -169,7 +194,8 @@ function unpack(content: Safetensors, name: string, mask: Mask, file: string): T
 function readDimensions(stored: StoredModel, graph: Graph, file: string): Dimensions {
   const { list, axes } = stored.dimensions;
   const damaged = (why: string) => new EspalierError(`${file}: its dimensions do not fit its graph: ${why}.`);
-  if (axes.length !== graph.values.length) throw damaged(`${axes.length} values, the graph has ${graph.values.length}`);
+  if (axes.length !== graph.values.length)
+    throw damaged(`${axes.length} values, the graph has ${graph.values.length}`);
   const size = (d: number): Extent => {
     const dimension = list[d];
     if (dimension === undefined) throw damaged(`there is no dimension ${d}`);
@@ -178,7 +204,9 @@ function readDimensions(stored: StoredModel, graph: Graph, file: string): Dimens
   const members: Member[][] = list.map(() => []);
   axes.forEach((expressions, value) => {
     const { shape } = graph.values[value]!;
-    const fits = expressions.length === shape.length && expressions.every((e, i) => sameExtent(extentOf(e as Expression, size), shape[i]!));
+    const fits =
+      expressions.length === shape.length &&
+      expressions.every((e, i) => sameExtent(extentOf(e as Expression, size), shape[i]!));
     if (!fits) throw damaged(`value ${value} has shape ${printShape(shape)}`);
   });
   for (const { name, value } of graph.tensors) {
@@ -203,7 +231,8 @@ function located<T>(file: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
-    if (error instanceof EspalierError && !error.message.startsWith(file)) throw new EspalierError(`${file}: ${error.message}`);
+    if (error instanceof EspalierError && !error.message.startsWith(file))
+      throw new EspalierError(`${file}: ${error.message}`);
     if (error instanceof RangeError || error instanceof TypeError) {
       throw new EspalierError(`${file}: its model description is damaged (${error.message}).`);
     }

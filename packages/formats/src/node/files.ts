@@ -11,7 +11,8 @@ export async function readBytes(path: string, what = "file"): Promise<Uint8Array
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT") throw new EspalierError(`${what} ${path}: there is no such file.`);
     if (code === "EISDIR") throw new EspalierError(`${what} ${path}: this is a folder, not a file.`);
-    if (code === "EACCES" || code === "EPERM") throw new EspalierError(`${what} ${path}: it may not be read (no permission).`);
+    if (code === "EACCES" || code === "EPERM")
+      throw new EspalierError(`${what} ${path}: it may not be read (no permission).`);
     throw error;
   }
 }
@@ -20,16 +21,22 @@ export async function readBytes(path: string, what = "file"): Promise<Uint8Array
 export async function checkReplaceable(path: string, force = false): Promise<void> {
   const found = await stat(path).catch(() => undefined);
   if (found?.isDirectory()) throw new EspalierError(`${path} is a folder. Give the name of a file.`);
-  if (found !== undefined && !force) throw new EspalierError(`${path} exists. Give --force to replace it, or another name.`);
+  if (found !== undefined && !force)
+    throw new EspalierError(`${path} exists. Give --force to replace it, or another name.`);
   const folder = await stat(dirname(path)).catch(() => undefined);
-  if (!folder?.isDirectory()) throw new EspalierError(`${path}: there is no folder ${dirname(path)}. Make it first.`);
+  if (!folder?.isDirectory())
+    throw new EspalierError(`${path}: there is no folder ${dirname(path)}. Make it first.`);
 }
 
 /**
  * Writes a file so that it is either whole or not there: beside it first, then renamed. What existed is replaced only
  * with `force`, and only once its successor is complete.
  */
-export async function writeFileAtomically(path: string, content: Uint8Array | string, { force = false } = {}): Promise<void> {
+export async function writeFileAtomically(
+  path: string,
+  content: Uint8Array | string,
+  { force = false } = {},
+): Promise<void> {
   await checkReplaceable(path, force);
   const beside = join(dirname(path), `.${basename(path)}.${randomUUID()}.part`);
   try {
@@ -53,7 +60,8 @@ async function claim(beside: string, path: string): Promise<void> {
     await link(beside, path);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === "EEXIST") throw new EspalierError(`${path} exists. Give --force to replace it, or another name.`);
+    if (code === "EEXIST")
+      throw new EspalierError(`${path} exists. Give --force to replace it, or another name.`);
     // Some file systems have no links.
     await rename(beside, path);
   }

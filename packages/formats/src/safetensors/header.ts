@@ -45,7 +45,8 @@ const entrySchema = z.strictObject({
  * overlap, and are as long as their shapes say. Nothing is allocated that the file merely claims.
  */
 export function readHeader(bytes: Uint8Array, file: string): Header {
-  const damaged = (why: string) => new EspalierError(`${file}: this is not a sound safetensors file: ${why}.`);
+  const damaged = (why: string) =>
+    new EspalierError(`${file}: this is not a sound safetensors file: ${why}.`);
   if (bytes.length < 8) throw damaged(`it has ${bytes.length} bytes, too few for a header`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = Number(view.getBigUint64(0, true));
@@ -70,11 +71,19 @@ export function readHeader(bytes: Uint8Array, file: string): Header {
     const [begin, end] = data_offsets;
     const unit = Object.hasOwn(dtypeBytes, dtype) ? dtypeBytes[dtype] : undefined;
     if (unit === undefined) {
-      throw new EspalierError(`${file}: tensor "${name}" is ${dtype}; known: ${Object.keys(dtypeBytes).join(", ")}.`);
+      throw new EspalierError(
+        `${file}: tensor "${name}" is ${dtype}; known: ${Object.keys(dtypeBytes).join(", ")}.`,
+      );
     }
     const size = shape.reduce((n, extent) => n * extent, unit);
-    if (size !== end - begin) throw damaged(`tensor "${name}" of shape [${shape.join(", ")}] needs ${size} bytes, it has ${end - begin}`);
-    if (dataStart + end > bytes.length) throw damaged(`tensor "${name}" ends at byte ${dataStart + end}, the file has ${bytes.length}: truncated`);
+    if (size !== end - begin)
+      throw damaged(
+        `tensor "${name}" of shape [${shape.join(", ")}] needs ${size} bytes, it has ${end - begin}`,
+      );
+    if (dataStart + end > bytes.length)
+      throw damaged(
+        `tensor "${name}" ends at byte ${dataStart + end}, the file has ${bytes.length}: truncated`,
+      );
     entries.set(name, { dtype, shape, begin, end });
   }
   checkLayout(entries, bytes.length - dataStart, damaged);
@@ -94,11 +103,16 @@ function parseHeader(bytes: Uint8Array): Record<string, unknown> | undefined {
   return raw as Record<string, unknown>;
 }
 
-function checkLayout(entries: ReadonlyMap<string, TensorEntry>, size: number, damaged: (why: string) => Error): void {
+function checkLayout(
+  entries: ReadonlyMap<string, TensorEntry>,
+  size: number,
+  damaged: (why: string) => Error,
+): void {
   let at = 0;
   const sorted = [...entries].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
   for (const [name, { begin, end }] of sorted) {
-    if (begin !== at) throw damaged(`tensor "${name}" begins at byte ${begin} of the data, ${at} was expected`);
+    if (begin !== at)
+      throw damaged(`tensor "${name}" begins at byte ${begin} of the data, ${at} was expected`);
     at = end;
   }
   if (at !== size) throw damaged(`its tensors take ${at} bytes, its data has ${size}`);

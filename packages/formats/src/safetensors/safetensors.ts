@@ -20,14 +20,22 @@ export interface Safetensors {
  * Reads a safetensors file. Throws an EspalierError that names the file, and the tensor, for anything that is not sound:
  * a truncated or foreign file, offsets outside, integers that int32 cannot hold.
  */
-export function readSafetensors(bytes: Uint8Array, { name = "safetensors" }: { readonly name?: string } = {}): Safetensors {
+export function readSafetensors(
+  bytes: Uint8Array,
+  { name = "safetensors" }: { readonly name?: string } = {},
+): Safetensors {
   const header = readHeader(bytes, name);
   const tensors = new Map<string, TensorData>();
   const raw = new Map<string, RawBytes>();
   for (const [tensor, entry] of header.entries) {
     const data = sliceOf(bytes, header, entry);
-    if (entry.dtype === "U8" || entry.dtype === "BOOL") raw.set(tensor, { dtype: "uint8", shape: entry.shape, data });
-    else tensors.set(tensor, convert(data, entry, () => `${name}: tensor "${tensor}"`));
+    if (entry.dtype === "U8" || entry.dtype === "BOOL")
+      raw.set(tensor, { dtype: "uint8", shape: entry.shape, data });
+    else
+      tensors.set(
+        tensor,
+        convert(data, entry, () => `${name}: tensor "${tensor}"`),
+      );
   }
   return { tensors, bytes: raw, metadata: header.metadata };
 }
@@ -50,12 +58,17 @@ function convert(bytes: Uint8Array, { dtype, shape }: TensorEntry, where: () => 
     case "F16":
       return floats(Float32Array.from(new Uint16Array(buffer as ArrayBuffer), halfToFloat));
     case "BF16":
-      return floats(new Float32Array(Uint32Array.from(new Uint16Array(buffer as ArrayBuffer), (bits) => bits << 16).buffer));
+      return floats(
+        new Float32Array(
+          Uint32Array.from(new Uint16Array(buffer as ArrayBuffer), (bits) => bits << 16).buffer,
+        ),
+      );
     case "I64":
       return integers(
         Int32Array.from(new BigInt64Array(buffer as ArrayBuffer), (value) => {
           const number = Number(value);
-          if (number !== (number | 0)) throw new EspalierError(`${where()} holds ${value}, which int32 cannot hold.`);
+          if (number !== (number | 0))
+            throw new EspalierError(`${where()} holds ${value}, which int32 cannot hold.`);
           return number;
         }),
       );
@@ -84,10 +97,15 @@ export function writeSafetensors(
   const entries: Record<string, unknown> = Object.create(null);
   if (Object.keys(metadata).length > 0) entries.__metadata__ = metadata;
   // Wider numbers first, so that each is aligned without holes between them.
-  const order = [...tensors].sort(([, a], [, b]) => a.data.BYTES_PER_ELEMENT === b.data.BYTES_PER_ELEMENT ? 0 : b.data.BYTES_PER_ELEMENT - a.data.BYTES_PER_ELEMENT);
+  const order = [...tensors].sort(([, a], [, b]) =>
+    a.data.BYTES_PER_ELEMENT === b.data.BYTES_PER_ELEMENT
+      ? 0
+      : b.data.BYTES_PER_ELEMENT - a.data.BYTES_PER_ELEMENT,
+  );
   let at = 0;
   for (const [name, { dtype, shape, data }] of order) {
-    if (name === "__metadata__") throw new EspalierError('a tensor cannot be called "__metadata__" in a safetensors file.');
+    if (name === "__metadata__")
+      throw new EspalierError('a tensor cannot be called "__metadata__" in a safetensors file.');
     const end = at + data.byteLength;
     entries[name] = { dtype: dtypeNames[dtype], shape, data_offsets: [at, end] };
     at = end;

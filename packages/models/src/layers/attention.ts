@@ -1,4 +1,15 @@
-import { type Builder, dropout, matMul, reduceSum, reshape, scale, softmax, swapAxes, transpose, type Value } from "@espalier/core";
+import {
+  type Builder,
+  dropout,
+  matMul,
+  reduceSum,
+  reshape,
+  scale,
+  softmax,
+  swapAxes,
+  transpose,
+  type Value,
+} from "@espalier/core";
 import { linear } from "./linear.ts";
 
 /** Names of the four projections, which differ between implementations. */
@@ -32,13 +43,23 @@ export interface AttentionOptions {
  * Multi-head attention (Vaswani et al., NeurIPS 2017): queries [N, L, D], keys and values from `memory` [N, S, D] → [N, L, D].
  * Heads have ⌊width ÷ heads⌋ channels each, as Time-Series-Library has it.
  */
-export function multiHeadAttention(b: Builder, name: string, queries: Value, memory: Value, options: AttentionOptions): Value {
+export function multiHeadAttention(
+  b: Builder,
+  name: string,
+  queries: Value,
+  memory: Value,
+  options: AttentionOptions,
+): Value {
   const { width, heads, dropout: ratio, names = timeSeriesLibrary, scores: kind = "dot" } = options;
   const layer = b.scope(name);
   const channels = Math.floor(width / heads);
   const split = (projection: string, x: Value) => {
     const projected = linear(layer, projection, x, channels * heads);
-    return transpose(layer, reshape(layer, projected, [x.shape[0]!, x.shape[1]!, heads, channels]), [0, 2, 1, 3]);
+    return transpose(
+      layer,
+      reshape(layer, projected, [x.shape[0]!, x.shape[1]!, heads, channels]),
+      [0, 2, 1, 3],
+    );
   };
   const met = (x: Value) => (kind === "dot" ? x : reduceSum(layer, x, [3], true));
   const q = met(split(names.query, queries));
@@ -46,6 +67,10 @@ export function multiHeadAttention(b: Builder, name: string, queries: Value, mem
   const v = split(names.value, memory);
   const scores = scale(layer, matMul(layer, q, swapAxes(layer, k, -1, -2)), 1 / Math.sqrt(channels));
   const mixed = matMul(layer, dropout(layer, softmax(layer, scores, -1), ratio), v);
-  const joined = reshape(layer, transpose(layer, mixed, [0, 2, 1, 3]), [queries.shape[0]!, queries.shape[1]!, heads * channels]);
+  const joined = reshape(layer, transpose(layer, mixed, [0, 2, 1, 3]), [
+    queries.shape[0]!,
+    queries.shape[1]!,
+    heads * channels,
+  ]);
   return linear(layer, names.out, joined, width);
 }

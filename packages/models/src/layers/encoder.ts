@@ -23,7 +23,11 @@ export function encoderLayer(b: Builder, name: string, x: Value, options: Encode
   const layer = b.scope(name);
   const attended = multiHeadAttention(layer, "attention", x, x, options);
   const middle = layerNorm(layer, "norm1", add(layer, x, dropout(layer, attended, ratio)));
-  const hidden = dropout(layer, activate(layer, pointwise(layer, "conv1", middle, feedForward), activation), ratio);
+  const hidden = dropout(
+    layer,
+    activate(layer, pointwise(layer, "conv1", middle, feedForward), activation),
+    ratio,
+  );
   const out = dropout(layer, pointwise(layer, "conv2", hidden, width), ratio);
   return layerNorm(layer, "norm2", add(layer, middle, out));
 }

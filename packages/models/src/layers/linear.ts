@@ -1,4 +1,13 @@
-import { add, type Builder, elementsOf, matMul, reshape, swapAxes, uniformFanIn, type Value } from "@espalier/core";
+import {
+  add,
+  type Builder,
+  elementsOf,
+  matMul,
+  reshape,
+  swapAxes,
+  uniformFanIn,
+  type Value,
+} from "@espalier/core";
 
 /** x·Wᵀ + b over the last axis, with PyTorch's `nn.Linear` names, layout [out, in] and initialisation. */
 export function linear(b: Builder, name: string, x: Value, to: number, { bias = true } = {}): Value {

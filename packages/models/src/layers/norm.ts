@@ -1,10 +1,23 @@
-import { type Builder, batchNormalization, filled, float32, layerNormalization, swapAxes, type Value } from "@espalier/core";
+import {
+  type Builder,
+  batchNormalization,
+  filled,
+  float32,
+  layerNormalization,
+  swapAxes,
+  type Value,
+} from "@espalier/core";
 
 /** `nn.LayerNorm` over the last axis. */
 export function layerNorm(b: Builder, name: string, x: Value): Value {
   const width = x.shape.at(-1) as number;
   const layer = b.scope(name);
-  return layerNormalization(layer, x, layer.parameter("weight", [width], filled(1)), layer.parameter("bias", [width], filled(0)));
+  return layerNormalization(
+    layer,
+    x,
+    layer.parameter("weight", [width], filled(1)),
+    layer.parameter("bias", [width], filled(0)),
+  );
 }
 
 /** `nn.BatchNorm1d` over the last axis of x [N, T, D], as PatchTST wraps it between two transposes. */

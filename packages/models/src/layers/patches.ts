@@ -30,13 +30,22 @@ export function patches(b: Builder, x: Value, options: PatchOptions & { readonly
 }
 
 /** Time-Series-Library's `PatchEmbedding`: x [batch, series, time] → [batch·series, patches, width]. */
-export function patchEmbedding(b: Builder, name: string, x: Value, width: number, options: PatchOptions & { readonly dropout: number }): Value {
+export function patchEmbedding(
+  b: Builder,
+  name: string,
+  x: Value,
+  width: number,
+  options: PatchOptions & { readonly dropout: number },
+): Value {
   const layer = b.scope(name);
   const cut = patches(layer, x, options);
   const [n, series, count, length] = cut.shape;
   const tokens = reshape(layer, cut, [elementsOf([n!, series!]), count!, length!]);
   const embedded = linear(layer, "value_embedding", tokens, width, { bias: false });
-  const table = layer.buffer("position_embedding.pe", float32([1, count as number, width], sinusoids(count as number, width)));
+  const table = layer.buffer(
+    "position_embedding.pe",
+    float32([1, count as number, width], sinusoids(count as number, width)),
+  );
   return dropout(layer, add(layer, embedded, table), options.dropout);
 }
 
@@ -55,7 +64,10 @@ export function sinusoids(rows: number, width: number): Float32Array {
 }
 
 /** Keeps the rows in use of checkpoints' position tables, which are stored 5000 rows long. */
-export function cutTable(table: { readonly shape: readonly number[]; readonly data: ArrayLike<number> }, rows: number) {
+export function cutTable(
+  table: { readonly shape: readonly number[]; readonly data: ArrayLike<number> },
+  rows: number,
+) {
   const width = table.shape.at(-1)!;
   return float32([1, rows, width], Array.from(table.data).slice(0, rows * width));
 }

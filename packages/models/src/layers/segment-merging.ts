@@ -6,7 +6,13 @@ import { layerNorm } from "./norm.ts";
  * Joins each `window` neighbouring segments of x [batch, series, segments, width] into one of the same width. Segments
  * that are missing at the end are the last ones again. Concatenating them along features is a reshape.
  */
-export function segmentMerging(b: Builder, name: string, x: Value, window: number, linearName: string): Value {
+export function segmentMerging(
+  b: Builder,
+  name: string,
+  x: Value,
+  window: number,
+  linearName: string,
+): Value {
   const [, series, segments, width] = x.shape as [unknown, number, number, number];
   const layer = b.scope(name);
   const missing = (window - (segments % window)) % window;

@@ -46,7 +46,9 @@ describe("combined pruning", () => {
 
   it("is made from data, and refuses what makes no sense", () => {
     const resolve = ({ use }: { use: string }) => (use === "head" ? head() : unstructured());
-    expect(plugin.create({ stages: [{ use: "head" }, { use: "unstructured" }] }, resolve).name).toBe("combined(head, unstructured)");
+    expect(plugin.create({ stages: [{ use: "head" }, { use: "unstructured" }] }, resolve).name).toBe(
+      "combined(head, unstructured)",
+    );
     expect(() => combined([])).toThrow(/at least one/);
     expect(() => combined([head()], { weights: [1, 2] })).toThrow(/1 strategies and 2 weights/);
   });

@@ -4,12 +4,16 @@ import { describe, expect, it } from "vitest";
 import { head } from "../src/index.ts";
 
 const model = modelOf(drawEncoder({ width: 16, heads: 4 }));
-const heads = (m: typeof model) => prunableDimensions(m.dimensions).flatMap((d) => (d.kind === "head" ? [d.size] : []));
+const heads = (m: typeof model) =>
+  prunableDimensions(m.dimensions).flatMap((d) => (d.kind === "head" ? [d.size] : []));
 
 describe("head pruning", () => {
-  it.each(["local", "global", "isomorphic"] as const)("keeps every promise of a strategy with scope %s", async (scope) => {
-    expect((await checkStrategy(head({ scope }), model)).applicable).toBe(true);
-  });
+  it.each(["local", "global", "isomorphic"] as const)(
+    "keeps every promise of a strategy with scope %s",
+    async (scope) => {
+      expect((await checkStrategy(head({ scope }), model)).applicable).toBe(true);
+    },
+  );
 
   it("removes the share of heads asked for and leaves every other dimension as it was", async () => {
     const small = prune(model, await head({ scope: "local" }).plan({ model, amount: 0.5 }));

@@ -1,4 +1,14 @@
-import { account, digest, isKept, keptCount, meet, prunableTensors, prune, wsap, weightStatistics } from "@espalier/core";
+import {
+  account,
+  digest,
+  isKept,
+  keptCount,
+  meet,
+  prunableTensors,
+  prune,
+  weightStatistics,
+  wsap,
+} from "@espalier/core";
 import { checkStrategy, drawEncoder, modelOf } from "@espalier/core/testing";
 import { describe, expect, it } from "vitest";
 import { unstructured } from "../src/index.ts";
@@ -8,10 +18,13 @@ const weights = prunableTensors(model);
 const size = weights.reduce((n, name) => n + model.tensors.get(name)!.data.length, 0);
 
 describe("unstructured pruning", () => {
-  it.each(["local", "global", "isomorphic"] as const)("keeps every promise of a strategy with scope %s", async (scope) => {
-    const report = await checkStrategy(unstructured({ scope }), model);
-    expect(report.applicable).toBe(true);
-  });
+  it.each(["local", "global", "isomorphic"] as const)(
+    "keeps every promise of a strategy with scope %s",
+    async (scope) => {
+      const report = await checkStrategy(unstructured({ scope }), model);
+      expect(report.applicable).toBe(true);
+    },
+  );
 
   it.each(["l1", "l2", "random", "wsap"])("keeps every promise with criterion %s", async (criterion) => {
     await checkStrategy(unstructured({ criterion }), model);
@@ -20,14 +33,18 @@ describe("unstructured pruning", () => {
   it("masks exactly the share asked for, of weights with two or more axes only", async () => {
     const small = prune(model, await unstructured().plan({ model, amount: 0.6 }));
     const kept = [...small.masks.values()].reduce((n, mask) => n + keptCount(mask), 0);
-    const untouched = weights.filter((name) => !small.masks.has(name)).reduce((n, name) => n + model.tensors.get(name)!.data.length, 0);
+    const untouched = weights
+      .filter((name) => !small.masks.has(name))
+      .reduce((n, name) => n + model.tensors.get(name)!.data.length, 0);
     expect(kept + untouched).toBe(size - Math.round(0.6 * size));
     for (const name of small.masks.keys()) expect(weights).toContain(name);
   });
 
   it("masks the smallest magnitudes of all tensors together", async () => {
     const small = prune(model, await unstructured({ leastDensity: 0 }).plan({ model, amount: 0.5 }));
-    const magnitudes = weights.flatMap((name) => [...model.tensors.get(name)!.data].map(Math.abs)).sort((a, b) => a - b);
+    const magnitudes = weights
+      .flatMap((name) => [...model.tensors.get(name)!.data].map(Math.abs))
+      .sort((a, b) => a - b);
     const threshold = magnitudes[Math.round(0.5 * size) - 1]!;
     for (const [name, mask] of small.masks) {
       model.tensors.get(name)!.data.forEach((w, i) => {
@@ -51,7 +68,10 @@ describe("unstructured pruning", () => {
   });
 
   it("leaves tensors alone by name pattern", async () => {
-    const small = prune(model, await unstructured({ keep: ["projection.*", "*.query.weight"] }).plan({ model, amount: 0.5 }));
+    const small = prune(
+      model,
+      await unstructured({ keep: ["projection.*", "*.query.weight"] }).plan({ model, amount: 0.5 }),
+    );
     expect([...small.masks.keys()].filter((name) => /projection|query/.test(name))).toEqual([]);
     expect(small.masks.size).toBeGreaterThan(4);
   });
@@ -63,7 +83,9 @@ describe("unstructured pruning", () => {
       const { length } = model.tensors.get(name)!.data;
       expect(Math.abs(1 - keptCount(mask) / length - statistics.get(name)!.ratio)).toBeLessThan(1 / length);
     }
-    expect(new Set([...small.masks.keys()].map((name) => statistics.get(name)!.ratio)).size).toBeGreaterThan(1);
+    expect(new Set([...small.masks.keys()].map((name) => statistics.get(name)!.ratio)).size).toBeGreaterThan(
+      1,
+    );
   });
 
   it("never unmasks: pruning on goes deeper", async () => {

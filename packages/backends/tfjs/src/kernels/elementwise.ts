@@ -15,7 +15,8 @@ export const elementwise: Kernels = {
     const density = tf.exp(tf.mul(tf.square(x!), -0.5));
     return tf.mul(dy!, tf.add(normalCdf(tf, x!), tf.mul(tf.mul(x!, density), 1 / Math.sqrt(2 * Math.PI))));
   },
-  Scale: ({ tf, inputs: [x], attributes, batchSize }) => tf.mul(x!, scaleFactor(attributes as ScaleAttributes, batchSize)),
+  Scale: ({ tf, inputs: [x], attributes, batchSize }) =>
+    tf.mul(x!, scaleFactor(attributes as ScaleAttributes, batchSize)),
 };
 
 function normalCdf(tf: Tf, x: Tensor): Tensor {

@@ -1,8 +1,17 @@
-import type { ConcatAttributes, GatherAttributes, GatherGradientAttributes, PadAttributes, PermutationAttributes, ReduceAttributes, SliceAttributes } from "@espalier/core";
+import type {
+  ConcatAttributes,
+  GatherAttributes,
+  GatherGradientAttributes,
+  PadAttributes,
+  PermutationAttributes,
+  ReduceAttributes,
+  SliceAttributes,
+} from "@espalier/core";
 import { type Kernels, sizeOf } from "./kernel.ts";
 
 export const layout: Kernels = {
-  Transpose: ({ tf, inputs: [x], attributes }) => tf.transpose(x!, [...(attributes as PermutationAttributes).perm]),
+  Transpose: ({ tf, inputs: [x], attributes }) =>
+    tf.transpose(x!, [...(attributes as PermutationAttributes).perm]),
   Reshape: ({ tf, inputs: [x], outputs: [shape] }) => tf.reshape(x!, [...shape!]),
   Expand: ({ tf, inputs: [x], outputs: [shape] }) => tf.broadcastTo(x!, [...shape!] as never),
   ReduceSum: ({ tf, inputs: [x], attributes }) => {
@@ -11,11 +20,18 @@ export const layout: Kernels = {
   },
   Slice: ({ tf, inputs: [x], attributes, outputs: [shape] }) => {
     const { axis, start } = attributes as SliceAttributes;
-    return tf.slice(x!, x!.shape.map((_, i) => (i === axis ? start : 0)), [...shape!]);
+    return tf.slice(
+      x!,
+      x!.shape.map((_, i) => (i === axis ? start : 0)),
+      [...shape!],
+    );
   },
   Pad: ({ tf, inputs: [x], attributes }) => {
     const { axis, before, after } = attributes as PadAttributes;
-    return tf.pad(x!, x!.shape.map((_, i): [number, number] => (i === axis ? [before, after] : [0, 0])));
+    return tf.pad(
+      x!,
+      x!.shape.map((_, i): [number, number] => (i === axis ? [before, after] : [0, 0])),
+    );
   },
   Concat: ({ tf, inputs, attributes }) => tf.concat([...inputs], (attributes as ConcatAttributes).axis),
   Gather: ({ tf, inputs: [x, indices], attributes, outputs: [shape] }) => {
@@ -30,8 +46,14 @@ export const layout: Kernels = {
     const extent = shape![axis]!;
     const inner = sizeOf(shape!.slice(axis + 1));
     const rows = tf.transpose(tf.reshape(dy!, [outer, count, inner]), [1, 0, 2]);
-    const spread = tf.transpose(tf.oneHot(tf.reshape(indices!, [-1]) as never, extent, 1, 0, "float32"), [1, 0]);
-    const sums = tf.matMul(spread as never, tf.reshape(rows, [count, outer * inner]));
+    const spread = new Float32Array(extent * count);
+    indices!.dataSync().forEach((position, i) => {
+      spread[position * count + i] = 1;
+    });
+    const sums = tf.matMul(
+      tf.tensor2d(spread, [extent, count]),
+      tf.reshape(rows, [count, outer * inner]) as never,
+    );
     return tf.reshape(tf.transpose(tf.reshape(sums, [extent, outer, inner]), [1, 0, 2]), [...shape!]);
   },
 };

@@ -58,7 +58,11 @@ export const normalization: Kernels = {
   },
 };
 
-function lastAxis(tf: Tf, x: Tensor, { epsilon }: EpsilonAttributes): { normalized: Tensor; inverse: Tensor } {
+function lastAxis(
+  tf: Tf,
+  x: Tensor,
+  { epsilon }: EpsilonAttributes,
+): { normalized: Tensor; inverse: Tensor } {
   const centred = tf.sub(x, tf.mean(x, -1, true));
   const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(centred), -1, true), epsilon));
   return { normalized: tf.mul(centred, inverse), inverse };
@@ -80,7 +84,10 @@ function others(x: Tensor): number[] {
 
 /** A vector of channels, shaped to broadcast along axis 1. */
 function channels(tf: Tf, vector: Tensor, x: Tensor): Tensor {
-  return tf.reshape(vector, x.shape.map((extent, axis) => (axis === 1 ? extent : 1)));
+  return tf.reshape(
+    vector,
+    x.shape.map((extent, axis) => (axis === 1 ? extent : 1)),
+  );
 }
 
 function positive(axis: number, rank: number): number {

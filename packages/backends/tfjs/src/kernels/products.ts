@@ -19,7 +19,14 @@ export const products: Kernels = {
 };
 
 /** Leading axes as one, repeated where they broadcast. */
-function flat(tf: Tf, x: Tensor, lead: readonly number[], count: number, rows: number, columns: number): Tensor3D {
+function flat(
+  tf: Tf,
+  x: Tensor,
+  lead: readonly number[],
+  count: number,
+  rows: number,
+  columns: number,
+): Tensor3D {
   const full = [...lead, rows, columns];
   const repeated = sizeOf(x.shape) === count * rows * columns ? x : tf.broadcastTo(x, full as never);
   return tf.reshape(repeated, [count, rows, columns]);

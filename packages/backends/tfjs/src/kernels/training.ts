@@ -1,6 +1,12 @@
-import { type AdamAttributes, fillRandom, type RandomAttributes, type RatioAttributes, randomKey } from "@espalier/core";
+import {
+  type AdamAttributes,
+  fillRandom,
+  type RandomAttributes,
+  type RatioAttributes,
+  randomKey,
+} from "@espalier/core";
 import type { Tensor } from "../runtime.ts";
-import { type Kernels, sizeOf } from "./kernel.ts";
+import { type Call, type Kernel, type Kernels, sizeOf } from "./kernel.ts";
 
 /**
  * Randomness and the optimiser, in JavaScript: both backends keep their data in this process's memory, so a loop over it
@@ -8,17 +14,10 @@ import { type Kernels, sizeOf } from "./kernel.ts";
  * PatchTST of width 64 on `tfjs-wasm`: see README.md.
  */
 export const training: Kernels = {
-  RandomUniform: ({ tf, inputs: [seed, step], attributes, outputs: [shape] }) => {
-    const numbers = new Float32Array(sizeOf(shape!));
-    fillRandom(randomKey(scalar(seed!), scalar(step!), (attributes as RandomAttributes).stream), numbers);
-    return tf.tensor(numbers, [...shape!]);
-  },
+  RandomUniform: (call) => call.tf.tensor(uniformNumbers(call), [...call.outputs[0]!]),
   DropoutTraining: ({ tf, inputs: [x, uniform], attributes }) => {
     const { ratio } = attributes as RatioAttributes;
-    const numbers = uniform!.dataSync() as Float32Array;
-    const mask = new Float32Array(numbers.length);
-    // The bound is compared in double precision, as the definition does; numbers of 24 bits are exact in both.
-    for (let i = 0; i < mask.length; i++) mask[i] = numbers[i]! >= ratio ? 1 / (1 - ratio) : 0;
+    const mask = toMask((uniform!.dataSync() as Float32Array).slice(), ratio);
     return tf.mul(x!, tf.tensor(mask, uniform!.shape));
   },
   Adam: ({ tf, inputs: [parameter, gradient, m, v, step, rate, mask], attributes }) => {
@@ -28,7 +27,11 @@ export const training: Kernels = {
     const correction = Math.sqrt(1 - beta2 ** t);
     const [p, g, m1, v1] = [parameter!, gradient!, m!, v!].map((tensor) => tensor.dataSync() as Float32Array);
     const keep = mask?.dataSync();
-    const next = [new Float32Array(p!.length), new Float32Array(p!.length), new Float32Array(p!.length)] as const;
+    const next = [
+      new Float32Array(p!.length),
+      new Float32Array(p!.length),
+      new Float32Array(p!.length),
+    ] as const;
     for (let i = 0; i < p!.length; i++) {
       if (keep !== undefined && keep[i] === 0) {
         next[1][i] = m1![i]!;
@@ -45,6 +48,27 @@ export const training: Kernels = {
     return next.map((data) => tf.tensor(data, parameter!.shape));
   },
 };
+
+/** RandomUniform as the mask of a dropout: 1 ÷ (1 − ratio) where a number reaches the ratio, else 0. */
+export function dropoutMask(ratio: number): Kernel {
+  return (call) => call.tf.tensor(toMask(uniformNumbers(call), ratio), [...call.outputs[0]!]);
+}
+
+/** DropoutTraining with such a mask. */
+export const multiply: Kernel = ({ tf, inputs: [x, mask] }) => tf.mul(x!, mask!);
+
+function uniformNumbers({ inputs: [seed, step], attributes, outputs: [shape] }: Call): Float32Array {
+  const numbers = new Float32Array(sizeOf(shape!));
+  fillRandom(randomKey(scalar(seed!), scalar(step!), (attributes as RandomAttributes).stream), numbers);
+  return numbers;
+}
+
+/** In place. The bound is compared in double precision, as the definition does; numbers of 24 bits are exact in both. */
+function toMask(numbers: Float32Array, ratio: number): Float32Array {
+  const kept = 1 / (1 - ratio);
+  for (let i = 0; i < numbers.length; i++) numbers[i] = numbers[i]! >= ratio ? kept : 0;
+  return numbers;
+}
 
 function scalar(tensor: Tensor): number {
   return tensor.dataSync()[0]!;

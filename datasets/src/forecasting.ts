@@ -1,0 +1,126 @@
+import { EspalierError } from "@espalier/core";
+import { z } from "zod";
+import type { MissingReport } from "./missing.ts";
+import { parseOptions } from "./options.ts";
+import { fitScaler, type ScaleKind, type Scaler, scaleKinds, scaleTable } from "./scaling.ts";
+import { type Split, type SplitRule, splitOf, splitRule, withHistory } from "./split.ts";
+import type { Table } from "./table.ts";
+import { type Frequency, frequencyOf, type TimeFeatures, timeFeatures } from "./time-features.ts";
+import { type WindowSet, windows } from "./windows.ts";
+
+/** A data set as it was loaded, whatever it came from. */
+export interface LoadedDataset {
+  readonly name: string;
+  readonly table: Table;
+  /** SHA-256 in hexadecimal: of the file's bytes; for synthetic data of its values. */
+  readonly checksum: string;
+  /** The split that goes with the data. */
+  readonly splits: SplitRule;
+  readonly missing: MissingReport;
+}
+
+/** How data becomes windows. Lengths are in rows. */
+export interface ForecastingOptions {
+  readonly inputLength: number;
+  readonly horizon: number;
+  /** Rows of the input that a decoder starts from. Default 0. */
+  readonly labelLength?: number | undefined;
+  /** Default `standard`. */
+  readonly scale?: ScaleKind | undefined;
+  /** Default: the split that goes with the data. */
+  readonly splits?: SplitRule | undefined;
+  /** Rows from one training window to the next; validation and test always have every window. Default 1. */
+  readonly stride?: number | undefined;
+  /** The time marks' frequency; `false` for no marks. Default: by the step of the data, none without dates. */
+  readonly frequency?: Frequency | false | undefined;
+}
+
+/** Everything that training and evaluation need to know about the data. */
+export interface ForecastingData {
+  readonly name: string;
+  readonly checksum: string;
+  /** Names of the series. */
+  readonly series: readonly string[];
+  /** Width of the time marks, 0 without. */
+  readonly marks: number;
+  /** What the marks are made for; absent without. */
+  readonly frequency?: Frequency | undefined;
+  /** Learnt from the training rows; brings forecasts back to their own units. */
+  readonly scaler: Scaler;
+  /** The data in its own units. */
+  readonly table: Table;
+  readonly missing: MissingReport;
+  readonly split: Split;
+  /** Windows over scaled values. Those of validation and test look back into the split before. */
+  readonly train: WindowSet;
+  readonly validation: WindowSet;
+  readonly test: WindowSet;
+}
+
+const length = z.int().positive();
+const frequencies: readonly Frequency[] = ["s", "t", "h", "d", "w", "m", "q", "y"];
+const forecastingOptions = z.strictObject({
+  inputLength: length,
+  horizon: length,
+  labelLength: z.int().nonnegative().optional(),
+  scale: z.enum(scaleKinds).default("standard"),
+  splits: splitRule.optional(),
+  stride: length.default(1),
+  frequency: z.union([z.enum(frequencies), z.literal(false)]).optional(),
+});
+
+/**
+ * Splits, scales and cuts loaded data into windows, as the literature does. Needs no file and no Node: for data that
+ * is at hand already (`forecastingData` of `@espalier/datasets/node` loads it too).
+ *
+ * @throws EspalierError where a part is too short for a single window, saying by how much.
+ */
+export function forecastingDataOf(source: LoadedDataset, options: ForecastingOptions): ForecastingData {
+  const o = parseOptions("forecastingData", forecastingOptions, options);
+  const { table } = source;
+  const split = splitOf(table, o.splits ?? source.splits);
+  expectWindows(table, split, o.inputLength, o.horizon);
+  const scaler = fitScaler(table, split.train, o.scale);
+  const scaled = scaleTable(table, scaler);
+  const frequency =
+    o.frequency === undefined && table.step && table.timestamps ? frequencyOf(table) : o.frequency;
+  const marks: TimeFeatures | false = frequency ? timeFeatures(timestampsOf(table), frequency) : false;
+  const { inputLength, horizon, labelLength } = o;
+  const shape = { inputLength, horizon, labelLength, marks };
+  return {
+    name: source.name,
+    checksum: source.checksum,
+    series: table.columns,
+    marks: marks === false ? 0 : marks.names.length,
+    frequency: frequency || undefined,
+    scaler,
+    table,
+    missing: source.missing,
+    split,
+    train: windows(scaled, split.train, { ...shape, stride: o.stride }),
+    validation: windows(scaled, withHistory(split.validation, inputLength), shape),
+    test: windows(scaled, withHistory(split.test, inputLength), shape),
+  };
+}
+
+function timestampsOf(table: Table): Float64Array {
+  if (table.timestamps !== undefined) return table.timestamps;
+  throw new EspalierError(`data ${table.name}: has no dates, so no time marks. Leave the frequency out.`);
+}
+
+function expectWindows({ name, rows }: Table, split: Split, inputLength: number, horizon: number): void {
+  const advice = "Give more data, a shorter inputLength or horizon, or other splits.";
+  for (const part of ["train", "validation", "test"] as const) {
+    const { start, end } = split[part];
+    const label = part === "train" ? "training" : part;
+    const history = Math.min(start, inputLength);
+    if (end - start + history >= inputLength + horizon) continue;
+    const needed =
+      history === inputLength ? `horizon ${horizon}` : `inputLength ${inputLength} + horizon ${horizon}`;
+    const before = history === 0 || history === inputLength ? "" : ` and ${history} before it`;
+    const least = history === inputLength ? horizon : inputLength + horizon;
+    throw new EspalierError(
+      `data ${name}: ${rows} rows leave ${end - start} for the ${label} split${before}; ${needed} needs at least ${least}. ${advice}`,
+    );
+  }
+}

@@ -1,0 +1,30 @@
+export { type CatalogueEntry, catalogue, findDataset } from "./catalogue.ts";
+export type { CsvOptions } from "./csv/options.ts";
+export type { TableAndReport } from "./csv/reader.ts";
+export {
+  type ForecastingData,
+  type ForecastingOptions,
+  forecastingDataOf,
+  type LoadedDataset,
+} from "./forecasting.ts";
+export { type MissingReport, type MissingRule, missingRules } from "./missing.ts";
+export {
+  fitScaler,
+  type ScaleKind,
+  type Scaler,
+  scaleKinds,
+  scaleTable,
+  scaleValues,
+  unscaleValues,
+} from "./scaling.ts";
+export { defaultSplit, type Split, type SplitRule, splitOf, withHistory } from "./split.ts";
+export { loadSynthetic, type SyntheticOptions, synthetic } from "./synthetic.ts";
+export { durationLabel, type RowRange, type Step, selectSeries, stepOf, type Table } from "./table.ts";
+export {
+  type Frequency,
+  frequencyOf,
+  type TimeFeatures,
+  timeFeatureNames,
+  timeFeatures,
+} from "./time-features.ts";
+export { type Batch, type WindowOptions, type WindowSet, windows } from "./windows.ts";

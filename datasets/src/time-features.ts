@@ -1,0 +1,91 @@
+import { EspalierError } from "@espalier/core";
+import type { Table } from "./table.ts";
+
+/** How often a row comes, by pandas' letters: second, minute (t), hour, day, week, month, quarter, year. */
+export type Frequency = "s" | "t" | "h" | "d" | "w" | "m" | "q" | "y";
+
+/** Calendar features of every row of a table, each in [-0.5, 0.5]. */
+export interface TimeFeatures {
+  readonly frequency: Frequency;
+  /** The features' names, in their order along the last axis. */
+  readonly names: readonly string[];
+  /** Row-major `[rows × names.length]`. */
+  readonly values: Float32Array;
+}
+
+type Feature = readonly [name: string, of: (date: Date) => number];
+
+const secondOfMinute: Feature = ["SecondOfMinute", (date) => date.getUTCSeconds() / 59];
+const minuteOfHour: Feature = ["MinuteOfHour", (date) => date.getUTCMinutes() / 59];
+const hourOfDay: Feature = ["HourOfDay", (date) => date.getUTCHours() / 23];
+const dayOfWeek: Feature = ["DayOfWeek", (date) => ((date.getUTCDay() + 6) % 7) / 6];
+const dayOfMonth: Feature = ["DayOfMonth", (date) => (date.getUTCDate() - 1) / 30];
+const dayOfYear: Feature = ["DayOfYear", (date) => daysIntoYear(date) / 365];
+const weekOfYear: Feature = ["WeekOfYear", (date) => (isoWeek(date) - 1) / 52];
+const monthOfYear: Feature = ["MonthOfYear", (date) => date.getUTCMonth() / 11];
+
+const daily = [dayOfWeek, dayOfMonth, dayOfYear];
+
+const features: Readonly<Record<Frequency, readonly Feature[]>> = {
+  s: [secondOfMinute, minuteOfHour, hourOfDay, ...daily],
+  t: [minuteOfHour, hourOfDay, ...daily],
+  h: [hourOfDay, ...daily],
+  d: daily,
+  w: [dayOfMonth, weekOfYear],
+  m: [monthOfYear],
+  q: [monthOfYear],
+  y: [],
+};
+
+/**
+ * Calendar features as GluonTS and Time-Series-Library (`embed: timeF`) have them, in their order.
+ * For `h`: hour / 23, weekday / 6 (Monday 0), (day − 1) / 30, (day of year − 1) / 365, each − 0.5.
+ *
+ * @param timestamps `[rows]`, milliseconds of the wall clock read as UTC.
+ */
+export function timeFeatures(timestamps: Float64Array, frequency: Frequency): TimeFeatures {
+  const chosen = features[frequency];
+  const values = new Float32Array(timestamps.length * chosen.length);
+  let to = 0;
+  for (const timestamp of timestamps) {
+    const date = new Date(timestamp);
+    for (const [, of] of chosen) values[to++] = of(date) - 0.5;
+  }
+  return { frequency, names: chosen.map(([name]) => name), values };
+}
+
+/** Names of the features of a frequency, without any data: their count is the width of a model's time marks. */
+export function timeFeatureNames(frequency: Frequency): readonly string[] {
+  return features[frequency].map(([name]) => name);
+}
+
+/**
+ * The frequency of a table's step: a step of 15 minutes counts as `t`, of 6 hours as `h`, of 30 days as `m`.
+ *
+ * @throws EspalierError where the step of the table is not known.
+ */
+export function frequencyOf(table: Table): Frequency {
+  if (table.step === undefined) {
+    throw new EspalierError(
+      `data ${table.name}: has no dates, so no frequency. Give one, or do without time marks.`,
+    );
+  }
+  const days = table.step.milliseconds / 86_400_000;
+  if (days < 1 / 1440) return "s";
+  if (days < 1 / 24) return "t";
+  if (days < 1) return "h";
+  if (days < 7) return "d";
+  if (days < 28) return "w";
+  if (days < 89) return "m";
+  return days < 365 ? "q" : "y";
+}
+
+function daysIntoYear(date: Date): number {
+  return Math.floor((date.getTime() - Date.UTC(date.getUTCFullYear(), 0, 1)) / 86_400_000);
+}
+
+/** The ISO 8601 week: the week with the year's first Thursday is week 1. */
+function isoWeek(date: Date): number {
+  const thursday = new Date(date.getTime() + (3 - ((date.getUTCDay() + 6) % 7)) * 86_400_000);
+  return Math.floor(daysIntoYear(thursday) / 7) + 1;
+}

@@ -1,0 +1,182 @@
+import { EspalierError } from "@espalier/core";
+import { z } from "zod";
+import { parseOptions } from "./options.ts";
+import type { RowRange, Table } from "./table.ts";
+import { frequencyOf, type TimeFeatures, timeFeatures } from "./time-features.ts";
+
+/** How windows are cut. Lengths are in rows. */
+export interface WindowOptions {
+  /** Rows that the model sees. */
+  readonly inputLength: number;
+  /** Rows that it forecasts: those right after the input. */
+  readonly horizon: number;
+  /** Last rows of the input that a decoder starts from (Transformer, Informer, Autoformer). Default 0. */
+  readonly labelLength?: number | undefined;
+  /** Rows from one window to the next. Default 1. */
+  readonly stride?: number | undefined;
+  /** Calendar features of the table's rows; `false` for none. Default: by the table's step, if it has dates. */
+  readonly marks?: TimeFeatures | false | undefined;
+}
+
+/** Arrays of a batch of n windows, row-major, float32. The marks are absent where the table has no dates. */
+export interface Batch {
+  /** Input `[n, inputLength, series]`. */
+  readonly x: Float32Array;
+  /** Target `[n, horizon, series]`. */
+  readonly y: Float32Array;
+  /** Decoder's input `[n, labelLength + horizon, series]`: the last rows of the input, then zeros. */
+  readonly xDec: Float32Array;
+  /** Time marks of the input `[n, inputLength, marks]`. */
+  readonly xMark?: Float32Array;
+  /** Time marks of the decoder's rows `[n, labelLength + horizon, marks]`. */
+  readonly yMark?: Float32Array;
+}
+
+/** All windows over a range of rows, in the order of time. */
+export interface WindowSet {
+  /** Number of windows. */
+  readonly count: number;
+  /** The rows that the windows lie in, input and target. */
+  readonly range: RowRange;
+  readonly inputLength: number;
+  readonly horizon: number;
+  readonly labelLength: number;
+  readonly stride: number;
+  /** Width of x and y. */
+  readonly series: number;
+  /** Width of the marks, 0 without. */
+  readonly marks: number;
+  /** The table's row that a window's input starts at. */
+  rowOf(index: number): number;
+  /** The windows of the given indices, in new arrays. Throws an EspalierError for an index that is not there. */
+  batch(indices: ArrayLike<number>): Batch;
+  /** The same into arrays of the caller's, of exactly the batch's sizes; what is left out is not written. */
+  fill(indices: ArrayLike<number>, into: Partial<Batch>): void;
+}
+
+const length = z.int().positive();
+const windowOptions = z
+  .strictObject({
+    inputLength: length,
+    horizon: length,
+    labelLength: z.int().nonnegative().default(0),
+    stride: length.default(1),
+    marks: z.custom<TimeFeatures | false>((value) => value === false || typeof value === "object").optional(),
+  })
+  .refine((o) => o.labelLength <= o.inputLength, {
+    message: "is longer than inputLength",
+    path: ["labelLength"],
+  });
+
+/**
+ * The windows that lie wholly inside a range of rows: (rows − inputLength − horizon) / stride + 1 of them, none if the
+ * range is too short. For validation and test give a range {@link withHistory}.
+ *
+ * @param table values in the units that the model sees, so mostly a scaled table.
+ * @throws EspalierError for options or a range that make no sense.
+ */
+export function windows(table: Table, range: RowRange, options: WindowOptions): WindowSet {
+  const { inputLength, horizon, labelLength, stride, marks } = parseOptions(
+    "windows",
+    windowOptions,
+    options,
+  );
+  const { start, end } = range;
+  if (
+    !(Number.isInteger(start) && Number.isInteger(end) && 0 <= start && start <= end && end <= table.rows)
+  ) {
+    throw new EspalierError(
+      `data ${table.name}: rows ${start} to ${end} are not inside its ${table.rows} rows.`,
+    );
+  }
+  const features = marksOf(table, marks);
+  const series = table.columns.length;
+  const width = features?.names.length ?? 0;
+  const decoded = labelLength + horizon;
+  const count = Math.max(0, Math.floor((end - start - inputLength - horizon) / stride) + 1);
+
+  const rowOf = (index: number): number => {
+    if (!(Number.isInteger(index) && index >= 0 && index < count)) {
+      throw new EspalierError(`data ${table.name}: there is no window ${index}, only 0 to ${count - 1}.`);
+    }
+    return start + index * stride;
+  };
+
+  const fill = (indices: ArrayLike<number>, { x, y, xDec, xMark, yMark }: Partial<Batch>): void => {
+    const n = indices.length;
+    expectLength("x", x, n * inputLength * series);
+    expectLength("y", y, n * horizon * series);
+    expectLength("xDec", xDec, n * decoded * series);
+    expectLength("xMark", xMark, n * inputLength * width);
+    expectLength("yMark", yMark, n * decoded * width);
+    xDec?.fill(0);
+    for (let i = 0; i < n; i++) {
+      const from = rowOf(indices[i]!);
+      const until = from + inputLength;
+      copyRows(table.values, series, from, inputLength, x, i * inputLength);
+      copyRows(table.values, series, until, horizon, y, i * horizon);
+      copyRows(table.values, series, until - labelLength, labelLength, xDec, i * decoded);
+      if (features === undefined) continue;
+      copyRows(features.values, width, from, inputLength, xMark, i * inputLength);
+      copyRows(features.values, width, until - labelLength, decoded, yMark, i * decoded);
+    }
+  };
+
+  const batch = (indices: ArrayLike<number>): Batch => {
+    const n = indices.length;
+    const plain = {
+      x: new Float32Array(n * inputLength * series),
+      y: new Float32Array(n * horizon * series),
+      xDec: new Float32Array(n * decoded * series),
+    };
+    const marked = features && {
+      xMark: new Float32Array(n * inputLength * width),
+      yMark: new Float32Array(n * decoded * width),
+    };
+    const into: Batch = { ...plain, ...marked };
+    fill(indices, into);
+    return into;
+  };
+
+  return {
+    count,
+    range,
+    inputLength,
+    horizon,
+    labelLength,
+    stride,
+    series,
+    marks: width,
+    rowOf,
+    batch,
+    fill,
+  };
+}
+
+function marksOf(table: Table, marks: TimeFeatures | false | undefined): TimeFeatures | undefined {
+  if (marks === false) return undefined;
+  if (marks === undefined) {
+    return table.timestamps && table.step && timeFeatures(table.timestamps, frequencyOf(table));
+  }
+  if (marks.values.length !== table.rows * marks.names.length) {
+    throw new EspalierError(`data ${table.name}: the marks are not those of its ${table.rows} rows.`);
+  }
+  return marks;
+}
+
+function expectLength(name: string, array: Float32Array | undefined, length: number): void {
+  if (array !== undefined && array.length !== length) {
+    throw new EspalierError(`windows: ${name} has ${array.length} elements, the batch needs ${length}.`);
+  }
+}
+
+function copyRows(
+  from: Float64Array | Float32Array,
+  width: number,
+  row: number,
+  count: number,
+  into: Float32Array | undefined,
+  toRow: number,
+): void {
+  into?.set(from.subarray(row * width, (row + count) * width), toRow * width);
+}

@@ -1,0 +1,152 @@
+import { batch, type Shape } from "../graph/extent.ts";
+import type { Attributes, DataType } from "../graph/graph.ts";
+
+/** One input of a case: numbers uniform in `range` (±1 by default), or indices below `below`. */
+export interface CaseInput {
+  readonly shape: Shape;
+  readonly range?: readonly [number, number];
+  readonly below?: number;
+}
+
+/** One call of an operator that every backend must get right. */
+export interface OperatorCase {
+  readonly operator: string;
+  readonly inputs: readonly CaseInput[];
+  readonly attributes: Attributes;
+  /** Inputs whose gradient is checked; all float32 ones by default. */
+  readonly differentiable?: readonly number[];
+}
+
+const positive: readonly [number, number] = [0.5, 2];
+/** Away from the kink of a piecewise function, which finite differences would straddle. */
+const integers: readonly [number, number] = [3, 3];
+
+const x = (...shape: Shape): CaseInput => ({ shape });
+const one = (operator: string, inputs: readonly CaseInput[], attributes: Attributes = {}): OperatorCase => ({
+  operator,
+  inputs,
+  attributes,
+});
+
+/** Odd shapes on purpose: one token, 31 and 33 tokens, widths 1, 7 and 129, axes of the batch and of multiples of it. */
+export const operatorCases: readonly OperatorCase[] = [
+  ...["Add", "Sub", "Mul"].flatMap((name) => [
+    one(name, [x(batch, 31, 7), x(batch, 31, 7)]),
+    one(name, [x({ batch: 3 }, 5), x(5)]),
+    one(name, [x(batch, 4, 1, 3), x(5, 1)]),
+    one(name, [x(2, 1), x(batch, 1, 129)]),
+    one(name, [x(batch, 33), x()]),
+  ]),
+  one("Div", [x(batch, 31, 7), { shape: [31, 1], range: positive }]),
+  one("Div", [x(5), { shape: [batch, 1, 5], range: positive }]),
+  one("Sqrt", [{ shape: [batch, 33, 1], range: positive }]),
+  ...["Relu", "Gelu"].flatMap((name) => [
+    one(name, [x(batch, 31, 7)]),
+    one(name, [{ shape: [batch, 129], range: [-8, 8] }]),
+  ]),
+  ...["ReluGradient", "GeluGradient"].map((name) =>
+    one(name, [{ shape: [batch, 129], range: [-4, 4] }, x(batch, 129)]),
+  ),
+  one("Scale", [x(batch, 7)], { by: -0.3, per: 1 }),
+  one("Scale", [x(batch, 7)], { by: 2, per: { batch: 7 } }),
+  one("MatMul", [x(batch, 1, 7), x(7, 129)]),
+  one("MatMul", [x({ batch: 7 }, 31, 33), x(33, 1)]),
+  one("MatMul", [x(33, 31), x(31, 7)]),
+  one("MatMul", [x(batch, 2, 31, 1), x(batch, 2, 1, 33)]),
+  one("MatMul", [x(batch, 3, 5, 7), x(batch, 3, 7, 129)]),
+  one("MatMul", [x(batch, 1, 5, 7), x(3, 7, 2)]),
+  one("MatMul", [x(5, 7), x(batch, 7, 4)]),
+  one("Transpose", [x(31, 33)], { perm: [1, 0] }),
+  one("Transpose", [x(batch, 31, 2, 7)], { perm: [0, 2, 1, 3] }),
+  one("Transpose", [x(batch, 3, 1, 5, 7)], { perm: [4, 0, 3, 1, 2] }),
+  one("Reshape", [x(batch, 31, 6)], { shape: [batch, 31, 2, 3] }),
+  one("Reshape", [x(batch, 7, 5)], { shape: [{ batch: 7 }, 5] }),
+  one("Expand", [x(1, 7)], { shape: [batch, 31, 7] }),
+  one("Expand", [x(batch, 1, 3, 1)], { shape: [batch, 5, 3, 2] }),
+  one("ReduceSum", [x(batch, 31, 7)], { axes: [1], keepdims: true }),
+  one("ReduceSum", [x(batch, 31, 7)], { axes: [0, 2], keepdims: false }),
+  one("ReduceSum", [x(batch, 3, 5, 7)], { axes: [0, 1, 2, 3], keepdims: false }),
+  one("ReduceSum", [x(batch, 129)], { axes: [-1], keepdims: false }),
+  one("Softmax", [x(batch, 31, 33)], { axis: -1 }),
+  one("Softmax", [{ shape: [batch, 7, 1], range: [-60, 60] }], { axis: -1 }),
+  one("Softmax", [{ shape: [batch, 5, 33], range: [-60, 60] }], { axis: 1 }),
+  one("SoftmaxGradient", [{ shape: [batch, 5, 7], range: [0, 1] }, x(batch, 5, 7)], { axis: -1 }),
+  one("SoftmaxGradient", [{ shape: [batch, 5, 7], range: [0, 1] }, x(batch, 5, 7)], { axis: 1 }),
+  one("LayerNormalization", [x(batch, 31, 7), x(7), x(7)], { epsilon: 1e-5 }),
+  one("LayerNormalization", [x({ batch: 2 }, 129), x(129), x(129)], { epsilon: 1e-5 }),
+  one("LayerNormalizationGradient", [x(batch, 31, 7), x(7), x(batch, 31, 7)], { epsilon: 1e-5 }),
+  one("BatchNormalization", [x(batch, 7, 31), x(7), x(7), x(7), { shape: [7], range: positive }], {
+    epsilon: 1e-5,
+    momentum: 0.1,
+  }),
+  {
+    ...one("BatchNormalization", [x(batch, 3), x(3), x(3), x(3), { shape: [3], range: positive }], {
+      epsilon: 1e-3,
+      momentum: 0.1,
+    }),
+    differentiable: [0, 1, 2],
+  },
+  {
+    ...one(
+      "BatchNormalizationTraining",
+      [x({ batch: 3 }, 7, 5), x(7), x(7), x(7), { shape: [7], range: positive }],
+      { epsilon: 1e-5, momentum: 0.1 },
+    ),
+    differentiable: [0, 1, 2],
+  },
+  one("BatchNormalizationGradient", [x({ batch: 3 }, 7, 5), x(7), x({ batch: 3 }, 7, 5)], {
+    epsilon: 1e-5,
+    momentum: 0.1,
+  }),
+  one("Concat", [x(batch, 1, 7), x(batch, 31, 7), x(batch, 2, 7)], { axis: 1 }),
+  one("Concat", [x(batch, 5), x(batch, 1)], { axis: 1 }),
+  one("Slice", [x(batch, 33, 7)], { axis: 1, start: 2, end: 33 }),
+  one("Slice", [x(batch, 3, 129)], { axis: 2, start: 128, end: 129 }),
+  one("Pad", [x(batch, 31, 7)], { axis: 1, before: 2, after: 1 }),
+  one("Gather", [x(batch, 7, 31), { shape: [4, 3], below: 31 }], { axis: 2 }),
+  one("Gather", [x(5, 7), { shape: [9], below: 5 }], { axis: 0 }),
+  one("GatherGradient", [x(batch, 7, 4, 3), { shape: [4, 3], below: 5 }], { axis: 2, extent: 5 }),
+  one(
+    "RandomUniform",
+    [
+      { shape: [], range: integers },
+      { shape: [], range: integers },
+    ],
+    { shape: [batch, 31, 7], stream: 12345 },
+  ),
+  one("Dropout", [x(batch, 31, 7)], { ratio: 0.3 }),
+  {
+    ...one("DropoutTraining", [x(batch, 31, 7), { shape: [batch, 31, 7], range: [0, 1] }], { ratio: 0.3 }),
+    differentiable: [0],
+  },
+  one(
+    "Adam",
+    [
+      x(33, 7),
+      x(33, 7),
+      x(33, 7),
+      { shape: [33, 7], range: [0, 1] },
+      { shape: [], range: integers },
+      { shape: [], range: [1e-3, 1e-3] },
+    ],
+    { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 },
+  ),
+  one(
+    "Adam",
+    [
+      x(5),
+      x(5),
+      x(5),
+      { shape: [5], range: [0, 1] },
+      { shape: [], range: integers },
+      { shape: [], range: [1e-3, 1e-3] },
+      { shape: [5], below: 2 },
+    ],
+    { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 },
+  ),
+];
+
+/** What an input of a case holds: indices are int32, but masks (`Adam`'s last input) are numbers. */
+export function inputType(one: OperatorCase, input: number): DataType {
+  return one.inputs[input]!.below !== undefined && one.operator !== "Adam" ? "int32" : "float32";
+}
