@@ -1,5 +1,7 @@
 export { type LatencyOptions, type LatencyResult, measureLatency } from "./measure/latency.ts";
 export { findPreset, presets } from "./presets/index.ts";
+export { summaryLines } from "./report/summary.ts";
+export { type ReportOptions, type WrittenReport, writeReport } from "./report/write.ts";
 export { environment } from "./results/environment.ts";
 export { openResults, parseResults, type ResultsFile, readResults } from "./results/file.ts";
 export * from "./results/records.ts";
