@@ -1,6 +1,8 @@
 export { type CatalogueEntry, catalogue, findDataset } from "./catalogue.ts";
+export { nextTimestamps, withFutureRows } from "./continue.ts";
 export type { CsvOptions } from "./csv/options.ts";
 export type { TableAndReport } from "./csv/reader.ts";
+export { formatCsv } from "./csv/write.ts";
 export {
   type ForecastingData,
   type ForecastingOptions,
@@ -13,6 +15,7 @@ export {
   type ScaleKind,
   type Scaler,
   scaleKinds,
+  scalerSchema,
   scaleTable,
   scaleValues,
   unscaleValues,

@@ -1,4 +1,6 @@
+export { readCheckpoint } from "./checkpoint.ts";
 export { decodeModel, type EncodeOptions, encodeModel } from "./model/model-file.ts";
+export { type PytorchCheckpoint, readPytorch } from "./pytorch/checkpoint.ts";
 export {
   type RawBytes,
   readSafetensors,

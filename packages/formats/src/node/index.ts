@@ -1,6 +1,6 @@
 import type { Model, Tensors } from "@espalier/core";
+import { readCheckpoint } from "../checkpoint.ts";
 import { decodeModel, type EncodeOptions, encodeModel } from "../model/model-file.ts";
-import { readSafetensors } from "../safetensors/safetensors.ts";
 import { readBytes, writeFileAtomically } from "./files.ts";
 
 export { checkReplaceable, readBytes, writeFileAtomically } from "./files.ts";
@@ -20,7 +20,7 @@ export async function saveModel(path: string, model: Model, options: SaveOptions
   await writeFileAtomically(path, encodeModel(model, options), options);
 }
 
-/** Reads the tensors of a safetensors checkpoint. */
+/** Reads the tensors of a checkpoint: safetensors, or a state dict that PyTorch saved (`.pth`, `.pt`). */
 export async function readTensors(path: string): Promise<Tensors> {
-  return readSafetensors(await readBytes(path, "checkpoint"), { name: `checkpoint ${path}` }).tensors;
+  return readCheckpoint(await readBytes(path, "checkpoint"), { name: `checkpoint ${path}` });
 }
