@@ -1,5 +1,6 @@
 import type { Model, Tensors } from "@espalier/core";
 import { decodeModel, type EncodeOptions, encodeModel } from "../model/model-file.ts";
+import { type OnnxOptions, writeOnnx } from "../onnx/write.ts";
 import { readSafetensors } from "../safetensors/safetensors.ts";
 import { readBytes, writeFileAtomically } from "./files.ts";
 
@@ -18,6 +19,15 @@ export interface SaveOptions extends EncodeOptions {
 /** Writes a model as one self-describing safetensors file, whole or not at all. */
 export async function saveModel(path: string, model: Model, options: SaveOptions = {}): Promise<void> {
   await writeFileAtomically(path, encodeModel(model, options), options);
+}
+
+/** Writes a model as an ONNX file, whole or not at all. */
+export async function saveOnnx(
+  path: string,
+  model: Model,
+  { force = false, ...options }: OnnxOptions & { readonly force?: boolean } = {},
+): Promise<void> {
+  await writeFileAtomically(path, writeOnnx(model, options), { force });
 }
 
 /** Reads the tensors of a safetensors checkpoint. */

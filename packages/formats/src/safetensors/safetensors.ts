@@ -1,4 +1,5 @@
 import { EspalierError, type TensorData } from "@espalier/core";
+import { halfToFloat } from "../float16.ts";
 import { type Header, readHeader, type TensorEntry } from "./header.ts";
 
 /** Bytes with a shape, for what is no number: masks. */
@@ -79,14 +80,6 @@ function convert(bytes: Uint8Array, { dtype, shape }: TensorEntry, where: () => 
     default:
       return integers(Int32Array.from(new Int8Array(buffer as ArrayBuffer)));
   }
-}
-
-function halfToFloat(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-  return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1024 + fraction) * 2 ** (exponent - 25);
 }
 
 /** Writes tensors in the order given, 8-byte aligned as the format asks for. The same content gives the same bytes. */
