@@ -1,4 +1,5 @@
 export { type Accounting, account, nodeFlops, sparsity } from "./accounting/account.ts";
+export { type LayerCount, layerCounts } from "./accounting/layers.ts";
 export { summary } from "./accounting/summary.ts";
 export { differentiate } from "./autodiff/differentiate.ts";
 export { drawTrainingForward, type TrainingForward } from "./autodiff/training-graph.ts";

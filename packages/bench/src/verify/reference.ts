@@ -18,7 +18,8 @@ import { fromOriginalConfig } from "@espalier/models";
 import { z } from "zod";
 import { drawModel } from "../sweep/draw.ts";
 import type { Registry } from "../sweep/registry.ts";
-import { type Check, compare, distance, normOf } from "./check.ts";
+import { type Check, compare, distance, exists, normOf } from "./check.ts";
+import { verifyPruning } from "./pruning.ts";
 
 const descriptionSchema = z.looseObject({
   model: z.string(),
@@ -36,7 +37,7 @@ const outputTolerance = 1e-4;
 /**
  * Compares a model with what PyTorch computed for it: a folder with `model.json`, `weights.safetensors`,
  * `io.safetensors` and `gradients.safetensors`. Gives one check each for outputs, loss, gradients, parameters, dead
- * parameters and FLOPs.
+ * parameters and FLOPs; and those of `pruning.json`, where there is one.
  */
 export async function verifyReference(
   folder: string,
@@ -64,6 +65,7 @@ export async function verifyReference(
     equal("parameters", counts.parameters.total, description.parameters),
     equal("FLOPs", counts.flops.total, description.flops),
     equal(`dead parameters (${counts.parameters.dead})`, dead.join(" "), deadNames.join(" ")),
+    ...((await exists(join(folder, "pruning.json"))) ? await verifyPruning(folder, model) : []),
   ];
 }
 

@@ -114,6 +114,7 @@ function removeIndices(model: Model, step: RemoveStep): Model {
     ...dimension,
     size: kept.lists[0]!.length,
     original: originalIndices(dimension, kept),
+    originalSize: dimension.originalSize ?? (dimension.size as number),
   };
   const after = list.map((d, i) =>
     i === number ? shrunk : d.within === number ? aroundRemoved(d, kept) : d,

@@ -1,7 +1,7 @@
 import type { Model, Tensors } from "@espalier/core";
+import { readCheckpoint } from "../checkpoint.ts";
 import { decodeModel, type EncodeOptions, encodeModel } from "../model/model-file.ts";
 import { type OnnxOptions, writeOnnx } from "../onnx/write.ts";
-import { readSafetensors } from "../safetensors/safetensors.ts";
 import { readBytes, writeFileAtomically } from "./files.ts";
 
 export { checkReplaceable, readBytes, writeFileAtomically } from "./files.ts";
@@ -30,7 +30,7 @@ export async function saveOnnx(
   await writeFileAtomically(path, writeOnnx(model, options), { force });
 }
 
-/** Reads the tensors of a safetensors checkpoint. */
+/** Reads the tensors of a checkpoint: safetensors, or a state dict that PyTorch saved (`.pth`, `.pt`). */
 export async function readTensors(path: string): Promise<Tensors> {
-  return readSafetensors(await readBytes(path, "checkpoint"), { name: `checkpoint ${path}` }).tensors;
+  return readCheckpoint(await readBytes(path, "checkpoint"), { name: `checkpoint ${path}` });
 }

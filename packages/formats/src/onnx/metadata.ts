@@ -24,6 +24,7 @@ export interface PrunedMetadata {
   readonly dimensions: readonly {
     readonly name: string;
     readonly size: number;
+    readonly originalSize: number;
     readonly kept: readonly number[] | readonly (readonly number[])[];
   }[];
   /** Masked tensors: their elements, and how many of them are kept. The others are stored as zeros. */
@@ -51,8 +52,10 @@ function prunedMetadata(whole: Model, written: Model): PrunedMetadata {
     sparsity: sparsity(whole),
     parameters: { dense: dense.parameters.total, written: parameters.total, nonzero: parameters.nonzero },
     flops: { dense: dense.flops.total, written: flops.total, effective: flops.effective },
-    dimensions: dimensions.list.flatMap(({ name, size, original }) =>
-      original === undefined ? [] : [{ name, size: size as number, kept: original }],
+    dimensions: dimensions.list.flatMap(({ name, size, original, originalSize }) =>
+      original === undefined || originalSize === undefined
+        ? []
+        : [{ name, size: size as number, originalSize, kept: original }],
     ),
     masks: Object.fromEntries(
       [...written.masks].map(([name, mask]) => [

@@ -42,5 +42,12 @@ export function head(options: HeadOptions = {}): Strategy {
 export const plugin: StrategyPlugin = {
   name: "head",
   description: "remove whole attention heads",
+  options: {
+    criterion: `importance: ${criterionNames.join(", ")} (l2)`,
+    scope: "ranked together: local, global (the default) or isomorphic",
+    keepAtLeast: "heads every attention keeps (1); 0 lets a whole branch go",
+    keep: "dimensions or tensors left alone, by name pattern (* for any text)",
+    seed: "seed of the criterion random (0)",
+  },
   create: (options) => head(options as HeadOptions),
 };

@@ -74,5 +74,12 @@ export function unstructured(options: UnstructuredOptions = {}): Strategy {
 export const plugin: StrategyPlugin = {
   name: "unstructured",
   description: "mask single weights by importance (magnitude by default)",
+  options: {
+    criterion: `importance: ${criterionNames.join(", ")} (l1)`,
+    scope: "ranked together: local, global (the default) or isomorphic",
+    leastDensity: "least density of a tensor, as a share of the average (0.25)",
+    keep: "tensors left alone, by name pattern (* for any text)",
+    seed: "seed of the criterion random (0)",
+  },
   create: (options) => unstructured(options as UnstructuredOptions),
 };
