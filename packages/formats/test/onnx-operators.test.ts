@@ -7,10 +7,10 @@ import {
   operatorCases,
   runModel,
 } from "@espalier/core/testing";
-import { writeOnnx } from "@espalier/formats";
 import { describe, expect, it } from "vitest";
+import { writeOnnx } from "../src/index.ts";
 import { rules } from "../src/onnx/operators.ts";
-import { runOnnx } from "./onnx-runtime.ts";
+import { withOnnx } from "./onnx-runtime.ts";
 
 /** Operators that occur in training graphs only: gradients, and what stands for an operator while training. */
 const training = /Gradient$|Training$|^Adam$|^RandomUniform$/;
@@ -27,13 +27,15 @@ describe("operators in ONNX", () => {
       it.each(cases.map((one) => [caseName(one), one] as const))("computes %s", async (name, one) => {
         const model = createModel({ name, graph: drawCase(one).graph, tensors: new Map() });
         const file = writeOnnx(model, { opset });
-        for (const batch of [1, 3]) {
-          const inputs = caseInputs(one, batch);
-          const expected = (await runModel(model, reference, inputs)).get("y0")!;
-          const got = (await runOnnx(file, inputs)).get("y0")!;
-          expect(got.shape).toEqual(expected.shape);
-          expect(largestError(got, expected)).toBeLessThan(1e-5);
-        }
+        await withOnnx(file, "onnxruntime-node", async (run) => {
+          for (const batch of [1, 3]) {
+            const inputs = caseInputs(one, batch);
+            const expected = (await runModel(model, reference, inputs)).get("y0")!;
+            const got = (await run(inputs)).get("y0")!;
+            expect(got.shape).toEqual(expected.shape);
+            expect(largestError(got, expected)).toBeLessThan(1e-5);
+          }
+        });
       });
     });
   }
