@@ -7,3 +7,4 @@ export {
   type Safetensors,
   writeSafetensors,
 } from "./safetensors/safetensors.ts";
+export { type TfjsOptions, writeTfjs } from "./tfjs/graph-model.ts";
