@@ -10,3 +10,4 @@ export {
   type Safetensors,
   writeSafetensors,
 } from "./safetensors/safetensors.ts";
+export { type TfjsOptions, writeTfjs } from "./tfjs/graph-model.ts";
