@@ -24,7 +24,6 @@ export interface ModelData {
   readonly scaler: Scaler;
   readonly missing?: MissingRule | undefined;
   readonly frequency?: Frequency | undefined;
-  /** Where the split was not the data's own. */
   readonly splits?: SplitRule | undefined;
 }
 
@@ -38,8 +37,8 @@ const modelDataSchema = z.object({
   splits: splitRule.optional(),
 });
 
-/** A model that knows its data. `splits` where the split is not the one that goes with the data. */
-export function withData(model: Model, data: ForecastingData, splits?: SplitRule): Model {
+/** A model that knows its data. */
+export function withData(model: Model, data: ForecastingData): Model {
   const { kind, center, spread } = data.scaler;
   const described = {
     name: data.name,
@@ -48,7 +47,7 @@ export function withData(model: Model, data: ForecastingData, splits?: SplitRule
     scaler: { kind, center: [...center], spread: [...spread] },
     missing: data.missing.rule,
     ...(data.frequency === undefined ? {} : { frequency: data.frequency }),
-    ...(splits === undefined ? {} : { splits: splits as unknown as Json }),
+    splits: data.splits as unknown as Json,
   };
   return { ...model, metadata: { ...model.metadata, data: described } };
 }

@@ -20,6 +20,7 @@ describe("what a model knows of its data", () => {
       scaler: data.scaler,
       missing: "error",
       frequency: "h",
+      splits: { shares: [0.7, 0.1, 0.2] },
     });
     expect(dataOf(patchTST({ ...small, series: 7 }).initialize(1))).toBeUndefined();
   });
@@ -31,7 +32,7 @@ describe("what a model knows of its data", () => {
 
   it("scales other data as the model was trained, and splits the same data as it was split", () => {
     const splits = { shares: [0.5, 0.25, 0.25] } as const;
-    const trained = withData(model, forecastingDataOf(source, { ...lengths, splits }), splits);
+    const trained = withData(model, forecastingDataOf(source, { ...lengths, splits }));
     expect(forecastingDataFor(trained, source).split.train.end).toBe(200);
     const other = { ...source, checksum: "another", table: tail(source.table, 300) };
     const onOther = forecastingDataFor(trained, other);
