@@ -52,6 +52,8 @@ export interface ForecastingData {
   /** The data in its own units. */
   readonly table: Table;
   readonly missing: MissingReport;
+  /** The rule of the split: the data's own, or the one given. */
+  readonly splits: SplitRule;
   readonly split: Split;
   /** Windows over scaled values. Those of validation and test look back into the split before. */
   readonly train: WindowSet;
@@ -81,7 +83,8 @@ const forecastingOptions = z.strictObject({
 export function forecastingDataOf(source: LoadedDataset, options: ForecastingOptions): ForecastingData {
   const o = parseOptions("forecastingData", forecastingOptions, options);
   const { table } = source;
-  const split = splitOf(table, o.splits ?? source.splits);
+  const splits = o.splits ?? source.splits;
+  const split = splitOf(table, splits);
   expectWindows(table, split, o.inputLength, o.horizon);
   const scaler = o.scaler ?? fitScaler(table, split.train, o.scale);
   if (scaler.center.length !== table.columns.length) {
@@ -104,6 +107,7 @@ export function forecastingDataOf(source: LoadedDataset, options: ForecastingOpt
     scaler,
     table,
     missing: source.missing,
+    splits,
     split,
     train: windows(scaled, split.train, { ...shape, stride: o.stride }),
     validation: windows(scaled, withHistory(split.validation, inputLength), shape),

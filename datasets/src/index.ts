@@ -20,7 +20,7 @@ export {
   scaleValues,
   unscaleValues,
 } from "./scaling.ts";
-export { defaultSplit, type Split, type SplitRule, splitOf, withHistory } from "./split.ts";
+export { defaultSplit, type Split, type SplitRule, splitOf, splitRule, withHistory } from "./split.ts";
 export { loadSynthetic, type SyntheticOptions, synthetic } from "./synthetic.ts";
 export { durationLabel, type RowRange, type Step, selectSeries, stepOf, type Table } from "./table.ts";
 export {
