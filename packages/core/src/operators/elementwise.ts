@@ -127,6 +127,19 @@ export const reluOperator: Operator<None> = unary(
 );
 export const reluGradient: Operator<None> = unaryGradient("ReluGradient", (x) => (x > 0 ? 1 : 0));
 
+/** x where it is positive, eˣ − 1 elsewhere. ONNX `Elu` with alpha 1. Clevert et al., ICLR 2016. */
+export const eluOperator: Operator<None> = unary(
+  "Elu",
+  (x) => (x > 0 ? x : Math.expm1(x)),
+  (b, x, _y, dy) => b.apply(eluGradient, [x, dy], {}),
+);
+export const eluGradient: Operator<None> = unaryGradient("EluGradient", (x) => (x > 0 ? 1 : Math.exp(x)));
+
+/** Hyperbolic tangent. ONNX `Tanh`. */
+export const tanhOperator: Operator<None> = unary("Tanh", Math.tanh, (b, _x, y, dy) =>
+  sub(b, dy, mul(b, dy, mul(b, y, y))),
+);
+
 /** x·Φ(x) with the exact error function. ONNX `Gelu` (opset 20, approximate = none). Hendrycks and Gimpel, 2016. */
 export const geluOperator: Operator<None> = unary(
   "Gelu",
@@ -179,6 +192,12 @@ export function sqrt(b: Builder, x: Value): Value {
 }
 export function relu(b: Builder, x: Value): Value {
   return b.apply(reluOperator, [x], {});
+}
+export function elu(b: Builder, x: Value): Value {
+  return b.apply(eluOperator, [x], {});
+}
+export function tanh(b: Builder, x: Value): Value {
+  return b.apply(tanhOperator, [x], {});
 }
 export function gelu(b: Builder, x: Value): Value {
   return b.apply(geluOperator, [x], {});
