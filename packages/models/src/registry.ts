@@ -1,12 +1,14 @@
 import { type ModelFactory, unknownName } from "@espalier/core";
 import { crossformer } from "./crossformer.ts";
+import { dLinear } from "./d-linear.ts";
 import { iTransformer } from "./i-transformer.ts";
 import { patchTST } from "./patch-tst.ts";
 import { sedimarkCrossformer } from "./sedimark-crossformer.ts";
+import { transformer } from "./transformer.ts";
 
 /** The models of this package, by name. */
 export const models: ReadonlyMap<string, ModelFactory<never>> = new Map(
-  [patchTST, iTransformer, crossformer, sedimarkCrossformer].map((factory) => [
+  [patchTST, iTransformer, crossformer, sedimarkCrossformer, transformer, dLinear].map((factory) => [
     factory.definition.name,
     factory as ModelFactory<never>,
   ]),
