@@ -1,3 +1,4 @@
+export { type AutoformerOptions, autoformer } from "./autoformer.ts";
 export { type CrossformerOptions, crossformer } from "./crossformer.ts";
 export { type DLinearOptions, dLinear } from "./d-linear.ts";
 export { type ITransformerOptions, iTransformer } from "./i-transformer.ts";

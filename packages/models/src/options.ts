@@ -49,3 +49,10 @@ export function labelFits(options: { readonly labelLength: number; readonly inpu
 }
 
 export const labelMessage = { message: "is longer than inputLength", path: ["labelLength"] };
+
+/** Options of models that take the trend out of the series: the decoder's start must not be empty. */
+export const decomposing = {
+  ...encoderDecoder,
+  labelLength: z.int().min(1).default(48),
+  movingAverage,
+};

@@ -1,4 +1,5 @@
 import { type ModelFactory, unknownName } from "@espalier/core";
+import { autoformer } from "./autoformer.ts";
 import { crossformer } from "./crossformer.ts";
 import { dLinear } from "./d-linear.ts";
 import { iTransformer } from "./i-transformer.ts";
@@ -8,10 +9,9 @@ import { transformer } from "./transformer.ts";
 
 /** The models of this package, by name. */
 export const models: ReadonlyMap<string, ModelFactory<never>> = new Map(
-  [patchTST, iTransformer, crossformer, sedimarkCrossformer, transformer, dLinear].map((factory) => [
-    factory.definition.name,
-    factory as ModelFactory<never>,
-  ]),
+  [patchTST, iTransformer, crossformer, sedimarkCrossformer, transformer, autoformer, dLinear].map(
+    (factory) => [factory.definition.name, factory as ModelFactory<never>],
+  ),
 );
 
 /** A model by its name, upper or lower case. Throws an EspalierError with the nearest name for an unknown one. */
