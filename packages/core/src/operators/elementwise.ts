@@ -1,5 +1,6 @@
+import type { Coupling, Operand } from "../dimensions/coupling.ts";
 import type { Builder, Value } from "../graph/builder.ts";
-import { broadcastShapes } from "../graph/extent.ts";
+import { broadcastShapes, sameExtent } from "../graph/extent.ts";
 import type { ValueType } from "../graph/graph.ts";
 import { map, zip } from "../reference/array.ts";
 import { reduceTo } from "./broadcast.ts";
@@ -28,8 +29,10 @@ function binary(
     couple(coupling, [left, right], [out]) {
       coupling.broadcast(left!, out!);
       coupling.broadcast(right!, out!);
+      if (!left!.activation || !right!.activation) return;
+      if (name === "Mul") noteBatches(coupling, left!, right!);
       // Two values of the input's own making meet here: a residual connection.
-      if ((name === "Add" || name === "Sub") && left!.activation && right!.activation) {
+      if (name === "Add" || name === "Sub") {
         const feature = out!.axes.at(-1);
         const whole = left!.shape.length > 0 && right!.shape.length > 0;
         if (feature !== undefined && whole && left!.shape.at(-1) !== 1 && right!.shape.at(-1) !== 1) {
@@ -47,6 +50,14 @@ function binary(
     },
     evaluate: ([a, b], _, [shape]) => [zip(a!, b!, shape!, f)],
   });
+}
+
+/** Axes that both factors have, neither repeated: one of each is multiplied with its own of the other. */
+function noteBatches(coupling: Coupling, left: Operand, right: Operand): void {
+  for (let back = 1; back <= Math.min(left.axes.length, right.axes.length); back++) {
+    if (sameExtent(left.shape.at(-back)!, right.shape.at(-back)!))
+      coupling.note(left.axes.at(-back)!, "batchOfScaling");
+  }
 }
 
 /** Element-wise sum with broadcasting. ONNX `Add`. */
