@@ -26,5 +26,5 @@ export {
 } from "./sweep/config.ts";
 export { drawModel, optionError } from "./sweep/draw.ts";
 export { createRegistry, type Registry } from "./sweep/registry.ts";
-export { type CellEvent, describeData, runSweep, type SweepOptions, type SweepResult } from "./sweep/run.ts";
+export { type CellEvent, runSweep, type SweepOptions, type SweepResult } from "./sweep/run.ts";
 export { type Check, type TrainedOptions, verify, verifyReference, verifyTrained } from "./verify/index.ts";

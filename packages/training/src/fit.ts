@@ -1,5 +1,6 @@
 import {
   type Backend,
+  digest,
   EspalierError,
   float32,
   type Json,
@@ -12,7 +13,7 @@ import {
   withTensors,
 } from "@espalier/core";
 import type { WindowSet } from "@espalier/datasets";
-import type { TrainingCheckpoint } from "./checkpoint.ts";
+import type { FitOrigin, TrainingCheckpoint } from "./checkpoint.ts";
 import { evaluateProgram } from "./evaluate.ts";
 import { inputsFrom } from "./inputs.ts";
 import { type FitOptions, type FitSettings, readSettings } from "./options.ts";
@@ -109,7 +110,7 @@ class TrainingRun {
     const evaluation = await backend.compile(model.graph, { state });
     const run = new TrainingRun(request, settings, { state, step, evaluation, drawn });
     if (resume !== undefined) {
-      resume.check(settings);
+      resume.check(settings, originOf(request));
       await state.write(resume.best);
       run.#best = await state.snapshot(drawn.changing);
       await state.write(resume.tensors);
@@ -188,7 +189,9 @@ class TrainingRun {
     const { TrainingCheckpoint } = await import("./checkpoint.ts");
     const tensors = await this.#state.read([...this.#graphs.step.changing, ...this.#optimiserNames()]);
     const best = await this.#bestTensors();
-    await onCheckpoint(new TrainingCheckpoint(this.#settings, this.#records, tensors, best));
+    await onCheckpoint(
+      new TrainingCheckpoint(this.#settings, originOf(this.#request), this.#records, tensors, best),
+    );
   }
 
   #optimiserNames(): string[] {
@@ -228,6 +231,10 @@ class TrainingRun {
     };
     return withTensors(model, await this.#bestTensors(), [entry]);
   }
+}
+
+function originOf({ model, data }: FitRequest): FitOrigin {
+  return { model: digest(model), data: data?.checksum };
 }
 
 /** The windows of an epoch in batches, in an order that depends on seed and epoch alone. The last partial batch is left out. */

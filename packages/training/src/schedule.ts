@@ -4,6 +4,7 @@ import {
   meet,
   type PruningPlan,
   prune,
+  readTarget,
   type Strategy,
   type Target,
 } from "@espalier/core";
@@ -24,6 +25,8 @@ export interface PruneAndTuneRequest extends Omit<FitRequest, "model" | "resume"
   readonly tune?: "each" | "last";
   /** Calibration for criteria that look at data; by default batches of the training windows. */
   readonly collect?: Collect;
+  /** Called when a stage, from 0, has its plan and before it is carried out. */
+  readonly onPlan?: (plan: PruningPlan, stage: number) => void;
 }
 
 /** What one stage did. */
@@ -56,7 +59,12 @@ export async function pruneAndTune(request: PruneAndTuneRequest): Promise<PruneA
       model,
       collect,
       ...(signal === undefined ? {} : { signal }),
+    }).catch((error: unknown) => {
+      if (signal?.aborted) return undefined;
+      throw error;
     });
+    if (plan === undefined) break;
+    request.onPlan?.(plan, i);
     const pruned = prune(model, plan);
     model = pruned;
     if (tune === "last" && i < stages.length - 1) {
@@ -71,6 +79,11 @@ export async function pruneAndTune(request: PruneAndTuneRequest): Promise<PruneA
 }
 
 /** Targets of iterative pruning: the share that is left shrinks by the same factor at every step. */
-export function iterativeTargets(sparsity: number, steps: number): Target[] {
-  return Array.from({ length: steps }, (_, i) => ({ sparsity: 1 - (1 - sparsity) ** ((i + 1) / steps) }));
+export function iterativeTargets(target: Target, steps: number): Target[] {
+  const { metric, asked } = readTarget(target);
+  const left = metric === "sparsity" ? 1 - asked : asked;
+  return Array.from({ length: steps }, (_, i) => {
+    const share = left ** ((i + 1) / steps);
+    return { [metric]: metric === "sparsity" ? 1 - share : share } as unknown as Target;
+  });
 }

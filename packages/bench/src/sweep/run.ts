@@ -4,7 +4,7 @@ import { account, digest, EspalierError, type Model, meet, prune, sparsity } fro
 import type { ForecastingData } from "@espalier/datasets";
 import { forecastingData } from "@espalier/datasets/node";
 import { loadModel, saveModel } from "@espalier/formats/node";
-import { collector, evaluate, fit, type Metrics, type OnProgress } from "@espalier/training";
+import { collector, evaluate, fit, type Metrics, type OnProgress, withData } from "@espalier/training";
 import { measureLatency } from "../measure/latency.ts";
 import { environment } from "../results/environment.ts";
 import { openResults, type ResultsFile } from "../results/file.ts";
@@ -152,8 +152,7 @@ class SweepRun {
     const data = await this.#load(cell.data);
     const { registry } = this.#options;
     const architecture = drawModel(registry, cell.model, { ...cell.data, series: data.series.length });
-    const initial = architecture.initialize(cell.seed);
-    const started: Model = { ...initial, metadata: { ...initial.metadata, data: describeData(data) } };
+    const started = withData(architecture.initialize(cell.seed), data);
     const fitted = await this.#fit(started, data, cell.training, cell);
     await this.#keep(cell, fitted.model);
     return fitted;
@@ -325,15 +324,4 @@ function dataOf(cell: Cell): DataConfig {
 function errorsOf({ mse, mae, rmse, original }: Metrics): TestErrors {
   if (original === undefined) return { mse, mae, rmse };
   return { mse, mae, rmse, original: { mse: original.mse, mae: original.mae, rmse: original.rmse } };
-}
-
-/** What prediction needs to know of the data, kept in the model's file. */
-export function describeData(data: ForecastingData) {
-  const { kind, center, spread } = data.scaler;
-  return {
-    name: data.name,
-    checksum: data.checksum,
-    series: [...data.series],
-    scaler: { kind, center: [...center], spread: [...spread] },
-  };
 }

@@ -1,19 +1,6 @@
 import { EspalierError } from "@espalier/core";
 import { z } from "zod";
-
-/** Number formats of safetensors that are read, with their bytes an element. */
-export const dtypeBytes: Readonly<Record<string, number>> = {
-  F64: 8,
-  F32: 4,
-  F16: 2,
-  BF16: 2,
-  I64: 8,
-  I32: 4,
-  I16: 2,
-  I8: 1,
-  U8: 1,
-  BOOL: 1,
-};
+import { numberBytes } from "../numbers.ts";
 
 /** Where one tensor lies in the data part of a file. */
 export interface TensorEntry {
@@ -69,10 +56,10 @@ export function readHeader(bytes: Uint8Array, file: string): Header {
     if (!parsed.success) throw damaged(`tensor "${name}" has no valid entry`);
     const { dtype, shape, data_offsets } = parsed.data;
     const [begin, end] = data_offsets;
-    const unit = Object.hasOwn(dtypeBytes, dtype) ? dtypeBytes[dtype] : undefined;
+    const unit = Object.hasOwn(numberBytes, dtype) ? numberBytes[dtype] : undefined;
     if (unit === undefined) {
       throw new EspalierError(
-        `${file}: tensor "${name}" is ${dtype}; known: ${Object.keys(dtypeBytes).join(", ")}.`,
+        `${file}: tensor "${name}" is ${dtype}; known: ${Object.keys(numberBytes).join(", ")}.`,
       );
     }
     const size = shape.reduce((n, extent) => n * extent, unit);
