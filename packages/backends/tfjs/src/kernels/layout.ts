@@ -1,5 +1,6 @@
 import type {
   ConcatAttributes,
+  CumSumAttributes,
   GatherAttributes,
   GatherGradientAttributes,
   PadAttributes,
@@ -7,6 +8,7 @@ import type {
   ReduceAttributes,
   SliceAttributes,
 } from "@espalier/core";
+import type { Tensor } from "../runtime.ts";
 import { type Kernels, sizeOf } from "./kernel.ts";
 
 export const layout: Kernels = {
@@ -27,13 +29,36 @@ export const layout: Kernels = {
     );
   },
   Pad: ({ tf, inputs: [x], attributes }) => {
-    const { axis, before, after } = attributes as PadAttributes;
-    return tf.pad(
-      x!,
-      x!.shape.map((_, i): [number, number] => (i === axis ? [before, after] : [0, 0])),
-    );
+    const { axis, before, after, mode } = attributes as PadAttributes;
+    if (mode === "constant") {
+      return tf.pad(
+        x!,
+        x!.shape.map((_, i): [number, number] => (i === axis ? [before, after] : [0, 0])),
+      );
+    }
+    const extent = x!.shape[axis]!;
+    const rows = (start: number, count: number) =>
+      tf.slice(
+        x!,
+        x!.shape.map((_, i) => (i === axis ? start : 0)),
+        x!.shape.with(axis, count),
+      );
+    const repeated = (position: number, times: number) =>
+      tf.tile(
+        rows(position, 1),
+        x!.shape.map((_, i) => (i === axis ? times : 1)),
+      );
+    const ends =
+      mode === "edge"
+        ? [before > 0 && repeated(0, before), after > 0 && repeated(extent - 1, after)]
+        : [before > 0 && rows(extent - before, before), after > 0 && rows(0, after)];
+    return tf.concat([ends[0], x!, ends[1]].filter((part) => part !== false) as Tensor[], axis);
   },
   Concat: ({ tf, inputs, attributes }) => tf.concat([...inputs], (attributes as ConcatAttributes).axis),
+  CumSum: ({ tf, inputs: [x], attributes }) => {
+    const { axis, exclusive, reverse } = attributes as CumSumAttributes;
+    return tf.cumsum(x!, axis, exclusive, reverse);
+  },
   Gather: ({ tf, inputs: [x, indices], attributes, outputs: [shape] }) => {
     const { axis } = attributes as GatherAttributes;
     return tf.reshape(tf.gather(x!, tf.reshape(indices!, [-1]) as never, axis), [...shape!]);
