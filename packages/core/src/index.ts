@@ -31,6 +31,7 @@ export * from "./operators/broadcast.ts";
 export * from "./operators/cumulative-sum.ts";
 export * from "./operators/dft.ts";
 export * from "./operators/elementwise.ts";
+export * from "./operators/functions.ts";
 export * from "./operators/gather.ts";
 export * from "./operators/gather-nd.ts";
 export { operators } from "./operators/index.ts";

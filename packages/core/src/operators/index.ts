@@ -21,6 +21,17 @@ import {
   subOperator,
   tanhOperator,
 } from "./elementwise.ts";
+import {
+  clipGradient,
+  clipOperator,
+  cosOperator,
+  erfOperator,
+  expOperator,
+  logOperator,
+  powOperator,
+  sigmoidOperator,
+  sinOperator,
+} from "./functions.ts";
 import { gatherGradient, gatherOperator } from "./gather.ts";
 import { gatherNDOperator, scatterNDOperator } from "./gather-nd.ts";
 import { layerNormalizationGradient, layerNormalizationOperator } from "./layer-normalization.ts";
@@ -49,6 +60,15 @@ export const operators: ReadonlyMap<string, Operator> = new Map(
     eluOperator,
     eluGradient,
     tanhOperator,
+    expOperator,
+    logOperator,
+    sigmoidOperator,
+    erfOperator,
+    sinOperator,
+    cosOperator,
+    powOperator,
+    clipOperator,
+    clipGradient,
     scaleOperator,
     matMulOperator,
     transposeOperator,

@@ -1,6 +1,7 @@
 import {
   type Attributes,
   type BatchNormalizationAttributes,
+  type ClipAttributes,
   type ConcatAttributes,
   type EpsilonAttributes,
   isBatch,
@@ -50,6 +51,19 @@ export const rules: ReadonlyMap<string, Rule<Attributes>> = new Map(
     Div: as("Div"),
     Sqrt: as("Sqrt"),
     Relu: as("Relu"),
+    Exp: as("Exp"),
+    Log: as("Log"),
+    Sigmoid: as("Sigmoid"),
+    Erf: as("Erf"),
+    Sin: as("Sin"),
+    Cos: as("Cos"),
+    Pow: as("Pow"),
+    Clip: ({ emit, writer, inputs, attributes: { min, max } }: NodeCall<ClipAttributes>) =>
+      emit("Clip", [
+        ...inputs,
+        min === undefined ? "" : writer.scalar(min),
+        max === undefined ? "" : writer.scalar(max),
+      ]),
     MatMul: as("MatMul"),
     Dropout: as("Identity"),
     Gelu: gelu,

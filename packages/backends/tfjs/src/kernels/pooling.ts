@@ -8,7 +8,11 @@ import { type Call, type Kernels, sizeOf } from "./kernel.ts";
  */
 export const pooling: Kernels = {
   AveragePool: (call) => {
-    const { outer, inner, extent, positions, bounds } = windows(call, call.inputs[0]!.shape, call.outputs[0]!);
+    const { outer, inner, extent, positions, bounds } = windows(
+      call,
+      call.inputs[0]!.shape,
+      call.outputs[0]!,
+    );
     const x = call.inputs[0]!.dataSync() as Float32Array;
     return filled(call, (y) => {
       const sums = new Float64Array(inner);
@@ -26,7 +30,11 @@ export const pooling: Kernels = {
     });
   },
   AveragePoolGradient: (call) => {
-    const { outer, inner, extent, positions, bounds } = windows(call, call.outputs[0]!, call.inputs[0]!.shape);
+    const { outer, inner, extent, positions, bounds } = windows(
+      call,
+      call.outputs[0]!,
+      call.inputs[0]!.shape,
+    );
     const dy = call.inputs[0]!.dataSync() as Float32Array;
     return filled(call, (dx) => {
       // Differences along the axis first: each window adds its share where it starts and takes it away behind its end.

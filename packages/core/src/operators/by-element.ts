@@ -1,0 +1,92 @@
+import type { Coupling, Operand } from "../dimensions/coupling.ts";
+import type { Builder, Value } from "../graph/builder.ts";
+import { broadcastShapes, sameExtent } from "../graph/extent.ts";
+import type { ValueType } from "../graph/graph.ts";
+import { map, zip } from "../reference/array.ts";
+import { reduceTo } from "./broadcast.ts";
+import { defineOperator, type GradientCall, type Operator, zeroForZero } from "./operator.ts";
+
+/** Of operators that need none. */
+export type None = Record<string, never>;
+
+function inferBroadcast([a, b]: readonly ValueType[]): readonly ValueType[] {
+  const shape = broadcastShapes(a!.shape, b!.shape);
+  if (shape === undefined) throw new RangeError("the shapes do not broadcast");
+  return [{ dtype: a!.dtype, shape }];
+}
+
+/** An operator of two values, with broadcasting. */
+export function binary(
+  name: string,
+  f: (a: number, b: number) => number,
+  simplify: (zero: readonly boolean[]) => "zero" | number | undefined,
+  gradient: (b: Builder, call: GradientCall<None>, dy: Value) => readonly (() => Value)[],
+): Operator<None> {
+  return defineOperator<None>({
+    name,
+    simplify,
+    infer: inferBroadcast,
+    couple(coupling, [left, right], [out]) {
+      coupling.broadcast(left!, out!);
+      coupling.broadcast(right!, out!);
+      if (!left!.activation || !right!.activation) return;
+      if (name === "Mul") noteBatches(coupling, left!, right!);
+      // Two values of the input's own making meet here: a residual connection.
+      if (name === "Add" || name === "Sub") {
+        const feature = out!.axes.at(-1);
+        const whole = left!.shape.length > 0 && right!.shape.length > 0;
+        if (feature !== undefined && whole && left!.shape.at(-1) !== 1 && right!.shape.at(-1) !== 1) {
+          coupling.note(feature, "embedding");
+        }
+      }
+    },
+    gradient(b, call) {
+      const dy = call.gradients[0];
+      if (dy === undefined) return [undefined, undefined];
+      const parts = gradient(b, call, dy);
+      return call.inputs.map((input, i) =>
+        call.wants(i) ? reduceTo(b, parts[i]!(), input.shape) : undefined,
+      );
+    },
+    evaluate: ([a, b], _, [shape]) => [zip(a!, b!, shape!, f)],
+  });
+}
+
+/** Axes that both factors have, neither repeated: one of each is multiplied with its own of the other. */
+function noteBatches(coupling: Coupling, left: Operand, right: Operand): void {
+  for (let back = 1; back <= Math.min(left.axes.length, right.axes.length); back++) {
+    if (sameExtent(left.shape.at(-back)!, right.shape.at(-back)!))
+      coupling.note(left.axes.at(-back)!, "batchOfScaling");
+  }
+}
+
+/** An operator of one value, number by number. */
+export function unary(
+  name: string,
+  f: (x: number) => number,
+  gradient: (b: Builder, x: Value, y: Value, dy: Value) => Value,
+): Operator<None> {
+  return defineOperator<None>({
+    name,
+    ...(f(0) === 0 ? { simplify: zeroForZero } : {}),
+    infer: ([x]) => [x!],
+    couple: (coupling, [x], [y]) => coupling.sameAll(x!, y!),
+    gradient: (b, { inputs, outputs, gradients }) => [
+      gradients[0] && gradient(b, inputs[0]!, outputs[0]!, gradients[0]),
+    ],
+    evaluate: ([x]) => [map(x!, f)],
+  });
+}
+
+/** An operator of (x, dy) that gives dx; has no gradient of its own. */
+export function unaryGradient(name: string, slope: (x: number) => number): Operator<None> {
+  return defineOperator<None>({
+    name,
+    infer: ([x]) => [x!],
+    couple(coupling, [x, dy], [dx]) {
+      coupling.sameAll(x!, dx!);
+      coupling.sameAll(dy!, dx!);
+    },
+    evaluate: ([x, dy]) => [zip(x!, dy!, x!.shape, (value, d) => slope(value) * d)],
+  });
+}
