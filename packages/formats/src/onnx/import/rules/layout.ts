@@ -1,0 +1,229 @@
+import {
+  type Builder,
+  broadcastShapes,
+  type Extent,
+  elementsOf,
+  expand,
+  isBatch,
+  printShape,
+  reshape,
+  type Shape,
+  sameShape,
+  type Value,
+} from "@espalier/core";
+import { concatKnown, expandKnown, takeKnown, transposeKnown } from "../arrays.ts";
+import {
+  axisOf,
+  input,
+  isPlain,
+  knownInput,
+  knownIntegers,
+  knownNumber,
+  lift,
+  type Rule,
+  regroup,
+  shapeOf,
+} from "../call.ts";
+import { expandTo, join, permute, placeBatch, reshapeTarget } from "../layout.ts";
+import { extentsOf } from "./constants.ts";
+
+/** Operators that move elements and change none. */
+
+const reshapeRule: Rule = (call) => {
+  const item = input(call, 0);
+  const target = extentsOf(knownInput(call, 1, "shape")!);
+  const literalZero = call.attributes.int("allowzero", 0) !== 0;
+  return regroup(call, item, targetOf(shapeOf(item), target, literalZero, call.context.frozenBatch));
+};
+
+/** Where the file was made for one batch size its shapes hold it as a number: the batch is put back in. */
+function targetOf(from: Shape, target: readonly Extent[], literalZero: boolean, frozen: number): Shape {
+  if (frozen === 0 || !from.some(isBatch) || target.some(isBatch))
+    return reshapeTarget(from, target, literalZero);
+  const direct = target.some(
+    (extent, axis) => extent === 0 && !literalZero && from[axis] !== undefined && isBatch(from[axis]),
+  );
+  if (direct) return reshapeTarget(from, target, literalZero);
+  const then = from.map((extent) => (isBatch(extent) ? extent.batch * frozen : extent));
+  const shape = placeBatch(from, reshapeTarget(then, target, literalZero) as readonly number[], frozen);
+  if (shape === undefined)
+    throw new RangeError(`its shape [${target.join(", ")}] does not say where the batch is to go`);
+  return shape;
+}
+
+const flatten: Rule = (call) => {
+  const item = input(call, 0);
+  const shape = shapeOf(item);
+  const given = call.attributes.int("axis", 1);
+  const axis = given === shape.length ? given : axisOf(given, shape.length);
+  return regroup(call, item, [elementsOf(shape.slice(0, axis)), elementsOf(shape.slice(axis))]);
+};
+
+const squeeze: Rule = (call) => {
+  const item = input(call, 0);
+  const shape = shapeOf(item);
+  const axes = knownIntegers(call, 1, "axes")?.map((axis) => axisOf(axis, shape.length));
+  const frozen = (extent: Extent) => call.context.frozenBatch === 1 && isBatch(extent) && extent.batch === 1;
+  const gone = axes ?? shape.flatMap((extent, axis) => (extent === 1 ? [axis] : []));
+  const kept = shape.flatMap((extent, axis) => (gone.includes(axis) ? [] : [{ extent, axis }]));
+  const lost = gone.find((axis) => shape[axis] !== 1);
+  if (lost === undefined)
+    return regroup(
+      call,
+      item,
+      kept.map(({ extent }) => extent),
+    );
+  const [next] = kept;
+  // The axis of a single sample goes; the samples then lie along the first that is left, as in every reshape.
+  if (!frozen(shape[lost]!) || lost !== 0 || next === undefined || isBatch(next.extent))
+    throw new RangeError(`axis ${lost} of ${printShape(shape)} is not 1 long`);
+  return regroup(call, item, [{ batch: next.extent }, ...kept.slice(1).map(({ extent }) => extent)]);
+};
+
+const unsqueeze: Rule = (call) => {
+  const item = input(call, 0);
+  const axes = knownIntegers(call, 1, "axes")!;
+  const rank = shapeOf(item).length + axes.length;
+  const added = new Set(axes.map((axis) => axisOf(axis, rank)));
+  const rest = [...shapeOf(item)];
+  const shape = Array.from({ length: rank }, (_, axis): Extent => (added.has(axis) ? 1 : rest.shift()!));
+  if (shape.includes(undefined as never)) throw new RangeError(`its axes [${axes.join(", ")}] repeat one`);
+  return regroup(call, item, shape);
+};
+
+const transposeRule: Rule = (call) => {
+  const item = input(call, 0);
+  const shape = shapeOf(item);
+  const perm = call.attributes.ints("perm") ?? shape.map((_, axis) => shape.length - 1 - axis);
+  if (
+    perm.length !== shape.length ||
+    new Set(perm).size !== perm.length ||
+    perm.some((axis) => shape[axis] === undefined)
+  )
+    throw new RangeError(`[${perm.slice(0, 16).join(", ")}] is not an order of its ${shape.length} axes`);
+  return isPlain(call, item) ? transposeKnown(item, perm) : permute(call.b, lift(call, item), perm);
+};
+
+const expandRule: Rule = (call) => {
+  const item = input(call, 0);
+  const from = shapeOf(item);
+  const given = extentsOf(knownInput(call, 1, "shape")!);
+  const lead = given.length - from.length;
+  // Where the shape was written down for one batch size, the batch axis is as long as it says already.
+  const target = given.map((extent, axis) => {
+    const own = from[axis - lead];
+    const frozen = own !== undefined && isBatch(own) && extent === own.batch * call.context.frozenBatch;
+    return frozen ? own : extent;
+  });
+  const shape = broadcastShapes(from, target);
+  if (shape === undefined)
+    throw new RangeError(`${printShape(from)} cannot be repeated to ${printShape(target)}`);
+  if (isPlain(call, item) && !shape.some(isBatch)) return expandKnown(item, shape as readonly number[]);
+  return expandTo(call.b, lift(call, item), shape);
+};
+
+const tile: Rule = (call) => {
+  const item = input(call, 0);
+  const repeats = extentsOf(knownInput(call, 1, "repeats")!);
+  const from = shapeOf(item);
+  if (repeats.length !== from.length)
+    throw new RangeError(`it repeats ${repeats.length} axes of ${from.length}`);
+  if (isPlain(call, item) && !repeats.some(isBatch)) {
+    return repeats.reduce<typeof item>(
+      (whole, count, axis) => concatOrEmpty(whole, axis, count as number),
+      item,
+    );
+  }
+  const { b } = call;
+  return repeats.reduce<Value>((x, count, axis) => repeatAxis(b, x, axis, count), lift(call, item));
+};
+
+function concatOrEmpty(x: Parameters<typeof takeKnown>[0], axis: number, count: number) {
+  const extent = x.shape[axis]!;
+  const positions = Array.from({ length: Math.min(extent * count, 2 ** 22 + 1) }, (_, i) => i % extent);
+  return takeKnown(x, axis, positions);
+}
+
+function repeatAxis(b: Builder, x: Value, axis: number, count: Extent): Value {
+  if (count === 1) return x;
+  const { shape } = x;
+  const extent = shape[axis]!;
+  if (extent === 1) return expand(b, x, shape.with(axis, count));
+  const apart = reshape(b, x, shape.toSpliced(axis, 0, 1));
+  const repeated = expand(b, apart, shape.toSpliced(axis, 0, count));
+  return reshape(b, repeated, shape.with(axis, elementsOf([count, extent])));
+}
+
+const concatRule: Rule = (call) => {
+  const items = call.inputs.map((_, i) => input(call, i));
+  const [first] = items;
+  if (first === undefined) throw new RangeError("it has no inputs");
+  const rank = shapeOf(first).length;
+  const axis = axisOf(call.attributes.int("axis"), rank);
+  if (items.some((item) => shapeOf(item).length !== rank))
+    throw new RangeError("its inputs differ in their number of axes");
+  if (items.every((item) => isPlain(call, item))) {
+    const fits = items.every((item) =>
+      sameShape(item.shape.with(axis, 0), (first as typeof item).shape.with(axis, 0)),
+    );
+    if (!fits) throw new RangeError("its inputs do not fit each other");
+    return concatKnown(items, axis);
+  }
+  const parts = items.filter((item) => shapeOf(item)[axis] !== 0).map((item) => lift(call, item));
+  return join(call.b, parts, axis, call.context.frozenBatch);
+};
+
+/** Nothing is done: another name for the same. A weight under another name is another weight. */
+const identity: Rule = (call) => input(call, 0);
+
+const dropout: Rule = (call) => {
+  const training = knownNumber(call, 2, "training mode") ?? 0;
+  if (training !== 0 && (knownNumber(call, 1, "ratio") ?? 0.5) !== 0)
+    throw new RangeError(
+      "it drops values, as in training. Export the model in evaluation mode (model.eval())",
+    );
+  if (call.wants[1]) throw new RangeError("its mask is used, which is not supported");
+  return input(call, 0);
+};
+
+/** Channels that are blocks of pixels, and back. */
+const depthToSpace: Rule = (call) => {
+  const x = lift(call, input(call, 0));
+  const size = call.attributes.int("blocksize");
+  const [n, channels, height, width] = x.shape as readonly [Extent, number, number, number];
+  const inner = channels / (size * size);
+  if (x.shape.length !== 4 || !Number.isInteger(inner))
+    throw new RangeError("its channels are no blocks of that size");
+  const columnsFirst = call.attributes.text("mode", "DCR") === "CRD";
+  const apart = columnsFirst ? [n, inner, size, size, height, width] : [n, size, size, inner, height, width];
+  const order = columnsFirst ? [0, 1, 4, 2, 5, 3] : [0, 3, 4, 1, 5, 2];
+  const moved = permute(call.b, reshape(call.b, x, apart), order);
+  return reshape(call.b, moved, [n, inner, height * size, width * size]);
+};
+
+const spaceToDepth: Rule = (call) => {
+  const x = lift(call, input(call, 0));
+  const size = call.attributes.int("blocksize");
+  const [n, channels, height, width] = x.shape as readonly [Extent, number, number, number];
+  if (x.shape.length !== 4 || height % size !== 0 || width % size !== 0)
+    throw new RangeError("its axes are no multiples of the block size");
+  const [rows, columns] = [height / size, width / size];
+  const apart = reshape(call.b, x, [n, channels, rows, size, columns, size]);
+  const moved = permute(call.b, apart, [0, 3, 5, 1, 2, 4]);
+  return reshape(call.b, moved, [n, channels * size * size, rows, columns]);
+};
+
+export const layout: Readonly<Record<string, Rule>> = {
+  Identity: identity,
+  Dropout: dropout,
+  Reshape: reshapeRule,
+  Flatten: flatten,
+  Squeeze: squeeze,
+  Unsqueeze: unsqueeze,
+  Transpose: transposeRule,
+  Expand: expandRule,
+  Tile: tile,
+  Concat: concatRule,
+  DepthToSpace: depthToSpace,
+  SpaceToDepth: spaceToDepth,
+};

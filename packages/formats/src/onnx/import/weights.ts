@@ -1,0 +1,187 @@
+import {
+  type Builder,
+  type DataType,
+  EspalierError,
+  matchesAny,
+  swapAxes,
+  type TensorData,
+  type TensorRole,
+  type Value,
+  type ValueId,
+} from "@espalier/core";
+import { type Known, plainNumbers, type Source } from "./known.ts";
+import { isMadeUp } from "./names.ts";
+
+/** What a tensor of the file is used for, where it is used. */
+export interface Use {
+  /**
+   * - `weight`, `bias`: of a product or a normalisation: trained.
+   * - `statistic`: a running mean or variance: updated, not trained.
+   * - `operand`: anything else, such as what is added or multiplied element by element.
+   */
+  readonly as: "weight" | "bias" | "statistic" | "operand";
+  /** The name it gets where the exporter lost its own. */
+  readonly name?: string;
+  /** Keep it transposed, [out, in], where the exporter had transposed it: PyTorch's layout. */
+  readonly restore?: boolean;
+}
+
+export interface RoleOptions {
+  /** Roles that a file of Espalier's says itself. */
+  readonly roles?: ReadonlyMap<string, TensorRole>;
+  readonly trainable: readonly string[];
+  readonly buffers: readonly string[];
+}
+
+interface Drawn {
+  readonly value: Value;
+  readonly uniform: boolean;
+}
+
+/** The tensors of the model that is read: which numbers of the file become one, under which name and in which role. */
+export class Weights {
+  readonly tensors = new Map<string, TensorData>();
+  /** Numbers of scalar constants, so that patterns can be recognised. */
+  readonly scalars = new Map<ValueId, number>();
+  /** Place of a tensor's initialiser in the file, by the tensor's name. */
+  readonly order = new Map<string, number>();
+  readonly #b: Builder;
+  readonly #options: RoleOptions;
+  readonly #reserved: ReadonlySet<string>;
+  readonly #drawn = new Map<string, Drawn>();
+
+  /** `reserved`: names of the file's initialisers, which derived names keep clear of. */
+  constructor(b: Builder, options: RoleOptions, reserved: ReadonlySet<string>) {
+    this.#b = b;
+    this.#options = options;
+    this.#reserved = reserved;
+  }
+
+  /** Whether an array becomes a tensor where it meets computed values, rather than numbers of a computation beforehand. */
+  isWeight({ kind, source, shape, data }: Known): boolean {
+    if (source === undefined || kind !== "float") return false;
+    if (this.#options.roles?.has(source.name)) return this.#options.roles.get(source.name) !== "constant";
+    if (matchesAny(this.#options.trainable, source.name)) return true;
+    return shape.length > 0 && !(data.length === 1 && isMadeUp(source.name));
+  }
+
+  /** A known array as a value of the drawing. `b` draws the transpose of a restored layout. */
+  lift(b: Builder, known: Known, use: Use): Value {
+    const { source } = known;
+    if (known.kind === "bool") throw new RangeError("truth values cannot be computed with");
+    if (source === undefined) return this.#constant(known, use.name ?? "constant");
+    if (known.shape.length === 0 && !this.isWeight(known)) return this.#scalar(known, source);
+    const role = this.#role(known, source, use);
+    const own = this.#options.roles !== undefined || !isMadeUp(source.name);
+    const wanted = own ? source.name : this.#free(use.name);
+    const transposed = use.restore === true && !own && wanted !== undefined && known.shape.length === 2;
+    const key = `${source.name} ${role} ${transposed}`;
+    const before = this.#drawn.get(key);
+    // Exporters merge initialisers that hold the same numbers: ones and zeros are given back, one to each use.
+    const merged = before?.uniform === true && this.#options.roles === undefined && use.as !== "weight";
+    const name = merged ? this.#unused(this.#free(use.name) ?? source.name) : (wanted ?? source.name);
+    const tensor =
+      before === undefined || merged
+        ? this.#add(name, role, transposed ? transposedKnown(known) : known, source.order)
+        : before.value;
+    if (before === undefined) this.#drawn.set(key, { value: tensor, uniform: isUniform(known) });
+    return transposed ? swapAxes(b, tensor, 0, 1) : tensor;
+  }
+
+  /** A scalar constant. */
+  number(value: number): Value {
+    const drawn = this.#b.constant(value);
+    this.scalars.set(drawn.id, value);
+    return drawn;
+  }
+
+  #role(known: Known, { name }: Source, { as }: Use): TensorRole {
+    const told = this.#options.roles?.get(name);
+    if (told !== undefined) return told;
+    if (known.kind !== "float") return "constant";
+    if (matchesAny(this.#options.trainable, name)) return "trainable";
+    if (matchesAny(this.#options.buffers, name) || as === "statistic" || isSinusoids(known)) return "buffer";
+    return as === "operand" && isMadeUp(name) ? "buffer" : "trainable";
+  }
+
+  #constant(known: Known, name: string): Value {
+    const [only] = known.data;
+    if (known.kind === "float" && known.shape.length === 0)
+      return this.number(plainNumbers(known)[0] ?? only!);
+    return this.#add(this.#unused(name), "constant", known);
+  }
+
+  #scalar(known: Known, { name, order }: Source): Value {
+    const before = this.#drawn.get(name);
+    if (before !== undefined) return before.value;
+    const value = this.#add(this.#unused(name), "constant", known, order);
+    this.scalars.set(value.id, known.data[0]!);
+    this.#drawn.set(name, { value, uniform: false });
+    return value;
+  }
+
+  #add(name: string, role: TensorRole, known: Known, order?: number): Value {
+    const unique = this.#unused(name);
+    const data = tensorData(known, unique);
+    this.tensors.set(unique, data);
+    if (order !== undefined) this.order.set(unique, order);
+    return this.#b.tensor(unique, role, data);
+  }
+
+  /** A derived name, unless an initialiser has it. */
+  #free(name: string | undefined): string | undefined {
+    return name === undefined || this.#reserved.has(name) ? undefined : name;
+  }
+
+  #unused(name: string): string {
+    let unused = name;
+    for (let i = 1; this.tensors.has(unused); i++) unused = `${name}_${i}`;
+    return unused;
+  }
+}
+
+function tensorData(known: Known, name: string): TensorData {
+  const numbers = plainNumbers(known);
+  const dtype: DataType = known.kind === "float" ? "float32" : "int32";
+  if (dtype === "float32") {
+    const data = numbers instanceof Float32Array ? numbers : Float32Array.from(numbers);
+    return { dtype, shape: known.shape, data };
+  }
+  const large = numbers.find((value) => value !== (value | 0));
+  if (large !== undefined)
+    throw new EspalierError(`tensor "${name}" holds ${large}, which int32 cannot hold.`);
+  return { dtype, shape: known.shape, data: Int32Array.from(numbers) };
+}
+
+function transposedKnown(known: Known): Known {
+  const [rows, columns] = known.shape as readonly [number, number];
+  const data = new Float32Array(rows * columns);
+  for (let r = 0; r < rows; r++) {
+    for (let c = 0; c < columns; c++) data[c * rows + r] = known.data[r * columns + c]!;
+  }
+  return { kind: "float", shape: [columns, rows], data };
+}
+
+function isUniform({ data, shape }: Known): boolean {
+  return shape.length <= 1 && data.every((value) => value === data[0]);
+}
+
+/**
+ * A table of sines and cosines (Vaswani et al., NeurIPS 2017), interleaved or in halves: nothing that was trained has
+ * sin² + cos² = 1 in every pair of columns.
+ */
+function isSinusoids({ shape, data }: Known): boolean {
+  const extents = shape.filter((extent) => extent > 1);
+  const width = extents.at(-1) ?? 0;
+  if (extents.length !== 2 || width % 2 !== 0) return false;
+  const paired = (offset: number, step: number) => {
+    for (let row = 0; row < data.length; row += width) {
+      for (let i = 0; i < width / 2; i++) {
+        const at = row + i * step;
+        if (!(Math.abs(data[at]! ** 2 + data[at + offset]! ** 2 - 1) < 1e-4)) return false;
+      }
+    }
+    return true;
+  };
+  return paired(1, 2) || paired(width / 2, 1);
+}
