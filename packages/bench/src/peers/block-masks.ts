@@ -36,8 +36,5 @@ function blockMask(shape: readonly number[], height: number, share: number, rand
   }
   const kept = new Uint8Array(blocks.length).fill(1);
   for (const block of blocks.slice(0, removed)) kept[block] = 0;
-  return maskFrom(
-    shape,
-    (at) => kept[Math.floor(at / columns / height) * columns + (at % columns)] === 1,
-  );
+  return maskFrom(shape, (at) => kept[Math.floor(at / columns / height) * columns + (at % columns)] === 1);
 }
