@@ -171,7 +171,7 @@ interface Finish {
 async function finish(result: SweepResult, { config, out, json, context }: Finish): Promise<void> {
   const { records, done, kept, failed, aborted, results } = result;
   const report =
-    records.length === 0 ? undefined : await writeReport(records, { out, title: config.name, force: true });
+    records.length === 0 ? undefined : await writeReport(records, { out: join(out, "report"), title: config.name, force: true });
   if (json) {
     context.print([
       JSON.stringify({ results, done, kept, failed, aborted, report: report ?? null }, null, 2),
