@@ -4,11 +4,11 @@ import {
   criterionNames,
   findCriterion,
   isCriterion,
-  type Model,
   maskWeakest,
   matchesAny,
   nothingToPrune,
   type PlanRequest,
+  perModel,
   prunableTensors,
   rankWeights,
   type Strategy,
@@ -44,14 +44,11 @@ export type UnstructuredOptions = z.input<typeof schema>;
 export function unstructured(options: UnstructuredOptions = {}): Strategy {
   const { criterion: chosen, scope, leastDensity, keep, seed } = schema.parse(options);
   const criterion = findCriterion(chosen, seed);
-  const rankings = new WeakMap<Model, Promise<WeightRanking>>();
-  const ranking = (request: PlanRequest, tensors: readonly string[]) => {
-    const known = rankings.get(request.model);
-    if (known !== undefined) return known;
-    const fresh = criterion.weights(request, tensors).then((scores) => rankWeights(request.model, scores));
-    rankings.set(request.model, fresh);
-    return fresh;
-  };
+  const remembered = perModel<WeightRanking>();
+  const ranking = (request: PlanRequest, tensors: readonly string[]) =>
+    remembered(request.model, async () =>
+      rankWeights(request.model, await criterion.weights(request, tensors)),
+    );
   return {
     name: "unstructured",
     async plan(request) {
