@@ -12,7 +12,7 @@ export function percent(share: number, digits = 1): string {
 export function change(from: number, to: number): string {
   const share = to / from - 1;
   if (!Number.isFinite(share)) return "";
-  const text = percent(Math.abs(share));
+  const text = percent(Math.abs(share), Math.abs(share) < 10 ? 1 : 0);
   return text === "0.0 %" ? text : `${share < 0 ? "−" : "+"}${text}`;
 }
 
