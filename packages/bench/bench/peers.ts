@@ -10,6 +10,7 @@ import { parseArgs } from "node:util";
 import { EspalierError, unknownName } from "@espalier/core";
 import { writeFolderAtomically } from "@espalier/formats/node";
 import {
+  agrees,
   backendPeer,
   compareCompiling,
   compareForecasts,
@@ -24,6 +25,7 @@ import {
   randomSubjects,
   selectVariants,
   sizesOf,
+  type Task,
   trainedSubjects,
   verdicts,
 } from "../src/peers/index.ts";
@@ -42,7 +44,7 @@ const usage = `pnpm bench:peers [options]
   --tasks a,b         of forecast, training, compile (all)
   --trained           also checkpoints trained on ETTh1, masked by magnitude (../shared/reference/trained)
   --from FILE         draw results measured before, and measure nothing
-  --out FOLDER        results/peers; what is there is replaced`;
+  --out FOLDER        espalier-out/peers; what is there is replaced`;
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "../../..");
 
@@ -58,7 +60,7 @@ async function main(): Promise<void> {
       peers: { type: "string" },
       tasks: { type: "string" },
       from: { type: "string" },
-      out: { type: "string", default: "results/peers" },
+      out: { type: "string", default: "espalier-out/peers" },
     },
   });
   if (flags.help) {
@@ -70,8 +72,9 @@ async function main(): Promise<void> {
       ? await measure(flags)
       : parsePeerResults(await readFile(flags.from, "utf8"), flags.from);
   await write(results, flags.out);
-  const missed = verdicts(results).filter(({ met }) => met === false);
-  if (missed.length > 0) process.exitCode = 1;
+  const missed = verdicts(results).some(({ met }) => met === false);
+  const wrong = results.runs.some((run) => run.agreement.some((a) => !agrees(run, a.peer, a.variant)));
+  if (missed || wrong || results.failures.length > 0) process.exitCode = 1;
 }
 
 interface Flags {
@@ -85,7 +88,7 @@ interface Flags {
 }
 
 async function measure(flags: Flags): Promise<PeerResults> {
-  const timing = flags.quick ? { time: 120, samples: 3, rounds: 3 } : { time: 1400, samples: 14, rounds: 7 };
+  const timing = flags.quick ? { time: 120, samples: 3, rounds: 3 } : { time: 1650, samples: 11, rounds: 11 };
   const registry = createRegistry();
   const peers = await availablePeers(registry, flags.peers);
   const trained = join(root, "../shared/reference/trained");
@@ -110,19 +113,37 @@ async function measure(flags: Flags): Promise<PeerResults> {
     timing,
     onProgress: (text: string) => console.error(text),
   };
-  const sizes: PeerResults["sizes"] = [];
-  const runs: PeerRun[] = [];
+  const results: Pick<PeerResults, "sizes" | "runs" | "failures"> = { sizes: [], runs: [], failures: [] };
+  /** A failure costs this run only: the others took their time. */
+  const attempt = async (
+    model: string,
+    batch: number,
+    task: Task,
+    run: () => Promise<PeerRun>,
+  ): Promise<void> => {
+    try {
+      results.runs.push(await run());
+    } catch (error) {
+      console.error(`${model}, batch ${batch}, ${task}: ${(error as Error).message}`);
+      results.failures.push({ model, batch, task, error: (error as Error).message });
+    }
+  };
   for (const subject of subjects) {
-    const wanted = flags.variants?.split(",");
     console.error(`${subject.name}: pruning`);
-    const prepared = await prepareSubject(subject, selectVariants(wanted, subject.variants));
-    sizes.push(...sizesOf(prepared));
-    if (does("forecast"))
-      for (const batch of batches) runs.push(await compareForecasts(prepared, batch, options));
+    const prepared = await prepareSubject(
+      subject,
+      selectVariants(flags.variants?.split(","), subject.variants),
+    );
+    const { name } = subject;
+    results.sizes.push(...sizesOf(prepared));
+    for (const batch of does("forecast") ? batches : [])
+      await attempt(name, batch, "forecast", () => compareForecasts(prepared, batch, options));
     if (!subject.training || backends.length === 0) continue;
+    const own = { ...options, peers: backends };
+    const largest = Math.max(...batches);
     if (does("training"))
-      runs.push(await compareTraining(prepared, Math.max(...batches), { ...options, peers: backends }));
-    if (does("compile")) runs.push(await compareCompiling(prepared, { ...options, peers: backends }));
+      await attempt(name, largest, "training", () => compareTraining(prepared, largest, own));
+    if (does("compile")) await attempt(name, 1, "compile", () => compareCompiling(prepared, own));
   }
   const described = await Promise.all(
     peers.map(async (peer) => ({ name: peer.name, detail: await peer.describe() })),
@@ -132,8 +153,7 @@ async function measure(flags: Flags): Promise<PeerResults> {
     environment: machine(await versions()),
     settings: timing,
     peers: described,
-    sizes,
-    runs,
+    ...results,
   };
 }
 

@@ -61,7 +61,7 @@ export async function compareForecasts(
   if (alone !== undefined && batch === 1) {
     onProgress?.(`${where}: ${alone.name} alone`);
     const { variant, model } = models[0]!;
-    await withField(where, async (field) => {
+    await withField(async (field) => {
       await field.enter(alone, variant.id, model, inputs, batch);
       for (const entry of await field.time(options.timing)) lone.push({ ...entry, alone: true });
     });
@@ -135,7 +135,7 @@ async function compareAll(
   inputs: Tensors,
   { peers, timing, onProgress }: Pick<CompareOptions, "peers" | "timing" | "onProgress">,
 ): Promise<PeerRun> {
-  return withField(where, async (field) => {
+  return withField(async (field) => {
     for (const { variant, runnable, expected } of all) {
       const able = peers.filter((peer) => peer.sparse || !variant.masked);
       if (able.length === 0) continue;
@@ -155,8 +155,8 @@ async function compareAll(
   });
 }
 
-async function withField<T>(where: string, use: (field: Field) => Promise<T>): Promise<T> {
-  const field = new Field(where);
+async function withField<T>(use: (field: Field) => Promise<T>): Promise<T> {
+  const field = new Field();
   try {
     return await use(field);
   } finally {

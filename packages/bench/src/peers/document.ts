@@ -3,7 +3,7 @@ import type { Block, Document } from "../report/document.ts";
 import { formatFlops, formatShare, formatSpeedup, formatTime, withSpread } from "../report/numbers.ts";
 import type { Table } from "../report/tables.ts";
 import { speedUpCurves } from "./chart.ts";
-import { entryOf, type PeerEntry, type PeerResults, type PeerRun } from "./results.ts";
+import { agrees, entryOf, type PeerEntry, type PeerResults, type PeerRun } from "./results.ts";
 import { own, type Verdict, verdicts } from "./targets.ts";
 
 /** Everything a comparison says: promises beside what was measured, times of all, and curves. */
@@ -16,14 +16,36 @@ export function peersDocument(results: PeerResults): Document {
     lead: `${machine.processor} (${machine.cores} cores), ${machine.platform}, Node ${machine.node}, ${machine.date.slice(0, 10)}. One thread each; contenders take turns in one process (${settings.rounds} rounds); medians, ratios are medians over rounds.`,
     blocks: [
       { kind: "list", items: peers.map(({ name, detail }) => `${name}: ${detail}`) },
+      ...problemBlocks(results),
       ...promiseBlocks(all),
       ...models.flatMap((model) => modelBlocks(results, model)),
     ],
   };
 }
 
+/** What failed, and who computed something else: their times count for nothing. */
+function problemBlocks({ runs, failures }: PeerResults): Block[] {
+  const items = [
+    ...failures.map(({ model, batch, task, error }) => `${model}, batch ${batch}, ${task} failed: ${error}`),
+    ...runs.flatMap((run) =>
+      run.agreement
+        .filter(({ peer, variant }) => !agrees(run, peer, variant))
+        .map(
+          ({ peer, variant, error }) =>
+            `${run.model}, batch ${run.batch}, ${run.task}: outputs of ${peer} ${variant} differ from those of the others by ${error?.toPrecision(2) ?? "what is no number"}`,
+        ),
+    ),
+  ];
+  return items.length === 0
+    ? []
+    : [
+        { kind: "heading", level: 2, text: "Problems" },
+        { kind: "list", items },
+      ];
+}
+
 function promiseBlocks(all: readonly Verdict[]): Block[] {
-  const known = all.filter(({ measured }) => measured !== undefined);
+  const known = all.filter(({ met }) => met !== undefined);
   if (known.length === 0) return [];
   const met = known.filter((verdict) => verdict.met).length;
   const models = [...new Set(known.map(({ model }) => model))];
@@ -43,7 +65,8 @@ function promiseTable(model: string, known: readonly Verdict[]): Table {
     if (verdict === undefined) return "";
     const { bound, unit, measured, met } = verdict;
     const format = unit === "ms" ? formatTime : formatSpeedup;
-    return `${format(measured!.median)} (${unit === "ms" ? "≤" : "≥"} ${format(bound)}) ${met ? "✓" : "✗"}`;
+    const got = measured === undefined ? "outputs differ" : format(measured.median);
+    return `${got} (${unit === "ms" ? "≤" : "≥"} ${format(bound)}) ${met ? "✓" : "✗"}`;
   };
   return {
     caption: `${model}: measured (promised)`,

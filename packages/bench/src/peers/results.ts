@@ -21,8 +21,11 @@ const run = z.strictObject({
   /** A forecast, a step of training (forward, backward, Adam), or making a model ready. */
   task: z.enum(["forecast", "training", "compile"]),
   entries: z.array(entry),
-  /** How far outputs (of training: losses) are from those of the first that ran the same: ‖a − b‖ ÷ ‖b‖. */
-  agreement: z.array(z.strictObject({ peer: z.string(), variant: z.string(), error: count })),
+  /**
+   * How far outputs (of training: the first loss) are from those of another runtime: ‖a − b‖ ÷ ‖b‖; null where they are
+   * no numbers.
+   */
+  agreement: z.array(z.strictObject({ peer: z.string(), variant: z.string(), error: count.nullable() })),
 });
 
 const size = z.strictObject({
@@ -49,6 +52,8 @@ const results = z.strictObject({
   peers: z.array(z.strictObject({ name: z.string(), detail: z.string() })),
   sizes: z.array(size),
   runs: z.array(run),
+  /** What could not be run, and why. */
+  failures: z.array(run.pick({ model: true, batch: true, task: true }).extend({ error: z.string() })),
 });
 
 /** What a comparison measured, with what it takes to repeat it. */
@@ -76,6 +81,15 @@ export function parsePeerResults(text: string, where: string): PeerResults {
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw new EspalierError(`${where}: damaged at ${issue!.path.join(".") || "the top"}: ${issue!.message}.`);
+}
+
+/** Largest error between outputs of two runtimes: beyond it one of them computes something else. */
+const tolerance = 1e-5;
+
+/** Whether a contender computes what the others do: times of different computations say nothing. */
+export function agrees(run: PeerRun, peer: string, variant: string): boolean {
+  const found = run.agreement.find((a) => a.peer === peer && a.variant === variant);
+  return found === undefined || (found.error !== null && found.error <= tolerance);
 }
 
 /** The entry of a peer and variant that took turns with the others. */
