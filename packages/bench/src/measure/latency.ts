@@ -42,16 +42,20 @@ export async function measureLatency(
   }
 }
 
-/** A model made ready on a backend, with a state of its own. */
+/** A graph made ready on a backend, with a state of its own. */
 export interface LoadedProgram {
   run(inputs: Tensors): Promise<Tensors>;
   dispose(): void;
 }
 
-export async function loadProgram(model: Model, backend: Backend, batch: number): Promise<LoadedProgram> {
-  const state = await backend.createState(model.tensors);
+export async function loadProgram(
+  { graph, tensors }: Pick<Model, "graph" | "tensors">,
+  backend: Backend,
+  batch: number,
+): Promise<LoadedProgram> {
+  const state = await backend.createState(tensors);
   try {
-    const program = await backend.compile(model.graph, { state, batch: [batch] });
+    const program = await backend.compile(graph, { state, batch: [batch] });
     return {
       run: (inputs) => program.run(inputs),
       dispose() {

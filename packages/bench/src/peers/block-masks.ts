@@ -23,7 +23,7 @@ export function randomBlocks(model: Model, rows: number, share: number, seed: nu
   });
 }
 
-/** Exactly the share (to the nearest block) of the blocks of each column is not kept in the tensor as a whole. */
+/** Removes the share of all blocks, to the nearest block. */
 function blockMask(shape: readonly number[], height: number, share: number, random: () => number): Mask {
   const columns = shape.at(-1)!;
   const bands = Math.ceil(countElements(shape) / columns / height);
@@ -36,8 +36,5 @@ function blockMask(shape: readonly number[], height: number, share: number, rand
   }
   const kept = new Uint8Array(blocks.length).fill(1);
   for (const block of blocks.slice(0, removed)) kept[block] = 0;
-  return maskFrom(
-    shape,
-    (at) => kept[Math.floor(at / columns / height) * columns + (at % columns)] === 1,
-  );
+  return maskFrom(shape, (at) => kept[Math.floor(at / columns / height) * columns + (at % columns)] === 1);
 }

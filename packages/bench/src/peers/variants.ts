@@ -25,7 +25,13 @@ const local = { criterion: "random", scope: "local" } as const;
 /** Halves feed-forward widths, heads and the embedding, each by itself. */
 const halves = [head(local), channel({ ...local, dimensions: ["feed-forward", "embedding"] })];
 
-const dense: Variant = { id: "dense", family: "dense", percent: 0, masked: false, make: async (model) => model };
+const dense: Variant = {
+  id: "dense",
+  family: "dense",
+  percent: 0,
+  masked: false,
+  make: async (model) => model,
+};
 
 /** Single weights: at random, the same share of every tensor with two or more axes; or the smallest of all. */
 export function singleWeights(percent: number, criterion: "random" | "l1" = "random"): Variant {

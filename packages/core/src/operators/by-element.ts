@@ -24,6 +24,7 @@ export function binary(
 ): Operator<None> {
   return defineOperator<None>({
     name,
+    arity: 2,
     simplify,
     infer: inferBroadcast,
     couple(coupling, [left, right], [out]) {
@@ -68,6 +69,7 @@ export function unary(
 ): Operator<None> {
   return defineOperator<None>({
     name,
+    arity: 1,
     ...(f(0) === 0 ? { simplify: zeroForZero } : {}),
     infer: ([x]) => [x!],
     couple: (coupling, [x], [y]) => coupling.sameAll(x!, y!),
@@ -82,6 +84,7 @@ export function unary(
 export function unaryGradient(name: string, slope: (x: number) => number): Operator<None> {
   return defineOperator<None>({
     name,
+    arity: 2,
     infer: ([x]) => [x!],
     couple(coupling, [x, dy], [dx]) {
       coupling.sameAll(x!, dx!);

@@ -14,6 +14,7 @@ export type CumSumAttributes = {
 /** Sum of all values up to each position along one axis. ONNX `CumSum` with a constant axis. */
 export const cumSumOperator: Operator<CumSumAttributes> = defineOperator<CumSumAttributes>({
   name: "CumSum",
+  arity: 1,
   simplify: zeroForZero,
   infer([x], { axis }) {
     if (isBatch(x!.shape[normalizeAxis(axis, x!.shape.length)]!)) {

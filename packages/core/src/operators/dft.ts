@@ -50,6 +50,7 @@ const meaning = "the Fourier transform runs along it";
  */
 export const dftOperator: Operator<DftAttributes> = defineOperator<DftAttributes>({
   name: "DFT",
+  arity: 1,
   simplify: zeroForZero,
   infer([x], attributes) {
     const { axis, inverse, onesided, length } = attributes;

@@ -57,6 +57,7 @@ function clipped(
 /** x, but no less than `min` and no more than `max`. ONNX `Clip` with constant bounds. */
 export const clipOperator: Operator<ClipAttributes> = defineOperator<ClipAttributes>({
   name: "Clip",
+  arity: 1,
   infer: ([x]) => [x!],
   couple: (coupling, [x], [y]) => coupling.sameAll(x!, y!),
   simplify: ([zero], attributes) => (zero && clipped(0, attributes) === 0 ? "zero" : undefined),
@@ -69,6 +70,7 @@ export const clipOperator: Operator<ClipAttributes> = defineOperator<ClipAttribu
 /** dy where x is within the bounds (or on one), zero elsewhere: (x, dy) → dx, as PyTorch's `clamp` has it. */
 export const clipGradient: Operator<ClipAttributes> = defineOperator<ClipAttributes>({
   name: "ClipGradient",
+  arity: 2,
   infer: ([x]) => [x!],
   couple(coupling, [x, dy], [dx]) {
     coupling.sameAll(x!, dx!);

@@ -73,6 +73,7 @@ function eachWindow(
  */
 export const averagePoolOperator: Operator<PoolAttributes> = defineOperator<PoolAttributes>({
   name: "AveragePool",
+  arity: 1,
   simplify: zeroForZero,
   infer: inferPool,
   couple: couplePool,
@@ -94,6 +95,7 @@ export type PoolGradientAttributes = PoolAttributes & { readonly extent: number 
 /** Spreads each dy evenly over its window: dy → dx, `extent` long along `axis`. */
 export const averagePoolGradient: Operator<PoolGradientAttributes> = defineOperator<PoolGradientAttributes>({
   name: "AveragePoolGradient",
+  arity: 1,
   infer: ([dy], { axis, extent }) => [{ dtype: dy!.dtype, shape: dy!.shape.with(axis, extent) }],
   couple: coupleGradient,
   evaluate([dy], attributes, [shape]) {
@@ -108,6 +110,7 @@ export const averagePoolGradient: Operator<PoolGradientAttributes> = defineOpera
 /** Largest value of a window that slides along one axis. ONNX `MaxPool` over one spatial axis; it may be any but the batch. */
 export const maxPoolOperator: Operator<PoolAttributes> = defineOperator<PoolAttributes>({
   name: "MaxPool",
+  arity: 1,
   simplify: zeroForZero,
   infer: inferPool,
   couple: couplePool,
@@ -126,6 +129,7 @@ export const maxPoolOperator: Operator<PoolAttributes> = defineOperator<PoolAttr
 /** Gives each dy to the first largest value of its window: (dy, x) → dx. */
 export const maxPoolGradient: Operator<PoolAttributes> = defineOperator<PoolAttributes>({
   name: "MaxPoolGradient",
+  arity: 2,
   infer: ([, x]) => [x!],
   couple: coupleGradient,
   evaluate([dy, x], attributes, [shape]) {

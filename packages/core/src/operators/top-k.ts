@@ -23,6 +23,7 @@ export type TopKAttributes = {
  */
 export const topKOperator: Operator<TopKAttributes> = defineOperator<TopKAttributes>({
   name: "TopK",
+  arity: 1,
   infer([x], { axis, k, shared }) {
     const extent = x!.shape[normalizeAxis(axis, x!.shape.length)]!;
     if (isBatch(extent)) throw new RangeError("the batch axis cannot be ranked");
