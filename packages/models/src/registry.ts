@@ -2,6 +2,7 @@ import { type ModelFactory, unknownName } from "@espalier/core";
 import { autoformer } from "./autoformer.ts";
 import { crossformer } from "./crossformer.ts";
 import { dLinear } from "./d-linear.ts";
+import { fedformer } from "./fedformer.ts";
 import { iTransformer } from "./i-transformer.ts";
 import { patchTST } from "./patch-tst.ts";
 import { sedimarkCrossformer } from "./sedimark-crossformer.ts";
@@ -9,7 +10,7 @@ import { transformer } from "./transformer.ts";
 
 /** The models of this package, by name. */
 export const models: ReadonlyMap<string, ModelFactory<never>> = new Map(
-  [patchTST, iTransformer, crossformer, sedimarkCrossformer, transformer, autoformer, dLinear].map(
+  [patchTST, iTransformer, crossformer, sedimarkCrossformer, transformer, autoformer, fedformer, dLinear].map(
     (factory) => [factory.definition.name, factory as ModelFactory<never>],
   ),
 );
