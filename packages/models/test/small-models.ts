@@ -3,6 +3,8 @@ import {
   autoformer,
   crossformer,
   dLinear,
+  fedformer,
+  informer,
   iTransformer,
   patchTST,
   sedimarkCrossformer,
@@ -33,6 +35,11 @@ export const smallModels: Readonly<Record<string, (widths: Widths) => Architectu
   "SedimarkCrossformer, connected": (widths) =>
     sedimarkCrossformer({ ...lengths, ...widths, ...segments, blocks: 1, variant: "connected" }),
   Transformer: (widths) => transformer({ ...decoded, ...widths }),
+  Informer: (widths) => informer({ ...decoded, ...widths, factor: 1 }),
   Autoformer: (widths) => autoformer({ ...decoded, ...widths, movingAverage: 3, factor: 1 }),
+  FEDformer: (widths) => fedformer({ ...decoded, ...widths, movingAverage: 3, modes: 3 }),
   DLinear: () => dLinear({ ...lengths, movingAverage: 3 }),
 };
+
+/** Models in which a width cannot shrink everywhere, so that no smaller drawing is what pruning gives. */
+export const partlyFixed: ReadonlySet<string> = new Set(["FEDformer"]);

@@ -40,12 +40,11 @@ export const topKOperator: Operator<TopKAttributes> = defineOperator<TopKAttribu
   },
   couple(coupling, [x], outputs, { axis }) {
     coupling.fixed(x!.axes[axis]!, "TopK compares positions along it");
-    for (const output of outputs) {
-      x!.axes.forEach((expression, i) => {
-        if (i !== axis) coupling.same(expression, output.axes[i]!);
-      });
-      coupling.fixed(output.axes[axis]!, "TopK orders it");
-    }
+    coupling.sameAll(outputs[0]!, outputs[1]!);
+    coupling.fixed(outputs[0]!.axes[axis]!, "TopK orders it");
+    x!.axes.forEach((expression, i) => {
+      if (i !== axis) coupling.same(expression, outputs[0]!.axes[i]!);
+    });
   },
   train(b, [x], { axis, k, shared }) {
     if (!shared) return undefined;
