@@ -34,9 +34,9 @@ export const smallModels: Readonly<Record<string, (widths: Widths) => Architectu
     sedimarkCrossformer({ ...lengths, ...widths, ...segments, blocks: 2, window: 2, variant: "asPublished" }),
   "SedimarkCrossformer, connected": (widths) =>
     sedimarkCrossformer({ ...lengths, ...widths, ...segments, blocks: 1, variant: "connected" }),
-  Transformer: (widths) => transformer({ ...decoded, ...widths }),
+  Transformer: (widths) => transformer({ ...decoded, ...widths, layers: 1 }),
   Informer: (widths) => informer({ ...decoded, ...widths, factor: 1 }),
-  Autoformer: (widths) => autoformer({ ...decoded, ...widths, movingAverage: 3, factor: 1 }),
+  Autoformer: (widths) => autoformer({ ...decoded, ...widths, layers: 1, movingAverage: 3, factor: 1 }),
   FEDformer: (widths) => fedformer({ ...decoded, ...widths, movingAverage: 3, modes: 3 }),
   DLinear: () => dLinear({ ...lengths, movingAverage: 3 }),
 };
