@@ -17,6 +17,7 @@ import type { FitOrigin, TrainingCheckpoint } from "./checkpoint.ts";
 import { evaluateProgram } from "./evaluate.ts";
 import { inputsFrom } from "./inputs.ts";
 import { type FitOptions, type FitSettings, readSettings } from "./options.ts";
+import { createPause } from "./pause.ts";
 import { type OnProgress, progressReporter } from "./progress.ts";
 import { defaultAdam, drawTrainingStep } from "./training-step.ts";
 
@@ -83,6 +84,7 @@ class TrainingRun {
   readonly #evaluation: Program;
   readonly #graphs: { readonly step: ReturnType<typeof drawTrainingStep> };
   readonly #records: EpochRecord[];
+  readonly #pause = createPause();
   #best: Snapshot | undefined;
 
   private constructor(
@@ -154,6 +156,7 @@ class TrainingRun {
     const report = progressReporter(batches.length, onProgress);
     let sum = 0;
     for (const [i, indices] of batches.entries()) {
+      await this.#pause();
       if (signal?.aborted) return undefined;
       const given = inputs(indices).set("learningRate", float32([], [learningRate]));
       const loss = (await this.#step.run(given)).get("loss")!.data[0]!;

@@ -1,5 +1,5 @@
 import type { PrunableDimension } from "../dimensions/dimensions.ts";
-import { dimensionsIn, type Expression, extentOf, isProduct } from "../dimensions/expression.ts";
+import { dimensionsIn, type Expression, extentOf, indicesAt } from "../dimensions/expression.ts";
 import { EspalierError } from "../errors.ts";
 import { countElements, type Extent } from "../graph/extent.ts";
 import type { Model } from "../model/model.ts";
@@ -65,48 +65,53 @@ export async function groupSums(
     for (const tensor of new Set(dimension.members.map((member) => member.tensor))) {
       const numbers = values.get(tensor);
       if (numbers === undefined) continue;
-      const axes = model.dimensions.axes[ids.get(tensor)!]!;
-      axes.forEach((expression, axis) => {
-        if (!dimensionsIn(expression).includes(dimension.number)) return;
-        const slots = slotsOf(expression, dimension, size);
-        addSlices(sums, numbers, model.tensors.get(tensor)!.shape, axis, slots);
-      });
+      const axes = model.dimensions.axes[ids.get(tensor)!]!.map((e) => slotsOf(e, dimension, size));
+      addGroups(sums, numbers, model.tensors.get(tensor)!.shape, axes);
     }
     return { dimension, outer, values: sums };
   });
 }
 
-/** For each position of an axis, the slot (outer index × size + index) of the dimension it belongs to; −1 for none. */
-function slotsOf(e: Expression, dimension: PrunableDimension, size: (d: number) => Extent): Int32Array {
-  const extent = (part: Expression) => extentOf(part, size) as number;
-  const slots = new Int32Array(extent(e)).fill(-1);
-  const visit = (part: Expression, start: number, stride: number, row: number, into: Int32Array): void => {
-    if (typeof part === "number") {
-      if (part !== dimension.number) return;
-      for (let i = 0; i < dimension.size; i++) {
-        for (let s = 0; s < stride; s++) into[start + i * stride + s] = row * dimension.size + i;
-      }
-    } else if (isProduct(part)) {
-      const [first, ...rest] = part.product;
-      if (first === undefined) return;
-      const inner = { product: rest };
-      const innerSize = extent(inner);
-      visit(first, start, stride * innerSize, row, into);
-      for (let i = 0; i < extent(first); i++) {
-        visit(inner, start + i * innerSize * stride, stride, first === dimension.within ? i : row, into);
-      }
-    } else {
-      let at = start;
-      for (const term of part.sum) {
-        visit(term, at, stride, row, into);
-        at += extent(term) * stride;
-      }
-    }
-  };
-  visit(e, 0, 1, 0, slots);
-  return slots;
+/**
+ * For each position of an axis, the slots (outer index × size + index) of the dimension that it belongs to: one, or two
+ * where the dimension occurs twice. Undefined for an axis without the dimension.
+ */
+function slotsOf(
+  e: Expression,
+  { number, within, size }: PrunableDimension,
+  sizes: (d: number) => Extent,
+): readonly (readonly number[])[] | undefined {
+  if (!dimensionsIn(e).includes(number)) return undefined;
+  return Array.from({ length: extentOf(e, sizes) as number }, (_, position) => {
+    const digits = indicesAt(e, position, sizes);
+    const row = within === undefined ? 0 : digits.find(([d]) => d === within)![1];
+    const slots = digits.flatMap(([d, index]) => (d === number ? [row * size + index] : []));
+    return [...new Set(slots)];
+  });
 }
 
+/** Adds each element to every slot it belongs to, once. */
+function addGroups(
+  sums: Float64Array,
+  numbers: ArrayLike<number>,
+  shape: readonly number[],
+  axes: readonly (readonly (readonly number[])[] | undefined)[],
+): void {
+  const having = axes.flatMap((slots, axis) => (slots === undefined ? [] : [{ slots, axis }]));
+  const [first] = having;
+  if (first !== undefined && having.length === 1 && first.slots.every((slots) => slots.length <= 1)) {
+    const single = Int32Array.from(first.slots, ([slot]) => slot ?? -1);
+    addSlices(sums, numbers, shape, first.axis, single);
+    return;
+  }
+  const steps = having.map(({ slots, axis }) => ({ slots, inner: countElements(shape.slice(axis + 1)) }));
+  for (let i = 0; i < numbers.length; i++) {
+    const own = steps.flatMap(({ slots, inner }) => slots[Math.floor(i / inner) % slots.length]!);
+    for (const slot of new Set(own)) sums[slot]! += numbers[i]!;
+  }
+}
+
+/** As `addGroups`, where one axis has the dimension and each position belongs to one slot at most. */
 function addSlices(
   sums: Float64Array,
   numbers: ArrayLike<number>,

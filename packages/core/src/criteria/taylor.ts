@@ -2,6 +2,7 @@ import { differentiate } from "../autodiff/differentiate.ts";
 import { EspalierError } from "../errors.ts";
 import { Builder } from "../graph/builder.ts";
 import type { Model } from "../model/model.ts";
+import { perModel } from "../model/per-model.ts";
 import { reduceMean } from "../operators/broadcast.ts";
 import { mul, sub } from "../operators/elementwise.ts";
 import type { Collect, Collection } from "../pruning/strategy.ts";
@@ -12,14 +13,8 @@ import { type Criterion, groupSums, type ScoreRequest, weightsOf } from "./crite
  * error summed over calibration batches. Molchanov et al., CVPR 2019.
  */
 export function taylor(): Criterion {
-  const memo = new WeakMap<Model, Promise<ReadonlyMap<string, Float32Array>>>();
-  const products = (request: ScoreRequest) => {
-    const known = memo.get(request.model);
-    if (known !== undefined) return known;
-    const fresh = gradientProducts(request);
-    memo.set(request.model, fresh);
-    return fresh;
-  };
+  const remembered = perModel<ReadonlyMap<string, Float32Array>>();
+  const products = (request: ScoreRequest) => remembered(request.model, () => gradientProducts(request));
   return {
     name: "taylor",
     async weights(request, tensors) {

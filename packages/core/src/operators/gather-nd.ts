@@ -88,6 +88,8 @@ export function eachPicked(
  */
 export const gatherNDOperator: Operator<GatherNDAttributes> = defineOperator<GatherNDAttributes>({
   name: "GatherND",
+  arity: 2,
+  rearranges: "some",
   simplify: zeroForZero,
   infer: ([data, indices], { batchDims }) => [
     { dtype: data!.dtype, shape: pickedShape(data!, indices!, batchDims) },
@@ -119,6 +121,7 @@ export type ScatterNDAttributes = GatherNDAttributes & {
  */
 export const scatterNDOperator: Operator<ScatterNDAttributes> = defineOperator<ScatterNDAttributes>({
   name: "ScatterND",
+  arity: 3,
   infer([data, indices, updates], { batchDims }) {
     const expected = pickedShape(data!, indices!, batchDims);
     if (!sameShape(updates!.shape, expected)) {

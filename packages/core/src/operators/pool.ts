@@ -2,7 +2,7 @@ import type { Builder, Value } from "../graph/builder.ts";
 import { isBatch, normalizeAxis } from "../graph/extent.ts";
 import type { ValueType } from "../graph/graph.ts";
 import { around, type NdArray, ndarray } from "../reference/array.ts";
-import { defineOperator, type Operator, zeroForZero } from "./operator.ts";
+import { checkAxis, defineOperator, type Operator, zeroForZero } from "./operator.ts";
 
 /** A window of `kernel` positions that moves along one axis; `before` and `after` are positions outside, which never count. */
 export type PoolAttributes = {
@@ -16,7 +16,8 @@ export type PoolAttributes = {
 const meaning = "a pooling window slides along it";
 
 function inferPool([x]: readonly ValueType[], { axis, kernel, stride, before, after }: PoolAttributes) {
-  const extent = x!.shape[normalizeAxis(axis, x!.shape.length)]!;
+  checkAxis(axis, x!.shape.length);
+  const extent = x!.shape[axis]!;
   if (isBatch(extent)) throw new RangeError("the batch axis cannot be pooled");
   const whole = [kernel, stride, before, after].every((n) => Number.isInteger(n) && n >= 0);
   if (!whole || kernel < 1 || stride < 1 || Math.max(before, after) >= kernel) {
@@ -73,6 +74,7 @@ function eachWindow(
  */
 export const averagePoolOperator: Operator<PoolAttributes> = defineOperator<PoolAttributes>({
   name: "AveragePool",
+  arity: 1,
   simplify: zeroForZero,
   infer: inferPool,
   couple: couplePool,
@@ -94,6 +96,7 @@ export type PoolGradientAttributes = PoolAttributes & { readonly extent: number 
 /** Spreads each dy evenly over its window: dy → dx, `extent` long along `axis`. */
 export const averagePoolGradient: Operator<PoolGradientAttributes> = defineOperator<PoolGradientAttributes>({
   name: "AveragePoolGradient",
+  arity: 1,
   infer: ([dy], { axis, extent }) => [{ dtype: dy!.dtype, shape: dy!.shape.with(axis, extent) }],
   couple: coupleGradient,
   evaluate([dy], attributes, [shape]) {
@@ -108,6 +111,7 @@ export const averagePoolGradient: Operator<PoolGradientAttributes> = defineOpera
 /** Largest value of a window that slides along one axis. ONNX `MaxPool` over one spatial axis; it may be any but the batch. */
 export const maxPoolOperator: Operator<PoolAttributes> = defineOperator<PoolAttributes>({
   name: "MaxPool",
+  arity: 1,
   simplify: zeroForZero,
   infer: inferPool,
   couple: couplePool,
@@ -126,6 +130,7 @@ export const maxPoolOperator: Operator<PoolAttributes> = defineOperator<PoolAttr
 /** Gives each dy to the first largest value of its window: (dy, x) → dx. */
 export const maxPoolGradient: Operator<PoolAttributes> = defineOperator<PoolAttributes>({
   name: "MaxPoolGradient",
+  arity: 2,
   infer: ([, x]) => [x!],
   couple: coupleGradient,
   evaluate([dy, x], attributes, [shape]) {

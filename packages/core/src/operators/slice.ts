@@ -3,14 +3,15 @@ import { addExtents, type Extent, isBatch, normalizeAxis, printShape, sameExtent
 import { around, ndarray } from "../reference/array.ts";
 import { reduceSum } from "./broadcast.ts";
 import { add } from "./elementwise.ts";
-import { defineOperator, type Operator, zeroForZero } from "./operator.ts";
+import { checkAxis, defineOperator, type Operator, zeroForZero } from "./operator.ts";
 
 export type SliceAttributes = { readonly axis: number; readonly start: number; readonly end: number };
 
 /** Positions `start` to `end` (exclusive) along one axis, counted from its beginning. ONNX `Slice` with step 1. */
 export const sliceOperator: Operator<SliceAttributes> = defineOperator<SliceAttributes>({
   name: "Slice",
-  rearranges: true,
+  arity: 1,
+  rearranges: "some",
   simplify: zeroForZero,
   resize: ({ axis, start, end }, { position }) => ({
     axis,
@@ -18,7 +19,8 @@ export const sliceOperator: Operator<SliceAttributes> = defineOperator<SliceAttr
     end: position(0, axis, end),
   }),
   infer([x], { axis, start, end }) {
-    const extent = x!.shape[normalizeAxis(axis, x!.shape.length)]!;
+    checkAxis(axis, x!.shape.length);
+    const extent = x!.shape[axis]!;
     if (isBatch(extent)) throw new RangeError("the batch axis cannot be sliced");
     if (!(Number.isInteger(start) && Number.isInteger(end) && start >= 0 && start <= end && end <= extent)) {
       throw new RangeError(`positions ${start} to ${end} are outside its axis ${axis}`);
@@ -56,17 +58,21 @@ export type PadAttributes = {
 };
 
 export type PadMode = "constant" | "edge" | "wrap";
+const padModes: readonly string[] = ["constant", "edge", "wrap"];
 
 /** Zeros (or, by mode, values of the axis itself) before and after along one axis. ONNX `Pad`. */
 export const padOperator: Operator<PadAttributes> = defineOperator<PadAttributes>({
   name: "Pad",
+  arity: 1,
   simplify: zeroForZero,
   infer([x], { axis, before, after, mode }) {
-    const extent = x!.shape[normalizeAxis(axis, x!.shape.length)]!;
+    checkAxis(axis, x!.shape.length);
+    const extent = x!.shape[axis]!;
     if (isBatch(extent)) throw new RangeError("the batch axis cannot be padded");
+    if (!padModes.includes(mode)) throw new RangeError(`its mode is none of ${padModes.join(", ")}`);
     const most = mode === "wrap" ? extent : Number.POSITIVE_INFINITY;
-    if (![before, after].every((n) => Number.isInteger(n) && n >= 0 && n <= most)) {
-      throw new RangeError(`axis ${axis} cannot be padded by ${before} and ${after}`);
+    if (![before, after].every((rows) => Number.isInteger(rows) && rows >= 0 && rows <= most)) {
+      throw new RangeError(`it cannot add ${before} and ${after} positions`);
     }
     return [{ dtype: x!.dtype, shape: x!.shape.with(axis, addExtents([before, extent, after])) }];
   },
@@ -122,11 +128,12 @@ export type ConcatAttributes = { readonly axis: number };
 /** Values one after the other along an axis. ONNX `Concat`. */
 export const concatOperator: Operator<ConcatAttributes> = defineOperator<ConcatAttributes>({
   name: "Concat",
-  rearranges: true,
+  arity: [1, Number.POSITIVE_INFINITY],
+  rearranges: "some",
   simplify: (zero) => (zero.every(Boolean) ? "zero" : undefined),
   infer(parts, { axis }) {
     const [first] = parts;
-    normalizeAxis(axis, first!.shape.length);
+    checkAxis(axis, first!.shape.length);
     for (const part of parts) {
       const fits =
         part.shape.length === first!.shape.length &&

@@ -5,7 +5,7 @@ import { expand, expandOperator, reduceMean } from "./broadcast.ts";
 import { gather } from "./gather.ts";
 import { scatterND } from "./gather-nd.ts";
 import { reshape, swapAxes } from "./layout.ts";
-import { defineOperator, type Operator } from "./operator.ts";
+import { checkAxis, defineOperator, type Operator } from "./operator.ts";
 
 export type TopKAttributes = {
   readonly axis: number;
@@ -23,8 +23,10 @@ export type TopKAttributes = {
  */
 export const topKOperator: Operator<TopKAttributes> = defineOperator<TopKAttributes>({
   name: "TopK",
+  arity: 1,
   infer([x], { axis, k, shared }) {
-    const extent = x!.shape[normalizeAxis(axis, x!.shape.length)]!;
+    checkAxis(axis, x!.shape.length);
+    const extent = x!.shape[axis]!;
     if (isBatch(extent)) throw new RangeError("the batch axis cannot be ranked");
     if (!(Number.isInteger(k) && k >= 1 && k <= extent)) {
       throw new RangeError(`${k} of ${extent} positions cannot be chosen`);

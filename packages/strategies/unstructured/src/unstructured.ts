@@ -4,11 +4,11 @@ import {
   criterionNames,
   findCriterion,
   isCriterion,
-  type Model,
   maskWeakest,
   matchesAny,
   nothingToPrune,
   type PlanRequest,
+  perModel,
   prunableTensors,
   rankWeights,
   type Strategy,
@@ -20,7 +20,8 @@ import { z } from "zod";
 
 const schema = z.strictObject({
   criterion: z
-    .union([z.enum(criterionNames as [string, ...string[]]), z.custom<Criterion>(isCriterion)])
+    // Which names there are is core's to say, with the nearest one.
+    .union([z.string(), z.custom<Criterion>(isCriterion)])
     .default("l1"),
   scope: z.enum(["local", "global", "isomorphic"]).default("global"),
   leastDensity: z.number().min(0).max(1).default(0.25),
@@ -44,14 +45,11 @@ export type UnstructuredOptions = z.input<typeof schema>;
 export function unstructured(options: UnstructuredOptions = {}): Strategy {
   const { criterion: chosen, scope, leastDensity, keep, seed } = schema.parse(options);
   const criterion = findCriterion(chosen, seed);
-  const rankings = new WeakMap<Model, Promise<WeightRanking>>();
-  const ranking = (request: PlanRequest, tensors: readonly string[]) => {
-    const known = rankings.get(request.model);
-    if (known !== undefined) return known;
-    const fresh = criterion.weights(request, tensors).then((scores) => rankWeights(request.model, scores));
-    rankings.set(request.model, fresh);
-    return fresh;
-  };
+  const remembered = perModel<WeightRanking>();
+  const ranking = (request: PlanRequest, tensors: readonly string[]) =>
+    remembered(request.model, async () =>
+      rankWeights(request.model, await criterion.weights(request, tensors)),
+    );
   return {
     name: "unstructured",
     async plan(request) {
