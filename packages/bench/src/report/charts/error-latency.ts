@@ -33,7 +33,8 @@ export function errorLatency(section: Section, looks: readonly Look[], tunings: 
     });
   });
   return chart(
-    `Error against latency: ${section.title}`,
+    "Error against latency",
+    section.title,
     "Best is bottom left. Lines go from the least to the most sparse; bars: half the distance between the quartiles.",
     body,
   );

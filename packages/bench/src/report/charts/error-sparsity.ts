@@ -39,7 +39,7 @@ export function errorSparsity(section: Section, looks: readonly Look[], tunings:
     ...(seeds > 1 ? [`Bars: standard deviation over ${seeds} seeds.`] : []),
   ].join(" ");
   const key = { tunings, hollow: runs.some(({ met }) => !met), before: tuned, width: 820 };
-  return chart(`Test error against sparsity: ${section.title}`, subtitle, {
+  return chart("Test error against sparsity", section.title, subtitle, {
     vconcat: [legend(looks, key), { hconcat: panels }],
     spacing: 12,
   });

@@ -31,7 +31,8 @@ export function latency(section: Section, looks: readonly Look[]): Spec {
     });
   });
   return chart(
-    `Latency per backend and batch size: ${section.title}`,
+    "Latency per backend and batch size",
+    section.title,
     `${bars} Grey ticks: the dense model, timed in turns with each.`,
     body,
   );
@@ -56,7 +57,7 @@ export function speedup(section: Section, looks: readonly Look[]): Spec {
       tunings: [],
     }),
   );
-  return chart(`Speed-up per backend and batch size: ${section.title}`, bars, body);
+  return chart("Speed-up per backend and batch size", section.title, bars, body);
 }
 
 function point({ strategy, met, sparsity }: TimingRow, stat: Stat): Point {

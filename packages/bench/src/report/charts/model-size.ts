@@ -36,7 +36,7 @@ export function modelSize(section: Section, looks: readonly Look[], sparsity: nu
   const subtitle = runs.some(({ applicable, met }) => applicable && !met)
     ? "Hollow: the target was not reached; the bar shows the nearest that was."
     : "";
-  return chart(`Model size per strategy${asked}: ${section.title}`, subtitle, { hconcat: panels });
+  return chart(`Model size per strategy${asked}`, section.title, subtitle, { hconcat: panels });
 }
 
 function barPanel(title: string, bars: readonly Bar[], width: number, named: boolean): Spec {

@@ -34,7 +34,7 @@ export function parametersFlops(section: Section, looks: readonly Look[]): Spec 
     ...(masked ? ["Pale: zeros, which a dense kernel still stores and multiplies."] : []),
     ...(hollow ? ["Hollow: target not reached."] : []),
   ].join(" ");
-  return chart(`Parameters and FLOPs per strategy and sparsity: ${section.title}`, subtitle, {
+  return chart("Parameters and FLOPs per strategy and sparsity", section.title, subtitle, {
     vconcat: measures.map((measure, i) => row(measure, section, groups, i === 0)),
     spacing: 22,
   });

@@ -50,13 +50,13 @@ export const dashes: readonly (readonly number[])[] = [
 
 export const font = "Inter, 'Helvetica Neue', Arial, sans-serif";
 
-/** What a chart has in common with all others. */
-export function chart(title: string, subtitle: string, body: Spec): Spec {
+/** What a chart has in common with all others. The first line under its title says which models it is about. */
+export function chart(title: string, section: string, note: string, body: Spec): Spec {
   return {
     $schema: "https://vega.github.io/schema/vega-lite/v6.json",
     background: paper,
     padding: 16,
-    title: { text: wrap(title, 68), ...(subtitle === "" ? {} : { subtitle: wrap(subtitle, 84) }) },
+    title: { text: wrap(title, 60), subtitle: [...wrap(section, 76), ...wrap(note, 76)] },
     ...body,
     config: {
       font,
@@ -96,7 +96,7 @@ export function chart(title: string, subtitle: string, body: Spec): Spec {
 /** Lines of at most so many letters, broken at spaces: Vega neither breaks nor measures text. */
 function wrap(text: string, most: number): string[] {
   const lines: string[] = [];
-  for (const word of text.split(" ")) {
+  for (const word of text.split(" ").filter((w) => w !== "")) {
     const line = lines.at(-1);
     if (line !== undefined && line.length + 1 + word.length <= most)
       lines[lines.length - 1] = `${line} ${word}`;
