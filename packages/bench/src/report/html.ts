@@ -1,7 +1,7 @@
 import type { Block, Document } from "./document.ts";
 import type { Figure } from "./figures.ts";
 import { styleSheet } from "./style.ts";
-import type { Table } from "./tables.ts";
+import type { Column, Table } from "./tables.ts";
 
 /** The report as one page that needs nothing else: style and charts are inside. `svgs` by the name of their figure. */
 export function toHtml({ title, lead, blocks }: Document, svgs: ReadonlyMap<string, string>): string {
@@ -59,7 +59,7 @@ function figureHtml({ name, title, alt, caption, table }: Figure, svg: string): 
       ? ""
       : `\n<details>\n<summary>Figures as a table</summary>\n${tableHtml(table)}\n</details>`;
   return `<figure>
-<h3>${escapeHtml(title)}</h3>
+<h3 class="unseen">${escapeHtml(title)}</h3>
 <div class="chart" tabindex="0" role="group" aria-label="${escapeHtml(title)}">${inline(svg, name, alt)}</div>
 <figcaption>${escapeHtml(caption)}</figcaption>${details}
 </figure>`;
@@ -74,20 +74,41 @@ function inline(svg: string, name: string, alt: string): string {
 }
 
 function tableHtml({ caption, columns, rows }: Table): string {
-  const kind = (i: number): string => (columns[i]!.numeric ? ' class="number"' : "");
-  const head = columns.map(({ label }, i) => `<th scope="col"${kind(i)}>${escapeHtml(label)}</th>`).join("");
+  const kind = ({ numeric }: Column, cell = ""): string =>
+    numeric ? ' class="number"' : cell.length > 32 ? ' class="long"' : "";
+  const head = columns
+    .map((column) => `<th scope="col"${kind(column)}>${escapeHtml(column.label)}</th>`)
+    .join("");
   const body = rows.map(
-    (row) => `<tr>${row.map((cell, i) => `<td${kind(i)}>${escapeHtml(cell)}</td>`).join("")}</tr>`,
+    (row) =>
+      `<tr>${row.map((cell, i) => `<td${kind(columns[i]!, cell)}>${escapeHtml(cell)}</td>`).join("")}</tr>`,
   );
   return `<div class="table" tabindex="0" role="group" aria-label="${escapeHtml(caption)}">
 <table>
 <caption>${escapeHtml(caption)}</caption>
-<thead><tr>${head}</tr></thead>
+<thead>${groupRow(columns)}<tr>${head}</tr></thead>
 <tbody>
 ${body.join("\n")}
 </tbody>
 </table>
 </div>`;
+}
+
+/** Headings over groups of columns, where there are any. */
+function groupRow(columns: readonly Column[]): string {
+  if (columns.every(({ group }) => group === undefined)) return "";
+  const spans: { group: string; count: number }[] = [];
+  for (const { group = "" } of columns) {
+    const last = spans.at(-1);
+    if (last?.group === group) last.count++;
+    else spans.push({ group, count: 1 });
+  }
+  const cells = spans.map(({ group, count }) =>
+    group === ""
+      ? `<td colspan="${count}"></td>`
+      : `<th scope="colgroup" colspan="${count}" class="group">${escapeHtml(group)}</th>`,
+  );
+  return `<tr>${cells.join("")}</tr>`;
 }
 
 const entities: Readonly<Record<string, string>> = {

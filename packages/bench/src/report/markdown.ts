@@ -37,7 +37,9 @@ function tableText({ caption, columns, rows }: Table): string {
   return [
     `**${escapeMarkdown(caption)}**`,
     "",
-    line(columns.map(({ label }) => escapeMarkdown(label))),
+    line(
+      columns.map(({ label, group }) => escapeMarkdown(group === undefined ? label : `${label} ${group}`)),
+    ),
     line(columns.map(({ numeric }) => (numeric ? "---:" : "---"))),
     ...rows.map((row) => line(row.map(escapeMarkdown))),
   ].join("\n");

@@ -52,6 +52,11 @@ export function formatSpeedup(ratio: number): string {
   return `${ratio.toFixed(2)}×`;
 }
 
+/** A speed-up with its spread: 1.41 ± 0.02×. */
+export function formatSpeedupStat({ mean, spread }: { mean: number; spread: number }): string {
+  return spread > 0 ? `${mean.toFixed(2)} ± ${formatSpeedup(spread)}` : formatSpeedup(mean);
+}
+
 /** Errors of any scale, four significant digits. */
 export function formatError(value: number): string {
   return Number.isFinite(value) ? value.toPrecision(4) : "not finite";

@@ -28,7 +28,7 @@ nav { display: flex; flex-wrap: wrap; gap: 0.3rem 1.2rem; font-size: 0.92rem; }
 a { color: var(--link); }
 main > h2:first-child { margin-top: 1.5rem; }
 figure { margin: 2.25rem 0; }
-figure h3 { margin-top: 0; }
+.unseen { position: absolute; width: 1px; height: 1px; margin: -1px; overflow: hidden; clip-path: inset(50%); }
 .chart { overflow-x: auto; }
 .chart svg { display: block; width: 100%; min-width: 38rem; max-width: 58rem; height: auto; }
 figcaption { max-width: 46rem; margin-top: 0.3rem; color: var(--muted); font-size: 0.9rem; }
@@ -40,7 +40,8 @@ caption { padding: 0 0 0.35rem; color: var(--muted); text-align: left; }
 th, td { padding: 0.35rem 0.8rem 0.35rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
 th { font-weight: 600; vertical-align: bottom; }
 td { white-space: nowrap; }
-td:last-child { white-space: normal; min-width: 6rem; }
+td.long { white-space: normal; min-width: 18rem; }
+th.group { padding-left: 1.2rem; text-align: center; }
 .number { padding-left: 0.5rem; text-align: right; }
 pre { overflow-x: auto; padding: 0.9rem 1rem; border: 1px solid var(--line); border-radius: 6px; background: var(--raised);
   font: 0.84rem/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }

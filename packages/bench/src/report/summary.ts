@@ -6,7 +6,7 @@ import {
   formatError,
   formatFlops,
   formatShare,
-  formatSpeedup,
+  formatSpeedupStat,
   withSpread,
 } from "./numbers.ts";
 import { type RunRow, rowsOf, type Section, type TimingRow } from "./rows.ts";
@@ -50,10 +50,12 @@ export function timingsOf({ timings }: Section, run: RunRow): TimingRow[] {
   );
 }
 
-/** The backends and batch sizes that were timed, in order. */
-export function timedOn({ timings }: Section): { readonly backend: string; readonly batch: number }[] {
-  const seen = new Map(timings.map(({ backend, batch }) => [`${backend} ${batch}`, { backend, batch }]));
-  return [...seen.values()];
+/** Where only one speed-up can be shown: that of the first backend, at its largest batch. */
+export function shownTiming({ timings }: Section): { backend: string; batch: number } | undefined {
+  const [first] = timings;
+  if (first === undefined) return undefined;
+  const batches = timings.filter(({ backend }) => backend === first.backend).map(({ batch }) => batch);
+  return { backend: first.backend, batch: Math.max(...batches) };
 }
 
 /** A dense model in one line. */
@@ -100,19 +102,11 @@ export function summaryLines(records: readonly ResultRecord[]): string[] {
 }
 
 function sectionLines(section: Section): string[] {
-  const timed = timedOn(section);
-  const [first] = timed;
-  // One column has to do: the first backend, at its largest batch.
-  const shown = timed
-    .filter(({ backend }) => backend === first?.backend)
-    .reduce<(typeof timed)[number] | undefined>(
-      (a, b) => (a !== undefined && a.batch >= b.batch ? a : b),
-      undefined,
-    );
+  const shown = shownTiming(section);
   const head = ["strategy", "error within", "sparsity", "MSE", "size", "FLOPs"];
   const header = shown === undefined ? head : [...head, `speed-up (${shown.backend}, batch ${shown.batch})`];
   const rows = verdictsOf(section).map(({ strategy, allowance, run, timings }) => {
-    const lead = [strategy, formatShare(allowance)];
+    const lead = [allowance === allowances[0] ? strategy : "", formatShare(allowance)];
     if (run === undefined) return [...lead, "none tried"];
     const { size, sparsity, after } = run;
     const timing = timings.find(({ backend, batch }) => backend === shown?.backend && batch === shown.batch);
@@ -122,7 +116,7 @@ function sectionLines(section: Section): string[] {
       formatError(after.mse.mean),
       formatChange(size.bytes.stored / section.dense.size.bytes.stored),
       formatChange(size.flops.effective / section.dense.size.flops.effective),
-      ...(timing === undefined ? [] : [withSpread(formatSpeedup, timing.speedup)]),
+      ...(timing === undefined ? [] : [formatSpeedupStat(timing.speedup)]),
     ];
   });
   return [

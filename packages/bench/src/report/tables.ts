@@ -6,53 +6,68 @@ import {
   formatError,
   formatFlops,
   formatShare,
-  formatSpeedup,
+  formatSpeedupStat,
   formatTime,
   withSpread,
 } from "./numbers.ts";
 import type { RunRow, Section, Size } from "./rows.ts";
-import { timedOn, verdictsOf } from "./summary.ts";
+import { allowances, shownTiming, verdictsOf } from "./summary.ts";
+
+export interface Column {
+  readonly label: string;
+  readonly numeric?: boolean;
+  /** A heading over this column and its neighbours of the same group. */
+  readonly group?: string;
+}
 
 /** A table of text, before it is HTML or Markdown. */
 export interface Table {
   readonly caption: string;
-  readonly columns: readonly { readonly label: string; readonly numeric?: boolean }[];
+  readonly columns: readonly Column[];
   readonly rows: readonly (readonly string[])[];
 }
 
 const text = (label: string) => ({ label });
 const number = (label: string) => ({ label, numeric: true });
 
-/** The sparsest model of each strategy within 1 % and 5 % of the dense error. */
+/** The sparsest model of each strategy within 1 % and 5 % of the dense error, a row a strategy. */
 export function verdictTable(section: Section): Table {
-  const timed = timedOn(section);
-  const { size: dense, errors } = section.dense;
+  const shown = shownTiming(section);
+  const { size: dense } = section.dense;
+  const verdicts = verdictsOf(section);
+  const strategies = [...new Set(verdicts.map(({ strategy }) => strategy))];
+  const speed = shown === undefined ? "" : ` Speed-up: ${shown.backend}, batch ${shown.batch}.`;
   return {
-    caption: "Sparsest model whose MSE is within 1 % and 5 % of the dense one's",
+    caption: `Sparsest model of each strategy whose MSE is within 1 % and 5 % of the dense one's.${speed}`,
     columns: [
       text("strategy"),
-      text("MSE within"),
-      number("sparsity"),
-      number("MSE"),
-      number("size"),
-      number("FLOPs"),
-      ...timed.map(({ backend, batch }) => number(`speed-up ${backend}, batch ${batch}`)),
+      ...allowances.flatMap((allowance) =>
+        ["sparsity", "MSE", "size", "FLOPs", ...(shown === undefined ? [] : ["speed-up"])].map((label) => ({
+          ...number(label),
+          group: `within ${formatShare(allowance)}`,
+        })),
+      ),
     ],
-    rows: verdictsOf(section).map(({ strategy, allowance, run, timings }) => {
-      const lead = [strategy, formatShare(allowance)];
-      if (run === undefined) return [...lead, "none tried", "", "", "", ...timed.map(() => "")];
-      return [
-        ...lead,
-        formatShare(run.sparsity, 1),
-        `${withSpread(formatError, run.after.mse)} (${formatChange(run.after.mse.mean / errors.mse.mean)})`,
-        formatChange(run.size.bytes.stored / dense.bytes.stored),
-        formatChange(run.size.flops.effective / dense.flops.effective),
-        ...timed.map(({ backend, batch }) => {
-          const timing = timings.find((t) => t.backend === backend && t.batch === batch);
-          return timing === undefined ? "" : withSpread(formatSpeedup, timing.speedup);
+    rows: strategies.map((strategy) => [
+      strategy,
+      ...verdicts
+        .filter((verdict) => verdict.strategy === strategy)
+        .flatMap(({ run, timings }) => {
+          const timing = timings.find((t) => t.backend === shown?.backend && t.batch === shown.batch);
+          const cells =
+            run === undefined
+              ? ["none tried", "", "", ""]
+              : [
+                  formatShare(run.sparsity, 1),
+                  withSpread(formatError, run.after.mse),
+                  formatChange(run.size.bytes.stored / dense.bytes.stored),
+                  formatChange(run.size.flops.effective / dense.flops.effective),
+                ];
+          return shown === undefined
+            ? cells
+            : [...cells, timing === undefined ? "" : formatSpeedupStat(timing.speedup)];
         }),
-      ];
-    }),
+    ]),
   };
 }
 
@@ -160,7 +175,7 @@ export function timingTable(section: Section): Table {
         reached(row),
         withSpread(formatTime, row.dense),
         withSpread(formatTime, row.pruned),
-        withSpread(formatSpeedup, row.speedup),
+        formatSpeedupStat(row.speedup),
         String(row.samples),
       ]),
   };

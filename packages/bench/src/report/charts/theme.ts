@@ -48,7 +48,7 @@ export const dashes: readonly (readonly number[])[] = [
   [8, 3, 2, 3],
 ];
 
-export const font = "Inter, 'Helvetica Neue', Arial, sans-serif";
+export const font = "Inter, system-ui, 'Helvetica Neue', Arial, sans-serif";
 
 /** What a chart has in common with all others. The first line under its title says which models it is about. */
 export function chart(title: string, section: string, note: string, body: Spec): Spec {
