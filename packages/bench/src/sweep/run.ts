@@ -38,7 +38,11 @@ export interface SweepOptions {
   readonly registry: Registry;
   readonly signal?: AbortSignal;
   /** Data set folder, cache and download settings. */
-  readonly data?: { readonly folder?: string; readonly offline?: boolean };
+  readonly data?: {
+    readonly folder?: string | undefined;
+    readonly cache?: string | undefined;
+    readonly offline?: boolean;
+  };
   /** Versions of further packages, for the record. */
   readonly versions?: Readonly<Record<string, string>>;
   readonly onCell?: (event: CellEvent) => void;
