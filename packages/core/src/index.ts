@@ -2,6 +2,7 @@ export { type Accounting, account, nodeFlops, sparsity } from "./accounting/acco
 export { type LayerCount, layerCounts } from "./accounting/layers.ts";
 export { summary } from "./accounting/summary.ts";
 export { differentiate } from "./autodiff/differentiate.ts";
+export { meanSquaredError } from "./autodiff/loss.ts";
 export { drawTrainingForward, type TrainingForward } from "./autodiff/training-graph.ts";
 export type * from "./backend.ts";
 export * from "./criteria/criterion.ts";

@@ -1,9 +1,9 @@
 import { differentiate } from "../autodiff/differentiate.ts";
+import { meanSquaredError } from "../autodiff/loss.ts";
 import { EspalierError } from "../errors.ts";
 import { Builder } from "../graph/builder.ts";
 import type { Model } from "../model/model.ts";
-import { reduceMean } from "../operators/broadcast.ts";
-import { mul, sub } from "../operators/elementwise.ts";
+import { mul } from "../operators/elementwise.ts";
 import type { Collect, Collection } from "../pruning/strategy.ts";
 import type { ScoreRequest } from "./criterion.ts";
 
@@ -37,12 +37,7 @@ const prefix = "gradient:";
 function gradientGraph(model: Model, sum: GradientSum): Collection {
   const b = Builder.create(model.graph);
   const forecast = b.value(model.graph.outputs[0]!.value);
-  const error = sub(b, forecast, b.input("target", forecast.shape));
-  const loss = reduceMean(
-    b,
-    mul(b, error, error),
-    forecast.shape.map((_, axis) => axis),
-  );
+  const loss = meanSquaredError(b, forecast, b.input("target", forecast.shape));
   const parameters = model.graph.tensors.filter(({ role }) => role === "trainable");
   const gradients = differentiate(
     b,
