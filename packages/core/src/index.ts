@@ -30,6 +30,7 @@ export * from "./model/define.ts";
 export * from "./model/digest.ts";
 export * from "./model/mask.ts";
 export * from "./model/model.ts";
+export { perModel } from "./model/per-model.ts";
 export * from "./model/stored-graph.ts";
 export * from "./operators/adam.ts";
 export * from "./operators/batch-normalization.ts";

@@ -1,6 +1,7 @@
 import { type Backend, type Collect, randomStream, type TensorData } from "@espalier/core";
 import type { WindowSet } from "@espalier/datasets";
 import { inputsFrom } from "./inputs.ts";
+import { createPause } from "./pause.ts";
 import { type OnProgress, progressReporter } from "./progress.ts";
 
 export interface CollectorOptions {
@@ -24,10 +25,12 @@ export function collector(options: CollectorOptions): Collect {
     const program = await backend.compile(graph, { state });
     const inputs = inputsFrom(graph, windows);
     const random = randomStream(seed, "calibration");
+    const pause = createPause();
     const report = progressReporter(batches, options.onProgress);
     const sums = new Map<string, { shape: readonly number[]; data: Float64Array }>();
     try {
       for (let i = 0; i < batches; i++) {
+        await pause();
         signal?.throwIfAborted();
         const size = Math.min(batchSize, windows.count);
         const indices = Int32Array.from({ length: size }, () => Math.floor(random() * windows.count));

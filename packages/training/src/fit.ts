@@ -18,6 +18,7 @@ import type { FitOrigin, TrainingCheckpoint } from "./checkpoint.ts";
 import { evaluateProgram } from "./evaluate.ts";
 import { inputsFrom } from "./inputs.ts";
 import { type FitOptions, type FitSettings, readSettings } from "./options.ts";
+import { createPause } from "./pause.ts";
 import { type OnProgress, progressReporter } from "./progress.ts";
 import { defaultAdam, drawTrainingStep, type TrainingStep } from "./training-step.ts";
 
@@ -98,6 +99,7 @@ class TrainingRun {
   readonly #drawn: TrainingStep;
   readonly #teacher: { readonly state: State; readonly program: Program } | undefined;
   readonly #records: EpochRecord[];
+  readonly #pause = createPause();
   #best: Snapshot | undefined;
 
   private constructor(
@@ -181,6 +183,7 @@ class TrainingRun {
     const report = progressReporter(batches.length, onProgress);
     let sum = 0;
     for (const [i, indices] of batches.entries()) {
+      await this.#pause();
       if (signal?.aborted) return undefined;
       const given = inputs(indices).set("learningRate", float32([], [learningRate]));
       if (teach !== undefined) given.set("teacher", await teach(indices));

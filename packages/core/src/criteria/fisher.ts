@@ -1,7 +1,7 @@
+import { perModel } from "../model/per-model.ts";
 import { type Criterion, type ScoreRequest, weightsOf } from "./criterion.ts";
 import { groupSums } from "./groups.ts";
 import { lossGradients } from "./loss-gradients.ts";
-import { oncePerModel } from "./per-model.ts";
 
 /**
  * Second-order importance with a diagonal Hessian: ½·w²·h of a weight, summed over a group, where h is the empirical
@@ -9,7 +9,8 @@ import { oncePerModel } from "./per-model.ts";
  * 1989) with the Fisher approximation of Theis et al., 2018. Smaller calibration batches make h more exact.
  */
 export function fisher(): Criterion {
-  const damage = oncePerModel(expectedDamage);
+  const remembered = perModel<ReadonlyMap<string, Float32Array>>();
+  const damage = (request: ScoreRequest) => remembered(request.model, () => expectedDamage(request));
   return {
     name: "fisher",
     async weights(request, tensors) {

@@ -1,5 +1,5 @@
 import type { PrunableDimension } from "../dimensions/dimensions.ts";
-import { dimensionsIn, type Expression, extentOf, isProduct } from "../dimensions/expression.ts";
+import { dimensionsIn, type Expression, extentOf, indicesAt } from "../dimensions/expression.ts";
 import { countElements, type Extent } from "../graph/extent.ts";
 import type { Model } from "../model/model.ts";
 import { type IndexScores, prunableTensors, weightsOf } from "./criterion.ts";
@@ -19,9 +19,9 @@ export async function groupSums(
   return dimensions.map((dimension) => {
     const outer = outerExtent(model, dimension);
     const sums = new Float64Array(outer * dimension.size);
-    for (const { tensor, shape, axis, slots } of memberAxes(model, dimension)) {
+    for (const { tensor, shape, axes } of members(model, dimension)) {
       const numbers = values.get(tensor);
-      if (numbers !== undefined) addSlices(sums, numbers, shape, axis, slots);
+      if (numbers !== undefined) addGroups(sums, numbers, shape, axes);
     }
     return { dimension, outer, values: sums };
   });
@@ -34,13 +34,10 @@ export function groupSlices(
 ): { readonly outer: number; readonly vectors: readonly Float32Array[] } {
   const outer = outerExtent(model, dimension);
   const parts: number[][] = Array.from({ length: outer * dimension.size }, () => []);
-  for (const { tensor, shape, axis, slots } of memberAxes(model, dimension)) {
+  for (const { tensor, shape, axes } of members(model, dimension)) {
     const weights = weightsOf(model, tensor);
-    const inner = countElements(shape.slice(axis + 1));
-    for (let i = 0; i < weights.length; i++) {
-      const slot = slots[Math.floor(i / inner) % slots.length]!;
-      if (slot >= 0) parts[slot]!.push(weights[i]!);
-    }
+    const slotsAt = slotsOfElements(shape, axes);
+    for (let i = 0; i < weights.length; i++) for (const slot of slotsAt(i)) parts[slot]!.push(weights[i]!);
   }
   return { outer, vectors: parts.map((part) => Float32Array.from(part)) };
 }
@@ -49,53 +46,71 @@ function outerExtent(model: Model, { within }: PrunableDimension): number {
   return within === undefined ? 1 : (model.dimensions.list[within]!.size as number);
 }
 
-/** Every axis of a prunable tensor that a dimension is part of, with the slot of each of its positions. */
-function* memberAxes(model: Model, dimension: PrunableDimension) {
+type Slots = readonly (readonly number[])[];
+
+/** Every prunable tensor that a dimension is part of, with the slots of each position of each axis. */
+function* members(model: Model, dimension: PrunableDimension) {
   const prunable = new Set(prunableTensors(model));
   const values = new Map(model.graph.tensors.map(({ name, value }) => [name, value]));
   const size = (d: number): Extent => model.dimensions.list[d]!.size;
   for (const tensor of new Set(dimension.members.map((member) => member.tensor))) {
     if (!prunable.has(tensor)) continue;
-    const axes = model.dimensions.axes[values.get(tensor)!]!;
-    for (const [axis, expression] of axes.entries()) {
-      if (!dimensionsIn(expression).includes(dimension.number)) continue;
-      const { shape } = model.tensors.get(tensor)!;
-      yield { tensor, shape, axis, slots: slotsOf(expression, dimension, size) };
-    }
+    const axes = model.dimensions.axes[values.get(tensor)!]!.map((e) => slotsOf(e, dimension, size));
+    yield { tensor, shape: model.tensors.get(tensor)!.shape, axes };
   }
 }
 
-/** For each position of an axis, the slot (outer index × size + index) of the dimension it belongs to; −1 for none. */
-function slotsOf(e: Expression, dimension: PrunableDimension, size: (d: number) => Extent): Int32Array {
-  const extent = (part: Expression) => extentOf(part, size) as number;
-  const slots = new Int32Array(extent(e)).fill(-1);
-  const visit = (part: Expression, start: number, stride: number, row: number, into: Int32Array): void => {
-    if (typeof part === "number") {
-      if (part !== dimension.number) return;
-      for (let i = 0; i < dimension.size; i++) {
-        for (let s = 0; s < stride; s++) into[start + i * stride + s] = row * dimension.size + i;
-      }
-    } else if (isProduct(part)) {
-      const [first, ...rest] = part.product;
-      if (first === undefined) return;
-      const inner = { product: rest };
-      const innerSize = extent(inner);
-      visit(first, start, stride * innerSize, row, into);
-      for (let i = 0; i < extent(first); i++) {
-        visit(inner, start + i * innerSize * stride, stride, first === dimension.within ? i : row, into);
-      }
-    } else {
-      let at = start;
-      for (const term of part.sum) {
-        visit(term, at, stride, row, into);
-        at += extent(term) * stride;
-      }
-    }
-  };
-  visit(e, 0, 1, 0, slots);
-  return slots;
+/** The slots each element belongs to, each once. */
+function slotsOfElements(
+  shape: readonly number[],
+  axes: readonly (Slots | undefined)[],
+): (element: number) => readonly number[] {
+  const having = axes.flatMap((slots, axis) =>
+    slots === undefined ? [] : [{ slots, inner: countElements(shape.slice(axis + 1)) }],
+  );
+  const at = ({ slots, inner }: (typeof having)[number], i: number) =>
+    slots[Math.floor(i / inner) % slots.length]!;
+  if (having.length === 1) return (i) => at(having[0]!, i);
+  return (i) => [...new Set(having.flatMap((one) => at(one, i)))];
 }
 
+/**
+ * For each position of an axis, the slots (outer index × size + index) of the dimension that it belongs to: one, or two
+ * where the dimension occurs twice. Undefined for an axis without the dimension.
+ */
+function slotsOf(
+  e: Expression,
+  { number, within, size }: PrunableDimension,
+  sizes: (d: number) => Extent,
+): Slots | undefined {
+  if (!dimensionsIn(e).includes(number)) return undefined;
+  return Array.from({ length: extentOf(e, sizes) as number }, (_, position) => {
+    const digits = indicesAt(e, position, sizes);
+    const row = within === undefined ? 0 : digits.find(([d]) => d === within)![1];
+    const slots = digits.flatMap(([d, index]) => (d === number ? [row * size + index] : []));
+    return [...new Set(slots)];
+  });
+}
+
+/** Adds each element to every slot it belongs to, once. */
+function addGroups(
+  sums: Float64Array,
+  numbers: ArrayLike<number>,
+  shape: readonly number[],
+  axes: readonly (Slots | undefined)[],
+): void {
+  const having = axes.flatMap((slots, axis) => (slots === undefined ? [] : [{ slots, axis }]));
+  const [first] = having;
+  if (first !== undefined && having.length === 1 && first.slots.every((slots) => slots.length <= 1)) {
+    const single = Int32Array.from(first.slots, ([slot]) => slot ?? -1);
+    addSlices(sums, numbers, shape, first.axis, single);
+    return;
+  }
+  const slotsAt = slotsOfElements(shape, axes);
+  for (let i = 0; i < numbers.length; i++) for (const slot of slotsAt(i)) sums[slot]! += numbers[i]!;
+}
+
+/** As `addGroups`, where one axis has the dimension and each position belongs to one slot at most. */
 function addSlices(
   sums: Float64Array,
   numbers: ArrayLike<number>,

@@ -1,14 +1,15 @@
+import { perModel } from "../model/per-model.ts";
 import { type Criterion, type ScoreRequest, weightsOf } from "./criterion.ts";
 import { groupSums } from "./groups.ts";
 import { lossGradients } from "./loss-gradients.ts";
-import { oncePerModel } from "./per-model.ts";
 
 /**
  * First-order Taylor expansion of the loss: |g·w| of a weight, |Σ g·w| of a group, with the gradient g of the squared
  * error summed over calibration batches. Molchanov et al., CVPR 2019.
  */
 export function taylor(): Criterion {
-  const products = oncePerModel(gradientProducts);
+  const remembered = perModel<ReadonlyMap<string, Float32Array>>();
+  const products = (request: ScoreRequest) => remembered(request.model, () => gradientProducts(request));
   return {
     name: "taylor",
     async weights(request, tensors) {

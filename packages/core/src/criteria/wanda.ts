@@ -2,6 +2,7 @@ import { Builder } from "../graph/builder.ts";
 import { countElements } from "../graph/extent.ts";
 import { dataValues, isLive, liveValues, type Node, producers, type ValueId } from "../graph/graph.ts";
 import type { Model } from "../model/model.ts";
+import { perModel } from "../model/per-model.ts";
 import { reduceMean } from "../operators/broadcast.ts";
 import { mul } from "../operators/elementwise.ts";
 import { type PermutationAttributes, transposeOperator } from "../operators/layout.ts";
@@ -9,7 +10,6 @@ import { matMulOperator } from "../operators/matmul.ts";
 import { type Criterion, prunableTensors, type ScoreRequest, weightsOf } from "./criterion.ts";
 import { groupSums } from "./groups.ts";
 import { needData } from "./loss-gradients.ts";
-import { oncePerModel } from "./per-model.ts";
 
 /**
  * Weights and activations: |w| × the root mean square of the input it is multiplied with, over calibration batches; of a
@@ -17,7 +17,8 @@ import { oncePerModel } from "./per-model.ts";
  * product contracts (tables) count as if their input were 1.
  */
 export function wanda(): Criterion {
-  const scores = oncePerModel(weightedMagnitudes);
+  const remembered = perModel<ReadonlyMap<string, Float32Array>>();
+  const scores = (request: ScoreRequest) => remembered(request.model, () => weightedMagnitudes(request));
   return {
     name: "wanda",
     async weights(request, tensors) {

@@ -220,6 +220,10 @@ function checkOriginal(model: Model, small: Model, name: string, removed: Remova
     ? keptRows(small, after.within!).map((r) => left((removed as readonly (readonly number[])[])[r]!))
     : left(removed as readonly number[]);
   ensure(
+    after.originalSize === (before.originalSize ?? before.size),
+    `dimension "${name}" says its size was ${after.originalSize}`,
+  );
+  ensure(
     JSON.stringify(after.original) === JSON.stringify(rows),
     `dimension "${name}" says it kept ${JSON.stringify(after.original)}, it kept ${JSON.stringify(rows)}`,
   );

@@ -5,16 +5,17 @@ import {
   criterionNames,
   findCriterion,
   isCriterion,
-  type Model,
   maskWeakest,
   maskWithinRuns,
   matchesAny,
   nothingToPrune,
   type PlanRequest,
+  perModel,
   prunableTensors,
   rankWeights,
   type Strategy,
   type StrategyPlugin,
+  type WeightRanking,
   writePlan,
 } from "@espalier/core";
 import { z } from "zod";
@@ -32,7 +33,8 @@ function readStructure(text: string): Structure {
 const schema = z
   .strictObject({
     criterion: z
-      .union([z.enum(criterionNames as [string, ...string[]]), z.custom<Criterion>(isCriterion)])
+      // Which names there are is core's to say, with the nearest one.
+      .union([z.string(), z.custom<Criterion>(isCriterion)])
       .default("l1"),
     scope: z.enum(["row", "local", "global", "isomorphic"]).default("global"),
     structure: z
@@ -68,10 +70,12 @@ export function unstructured(options: UnstructuredOptions = {}): Strategy {
   const { criterion: chosen, scope, structure, leastDensity, keep, seed } = schema.parse(options);
   const { block, pattern } = structure;
   const criterion = findCriterion(chosen, seed);
-  const scores = perModel((request, tensors) => criterion.weights(request, tensors));
-  const rankings = perModel(async (request, tensors) =>
-    rankWeights(request.model, await scores(request, tensors), block),
-  );
+  const scored = perModel<ReadonlyMap<string, Float32Array>>();
+  const ranked = perModel<WeightRanking>();
+  const scores = (request: PlanRequest, tensors: readonly string[]) =>
+    scored(request.model, () => criterion.weights(request, tensors));
+  const rankings = (request: PlanRequest, tensors: readonly string[]) =>
+    ranked(request.model, async () => rankWeights(request.model, await scores(request, tensors), block));
   return {
     name: "unstructured",
     async plan(request) {
@@ -93,18 +97,6 @@ export function unstructured(options: UnstructuredOptions = {}): Strategy {
       });
       return writePlan(model, "unstructured", steps);
     },
-  };
-}
-
-type Compute<T> = (request: PlanRequest, tensors: readonly string[]) => Promise<T>;
-
-/** Computes once for each model: bisection asks for many amounts of one. */
-function perModel<T>(compute: Compute<T>): Compute<T> {
-  const known = new WeakMap<Model, Promise<T>>();
-  return (request, tensors) => {
-    const result = known.get(request.model) ?? compute(request, tensors);
-    known.set(request.model, result);
-    return result;
   };
 }
 
