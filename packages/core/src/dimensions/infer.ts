@@ -77,8 +77,7 @@ function describe(graph: Graph, solved: readonly (readonly Expression[])[], solv
 
   const kindOf = (number: number): DimensionKind => {
     if (isHead(number)) return "head";
-    const around = outer.of.get(number);
-    if (around !== undefined && isHead(around)) {
+    if ([...(outer.all.get(number) ?? [])].some(isHead)) {
       return used(number, "contracted") ? "query-key-channel" : "value-channel";
     }
     return used(number, "embedding") ? "embedding" : "channel";
@@ -94,7 +93,7 @@ function describe(graph: Graph, solved: readonly (readonly Expression[])[], solv
         ? around
         : undefined;
     return {
-      name: nameOf(own[0], graph, axes, number),
+      name: nameOf(own.find(({ tensor }) => trainable.has(tensor)) ?? own[0], graph, axes, number),
       size: solver.size(variable),
       kind: kindOf(number),
       members: own,
@@ -147,13 +146,21 @@ function nameOf(
   return `${input?.name ?? node?.name ?? value}[${axis}]${place(axes[value]![axis]!)}`;
 }
 
-/** For each dimension, the one it is always the direct inner factor of, in tensors; and the inner factors of each. */
+/**
+ * What is split into what, in tensors: `of` each dimension the one it is always the direct inner factor of, `all` of those
+ * it ever is, and `inner` the other way round.
+ */
 function outerFactors(graph: Graph, axes: readonly (readonly Expression[])[]) {
   const of = new Map<number, number | undefined>();
+  const all = new Map<number, Set<number>>();
   const inner = new Map<number, Set<number>>();
+  const put = (map: Map<number, Set<number>>, key: number, value: number) =>
+    map.set(key, (map.get(key) ?? new Set()).add(value));
   const set = (dimension: number, around: number | undefined) => {
     of.set(dimension, of.has(dimension) && of.get(dimension) !== around ? undefined : around);
-    if (around !== undefined) inner.set(around, (inner.get(around) ?? new Set()).add(dimension));
+    if (around === undefined) return;
+    put(all, dimension, around);
+    put(inner, around, dimension);
   };
   const visit = (e: Expression, around: number | undefined): void => {
     if (typeof e === "number") set(e, around);
@@ -166,7 +173,7 @@ function outerFactors(graph: Graph, axes: readonly (readonly Expression[])[]) {
     }
   };
   for (const { value } of graph.tensors) for (const e of axes[value]!) visit(e, undefined);
-  return { of, inner };
+  return { of, all, inner };
 }
 
 /** For each dimension, the values it occurs in: all the dimensions of each. */

@@ -1,7 +1,7 @@
 import type { Builder, Value } from "../graph/builder.ts";
 import { isBatch, normalizeAxis } from "../graph/extent.ts";
 import { mapLanes } from "../reference/array.ts";
-import { defineOperator, type Operator, zeroForZero } from "./operator.ts";
+import { checkAxis, defineOperator, type Operator, zeroForZero } from "./operator.ts";
 
 export type CumSumAttributes = {
   readonly axis: number;
@@ -17,9 +17,8 @@ export const cumSumOperator: Operator<CumSumAttributes> = defineOperator<CumSumA
   arity: 1,
   simplify: zeroForZero,
   infer([x], { axis }) {
-    if (isBatch(x!.shape[normalizeAxis(axis, x!.shape.length)]!)) {
-      throw new RangeError("the batch axis cannot be summed up");
-    }
+    checkAxis(axis, x!.shape.length);
+    if (isBatch(x!.shape[axis]!)) throw new RangeError("the batch axis cannot be summed up");
     return [x!];
   },
   couple(coupling, [x], [y], { axis }) {

@@ -4,7 +4,7 @@ import type { ValueType } from "../graph/graph.ts";
 import { around, ndarray } from "../reference/array.ts";
 import { mul } from "./elementwise.ts";
 import { reshape } from "./layout.ts";
-import { defineOperator, type Operator, zeroForZero } from "./operator.ts";
+import { checkAxis, defineOperator, type Operator, zeroForZero } from "./operator.ts";
 import { scale } from "./scale.ts";
 import { slice } from "./slice.ts";
 
@@ -56,7 +56,8 @@ export const dftOperator: Operator<DftAttributes> = defineOperator<DftAttributes
     const { axis, inverse, onesided, length } = attributes;
     const rank = x!.shape.length;
     const { to } = partsOf(x!, attributes);
-    const extent = x!.shape[normalizeAxis(axis, rank)]!;
+    checkAxis(axis, rank);
+    const extent = x!.shape[axis]!;
     if (isBatch(extent) || axis === rank - 1)
       throw new RangeError("it runs along neither batch nor last axis");
     const frequencies = onesided ? onesidedFrequencies(length) : length;

@@ -89,6 +89,7 @@ export function eachPicked(
 export const gatherNDOperator: Operator<GatherNDAttributes> = defineOperator<GatherNDAttributes>({
   name: "GatherND",
   arity: 2,
+  rearranges: "some",
   simplify: zeroForZero,
   infer: ([data, indices], { batchDims }) => [
     { dtype: data!.dtype, shape: pickedShape(data!, indices!, batchDims) },

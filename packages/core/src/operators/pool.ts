@@ -2,7 +2,7 @@ import type { Builder, Value } from "../graph/builder.ts";
 import { isBatch, normalizeAxis } from "../graph/extent.ts";
 import type { ValueType } from "../graph/graph.ts";
 import { around, type NdArray, ndarray } from "../reference/array.ts";
-import { defineOperator, type Operator, zeroForZero } from "./operator.ts";
+import { checkAxis, defineOperator, type Operator, zeroForZero } from "./operator.ts";
 
 /** A window of `kernel` positions that moves along one axis; `before` and `after` are positions outside, which never count. */
 export type PoolAttributes = {
@@ -16,7 +16,8 @@ export type PoolAttributes = {
 const meaning = "a pooling window slides along it";
 
 function inferPool([x]: readonly ValueType[], { axis, kernel, stride, before, after }: PoolAttributes) {
-  const extent = x!.shape[normalizeAxis(axis, x!.shape.length)]!;
+  checkAxis(axis, x!.shape.length);
+  const extent = x!.shape[axis]!;
   if (isBatch(extent)) throw new RangeError("the batch axis cannot be pooled");
   const whole = [kernel, stride, before, after].every((n) => Number.isInteger(n) && n >= 0);
   if (!whole || kernel < 1 || stride < 1 || Math.max(before, after) >= kernel) {

@@ -58,6 +58,7 @@ export type PadAttributes = {
 };
 
 export type PadMode = "constant" | "edge" | "wrap";
+const padModes: readonly string[] = ["constant", "edge", "wrap"];
 
 /** Zeros (or, by mode, values of the axis itself) before and after along one axis. ONNX `Pad`. */
 export const padOperator: Operator<PadAttributes> = defineOperator<PadAttributes>({
@@ -68,9 +69,10 @@ export const padOperator: Operator<PadAttributes> = defineOperator<PadAttributes
     checkAxis(axis, x!.shape.length);
     const extent = x!.shape[axis]!;
     if (isBatch(extent)) throw new RangeError("the batch axis cannot be padded");
+    if (!padModes.includes(mode)) throw new RangeError(`its mode is none of ${padModes.join(", ")}`);
     const most = mode === "wrap" ? extent : Number.POSITIVE_INFINITY;
-    if (![before, after].every((n) => Number.isInteger(n) && n >= 0 && n <= most)) {
-      throw new RangeError(`axis ${axis} cannot be padded by ${before} and ${after}`);
+    if (![before, after].every((rows) => Number.isInteger(rows) && rows >= 0 && rows <= most)) {
+      throw new RangeError(`it cannot add ${before} and ${after} positions`);
     }
     return [{ dtype: x!.dtype, shape: x!.shape.with(axis, addExtents([before, extent, after])) }];
   },

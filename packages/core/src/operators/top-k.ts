@@ -5,7 +5,7 @@ import { expand, expandOperator, reduceMean } from "./broadcast.ts";
 import { gather } from "./gather.ts";
 import { scatterND } from "./gather-nd.ts";
 import { reshape, swapAxes } from "./layout.ts";
-import { defineOperator, type Operator } from "./operator.ts";
+import { checkAxis, defineOperator, type Operator } from "./operator.ts";
 
 export type TopKAttributes = {
   readonly axis: number;
@@ -25,7 +25,8 @@ export const topKOperator: Operator<TopKAttributes> = defineOperator<TopKAttribu
   name: "TopK",
   arity: 1,
   infer([x], { axis, k, shared }) {
-    const extent = x!.shape[normalizeAxis(axis, x!.shape.length)]!;
+    checkAxis(axis, x!.shape.length);
+    const extent = x!.shape[axis]!;
     if (isBatch(extent)) throw new RangeError("the batch axis cannot be ranked");
     if (!(Number.isInteger(k) && k >= 1 && k <= extent)) {
       throw new RangeError(`${k} of ${extent} positions cannot be chosen`);
@@ -41,12 +42,11 @@ export const topKOperator: Operator<TopKAttributes> = defineOperator<TopKAttribu
   },
   couple(coupling, [x], outputs, { axis }) {
     coupling.fixed(x!.axes[axis]!, "TopK compares positions along it");
-    for (const output of outputs) {
-      x!.axes.forEach((expression, i) => {
-        if (i !== axis) coupling.same(expression, output.axes[i]!);
-      });
-      coupling.fixed(output.axes[axis]!, "TopK orders it");
-    }
+    coupling.sameAll(outputs[0]!, outputs[1]!);
+    coupling.fixed(outputs[0]!.axes[axis]!, "TopK orders it");
+    x!.axes.forEach((expression, i) => {
+      if (i !== axis) coupling.same(expression, outputs[0]!.axes[i]!);
+    });
   },
   train(b, [x], { axis, k, shared }) {
     if (!shared) return undefined;

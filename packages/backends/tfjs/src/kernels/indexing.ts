@@ -4,8 +4,8 @@ import {
   type ScatterNDAttributes,
   type TopKAttributes,
 } from "@espalier/core";
-import type { Tensor } from "../runtime.ts";
 import { type Kernels, sizeOf } from "./kernel.ts";
+import { copyRun, produce } from "./memory.ts";
 
 /** Positions that are computed, in JavaScript: TensorFlow.js has no such operators with batch axes, or only for few ranks. */
 export const indexing: Kernels = {
@@ -24,31 +24,30 @@ export const indexing: Kernels = {
     }
     return [tf.tensor(values, [...shape!]), tf.tensor(indices, [...shape!], "int32")];
   },
-  GatherND: ({ tf, inputs: [data, indices], attributes, outputs: [shape] }) => {
-    const from = data!.dataSync();
-    const result =
-      data!.dtype === "int32" ? new Int32Array(sizeOf(shape!)) : new Float32Array(sizeOf(shape!));
-    eachPicked(data!.shape, plain(indices!), attributes as GatherNDAttributes, (at, to, length) => {
-      if (length === 1) result[to] = from[at]!;
-      else result.set(from.subarray(at, at + length), to);
-    });
-    return tf.tensor(result, [...shape!], data!.dtype);
-  },
-  ScatterND: ({ tf, inputs: [data, indices, updates], attributes }) => {
-    const { reduction } = attributes as ScatterNDAttributes;
-    const result = Float32Array.from(data!.dataSync());
-    const parts = updates!.dataSync() as Float32Array;
-    eachPicked(data!.shape, plain(indices!), attributes as GatherNDAttributes, (to, from, length) => {
-      if (reduction === "add") for (let i = 0; i < length; i++) result[to + i]! += parts[from + i]!;
-      else result.set(parts.subarray(from, from + length), to);
-    });
-    return tf.tensor(result, data!.shape);
-  },
+  GatherND: ({ tf, inputs: [data, indices], attributes, outputs: [shape] }) =>
+    produce(
+      tf,
+      shape!,
+      data!.dtype === "int32" ? "int32" : "float32",
+      [data!, indices!],
+      (out, from, tuples) => {
+        const at = { shape: indices!.shape, data: tuples! };
+        eachPicked(data!.shape, at, attributes as GatherNDAttributes, (start, to, length) =>
+          copyRun(from!, start, out, to, length),
+        );
+      },
+    ),
+  ScatterND: ({ tf, inputs: [data, indices, updates], attributes }) =>
+    produce(tf, data!.shape, "float32", [data!, indices!, updates!], (out, from, tuples, parts) => {
+      out.set(from!);
+      const add = (attributes as ScatterNDAttributes).reduction === "add";
+      const at = { shape: indices!.shape, data: tuples! };
+      eachPicked(data!.shape, at, attributes as GatherNDAttributes, (to, start, length) => {
+        if (add) for (let i = 0; i < length; i++) out[to + i]! += parts![start + i]!;
+        else copyRun(parts!, start, out, to, length);
+      });
+    }),
 };
-
-function plain(indices: Tensor) {
-  return { shape: indices.shape, data: indices.dataSync() };
-}
 
 /** The k largest numbers of one lane, kept in order while it is read once; equal ones go by position. */
 function rankLane(
