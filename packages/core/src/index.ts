@@ -35,6 +35,7 @@ export * from "./model/stored-graph.ts";
 export * from "./operators/adam.ts";
 export * from "./operators/batch-normalization.ts";
 export * from "./operators/broadcast.ts";
+export * from "./operators/choice.ts";
 export * from "./operators/cumulative-sum.ts";
 export * from "./operators/dft.ts";
 export * from "./operators/elementwise.ts";

@@ -9,7 +9,7 @@ import { defineOperator, type GradientCall, type Operator, zeroForZero } from ".
 /** Of operators that need none. */
 export type None = Record<string, never>;
 
-function inferBroadcast([a, b]: readonly ValueType[]): readonly ValueType[] {
+export function inferBroadcast([a, b]: readonly ValueType[]): readonly ValueType[] {
   const shape = broadcastShapes(a!.shape, b!.shape);
   if (shape === undefined) throw new RangeError("the shapes do not broadcast");
   return [{ dtype: a!.dtype, shape }];

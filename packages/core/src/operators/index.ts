@@ -5,6 +5,7 @@ import {
   batchNormalizationTraining,
 } from "./batch-normalization.ts";
 import { expandOperator, reduceSumOperator } from "./broadcast.ts";
+import { equalOperator, greaterOperator, whereOperator } from "./choice.ts";
 import { cumSumOperator } from "./cumulative-sum.ts";
 import { dftOperator } from "./dft.ts";
 import {
@@ -69,6 +70,9 @@ export const operators: ReadonlyMap<string, Operator> = new Map(
     powOperator,
     clipOperator,
     clipGradient,
+    greaterOperator,
+    equalOperator,
+    whereOperator,
     scaleOperator,
     matMulOperator,
     transposeOperator,

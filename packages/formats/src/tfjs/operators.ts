@@ -53,6 +53,9 @@ export const emitters: ReadonlyMap<string, Emit> = new Map<string, Emit>([
   ["Cos", binary("Cos")],
   ["Pow", binary("Pow")],
   ["Clip", clip],
+  ["Greater", comparison("Greater")],
+  ["Equal", comparison("Equal")],
+  ["Where", where],
   ["Dropout", ({ inputs }) => inputs[0]!],
   ["Gelu", gelu],
   ["Scale", scale],
@@ -95,6 +98,19 @@ export const emitters: ReadonlyMap<string, Emit> = new Map<string, Emit>([
       ),
   ],
 ]);
+
+/** Truth values are numbers to core. */
+function comparison(op: string): Emit {
+  return ({ def, node, inputs }) => {
+    const truth = def.node(op, `${node.name}/truth`, inputs, float);
+    return def.node("Cast", node.name, [truth], { SrcT: { type: "DT_BOOL" }, DstT: { type: "DT_FLOAT" } });
+  };
+}
+
+function where({ def, node, inputs: [condition, ...choices] }: Emission): string {
+  const truth = def.node("NotEqual", `${node.name}/truth`, [condition!, def.scalar(0)], float);
+  return def.node("SelectV2", node.name, [truth, ...choices], float);
+}
 
 function clip({ def, node, inputs: [x] }: Emission): string {
   const { min, max } = node.attributes as ClipAttributes;

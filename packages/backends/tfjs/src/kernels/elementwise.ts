@@ -36,6 +36,14 @@ export const elementwise: Kernels = {
     const density = tf.exp(tf.mul(tf.square(x!), -0.5));
     return tf.mul(dy!, tf.add(normalCdf(tf, x!), tf.mul(tf.mul(x!, density), 1 / Math.sqrt(2 * Math.PI))));
   },
+  Greater: ({ tf, inputs: [a, b] }) => tf.cast(tf.greater(a!, b!), "float32"),
+  Equal: ({ tf, inputs: [a, b] }) => tf.cast(tf.equal(a!, b!), "float32"),
+  Where: ({ tf, inputs: [condition, a, b], outputs: [shape] }) =>
+    tf.where(
+      tf.broadcastTo(tf.notEqual(condition!, 0), shape! as never),
+      tf.broadcastTo(a!, shape! as never),
+      tf.broadcastTo(b!, shape! as never),
+    ),
   Scale: ({ tf, inputs: [x], attributes, batchSize }) =>
     tf.mul(x!, scaleFactor(attributes as ScaleAttributes, batchSize)),
 };

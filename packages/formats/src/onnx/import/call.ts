@@ -21,6 +21,7 @@ export interface Context {
   readonly weights: Weights;
   /** The batch size the file was made for, where it is read as if its batch were open; 0 otherwise. */
   readonly frozenBatch: number;
+  readonly opset: number;
 }
 
 /** One node while it is read. A rule looks at its inputs and draws, or computes, its outputs. RangeErrors say what is wrong. */

@@ -6,9 +6,9 @@ import { sliceAlong } from "../layout.ts";
 const dft: Rule = (call) => {
   const { b, attributes } = call;
   const x = valueInput(call, 0);
-  // Since opset 20 the axis is an input.
+  // Since opset 20 the axis is an input, the last but one where it is left out.
   const axis = axisOf(
-    knownNumber(call, 2, "axis") ?? attributes.int("axis", attributesAxis(call.inputs.length)),
+    knownNumber(call, 2, "axis") ?? attributes.int("axis", call.context.opset < 20 ? 1 : -2),
     x.shape.length,
   );
   const [inverse, onesided] = ["inverse", "onesided"].map((name) => attributes.int(name, 0) !== 0) as [
@@ -26,10 +26,5 @@ const dft: Rule = (call) => {
   const given: DftAttributes = { axis, inverse, onesided, length };
   return b.apply(dftOperator, [signal], given);
 };
-
-/** The axis where none is given: 1 up to opset 19; from 20 on the last but one, which for three axes is the same. */
-function attributesAxis(inputs: number): number {
-  return inputs > 2 ? -2 : 1;
-}
 
 export const spectra: Readonly<Record<string, Rule>> = { DFT: dft };
