@@ -12,15 +12,16 @@ import {
 } from "@espalier/core";
 import { reshapeKnown } from "./arrays.ts";
 import type { Attributes } from "./attributes.ts";
-import { type Item, isKnown, isNanTest, isSequence, isValue } from "./items.ts";
+import { type Item, isKnown, isSequence, isTruth, isValue } from "./items.ts";
 import { type Known, onlyNumber, plainNumbers } from "./known.ts";
+import type { OpenedBatch } from "./samples.ts";
 import type { Use, Weights } from "./weights.ts";
 
 /** What all nodes of one import share. */
 export interface Context {
   readonly weights: Weights;
-  /** The batch size the file was made for, where it is read as if its batch were open; 0 otherwise. */
-  readonly frozenBatch: number;
+  /** Set where a file that was made for one batch size is read as if its batch were open. */
+  readonly opened?: OpenedBatch;
   readonly opset: number;
 }
 
@@ -48,9 +49,14 @@ export function input(call: Call, i: number): Item {
   const item = call.inputs[i];
   if (item === undefined) throw new RangeError(`its input ${i} is missing`);
   if (isSequence(item)) throw new RangeError(`its input ${i} is a list of values`);
-  if (isNanTest(item))
-    throw new RangeError("whether numbers computed from the input are NaN cannot be asked");
+  if (isTruth(item)) throw new RangeError(`its input ${i} are truth values`);
   return item;
+}
+
+/** As input, truth values among them. */
+export function operandItem(call: Call, i: number): Item {
+  const item = call.inputs[i];
+  return item !== undefined && isTruth(item) ? item : input(call, i);
 }
 
 /** An input that must be known beforehand. `what` is its name in messages; undefined for one that is left out. */

@@ -1,9 +1,9 @@
-import { type Builder, EspalierError } from "@espalier/core";
+import { type Builder, EspalierError, type Value } from "@espalier/core";
 import type { AttributeProto, FunctionProto, GraphProto, NodeProto } from "onnx-buf";
 import { Attributes } from "./attributes.ts";
-import type { Call, Context } from "./call.ts";
+import type { Call, Context, Rule } from "./call.ts";
 import { isStandard } from "./decode.ts";
-import { type Item, isKnown } from "./items.ts";
+import { type Item, isKnown, isTruth, isValue } from "./items.ts";
 import { type Known, onlyNumber } from "./known.ts";
 import { isMadeUp, moduleOf, weightBeside } from "./names.ts";
 import { rules } from "./rules/index.ts";
@@ -157,8 +157,18 @@ export class GraphReader {
       wants: node.output.map((name) => name !== ""),
       nameFor: (part) => nameFor(part, node, module, body),
     };
-    const result = rule(call);
-    return Array.isArray(result) ? result : [result as Item];
+    return this.#checked(call.b, outputsOf(rule, call));
+  }
+
+  /** Where the batch was opened, samples have to stay apart. */
+  #checked(b: Builder, items: readonly (Item | undefined)[]): readonly (Item | undefined)[] {
+    const { opened } = this.#context;
+    if (opened === undefined) return items;
+    for (const item of items) {
+      const value = item === undefined || isKnown(item) ? undefined : isTruth(item) ? item.truth : item;
+      if (value !== undefined && isValue(value)) opened.check(b, value);
+    }
+    return items;
   }
 
   /** The branch that a known condition takes. */
@@ -199,6 +209,17 @@ export class GraphReader {
     this.#body({ nodes: inside, names, given, readers: readersOf(inside), depth: body.depth + 1, module });
     return f.output.map((name) => names.get(name));
   }
+}
+
+/** Operators that move truth values as they move numbers. */
+const moves = /^(Identity|Reshape|Flatten|Squeeze|Unsqueeze|Transpose|Expand|Tile|Slice)$/;
+
+function outputsOf(rule: Rule, call: Call): readonly (Item | undefined)[] {
+  const [first, ...rest] = call.inputs;
+  const moved = first !== undefined && isTruth(first) && moves.test(call.operator);
+  const result = rule(moved ? { ...call, inputs: [first.truth, ...rest] } : call);
+  const items: readonly (Item | undefined)[] = Array.isArray(result) ? result : [result as Item];
+  return moved ? items.map((item) => item && { truth: item as Value }) : items;
 }
 
 /** Names of the operators that are read. */

@@ -6,13 +6,13 @@ export interface Sequence {
   readonly items: readonly Item[];
 }
 
-/** The question whether numbers of a value are not a number: asked by exporters to guard a softmax. */
-export interface NanTest {
-  readonly nanOf: Value;
+/** Truth values that are computed from the input: a value of ones and zeros. */
+export interface Truth {
+  readonly truth: Value;
 }
 
 /** What a name in the file stands for: numbers, a value of the drawing, or one of the two above. */
-export type Item = Known | Value | Sequence | NanTest;
+export type Item = Known | Value | Sequence | Truth;
 
 export function isKnown(item: Item): item is Known {
   return "data" in item;
@@ -26,6 +26,6 @@ export function isSequence(item: Item): item is Sequence {
   return "items" in item;
 }
 
-export function isNanTest(item: Item): item is NanTest {
-  return "nanOf" in item;
+export function isTruth(item: Item): item is Truth {
+  return "truth" in item;
 }

@@ -45,28 +45,6 @@ export function reshapeTarget(from: Shape, target: readonly Extent[], literalZer
 
 const printExtent = (extent: Extent) => printShape([extent]).slice(1, -1);
 
-/**
- * Where the batch of `from` went in a shape that was written down for a batch of `size`: the axis behind which as many
- * elements lie as behind the batch. Undefined where there is none.
- */
-export function placeBatch(from: Shape, target: readonly number[], size: number): Shape | undefined {
-  const axis = from.findIndex(isBatch);
-  const before = from.slice(0, axis).reduce<number>((n, extent) => n * (extent as number), 1);
-  const fits = (at: number) => {
-    const lead = target.slice(0, at).reduce((n, extent) => n * extent, 1);
-    return lead === before && target[at]! % size === 0;
-  };
-  const candidates = target.flatMap((_, at) => (fits(at) ? [at] : []));
-  const kept = { batch: (from[axis] as { batch: number }).batch };
-  const best =
-    candidates.find((at) => at === axis && target[at] === kept.batch * size) ??
-    candidates.find((at) => target[at] === size) ??
-    candidates[0];
-  return best === undefined
-    ? undefined
-    : (target as readonly Extent[]).with(best, { batch: target[best]! / size });
-}
-
 /** A transpose; one that moves axes of extent 1 only is a reshape, through which heads are seen better. */
 export function permute(b: Builder, x: Value, perm: readonly number[]): Value {
   const moved = perm.filter((axis) => x.shape[axis] !== 1);
@@ -150,7 +128,7 @@ export function takeAlong(
 }
 
 /** Values one after the other; those that were written down for one sample are repeated over the batch. */
-export function join(b: Builder, parts: readonly Value[], axis: number, frozenBatch: number): Value {
+export function join(b: Builder, parts: readonly Value[], axis: number, madeForOne: boolean): Value {
   const rank = parts[0]!.shape.length;
   const shape = Array.from(
     { length: rank },
@@ -158,7 +136,7 @@ export function join(b: Builder, parts: readonly Value[], axis: number, frozenBa
   );
   const repeated = parts.map((part) => {
     const target = part.shape.map((extent, i) =>
-      i !== axis && shape[i] !== undefined && frozenBatch === 1 && extent === 1 ? shape[i] : extent,
+      i !== axis && shape[i] !== undefined && madeForOne && extent === 1 ? shape[i] : extent,
     );
     return expand(b, part, target);
   });

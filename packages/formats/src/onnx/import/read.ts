@@ -19,7 +19,7 @@ import { GraphReader } from "./graph-reader.ts";
 import { type GraphInput, readInputs, withOpenBatch } from "./inputs.ts";
 import { type Item, isKnown, isValue } from "./items.ts";
 import type { Known } from "./known.ts";
-import { mixesSamples } from "./samples.ts";
+import { OpenedBatch } from "./samples.ts";
 import { shown } from "./text.ts";
 import { Weights } from "./weights.ts";
 
@@ -98,28 +98,39 @@ function locatedIn<T>(name: string, read: () => T): T {
   }
 }
 
+/** Combinations of places for the batch that are tried before a file is read as it is. */
+const mostAttempts = 100;
+
 function readModel(file: OnnxFile, options: Options): Model {
   const initializers = new Set(file.graph.initializer.map(({ name }) => name));
   const inputs = readInputs(
     file.graph.input.filter(({ name }) => !initializers.has(name)),
     options.axes,
   );
-  const opened = options.openBatch ? withOpenBatch(inputs) : undefined;
-  if (opened === undefined) return draw(file, options, inputs, 0);
-  try {
-    const model = draw(file, options, opened.inputs, opened.size);
-    if (!mixesSamples(model.graph)) return model;
-  } catch (error) {
-    if (!(error instanceof EspalierError)) throw error;
-  }
-  return draw(file, options, inputs, 0);
+  return (options.openBatch ? drawOpened(file, options, inputs) : undefined) ?? draw(file, options, inputs);
 }
 
-function draw(file: OnnxFile, options: Options, inputs: readonly GraphInput[], frozenBatch: number): Model {
+function drawOpened(file: OnnxFile, options: Options, inputs: readonly GraphInput[]): Model | undefined {
+  const open = withOpenBatch(inputs);
+  if (open === undefined) return undefined;
+  const opened = new OpenedBatch(open.size);
+  for (let attempt = 0; attempt < mostAttempts; attempt++) {
+    try {
+      opened.restart();
+      return draw(file, options, open.inputs, opened);
+    } catch (error) {
+      if (!(error instanceof EspalierError)) throw error;
+      if (!opened.next()) return undefined;
+    }
+  }
+  return undefined;
+}
+
+function draw(file: OnnxFile, options: Options, inputs: readonly GraphInput[], opened?: OpenedBatch): Model {
   const { model, graph, opset } = file;
   const b = Builder.create();
   const weights = new Weights(b, options, new Set(graph.initializer.map(({ name }) => name)));
-  const context: Context = { weights, frozenBatch, opset };
+  const context: Context = { weights, opset, ...(opened && { opened }) };
   const given = new Map<string, Item>(
     inputs.map(({ name, shape, dtype }) => [name, b.input(name, shape, dtype)]),
   );
@@ -134,7 +145,7 @@ function draw(file: OnnxFile, options: Options, inputs: readonly GraphInput[], f
   const name = modelName(graph.name);
   const whole = createModel({ name, graph: { ...drawn, tensors: order }, tensors });
   const live = removeDead(whole);
-  const metadata: { [key: string]: Json } = { onnx: originOf(file, frozenBatch) };
+  const metadata: { [key: string]: Json } = { onnx: originOf(file, opened) };
   return createModel({ name, graph: live.graph, tensors: live.tensors, metadata });
 }
 
@@ -161,7 +172,7 @@ function modelName(graph: string): string {
   return generic.test(graph) || graph.length > 100 ? "onnx" : graph;
 }
 
-function originOf({ model, opset }: OnnxFile, frozenBatch: number): Json {
+function originOf({ model, opset }: OnnxFile, opened?: OpenedBatch): Json {
   const producer = [model.producerName, model.producerVersion].filter(Boolean).join(" ").slice(0, 100);
-  return { opset, producer, ...(frozenBatch > 0 && { openedBatch: frozenBatch }) };
+  return { opset, producer, ...(opened && { openedBatch: opened.size }) };
 }

@@ -48,6 +48,7 @@ export class Weights {
   readonly #b: Builder;
   readonly #options: RoleOptions;
   readonly #reserved: ReadonlySet<string>;
+  readonly #names = new Map<ValueId, string>();
   readonly #drawn = new Map<string, Drawn>();
 
   /** `reserved`: names of the file's initialisers, which derived names keep clear of. */
@@ -78,7 +79,7 @@ export class Weights {
     const key = `${source.name} ${role} ${transposed}`;
     const before = this.#drawn.get(key);
     // Exporters merge initialisers that hold the same numbers: ones and zeros are given back, one to each use.
-    const merged = before?.uniform === true && this.#options.roles === undefined && use.as !== "weight";
+    const merged = before?.uniform === true && this.#options.roles === undefined;
     const name = merged ? this.#unused(this.#free(use.name) ?? source.name) : (wanted ?? source.name);
     const tensor =
       before === undefined || merged
@@ -86,6 +87,12 @@ export class Weights {
         : before.value;
     if (before === undefined) this.#drawn.set(key, { value: tensor, uniform: isUniform(known) });
     return transposed ? swapAxes(b, tensor, 0, 1) : tensor;
+  }
+
+  /** Numbers of the tensor that a value is. */
+  numbersOf(value: Value): TensorData | undefined {
+    const name = this.#names.get(value.id);
+    return name === undefined ? undefined : this.tensors.get(name);
   }
 
   /** A scalar constant. */
@@ -125,7 +132,9 @@ export class Weights {
     const data = tensorData(known, unique);
     this.tensors.set(unique, data);
     if (order !== undefined) this.order.set(unique, order);
-    return this.#b.tensor(unique, role, data);
+    const value = this.#b.tensor(unique, role, data);
+    this.#names.set(value.id, unique);
+    return value;
   }
 
   /** A derived name, unless an initialiser has it. */

@@ -1,11 +1,36 @@
-import { add, broadcastShapes, clip, expand, mul, relu, type Shape, sub, type Value } from "@espalier/core";
+import {
+  add,
+  type Builder,
+  broadcastShapes,
+  clip,
+  equal,
+  expand,
+  greater,
+  mul,
+  relu,
+  type Shape,
+  sub,
+  type Value,
+  where,
+} from "@espalier/core";
 import { castKnown, foldBinary, foldUnary, foldWhere } from "../arithmetic.ts";
-import { type Call, input, isPlain, knownNumber, lift, numberBeside, type Rule, shapeOf } from "../call.ts";
-import { type Item, isKnown, isNanTest, isValue } from "../items.ts";
+import {
+  type Call,
+  input,
+  isPlain,
+  knownNumber,
+  lift,
+  numberBeside,
+  operandItem,
+  type Rule,
+  shapeOf,
+} from "../call.ts";
+import { type Item, isKnown, isTruth, isValue } from "../items.ts";
 import { type Known, scalar } from "../known.ts";
-import { triangle } from "./constants.ts";
+import { withoutGuard } from "../patterns/guards.ts";
+import { knownKind, triangle } from "./constants.ts";
 
-/** Bounds, masks and questions. Questions are answered while the file is read, so they can only be about constants. */
+/** Bounds, questions and choices. Questions about computed values give values of ones and zeros. */
 
 const clipped: Rule = (call) => {
   const item = input(call, 0);
@@ -43,13 +68,55 @@ function extreme(largest: boolean): Rule {
   };
 }
 
-/** Operators on truth values, and those that have no gradient. */
+const one = ({ context }: Call) => context.weights.number(1);
+const not = (call: Call, x: Value) => sub(call.b, one(call), x);
+const both = (b: Builder, x: Value, y: Value) => mul(b, x, y);
+const either = (call: Call, x: Value, y: Value) => not(call, both(call.b, not(call, x), not(call, y)));
+
+/** An operand of a question as a value: truth values as ones and zeros. */
+function asked(call: Call, i: number): Value {
+  const item = operandItem(call, i);
+  if (isTruth(item)) return item.truth;
+  if (isKnown(item) && item.kind === "bool") return lift(call, castKnown(item, "float"), named(call));
+  const value = lift(call, item);
+  if (value.dtype !== "float32")
+    throw new RangeError("it is about integers that are computed from the input");
+  return value;
+}
+
+/** A question: of constants it is answered, of values drawn. */
+function question(draw: (call: Call) => Value): Rule {
+  return (call) => {
+    const items = call.inputs.map((_, i) => operandItem(call, i));
+    if (!items.every(isKnown)) return { truth: draw(call) };
+    const [first, second] = items;
+    if (first === undefined) throw new RangeError("its input 0 is missing");
+    const folded =
+      second === undefined ? foldUnary(call.operator, first) : foldBinary(call.operator, first, second);
+    if (folded === undefined) throw new RangeError("its second input is missing");
+    return folded;
+  };
+}
+
+const questions: Readonly<Record<string, Rule>> = {
+  Greater: question((call) => greater(call.b, asked(call, 0), asked(call, 1))),
+  Less: question((call) => greater(call.b, asked(call, 1), asked(call, 0))),
+  GreaterOrEqual: question((call) => not(call, greater(call.b, asked(call, 1), asked(call, 0)))),
+  LessOrEqual: question((call) => not(call, greater(call.b, asked(call, 0), asked(call, 1)))),
+  Equal: question((call) => equal(call.b, asked(call, 0), asked(call, 1))),
+  Not: question((call) => not(call, asked(call, 0))),
+  And: question((call) => both(call.b, asked(call, 0), asked(call, 1))),
+  Or: question((call) => either(call, asked(call, 0), asked(call, 1))),
+  Xor: question((call) => not(call, equal(call.b, asked(call, 0), asked(call, 1)))),
+  /** Nothing but NaN differs from itself. */
+  IsNaN: question((call) => not(call, equal(call.b, asked(call, 0), asked(call, 0)))),
+};
+
+/** Steps, of constants. */
 const constantsOnly: Rule = (call) => {
   const items = call.inputs.map((_, i) => input(call, i));
   if (!items.every(isKnown))
-    throw new RangeError(
-      "it is about values that are computed from the input; it can only be about constants",
-    );
+    throw new RangeError("it rounds what is computed from the input, which has no gradient");
   const [first, second] = items;
   if (first === undefined) throw new RangeError("its input 0 is missing");
   const folded =
@@ -63,41 +130,47 @@ const modulo: Rule = (call) => {
   return constantsOnly({ ...call, operator: fmod ? "Remainder" : "Mod" });
 };
 
-const nanTest: Rule = (call) => {
+const sign: Rule = (call) => {
   const x = input(call, 0);
-  return isValue(x) ? { nanOf: x } : constantsOnly(call);
+  if (isPlain(call, x)) return foldUnary("Sign", x)!;
+  const { b, context } = call;
+  const [value, zero] = [lift(call, x), context.weights.number(0)];
+  return sub(b, greater(b, value, zero), greater(b, zero, value));
 };
 
-/** A choice by a known condition: products with zeros and ones, and a sum. */
-const where: Rule = (call) => {
-  const [condition] = call.inputs;
+const choice: Rule = (call) => {
+  const condition = operandItem(call, 0);
   const [yes, no] = [input(call, 1), input(call, 2)];
-  // Exporters guard a softmax against rows that are masked throughout; its other rows are as they were.
-  if (condition !== undefined && isNanTest(condition) && isValue(no) && no.id === condition.nanOf.id)
-    return no;
-  const test = input(call, 0);
-  if (!isKnown(test))
-    throw new RangeError("its condition is computed from the input; it can only choose by constants");
-  if (isPlain(call, yes) && isPlain(call, no)) return foldWhere(test, yes, no);
-  if (test.data.every((bit) => bit !== 0)) return inShapeOf(call, lift(call, yes), test, no);
-  if (test.data.every((bit) => bit === 0)) return inShapeOf(call, lift(call, no), test, yes);
-  const chosen = castKnown(test, "float");
-  const others = castKnown(foldUnary("Not", test)!, "float");
-  return add(
-    call.b,
-    masked(call, yes, test, chosen, no),
-    masked(call, no, foldUnary("Not", test)!, others, yes),
+  if (isTruth(condition)) {
+    const [x, y] = [lift(call, yes), lift(call, no)];
+    const unguarded = withoutGuard(call.b, condition.truth, x, y, call.context.weights);
+    return unguarded ?? where(call.b, condition.truth, x, y);
+  }
+  if (!isKnown(condition)) throw new RangeError("its condition is no truth value");
+  if (isPlain(call, yes) && isPlain(call, no)) return foldWhere(condition, yes, no);
+  if (condition.data.every((bit) => bit !== 0)) return inShapeOf(call, lift(call, yes), condition, no);
+  if (condition.data.every((bit) => bit === 0)) return inShapeOf(call, lift(call, no), condition, yes);
+  return (
+    masked(call, condition, yes, no) ??
+    masked(call, foldUnary("Not", condition)!, no, yes) ??
+    chosen(call, condition, yes, no)
   );
 };
 
-/** An item where a condition holds, zero elsewhere. */
-function masked(call: Call, item: Item, test: Known, mask: Known, other: Item): Value {
-  // Infinity times zero is no number: constants are chosen beforehand.
-  if (isPlain(call, item)) return lift(call, foldWhere(test, item, scalar(item.kind, 0)), named(call));
-  const x = lift(call, item);
-  // Whatever is added to minus infinity is minus infinity: there is no need for zeros first.
+/** Whatever minus infinity is added to is minus infinity: the mask of an attention is a sum. */
+function masked(call: Call, condition: Known, kept: Item, other: Item): Value | undefined {
   const drowned = isPlain(call, other) && other.data.every((value) => value === Number.NEGATIVE_INFINITY);
-  return drowned ? x : mul(call.b, x, lift(call, mask, named(call)));
+  if (!drowned) return undefined;
+  return add(
+    call.b,
+    lift(call, kept),
+    lift(call, foldWhere(condition, scalar("float", 0), other), named(call)),
+  );
+}
+
+function chosen(call: Call, condition: Known, yes: Item, no: Item): Value {
+  const mask = lift(call, castKnown(condition, "float"), named(call));
+  return where(call.b, mask, lift(call, yes), lift(call, no));
 }
 
 function named({ module }: Call) {
@@ -122,27 +195,48 @@ const triangular: Rule = (call) => {
   return mul(call.b, lift(call, x), lift(call, kept, named(call)));
 };
 
-const questions = [
-  "Equal",
-  "Less",
-  "LessOrEqual",
-  "Greater",
-  "GreaterOrEqual",
-  "And",
-  "Or",
-  "Xor",
-  "Not",
-  "IsInf",
-];
-const steps = ["Floor", "Ceil", "Round", "Sign"];
+/** A weight stored in another precision is still that weight. */
+const cast: Rule = (call) => {
+  const item = operandItem(call, 0);
+  const kind = knownKind(call.attributes.int("to"));
+  if (isKnown(item)) return castKnown(item, kind);
+  if (isTruth(item)) {
+    if (kind === "int")
+      throw new RangeError("truth values computed from the input cannot be cast to integers");
+    return kind === "bool" ? item : item.truth;
+  }
+  const value = lift(call, item);
+  if (kind === "bool") {
+    const zero = call.context.weights.number(0);
+    return { truth: not(call, equal(call.b, asked(call, 0), zero)) };
+  }
+  if (value.dtype === (kind === "float" ? "float32" : "int32")) return value;
+  throw new RangeError(`${value.dtype} computed from the input cannot be cast to ${kind}`);
+};
 
 export const choices: Readonly<Record<string, Rule>> = {
+  ...questions,
+  Cast: cast,
+  CastLike: (call) => {
+    const like = operandItem(call, 1);
+    const kind = isKnown(like)
+      ? like.kind
+      : isTruth(like)
+        ? "bool"
+        : isValue(like) && like.dtype === "int32"
+          ? "int"
+          : "float";
+    const item = operandItem(call, 0);
+    if (isKnown(item)) return castKnown(item, kind);
+    if (isTruth(item)) return kind === "bool" ? item : item.truth;
+    return item;
+  },
   Clip: clipped,
   Max: extreme(true),
   Min: extreme(false),
-  Mod: modulo,
-  IsNaN: nanTest,
-  Where: where,
+  Where: choice,
   Trilu: triangular,
-  ...Object.fromEntries([...questions, ...steps].map((name) => [name, constantsOnly])),
+  Sign: sign,
+  Mod: modulo,
+  ...Object.fromEntries(["Floor", "Ceil", "Round", "IsInf"].map((name) => [name, constantsOnly])),
 };

@@ -14,6 +14,7 @@ import {
 import { concatKnown, expandKnown, takeKnown, transposeKnown } from "../arrays.ts";
 import {
   axisOf,
+  type Call,
   input,
   isPlain,
   knownInput,
@@ -24,7 +25,8 @@ import {
   regroup,
   shapeOf,
 } from "../call.ts";
-import { expandTo, join, permute, placeBatch, reshapeTarget } from "../layout.ts";
+import { type Item, isValue } from "../items.ts";
+import { expandTo, join, permute, reshapeTarget } from "../layout.ts";
 import { extentsOf } from "./constants.ts";
 
 /** Operators that move elements and change none. */
@@ -32,20 +34,22 @@ import { extentsOf } from "./constants.ts";
 const reshapeRule: Rule = (call) => {
   const item = input(call, 0);
   const target = extentsOf(knownInput(call, 1, "shape")!);
-  const literalZero = call.attributes.int("allowzero", 0) !== 0;
-  return regroup(call, item, targetOf(shapeOf(item), target, literalZero, call.context.frozenBatch));
+  return regroup(call, item, targetOf(call, item, target, call.attributes.int("allowzero", 0) !== 0));
 };
 
-/** Where the file was made for one batch size its shapes hold it as a number: the batch is put back in. */
-function targetOf(from: Shape, target: readonly Extent[], literalZero: boolean, frozen: number): Shape {
-  if (frozen === 0 || !from.some(isBatch) || target.some(isBatch))
+/** The target of a Reshape. Where the file was made for one batch size the batch is put back in. */
+function targetOf(
+  { context: { opened } }: Call,
+  item: Item,
+  target: readonly Extent[],
+  literalZero: boolean,
+): Shape {
+  const from = shapeOf(item);
+  const copied = target.some((extent, axis) => extent === 0 && !literalZero && isBatch(from[axis] ?? 0));
+  if (opened === undefined || !isValue(item) || !from.some(isBatch) || target.some(isBatch) || copied)
     return reshapeTarget(from, target, literalZero);
-  const direct = target.some(
-    (extent, axis) => extent === 0 && !literalZero && from[axis] !== undefined && isBatch(from[axis]),
-  );
-  if (direct) return reshapeTarget(from, target, literalZero);
-  const then = from.map((extent) => (isBatch(extent) ? extent.batch * frozen : extent));
-  const shape = placeBatch(from, reshapeTarget(then, target, literalZero) as readonly number[], frozen);
+  const then = from.map((extent) => (isBatch(extent) ? extent.batch * opened.size : extent));
+  const shape = opened.place(item, reshapeTarget(then, target, literalZero) as readonly number[]);
   if (shape === undefined)
     throw new RangeError(`its shape [${target.join(", ")}] does not say where the batch is to go`);
   return shape;
@@ -63,21 +67,15 @@ const squeeze: Rule = (call) => {
   const item = input(call, 0);
   const shape = shapeOf(item);
   const axes = knownIntegers(call, 1, "axes")?.map((axis) => axisOf(axis, shape.length));
-  const frozen = (extent: Extent) => call.context.frozenBatch === 1 && isBatch(extent) && extent.batch === 1;
   const gone = axes ?? shape.flatMap((extent, axis) => (extent === 1 ? [axis] : []));
-  const kept = shape.flatMap((extent, axis) => (gone.includes(axis) ? [] : [{ extent, axis }]));
-  const lost = gone.find((axis) => shape[axis] !== 1);
-  if (lost === undefined)
-    return regroup(
-      call,
-      item,
-      kept.map(({ extent }) => extent),
-    );
-  const [next] = kept;
-  // The axis of a single sample goes; the samples then lie along the first that is left, as in every reshape.
-  if (!frozen(shape[lost]!) || lost !== 0 || next === undefined || isBatch(next.extent))
-    throw new RangeError(`axis ${lost} of ${printShape(shape)} is not 1 long`);
-  return regroup(call, item, [{ batch: next.extent }, ...kept.slice(1).map(({ extent }) => extent)]);
+  const kept = shape.filter((_, axis) => !gone.includes(axis));
+  const long = gone.find((axis) => shape[axis] !== 1);
+  if (long === undefined) return regroup(call, item, kept);
+  // The only sample that the file was made for: the batch goes where a Reshape would put it.
+  const [extent, { opened }] = [shape[long]!, call.context];
+  if (opened?.size !== 1 || !isBatch(extent) || extent.batch !== 1)
+    throw new RangeError(`axis ${long} of ${printShape(shape)} is not 1 long`);
+  return regroup(call, item, targetOf(call, item, kept, true));
 };
 
 const unsqueeze: Rule = (call) => {
@@ -112,7 +110,11 @@ const expandRule: Rule = (call) => {
   // Where the shape was written down for one batch size, the batch axis is as long as it says already.
   const target = given.map((extent, axis) => {
     const own = from[axis - lead];
-    const frozen = own !== undefined && isBatch(own) && extent === own.batch * call.context.frozenBatch;
+    const frozen =
+      own !== undefined &&
+      isBatch(own) &&
+      call.context.opened !== undefined &&
+      extent === own.batch * call.context.opened.size;
     return frozen ? own : extent;
   });
   const shape = broadcastShapes(from, target);
@@ -170,7 +172,7 @@ const concatRule: Rule = (call) => {
     return concatKnown(items, axis);
   }
   const parts = items.filter((item) => shapeOf(item)[axis] !== 0).map((item) => lift(call, item));
-  return join(call.b, parts, axis, call.context.frozenBatch);
+  return join(call.b, parts, axis, call.context.opened?.size === 1);
 };
 
 /** Nothing is done: another name for the same. A weight under another name is another weight. */

@@ -60,7 +60,8 @@ const sliceRule: Rule = (call) => {
     const end = ends.data[i]!;
     if (isBatch(extent)) {
       const toEnd = end >= 2 ** 31 - 1 || (ends.powers?.[i] === 1 && end >= extent.batch);
-      const frozen = call.context.frozenBatch > 0 && end >= extent.batch * call.context.frozenBatch;
+      const { opened } = call.context;
+      const frozen = opened !== undefined && end >= extent.batch * opened.size;
       if (start !== 0 || steps[i] !== 1 || !(toEnd || frozen))
         throw new RangeError(
           `axis ${axis} of ${printShape(shapeOf(item))} cannot be cut: it would pick samples of a batch`,
@@ -231,7 +232,7 @@ function padAxis(call: Call, item: Item, { axis, before, after, mode, value }: P
   if (mode !== "constant" || value === 0) return pad(b, x, axis, lead, tail, mode as PadMode);
   const border = (count: number) =>
     count === 0 ? [] : [expand(b, call.context.weights.number(value), x.shape.with(axis, count))];
-  return join(b, [...border(lead), x, ...border(tail)], axis, 0);
+  return join(b, [...border(lead), x, ...border(tail)], axis, false);
 }
 
 export const picking: Readonly<Record<string, Rule>> = {
