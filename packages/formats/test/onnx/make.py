@@ -128,7 +128,9 @@ class Patches(nn.Module):
 
     def forward(self, x):
         b = x.shape[0]
-        x = self.pad(x.permute(0, 2, 1)).reshape(b, SERIES, TIME + 2).unfold(-1, 4, 2)
+        x = self.pad(x.permute(0, 2, 1))
+        # Not unfold: PyTorch's TorchScript exporter (2.13) exchanges its last two axes.
+        x = torch.stack([x[..., start : start + 4] for start in range(0, TIME, 2)], -2)
         x = self.value_embedding(x.reshape(b * SERIES, 6, 4))
         x = x + self.pe[:, : x.shape[1]]
         scores = self.heads(self.query(x)) @ self.heads(self.key(x)).transpose(-2, -1)

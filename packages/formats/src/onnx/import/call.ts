@@ -95,7 +95,11 @@ export function lift(call: Call, item: Item, use: Use = { as: "operand" }): Valu
   if (!isKnown(item)) throw new RangeError("it does not take lists of values");
   const name = use.name ?? call.nameFor(use.as === "weight" ? "weight" : "bias");
   const named = use.as === "weight" || use.as === "bias" ? name : use.name;
-  return call.context.weights.lift(call.b, item, { ...use, ...(named !== undefined && { name: named }) });
+  return call.context.weights.lift(call.b, item, {
+    ...use,
+    module: call.module,
+    ...(named !== undefined && { name: named }),
+  });
 }
 
 /** An input as a value. */

@@ -5,7 +5,7 @@ import type { Call, Context, Rule } from "./call.ts";
 import { isStandard } from "./decode.ts";
 import { type Item, isKnown, isTruth, isValue } from "./items.ts";
 import { type Known, onlyNumber } from "./known.ts";
-import { isMadeUp, moduleOf, weightBeside } from "./names.ts";
+import { inOtherLayer, isMadeUp, moduleOf, weightBeside } from "./names.ts";
 import { rules } from "./rules/index.ts";
 import { readTensor } from "./tensor-data.ts";
 import { shown } from "./text.ts";
@@ -295,7 +295,7 @@ function nameFor(
       node.opType === "Gemm" || node.opType === "Conv" ? node.input.slice(2) : addedTo(node, readers);
     for (const name of beside) {
       const weight = weightBeside(name);
-      if (weight !== undefined) return weight;
+      if (weight !== undefined) return inOtherLayer(weight, module) ?? weight;
     }
   }
   return module === "" ? undefined : `${module}.${part}`;

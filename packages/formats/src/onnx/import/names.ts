@@ -20,12 +20,35 @@ export function moduleOf({ name, metadataProps }: NodeProto): string {
     const parts = [...scopes.matchAll(/'([^']*)'/g)].map(([, part]) => part!);
     return sound(parts.at(-2) ?? "");
   }
-  return sound(name.split("/").slice(0, -1).filter(Boolean).join("."));
+  const parts = name.split("/").slice(0, -1).filter(Boolean);
+  // Parts of a Sequential carry its name once more: /net/net.0.
+  return sound(parts.filter((part, i) => !parts[i + 1]?.startsWith(`${part}.`)).join("."));
 }
 
 /** Parts of names go into the model's own; what is no identifier stays out. */
 function sound(name: string): string {
   return /^[\w.:-]{0,200}$/.test(name) ? name : "";
+}
+
+/**
+ * The name a weight has in another layer that uses it, where exporters merged equal weights of layers: they keep the
+ * first name. Weights that layers share on purpose keep the last, or are used in modules of another kind: those stay one.
+ */
+export function inOtherLayer(name: string, module: string): string | undefined {
+  const parts = name.split(".");
+  const depth = module.split(".").length;
+  const own = parts.slice(0, depth).join(".");
+  if (parts.length <= depth || own === module || layerPattern(own) !== layerPattern(module)) return undefined;
+  const [before, after] = [own, module].map((path) => path.match(/\d+/g)!.map(Number)) as [
+    number[],
+    number[],
+  ];
+  const first = before.findIndex((layer, i) => layer !== after[i]);
+  return before[first]! < after[first]! ? [module, ...parts.slice(depth)].join(".") : undefined;
+}
+
+function layerPattern(path: string): string {
+  return path.replace(/\d+/g, "*");
 }
 
 /** The name of the weight that goes with a bias: `attn.in_proj_weight` with `attn.in_proj_bias`. */

@@ -10,7 +10,7 @@ import {
   type ValueId,
 } from "@espalier/core";
 import { type Known, plainNumbers, type Source } from "./known.ts";
-import { isMadeUp } from "./names.ts";
+import { inOtherLayer, isMadeUp } from "./names.ts";
 
 /** What a tensor of the file is used for, where it is used. */
 export interface Use {
@@ -22,6 +22,8 @@ export interface Use {
   readonly as: "weight" | "bias" | "statistic" | "operand";
   /** The name it gets where the exporter lost its own. */
   readonly name?: string;
+  /** The module that uses it. */
+  readonly module?: string;
   /** Keep it transposed, [out, in], where the exporter had transposed it: PyTorch's layout. */
   readonly restore?: boolean;
 }
@@ -34,8 +36,8 @@ export interface RoleOptions {
 }
 
 interface Drawn {
+  readonly name: string;
   readonly value: Value;
-  readonly uniform: boolean;
 }
 
 /** The tensors of the model that is read: which numbers of the file become one, under which name and in which role. */
@@ -49,7 +51,7 @@ export class Weights {
   readonly #options: RoleOptions;
   readonly #reserved: ReadonlySet<string>;
   readonly #names = new Map<ValueId, string>();
-  readonly #drawn = new Map<string, Drawn>();
+  readonly #drawn = new Map<string, Drawn[]>();
 
   /** `reserved`: names of the file's initialisers, which derived names keep clear of. */
   constructor(b: Builder, options: RoleOptions, reserved: ReadonlySet<string>) {
@@ -73,20 +75,44 @@ export class Weights {
     if (source === undefined) return this.#constant(known, use.name ?? "constant");
     if (known.shape.length === 0 && !this.isWeight(known)) return this.#scalar(known, source);
     const role = this.#role(known, source, use);
-    const own = this.#options.roles !== undefined || !isMadeUp(source.name);
-    const wanted = own ? source.name : this.#free(use.name);
-    const transposed = use.restore === true && !own && wanted !== undefined && known.shape.length === 2;
-    const key = `${source.name} ${role} ${transposed}`;
-    const before = this.#drawn.get(key);
-    // Exporters merge initialisers that hold the same numbers: ones and zeros are given back, one to each use.
-    const merged = before?.uniform === true && this.#options.roles === undefined;
-    const name = merged ? this.#unused(this.#free(use.name) ?? source.name) : (wanted ?? source.name);
-    const tensor =
-      before === undefined || merged
-        ? this.#add(name, role, transposed ? transposedKnown(known) : known, source.order)
-        : before.value;
-    if (before === undefined) this.#drawn.set(key, { value: tensor, uniform: isUniform(known) });
+    const restored = this.#restored(known, source, use);
+    const transposed = restored !== undefined && use.restore === true && known.shape.length === 2;
+    const tensor = this.#tensor(transposed ? transposedKnown(known) : known, source, role, restored, use);
     return transposed ? swapAxes(b, tensor, 0, 1) : tensor;
+  }
+
+  /** The name of a weight that has lost its own. */
+  #restored(known: Known, source: Source, { name }: Use): string | undefined {
+    if (this.#options.roles !== undefined || !isMadeUp(source.name) || known.kind !== "float")
+      return undefined;
+    return this.#free(name);
+  }
+
+  /** The tensor for one use of an initialiser: the one that is there, unless exporters had merged what is two. */
+  #tensor(
+    known: Known,
+    source: Source,
+    role: TensorRole,
+    restored: string | undefined,
+    { name, module = "" }: Use,
+  ): Value {
+    const key = `${source.name} ${role} ${known.shape.join()}`;
+    const drawn = this.#drawn.get(key) ?? [];
+    this.#drawn.set(key, drawn);
+    const own = restored ?? source.name;
+    const [first] = drawn;
+    const told = this.#options.roles !== undefined;
+    const other = told || module === "" ? undefined : this.#free(inOtherLayer(first?.name ?? own, module));
+    const wanted = other ?? own;
+    const there = drawn.find((one) => one.name === wanted);
+    // Ones and zeros are given back, one to each use.
+    const merged = first !== undefined && !told && isUniform(known);
+    if (!merged && (there ?? (other === undefined ? first : undefined)) !== undefined)
+      return (there ?? first)!.value;
+    const unique = this.#unused(merged ? (other ?? this.#free(name) ?? own) : wanted);
+    const value = this.#add(unique, role, known, source.order);
+    drawn.push({ name: unique, value });
+    return value;
   }
 
   /** Numbers of the tensor that a value is. */
@@ -119,11 +145,11 @@ export class Weights {
   }
 
   #scalar(known: Known, { name, order }: Source): Value {
-    const before = this.#drawn.get(name);
+    const [before] = this.#drawn.get(name) ?? [];
     if (before !== undefined) return before.value;
     const value = this.#add(this.#unused(name), "constant", known, order);
     this.scalars.set(value.id, known.data[0]!);
-    this.#drawn.set(name, { value, uniform: false });
+    this.#drawn.set(name, [{ name, value }]);
     return value;
   }
 
