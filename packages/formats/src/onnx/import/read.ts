@@ -12,12 +12,13 @@ import {
   type TensorData,
 } from "@espalier/core";
 import { z } from "zod";
+import { castKnown } from "./arithmetic.ts";
 import type { Context } from "./call.ts";
 import { decode, type OnnxFile } from "./decode.ts";
 import { attach, type ExternalRange, externalRanges } from "./external.ts";
 import { GraphReader } from "./graph-reader.ts";
 import { type GraphInput, readInputs, withOpenBatch } from "./inputs.ts";
-import { type Item, isKnown, isValue } from "./items.ts";
+import { type Item, isKnown, isTruth, isValue } from "./items.ts";
 import type { Known } from "./known.ts";
 import { OpenedBatch } from "./samples.ts";
 import { shown } from "./text.ts";
@@ -151,9 +152,11 @@ function draw(file: OnnxFile, options: Options, inputs: readonly GraphInput[], o
 
 function outputValue(b: Builder, context: Context, name: string, item: Item) {
   if (isValue(item)) return item;
-  if (!isKnown(item) || item.kind === "bool")
-    throw new EspalierError(`output ${shown(name)} is no tensor of numbers.`);
-  return context.weights.lift(b, item satisfies Known, { as: "operand", name });
+  // Truth values are ones and zeros.
+  if (isTruth(item)) return item.truth;
+  if (!isKnown(item)) throw new EspalierError(`output ${shown(name)} is a list of values.`);
+  const numbers: Known = item.kind === "bool" ? castKnown(item, "float") : item;
+  return context.weights.lift(b, numbers, { as: "operand", name });
 }
 
 /** Refuses values that no machine could hold: a file may ask for them in a few bytes. */

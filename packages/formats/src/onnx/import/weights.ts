@@ -147,8 +147,13 @@ export class Weights {
   #scalar(known: Known, { name, order }: Source): Value {
     const [before] = this.#drawn.get(name) ?? [];
     if (before !== undefined) return before.value;
-    const value = this.#add(this.#unused(name), "constant", known, order);
-    this.scalars.set(value.id, known.data[0]!);
+    const same = this.#b.tensorNamed(name);
+    const number = known.data[0]!;
+    const value =
+      same !== undefined && this.scalars.get(same.id) === number
+        ? same
+        : this.#add(this.#unused(name), "constant", known, order);
+    this.scalars.set(value.id, number);
     this.#drawn.set(name, [{ name, value }]);
     return value;
   }
@@ -170,7 +175,8 @@ export class Weights {
 
   #unused(name: string): string {
     let unused = name;
-    for (let i = 1; this.tensors.has(unused); i++) unused = `${name}_${i}`;
+    for (let i = 1; this.tensors.has(unused) || this.#b.tensorNamed(unused) !== undefined; i++)
+      unused = `${name}_${i}`;
     return unused;
   }
 }
