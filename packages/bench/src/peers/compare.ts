@@ -24,10 +24,7 @@ export interface PreparedSubject {
   readonly models: readonly { readonly variant: Variant; readonly model: Model }[];
 }
 
-export async function prepareSubject(
-  { name, load }: Subject,
-  variants: readonly Variant[],
-): Promise<PreparedSubject> {
+export async function prepareSubject({ name, load, variants }: Subject): Promise<PreparedSubject> {
   const dense = await load();
   const models: { variant: Variant; model: Model }[] = [];
   for (const variant of variants) models.push({ variant, model: await variant.make(dense) });
