@@ -71,7 +71,8 @@ export function digest(model: Model): string {
   if (known !== undefined) return known;
   const hash = new Sha256();
   hash.text(canonicalJson(storedGraph(model.graph)));
-  hash.text(canonicalJson(model.dimensions));
+  const { list, axes } = model.dimensions;
+  hash.text(canonicalJson({ axes, list: list.map(({ members: _derived, ...dimension }) => dimension) }));
   for (const { name } of model.graph.tensors) {
     hash.text(`${name}:${tensorDigest(model.tensors.get(name)!)}`);
     const mask = model.masks.get(name);
@@ -84,11 +85,14 @@ export function digest(model: Model): string {
 
 /** JSON with the members of objects in the order of their names, so that it does not depend on how they were put together. */
 function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_key, part: unknown) =>
-    typeof part === "object" && part !== null && !Array.isArray(part)
-      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : part,
-  );
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  if (Array.isArray(value)) {
+    const plain = value.every((part) => typeof part === "number");
+    return plain ? `[${value.join()}]` : `[${value.map(canonicalJson).join()}]`;
+  }
+  const members = value as Readonly<Record<string, unknown>>;
+  const names = Object.keys(members).filter((name) => members[name] !== undefined);
+  return `{${names.sort().map((name) => `${JSON.stringify(name)}:${canonicalJson(members[name])}`)}}`;
 }
 
 function tensorDigest(tensor: TensorData): string {
