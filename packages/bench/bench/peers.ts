@@ -3,12 +3,12 @@
  * `pnpm bench:peers`. Writes peers.json, peers.md and the speed-up curves (SVG, PNG).
  */
 import { existsSync } from "node:fs";
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir, readdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { EspalierError, unknownName } from "@espalier/core";
-import { writeFolderAtomically } from "@espalier/formats/node";
+import { readBytes, writeFolderAtomically } from "@espalier/formats/node";
 import {
   agrees,
   backendPeer,
@@ -67,14 +67,27 @@ async function main(): Promise<void> {
     console.log(usage);
     return;
   }
-  const results =
-    flags.from === undefined
-      ? await measure(flags)
-      : parsePeerResults(await readFile(flags.from, "utf8"), flags.from);
+  await checkFolder(flags.out);
+  const results = flags.from === undefined ? await measure(flags) : await readBack(flags.from);
   await write(results, flags.out);
   const missed = verdicts(results).some(({ met }) => met === false);
   const wrong = results.runs.some((run) => run.agreement.some((a) => !agrees(run, a.peer, a.variant)));
   if (missed || wrong || results.failures.length > 0) process.exitCode = 1;
+}
+
+async function readBack(path: string): Promise<PeerResults> {
+  return parsePeerResults(new TextDecoder().decode(await readBytes(path, "results")), path);
+}
+
+/** Only what this script wrote is replaced. Asked before anything is measured. */
+async function checkFolder(out: string): Promise<void> {
+  const names = await readdir(out).catch((error: NodeJS.ErrnoException): string[] => {
+    if (error.code === "ENOENT") return [];
+    if (error.code === "ENOTDIR") throw new EspalierError(`${out} is a file. Give the name of a folder.`);
+    throw error;
+  });
+  if (names.length > 0 && !names.includes("peers.json"))
+    throw new EspalierError(`${out} holds something else than a comparison. Give another folder.`);
 }
 
 interface Flags {
@@ -95,7 +108,11 @@ async function measure(flags: Flags): Promise<PeerResults> {
   if (flags.trained && !existsSync(trained))
     throw new EspalierError(`there are no trained checkpoints in ${trained}.`);
   const all = [...randomSubjects(), ...(flags.trained ? trainedSubjects(trained, registry) : [])];
-  const subjects = choose(flags.models, all, "model");
+  const wanted = flags.variants?.split(",");
+  const subjects = choose(flags.models, all, "model").map((subject) => ({
+    ...subject,
+    variants: selectVariants(wanted, subject.variants),
+  }));
   const tasks = choose(
     flags.tasks,
     ["forecast", "training", "compile"].map((name) => ({ name })),
@@ -130,10 +147,7 @@ async function measure(flags: Flags): Promise<PeerResults> {
   };
   for (const subject of subjects) {
     console.error(`${subject.name}: pruning`);
-    const prepared = await prepareSubject(
-      subject,
-      selectVariants(flags.variants?.split(","), subject.variants),
-    );
+    const prepared = await prepareSubject(subject);
     const { name } = subject;
     results.sizes.push(...sizesOf(prepared));
     for (const batch of does("forecast") ? batches : [])

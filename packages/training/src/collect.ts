@@ -1,4 +1,4 @@
-import { type Backend, type Collect, randomStream, type TensorData } from "@espalier/core";
+import { type Backend, type Collect, EspalierError, randomStream, type TensorData } from "@espalier/core";
 import type { WindowSet } from "@espalier/datasets";
 import { inputsFrom } from "./inputs.ts";
 import { createPause } from "./pause.ts";
@@ -21,6 +21,7 @@ export interface CollectorOptions {
 export function collector(options: CollectorOptions): Collect {
   const { backend, windows, batches = 8, batchSize = 32, seed = 0, signal } = options;
   return async ({ graph, tensors, outputs }) => {
+    if (windows.count === 0) throw new EspalierError("there is no window to calibrate on.");
     const state = await backend.createState(tensors);
     const program = await backend.compile(graph, { state });
     const inputs = inputsFrom(graph, windows);

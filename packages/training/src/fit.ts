@@ -17,6 +17,7 @@ import type { WindowSet } from "@espalier/datasets";
 import type { FitOrigin, TrainingCheckpoint } from "./checkpoint.ts";
 import { evaluateProgram } from "./evaluate.ts";
 import { inputsFrom } from "./inputs.ts";
+import type { Metrics } from "./metrics.ts";
 import { type FitOptions, type FitSettings, readSettings } from "./options.ts";
 import { createPause } from "./pause.ts";
 import { type OnProgress, progressReporter } from "./progress.ts";
@@ -137,6 +138,7 @@ class TrainingRun {
     const run = new TrainingRun(request, settings, { state, step, evaluation, drawn, teacher });
     if (resume !== undefined) {
       resume.check(settings, originOf(request));
+      expectTensors(resume, drawn);
       await state.write(resume.best);
       run.#best = await state.snapshot(drawn.changing);
       await state.write(resume.tensors);
@@ -173,7 +175,7 @@ class TrainingRun {
 
   /** One epoch; undefined where the signal stopped it. */
   async #epoch(epoch: number): Promise<EpochRecord | undefined> {
-    const { train, signal, validation, onProgress } = this.#request;
+    const { train, signal, onProgress } = this.#request;
     const { learningRate: rate, rateSchedule } = this.#settings;
     const start = performance.now();
     const learningRate = rateSchedule === "halving" ? rate * 0.5 ** (epoch - 1) : rate;
@@ -196,10 +198,14 @@ class TrainingRun {
       sum += loss;
       report(i + 1, `epoch ${epoch} of ${this.#settings.epochs}`, sum / (i + 1));
     }
-    if (signal?.aborted) return undefined;
-    const { mse, mae } = await evaluateProgram(this.#evaluation, this.#request.model.graph, {
-      windows: validation,
-    });
+    const errors = await this.#validate();
+    if (errors === undefined) return undefined;
+    const { mse, mae } = errors;
+    if (!Number.isFinite(mse)) {
+      throw new EspalierError(
+        `training diverged in epoch ${epoch}: the validation error is ${mse}. Lower the learning rate (${rate}).`,
+      );
+    }
     const best = this.#records.every((record) => mse < record.validation.mse);
     if (best) {
       this.#best?.dispose();
@@ -212,6 +218,18 @@ class TrainingRun {
     await this.#checkpoint();
     await this.#request.onEpoch?.(record);
     return record;
+  }
+
+  /** Errors over all validation windows; undefined where the signal stopped it. */
+  async #validate(): Promise<Metrics | undefined> {
+    const { model, validation: windows, signal } = this.#request;
+    const options = { windows, ...(signal === undefined ? {} : { signal }) };
+    try {
+      return await evaluateProgram(this.#evaluation, model.graph, options);
+    } catch (error) {
+      if (signal?.aborted) return undefined;
+      throw error;
+    }
   }
 
   /** Forecasts of the teacher, where there is one. */
@@ -243,7 +261,7 @@ class TrainingRun {
   /** The best weights as data; the state is left as it was. */
   async #bestTensors(): Promise<ReadonlyMap<string, TensorData>> {
     const names = this.#drawn.changing;
-    if (this.#best === undefined || this.#records.at(-1)?.best) return this.#state.read(names);
+    if (this.#best === undefined) return this.#state.read(names);
     const now = await this.#state.snapshot(names);
     await this.#best.restore();
     const tensors = await this.#state.read(names);
@@ -273,6 +291,14 @@ class TrainingRun {
     };
     return withTensors(model, await this.#bestTensors(), [entry]);
   }
+}
+
+/** What a checkpoint must hold to go on from: whatever a step changes. */
+function expectTensors({ tensors, best }: TrainingCheckpoint, drawn: TrainingStep): void {
+  const changed = drawn.graph.updates.map(({ tensor }) => tensor);
+  const missing =
+    changed.find((name) => !tensors.has(name)) ?? drawn.changing.find((name) => !best.has(name));
+  if (missing !== undefined) throw new EspalierError(`the checkpoint is damaged: it lacks "${missing}".`);
 }
 
 function originOf({ model, data, teacher }: FitRequest): FitOrigin {

@@ -24,10 +24,7 @@ export interface PreparedSubject {
   readonly models: readonly { readonly variant: Variant; readonly model: Model }[];
 }
 
-export async function prepareSubject(
-  { name, load }: Subject,
-  variants: readonly Variant[],
-): Promise<PreparedSubject> {
+export async function prepareSubject({ name, load, variants }: Subject): Promise<PreparedSubject> {
   const dense = await load();
   const models: { variant: Variant; model: Model }[] = [];
   for (const variant of variants) models.push({ variant, model: await variant.make(dense) });
@@ -91,7 +88,7 @@ export async function compareTraining(
   const steps = models
     .filter(({ variant }) => variant.id === "dense" || variant.id === "unstructured-90")
     .map(({ variant, model }) => {
-      const { graph, tensors } = drawTrainingStep(model, 1);
+      const { graph, tensors } = drawTrainingStep(model, { seed: 1 });
       return { variant, runnable: { graph, tensors: new Map([...model.tensors, ...tensors]) } };
     });
   const { graph } = steps[0]!.runnable;

@@ -17,108 +17,96 @@ interface Target {
   readonly least: Least;
 }
 
-/** The same for every batch size that is promised. */
-const every = (iTransformer: number, patchTST: number, crossformer: number): Least => ({
-  iTransformer: { 1: iTransformer, 3: iTransformer, 32: iTransformer },
-  PatchTST: { 1: patchTST, 32: patchTST },
-  Crossformer: { 1: crossformer, 32: crossformer },
-});
+/** Of forecasts: iTransformer at batch 1, 3 and 32, the others at batch 1 and 32. */
+function least(
+  [i1, i3, i32]: readonly [number, number, number],
+  [p1, p32]: readonly [number, number],
+  [c1, c32]: readonly [number, number],
+): Least {
+  return {
+    iTransformer: { 1: i1, 3: i3, 32: i32 },
+    PatchTST: { 1: p1, 32: p32 },
+    Crossformer: { 1: c1, 32: c32 },
+  };
+}
 
-const forecast = { task: "forecast" } as const;
-const ownDense = { peer: own, variant: "dense" };
-const native = { peer: "onnxruntime-node", variant: "dense" };
-const web = { peer: "onnxruntime-web", variant: "dense" };
-/** Of training. */
-const large = (bound: number): Least => ({ iTransformer: { 32: bound }, PatchTST: { 32: bound } });
+/** The same at every batch size. */
+const every = (i: number, p: number, c: number): Least => least([i, i, i], [p, p], [c, c]);
+
+/** Of training, at batch 32. */
+const steps = (bound: number): Least => ({ iTransformer: { 32: bound }, PatchTST: { 32: bound } });
+
+const dense = (peer: string) => ({ peer, variant: "dense" });
+const [web, native] = [dense("onnxruntime-web"), dense("onnxruntime-node")];
+
+const target = (
+  task: Task,
+  what: string,
+  variants: readonly string[],
+  against: Target["against"],
+  bounds: Least,
+) => ({ task, what, variants, against, least: bounds }) satisfies Target;
 
 /** What is promised for one thread. */
 export const targets: readonly Target[] = [
-  {
-    ...forecast,
-    what: "dense against onnxruntime-web",
-    variants: ["dense"],
-    against: web,
-    least: {
-      iTransformer: { 1: 2.2, 3: 2.1, 32: 2.4 },
-      PatchTST: { 1: 2, 32: 2.1 },
-      Crossformer: { 1: 1.8, 32: 2 },
-    },
-  },
-  {
-    ...forecast,
-    what: "dense against onnxruntime-node",
-    variants: ["dense"],
-    against: native,
-    least: {
-      iTransformer: { 1: 0.62, 3: 0.55, 32: 0.5 },
-      PatchTST: { 1: 0.58, 32: 0.7 },
-      Crossformer: { 1: 0.5, 32: 0.5 },
-    },
-  },
-  {
-    ...forecast,
-    what: "90 % unstructured against own dense",
-    variants: ["unstructured-90"],
-    against: ownDense,
-    least: every(6, 3.6, 3),
-  },
-  {
-    ...forecast,
-    what: "90 % unstructured against dense onnxruntime-web",
-    variants: ["unstructured-90"],
-    against: web,
-    least: {
-      iTransformer: { 1: 14, 3: 14, 32: 15 },
-      PatchTST: { 1: 7.5, 32: 7.8 },
-      Crossformer: { 1: 6, 32: 6 },
-    },
-  },
-  {
-    ...forecast,
-    what: "90 % unstructured against dense onnxruntime-node",
-    variants: ["unstructured-90"],
-    against: native,
-    least: {
-      iTransformer: { 1: 3.8, 3: 3.8, 32: 3.2 },
-      PatchTST: { 1: 2.2, 32: 2.6 },
-      Crossformer: { 1: 1.5, 32: 1.5 },
-    },
-  },
-  {
-    ...forecast,
-    what: "50 % unstructured against own dense",
-    variants: ["unstructured-50"],
-    against: ownDense,
-    least: every(1.3, 1.4, 1.3),
-  },
-  {
-    ...forecast,
-    what: "50 % in 2×1 or 4×1 blocks against own dense",
-    variants: ["2x1-50", "4x1-50"],
-    against: ownDense,
-    least: every(1.6, 1.65, 1.5),
-  },
-  {
-    ...forecast,
-    what: "50 % of channels against own dense",
-    variants: ["channels-50"],
-    against: ownDense,
-    least: every(2, 2, 2),
-  },
-  {
-    task: "training",
-    what: "training step, dense against tfjs-wasm",
-    variants: ["dense"],
-    against: { peer: "tfjs-wasm", variant: "dense" },
-    least: large(3),
-  },
-  {
-    task: "training",
-    what: "training step, 90 % unstructured against own dense",
-    variants: ["unstructured-90"],
-    against: ownDense,
-    least: large(2),
-  },
+  target(
+    "forecast",
+    "dense against onnxruntime-web",
+    ["dense"],
+    web,
+    least([2.2, 2.1, 2.4], [2, 2.1], [1.8, 2]),
+  ),
+  target(
+    "forecast",
+    "dense against onnxruntime-node",
+    ["dense"],
+    native,
+    least([0.62, 0.55, 0.5], [0.58, 0.7], [0.5, 0.5]),
+  ),
+  target(
+    "forecast",
+    "90 % unstructured against own dense",
+    ["unstructured-90"],
+    dense(own),
+    every(6, 3.6, 3),
+  ),
+  target(
+    "forecast",
+    "90 % unstructured against dense onnxruntime-web",
+    ["unstructured-90"],
+    web,
+    least([14, 14, 15], [7.5, 7.8], [6, 6]),
+  ),
+  target(
+    "forecast",
+    "90 % unstructured against dense onnxruntime-node",
+    ["unstructured-90"],
+    native,
+    least([3.8, 3.8, 3.2], [2.2, 2.6], [1.5, 1.5]),
+  ),
+  target(
+    "forecast",
+    "50 % unstructured against own dense",
+    ["unstructured-50"],
+    dense(own),
+    every(1.3, 1.4, 1.3),
+  ),
+  target(
+    "forecast",
+    "50 % in 2×1 or 4×1 blocks against own dense",
+    ["2x1-50", "4x1-50"],
+    dense(own),
+    every(1.6, 1.65, 1.5),
+  ),
+  target("forecast", "50 % of channels against own dense", ["channels-50"], dense(own), every(2, 2, 2)),
+  target("training", "training step, dense against tfjs-wasm", ["dense"], dense("tfjs-wasm"), steps(3)),
+  target(
+    "training",
+    "training step, 90 % unstructured against own dense",
+    ["unstructured-90"],
+    dense(own),
+    steps(2),
+  ),
 ];
 
 /** Most milliseconds for making a model of five million parameters ready, from its graph to the first run. */
@@ -144,8 +132,11 @@ export function verdicts(results: PeerResults): Verdict[] {
   return [...targets.flatMap((target) => ratioVerdicts(results, target)), ...compileVerdicts(results)];
 }
 
-function ratioVerdicts(results: PeerResults, { what, task, variants, against, least }: Target): Verdict[] {
-  return Object.entries(least).flatMap(([model, batches]) =>
+function ratioVerdicts(
+  results: PeerResults,
+  { what, task, variants, against, least: bounds }: Target,
+): Verdict[] {
+  return Object.entries(bounds).flatMap(([model, batches]) =>
     Object.entries(batches).flatMap(([size, bound]): Verdict[] => {
       const batch = Number(size);
       const run = runOf(results, model, batch, task);
