@@ -60,10 +60,16 @@ export class Weights {
     this.#reserved = reserved;
   }
 
+  /** Whether the file says itself what its tensors are for: then it names them as the model does. */
+  get rolesAreTold(): boolean {
+    return this.#options.roles !== undefined;
+  }
+
   /** Whether an array becomes a tensor where it meets computed values, rather than numbers of a computation beforehand. */
   isWeight({ kind, source, shape, data }: Known): boolean {
     if (source === undefined || kind !== "float") return false;
-    if (this.#options.roles?.has(source.name)) return this.#options.roles.get(source.name) !== "constant";
+    const role = this.#options.roles?.get(source.name);
+    if (this.rolesAreTold) return role !== undefined && role !== "constant";
     if (matchesAny(this.#options.trainable, source.name)) return true;
     return shape.length > 0 && !(data.length === 1 && isMadeUp(source.name));
   }

@@ -12,6 +12,7 @@ import {
   type Shape,
   sameShape,
   scatterND,
+  slice,
   swapAxes,
   type Value,
   where,
@@ -34,7 +35,7 @@ import {
 } from "../call.ts";
 import { type Item, isKnown } from "../items.ts";
 import { plainNumbers } from "../known.ts";
-import { join, sliceAlong, takeAlong } from "../layout.ts";
+import { join, takeAlong } from "../layout.ts";
 
 /** Operators that pick positions, or add some at the borders. */
 
@@ -84,6 +85,11 @@ const sliceRule: Rule = (call) => {
 function take(call: Call, item: Item, axis: number, positions: readonly number[]): Item {
   if (isPlain(call, item)) return takeKnown(item, axis, positions);
   const x = lift(call, item);
+  // In files of Espalier's own the nodes are those of the model.
+  const [first = 0] = positions;
+  const range = positions.every((position, i) => position === first + i);
+  if (range && call.context.weights.rolesAreTold)
+    return slice(call.b, x, axis, first, first + positions.length);
   return takeAlong(call.b, x, axis, positions, () => indexValue(call, [positions.length], positions));
 }
 
@@ -106,8 +112,8 @@ const split: Rule = (call) => {
     const from = start;
     start += size;
     if (!call.wants[i]) return undefined;
-    if (!isPlain(call, item)) return sliceAlong(call.b, lift(call, item), axis, from, start);
-    return takeKnown(
+    return take(
+      call,
       item,
       axis,
       Array.from({ length: size }, (_, at) => from + at),
