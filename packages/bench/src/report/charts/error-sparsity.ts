@@ -28,7 +28,7 @@ export function errorSparsity(section: Section, looks: readonly Look[], tunings:
       y: errorScale(metric, [dense, ...runs.map(({ after }) => after[metric])]),
       points,
       faint: tuned ? runs.map((run) => point(run, run.before)) : [],
-      level: { value: dense.mean, spread: dense.spread, label: `dense ${formatError(dense.mean)}` },
+      levels: [{ value: dense.mean, spread: dense.spread, label: `dense ${formatError(dense.mean)}` }],
       looks,
       tunings,
     });

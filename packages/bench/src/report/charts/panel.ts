@@ -22,6 +22,15 @@ export interface Scale {
   readonly format: string;
   readonly domain: readonly [number, number];
   readonly log?: boolean;
+  /** Where its ticks are; about five by default. */
+  readonly ticks?: readonly number[];
+}
+
+/** A dashed line across, with its spread as a band. */
+export interface Level {
+  readonly value: number;
+  readonly spread: number;
+  readonly label: string;
 }
 
 export interface Panel {
@@ -33,8 +42,8 @@ export interface Panel {
   readonly points: readonly Point[];
   /** Joined by thin dotted lines, without marks; cut off at the frame. */
   readonly faint?: readonly Point[];
-  /** A dashed line across, for the dense model; with its spread as a band. */
-  readonly level?: { readonly value: number; readonly spread: number; readonly label: string };
+  /** Dashed lines across, for the dense model or what else is compared with. */
+  readonly levels?: readonly Level[];
   /** A dashed line from top to bottom, for the dense model. */
   readonly plumb?: number;
   /** Small grey marks: what the dense model gave beside each point. */
@@ -53,7 +62,7 @@ export function panel(options: Panel): Spec {
     y,
     points,
     faint = [],
-    level,
+    levels = [],
     plumb,
     beside = [],
     looks,
@@ -66,7 +75,7 @@ export function panel(options: Panel): Spec {
     width,
     height,
     layer: [
-      ...(level === undefined ? [] : levelLayers(level, x, y)),
+      ...levels.flatMap((level) => levelLayers(level, x, y)),
       ...(plumb === undefined ? [] : [plumbLayer(plumb, x, y)]),
       ...(beside.length === 0 ? [] : [besideLayer(beside, channels.position)]),
       ...(faint.length === 0 ? [] : [faintLayer(faint.filter(isFinitePoint), channels)]),
@@ -138,12 +147,16 @@ function encodings(looks: readonly Look[], tunings: readonly string[], x: Scale,
   };
 }
 
-function channel(field: string, { title, format, domain, log }: Scale): Spec {
+function channel(field: string, { title, format, domain, log, ticks }: Scale): Spec {
   return {
     field,
     type: "quantitative",
     scale: { domain, nice: false, ...(log ? { type: "log" } : { zero: false }) },
-    axis: { title, tickCount: 5, ...(format === "%" ? { labelExpr: percent } : { format }) },
+    axis: {
+      title,
+      ...(ticks === undefined ? { tickCount: 5 } : { values: ticks }),
+      ...(format === "%" ? { labelExpr: percent } : { format }),
+    },
   };
 }
 
@@ -185,7 +198,7 @@ function barLayers(points: readonly Point[], { position, line }: Channels): Spec
   });
 }
 
-function levelLayers({ value, spread, label }: Panel["level"] & object, x: Scale, y: Scale): Spec[] {
+function levelLayers({ value, spread, label }: Level, x: Scale, y: Scale): Spec[] {
   const [left, right] = x.domain;
   const at = channel("y", y);
   const across = { x: { ...channel("x", x), field: "left" }, x2: { field: "right" } };
