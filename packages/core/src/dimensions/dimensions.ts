@@ -19,7 +19,7 @@ export interface Member {
 }
 
 export interface Dimension {
-  /** First member, in graph order: `….value_projection.weight[0].1`. Stable under pruning and saving. */
+  /** First trainable member, in graph order: `….value_projection.weight[0].1`. Stable under pruning and saving. */
   readonly name: string;
   readonly size: Extent;
   readonly kind: DimensionKind;

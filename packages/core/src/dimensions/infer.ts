@@ -68,12 +68,16 @@ function describe(graph: Graph, solved: readonly (readonly Expression[])[], solv
   const occurrences = occurrencesOf(axes, numbers.size);
   const variables = [...numbers.keys()];
   const used = (number: number, use: AxisUse) => uses.get(variables[number]!)?.has(use) === true;
-  const isHead = (number: number) => used(number, "batchOfProduct") && outer.inner.has(number);
+  const fixed = (number: number) => solver.reason(variables[number]!) !== undefined;
+  // An outer factor over positions that stay is a feature of a flattened map, and scaling it makes no head of it.
+  const flattened = (number: number) => !fixed(number) && [...(outer.inner.get(number) ?? [])].every(fixed);
+  const isHead = (number: number) =>
+    outer.inner.has(number) &&
+    (used(number, "batchOfProduct") || (used(number, "batchOfScaling") && !flattened(number)));
 
   const kindOf = (number: number): DimensionKind => {
     if (isHead(number)) return "head";
-    const around = outer.of.get(number);
-    if (around !== undefined && isHead(around)) {
+    if ([...(outer.all.get(number) ?? [])].some(isHead)) {
       return used(number, "contracted") ? "query-key-channel" : "value-channel";
     }
     return used(number, "embedding") ? "embedding" : "channel";
@@ -89,7 +93,7 @@ function describe(graph: Graph, solved: readonly (readonly Expression[])[], solv
         ? around
         : undefined;
     return {
-      name: nameOf(own[0], graph, axes, number),
+      name: nameOf(own.find(({ tensor }) => trainable.has(tensor)) ?? own[0], graph, axes, number),
       size: solver.size(variable),
       kind: kindOf(number),
       members: own,
@@ -142,13 +146,21 @@ function nameOf(
   return `${input?.name ?? node?.name ?? value}[${axis}]${place(axes[value]![axis]!)}`;
 }
 
-/** For each dimension, the one it is always the direct inner factor of, in tensors. */
+/**
+ * What is split into what, in tensors: `of` each dimension the one it is always the direct inner factor of, `all` of those
+ * it ever is, and `inner` the other way round.
+ */
 function outerFactors(graph: Graph, axes: readonly (readonly Expression[])[]) {
   const of = new Map<number, number | undefined>();
-  const inner = new Set<number>();
+  const all = new Map<number, Set<number>>();
+  const inner = new Map<number, Set<number>>();
+  const put = (map: Map<number, Set<number>>, key: number, value: number) =>
+    map.set(key, (map.get(key) ?? new Set()).add(value));
   const set = (dimension: number, around: number | undefined) => {
     of.set(dimension, of.has(dimension) && of.get(dimension) !== around ? undefined : around);
-    if (around !== undefined) inner.add(around);
+    if (around === undefined) return;
+    put(all, dimension, around);
+    put(inner, around, dimension);
   };
   const visit = (e: Expression, around: number | undefined): void => {
     if (typeof e === "number") set(e, around);
@@ -161,7 +173,7 @@ function outerFactors(graph: Graph, axes: readonly (readonly Expression[])[]) {
     }
   };
   for (const { value } of graph.tensors) for (const e of axes[value]!) visit(e, undefined);
-  return { of: of as ReadonlyMap<number, number | undefined>, inner: inner as ReadonlySet<number> };
+  return { of, all, inner };
 }
 
 /** For each dimension, the values it occurs in: all the dimensions of each. */

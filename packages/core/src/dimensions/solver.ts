@@ -13,6 +13,7 @@ import {
 } from "./expression.ts";
 
 const mixed = "a reshape mixes its positions with another axis's";
+const mixedIn = "a reshape mixes it into an axis that is fixed";
 
 /**
  * Unification of axes. Every unknown dimension is a variable; equating two axes binds one to the other, and a reshape
@@ -128,7 +129,10 @@ export class Solver implements Coupling {
 
   #bind(dimension: number, to: Expression): void {
     const reason = this.#reasons[dimension];
-    if (reason !== undefined) for (const d of dimensionsIn(to)) this.#reasons[d] ??= reason;
+    if (reason !== undefined) {
+      const inherited = isProduct(to) && !reason.startsWith(mixedIn) ? `${mixedIn}: ${reason}` : reason;
+      for (const d of dimensionsIn(to)) this.#reasons[d] ??= inherited;
+    }
     this.#bindings[dimension] = to;
   }
 

@@ -1,5 +1,6 @@
+import type { Coupling, Operand } from "../dimensions/coupling.ts";
 import type { Builder, Value } from "../graph/builder.ts";
-import { broadcastShapes } from "../graph/extent.ts";
+import { broadcastShapes, sameExtent } from "../graph/extent.ts";
 import type { ValueType } from "../graph/graph.ts";
 import { map, zip } from "../reference/array.ts";
 import { reduceTo } from "./broadcast.ts";
@@ -29,8 +30,10 @@ function binary(
     couple(coupling, [left, right], [out]) {
       coupling.broadcast(left!, out!);
       coupling.broadcast(right!, out!);
+      if (!left!.activation || !right!.activation) return;
+      if (name === "Mul") noteBatches(coupling, left!, right!);
       // Two values of the input's own making meet here: a residual connection.
-      if ((name === "Add" || name === "Sub") && left!.activation && right!.activation) {
+      if (name === "Add" || name === "Sub") {
         const feature = out!.axes.at(-1);
         const whole = left!.shape.length > 0 && right!.shape.length > 0;
         if (feature !== undefined && whole && left!.shape.at(-1) !== 1 && right!.shape.at(-1) !== 1) {
@@ -48,6 +51,14 @@ function binary(
     },
     evaluate: ([a, b], _, [shape]) => [zip(a!, b!, shape!, f)],
   });
+}
+
+/** Axes that both factors have, neither repeated: one of each is multiplied with its own of the other. */
+function noteBatches(coupling: Coupling, left: Operand, right: Operand): void {
+  for (let back = 1; back <= Math.min(left.axes.length, right.axes.length); back++) {
+    if (sameExtent(left.shape.at(-back)!, right.shape.at(-back)!))
+      coupling.note(left.axes.at(-back)!, "batchOfScaling");
+  }
 }
 
 /** Element-wise sum with broadcasting. ONNX `Add`. */
@@ -130,6 +141,19 @@ export const reluOperator: Operator<None> = unary(
 );
 export const reluGradient: Operator<None> = unaryGradient("ReluGradient", (x) => (x > 0 ? 1 : 0));
 
+/** x where it is positive, eˣ − 1 elsewhere. ONNX `Elu` with alpha 1. Clevert et al., ICLR 2016. */
+export const eluOperator: Operator<None> = unary(
+  "Elu",
+  (x) => (x > 0 ? x : Math.expm1(x)),
+  (b, x, _y, dy) => b.apply(eluGradient, [x, dy], {}),
+);
+export const eluGradient: Operator<None> = unaryGradient("EluGradient", (x) => (x > 0 ? 1 : Math.exp(x)));
+
+/** Hyperbolic tangent. ONNX `Tanh`. */
+export const tanhOperator: Operator<None> = unary("Tanh", Math.tanh, (b, _x, y, dy) =>
+  sub(b, dy, mul(b, dy, mul(b, y, y))),
+);
+
 /** x·Φ(x) with the exact error function. ONNX `Gelu` (opset 20, approximate = none). Hendrycks and Gimpel, 2016. */
 export const geluOperator: Operator<None> = unary(
   "Gelu",
@@ -182,6 +206,12 @@ export function sqrt(b: Builder, x: Value): Value {
 }
 export function relu(b: Builder, x: Value): Value {
   return b.apply(reluOperator, [x], {});
+}
+export function elu(b: Builder, x: Value): Value {
+  return b.apply(eluOperator, [x], {});
+}
+export function tanh(b: Builder, x: Value): Value {
+  return b.apply(tanhOperator, [x], {});
 }
 export function gelu(b: Builder, x: Value): Value {
   return b.apply(geluOperator, [x], {});

@@ -5,9 +5,13 @@ import {
   batchNormalizationTraining,
 } from "./batch-normalization.ts";
 import { expandOperator, reduceSumOperator } from "./broadcast.ts";
+import { cumSumOperator } from "./cumulative-sum.ts";
+import { dftOperator } from "./dft.ts";
 import {
   addOperator,
   divOperator,
+  eluGradient,
+  eluOperator,
   geluGradient,
   geluOperator,
   mulOperator,
@@ -15,16 +19,20 @@ import {
   reluOperator,
   sqrtOperator,
   subOperator,
+  tanhOperator,
 } from "./elementwise.ts";
 import { gatherGradient, gatherOperator } from "./gather.ts";
+import { gatherNDOperator, scatterNDOperator } from "./gather-nd.ts";
 import { layerNormalizationGradient, layerNormalizationOperator } from "./layer-normalization.ts";
 import { reshapeOperator, transposeOperator } from "./layout.ts";
 import { matMulOperator } from "./matmul.ts";
 import type { Operator } from "./operator.ts";
+import { averagePoolGradient, averagePoolOperator, maxPoolGradient, maxPoolOperator } from "./pool.ts";
 import { dropoutOperator, dropoutTraining, randomUniformOperator } from "./random.ts";
 import { scaleOperator } from "./scale.ts";
 import { concatOperator, padOperator, sliceOperator } from "./slice.ts";
 import { softmaxGradient, softmaxOperator } from "./softmax.ts";
+import { topKOperator } from "./top-k.ts";
 
 /** Every operator of core, by name: what a stored graph is read with. */
 export const operators: ReadonlyMap<string, Operator> = new Map(
@@ -38,6 +46,9 @@ export const operators: ReadonlyMap<string, Operator> = new Map(
     reluGradient,
     geluOperator,
     geluGradient,
+    eluOperator,
+    eluGradient,
+    tanhOperator,
     scaleOperator,
     matMulOperator,
     transposeOperator,
@@ -56,6 +67,15 @@ export const operators: ReadonlyMap<string, Operator> = new Map(
     padOperator,
     gatherOperator,
     gatherGradient,
+    gatherNDOperator,
+    scatterNDOperator,
+    topKOperator,
+    cumSumOperator,
+    averagePoolOperator,
+    averagePoolGradient,
+    maxPoolOperator,
+    maxPoolGradient,
+    dftOperator,
     randomUniformOperator,
     dropoutOperator,
     dropoutTraining,

@@ -50,8 +50,16 @@ export interface Operator<A extends Attributes = Attributes> {
   simplify?(zero: readonly boolean[], attributes: A): "zero" | number | undefined;
   /** Draws d loss / d input for every input; undefined for those that have none. Absent: not differentiable. */
   gradient?(b: Builder, call: GradientCall<A>): readonly (Value | undefined)[];
-  /** Draws what the node is during training, where that differs from evaluation (dropout, batch statistics). */
-  train?(b: Builder, inputs: readonly Value[], attributes: A, context: TrainingContext): readonly Value[];
+  /**
+   * Draws what the node is during training, where that differs from evaluation (dropout, batch statistics); undefined
+   * where its attributes say that it does not.
+   */
+  train?(
+    b: Builder,
+    inputs: readonly Value[],
+    attributes: A,
+    context: TrainingContext,
+  ): readonly Value[] | undefined;
   /** The reference implementation: plain loops in double precision, written to be obviously right. */
   evaluate(
     inputs: readonly NdArray[],

@@ -42,19 +42,24 @@ export function simplify(model: Model, before: Model): Model {
 
 /**
  * Values to keep: live ones, and what was dead before and still leads to where it led, since dead parts are counted
- * apart until they are removed. What was live and leads to no output any more goes.
+ * apart until they are removed. What was live and leads to no output any more goes, and so do dead parts that read it.
  */
 function stillNeeded(graph: Graph, before: Graph, ends: readonly ValueId[]): Uint8Array {
   const wasLive = liveValues(before);
-  const keep = liveValues(graph);
-  const leads = liveValues(graph, ends);
-  const dead = (value: ValueId) => leads[value] === 1 && wasLive[value] !== 1;
-  for (const { value } of graph.inputs) keep[value] = 1;
-  for (const { value } of graph.tensors) if (dead(value)) keep[value] = 1;
+  const live = liveValues(graph);
+  const possible = live.slice();
+  for (const { value } of graph.inputs) possible[value] = 1;
+  for (const { value } of graph.tensors) if (!wasLive[value]) possible[value] = 1;
   for (const { inputs, outputs } of graph.nodes) {
-    if (outputs.every(dead) && inputs.every((id) => keep[id])) for (const id of outputs) keep[id] = 1;
+    if (outputs.some((id) => wasLive[id]) || inputs.some((id) => !possible[id])) continue;
+    for (const id of outputs) possible[id] = 1;
   }
-  return keep;
+  const leads = liveValues(
+    graph,
+    ends.filter((id) => possible[id]),
+  );
+  const inputs = new Set(graph.inputs.map(({ value }) => value));
+  return live.map((is, id) => (is || inputs.has(id) || (possible[id] && leads[id] && !wasLive[id]) ? 1 : 0));
 }
 
 /** Values that nothing reads: where dead branches end. */

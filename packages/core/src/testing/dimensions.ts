@@ -289,19 +289,22 @@ function describeAll(_graph: Graph, { list, axes }: Dimensions): string[] {
 /** Which tensor axes belong together, whatever the dimensions are called. */
 function partition(graph: Graph, { list, axes }: Dimensions, carried: Dimensions): string[] {
   const groups = new Map<number, string[]>();
+  // How far a fixed axis was split by what is gone now makes no difference.
+  const fixed: string[] = [];
   for (const { name, value } of graph.tensors) {
     axes[value]!.forEach((e, axis) => {
       if (joinsSingle(carried.axes[value]![axis]!, carried)) return;
       const real = dimensionsIn(e).filter((d) => list[d]!.size !== 1);
-      real.forEach((d, place) => {
+      const free = real.filter((d) => list[d]!.fixed === undefined);
+      free.forEach((d, place) => {
         groups.set(d, [...(groups.get(d) ?? []), `${name}[${axis}].${place}`]);
       });
+      if (real.length > free.length) fixed.push(`fixed, in part at least: ${name}[${axis}]`);
     });
   }
-  return [...groups].map(([d, members]) => {
-    const { fixed, size } = list[d]!;
-    return `${fixed === undefined ? "free" : "fixed"} ${JSON.stringify(size)}: ${members.join(" ")}`;
-  });
+  return [...groups]
+    .map(([d, members]) => `free ${JSON.stringify(list[d]!.size)}: ${members.join(" ")}`)
+    .concat(fixed);
 }
 
 /** Whether an axis joins parts of which one has a single index: what it is made of cannot be seen any more. */
