@@ -58,7 +58,7 @@ export * from "./pruning/plan.ts";
 export * from "./pruning/plugin.ts";
 export { applySteps, expectedAfter, prune } from "./pruning/prune.ts";
 export { maskWithinRuns, type RunMaskOptions } from "./pruning/runs.ts";
-export { removeDead } from "./pruning/simplify.ts";
+export { CutError, removeDead } from "./pruning/simplify.ts";
 export * from "./pruning/strategy.ts";
 export { type StructuredOptions, structuredStrategy } from "./pruning/structured.ts";
 export type { Block } from "./pruning/tiling.ts";

@@ -88,7 +88,7 @@ export async function compareTraining(
   const steps = models
     .filter(({ variant }) => variant.id === "dense" || variant.id === "unstructured-90")
     .map(({ variant, model }) => {
-      const { graph, tensors } = drawTrainingStep(model, 1);
+      const { graph, tensors } = drawTrainingStep(model, { seed: 1 });
       return { variant, runnable: { graph, tensors: new Map([...model.tensors, ...tensors]) } };
     });
   const { graph } = steps[0]!.runnable;

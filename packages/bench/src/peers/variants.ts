@@ -1,9 +1,8 @@
-import { EspalierError, type Model, type PruningPlan, prune, writePlan } from "@espalier/core";
+import { EspalierError, type Model, prune, type Strategy } from "@espalier/core";
 import { channel } from "@espalier/strategy-channel";
 import { combined } from "@espalier/strategy-combined";
 import { head } from "@espalier/strategy-head";
-import { unstructured } from "@espalier/strategy-unstructured";
-import { randomBlocks } from "./block-masks.ts";
+import { type UnstructuredOptions, unstructured } from "@espalier/strategy-unstructured";
 
 /** What is pruned, and how. */
 export type Family = "dense" | "unstructured" | "2x1" | "4x1" | "channels" | "combined";
@@ -22,6 +21,11 @@ export interface Variant {
 
 const local = { criterion: "random", scope: "local" } as const;
 
+const pruneBy =
+  (strategy: Strategy, amount: number) =>
+  async (model: Model): Promise<Model> =>
+    prune(model, await strategy.plan({ model, amount }));
+
 /** Halves feed-forward widths, heads and the embedding, each by itself. */
 const halves = [head(local), channel({ ...local, dimensions: ["feed-forward", "embedding"] })];
 
@@ -33,29 +37,9 @@ const dense: Variant = {
   make: async (model) => model,
 };
 
-/** Single weights: at random, the same share of every tensor with two or more axes; or the smallest of all. */
-export function singleWeights(percent: number, criterion: "random" | "l1" = "random"): Variant {
-  const strategy = unstructured({ criterion, scope: criterion === "random" ? "local" : "global" });
-  return {
-    id: `unstructured-${percent}`,
-    family: "unstructured",
-    percent,
-    masked: true,
-    make: async (model) => prune(model, await strategy.plan({ model, amount: percent / 100 })),
-  };
-}
-
-function blocks(rows: 2 | 4, percent: number): Variant {
-  const family = `${rows}x1` as const;
-  const plan = (model: Model): PruningPlan =>
-    writePlan(model, `random ${family} blocks`, randomBlocks(model, rows, percent / 100, 1));
-  return {
-    id: `${family}-${percent}`,
-    family,
-    percent,
-    masked: true,
-    make: async (model) => prune(model, plan(model)),
-  };
+function masked(family: Family, percent: number, options: UnstructuredOptions = local): Variant {
+  const make = pruneBy(unstructured(options), percent / 100);
+  return { id: `${family}-${percent}`, family, percent, masked: true, make };
 }
 
 const channels: Variant = {
@@ -64,7 +48,7 @@ const channels: Variant = {
   percent: 50,
   masked: false,
   // Two stages of equal weight at 75 % remove half each.
-  make: async (model) => prune(model, await combined(halves).plan({ model, amount: 0.75 })),
+  make: pruneBy(combined(halves), 0.75),
 };
 
 const both: Variant = {
@@ -72,25 +56,30 @@ const both: Variant = {
   family: "combined",
   percent: 80,
   masked: true,
-  async make(model) {
-    const stages = combined([...halves, unstructured(local)], { weights: [Math.LN2, Math.LN2, Math.log(5)] });
-    return prune(model, await stages.plan({ model, amount: 1 - 0.5 * 0.5 * 0.2 }));
-  },
+  make: pruneBy(
+    combined([...halves, unstructured(local)], { weights: [Math.LN2, Math.LN2, Math.log(5)] }),
+    1 - 0.5 * 0.5 * 0.2,
+  ),
 };
 
-/** Everything that is timed with random weights, dense first. */
+const singles = [50, 70, 80, 90, 95];
+
+/** What is timed with random weights, dense first; masks are random, of the same density in every weight. */
 export const variants: readonly Variant[] = [
   dense,
-  ...[50, 70, 80, 90, 95].map((percent) => singleWeights(percent)),
-  ...([2, 4] as const).flatMap((rows) => [50, 80, 90].map((percent) => blocks(rows, percent))),
+  ...singles.map((percent) => masked("unstructured", percent)),
+  // Consecutive outputs that share an input go together.
+  ...(["2x1", "4x1"] as const).flatMap((structure) =>
+    [50, 80, 90].map((percent) => masked(structure, percent, { ...local, structure })),
+  ),
   channels,
   both,
 ];
 
-/** What is timed with trained weights. */
+/** What is timed with trained weights: masked by magnitude over the whole model. */
 export const trainedVariants: readonly Variant[] = [
   dense,
-  ...[50, 70, 80, 90, 95].map((percent) => singleWeights(percent, "l1")),
+  ...singles.map((percent) => masked("unstructured", percent, {})),
 ];
 
 /** Variants by id or family; dense, which all are compared with, always. */
