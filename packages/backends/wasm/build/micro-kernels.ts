@@ -34,42 +34,50 @@ export function microKernels(options: MicroKernelOptions): string {
     strided(4, 1),
     ...sparseWidths.map(sparseRow),
     dispatch("sparseRows", "sparse", sparseWidths),
+    strips("sparseRowStrips", "sparse", sparseWidths),
     ...pairWidths.map((width) => sparseBlock(2, width)),
     dispatch("sparsePairs", "sparse2", pairWidths, "yld"),
+    strips("sparsePairStrips", "sparse2", pairWidths, "yld"),
     ...quadWidths.map((width) => sparseBlock(4, width)),
     dispatch("sparseQuads", "sparse4", quadWidths, "yld"),
+    strips("sparseQuadStrips", "sparse4", quadWidths, "yld"),
   ]);
 }
 
-/** Adds the residual, if there is one, and stores `rows` rows of `width` vectors, the last with `cols` columns in all. */
+/**
+ * Adds the residual, if there is one, and stores `rows` rows of `cols` columns. Whole tiles, nearly all there are, take
+ * one branch: with a branch a row, products over few channels (attention) would wait for them.
+ */
 function store(rows: number, width: number): string {
-  const full = 4 * width;
-  return lines(
-    range(rows).map((i) => {
-      const last = width - 1;
-      const add = range(width).map(
-        (j) => `    if (res) a${i}_${j} = f32x4.add(a${i}_${j}, v128.load(res, ${16 * j}));`,
-      );
-      const whole = range(width).map((j) => `      v128.store(y, a${i}_${j}, ${16 * j});`);
-      const part = range(width).map((j) =>
-        j < last
-          ? `      storeLanes(y + ${16 * j}, a${i}_${j}, cols - ${4 * j});`
-          : `      if (cols > ${4 * j}) storeLanes(y + ${16 * j}, a${i}_${j}, cols - ${4 * j});`,
-      );
-      return lines([
-        `  if (rows > ${i}) {`,
-        ...add,
-        `    if (cols == ${full}) {`,
-        ...whole,
-        "    } else {",
-        ...part,
-        "    }",
-        "    y += yld;",
-        "    if (res) res += yld;",
-        "  }",
-      ]);
-    }),
-  );
+  const add = (i: number) =>
+    range(width)
+      .map((j) => `a${i}_${j} = f32x4.add(a${i}_${j}, v128.load(res, ${16 * j}));`)
+      .join(" ");
+  const whole = range(rows).flatMap((i) => [
+    `    ${range(width)
+      .map((j) => `v128.store(y, a${i}_${j}, ${16 * j});`)
+      .join(" ")} y += yld;`,
+  ]);
+  const part = range(rows).flatMap((i) => [
+    `    if (rows > ${i}) {`,
+    ...range(width).map((j) =>
+      j === 0
+        ? `      storeLanes(y, a${i}_0, cols);`
+        : `      if (cols > ${4 * j}) storeLanes(y + ${16 * j}, a${i}_${j}, cols - ${4 * j});`,
+    ),
+    "      y += yld;",
+    "    }",
+  ]);
+  return lines([
+    "  if (res) {",
+    ...range(rows).map((i) => `    if (rows > ${i}) { ${add(i)} res += yld; }`),
+    "  }",
+    `  if (rows == ${rows} && cols == ${4 * width}) {`,
+    ...whole,
+    "  } else {",
+    ...part,
+    "  }",
+  ]);
 }
 
 const accumulators = (rows: number, width: number, start: (row: number) => string) =>
@@ -270,6 +278,40 @@ function sparseBlock(rows: number, width: number): string {
         "    }",
       ]),
     ),
+    "  }",
+    "}",
+  ]);
+}
+
+/**
+ * Sparse rows where features lie so far apart that each would be on a page of its own: strips of 8 vectors of x are
+ * brought together first, `offsets` count within a strip.
+ */
+function strips(name: string, kernel: string, widths: readonly number[], extra = ""): string {
+  const largest = Math.min(8, widths.at(-1)!);
+  const parameter = extra === "" ? "" : `, ${extra}: usize`;
+  const argument = extra === "" ? "" : `, ${extra}`;
+  return lines([
+    `export function ${name}(V: i32, N: i32, K: i32, x: usize, xld: usize, rows: usize, offsets: usize, values: usize, bias: usize, y: usize, res: usize, strip: usize${parameter}): void {`,
+    "  while (V > 0) {",
+    `    const width = V <= ${largest} ? V : V < ${2 * largest} ? (V + 1) >> 1 : ${largest};`,
+    "    let from = x, to = strip;",
+    "    for (let k = 0; k < K; k++) {",
+    "      for (let j = 0; j < width; j++) v128.store(to + (<usize>j << 4), v128.load(from + (<usize>j << 4)));",
+    "      from += xld; to += 128;",
+    "    }",
+    "    switch (width) {",
+    ...widths
+      .filter((width) => width <= largest)
+      .map(
+        (width) =>
+          `      case ${width}: ${kernel}_${width}(N, strip, rows, offsets, values, bias, y, res${argument}); break;`,
+      ),
+    "      default: unreachable();",
+    "    }",
+    "    V -= width;",
+    "    x += <usize>width << 4; y += <usize>width << 4;",
+    "    if (res) res += <usize>width << 4;",
     "  }",
     "}",
   ]);

@@ -86,6 +86,11 @@ export class PlacedPlan {
     }
   }
 
+  /** The calls of a phase one by one, for profiles. */
+  calls(phase: Phase): readonly { readonly step: Step; readonly run: () => void }[] {
+    return this.#bound[phase];
+  }
+
   read(name: string): TensorData {
     const { view, dtype } = this.plan.outputs.find((output) => output.name === name)!;
     const address = view.storage.address + 4 * view.offset;

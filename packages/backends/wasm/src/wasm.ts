@@ -31,7 +31,7 @@ export function wasm(options: WasmOptions = {}): Backend {
       }
       checkTensors(graph, (tensor) => state.find(tensor)?.shape);
       const program = new WasmProgram(graph, state);
-      for (const size of batch) program.prepare(size);
+      for (const size of batch) for (const part of program.parts(size)) program.prepare(part);
       return program;
     },
   };

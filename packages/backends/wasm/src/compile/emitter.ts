@@ -2,6 +2,7 @@ import { EspalierError, type Graph, resolveShape, type ValueId } from "@espalier
 import type { KernelName } from "../modules/load.ts";
 import type { Slot, WasmState } from "../state.ts";
 import type { PackedWeight, WeightSource } from "../weights/packed-weight.ts";
+import type { Pitches } from "../weights/sparse-pack.ts";
 import type { Argument, Call, Phase, Pointer, Step } from "./step.ts";
 import { isPointer } from "./step.ts";
 import {
@@ -20,7 +21,7 @@ import { type Operand, walkOf } from "./walk.ts";
 
 /** What packs weights: one per program, so that plans of several batch sizes share copies. */
 export interface Weights {
-  get(source: WeightSource, tokens: number, pitch: number): PackedWeight;
+  get(source: WeightSource, vectors: number, pitches: Pitches): PackedWeight;
 }
 
 export interface EmitterOptions {

@@ -1,6 +1,6 @@
 import { countElements, type ScaleAttributes, scaleFactor, type ValueId } from "@espalier/core";
 import { type Emitter, pointer } from "../compile/emitter.ts";
-import { expandView, layoutOf, type View } from "../compile/view.ts";
+import { expandView, type Layout, layoutOf, type View } from "../compile/view.ts";
 import type { Emit, Emits } from "./kernel.ts";
 
 /** Numbers of `unary`'s and `binary`'s functions in assembly/elementwise.ts. */
@@ -30,13 +30,25 @@ export function emitBinary(e: Emitter, name: BinaryName, y: View, a: View, b: Vi
   e.call("binary", binaryCodes[name], dims, pointer(y), pointer(a), pointer(b), ratio, 1 / (1 - ratio));
 }
 
-/** Stored like the first operand that is as large as the output, unless readers want it otherwise. */
+/**
+ * Stored as readers want it, or like the first operand that is as large as the output: always if neighbours differ, for
+ * a copy block by block costs less than to compute with numbers from everywhere.
+ */
 export function outputLike(e: Emitter, value: ValueId, operands: readonly View[]): View {
   const shape = e.shape(value);
   const like = operands.find(
     (view) => view.shape.join() === shape.join() && view.strides.every((s, i) => s > 0 || shape[i] === 1),
   );
-  return e.output(value, like && layoutOf(like));
+  const wanted = e.wanted(value);
+  if (like === undefined || (wanted !== undefined && sharesNeighbours(like, wanted))) return e.output(value);
+  const view = e.allocate(shape, layoutOf(like));
+  e.set(value, view);
+  return view;
+}
+
+function sharesNeighbours(view: View, { order }: Layout): boolean {
+  const inner = order.findLast((axis) => view.shape[axis]! > 1);
+  return inner === undefined || view.strides[inner] === 1;
 }
 
 function onlyFloats(e: Emitter, values: readonly ValueId[]): void {

@@ -10,6 +10,17 @@ import type { Emit } from "./kernel.ts";
 /** Whether, and how, training changes a tensor: decides how its weight may be packed. */
 export type PatternOf = (tensor: string) => WeightSource["pattern"];
 
+/** Pitch from which on each feature is on a page of its own, so that gathering strips pays (Crossformer, batch 32: 6 ×). */
+const farApart = 1024;
+/** Elements from one feature to the next in such a strip. */
+const stripPitch = 32;
+
+const sparseKernels = {
+  rows: ["sparseRows", "sparseRowStrips"],
+  pairs: ["sparsePairs", "sparsePairStrips"],
+  quads: ["sparseQuads", "sparseQuadStrips"],
+} as const;
+
 /** activation(x·W + bias) + residual over features × tokens. */
 export function emitLinear(e: Emitter, linear: Linear, patternOf: PatternOf): void {
   const shape = e.shape(linear.output);
@@ -20,8 +31,10 @@ export function emitLinear(e: Emitter, linear: Linear, patternOf: PatternOf): vo
   const isTensor = weight.storage.kind === "tensor";
   const given = e.matrix(e.view(linear.x));
   // A sparse row's offsets are in bytes: one pitch for x and y.
+  // Rows far apart are brought together strip by strip; else a sparse row's offsets are bytes in x as it lies.
+  const strips = y.pitch > farApart;
   const x =
-    isTensor && given.pitch !== y.pitch
+    isTensor && !strips && given.pitch !== y.pitch
       ? asMatrix(e.copy(given.view, featureMajor(given.view.shape.length)))!
       : given;
   const [N, K] = [y.features, x.features];
@@ -33,7 +46,7 @@ export function emitLinear(e: Emitter, linear: Linear, patternOf: PatternOf): vo
     residual = pointer(other.pitch === y.pitch ? other.view : e.copy(other.view, featureMajor(shape.length)));
   }
   const [from, to] = [pointer(x.view), pointer(y.view)];
-  const strip = vectors > 2 && K > 1 ? e.scratch(32 * K) : 0;
+  const strip = vectors > 2 && K > 1 ? e.scratch(128 * K) : 0;
   const dense = (panels: Argument): Call => ({
     kernel: "dense",
     args: [vectors, N, K, from, 4 * x.pitch, panels, bias, to, 4 * y.pitch, residual, strip],
@@ -44,18 +57,19 @@ export function emitLinear(e: Emitter, linear: Linear, patternOf: PatternOf): vo
     const pattern = patternOf(weight.storage.name!);
     const slot = e.state.slot(weight.storage.name!);
     const source = { slot, offset: 4 * weight.offset, N, K, ns: 4 * ns, ks: 4 * ks, pattern };
-    const packed = e.weights.get(source, vectors, y.pitch);
+    const pitches = { x: strips ? stripPitch : x.pitch, y: y.pitch };
+    const packed = e.weights.get(source, vectors, pitches);
     const touches = [from, to, ...[bias, residual, strip].filter((one) => typeof one !== "number")];
     e.weighted(packed, touches, macs, () => {
       const { pack } = packed;
       if (pack.format === "panels") return dense(pack.address);
       const { rows, offsets, values } = pack.address;
-      const kernel = { rows: "sparseRows", pairs: "sparsePairs", quads: "sparseQuads" } as const;
-      const args = [vectors, pack.count, from, rows, offsets, values, bias, to, residual];
-      return {
-        kernel: kernel[pack.format],
-        args: pack.format === "rows" ? args : [...args, 4 * y.pitch],
-      };
+      const list = [rows, offsets, values, bias, to, residual];
+      const args = strips
+        ? [vectors, pack.count, K, from, 4 * x.pitch, ...list, strip]
+        : [vectors, pack.count, from, ...list];
+      const kernel = sparseKernels[pack.format][strips ? 1 : 0];
+      return { kernel, args: pack.format === "rows" ? args : [...args, 4 * y.pitch] };
     });
   } else {
     const panels = e.scratch(Math.ceil(N / e.panelRows) * e.panelRows * K * 4);

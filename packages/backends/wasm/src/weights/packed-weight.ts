@@ -2,7 +2,7 @@ import type { Heap } from "../memory/heap.ts";
 import type { Slot } from "../state.ts";
 import { chooseFormat, type Format, type Pattern } from "./cost.ts";
 import { type DensePack, packDense } from "./dense-pack.ts";
-import { packSparse, type SparsePack } from "./sparse-pack.ts";
+import { type Pitches, packSparse, type SparsePack } from "./sparse-pack.ts";
 
 /** A matrix W[n, k] inside a tensor; strides in bytes. */
 export interface WeightSource {
@@ -22,9 +22,9 @@ export interface WeightSource {
 /** A weight in the form its product reads, kept in step with its tensor. */
 export class PackedWeight {
   readonly source: WeightSource;
-  /** Vectors of tokens that meet it, and elements from one feature to the next. */
+  /** Vectors of tokens that meet it. */
   readonly vectors: number;
-  readonly pitch: number;
+  readonly pitches: Pitches;
   readonly #heap: Heap;
   #pack: DensePack | SparsePack | undefined;
   #measured: Pattern | undefined;
@@ -32,11 +32,11 @@ export class PackedWeight {
   #maskSeen = -1;
   #stale = false;
 
-  constructor(heap: Heap, source: WeightSource, vectors: number, pitch: number) {
+  constructor(heap: Heap, source: WeightSource, vectors: number, pitches: Pitches) {
     this.#heap = heap;
     this.source = source;
     this.vectors = vectors;
-    this.pitch = pitch;
+    this.pitches = pitches;
   }
 
   get pack(): DensePack | SparsePack {
@@ -116,7 +116,7 @@ export class PackedWeight {
     this.#pack =
       format === "panels"
         ? packDense(this.#heap, source)
-        : packSparse(this.#heap, source, format, this.pitch, {
+        : packSparse(this.#heap, source, format, this.pitches, {
             address: patternAddress,
             keepsSources: maskSlot !== undefined,
           });

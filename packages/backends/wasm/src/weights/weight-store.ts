@@ -2,7 +2,7 @@ import type { View } from "../compile/view.ts";
 import type { Slot, WasmState } from "../state.ts";
 import { prefersMaskedGradient } from "./cost.ts";
 import { PackedWeight, type WeightSource } from "./packed-weight.ts";
-import { packSparse, type SparsePack } from "./sparse-pack.ts";
+import { type Pitches, packSparse, type SparsePack } from "./sparse-pack.ts";
 
 /** Where a mask is open, row by row, with room for one gradient each. */
 export type MaskedRows = SparsePack;
@@ -29,12 +29,12 @@ export class WeightStore {
     return bytes;
   }
 
-  get(source: WeightSource, vectors: number, pitch: number): PackedWeight {
+  get(source: WeightSource, vectors: number, pitches: Pitches): PackedWeight {
     const { slot, offset, N, K, ns, ks } = source;
-    const key = [slot.name, offset, N, K, ns, ks, vectors, pitch].join("|");
+    const key = [slot.name, offset, N, K, ns, ks, vectors, pitches.x, pitches.y].join("|");
     let packed = this.#packed.get(key);
     if (packed === undefined) {
-      packed = new PackedWeight(this.#state.heap, source, vectors, pitch);
+      packed = new PackedWeight(this.#state.heap, source, vectors, pitches);
       this.#packed.set(key, packed);
     }
     return packed;
@@ -65,7 +65,7 @@ export class WeightStore {
     const closed = heap.kernels.opensMask(parameter.length, parameter.address, mask.address) === 0;
     if (!closed || !prefersMaskedGradient(open / (N * K), tokens)) return undefined;
     const options = { address: mask.address + source.offset, keepsSources: true };
-    const rows = packSparse(heap, source, "rows", pitch, options);
+    const rows = packSparse(heap, source, "rows", { x: pitch, y: pitch }, options);
     this.#masked.push(rows);
     return rows;
   }
