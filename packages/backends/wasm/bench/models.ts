@@ -1,4 +1,12 @@
-import { float32, type Model, randomStream, type TensorData, type Tensors } from "@espalier/core";
+import {
+  float32,
+  type Mask,
+  type Model,
+  maskFrom,
+  randomStream,
+  type TensorData,
+  type Tensors,
+} from "@espalier/core";
 import { crossformer, iTransformer, patchTST } from "@espalier/models";
 
 /** The models that kernels are measured on, with random weights. */
@@ -114,4 +122,35 @@ export function inputsFor(model: Model, batchSize: number): Map<string, TensorDa
 
 export function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1]!;
+}
+
+export function quantile(values: readonly number[], share: number): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(share * values.length)]!;
+}
+
+/** The model with random zeros, and masks that keep them. */
+export function pruned(model: Model, sparsity: Sparsity): Model {
+  if (sparsity.amount === 0) return model;
+  const masks = new Map<string, Mask>();
+  for (const [name, { shape, data }] of randomMasks(model, sparsity)) {
+    masks.set(
+      name,
+      maskFrom(shape, (i) => data[i] === 1),
+    );
+  }
+  return { ...model, tensors: sparsified(model, sparsity), masks };
+}
+
+/** Inputs of a training step: the model's, a target, and a learning rate. */
+export function trainingInputs(model: Model, batchSize: number): Tensors {
+  const { shape } = model.graph.values[model.graph.outputs[0]!.value]!;
+  const sizes = shape.map((extent) => (typeof extent === "number" ? extent : extent.batch * batchSize));
+  const target = Float32Array.from({ length: sizes.reduce((n, extent) => n * extent, 1) }, (_, i) =>
+    Math.sin(i),
+  );
+  return new Map([
+    ...inputsFor(model, batchSize),
+    ["target", float32(sizes, target)],
+    ["learningRate", float32([], [1e-4])],
+  ]);
 }

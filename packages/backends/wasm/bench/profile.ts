@@ -1,6 +1,6 @@
 /**
  * Where a forward pass spends its time, by kernel and by node: `node --conditions=@espalier/source bench/profile.ts
- * iTransformer 1 0.9`. Every call is timed alone, many runs, medians.
+ * iTransformer 1 0.9 [training]`. Every call is timed alone, many runs, medians.
  */
 
 import { wasm } from "../src/index.ts";
@@ -8,36 +8,48 @@ import type { PlacedPlan } from "../src/placed-plan.ts";
 import type { WasmProgram } from "../src/program.ts";
 import { type BenchModel, benchModels, inputsFor, median, sparsified } from "./models.ts";
 
-const [, , name = "iTransformer", batchText = "1", amount = "0"] = process.argv;
-const model = benchModels[name as BenchModel]();
-const backend = wasm();
-const state = await backend.createState(sparsified(model, { amount: Number(amount), block: 1 }));
-const program = await backend.compile(model.graph, { state });
+const [, , name = "iTransformer", batchText = "1", amountText = "0", what = "forward"] = process.argv;
+const amount = Number(amountText);
 const batchSize = Number(batchText);
-await program.run(inputsFor(model, batchSize));
-const [part] = (program as WasmProgram).parts(batchSize);
-report((program as WasmProgram).prepare(part!));
+const backend = wasm();
+const model = pruned(benchModels[name as BenchModel](), { amount, block: 1 });
 
-function report(plan: PlacedPlan): void {
-  const calls = plan.calls("main");
+if (what === "training") {
+  const { graph, tensors } = drawTrainingStep(model, 1);
+  const state = await backend.createState(new Map([...model.tensors, ...tensors]));
+  const program = (await backend.compile(graph, { state })) as WasmProgram;
+  await program.run(trainingInputs(model, batchSize));
+  const plan = program.prepare(batchSize);
+  report(plan, [...plan.calls("main"), ...plan.calls("update")]);
+} else {
+  const state = await backend.createState(model.tensors);
+  const program = (await backend.compile(model.graph, { state })) as WasmProgram;
+  await program.run(inputsFor(model, batchSize));
+  const [part] = program.parts(batchSize);
+  const plan = program.prepare(part!);
+  report(plan, plan.calls("main"));
+}
+
+function report(plan: PlacedPlan, calls: ReturnType<PlacedPlan["calls"]>): void {
   const times: number[][] = calls.map(() => []);
-  for (let round = 0; round < 60; round++) {
+  const rounds = what === "training" ? 12 : 60;
+  for (let round = 0; round < rounds; round++) {
     calls.forEach(({ run }, i) => {
       const start = performance.now();
       run();
-      if (round >= 20) times[i]!.push(performance.now() - start);
+      if (round >= rounds / 3) times[i]!.push(performance.now() - start);
     });
   }
   const rows = calls.map(({ step }, i) => ({
     node: step.node,
     kernel: "weight" in step.call ? `product, ${step.call.weight.format}` : step.call.kernel,
-    microseconds: 1000 * median(times[i]!),
+    microseconds: 1000 * quantile(times[i]!, 0.2),
     macs: step.macs,
   }));
   const total = rows.reduce((sum, { microseconds }) => sum + microseconds, 0);
   const byKernel = Map.groupBy(rows, ({ kernel }) => kernel);
   console.log(
-    `${name}, batch ${batchSize} (${part} at a time), ${amount} zeros: ${total.toFixed(0)} µs in ${rows.length} calls`,
+    `${name} ${what}, batch ${plan.plan.batchSize} of ${batchSize}, ${amount} zeros, arena ${(plan.memory.arena / 2 ** 20).toFixed(1)} MiB: ${total.toFixed(0)} µs in ${rows.length} calls`,
   );
   for (const [kernel, list] of byKernel) {
     const sum = list.reduce((n, { microseconds }) => n + microseconds, 0);

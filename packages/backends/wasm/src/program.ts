@@ -70,7 +70,7 @@ export class WasmProgram implements Program {
 
   /** Sizes that a batch is run in, one after the other; as equal as can be. */
   parts(batchSize: number): number[] {
-    const count = Math.ceil(batchSize / this.#part);
+    const count = Math.max(1, Math.ceil(batchSize / this.#part));
     return Array.from(
       { length: count },
       (_, i) => Math.floor(((i + 1) * batchSize) / count) - Math.floor((i * batchSize) / count),

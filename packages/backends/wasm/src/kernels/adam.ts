@@ -21,7 +21,7 @@ export function emitAdamInPlace(
   if (masked !== undefined) {
     const rows = maskedRows(e, masked, inputs, masks);
     if (rows !== undefined) {
-      const [parameter, , m, v, step, rate] = inputs.map((id) => pointer(e.view(id)));
+      const [parameter, m, v, step, rate] = [0, 2, 3, 4, 5].map((i) => pointer(e.view(inputs[i]!)));
       e.phase = "update";
       const settings = adamSettings(e, attributes);
       e.call(

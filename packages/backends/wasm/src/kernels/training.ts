@@ -1,6 +1,6 @@
 import { type AdamAttributes, countElements, type RandomAttributes } from "@espalier/core";
 import { type Emitter, pointer } from "../compile/emitter.ts";
-import { layoutOf, place, rowMajor, type View } from "../compile/view.ts";
+import { isContiguous, place, rowMajor, type View } from "../compile/view.ts";
 import type { Emits, NodeCall } from "./kernel.ts";
 
 /** Random numbers, or with a ratio the factors 0 and 1/(1 − ratio) of a dropout. */
@@ -30,11 +30,9 @@ export function adamSettings(e: Emitter, attributes: unknown) {
 /** One call over neighbours; `inPlace`: results replace what they were computed from. */
 export function emitAdam(e: Emitter, { inputs, node, attributes }: NodeCall, inPlace: boolean): void {
   const views = inputs.map((id) => e.view(id));
-  const straight = (view: View) => {
-    const flat = layoutOf(view);
-    const asRows = flat.order.every((axis, i) => axis === i) && flat.run === view.shape.length;
-    return pointer(asRows ? view : e.copy(view, rowMajor(view.shape.length)));
-  };
+  // Tensors always are; a gradient may lie otherwise.
+  const straight = (view: View) =>
+    pointer(isContiguous(view) ? view : e.copy(view, rowMajor(view.shape.length)));
   const [parameter, gradient, m, v, step, rate] = views.map((view) => straight(view));
   const mask = views[6] === undefined ? 0 : straight(views[6]);
   const out = inPlace
