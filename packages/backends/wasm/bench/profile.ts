@@ -3,10 +3,11 @@
  * iTransformer 1 0.9 [training]`. Every call is timed alone, many runs, medians.
  */
 
+import { drawTrainingStep } from "@espalier/training";
 import { wasm } from "../src/index.ts";
 import type { PlacedPlan } from "../src/placed-plan.ts";
 import type { WasmProgram } from "../src/program.ts";
-import { type BenchModel, benchModels, inputsFor, median, sparsified } from "./models.ts";
+import { type BenchModel, benchModels, inputsFor, pruned, quantile, trainingInputs } from "./models.ts";
 
 const [, , name = "iTransformer", batchText = "1", amountText = "0", what = "forward"] = process.argv;
 const amount = Number(amountText);

@@ -4,10 +4,10 @@
  */
 
 import { tfjs } from "@espalier/backend-tfjs";
-import { float32, type Mask, type Model, maskFrom, type Tensors } from "@espalier/core";
+import type { Model } from "@espalier/core";
 import { drawTrainingStep } from "@espalier/training";
 import { wasm } from "../src/index.ts";
-import { type BenchModel, benchModels, inputsFor, quantile, randomMasks, sparsified } from "./models.ts";
+import { type BenchModel, benchModels, pruned, quantile, trainingInputs } from "./models.ts";
 
 const [, , name = "iTransformer", batchText = "32", amounts = "0,0.9", peer = "tfjs", rounds = "12"] =
   process.argv;
@@ -32,19 +32,7 @@ async function contender(label: string, model: Model, backend = wasm()) {
   const start = performance.now();
   const program = await backend.compile(graph, { state, batch: [batchSize] });
   const compile = performance.now() - start;
-  const output = model.graph.outputs[0]!.value;
-  const shape = model.graph.values[output]!.shape.map((e) =>
-    typeof e === "number" ? e : e.batch * batchSize,
-  );
-  const target = float32(
-    shape,
-    new Float32Array(shape.reduce((n, e) => n * e, 1)).map((_, i) => Math.sin(i)),
-  );
-  const inputs: Tensors = new Map([
-    ...inputsFor(model, batchSize),
-    ["target", target],
-    ["learningRate", float32([], [1e-4])],
-  ]);
+  const inputs = trainingInputs(model, batchSize);
   return {
     label,
     compile,
@@ -57,7 +45,10 @@ async function contender(label: string, model: Model, backend = wasm()) {
 const contenders = [];
 for (const amount of amounts.split(",").map(Number)) {
   contenders.push(
-    await contender(amount === 0 ? "own, dense" : `own, ${100 * amount} % masked`, pruned(dense, amount)),
+    await contender(
+      amount === 0 ? "own, dense" : `own, ${100 * amount} % masked`,
+      pruned(dense, { amount, block: 1 }),
+    ),
   );
 }
 if (peer === "tfjs") contenders.push(await contender("tfjs-wasm, dense", dense, tfjs({ kind: "wasm" })));

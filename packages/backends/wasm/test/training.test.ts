@@ -1,9 +1,9 @@
-import { type Backend, float32, type Model, maskFrom, reference, type Tensors } from "@espalier/core";
+import { type Backend, float32, type Model, reference, type Tensors } from "@espalier/core";
 import { largestError, randomInputs } from "@espalier/core/testing";
 import { iTransformer, patchTST } from "@espalier/models";
 import { drawTrainingStep } from "@espalier/training";
 import { describe, expect, it } from "vitest";
-import { randomMasks, sparsified } from "../bench/models.ts";
+import { pruned } from "../bench/models.ts";
 import { type Simd, wasm } from "../src/index.ts";
 
 const size = { inputLength: 24, horizon: 10, series: 3, width: 16, feedForward: 22, heads: 2, layers: 1 };
@@ -12,18 +12,7 @@ const models: Record<string, Model> = {
   PatchTST: patchTST({ ...size, dropout: 0.2 }).initialize(1),
 };
 
-/** The model with random zeros that masks keep. */
-function masked(model: Model, amount: number): Model {
-  if (amount === 0) return model;
-  const sparsity = { amount, block: 1 } as const;
-  const masks = new Map(
-    [...randomMasks(model, sparsity)].map(([name, { shape, data }]) => [
-      name,
-      maskFrom(shape, (i) => data[i] === 1),
-    ]),
-  );
-  return { ...model, tensors: sparsified(model, sparsity), masks };
-}
+const masked = (model: Model, amount: number) => pruned(model, { amount, block: 1 });
 
 async function train(model: Model, backend: Backend, steps: number, batchSize: number) {
   const { graph, tensors } = drawTrainingStep(model, 1);

@@ -46,7 +46,7 @@ export function wantedLayouts(
         break;
       case "Softmax":
       case "SoftmaxGradient": {
-        const lanes = layout ?? lanesBeside(node.attributes["axis"] as number, shapeOf(y).length);
+        const lanes = layout ?? lanesBeside(node.attributes.axis as number, shapeOf(y).length);
         want(y, lanes);
         for (const input of inputs) want(input, lanes);
         break;
