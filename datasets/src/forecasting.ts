@@ -2,7 +2,7 @@ import { EspalierError } from "@espalier/core";
 import { z } from "zod";
 import type { MissingReport } from "./missing.ts";
 import { parseOptions } from "./options.ts";
-import { fitScaler, type ScaleKind, type Scaler, scaleKinds, scaleTable } from "./scaling.ts";
+import { fitScaler, type ScaleKind, type Scaler, scaleKinds, scalerSchema, scaleTable } from "./scaling.ts";
 import { type Split, type SplitRule, splitOf, splitRule, withHistory } from "./split.ts";
 import type { Table } from "./table.ts";
 import { type Frequency, frequencyOf, type TimeFeatures, timeFeatures } from "./time-features.ts";
@@ -27,6 +27,8 @@ export interface ForecastingOptions {
   readonly labelLength?: number | undefined;
   /** Default `standard`. */
   readonly scale?: ScaleKind | undefined;
+  /** The scaling to use instead of one learnt from the training rows: that of a model that was trained before. */
+  readonly scaler?: Scaler | undefined;
   /** Default: the split that goes with the data. */
   readonly splits?: SplitRule | undefined;
   /** Rows from one training window to the next; validation and test always have every window. Default 1. */
@@ -45,11 +47,13 @@ export interface ForecastingData {
   readonly marks: number;
   /** What the marks are made for; absent without. */
   readonly frequency?: Frequency | undefined;
-  /** Learnt from the training rows; brings forecasts back to their own units. */
+  /** Learnt from the training rows, or given; brings forecasts back to their own units. */
   readonly scaler: Scaler;
   /** The data in its own units. */
   readonly table: Table;
   readonly missing: MissingReport;
+  /** The rule of the split: the data's own, or the one given. */
+  readonly splits: SplitRule;
   readonly split: Split;
   /** Windows over scaled values. Those of validation and test look back into the split before. */
   readonly train: WindowSet;
@@ -64,6 +68,7 @@ const forecastingOptions = z.strictObject({
   horizon: length,
   labelLength: z.int().nonnegative().optional(),
   scale: z.enum(scaleKinds).default("standard"),
+  scaler: scalerSchema.optional(),
   splits: splitRule.optional(),
   stride: length.default(1),
   frequency: z.union([z.enum(frequencies), z.literal(false)]).optional(),
@@ -78,9 +83,15 @@ const forecastingOptions = z.strictObject({
 export function forecastingDataOf(source: LoadedDataset, options: ForecastingOptions): ForecastingData {
   const o = parseOptions("forecastingData", forecastingOptions, options);
   const { table } = source;
-  const split = splitOf(table, o.splits ?? source.splits);
+  const splits = o.splits ?? source.splits;
+  const split = splitOf(table, splits);
   expectWindows(table, split, o.inputLength, o.horizon);
-  const scaler = fitScaler(table, split.train, o.scale);
+  const scaler = o.scaler ?? fitScaler(table, split.train, o.scale);
+  if (scaler.center.length !== table.columns.length) {
+    throw new EspalierError(
+      `data ${table.name}: ${table.columns.length} series, the scaling is of ${scaler.center.length}. Select the series it was learnt from.`,
+    );
+  }
   const scaled = scaleTable(table, scaler);
   const frequency =
     o.frequency === undefined && table.step && table.timestamps ? frequencyOf(table) : o.frequency;
@@ -96,6 +107,7 @@ export function forecastingDataOf(source: LoadedDataset, options: ForecastingOpt
     scaler,
     table,
     missing: source.missing,
+    splits,
     split,
     train: windows(scaled, split.train, { ...shape, stride: o.stride }),
     validation: windows(scaled, withHistory(split.validation, inputLength), shape),

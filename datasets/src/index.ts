@@ -1,6 +1,8 @@
 export { type CatalogueEntry, catalogue, findDataset } from "./catalogue.ts";
+export { nextTimestamps, withFutureRows } from "./continue.ts";
 export type { CsvOptions } from "./csv/options.ts";
 export type { TableAndReport } from "./csv/reader.ts";
+export { formatCsv } from "./csv/write.ts";
 export {
   type ForecastingData,
   type ForecastingOptions,
@@ -13,11 +15,12 @@ export {
   type ScaleKind,
   type Scaler,
   scaleKinds,
+  scalerSchema,
   scaleTable,
   scaleValues,
   unscaleValues,
 } from "./scaling.ts";
-export { defaultSplit, type Split, type SplitRule, splitOf, withHistory } from "./split.ts";
+export { defaultSplit, type Split, type SplitRule, splitOf, splitRule, withHistory } from "./split.ts";
 export { loadSynthetic, type SyntheticOptions, synthetic } from "./synthetic.ts";
 export { durationLabel, type RowRange, type Step, selectSeries, stepOf, type Table } from "./table.ts";
 export {

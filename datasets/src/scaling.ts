@@ -1,4 +1,5 @@
 import { EspalierError } from "@espalier/core";
+import { z } from "zod";
 import type { RowRange, Table } from "./table.ts";
 
 /** `standard`: mean 0 and population standard deviation 1; `min-max`: 0 to 1; `none`: as it is. All per series. */
@@ -15,6 +16,15 @@ export interface Scaler {
   /** `[series]`: the standard deviation, or maximum − minimum; 1 for a series that never changes. */
   readonly spread: readonly number[];
 }
+
+/** Checks a {@link Scaler} that comes from a file. */
+export const scalerSchema: z.ZodType<Scaler> = z
+  .strictObject({
+    kind: z.enum(scaleKinds),
+    center: z.array(z.number()),
+    spread: z.array(z.number().positive()),
+  })
+  .refine(({ center, spread }) => center.length === spread.length, "center and spread differ in length");
 
 /**
  * Learns a scaler from some rows of a table: the training split's, so that nothing leaks from validation and test.

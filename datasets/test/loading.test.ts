@@ -86,6 +86,15 @@ describe("forecasting data", () => {
     expect(y[0]! * spread[0]! + center[0]!).toBeCloseTo(data.table.values[data.split.test.start * 7]!, 4);
   });
 
+  it("takes a scaling that was learnt elsewhere, of as many series", async () => {
+    const request = { dataset: "synthetic", inputLength: 8, horizon: 4 };
+    const scaler = { kind: "standard" as const, center: [1], spread: [2] };
+    const data = await forecastingData({ ...request, series: ["s1"], scaler });
+    expect(data.scaler).toEqual(scaler);
+    expect(data.train.batch([0]).x[0]).toBeCloseTo((data.table.values[0]! - 1) / 2, 5);
+    await expect(forecastingData({ ...request, scaler })).rejects.toThrow("7 series, the scaling is of 1");
+  });
+
   it("has no marks without dates, and none if told so", async () => {
     const request = { inputLength: 8, horizon: 4 };
     expect((await forecastingData({ dataset: await csv(200), ...request })).marks).toBe(0);

@@ -13,7 +13,17 @@ export interface ForecastingRequest extends ForecastingOptions, LoadOptions {
  * @throws EspalierError as `loadDataset` and `forecastingDataOf` do.
  */
 export async function forecastingData(request: ForecastingRequest): Promise<ForecastingData> {
-  const { dataset, inputLength, horizon, labelLength, scale, splits, stride, frequency, ...load } = request;
+  const { dataset, inputLength, horizon, labelLength, scale, scaler, splits, stride, frequency, ...load } =
+    request;
   const source = await loadDataset(dataset, load);
-  return forecastingDataOf(source, { inputLength, horizon, labelLength, scale, splits, stride, frequency });
+  return forecastingDataOf(source, {
+    inputLength,
+    horizon,
+    labelLength,
+    scale,
+    scaler,
+    splits,
+    stride,
+    frequency,
+  });
 }

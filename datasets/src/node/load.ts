@@ -13,8 +13,8 @@ import { parseCsv, readBytes, readCsv } from "./csv.ts";
 import { type DownloadProgress, download } from "./download.ts";
 import { sha256 } from "./sha256.ts";
 
-/** Where data comes from, and how it is read. */
-export interface LoadOptions extends CsvOptions {
+/** Where files of the catalogue come from. */
+export interface FetchOptions {
   /** A folder that holds files of the catalogue. Default: the environment's `ESPALIER_DATA`. */
   readonly folder?: string | undefined;
   /** Where downloads are kept. Default: `ESPALIER_CACHE`, else the system's folder for caches. */
@@ -26,6 +26,10 @@ export interface LoadOptions extends CsvOptions {
   readonly onProgress?: ((progress: DownloadProgress) => void) | undefined;
   /** Takes the place of the global `fetch`. */
   readonly fetch?: typeof fetch | undefined;
+}
+
+/** Where data comes from, and how it is read. */
+export interface LoadOptions extends FetchOptions, CsvOptions {
   /** Options of the data set `synthetic`. */
   readonly synthetic?: SyntheticOptions | undefined;
 }
@@ -86,12 +90,18 @@ export async function datasetFile(
   return { path: cached, present: false };
 }
 
-async function loadEntry(
-  entry: CatalogueEntry,
-  csv: CsvOptions,
-  options: LoadOptions,
-): Promise<LoadedDataset> {
-  const { path, present } = await datasetFile(entry.name, options);
+/**
+ * Makes sure that a data set of the catalogue is on this machine, with the right bytes: verified where it is there,
+ * downloaded where it is not. Gives the path and the bytes.
+ *
+ * @throws EspalierError for an unknown name, a checksum that does not match, and where a download is needed and fails.
+ */
+export async function fetchDataset(
+  name: string,
+  options: FetchOptions = {},
+): Promise<{ readonly path: string; readonly bytes: Uint8Array }> {
+  const entry = findDataset(name);
+  const { path, present } = await datasetFile(name, options);
   if (!present) await fetchEntry(entry, path, options);
   const bytes = await readBytes(entry.name, path, options.signal);
   const checksum = sha256(bytes);
@@ -104,13 +114,22 @@ async function loadEntry(
       `data ${entry.name}: ${path} has sha256 ${checksum}, expected ${entry.sha256}. ${advice}`,
     );
   }
+  return { path, bytes };
+}
+
+async function loadEntry(
+  entry: CatalogueEntry,
+  csv: CsvOptions,
+  options: FetchOptions,
+): Promise<LoadedDataset> {
+  const { bytes } = await fetchDataset(entry.name, options);
   const { header, dateColumn, columnNames, sentinels, missing, splits, name } = entry;
   const given = Object.fromEntries(Object.entries(csv).filter(([, value]) => value !== undefined));
   const parsed = parseCsv(name, bytes, { header, dateColumn, columnNames, sentinels, missing, ...given });
-  return { name, checksum, splits, ...parsed };
+  return { name, checksum: entry.sha256, splits, ...parsed };
 }
 
-async function fetchEntry(entry: CatalogueEntry, to: string, options: LoadOptions): Promise<void> {
+async function fetchEntry(entry: CatalogueEntry, to: string, options: FetchOptions): Promise<void> {
   const { name, address, sha256: expected } = entry;
   if (options.offline) {
     throw new EspalierError(

@@ -65,5 +65,6 @@ function scaleScores(model: Model, dimension: PrunableDimension): IndexScores | 
 export const plugin: StrategyPlugin = {
   name: "slimming",
   description: "remove embedding channels that normalisations scale least",
+  options: { multipleOf: "kept widths are rounded up to a multiple of this (1)" },
   create: (options) => slimming(options),
 };

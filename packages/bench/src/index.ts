@@ -1,5 +1,7 @@
 export { type LatencyOptions, type LatencyResult, measureLatency } from "./measure/latency.ts";
 export { findPreset, presets } from "./presets/index.ts";
+export { summaryLines } from "./report/summary.ts";
+export { type ReportOptions, type WrittenReport, writeReport } from "./report/write.ts";
 export { environment } from "./results/environment.ts";
 export { openResults, parseResults, type ResultsFile, readResults } from "./results/file.ts";
 export * from "./results/records.ts";
@@ -24,5 +26,5 @@ export {
 } from "./sweep/config.ts";
 export { drawModel, optionError } from "./sweep/draw.ts";
 export { createRegistry, type Registry } from "./sweep/registry.ts";
-export { type CellEvent, describeData, runSweep, type SweepOptions, type SweepResult } from "./sweep/run.ts";
+export { type CellEvent, runSweep, type SweepOptions, type SweepResult } from "./sweep/run.ts";
 export { type Check, type TrainedOptions, verify, verifyReference, verifyTrained } from "./verify/index.ts";

@@ -1,1 +1,2 @@
-export {};
+export type { Output, RunOptions } from "./context.ts";
+export { run } from "./run.ts";

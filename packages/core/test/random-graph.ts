@@ -2,13 +2,24 @@ import {
   add,
   Builder,
   batch,
+  batchNormalization,
   concat,
   type Drawing,
+  div,
+  elementsOf,
+  expand,
   filled,
+  float32,
+  gather,
   gelu,
+  type Initializer,
+  layerNormalization,
   matMul,
+  mul,
   normal,
+  pad,
   reduceMean,
+  reduceSum,
   relu,
   reshape,
   scale,
@@ -22,59 +33,67 @@ import {
 import fc from "fast-check";
 
 /** One block of a random network over x [batch, tokens, width]. */
-export type Block =
-  | { readonly kind: "linear"; readonly width: number }
-  | { readonly kind: "feedForward"; readonly width: number; readonly activation: "gelu" | "relu" }
-  | {
-      readonly kind: "attention";
-      readonly heads: number;
-      readonly channels: number;
-      readonly valueChannels: number;
-    }
-  | { readonly kind: "joined"; readonly left: number; readonly right: number; readonly swap: boolean }
-  | { readonly kind: "packed"; readonly part: number }
-  | { readonly kind: "merge" }
-  | { readonly kind: "meanGate" };
+export type Block = {
+  [K in keyof typeof blocks]: { readonly kind: K } & Parameters<(typeof blocks)[K]>[2];
+}[keyof typeof blocks];
 
 export interface Network {
   readonly tokens: number;
   readonly input: number;
+  /** Whether neighbouring rows of the input are one token. */
+  readonly patched: boolean;
   readonly width: number;
   readonly blocks: readonly Block[];
-  readonly head: "linear" | "flatten";
+  readonly head: "linear" | "flatten" | "norm";
 }
 
 const size = fc.integer({ min: 2, max: 5 });
+const of = <K extends keyof typeof blocks>(
+  kind: K,
+  options: {
+    [N in keyof Parameters<(typeof blocks)[K]>[2]]: fc.Arbitrary<Parameters<(typeof blocks)[K]>[2][N]>;
+  },
+) => fc.record({ kind: fc.constant(kind), ...(options as object) }) as unknown as fc.Arbitrary<Block>;
 
 const block: fc.Arbitrary<Block> = fc.oneof(
-  fc.record({ kind: fc.constant("linear" as const), width: fc.integer({ min: 2, max: 7 }) }),
-  fc.record({
-    kind: fc.constant("feedForward" as const),
-    width: fc.integer({ min: 2, max: 9 }),
-    activation: fc.constantFrom("gelu" as const, "relu" as const),
-  }),
-  fc.record({ kind: fc.constant("attention" as const), heads: size, channels: size, valueChannels: size }),
-  fc.record({ kind: fc.constant("joined" as const), left: size, right: size, swap: fc.boolean() }),
-  fc.record({ kind: fc.constant("packed" as const), part: size }),
-  fc.constant({ kind: "merge" as const }),
-  fc.constant({ kind: "meanGate" as const }),
+  of("linear", { width: fc.integer({ min: 2, max: 7 }) }),
+  of("feedForward", { width: fc.integer({ min: 2, max: 9 }), gelu: fc.boolean(), norm: fc.boolean() }),
+  of("attention", { heads: size, channels: size, valueChannels: size, fold: fc.boolean() }),
+  of("packedAttention", { heads: size, channels: size }),
+  of("multiQuery", { heads: size, channels: size }),
+  of("joined", { left: size, right: size, swap: fc.boolean() }),
+  of("appended", { part: size }),
+  of("recut", { left: size, right: size, inside: fc.boolean() }),
+  of("packed", { part: size, rest: size }),
+  of("tied", { width: size, square: fc.boolean() }),
+  of("gram", { width: fc.integer({ min: 2, max: 3 }) }),
+  of("gated", { tokens: fc.boolean() }),
+  of("batchNorm", {}),
+  of("merge", {}),
+  of("meanGate", {}),
+  of("table", { buffer: fc.boolean() }),
+  of("shifted", {}),
 );
 
 export const network: fc.Arbitrary<Network> = fc.record({
   tokens: fc.constantFrom(4, 8),
   input: size,
+  patched: fc.boolean(),
   width: fc.integer({ min: 2, max: 7 }),
   blocks: fc.array(block, { minLength: 1, maxLength: 4 }),
-  head: fc.constantFrom("linear" as const, "flatten" as const),
+  head: fc.constantFrom("linear" as const, "flatten" as const, "norm" as const),
 });
 
 /** Draws a random network: what dimension inference has to understand without being told. */
-export function drawNetwork({ tokens, input, width, blocks, head }: Network): Drawing {
+export function drawNetwork({ tokens, input, patched, width, blocks: list, head }: Network): Drawing {
   const b = Builder.create();
-  let x = linear(b, "embed", b.input("x", [batch, tokens, input]), width);
-  blocks.forEach((one, i) => {
-    x = drawBlock(b.scope(`b${i}`), one, x);
+  const rows = b.input("x", [batch, tokens, input]);
+  let x = linear(b, "embed", patched ? reshape(b, rows, [batch, tokens / 2, 2 * input]) : rows, width);
+  list.forEach((one, i) => {
+    const draw = blocks[one.kind] as (b: Builder, x: Value, options: Block) => Value;
+    x = draw(b.scope(`b${i}`), x, one);
   });
+  if (head === "norm") x = norm(b, "last", x);
   if (head === "flatten") {
     const [, t, w] = x.shape as [unknown, number, number];
     x = reshape(b, swapAxes(b, x, 1, 2), [batch, t * w]);
@@ -83,50 +102,195 @@ export function drawNetwork({ tokens, input, width, blocks, head }: Network): Dr
   return b.build();
 }
 
-function drawBlock(b: Builder, block: Block, x: Value): Value {
-  const tokens = x.shape[1] as number;
-  const width = x.shape[2] as number;
-  switch (block.kind) {
-    case "linear":
-      return linear(b, "fc", x, block.width);
-    case "feedForward": {
-      const hidden = linear(b, "up", x, block.width);
-      return add(
-        b,
-        x,
-        linear(b, "down", block.activation === "gelu" ? gelu(b, hidden) : relu(b, hidden), width),
+const tokensOf = (x: Value) => x.shape[1] as number;
+const widthOf = (x: Value) => x.shape[2] as number;
+
+const blocks = {
+  linear: (b: Builder, x: Value, options: { readonly width: number }) => linear(b, "fc", x, options.width),
+
+  feedForward(
+    b: Builder,
+    x: Value,
+    o: { readonly width: number; readonly gelu: boolean; readonly norm: boolean },
+  ) {
+    const hidden = linear(b, "up", x, o.width);
+    const sum = add(b, x, linear(b, "down", o.gelu ? gelu(b, hidden) : relu(b, hidden), widthOf(x)));
+    return o.norm ? norm(b, "norm", sum) : sum;
+  },
+
+  /** With the batch and the tokens as one axis while projecting, if asked. */
+  attention(
+    b: Builder,
+    x: Value,
+    o: {
+      readonly heads: number;
+      readonly channels: number;
+      readonly valueChannels: number;
+      readonly fold: boolean;
+    },
+  ) {
+    const { heads, channels, valueChannels } = o;
+    const tokens = tokensOf(x);
+    const folded = o.fold ? reshape(b, x, [elementsOf([batch, tokens]), widthOf(x)]) : x;
+    const split = (name: string, c: number, perm: readonly number[]) =>
+      transpose(b, reshape(b, linear(b, name, folded, heads * c), [batch, tokens, heads, c]), perm);
+    const scores = matMul(b, split("q", channels, [0, 2, 1, 3]), split("k", channels, [0, 2, 3, 1]));
+    const mixed = matMul(b, softmax(b, scale(b, scores, 0.5), -1), split("v", valueChannels, [0, 2, 1, 3]));
+    const flat = reshape(b, transpose(b, mixed, [0, 2, 1, 3]), [batch, tokens, heads * valueChannels]);
+    return add(b, x, linear(b, "out", flat, widthOf(x)));
+  },
+
+  /** Queries, keys and values from one projection, as `nn.MultiheadAttention` stores them. */
+  packedAttention(
+    b: Builder,
+    x: Value,
+    { heads, channels }: { readonly heads: number; readonly channels: number },
+  ) {
+    const tokens = tokensOf(x);
+    const packed = linear(b, "in_proj", x, 3 * heads * channels);
+    const parts = transpose(b, reshape(b, packed, [batch, tokens, 3, heads, channels]), [2, 0, 3, 1, 4]);
+    const part = (i: number) => reshape(b, slice(b, parts, 0, i, i + 1), [batch, heads, tokens, channels]);
+    const scores = softmax(b, matMul(b, part(0), swapAxes(b, part(1), -1, -2)), -1);
+    const mixed = transpose(b, matMul(b, scores, part(2)), [0, 2, 1, 3]);
+    return add(b, x, linear(b, "out", reshape(b, mixed, [batch, tokens, heads * channels]), widthOf(x)));
+  },
+
+  /** Many heads of queries, one of keys and values. */
+  multiQuery(
+    b: Builder,
+    x: Value,
+    { heads, channels }: { readonly heads: number; readonly channels: number },
+  ) {
+    const tokens = tokensOf(x);
+    const q = transpose(
+      b,
+      reshape(b, linear(b, "q", x, heads * channels), [batch, tokens, heads, channels]),
+      [0, 2, 1, 3],
+    );
+    const one = (name: string) => reshape(b, linear(b, name, x, channels), [batch, 1, tokens, channels]);
+    const mixed = matMul(b, softmax(b, matMul(b, q, swapAxes(b, one("k"), -1, -2)), -1), one("v"));
+    const flat = reshape(b, transpose(b, mixed, [0, 2, 1, 3]), [batch, tokens, heads * channels]);
+    return add(b, x, linear(b, "out", flat, widthOf(x)));
+  },
+
+  joined(b: Builder, x: Value, o: { readonly left: number; readonly right: number; readonly swap: boolean }) {
+    const parts = [linear(b, "left", x, o.left), relu(b, linear(b, "right", x, o.right))];
+    return linear(b, "join", concat(b, o.swap ? parts.reverse() : parts, 2), widthOf(x));
+  },
+
+  /** DenseNet's connection: what comes after sees both. */
+  appended: (b: Builder, x: Value, { part }: { readonly part: number }) =>
+    norm(b, "norm", concat(b, [x, gelu(b, linear(b, "more", x, part))], 2)),
+
+  /** Cuts a concatenation at its border again, or inside a part. */
+  recut(
+    b: Builder,
+    x: Value,
+    o: { readonly left: number; readonly right: number; readonly inside: boolean },
+  ) {
+    const whole = concat(b, [linear(b, "left", x, o.left), linear(b, "right", x, o.right)], 2);
+    const at = o.inside ? o.left - 1 : o.left;
+    const first = relu(b, slice(b, whole, 2, 0, at));
+    const second = slice(b, whole, 2, at, o.left + o.right);
+    return add(b, linear(b, "first", first, widthOf(x)), linear(b, "second", second, widthOf(x)));
+  },
+
+  /** One projection for a gate, what it gates, and a rest of another size. */
+  packed(b: Builder, x: Value, { part, rest }: { readonly part: number; readonly rest: number }) {
+    const packed = linear(b, "packed", x, 2 * part + rest);
+    const first = slice(b, packed, 2, 0, part);
+    const second = gelu(b, slice(b, packed, 2, part, 2 * part));
+    const third = relu(b, slice(b, packed, 2, 2 * part, 2 * part + rest));
+    const gated = linear(b, "unpack", mul(b, first, second), widthOf(x));
+    return add(b, add(b, x, gated), linear(b, "rest", third, widthOf(x)));
+  },
+
+  /** One weight in two places: there and back, or the same square one twice. */
+  tied(b: Builder, x: Value, { width, square }: { readonly width: number; readonly square: boolean }) {
+    const from = widthOf(x);
+    if (square) {
+      const twice = linear(b, "same", gelu(b, linear(b, "same", x, from)), from);
+      return add(b, x, twice);
+    }
+    const weight = b.parameter("weight", [width, from], uniformFanIn(from));
+    const code = relu(b, matMul(b, x, swapAxes(b, weight, 0, 1)));
+    return add(b, x, matMul(b, code, weight));
+  },
+
+  /** All products of two channels: one dimension twice in one axis. */
+  gram(b: Builder, x: Value, { width }: { readonly width: number }) {
+    const narrow = linear(b, "narrow", x, width);
+    const products = matMul(b, swapAxes(b, narrow, 1, 2), narrow);
+    const flat = reshape(b, products, [batch, 1, width * width]);
+    return add(b, x, linear(b, "spread", flat, widthOf(x)));
+  },
+
+  gated(b: Builder, x: Value, { tokens }: { readonly tokens: boolean }) {
+    const gate = relu(b, linear(b, "gate", x, tokens ? 1 : widthOf(x)));
+    return div(b, add(b, x, mul(b, gate, x)), b.constant(2));
+  },
+
+  batchNorm(b: Builder, x: Value, _: object) {
+    const width = widthOf(x);
+    const data = (offset: number, range: number) =>
+      float32(
+        [width],
+        Array.from({ length: width }, (_, i) => offset + range * Math.sin(i)),
       );
-    }
-    case "attention": {
-      const { heads, channels, valueChannels } = block;
-      const split = (name: string, c: number) =>
-        transpose(b, reshape(b, linear(b, name, x, heads * c), [batch, tokens, heads, c]), [0, 2, 1, 3]);
-      const scores = matMul(b, split("q", channels), swapAxes(b, split("k", channels), -1, -2));
-      const mixed = matMul(b, softmax(b, scale(b, scores, 0.5), -1), split("v", valueChannels));
-      const flat = reshape(b, transpose(b, mixed, [0, 2, 1, 3]), [batch, tokens, heads * valueChannels]);
-      return add(b, x, linear(b, "out", flat, width));
-    }
-    case "joined": {
-      const parts = [linear(b, "left", x, block.left), relu(b, linear(b, "right", x, block.right))];
-      return linear(b, "join", concat(b, block.swap ? parts.reverse() : parts, 2), width);
-    }
-    case "packed": {
-      const packed = linear(b, "packed", x, 2 * block.part);
-      const first = slice(b, packed, 2, 0, block.part);
-      const second = gelu(b, slice(b, packed, 2, block.part, 2 * block.part));
-      return linear(b, "unpack", add(b, first, second), width);
-    }
-    case "merge": {
-      if (tokens % 2 !== 0) return x;
-      return linear(b, "merge", reshape(b, x, [batch, tokens / 2, 2 * width]), width);
-    }
-    case "meanGate":
-      return add(
-        b,
-        x,
-        linear(b, "gate", reduceMean(b, relu(b, linear(b, "inner", x, width + 1)), [2], true), width),
-      );
-  }
+    const parameters = {
+      scale: b.parameter("bn.weight", [width], uneven),
+      bias: b.parameter("bn.bias", [width], normal),
+      mean: b.buffer("bn.running_mean", data(0, 0.5)),
+      variance: b.buffer("bn.running_var", data(1, 0.5)),
+    };
+    return swapAxes(b, batchNormalization(b, swapAxes(b, x, 1, 2), parameters), 1, 2);
+  },
+
+  /** Neighbouring tokens become one. */
+  merge(b: Builder, x: Value, _: object) {
+    const [tokens, width] = [tokensOf(x), widthOf(x)];
+    if (tokens % 2 !== 0) return x;
+    const joined = norm(b, "norm", reshape(b, x, [batch, tokens / 2, 2 * width]));
+    return linear(b, "merge", joined, width);
+  },
+
+  meanGate(b: Builder, x: Value, _: object) {
+    const inner = relu(b, linear(b, "inner", x, widthOf(x) + 1));
+    const mean = reduceMean(b, inner, [2], true);
+    const sum = reduceSum(b, linear(b, "other", x, widthOf(x) + 2), [2], true);
+    return add(b, x, linear(b, "gate", add(b, mean, sum), widthOf(x)));
+  },
+
+  /** A table of positions, learnt or not, repeated over the batch. */
+  table(b: Builder, x: Value, { buffer }: { readonly buffer: boolean }) {
+    const shape = [1, tokensOf(x), widthOf(x)] as const;
+    const data = float32(
+      shape,
+      Array.from({ length: shape[1] * shape[2] }, (_, i) => Math.cos(i)),
+    );
+    const table = buffer ? b.buffer("table", data) : b.parameter("table", shape, normal);
+    return add(b, x, expand(b, table, [batch, shape[1], shape[2]]));
+  },
+
+  /** Each token sees the one before it: a pad and a gather along the tokens. */
+  shifted(b: Builder, x: Value, _: object) {
+    const tokens = tokensOf(x);
+    const before = slice(b, pad(b, x, 1, 1, 0), 1, 0, tokens);
+    const order = b.indices(
+      "order",
+      [tokens],
+      Array.from({ length: tokens }, (_, i) => tokens - 1 - i),
+    );
+    return add(b, before, linear(b, "mix", gather(b, x, order, 1), widthOf(x)));
+  },
+};
+
+const uneven: Initializer = (shape, random) => Float32Array.from({ length: shape[0]! }, () => 0.5 + random());
+
+function norm(b: Builder, name: string, x: Value): Value {
+  const width = x.shape.at(-1) as number;
+  const weight = b.parameter(`${name}.weight`, [width], uneven);
+  return layerNormalization(b, x, weight, b.parameter(`${name}.bias`, [width], normal));
 }
 
 function linear(b: Builder, name: string, x: Value, to: number): Value {

@@ -1,27 +1,51 @@
 import { EspalierError, type Tensors } from "@espalier/core";
 import { readSafetensors, writeSafetensors } from "@espalier/formats";
+import { z } from "zod";
 import type { EpochRecord } from "./fit.ts";
-import type { FitSettings } from "./options.ts";
+import { type FitSettings, settingsSchema } from "./options.ts";
 
 const currentPrefix = "current/";
 const bestPrefix = "best/";
+const otherwise = {
+  model: "from another model (its options, its seed, or where it started)",
+  data: "on other data",
+  teacher: "with another teacher, or another weight of it",
+} as const;
+
+/** What a fit started from. */
+export interface FitOrigin {
+  /** Digest of the model before its first step. */
+  readonly model: string;
+  /** Checksum of the data, where the caller gave one. */
+  readonly data?: string | undefined;
+  /** What it was distilled from, and how strongly. */
+  readonly teacher?: string | undefined;
+}
 
 /** Where a fit stood after an epoch: weights, optimiser, the best weights so far, and the record. */
 export class TrainingCheckpoint {
   readonly settings: FitSettings;
+  readonly origin: FitOrigin;
   readonly epochs: readonly EpochRecord[];
   readonly tensors: Tensors;
   readonly best: Tensors;
 
-  constructor(settings: FitSettings, epochs: readonly EpochRecord[], tensors: Tensors, best: Tensors) {
+  constructor(
+    settings: FitSettings,
+    origin: FitOrigin,
+    epochs: readonly EpochRecord[],
+    tensors: Tensors,
+    best: Tensors,
+  ) {
     this.settings = settings;
+    this.origin = origin;
     this.epochs = [...epochs];
     this.tensors = tensors;
     this.best = best;
   }
 
-  /** Throws an EspalierError unless a fit with these settings can go on from here; more epochs are allowed. */
-  check(settings: FitSettings): void {
+  /** Throws an EspalierError unless a fit like this can go on from here; more epochs, and another patience, are allowed. */
+  check(settings: FitSettings, origin: FitOrigin): void {
     const keys = [
       "batchSize",
       "learningRate",
@@ -36,6 +60,12 @@ export class TrainingCheckpoint {
         `the checkpoint was trained with ${changed} ${this.settings[changed]}, this run has ${settings[changed]}. Use the same settings, or start anew.`,
       );
     }
+    const other = (["model", "data", "teacher"] as const).find((key) => origin[key] !== this.origin[key]);
+    if (other !== undefined) {
+      throw new EspalierError(
+        `the checkpoint was trained ${otherwise[other]}. Give the same, or start anew.`,
+      );
+    }
   }
 
   /** As one safetensors file. */
@@ -47,7 +77,11 @@ export class TrainingCheckpoint {
     return writeSafetensors(all, {
       format: "espalier-training",
       "espalier.training.version": "1",
-      "espalier.training": JSON.stringify({ settings: this.settings, epochs: this.epochs }),
+      "espalier.training": JSON.stringify({
+        settings: this.settings,
+        origin: this.origin,
+        epochs: this.epochs,
+      }),
     });
   }
 
@@ -57,22 +91,45 @@ export class TrainingCheckpoint {
       throw new EspalierError(`${where}: this is not a training checkpoint.`);
     }
     const version = metadata["espalier.training.version"];
-    if (version !== "1")
+    if (version !== "1") {
       throw new EspalierError(
         `${where}: its version ${version} is newer than this Espalier knows (1). Update Espalier.`,
       );
+    }
     const part = (prefix: string): Tensors =>
       new Map(
         [...tensors].flatMap(([name, tensor]) =>
           name.startsWith(prefix) ? [[name.slice(prefix.length), tensor]] : [],
         ),
       );
-    const { settings, epochs } = JSON.parse(metadata["espalier.training"] ?? "{}") as {
-      settings: FitSettings;
-      epochs: EpochRecord[];
-    };
-    if (settings === undefined || !Array.isArray(epochs))
-      throw new EspalierError(`${where}: the checkpoint is damaged.`);
-    return new TrainingCheckpoint(settings, epochs, part(currentPrefix), part(bestPrefix));
+    const { settings, origin, epochs } = parseRecord(metadata["espalier.training"], where);
+    return new TrainingCheckpoint(settings, origin, epochs, part(currentPrefix), part(bestPrefix));
+  }
+}
+
+const recordSchema = z.object({
+  settings: settingsSchema,
+  origin: z.object({
+    model: z.string(),
+    data: z.string().optional(),
+    teacher: z.string().optional(),
+  }),
+  epochs: z.array(
+    z.object({
+      epoch: z.int().min(1),
+      learningRate: z.number(),
+      trainLoss: z.number(),
+      validation: z.object({ mse: z.number(), mae: z.number() }),
+      best: z.boolean(),
+      seconds: z.number(),
+    }),
+  ),
+});
+
+function parseRecord(text: string | undefined, where: string): z.output<typeof recordSchema> {
+  try {
+    return recordSchema.parse(JSON.parse(text ?? "{}"));
+  } catch {
+    throw new EspalierError(`${where}: the checkpoint is damaged.`);
   }
 }

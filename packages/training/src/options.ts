@@ -1,7 +1,7 @@
 import { EspalierError } from "@espalier/core";
 import { z } from "zod";
 
-const schema = z.strictObject({
+export const settingsSchema = z.strictObject({
   epochs: z.int().min(0).default(10),
   batchSize: z.int().min(1).default(32),
   learningRate: z.number().positive().default(1e-4),
@@ -16,12 +16,12 @@ const schema = z.strictObject({
 });
 
 /** How a model is trained; every setting has a default. */
-export type FitSettings = z.output<typeof schema>;
-export type FitOptions = z.input<typeof schema>;
+export type FitSettings = z.output<typeof settingsSchema>;
+export type FitOptions = z.input<typeof settingsSchema>;
 
 /** Checks settings and fills in defaults. Throws an EspalierError that names the setting. */
 export function readSettings(options: FitOptions): FitSettings {
-  const result = schema.safeParse(options);
+  const result = settingsSchema.safeParse(options);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   throw new EspalierError(`training setting ${issue!.path.join(".") || "object"}: ${issue!.message}.`);

@@ -2,6 +2,7 @@ import type { Backend, Model, Program, State, TensorData } from "@espalier/core"
 import { randomStream, resolveShape } from "@espalier/core";
 import { Bench } from "tinybench";
 import type { Timing } from "../results/records.ts";
+import { quantile } from "./quantile.ts";
 
 export interface LatencyOptions {
   /** Milliseconds of timing for each program, over all rounds. */
@@ -102,14 +103,4 @@ function timing(samples: readonly number[]): Timing {
     spread: (quantile(samples, 0.75) - quantile(samples, 0.25)) / 2,
     samples: samples.length,
   };
-}
-
-/** Quantile with linear interpolation. */
-export function quantile(numbers: readonly number[], share: number): number {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  const at = share * (sorted.length - 1);
-  const below = Math.floor(at);
-  const a = sorted[below]!;
-  const b = sorted[Math.min(below + 1, sorted.length - 1)]!;
-  return a + (b - a) * (at - below);
 }

@@ -95,9 +95,15 @@ function latencyCells(config: SweepConfig, pruned: PruneCell): LatencyCell[] {
 
 /** Name of a cell: a hash of all it depends on, the data's checksum included. Labels do not count. */
 export function cellId(cell: Cell, checksums: ReadonlyMap<string, string>): string {
-  return sha256(
-    new TextEncoder().encode(JSON.stringify(canonical(cell as unknown as Json, checksums))),
-  ).slice(0, 24);
+  return sha256(new TextEncoder().encode(stableKey(cell, checksums))).slice(0, 24);
+}
+
+/**
+ * Part of a cell as text: equal for what means the same, whatever the order of its keys, its labels, and the path of
+ * its data.
+ */
+export function stableKey(part: unknown, checksums: ReadonlyMap<string, string> = new Map()): string {
+  return JSON.stringify(canonical(part as Json, checksums));
 }
 
 function canonical(value: Json, checksums: ReadonlyMap<string, string>): Json {

@@ -1,4 +1,4 @@
-import { type Architecture, EspalierError } from "@espalier/core";
+import { type Architecture, EspalierError, unknownName } from "@espalier/core";
 import type { UseConfig } from "./config.ts";
 import type { Registry } from "./registry.ts";
 
@@ -13,17 +13,27 @@ export function drawModel(
   try {
     return factory({ ...pick(data), ...options });
   } catch (error) {
-    throw optionError(error, `model "${name}"`);
+    const { shape } = factory.definition.options as { readonly shape?: object };
+    throw optionError(error, `model "${name}"`, Object.keys(shape ?? {}));
   }
 }
 
-/** A schema library's refusal as one line; other errors as they are. */
-export function optionError(error: unknown, what: string): unknown {
-  const issues = (error as { issues?: readonly { path: readonly PropertyKey[]; message: string }[] }).issues;
+interface Issue {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+  /** Of a key that is not known. */
+  readonly keys?: readonly string[];
+}
+
+/** A schema library's refusal as one line, with the nearest of the known options; other errors as they are. */
+export function optionError(error: unknown, what: string, known: readonly string[] = []): unknown {
+  const { issues } = error as { readonly issues?: readonly Issue[] };
   if (!Array.isArray(issues)) return error;
+  const strange = issues.find(({ keys, path }: Issue) => keys !== undefined && path.length === 0)?.keys?.[0];
+  if (strange !== undefined && known.length > 0) return unknownName(`${what}: option`, strange, known);
   const lines = issues
     .slice(0, 3)
-    .map(({ path, message }) => `${path.map(String).join(".") || "options"}: ${message}`);
+    .map(({ path, message }: Issue) => `${path.map(String).join(".") || "options"}: ${message}`);
   return new EspalierError(`${what}: ${lines.join("; ")}.`);
 }
 

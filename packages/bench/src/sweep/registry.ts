@@ -59,6 +59,6 @@ function named(
   try {
     return plugin.create(options, resolve);
   } catch (error) {
-    throw optionError(error, `strategy "${plugin.name}"`);
+    throw optionError(error, `strategy "${plugin.name}"`, Object.keys(plugin.options ?? {}));
   }
 }

@@ -3,8 +3,7 @@ import { join } from "node:path";
 import { account, digest, EspalierError, type Model, meet, prune, sparsity } from "@espalier/core";
 import type { ForecastingData } from "@espalier/datasets";
 import { forecastingData } from "@espalier/datasets/node";
-import { loadModel, saveModel } from "@espalier/formats/node";
-import { collector, evaluate, fit, type Metrics, type OnProgress } from "@espalier/training";
+import { collector, evaluate, fit, type Metrics, type OnProgress, withData } from "@espalier/training";
 import { measureLatency } from "../measure/latency.ts";
 import { environment } from "../results/environment.ts";
 import { openResults, type ResultsFile } from "../results/file.ts";
@@ -17,6 +16,7 @@ import {
   type TestErrors,
   type TrainRecord,
 } from "../results/records.ts";
+import { packageVersions } from "../results/versions.ts";
 import {
   type Cell,
   cellId,
@@ -26,8 +26,10 @@ import {
   type PruneCell,
   type TrainCell,
 } from "./cells.ts";
+import { checkSweep } from "./check.ts";
 import type { SweepConfig, TrainingConfig } from "./config.ts";
 import { drawModel } from "./draw.ts";
+import { ModelStore } from "./model-store.ts";
 import type { Registry } from "./registry.ts";
 
 export interface SweepOptions {
@@ -36,8 +38,12 @@ export interface SweepOptions {
   readonly registry: Registry;
   readonly signal?: AbortSignal;
   /** Data set folder, cache and download settings. */
-  readonly data?: { readonly folder?: string; readonly offline?: boolean };
-  /** Package versions, for the record. */
+  readonly data?: {
+    readonly folder?: string | undefined;
+    readonly cache?: string | undefined;
+    readonly offline?: boolean;
+  };
+  /** Versions of further packages, for the record. */
   readonly versions?: Readonly<Record<string, string>>;
   readonly onCell?: (event: CellEvent) => void;
   readonly onProgress?: OnProgress;
@@ -53,7 +59,9 @@ export interface CellEvent {
 }
 
 export interface SweepResult {
+  /** Path of the results file. */
   readonly results: string;
+  /** Results of this sweep's cells; the file may hold those of others. */
   readonly records: readonly ResultRecord[];
   readonly done: number;
   readonly kept: number;
@@ -61,7 +69,11 @@ export interface SweepResult {
   readonly aborted: boolean;
 }
 
-/** Runs every cell of a sweep that its folder has no result of yet, and writes each result the moment it is done. */
+/**
+ * Runs every cell of a sweep that its folder has no result of yet, and writes each result the moment it is done. Throws
+ * an EspalierError where the data cannot be read, or a name or an option is not known; after that a failure costs its
+ * cell, and those that need what it would have made.
+ */
 export async function runSweep(config: SweepConfig, options: SweepOptions): Promise<SweepResult> {
   await mkdir(join(options.out, "models"), { recursive: true });
   const path = join(options.out, "results.jsonl");
@@ -76,31 +88,36 @@ class SweepRun {
   readonly #file: ResultsFile;
   readonly #data = new Map<string, Promise<ForecastingData>>();
   readonly #checksums = new Map<string, string>();
-  /** The dense model in use, and the pruned one: cells that share them follow each other. */
-  readonly #models = new Map<string, Model>();
+  readonly #models: ModelStore;
 
   constructor(config: SweepConfig, options: SweepOptions, file: ResultsFile) {
     this.#config = config;
     this.#options = options;
     this.#file = file;
+    this.#models = new ModelStore(join(options.out, "models"), (cell) => this.#id(cell));
   }
 
   get records(): readonly ResultRecord[] {
-    return this.#file.records;
+    const own = new Set(cellsOf(this.#config).map((cell) => this.#id(cell)));
+    return this.#file.records.filter(({ id }) => own.has(id));
   }
 
   async all(): Promise<{ done: number; kept: number; failed: number; aborted: boolean }> {
     const { signal, onCell } = this.#options;
     const cells = cellsOf(this.#config);
+    const data: ForecastingData[] = [];
     for (const dataset of this.#config.datasets) {
-      const { checksum } = await this.#load({ ...this.#config, dataset });
-      this.#checksums.set(dataset, checksum);
+      const loaded = await this.#load({ ...this.#config, dataset });
+      this.#checksums.set(dataset, loaded.checksum);
+      data.push(loaded);
     }
+    checkSweep(this.#config, this.#options.registry, data);
     const known = new Set(this.#file.records.flatMap((record) => (isFailure(record) ? [] : [record.id])));
     const counts = { done: 0, kept: 0, failed: 0, aborted: false };
     for (const [i, cell] of cells.entries()) {
       const at = { done: i, total: cells.length, cell };
-      if (known.has(this.#id(cell))) {
+      const id = this.#id(cell);
+      if (known.has(id)) {
         counts.kept++;
         onCell?.({ ...at, outcome: "kept" });
         continue;
@@ -111,6 +128,8 @@ class SweepRun {
       if (record === undefined) return { ...counts, aborted: true };
       await this.#file.append(record);
       const failed = isFailure(record);
+      if (failed) this.#models.fail(id, record.error);
+      else known.add(id);
       counts[failed ? "failed" : "done"]++;
       onCell?.({ ...at, done: i + 1, outcome: failed ? "failed" : "done", record });
     }
@@ -128,7 +147,7 @@ class SweepRun {
     const common = () => ({
       format: 1 as const,
       id: this.#id(cell),
-      environment: environment(checksum, this.#options.versions ?? {}),
+      environment: environment(checksum, { ...packageVersions(), ...this.#options.versions }),
       seconds: (performance.now() - start) / 1000,
     });
     try {
@@ -152,10 +171,9 @@ class SweepRun {
     const data = await this.#load(cell.data);
     const { registry } = this.#options;
     const architecture = drawModel(registry, cell.model, { ...cell.data, series: data.series.length });
-    const initial = architecture.initialize(cell.seed);
-    const started: Model = { ...initial, metadata: { ...initial.metadata, data: describeData(data) } };
+    const started = withData(architecture.initialize(cell.seed), data);
     const fitted = await this.#fit(started, data, cell.training, cell);
-    await this.#keep(cell, fitted.model);
+    await this.#models.keep(cell, fitted.model);
     return fitted;
   }
 
@@ -197,7 +215,7 @@ class SweepRun {
       cell.fineTuning.epochs === 0 || plan.steps.length === 0
         ? { model: pruned, epochs: 0 }
         : await this.#fit(pruned, data, cell.fineTuning, cell.dense);
-    await this.#keep(cell, tuned.model);
+    await this.#models.keep(cell, tuned.model);
     return { plan, pruned, tuned, planSeconds };
   }
 
@@ -217,11 +235,11 @@ class SweepRun {
 
   /** The trained dense model: at hand, from its file, or trained again, which gives the same. */
   async #dense(cell: TrainCell): Promise<Model> {
-    return (await this.#kept(cell)) ?? (await this.#trainDense(cell)).model;
+    return (await this.#models.find(cell)) ?? (await this.#trainDense(cell)).model;
   }
 
   async #prunedModel(cell: PruneCell, dense: Model): Promise<Model> {
-    const kept = await this.#kept(cell);
+    const kept = await this.#models.find(cell);
     if (kept !== undefined) return kept;
     const data = await this.#load(cell.dense.data);
     return (await this.#makePruned(cell, dense, data)).tuned.model;
@@ -290,31 +308,6 @@ class SweepRun {
     this.#data.set(dataset, loading);
     return loading;
   }
-
-  async #keep(cell: TrainCell | PruneCell, model: Model): Promise<void> {
-    this.#models.delete(cell.kind);
-    this.#models.set(`${cell.kind} ${this.#id(cell)}`, model);
-    await saveModel(this.#path(cell), model, { force: true });
-  }
-
-  async #kept(cell: TrainCell | PruneCell): Promise<Model | undefined> {
-    const key = `${cell.kind} ${this.#id(cell)}`;
-    const known = this.#models.get(key);
-    if (known !== undefined) return known;
-    // One dense and one pruned model at a time stay in memory.
-    for (const other of [...this.#models.keys()]) if (other.startsWith(cell.kind)) this.#models.delete(other);
-    try {
-      const model = await loadModel(this.#path(cell));
-      this.#models.set(key, model);
-      return model;
-    } catch {
-      return undefined;
-    }
-  }
-
-  #path(cell: TrainCell | PruneCell): string {
-    return join(this.#options.out, "models", `${this.#id(cell)}.safetensors`);
-  }
 }
 
 function dataOf(cell: Cell): DataConfig {
@@ -325,15 +318,4 @@ function dataOf(cell: Cell): DataConfig {
 function errorsOf({ mse, mae, rmse, original }: Metrics): TestErrors {
   if (original === undefined) return { mse, mae, rmse };
   return { mse, mae, rmse, original: { mse: original.mse, mae: original.mae, rmse: original.rmse } };
-}
-
-/** What prediction needs to know of the data, kept in the model's file. */
-export function describeData(data: ForecastingData) {
-  const { kind, center, spread } = data.scaler;
-  return {
-    name: data.name,
-    checksum: data.checksum,
-    series: [...data.series],
-    scaler: { kind, center: [...center], spread: [...spread] },
-  };
 }

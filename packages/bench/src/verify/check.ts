@@ -1,3 +1,4 @@
+import { access } from "node:fs/promises";
 import type { TensorData } from "@espalier/core";
 
 /** One thing that was compared. */
@@ -33,4 +34,12 @@ function squares(count: number, of: (i: number) => number): number {
   let sum = 0;
   for (let i = 0; i < count; i++) sum += of(i) ** 2;
   return sum;
+}
+
+/** Whether there is a file. */
+export async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }

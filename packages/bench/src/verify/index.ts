@@ -1,8 +1,7 @@
-import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { type Backend, EspalierError } from "@espalier/core";
 import type { Registry } from "../sweep/registry.ts";
-import type { Check } from "./check.ts";
+import { type Check, exists } from "./check.ts";
 import { verifyReference } from "./reference.ts";
 import { type TrainedOptions, verifyTrained } from "./trained.ts";
 
@@ -17,11 +16,7 @@ export async function verify(
   backend: Backend,
   options: TrainedOptions = {},
 ): Promise<readonly Check[]> {
-  const has = (file: string) =>
-    access(join(folder, file)).then(
-      () => true,
-      () => false,
-    );
+  const has = (file: string) => exists(join(folder, file));
   if (await has("model.json")) return verifyReference(folder, registry, backend);
   if (await has("result.json")) return verifyTrained(folder, registry, backend, options);
   throw new EspalierError(

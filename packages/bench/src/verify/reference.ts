@@ -7,9 +7,7 @@ import {
   EspalierError,
   liveValues,
   type Model,
-  mul,
-  reduceMean,
-  sub,
+  meanSquaredError,
   type TensorData,
   type Tensors,
 } from "@espalier/core";
@@ -18,7 +16,8 @@ import { fromOriginalConfig } from "@espalier/models";
 import { z } from "zod";
 import { drawModel } from "../sweep/draw.ts";
 import type { Registry } from "../sweep/registry.ts";
-import { type Check, compare, distance, normOf } from "./check.ts";
+import { type Check, compare, distance, exists, normOf } from "./check.ts";
+import { verifyPruning } from "./pruning.ts";
 
 const descriptionSchema = z.looseObject({
   model: z.string(),
@@ -36,7 +35,7 @@ const outputTolerance = 1e-4;
 /**
  * Compares a model with what PyTorch computed for it: a folder with `model.json`, `weights.safetensors`,
  * `io.safetensors` and `gradients.safetensors`. Gives one check each for outputs, loss, gradients, parameters, dead
- * parameters and FLOPs.
+ * parameters and FLOPs; and those of `pruning.json`, where there is one.
  */
 export async function verifyReference(
   folder: string,
@@ -64,6 +63,7 @@ export async function verifyReference(
     equal("parameters", counts.parameters.total, description.parameters),
     equal("FLOPs", counts.flops.total, description.flops),
     equal(`dead parameters (${counts.parameters.dead})`, dead.join(" "), deadNames.join(" ")),
+    ...((await exists(join(folder, "pruning.json"))) ? await verifyPruning(folder, model) : []),
   ];
 }
 
@@ -94,13 +94,7 @@ async function runWithGradients(model: Model, backend: Backend, io: Tensors) {
   const b = Builder.create(model.graph);
   const [first] = model.graph.outputs;
   const forecast = b.value(first!.value);
-  const target = b.input("y", forecast.shape);
-  const error = sub(b, forecast, target);
-  const loss = reduceMean(
-    b,
-    mul(b, error, error),
-    forecast.shape.map((_, axis) => axis),
-  );
+  const loss = meanSquaredError(b, forecast, b.input("y", forecast.shape));
   const parameters = model.graph.tensors.filter(({ role }) => role === "trainable");
   const gradients = differentiate(
     b,

@@ -22,7 +22,8 @@ const tolerance = 5e-5;
 
 export interface TrainedOptions {
   /** Folder of the data sets; the cache or a download otherwise. */
-  readonly folder?: string;
+  readonly folder?: string | undefined;
+  readonly cache?: string | undefined;
   readonly signal?: AbortSignal;
   readonly onProgress?: OnProgress;
 }
@@ -47,7 +48,8 @@ export async function verifyTrained(
     dataset,
     inputLength: config.seq_len,
     horizon: config.pred_len,
-    ...(options.folder === undefined ? {} : { folder: options.folder }),
+    folder: options.folder,
+    cache: options.cache,
   });
   const model = drawModel(registry, { ...fromOriginalConfig(name, config), use: name }).load(
     await readTensors(join(folder, "weights.safetensors")),

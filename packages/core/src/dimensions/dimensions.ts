@@ -33,6 +33,8 @@ export interface Dimension {
    * Absent while none were removed.
    */
   readonly original?: readonly number[] | readonly (readonly number[])[];
+  /** Size in the unpruned model. Absent while none were removed. */
+  readonly originalSize?: number;
 }
 
 /** The dimensions of a graph, and what every axis of every value is made of. */

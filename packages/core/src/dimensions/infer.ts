@@ -65,6 +65,7 @@ function describe(graph: Graph, solved: readonly (readonly Expression[])[], solv
   const members = membersOf(graph, axes, numbers.size);
   const trainable = new Set(graph.tensors.flatMap(({ role, name }) => (role === "trainable" ? [name] : [])));
   const outer = outerFactors(graph, axes);
+  const occurrences = occurrencesOf(axes, numbers.size);
   const variables = [...numbers.keys()];
   const used = (number: number, use: AxisUse) => uses.get(variables[number]!)?.has(use) === true;
   const isHead = (number: number) => used(number, "batchOfProduct") && outer.inner.has(number);
@@ -84,7 +85,9 @@ function describe(graph: Graph, solved: readonly (readonly Expression[])[], solv
     const reason = solver.reason(variable) ?? (inTrainable ? undefined : "no trainable tensor has it");
     const around = outer.of.get(number);
     const within =
-      around !== undefined && isHead(around) && togetherOnly(axes, number, around) ? around : undefined;
+      around !== undefined && isHead(around) && togetherOnly(occurrences[number]!, number, around)
+        ? around
+        : undefined;
     return {
       name: nameOf(own[0], graph, axes, number),
       size: solver.size(variable),
@@ -123,16 +126,20 @@ function nameOf(
   axes: readonly (readonly Expression[])[],
   number: number,
 ): string {
+  const place = (e: Expression) => {
+    const all = dimensionsIn(e);
+    return all.length > 1 ? `.${all.indexOf(number)}` : "";
+  };
   if (first !== undefined) {
     const { value } = graph.tensors.find((tensor) => tensor.name === first.tensor)!;
-    const several = dimensionsIn(axes[value]![first.axis]!).length > 1;
-    return `${first.tensor}[${first.axis}]${several ? `.${first.place}` : ""}`;
+    return `${first.tensor}[${first.axis}]${place(axes[value]![first.axis]!)}`;
   }
-  const value = axes.findIndex((list) => list.some((e) => dimensionsIn(e).includes(number)));
+  const has = (e: Expression) => dimensionsIn(e).includes(number);
+  const value = axes.findIndex((list) => list.some(has));
   const input = graph.inputs.find((candidate) => candidate.value === value);
-  const axis = axes[value]!.findIndex((e) => dimensionsIn(e).includes(number));
   const node = graph.nodes.find((candidate) => candidate.outputs.includes(value));
-  return `${input?.name ?? node?.name ?? value}[${axis}]`;
+  const axis = axes[value]!.findIndex(has);
+  return `${input?.name ?? node?.name ?? value}[${axis}]${place(axes[value]![axis]!)}`;
 }
 
 /** For each dimension, the one it is always the direct inner factor of, in tensors. */
@@ -157,11 +164,19 @@ function outerFactors(graph: Graph, axes: readonly (readonly Expression[])[]) {
   return { of: of as ReadonlyMap<number, number | undefined>, inner: inner as ReadonlySet<number> };
 }
 
-/** Whether every value that has `number` has it once, and `around` once beside it. */
-function togetherOnly(axes: readonly (readonly Expression[])[], number: number, around: number): boolean {
-  return axes.every((list) => {
+/** For each dimension, the values it occurs in: all the dimensions of each. */
+function occurrencesOf(axes: readonly (readonly Expression[])[], count: number): number[][][] {
+  const occurrences: number[][][] = Array.from({ length: count }, () => []);
+  for (const list of axes) {
     const all = list.flatMap(dimensionsIn);
-    const own = all.filter((d) => d === number).length;
-    return own === 0 || (own === 1 && all.filter((d) => d === around).length === 1);
-  });
+    for (const number of new Set(all)) occurrences[number]!.push(all);
+  }
+  return occurrences;
+}
+
+/** Whether every value that has `number` has it once, and `around` once beside it. */
+function togetherOnly(values: readonly (readonly number[])[], number: number, around: number): boolean {
+  const once = (all: readonly number[], d: number) =>
+    all.indexOf(d) >= 0 && all.indexOf(d) === all.lastIndexOf(d);
+  return values.every((all) => once(all, number) && once(all, around));
 }

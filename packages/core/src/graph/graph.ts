@@ -70,9 +70,10 @@ export function producers(graph: Graph): (Node | undefined)[] {
   return result;
 }
 
-/** Values some output or update depends on. */
-export function liveValues(graph: Graph): Uint8Array {
+/** Values some output or update depends on, or one of `also`. */
+export function liveValues(graph: Graph, also: readonly ValueId[] = []): Uint8Array {
   const live = new Uint8Array(graph.values.length);
+  for (const value of also) live[value] = 1;
   for (const { value } of graph.outputs) live[value] = 1;
   for (const { value } of graph.updates) live[value] = 1;
   for (let i = graph.nodes.length - 1; i >= 0; i--) {

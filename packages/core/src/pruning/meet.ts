@@ -70,7 +70,8 @@ export async function meet(target: Target, strategy: Strategy, request: MeetRequ
   return { ...nearest.plan, target: report };
 }
 
-function readTarget(target: Target): { metric: string; asked: number } {
+/** A target's metric and number. Throws an EspalierError unless it is one of the four, and inside its bounds. */
+export function readTarget(target: Target): { readonly metric: string; readonly asked: number } {
   const entries = Object.entries(target);
   const [metric, asked] = entries[0] ?? ["", Number.NaN];
   if (entries.length !== 1 || !targetMetrics.includes(metric)) {

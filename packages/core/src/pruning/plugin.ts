@@ -11,6 +11,11 @@ export interface StrategyPlugin {
   readonly name: string;
   /** One line for `--help`. */
   readonly description: string;
+  /**
+   * Its options by name, each with a line for `--help`. Lets commands give an option to those strategies that have it, and
+   * refuse one that none has; leave it out and every option is passed on to `create`.
+   */
+  readonly options?: Readonly<Record<string, string>>;
   /** Makes the strategy. Options are checked here; `resolve` makes the strategies that options name. */
   create(options: Readonly<Record<string, unknown>>, resolve: (spec: StrategySpec) => Strategy): Strategy;
 }

@@ -1,5 +1,12 @@
 import type { Dimension, Dimensions } from "../dimensions/dimensions.ts";
-import { dimensionsIn, type Expression, isProduct } from "../dimensions/expression.ts";
+import {
+  dimensionsIn,
+  type Expression,
+  extentOf,
+  isProduct,
+  productOf,
+  sumOf,
+} from "../dimensions/expression.ts";
 import { membersOf } from "../dimensions/infer.ts";
 import { EspalierError } from "../errors.ts";
 import { sameShape } from "../graph/extent.ts";
@@ -22,35 +29,48 @@ import type { Operator } from "../operators/operator.ts";
  * and what no output depends on any more goes. Refuses to cut the only path from the inputs to an output.
  */
 export function simplify(model: Model, before: Model): Model {
-  const empty = (value: ValueId) => model.graph.values[value]!.shape.includes(0);
-  if (!model.graph.values.some((_, value) => empty(value))) return model;
+  if (!model.dimensions.list.some(({ size }) => size === 0)) return model;
   const rewriting = new Rewriting(model);
   for (const node of model.graph.nodes) rewriting.visit(node);
   const rewritten = rewriting.finish();
   refuseCut(rewritten, before);
-  const wasLive = liveValues(before.graph);
-  const live = liveValues(rewritten.graph);
-  // What was dead before stays (it is counted apart), as long as what it reads is still there.
-  const there = new Set<ValueId>(rewritten.graph.inputs.map(({ value }) => value));
-  const tensor = (value: ValueId) =>
-    !rewritten.graph.values[value]!.shape.includes(0) && (live[value] === 1 || wasLive[value] !== 1);
-  for (const { value } of rewritten.graph.tensors) if (tensor(value)) there.add(value);
-  return keepOnly(rewritten, {
-    tensor,
-    node(node) {
-      const stays =
-        isLive(node, live) ||
-        (!node.outputs.some((id) => wasLive[id]) && node.inputs.every((id) => there.has(id)));
-      if (stays) for (const id of node.outputs) there.add(id);
-      return stays;
-    },
-  });
+  return keepOnly(
+    rewritten,
+    stillNeeded(rewritten.graph, before.graph, rewriting.stillThere(unread(before.graph))),
+  );
+}
+
+/**
+ * Values to keep: live ones, and what was dead before and still leads to where it led, since dead parts are counted
+ * apart until they are removed. What was live and leads to no output any more goes.
+ */
+function stillNeeded(graph: Graph, before: Graph, ends: readonly ValueId[]): Uint8Array {
+  const wasLive = liveValues(before);
+  const keep = liveValues(graph);
+  const leads = liveValues(graph, ends);
+  const dead = (value: ValueId) => leads[value] === 1 && wasLive[value] !== 1;
+  for (const { value } of graph.inputs) keep[value] = 1;
+  for (const { value } of graph.tensors) if (dead(value)) keep[value] = 1;
+  for (const { inputs, outputs } of graph.nodes) {
+    if (outputs.every(dead) && inputs.every((id) => keep[id])) for (const id of outputs) keep[id] = 1;
+  }
+  return keep;
+}
+
+/** Values that nothing reads: where dead branches end. */
+function unread({ tensors, nodes, outputs, updates }: Graph): ValueId[] {
+  const read = new Set(
+    [...nodes.flatMap(({ inputs }) => inputs), ...outputs.map(({ value }) => value)].concat(
+      updates.map(({ value }) => value),
+    ),
+  );
+  const values = [...tensors.map(({ value }) => value), ...nodes.flatMap((node) => node.outputs)];
+  return values.filter((value) => !read.has(value));
 }
 
 /** The model without tensors and nodes that no output depends on. Its outputs are the same. */
 export function removeDead(model: Model): Model {
-  const live = liveValues(model.graph);
-  return keepOnly(model, { node: (node) => isLive(node, live), tensor: (value) => live[value] === 1 });
+  return keepOnly(model, liveValues(model.graph));
 }
 
 /** Values that are zero throughout, or empty, while a graph is rewritten node by node. */
@@ -103,6 +123,13 @@ class Rewriting {
       tensors: this.#data,
       dimensions: { list: this.#model.dimensions.list, axes: this.#axes },
     };
+  }
+
+  /** Of some values, those that are neither zero nor empty by now, under the ids they have now. */
+  stillThere(values: readonly ValueId[]): ValueId[] {
+    return values
+      .map((id) => this.#alias.get(id) ?? id)
+      .filter((id) => !this.#zero.has(id) && !this.#empty(id));
   }
 
   #empty(id: ValueId): boolean {
@@ -166,11 +193,11 @@ function refuseCut(after: Model, before: Model): void {
   });
 }
 
-/** A model with some of its nodes and tensors, values and dimensions numbered anew. */
-function keepOnly(model: Model, keep: { node(node: Node): boolean; tensor(value: ValueId): boolean }): Model {
+/** A model with the tensors and nodes that are marked, values and dimensions numbered anew. */
+function keepOnly(model: Model, live: Uint8Array): Model {
   const { graph } = model;
-  const tensors = graph.tensors.filter(({ value }) => keep.tensor(value));
-  const nodes = graph.nodes.filter((node) => keep.node(node));
+  const tensors = graph.tensors.filter(({ value }) => live[value] === 1);
+  const nodes = graph.nodes.filter((node) => isLive(node, live));
   const ids = new Map<ValueId, ValueId>();
   const number = (id: ValueId): number => {
     const known = ids.get(id) ?? ids.size;
@@ -206,9 +233,17 @@ function keepOnly(model: Model, keep: { node(node: Node): boolean; tensor(value:
   };
 }
 
+/** A sum without the terms of which nothing is left. */
+function withoutEmptied(e: Expression, dimensions: Dimensions): Expression {
+  if (typeof e === "number") return e;
+  if (isProduct(e)) return productOf(e.product.map((factor) => withoutEmptied(factor, dimensions)));
+  const left = e.sum.filter((term) => extentOf(term, (d) => dimensions.list[d]!.size) !== 0);
+  return sumOf(left.map((term) => withoutEmptied(term, dimensions)));
+}
+
 /** Dimensions that still occur somewhere, with the members that are left; names stay. */
 function renumbered(dimensions: Dimensions, graph: Graph, old: readonly ValueId[]): Dimensions {
-  const kept = old.map((id) => dimensions.axes[id]!);
+  const kept = old.map((id) => dimensions.axes[id]!.map((e) => withoutEmptied(e, dimensions)));
   const numbers = new Map<number, number>();
   for (const list of kept)
     for (const d of list.flatMap(dimensionsIn)) if (!numbers.has(d)) numbers.set(d, -1);

@@ -2,6 +2,7 @@ import { type Criterion, type IndexScores, prunableTensors } from "../criteria/c
 import { checkAmount, findCriterion } from "../criteria/index.ts";
 import { type DimensionKind, type PrunableDimension, prunableDimensions } from "../dimensions/dimensions.ts";
 import type { Model } from "../model/model.ts";
+import { perModel } from "../model/per-model.ts";
 import { removeWeakest } from "./indices.ts";
 import { matchesAny } from "./patterns.ts";
 import type { Strategy } from "./strategy.ts";
@@ -26,7 +27,7 @@ export interface StructuredOptions {
 export function structuredStrategy(options: StructuredOptions): Strategy {
   const { name, what, kinds, keep } = options;
   const criterion = findCriterion(options.criterion, options.seed);
-  const memo = new WeakMap<Model, Promise<readonly IndexScores[]>>();
+  const remembered = perModel<readonly IndexScores[]>();
   return {
     name,
     async plan(request) {
@@ -35,9 +36,8 @@ export function structuredStrategy(options: StructuredOptions): Strategy {
       const dimensions = candidates(model, kinds, keep);
       if (dimensions.length === 0)
         return nothingToPrune(model, name, what, ({ kind }) => kinds.includes(kind));
-      const scores = memo.get(model) ?? criterion.indices(request, dimensions);
-      memo.set(model, Promise.resolve(scores));
-      return writePlan(model, name, removeWeakest(await scores, { ...options, amount }));
+      const scores = await remembered(model, () => criterion.indices(request, dimensions));
+      return writePlan(model, name, removeWeakest(scores, { ...options, amount }));
     },
   };
 }

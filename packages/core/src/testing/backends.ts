@@ -11,15 +11,10 @@ import { add, mul, sub } from "../operators/elementwise.ts";
 import { swapAxes } from "../operators/layout.ts";
 import { dropout } from "../operators/random.ts";
 import { reference } from "../reference/backend.ts";
+import { type Check, ensure } from "./check.ts";
 import { drawEncoder, linear, modelOf, norm, randomInputs, selfAttention } from "./models.ts";
 import { type OperatorCase, operatorCases } from "./operator-cases.ts";
 import { caseInputs, caseName, drawCase } from "./operators.ts";
-
-/** One promise of a backend. `run` throws an Error that says what was wrong. */
-export interface BackendCheck {
-  readonly name: string;
-  run(): Promise<void>;
-}
 
 export interface ConformanceOptions {
   /** Largest error of a value, relative to the largest value of its tensor; 1e-5 by default. */
@@ -32,7 +27,7 @@ export interface ConformanceOptions {
  * Everything a backend must do, as named checks for any test runner: every operator against its definition at odd shapes
  * and two batch sizes of one program, state and its snapshots, updates, errors, and a training run.
  */
-export function backendChecks(backend: Backend, options: ConformanceOptions = {}): BackendCheck[] {
+export function backendChecks(backend: Backend, options: ConformanceOptions = {}): Check[] {
   const { tolerance = 1e-5, lossTolerance = 1e-4 } = options;
   return [
     ...operatorCases.map((one) => ({ name: caseName(one), run: () => checkCase(backend, one, tolerance) })),
@@ -309,7 +304,7 @@ function compareAll(got: Tensors, expected: Tensors, tolerance: number, where: s
   for (const [name, tensor] of expected) {
     const own = got.get(name);
     ensure(own !== undefined, `${where}: output "${name}" is missing`);
-    const error = largestError(own!, tensor);
+    const error = largestError(own, tensor);
     ensure(
       error <= tolerance,
       `${where}: output "${name}" differs by ${error} of its largest value (allowed: ${tolerance})`,
@@ -330,9 +325,5 @@ async function expectRefusal(run: () => Promise<unknown>, message: string): Prom
     (thrown: unknown) => thrown as Error,
   );
   ensure(error !== undefined, `nothing was refused; expected an error with: ${message}`);
-  ensure(error!.message.includes(message), `the error says: ${error!.message}; expected: ${message}`);
-}
-
-function ensure(holds: boolean, what: string): void {
-  if (!holds) throw new Error(what);
+  ensure(error.message.includes(message), `the error says: ${error.message}; expected: ${message}`);
 }

@@ -1,41 +1,144 @@
-import { prunableDimensions } from "../dimensions/dimensions.ts";
-import type { TensorData } from "../graph/tensor.ts";
+import { type Expression, indicesAt } from "../dimensions/expression.ts";
+import { Builder, type Value } from "../graph/builder.ts";
+import type { Extent } from "../graph/extent.ts";
+import type { Graph } from "../graph/graph.ts";
+import { float32, type TensorData } from "../graph/tensor.ts";
 import type { Model } from "../model/model.ts";
-import { keptPositions, occursIn } from "../pruning/select.ts";
+import { reduceSum } from "../operators/broadcast.ts";
+import { add, div, mul, sqrt, sub } from "../operators/elementwise.ts";
+import { type EpsilonAttributes, layerNormalizationOperator } from "../operators/layer-normalization.ts";
+import { scale } from "../operators/scale.ts";
 
-/**
- * The model with every member of a dimension zeroed at some indices, its shape as it was: what removing them has to
- * equal, as long as no normalisation runs over the dimension. `removed` is one list, or one for each outer index.
- */
-export function maskMembers(
-  model: Model,
-  name: string,
-  removed: readonly number[] | readonly (readonly number[])[],
-): Model {
-  const dimension = prunableDimensions(model.dimensions).find((d) => d.name === name)!;
-  const nested = Array.isArray(removed[0]);
-  const lists = (nested ? removed : [removed]) as readonly (readonly number[])[];
-  const kept = {
-    dimension: dimension.number,
-    lists: lists.map((gone) =>
-      Array.from({ length: dimension.size }, (_, i) => i).filter((i) => !gone.includes(i)),
-    ),
-    ...(nested ? { within: dimension.within! } : {}),
-  };
-  const tensors = new Map(model.tensors);
-  for (const { name: tensor, value } of model.graph.tensors) {
-    model.dimensions.axes[value]!.forEach((expression, axis) => {
-      if (!occursIn(dimension.number, expression)) return;
-      const positions = new Set(keptPositions(expression, kept, (d) => model.dimensions.list[d]!.size));
-      tensors.set(tensor, zeroExcept(tensors.get(tensor)!, axis, positions));
-    });
-  }
-  return { ...model, tensors };
+/** What is taken out of a dimension: one list of indices, or one for each index of the dimension around it. */
+export interface Removal {
+  readonly dimension: string;
+  readonly indices: readonly number[] | readonly (readonly number[])[];
 }
 
-function zeroExcept(tensor: TensorData, axis: number, positions: ReadonlySet<number>): TensorData {
-  const inner = tensor.shape.slice(axis + 1).reduce((n, extent) => n * extent, 1);
-  const extent = tensor.shape[axis]!;
-  const data = tensor.data.map((value, i) => (positions.has(Math.floor(i / inner) % extent) ? value : 0));
+/** A graph with its tensors: all that is needed to run it. */
+export type Runnable = Pick<Model, "graph" | "tensors">;
+
+/**
+ * The model at its full size with every member of some dimensions zeroed at some indices, and with normalisations that
+ * look at the other indices only: what removing them has to equal. Indices count in the model as it is given. Shares no
+ * code with `prune`: positions are read digit by digit rather than enumerated.
+ */
+export function maskMembers(model: Model, removals: readonly Removal[]): Runnable {
+  const isRemoved = removedPositions(model, removals);
+  const masked = new Map(model.tensors);
+  for (const { name, value } of model.graph.tensors) {
+    const tensor = model.tensors.get(name)!;
+    const gone = model.dimensions.axes[value]!.map((e, axis) =>
+      Array.from({ length: tensor.shape[axis]! }, (_, position) => isRemoved(e, position)),
+    );
+    masked.set(name, zeroAt(tensor, gone));
+  }
+  const kept = (value: number) =>
+    Array.from({ length: model.graph.values[value]!.shape.at(-1) as number }, (_, position) =>
+      isRemoved(model.dimensions.axes[value]!.at(-1)!, position) ? 0 : 1,
+    );
+  const { graph, data } = redraw(model.graph, kept);
+  return { graph, tensors: new Map([...masked, ...data]) };
+}
+
+/** The elements of every tensor that are left when some indices go, in order: what a pruned model has to hold. */
+export function sliceMembers(model: Model, removals: readonly Removal[]): ReadonlyMap<string, number[]> {
+  const isRemoved = removedPositions(model, removals);
+  return new Map(
+    model.graph.tensors.map(({ name, value }) => {
+      const { shape, data } = model.tensors.get(name)!;
+      const axes = model.dimensions.axes[value]!;
+      const left = Array.from(data).filter((_, i) =>
+        positionsOf(shape, i).every((position, axis) => !isRemoved(axes[axis]!, position)),
+      );
+      return [name, left];
+    }),
+  );
+}
+
+/** Whether a position of an axis goes. */
+function removedPositions(
+  { dimensions: { list } }: Model,
+  removals: readonly Removal[],
+): (e: Expression, position: number) => boolean {
+  const byNumber = new Map(
+    removals.map(({ dimension, indices }) => {
+      const number = list.findIndex(({ name, fixed }) => name === dimension && fixed === undefined);
+      if (number < 0) throw new Error(`there is no prunable dimension "${dimension}"`);
+      return [number, indices] as const;
+    }),
+  );
+  const size = (d: number): Extent => list[d]!.size;
+  return (e, position) => {
+    const digits = indicesAt(e, position, size);
+    return digits.some(([dimension, index]) => {
+      const indices = byNumber.get(dimension);
+      if (indices === undefined) return false;
+      if (typeof indices[0] !== "object") return (indices as readonly number[]).includes(index);
+      const [, row] = digits.find(([other]) => other === list[dimension]!.within)!;
+      return (indices as readonly (readonly number[])[])[row]!.includes(index);
+    });
+  };
+}
+
+function positionsOf(shape: readonly number[], index: number): number[] {
+  let rest = index;
+  return shape
+    .toReversed()
+    .map((extent) => {
+      const position = rest % extent;
+      rest = (rest - position) / extent;
+      return position;
+    })
+    .reverse();
+}
+
+function zeroAt(tensor: TensorData, gone: readonly (readonly boolean[])[]): TensorData {
+  const data = tensor.data.map((value, i) =>
+    positionsOf(tensor.shape, i).some((position, axis) => gone[axis]![position]) ? 0 : value,
+  );
   return { ...tensor, data: data as TensorData["data"] };
+}
+
+/** The same graph, with normalisations that take their statistics from some positions of the last axis only. */
+function redraw(graph: Graph, kept: (value: number) => readonly number[]) {
+  const b = Builder.create();
+  const values: Value[] = new Array(graph.values.length);
+  for (const { name, value } of graph.inputs) {
+    const { shape, dtype } = graph.values[value]!;
+    values[value] = b.input(name, shape, dtype);
+  }
+  for (const { name, role, value } of graph.tensors)
+    values[value] = b.tensor(name, role, graph.values[value]!);
+  for (const node of graph.nodes) {
+    const inputs = node.inputs.map((id) => values[id]!);
+    const which = node.operator.name === layerNormalizationOperator.name ? kept(node.inputs[0]!) : [];
+    const outputs = which.includes(0)
+      ? [normalizeKept(b, inputs, which, node.name, node.attributes as EpsilonAttributes)]
+      : b.applyAll(node.operator, inputs, node.attributes, node.name);
+    node.outputs.forEach((id, i) => {
+      values[id] = outputs[i]!;
+    });
+  }
+  for (const { name, value } of graph.outputs) b.output(name, values[value]!);
+  return b.build();
+}
+
+function normalizeKept(
+  b: Builder,
+  [x, gamma, beta]: readonly Value[],
+  which: readonly number[],
+  name: string,
+  { epsilon }: EpsilonAttributes,
+): Value {
+  const count = Math.max(
+    1,
+    which.reduce((n, one) => n + one, 0),
+  );
+  const keep = b.constant(float32([which.length], which), `${name}/kept`);
+  const mean = scale(b, reduceSum(b, mul(b, x!, keep), [-1], true), 1 / count);
+  const centred = mul(b, sub(b, x!, mean), keep);
+  const variance = scale(b, reduceSum(b, mul(b, centred, centred), [-1], true), 1 / count);
+  const deviation = sqrt(b, add(b, variance, b.constant(float32([], [epsilon]), `${name}/epsilon`)));
+  return add(b, mul(b, div(b, centred, deviation), gamma!), beta!);
 }

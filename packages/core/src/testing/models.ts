@@ -30,10 +30,14 @@ export function modelOf(drawing: Drawing, seed = 1, name = "test"): Model {
 }
 
 /** Random inputs for a graph at a batch size, uniform in ±1. */
-export function randomInputs(model: Model, batchSize = 2, seed = 7): Map<string, TensorData> {
+export function randomInputs(
+  { graph }: Pick<Model, "graph">,
+  batchSize = 2,
+  seed = 7,
+): Map<string, TensorData> {
   return new Map(
-    model.graph.inputs.map(({ name, value }) => {
-      const shape = resolveShape(model.graph.values[value]!.shape, batchSize);
+    graph.inputs.map(({ name, value }) => {
+      const shape = resolveShape(graph.values[value]!.shape, batchSize);
       const next = randomStream(seed, name);
       const size = shape.reduce((n, extent) => n * extent, 1);
       return [
@@ -49,7 +53,7 @@ export function randomInputs(model: Model, batchSize = 2, seed = 7): Map<string,
 
 /** All outputs of a model on a backend. */
 export async function runModel(
-  model: Model,
+  model: Pick<Model, "graph" | "tensors">,
   backend: Backend,
   inputs: ReadonlyMap<string, TensorData>,
 ): Promise<ReadonlyMap<string, TensorData>> {
@@ -94,16 +98,12 @@ export function linear(
 export function selfAttention(b: Builder, name: string, x: Value, width: number, heads: number): Value {
   const layer = b.scope(name);
   const tokens = x.shape[1]!;
-  const split = (v: Value) =>
-    transpose(layer, reshape(layer, v, [batch, tokens, heads, width / heads]), [0, 2, 1, 3]);
-  const q = split(linear(layer, "query", x, width, width));
-  const k = split(linear(layer, "key", x, width, width));
-  const v = split(linear(layer, "value", x, width, width));
-  const scores = softmax(
-    layer,
-    scale(layer, matMul(layer, q, swapAxes(layer, k, -1, -2)), Math.sqrt(heads / width)),
-    -1,
-  );
+  const split = (v: Value, perm: readonly number[]) =>
+    transpose(layer, reshape(layer, v, [batch, tokens, heads, width / heads]), perm);
+  const q = split(linear(layer, "query", x, width, width), [0, 2, 1, 3]);
+  const k = split(linear(layer, "key", x, width, width), [0, 2, 3, 1]);
+  const v = split(linear(layer, "value", x, width, width), [0, 2, 1, 3]);
+  const scores = softmax(layer, scale(layer, matMul(layer, q, k), Math.sqrt(heads / width)), -1);
   const mixed = transpose(layer, matMul(layer, scores, v), [0, 2, 1, 3]);
   return linear(layer, "out", reshape(layer, mixed, [batch, tokens, width]), width, width);
 }

@@ -50,6 +50,7 @@ const dimension = z.strictObject({
   fixed: z.string().optional(),
   within: z.int().nonnegative().optional(),
   original: z.union([indices, z.array(indices)]).optional(),
+  originalSize: z.int().nonnegative().optional(),
 });
 
 const count = z.number().nonnegative();

@@ -1,9 +1,12 @@
 import type { Model, Tensors } from "@espalier/core";
+import { readCheckpoint } from "../checkpoint.ts";
 import { decodeModel, type EncodeOptions, encodeModel } from "../model/model-file.ts";
-import { readSafetensors } from "../safetensors/safetensors.ts";
+import { type TfjsOptions, writeTfjs } from "../tfjs/graph-model.ts";
 import { readBytes, writeFileAtomically } from "./files.ts";
+import { writeFolderAtomically } from "./folder.ts";
 
 export { checkReplaceable, readBytes, writeFileAtomically } from "./files.ts";
+export { writeFolderAtomically } from "./folder.ts";
 
 /** Reads a model file. Throws an EspalierError where there is none, or it is not sound. */
 export async function loadModel(path: string): Promise<Model> {
@@ -20,7 +23,17 @@ export async function saveModel(path: string, model: Model, options: SaveOptions
   await writeFileAtomically(path, encodeModel(model, options), options);
 }
 
-/** Reads the tensors of a safetensors checkpoint. */
+/** Reads the tensors of a checkpoint: safetensors, or a state dict that PyTorch saved (`.pth`, `.pt`). */
 export async function readTensors(path: string): Promise<Tensors> {
-  return readSafetensors(await readBytes(path, "checkpoint"), { name: `checkpoint ${path}` }).tensors;
+  return readCheckpoint(await readBytes(path, "checkpoint"), { name: `checkpoint ${path}` });
+}
+
+export interface SaveTfjsOptions extends TfjsOptions {
+  /** Replace a folder that exists. */
+  readonly force?: boolean;
+}
+
+/** Writes a model as a folder that `tf.loadGraphModel` loads (`model.json` and weight files), whole or not at all. */
+export async function saveTfjs(folder: string, model: Model, options: SaveTfjsOptions = {}): Promise<void> {
+  await writeFolderAtomically(folder, writeTfjs(model, options), options);
 }

@@ -1,19 +1,6 @@
 import { EspalierError } from "@espalier/core";
 import { z } from "zod";
-
-/** Number formats of safetensors that are read, with their bytes an element. */
-export const dtypeBytes: Readonly<Record<string, number>> = {
-  F64: 8,
-  F32: 4,
-  F16: 2,
-  BF16: 2,
-  I64: 8,
-  I32: 4,
-  I16: 2,
-  I8: 1,
-  U8: 1,
-  BOOL: 1,
-};
+import { numberBytes } from "../numbers.ts";
 
 /** Where one tensor lies in the data part of a file. */
 export interface TensorEntry {
@@ -55,10 +42,11 @@ export function readHeader(bytes: Uint8Array, file: string): Header {
   }
   const raw = parseHeader(bytes.subarray(8, 8 + length));
   if (raw === undefined) throw damaged("its header is not a JSON object");
+  if (raw.twice !== undefined) throw damaged(`it names "${raw.twice}" twice`);
   const metadata: Record<string, string> = {};
   const entries = new Map<string, TensorEntry>();
   const dataStart = 8 + length;
-  for (const [name, value] of Object.entries(raw)) {
+  for (const [name, value] of Object.entries(raw.content)) {
     if (name === "__metadata__") {
       const parsed = z.record(z.string(), z.string()).safeParse(value);
       if (!parsed.success) throw damaged("its metadata is not text");
@@ -69,10 +57,10 @@ export function readHeader(bytes: Uint8Array, file: string): Header {
     if (!parsed.success) throw damaged(`tensor "${name}" has no valid entry`);
     const { dtype, shape, data_offsets } = parsed.data;
     const [begin, end] = data_offsets;
-    const unit = Object.hasOwn(dtypeBytes, dtype) ? dtypeBytes[dtype] : undefined;
+    const unit = Object.hasOwn(numberBytes, dtype) ? numberBytes[dtype] : undefined;
     if (unit === undefined) {
       throw new EspalierError(
-        `${file}: tensor "${name}" is ${dtype}; known: ${Object.keys(dtypeBytes).join(", ")}.`,
+        `${file}: tensor "${name}" is ${dtype}; known: ${Object.keys(numberBytes).join(", ")}.`,
       );
     }
     const size = shape.reduce((n, extent) => n * extent, unit);
@@ -90,17 +78,40 @@ export function readHeader(bytes: Uint8Array, file: string): Header {
   return { entries, metadata, dataStart };
 }
 
-function parseHeader(bytes: Uint8Array): Record<string, unknown> | undefined {
+/** The header's object, and a name that it holds twice: JSON's readers keep the last one and say nothing. */
+function parseHeader(
+  bytes: Uint8Array,
+): { readonly content: Record<string, unknown>; readonly twice: string | undefined } | undefined {
   let text: string;
-  let raw: unknown;
+  let content: unknown;
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-    raw = JSON.parse(text);
+    content = JSON.parse(text);
   } catch {
     return undefined;
   }
-  if (!text.startsWith("{") || typeof raw !== "object" || raw === null) return undefined;
-  return raw as Record<string, unknown>;
+  if (!text.startsWith("{") || typeof content !== "object" || content === null) return undefined;
+  const seen = new Set<string>();
+  const twice = topNames(text).find((name) => seen.size === seen.add(name).size);
+  return { content: content as Record<string, unknown>, twice };
+}
+
+/** The names of the outermost object of a valid JSON text, as often as they occur. */
+function topNames(text: string): string[] {
+  const names: string[] = [];
+  let depth = 0;
+  let string: string | undefined;
+  for (let i = 0; i < text.length; i++) {
+    const char = text[i]!;
+    if (char === '"') {
+      const start = i++;
+      while (text[i] !== '"') i += text[i] === "\\" ? 2 : 1;
+      string = text.slice(start, i + 1);
+    } else if (char === "{" || char === "[") depth++;
+    else if (char === "}" || char === "]") depth--;
+    else if (char === ":" && depth === 1) names.push(JSON.parse(string!) as string);
+  }
+  return names;
 }
 
 function checkLayout(

@@ -1,4 +1,5 @@
 import { EspalierError, type TensorData } from "@espalier/core";
+import { toTensor } from "../numbers.ts";
 import { type Header, readHeader, type TensorEntry } from "./header.ts";
 
 /** Bytes with a shape, for what is no number: masks. */
@@ -34,7 +35,7 @@ export function readSafetensors(
     else
       tensors.set(
         tensor,
-        convert(data, entry, () => `${name}: tensor "${tensor}"`),
+        toTensor(data, entry.dtype, entry.shape, () => `${name}: tensor "${tensor}"`),
       );
   }
   return { tensors, bytes: raw, metadata: header.metadata };
@@ -44,49 +45,6 @@ export function readSafetensors(
 function sliceOf(bytes: Uint8Array, { dataStart }: Header, { begin, end }: TensorEntry): Uint8Array {
   // Not `slice`: Node's Buffer has one of its own, which does not copy.
   return new Uint8Array(bytes.subarray(dataStart + begin, dataStart + end));
-}
-
-function convert(bytes: Uint8Array, { dtype, shape }: TensorEntry, where: () => string): TensorData {
-  const { buffer } = bytes;
-  const floats = (data: Float32Array): TensorData => ({ dtype: "float32", shape, data });
-  const integers = (data: Int32Array): TensorData => ({ dtype: "int32", shape, data });
-  switch (dtype) {
-    case "F32":
-      return floats(new Float32Array(buffer as ArrayBuffer));
-    case "F64":
-      return floats(Float32Array.from(new Float64Array(buffer as ArrayBuffer)));
-    case "F16":
-      return floats(Float32Array.from(new Uint16Array(buffer as ArrayBuffer), halfToFloat));
-    case "BF16":
-      return floats(
-        new Float32Array(
-          Uint32Array.from(new Uint16Array(buffer as ArrayBuffer), (bits) => bits << 16).buffer,
-        ),
-      );
-    case "I64":
-      return integers(
-        Int32Array.from(new BigInt64Array(buffer as ArrayBuffer), (value) => {
-          const number = Number(value);
-          if (number !== (number | 0))
-            throw new EspalierError(`${where()} holds ${value}, which int32 cannot hold.`);
-          return number;
-        }),
-      );
-    case "I32":
-      return integers(new Int32Array(buffer as ArrayBuffer));
-    case "I16":
-      return integers(Int32Array.from(new Int16Array(buffer as ArrayBuffer)));
-    default:
-      return integers(Int32Array.from(new Int8Array(buffer as ArrayBuffer)));
-  }
-}
-
-function halfToFloat(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-  return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1024 + fraction) * 2 ** (exponent - 25);
 }
 
 /** Writes tensors in the order given, 8-byte aligned as the format asks for. The same content gives the same bytes. */

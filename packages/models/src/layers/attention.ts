@@ -6,7 +6,6 @@ import {
   reshape,
   scale,
   softmax,
-  swapAxes,
   transpose,
   type Value,
 } from "@espalier/core";
@@ -53,19 +52,16 @@ export function multiHeadAttention(
   const { width, heads, dropout: ratio, names = timeSeriesLibrary, scores: kind = "dot" } = options;
   const layer = b.scope(name);
   const channels = Math.floor(width / heads);
-  const split = (projection: string, x: Value) => {
+  /** By head, channels last (queries, values) or before the positions (keys). */
+  const split = (projection: string, x: Value, perm: readonly number[]) => {
     const projected = linear(layer, projection, x, channels * heads);
-    return transpose(
-      layer,
-      reshape(layer, projected, [x.shape[0]!, x.shape[1]!, heads, channels]),
-      [0, 2, 1, 3],
-    );
+    return transpose(layer, reshape(layer, projected, [x.shape[0]!, x.shape[1]!, heads, channels]), perm);
   };
-  const met = (x: Value) => (kind === "dot" ? x : reduceSum(layer, x, [3], true));
-  const q = met(split(names.query, queries));
-  const k = met(split(names.key, memory));
-  const v = split(names.value, memory);
-  const scores = scale(layer, matMul(layer, q, swapAxes(layer, k, -1, -2)), 1 / Math.sqrt(channels));
+  const met = (x: Value, axis: number) => (kind === "dot" ? x : reduceSum(layer, x, [axis], true));
+  const q = met(split(names.query, queries, [0, 2, 1, 3]), 3);
+  const k = met(split(names.key, memory, [0, 2, 3, 1]), 2);
+  const v = split(names.value, memory, [0, 2, 1, 3]);
+  const scores = scale(layer, matMul(layer, q, k), 1 / Math.sqrt(channels));
   const mixed = matMul(layer, dropout(layer, softmax(layer, scores, -1), ratio), v);
   const joined = reshape(layer, transpose(layer, mixed, [0, 2, 1, 3]), [
     queries.shape[0]!,

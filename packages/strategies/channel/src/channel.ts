@@ -17,7 +17,8 @@ const kindsOf: Readonly<Record<string, readonly DimensionKind[]>> = {
 
 const schema = z.strictObject({
   criterion: z
-    .union([z.enum(criterionNames as [string, ...string[]]), z.custom<Criterion>(isCriterion)])
+    // Which names there are is core's to say, with the nearest one.
+    .union([z.string(), z.custom<Criterion>(isCriterion)])
     .default("l2"),
   scope: z.enum(["local", "global", "isomorphic"]).default("isomorphic"),
   dimensions: z
@@ -55,5 +56,14 @@ export function channel(options: ChannelOptions = {}): Strategy {
 export const plugin: StrategyPlugin = {
   name: "channel",
   description: "remove feed-forward, head and embedding channels",
+  options: {
+    criterion: `importance: ${criterionNames.join(", ")} (l2)`,
+    scope: "ranked together: local, global or isomorphic, the default",
+    dimensions: "which widths, a list of feed-forward, head-channel, embedding (all)",
+    keepAtLeast: "channels every dimension keeps (1)",
+    multipleOf: "kept widths are rounded up to a multiple of this (1)",
+    keep: "dimensions or tensors left alone, by name pattern (* for any text)",
+    seed: "seed of the criterion random (0)",
+  },
   create: (options) => channel(options as ChannelOptions),
 };

@@ -58,6 +58,10 @@ const pluginSchema = z.strictObject({
 export const plugin: StrategyPlugin = {
   name: "combined",
   description: "several strategies in sequence, such as heads, then channels, then weights",
+  options: {
+    stages: "the strategies in order, each as { use: name, ...options }",
+    weights: "how much of the amount each stage takes on (equal)",
+  },
   create(options, resolve) {
     const { stages, weights } = pluginSchema.parse(options);
     const made = stages.map((stage) => resolve(stage as StrategySpec));

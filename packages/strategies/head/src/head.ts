@@ -10,7 +10,8 @@ import { z } from "zod";
 
 const schema = z.strictObject({
   criterion: z
-    .union([z.enum(criterionNames as [string, ...string[]]), z.custom<Criterion>(isCriterion)])
+    // Which names there are is core's to say, with the nearest one.
+    .union([z.string(), z.custom<Criterion>(isCriterion)])
     .default("l2"),
   scope: z.enum(["local", "global", "isomorphic"]).default("global"),
   keepAtLeast: z.int().min(0).default(1),
@@ -42,5 +43,12 @@ export function head(options: HeadOptions = {}): Strategy {
 export const plugin: StrategyPlugin = {
   name: "head",
   description: "remove whole attention heads",
+  options: {
+    criterion: `importance: ${criterionNames.join(", ")} (l2)`,
+    scope: "ranked together: local, global (the default) or isomorphic",
+    keepAtLeast: "heads every attention keeps (1); 0 lets a whole branch go",
+    keep: "dimensions or tensors left alone, by name pattern (* for any text)",
+    seed: "seed of the criterion random (0)",
+  },
   create: (options) => head(options as HeadOptions),
 };

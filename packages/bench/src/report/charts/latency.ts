@@ -1,0 +1,80 @@
+import { formatTime, median } from "../numbers.ts";
+import type { Section, Stat, TimingRow } from "../rows.ts";
+import { domainOf, type Point, panel } from "./panel.ts";
+import { chart, type Look, type Spec } from "./theme.ts";
+import { timingGrid } from "./timing-grid.ts";
+
+const x = { title: "sparsity reached", format: "%", domain: [0, 1] } as const;
+
+/** Milliseconds a call against the sparsity reached, per backend and batch size, with the dense model's. */
+export function latency(section: Section, looks: readonly Look[]): Spec {
+  const body = timingGrid(section, looks, {}, (rows, title, width) => {
+    const dense = median(rows.map((row) => row.dense.mean));
+    return panel({
+      title,
+      width,
+      height: 190,
+      x,
+      y: {
+        title: "ms a call",
+        format: ".3~g",
+        domain: domainOf(
+          rows.flatMap((row) => [row.dense.mean, ...reach(row.pruned)]),
+          true,
+        ),
+      },
+      points: rows.map((row) => point(row, row.pruned)),
+      level: { value: dense, spread: 0, label: `dense ${formatTime(dense)}` },
+      beside: rows.map((row) => ({ x: row.sparsity, y: row.dense.mean })),
+      looks,
+      tunings: [],
+    });
+  });
+  return chart(
+    "Latency per backend and batch size",
+    section.title,
+    `${bars} Grey ticks: the dense model, timed in turns with each.`,
+    body,
+  );
+}
+
+/** How many times as fast as dense, timed alternately, against the sparsity reached. */
+export function speedup(section: Section, looks: readonly Look[]): Spec {
+  const body = timingGrid(section, looks, {}, (rows, title, width) =>
+    panel({
+      title,
+      width,
+      height: 190,
+      x,
+      y: {
+        title: "times as fast as dense",
+        format: ".3~g",
+        domain: domainOf([1, ...section.timings.flatMap((row) => reach(row.speedup))], true),
+      },
+      points: rows.map((row) => point(row, row.speedup)),
+      level: { value: 1, spread: 0, label: "dense" },
+      looks,
+      tunings: [],
+    }),
+  );
+  return chart("Speed-up per backend and batch size", section.title, bars, body);
+}
+
+function point({ strategy, met, sparsity }: TimingRow, stat: Stat): Point {
+  return {
+    strategy,
+    tuning: "",
+    met,
+    x: sparsity,
+    y: stat.mean,
+    xSpread: 0,
+    ySpread: stat.spread,
+    order: sparsity,
+  };
+}
+
+function reach({ mean, spread }: Stat): number[] {
+  return [mean, mean + spread];
+}
+
+const bars = "Medians; bars: half the distance between the quartiles.";

@@ -1,0 +1,104 @@
+import { formatBytes, formatChange, formatCount, formatShare } from "../numbers.ts";
+import type { RunRow, Section, Size } from "../rows.ts";
+import { chart, ink, type Look, muted, paper, type Spec } from "./theme.ts";
+
+interface Bar {
+  readonly name: string;
+  readonly value: number;
+  readonly text: string;
+  readonly color: string;
+  readonly fill: string;
+}
+
+/** Model size per strategy at one target, dense beside it: bytes as stored, and parameters that are kept. */
+export function modelSize(section: Section, looks: readonly Look[], sparsity: number): Spec {
+  const runs = runsNear(section.runs, sparsity);
+  const width = 360;
+  const panels = [
+    { title: "size of the file", of: ({ bytes }: Size) => bytes.stored, format: formatBytes },
+    { title: "parameters kept", of: ({ parameters }: Size) => parameters.nonzero, format: formatCount },
+  ].map(({ title, of, format }, i) => {
+    const dense = of(section.dense.size);
+    const bars: Bar[] = [
+      { name: "dense", value: dense, text: format(dense), color: muted, fill: muted },
+      ...runs.map((run): Bar => {
+        const { color } = looks.find(({ strategy }) => strategy === run.strategy)!;
+        const name = run.strategy;
+        if (!run.applicable) return { name, value: 0, text: "not applicable", color: paper, fill: paper };
+        const value = of(run.size);
+        const text = `${format(value)} · ${formatChange(value / dense)}`;
+        return { name, value, text, color, fill: run.met ? color : paper };
+      }),
+    ];
+    return barPanel(title, bars, width, i === 0);
+  });
+  const asked = runs[0] === undefined ? "" : ` at ${targetText(runs[0])}`;
+  const subtitle = runs.some(({ applicable, met }) => applicable && !met)
+    ? "Hollow: the target was not reached; the bar shows the nearest that was."
+    : "";
+  return chart(`Model size per strategy${asked}`, section.title, subtitle, { hconcat: panels });
+}
+
+function barPanel(title: string, bars: readonly Bar[], width: number, named: boolean): Spec {
+  const y = {
+    field: "name",
+    type: "nominal",
+    sort: null,
+    axis: named
+      ? {
+          title: null,
+          labelFontSize: 12,
+          labelColor: ink,
+          labelLimit: 220,
+        }
+      : null,
+  };
+  const most = Math.max(...bars.map(({ value }) => value));
+  const x = {
+    field: "value",
+    type: "quantitative",
+    // Room for the text behind the longest bar.
+    scale: { domain: [0, most * 1.35], nice: false },
+    axis: null,
+  };
+  return {
+    title: { text: title, fontSize: 12, fontWeight: 500, offset: 6 },
+    width,
+    height: { step: 34 },
+    data: { values: bars },
+    layer: [
+      {
+        mark: { type: "bar", height: 22, strokeWidth: 2, cornerRadiusEnd: 2 },
+        encoding: {
+          y,
+          x,
+          fill: { field: "fill", type: "nominal", scale: null },
+          stroke: { field: "color", type: "nominal", scale: null },
+        },
+      },
+      {
+        mark: { type: "text", align: "left", dx: 8, color: ink, fontSize: 12 },
+        encoding: { y, x, text: { field: "text" } },
+      },
+    ],
+  };
+}
+
+/** The runs of the target nearest to a sparsity: one a strategy, in order. */
+export function runsNear(runs: readonly RunRow[], sparsity: number): RunRow[] {
+  const distance = ({ metric, asked }: RunRow): number =>
+    metric === "sparsity" ? Math.abs(asked - sparsity) : 1 + Math.abs(1 - asked - sparsity);
+  const nearest = runs.toSorted((a, b) => distance(a) - distance(b))[0];
+  const seen = new Set<string>();
+  return runs.filter(({ metric, asked, strategy }) => {
+    if (metric !== nearest?.metric || asked !== nearest.asked || seen.has(strategy)) return false;
+    seen.add(strategy);
+    return true;
+  });
+}
+
+/** A target in words: "50 % sparsity", "40 % of the FLOPs". */
+export function targetText({ metric, asked }: { readonly metric: string; readonly asked: number }): string {
+  if (metric === "sparsity") return `${formatShare(asked)} sparsity`;
+  return `${formatShare(asked)} of the ${metric === "flops" ? "FLOPs" : metric}`;
+}

@@ -1,0 +1,106 @@
+/** A Vega-Lite specification: plain JSON, checked by compiling it. */
+export type Spec = { readonly [key: string]: unknown };
+
+/** Colours of everything that is no strategy. The page swaps them for others in a dark scheme. */
+export const ink = "#1f2430";
+export const muted = "#5c6470";
+export const grid = "#e3e6ea";
+export const paper = "#ffffff";
+
+/**
+ * Eight colours that stay apart under the common colour deficiencies (the first four best), each beside its counterpart
+ * on a dark ground.
+ */
+export const palette: readonly { readonly light: string; readonly dark: string }[] = [
+  { light: "#0b69c2", dark: "#5aaeff" },
+  { light: "#db6a00", dark: "#ff9a3d" },
+  { light: "#0d9580", dark: "#35d6b0" },
+  { light: "#8e1650", dark: "#e0529a" },
+  { light: "#a0945e", dark: "#e6d96b" },
+  { light: "#ec6ba8", dark: "#ffb7d5" },
+  { light: "#5a3a1e", dark: "#a8805a" },
+  { light: "#6a5fe0", dark: "#8a7cff" },
+];
+
+const shapes = ["circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "triangle-right"];
+
+/** How a strategy looks, in every chart of a report. */
+export interface Look {
+  readonly strategy: string;
+  readonly color: string;
+  readonly shape: string;
+}
+
+/** One colour a strategy; from the ninth on colours come again, with another shape. */
+export function looksOf(strategies: readonly string[]): Look[] {
+  return strategies.map((strategy, i) => ({
+    strategy,
+    color: palette[i % palette.length]!.light,
+    shape: shapes[i % shapes.length]!,
+  }));
+}
+
+/** Line dashes of the ways of fine-tuning, in their order. */
+export const dashes: readonly (readonly number[])[] = [
+  [1, 0],
+  [7, 3],
+  [2, 2],
+  [8, 3, 2, 3],
+];
+
+export const font = "Inter, system-ui, 'Helvetica Neue', Arial, sans-serif";
+
+/** What a chart has in common with all others. The first line under its title says which models it is about. */
+export function chart(title: string, section: string, note: string, body: Spec): Spec {
+  return {
+    $schema: "https://vega.github.io/schema/vega-lite/v6.json",
+    background: paper,
+    padding: 16,
+    title: { text: wrap(title, 60), subtitle: [...wrap(section, 76), ...wrap(note, 76)] },
+    ...body,
+    config: {
+      font,
+      aria: false,
+      view: { stroke: null },
+      concat: { spacing: 28 },
+      title: {
+        anchor: "start",
+        frame: "group",
+        fontSize: 15,
+        fontWeight: 600,
+        color: ink,
+        subtitleFontSize: 12,
+        subtitleColor: muted,
+        subtitlePadding: 5,
+        offset: 14,
+      },
+      axis: {
+        labelColor: muted,
+        labelFontSize: 11,
+        titleColor: ink,
+        titleFontSize: 12,
+        titleFontWeight: 500,
+        titlePadding: 8,
+        gridColor: grid,
+        domainColor: muted,
+        tickColor: muted,
+        tickSize: 4,
+        labelPadding: 4,
+      },
+      axisY: { domain: false, ticks: false },
+      axisX: { grid: false },
+    },
+  };
+}
+
+/** Lines of at most so many letters, broken at spaces: Vega neither breaks nor measures text. */
+function wrap(text: string, most: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ").filter((w) => w !== "")) {
+    const line = lines.at(-1);
+    if (line !== undefined && line.length + 1 + word.length <= most)
+      lines[lines.length - 1] = `${line} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}

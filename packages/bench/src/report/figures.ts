@@ -1,0 +1,130 @@
+import { errorLatency } from "./charts/error-latency.ts";
+import { errorSparsity } from "./charts/error-sparsity.ts";
+import { latency, speedup } from "./charts/latency.ts";
+import { modelSize, runsNear, targetText } from "./charts/model-size.ts";
+import { parametersFlops } from "./charts/parameters-flops.ts";
+import { looksOf, type Spec } from "./charts/theme.ts";
+import { formatBytes, formatChange, formatError, formatShare, formatSpeedup } from "./numbers.ts";
+import type { Rows, RunRow, Section } from "./rows.ts";
+import { errorTable, sizeTable, type Table, timingTable } from "./tables.ts";
+
+/** A chart with all that stands around it. */
+export interface Figure {
+  /** Name of its files, without ending. */
+  readonly name: string;
+  readonly title: string;
+  readonly spec: Spec;
+  /** What it shows, for those who do not see it. */
+  readonly alt: string;
+  readonly caption: string;
+  /** Its figures, where no other chart's table has them. */
+  readonly table?: Table;
+}
+
+/** The charts of a section, of what was measured in it. `sparsity` is that of the model-size chart. */
+export function figuresOf(section: Section, rows: Rows, sparsity: number): Figure[] {
+  const used = new Set(section.runs.map(({ strategy }) => strategy));
+  const looks = looksOf(rows.strategies).filter(({ strategy }) => used.has(strategy));
+  const figure = (name: string, rest: Omit<Figure, "name">): Figure => ({
+    name: `${section.slug}-${name}`,
+    ...rest,
+  });
+  const names = [...used].join(", ");
+  const figures: Figure[] = [];
+  if (section.runs.length > 0) {
+    const { tunings } = rows;
+    const compared = runsNear(section.runs, sparsity);
+    figures.push(
+      figure("model-size", {
+        title: "Model size per strategy",
+        spec: modelSize(section, looks, sparsity),
+        alt: sizeAlt(section, compared),
+        caption:
+          "Bytes of all tensors as stored: masked weights as one bit each and the values that are kept. Parameters that neither a mask nor a cut removes.",
+        table: sizeTable(section, compared, "Model size per strategy"),
+      }),
+      figure("parameters-flops", {
+        title: "Parameters and FLOPs per strategy and sparsity",
+        spec: parametersFlops(section, looks),
+        alt: `Bars: parameters and FLOPs of ${names} at each sparsity reached, beside the dense model's. The table has the figures.`,
+        caption:
+          "FLOPs of one window, as torch.utils.flop_counter counts them, with the products of zeros skipped. The pale part is what a backend without sparse kernels executes all the same.",
+        table: sizeTable(section, section.runs, "Parameters, FLOPs and bytes"),
+      }),
+      figure("error-sparsity", {
+        title: "Test error against sparsity",
+        spec: errorSparsity(section, looks, tunings),
+        alt: errorAlt(section, names),
+        caption: `Errors of the test split, on the scale the model sees. ${trainingNote(section)}`.trim(),
+        table: errorTable(section, tunings.length > 1),
+      }),
+    );
+  }
+  if (section.timings.length > 0) {
+    figures.push(
+      figure("speedup", {
+        title: "Speed-up per backend and batch size",
+        spec: speedup(section, looks),
+        alt: speedupAlt(section),
+        caption:
+          "Dense and pruned models are timed in turns in one process; the ratio is the median over rounds of dense ÷ pruned. Sparse weights are faster only on backends that skip zeros.",
+      }),
+      figure("latency", {
+        title: "Latency per backend and batch size",
+        spec: latency(section, looks),
+        alt: `Marks with error bars: milliseconds a call of ${names} on each backend and batch size, and of the dense model. The table has the figures.`,
+        caption: `Median of a call, copies of inputs and outputs included, on: ${devices(section)}.`,
+        table: timingTable(section),
+      }),
+      figure("error-latency", {
+        title: "Error against latency",
+        spec: errorLatency(section, looks, rows.tunings),
+        alt: `Marks: test MSE of ${names} against latency relative to the dense model, one panel for each backend and batch size.`,
+        caption:
+          "Latency in units of the dense model's, timed in turns with it, so that what else the machine did cancels out.",
+      }),
+    );
+  }
+  return figures;
+}
+
+function sizeAlt({ dense }: Section, runs: readonly RunRow[]): string {
+  const parts = runs.map(({ strategy, applicable, met, sparsity, size }) => {
+    if (!applicable) return `${strategy} not applicable`;
+    const bytes = size.bytes.stored;
+    const short = met ? "" : ` at ${formatShare(sparsity)}, short of the target`;
+    return `${strategy} ${formatBytes(bytes)} (${formatChange(bytes / dense.size.bytes.stored)})${short}`;
+  });
+  const at = runs[0] === undefined ? "" : ` at ${targetText(runs[0])}`;
+  return `Bars: model size${at}. Dense ${[formatBytes(dense.size.bytes.stored), ...parts].join(", ")}.`;
+}
+
+function errorAlt({ dense, runs }: Section, names: string): string {
+  const applicable = runs.filter((run) => run.applicable && Number.isFinite(run.after.mse.mean));
+  const range = applicable.map(({ after }) => after.mse.mean);
+  const span =
+    range.length === 0
+      ? ""
+      : ` from ${formatError(Math.min(...range))} to ${formatError(Math.max(...range))}`;
+  return `Lines: test MSE and MAE against the sparsity reached, of ${names}. Dense MSE ${formatError(dense.errors.mse.mean)}; pruned${span}.`;
+}
+
+function speedupAlt({ timings }: Section): string {
+  const best = timings.reduce((a, b) => (b.speedup.mean > a.speedup.mean ? b : a));
+  return `Marks with error bars: speed-up against the sparsity reached, per backend and batch size. Largest: ${best.strategy} at ${formatShare(best.sparsity)}, ${formatSpeedup(best.speedup.mean)} on ${best.backend} at batch ${best.batch}.`;
+}
+
+/** Fine-tuned models have seen more training than the dense one; a reader has to know. */
+function trainingNote({ dense, runs }: Section): string {
+  const most = Math.max(0, ...runs.map(({ tuningEpochs }) => tuningEpochs));
+  if (most === 0) return "";
+  return `The dense model was trained for ${epochs(dense.epochs)}; pruned ones for up to ${epochs(most)} more, so an error below the dense line may owe as much to that as to pruning.`;
+}
+
+function epochs(count: number): string {
+  return `${count} epoch${count === 1 ? "" : "s"}`;
+}
+
+function devices({ timings }: Section): string {
+  return [...new Set(timings.map(({ backend, device }) => `${backend} (${device})`))].join(", ");
+}

@@ -1,0 +1,125 @@
+import type { Block, Document } from "./document.ts";
+import type { Figure } from "./figures.ts";
+import { styleSheet } from "./style.ts";
+import type { Column, Table } from "./tables.ts";
+
+/** The report as one page that needs nothing else: style and charts are inside. `svgs` by the name of their figure. */
+export function toHtml({ title, lead, blocks }: Document, svgs: ReadonlyMap<string, string>): string {
+  const headings = blocks.flatMap((block, i) =>
+    block.kind === "heading" && block.level === 2 ? [{ text: block.text, id: `section-${i}` }] : [],
+  );
+  const body = blocks.map((block, i) => blockHtml(block, `section-${i}`, svgs));
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<title>${escapeHtml(title)}</title>
+<style>
+${styleSheet()}</style>
+</head>
+<body>
+<header>
+<h1>${escapeHtml(title)}</h1>
+<p class="lead">${escapeHtml(lead)}</p>
+<nav aria-label="Contents">
+${headings.map(({ text, id }) => `<a href="#${id}">${escapeHtml(text)}</a>`).join("\n")}
+</nav>
+</header>
+<main>
+${body.join("\n")}
+</main>
+</body>
+</html>
+`;
+}
+
+function blockHtml(block: Block, id: string, svgs: ReadonlyMap<string, string>): string {
+  switch (block.kind) {
+    case "heading":
+      return `<h${block.level} id="${id}">${escapeHtml(block.text)}</h${block.level}>`;
+    case "paragraph":
+      return `<p>${escapeHtml(block.text)}</p>`;
+    case "list":
+      return `<ul>\n${block.items.map((item) => `<li>${escapeHtml(item)}</li>`).join("\n")}\n</ul>`;
+    case "table":
+      return tableHtml(block.table);
+    case "code":
+      return `<pre tabindex="0"><code>${escapeHtml(block.text)}</code></pre>`;
+    case "figure":
+      return figureHtml(block.figure, svgs.get(block.figure.name)!);
+  }
+}
+
+function figureHtml({ name, title, alt, caption, table }: Figure, svg: string): string {
+  const details =
+    table === undefined
+      ? ""
+      : `\n<details>\n<summary>Figures as a table</summary>\n${tableHtml(table)}\n</details>`;
+  return `<figure>
+<h3 class="unseen">${escapeHtml(title)}</h3>
+<div class="chart" tabindex="0" role="group" aria-label="${escapeHtml(title)}">${inline(svg, name, alt)}</div>
+<figcaption>${escapeHtml(caption)}</figcaption>${details}
+</figure>`;
+}
+
+/** Lets an SVG stand among others: one image to a screen reader, and names that no other chart has. */
+function inline(svg: string, name: string, alt: string): string {
+  return svg
+    .replace(/^<svg /, `<svg role="img" aria-label="${escapeHtml(alt)}" `)
+    .replace(/\bid="([^"]+)"/g, `id="${name}-$1"`)
+    .replace(/url\(#([^)]+)\)/g, `url(#${name}-$1)`);
+}
+
+function tableHtml({ caption, columns, rows }: Table): string {
+  const kind = ({ numeric }: Column, cell = ""): string =>
+    numeric ? ' class="number"' : cell.length > 32 ? ' class="long"' : "";
+  const head = columns
+    .map((column) => `<th scope="col"${kind(column)}>${escapeHtml(column.label)}</th>`)
+    .join("");
+  const body = rows.map(
+    (row) =>
+      `<tr>${row.map((cell, i) => `<td${kind(columns[i]!, cell)}>${escapeHtml(cell)}</td>`).join("")}</tr>`,
+  );
+  return `<div class="table" tabindex="0" role="group" aria-label="${escapeHtml(caption)}">
+<table>
+<caption>${escapeHtml(caption)}</caption>
+<thead>${groupRow(columns)}<tr>${head}</tr></thead>
+<tbody>
+${body.join("\n")}
+</tbody>
+</table>
+</div>`;
+}
+
+/** Headings over groups of columns, where there are any. */
+function groupRow(columns: readonly Column[]): string {
+  if (columns.every(({ group }) => group === undefined)) return "";
+  const spans: { group: string; count: number }[] = [];
+  for (const { group = "" } of columns) {
+    const last = spans.at(-1);
+    if (last?.group === group) last.count++;
+    else spans.push({ group, count: 1 });
+  }
+  const cells = spans.map(({ group, count }) =>
+    group === ""
+      ? `<td colspan="${count}"></td>`
+      : `<th scope="colgroup" colspan="${count}" class="group">${escapeHtml(group)}</th>`,
+  );
+  return `<tr>${cells.join("")}</tr>`;
+}
+
+const entities: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
+
+/** Text that comes from users' files as it is, in an element or an attribute. */
+export function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (mark) => entities[mark]!);
+}

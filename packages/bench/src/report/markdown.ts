@@ -1,0 +1,55 @@
+import type { Block, Document } from "./document.ts";
+import type { Table } from "./tables.ts";
+
+/** The report as GitHub-flavoured Markdown; charts are PNGs in a folder beside it, each linked to its SVG. */
+export function toMarkdown({ title, lead, blocks }: Document): string {
+  const parts = [`# ${escapeMarkdown(title)}`, escapeMarkdown(lead), ...blocks.map(blockText)];
+  return `${parts.filter((part) => part !== "").join("\n\n")}\n`;
+}
+
+function blockText(block: Block): string {
+  switch (block.kind) {
+    case "heading":
+      return `${"#".repeat(block.level)} ${escapeMarkdown(block.text)}`;
+    case "paragraph":
+      return escapeMarkdown(block.text);
+    case "list":
+      return block.items.map((item) => `- ${escapeMarkdown(item)}`).join("\n");
+    case "table":
+      return tableText(block.table);
+    case "code": {
+      const fence = "`".repeat(Math.max(3, longestRun(block.text) + 1));
+      return `${fence}${block.language}\n${block.text}\n${fence}`;
+    }
+    case "figure": {
+      const { name, title, alt, caption } = block.figure;
+      return [
+        `### ${escapeMarkdown(title)}`,
+        `[![${escapeMarkdown(alt)}](charts/${name}.png)](charts/${name}.svg)`,
+        escapeMarkdown(caption),
+      ].join("\n\n");
+    }
+  }
+}
+
+function tableText({ caption, columns, rows }: Table): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
+  return [
+    `**${escapeMarkdown(caption)}**`,
+    "",
+    line(
+      columns.map(({ label, group }) => escapeMarkdown(group === undefined ? label : `${label} ${group}`)),
+    ),
+    line(columns.map(({ numeric }) => (numeric ? "---:" : "---"))),
+    ...rows.map((row) => line(row.map(escapeMarkdown))),
+  ].join("\n");
+}
+
+function longestRun(text: string): number {
+  return Math.max(0, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
+}
+
+/** Names come from users' files: no mark-up, no HTML, no line of their own. */
+function escapeMarkdown(text: string): string {
+  return text.replace(/\s*[\r\n]+\s*/g, " ").replace(/[\\`*_[\]<>|#~&]/g, (mark) => `\\${mark}`);
+}

@@ -1,0 +1,41 @@
+import { createRequire } from "node:module";
+import type { TopLevelSpec } from "vega-lite";
+import { compile } from "vega-lite";
+import { paper, type Spec } from "./charts/theme.ts";
+
+/** Draws a chart as SVG text; the same specification gives the same text. */
+export async function renderSvg(spec: Spec): Promise<string> {
+  const vega = await import("vega");
+  const { spec: compiled } = compile(spec as unknown as TopLevelSpec);
+  const view = new vega.View(vega.parse(compiled), { renderer: "none", logLevel: vega.Warn });
+  // Names of clip paths are counted up over the process.
+  vega.resetSVGDefIds();
+  try {
+    return await view.toSVG();
+  } finally {
+    view.finalize();
+  }
+}
+
+/** Turns an SVG into a PNG of twice its size, with text in a font that comes along: a server may have none. */
+export async function renderPng(svg: string, scale = 2): Promise<Uint8Array> {
+  const { Resvg } = await import("@resvg/resvg-js");
+  const image = new Resvg(svg, {
+    fitTo: { mode: "zoom", value: scale },
+    background: paper,
+    font: {
+      fontFiles: fontFiles(),
+      loadSystemFonts: true,
+      defaultFontFamily: "Inter",
+      sansSerifFamily: "Inter",
+    },
+  });
+  return image.render().asPng();
+}
+
+function fontFiles(): string[] {
+  const { resolve } = createRequire(import.meta.url);
+  return ["400Regular/Inter_400Regular", "500Medium/Inter_500Medium", "600SemiBold/Inter_600SemiBold"].map(
+    (name) => resolve(`@expo-google-fonts/inter/${name}.ttf`),
+  );
+}

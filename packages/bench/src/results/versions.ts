@@ -1,0 +1,24 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+
+let known: Readonly<Record<string, string>> | undefined;
+
+/** Versions of Espalier and of what computes and measures for it. */
+export function packageVersions(): Readonly<Record<string, string>> {
+  known ??= readVersions();
+  return known;
+}
+
+function readVersions(): Record<string, string> {
+  const versions: Record<string, string> = {
+    espalier: versionIn(new URL("../../package.json", import.meta.url)),
+  };
+  // As the backend resolves it: it need not be installed beside this package.
+  const backend = createRequire(import.meta.resolve("@espalier/backend-tfjs"));
+  versions["@tensorflow/tfjs"] = versionIn(backend.resolve("@tensorflow/tfjs/package.json"));
+  return versions;
+}
+
+function versionIn(path: string | URL): string {
+  return (JSON.parse(readFileSync(path, "utf8")) as { version: string }).version;
+}

@@ -1,0 +1,33 @@
+import { EspalierError } from "@espalier/core";
+import type { ForecastingData } from "@espalier/datasets";
+import type { SweepConfig } from "./config.ts";
+import { drawModel } from "./draw.ts";
+import type { Registry } from "./registry.ts";
+
+/**
+ * Refuses a sweep whose names or options no cell could run with, before hours are spent on the others. Throws an
+ * EspalierError that names the place. `data` are those of the configuration, in its order.
+ */
+export function checkSweep(config: SweepConfig, registry: Registry, data: readonly ForecastingData[]): void {
+  config.strategies.forEach((strategy, i) => {
+    at(`strategies.${i}`, () => registry.strategy(strategy));
+  });
+  at("trainingBackend", () => registry.backend(config.trainingBackend));
+  config.backends.forEach((backend, i) => {
+    at(`backends.${i}`, () => registry.backend(backend));
+  });
+  const { inputLength, horizon } = config;
+  config.models.forEach((model, i) => {
+    for (const { series } of data)
+      at(`models.${i}`, () => drawModel(registry, model, { inputLength, horizon, series: series.length }));
+  });
+}
+
+function at(place: string, check: () => unknown): void {
+  try {
+    check();
+  } catch (error) {
+    if (error instanceof EspalierError) throw new EspalierError(`sweep, ${place}: ${error.message}`);
+    throw error;
+  }
+}

@@ -1,0 +1,45 @@
+import { createRegistry } from "@espalier/bench";
+import { loadModel } from "@espalier/formats/node";
+import { forecastingDataFor, evaluate as measure } from "@espalier/training";
+import type { EvaluateOptions } from "../commands/evaluate.ts";
+import type { Context } from "../context.ts";
+import { metricsLines } from "../output/metrics.ts";
+import { openBar } from "../output/progress.ts";
+import { openBackend } from "../shared/backend.ts";
+import { loadSourceFor } from "../shared/data.ts";
+import { showEvaluation } from "../shared/fitting.ts";
+
+/** `espalier evaluate`. */
+export async function evaluate(file: string, options: EvaluateOptions, context: Context): Promise<void> {
+  const { split, batchSize, json, detail } = options;
+  const bar = await openBar(context);
+  try {
+    const model = await loadModel(context.path(file));
+    const source = await loadSourceFor(model, options, context, bar);
+    const data = forecastingDataFor(model, source, { splits: options.splits });
+    const metrics = await measure({
+      model,
+      backend: await openBackend(createRegistry(), options.backend),
+      windows: data[split],
+      scaler: data.scaler,
+      signal: context.signal,
+      onProgress: showEvaluation(bar, split),
+      ...(batchSize === undefined ? {} : { batchSize }),
+    });
+    bar.stop();
+    if (json) {
+      const { name, checksum, series, scaler } = data;
+      const described = { name, checksum, series, scale: scaler.kind };
+      context.print([JSON.stringify({ model: model.name, data: described, split, ...metrics }, null, 2)]);
+      return;
+    }
+    const { colors } = context;
+    context.print([
+      `${colors.bold(model.name)} on ${data.name}, ${data.test.inputLength} → ${data.test.horizon}`,
+      "",
+      ...metricsLines(metrics, { split, series: data.series, scale: data.scaler.kind, detail }, colors),
+    ]);
+  } finally {
+    bar.stop();
+  }
+}

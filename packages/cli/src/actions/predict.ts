@@ -1,0 +1,53 @@
+import { createRegistry } from "@espalier/bench";
+import { formatCsv, type Table } from "@espalier/datasets";
+import { checkReplaceable, loadModel, writeFileAtomically } from "@espalier/formats/node";
+import { forecastNext } from "@espalier/training";
+import type { PredictOptions } from "../commands/predict.ts";
+import type { Context } from "../context.ts";
+import { required } from "../options/groups.ts";
+import { count } from "../output/numbers.ts";
+import { openBar } from "../output/progress.ts";
+import { openBackend } from "../shared/backend.ts";
+import { loadSourceFor } from "../shared/data.ts";
+
+/** `espalier predict`. */
+export async function predict(file: string, options: PredictOptions, context: Context): Promise<void> {
+  const { out, force = false, json } = options;
+  const input = required(options.input, "--input FILE, a .csv file");
+  if (out !== undefined) await checkReplaceable(context.path(out), force);
+  const bar = await openBar(context);
+  try {
+    const model = await loadModel(context.path(file));
+    const { table } = await loadSourceFor(model, { ...options, dataset: input }, context, bar);
+    const forecast = await forecastNext(model, await openBackend(createRegistry(), options.backend), table);
+    bar.stop();
+    const text = formatCsv(forecast);
+    if (out !== undefined) await writeFileAtomically(context.path(out), text, { force });
+    if (json) context.print([JSON.stringify(asJson(forecast, table.rows, out), null, 2)]);
+    else if (out === undefined) context.stdout.write(text);
+    else {
+      const { rows, columns } = forecast;
+      context.print([
+        `${context.colors.green(out)}  ${rows} rows of ${columns.length} series, after the ${count(table.rows)} of ${table.name}`,
+      ]);
+    }
+  } finally {
+    bar.stop();
+  }
+}
+
+function asJson(
+  { name, columns, rows, values, timestamps }: Table,
+  after: number,
+  out: string | undefined,
+): object {
+  const width = columns.length;
+  return {
+    data: name,
+    after,
+    series: columns,
+    ...(timestamps && { dates: Array.from(timestamps, (time) => new Date(time).toISOString().slice(0, 19)) }),
+    forecast: Array.from({ length: rows }, (_, row) => [...values.subarray(row * width, (row + 1) * width)]),
+    ...(out === undefined ? {} : { written: out }),
+  };
+}

@@ -1,0 +1,208 @@
+import { rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  type CellEvent,
+  cellsOf,
+  findPreset,
+  parseSweepConfig,
+  type Registry,
+  readResults,
+  readSweepConfig,
+  runSweep,
+  type SweepConfig,
+  type SweepResult,
+  summaryLines,
+  type UseConfig,
+  writeReport,
+} from "@espalier/bench";
+import { EspalierError } from "@espalier/core";
+import { catalogue } from "@espalier/datasets";
+import { fetchDataset } from "@espalier/datasets/node";
+import { readBytes } from "@espalier/formats/node";
+import type { SweepOptions } from "../commands/sweep.ts";
+import type { Context } from "../context.ts";
+import { cellLine, cellText } from "../output/cells.ts";
+import { plural } from "../output/numbers.ts";
+import { type Bar, openBar } from "../output/progress.ts";
+import { dataFolders, datasetPath, fetchOptions } from "../shared/data.ts";
+import { registryWith } from "../shared/plugins.ts";
+import { createSweepPace } from "../shared/sweep-pace.ts";
+import { version } from "../version.ts";
+
+/** `espalier sweep`. Ends with the path of the report, also after a Ctrl-C. */
+export async function sweep(
+  file: string | undefined,
+  options: SweepOptions,
+  context: Context,
+): Promise<void> {
+  const registry = await registryWith(options.plugin, context);
+  const config = chosen(await configOf(file, options, context), options, registry, context);
+  const given =
+    options.out ?? join("espalier-out", slug([config.name, ...(options.dataset ?? [])].join("-")));
+  const out = context.path(given);
+  if (options.fresh) await forget(out);
+  const bar = await openBar(context);
+  let result: SweepResult;
+  try {
+    await fetchAll(config, context, bar);
+    context.endsInOrder();
+    result = await runAll(config, { out, registry, context, bar });
+  } finally {
+    bar.stop();
+  }
+  await finish(result, { config, out, json: options.json ?? false, context });
+}
+
+async function configOf(
+  file: string | undefined,
+  { preset }: SweepOptions,
+  context: Context,
+): Promise<SweepConfig> {
+  if (file === undefined)
+    return readSweepConfig(findPreset(preset ?? "quick"), `preset ${preset ?? "quick"}`);
+  if (preset !== undefined) throw new EspalierError("give a configuration file, or --preset; not both.");
+  const text = new TextDecoder().decode(await readBytes(context.path(file), "sweep"));
+  return parseSweepConfig(text, `sweep ${file}`);
+}
+
+/** The configuration with what the options choose from it, or put in its place. */
+function chosen(
+  config: SweepConfig,
+  options: SweepOptions,
+  registry: Registry,
+  context: Context,
+): SweepConfig {
+  const datasets = (options.dataset ?? config.datasets).map((name) => datasetPath(name, context));
+  const { backends = config.backends } = options;
+  for (const name of backends) registry.backend(name);
+  return {
+    ...config,
+    datasets: datasets as [string, ...string[]],
+    models: pick(config.models, options.models, (name) => void registry.model(name)),
+    strategies: pick(config.strategies, options.strategies, (name) => void registry.strategy({ use: name })),
+    backends: backends as [string, ...string[]],
+  };
+}
+
+/** Entries by name (or label), with the options they have in the configuration; with defaults where they are not in it. */
+function pick(
+  list: readonly UseConfig[],
+  wanted: readonly string[] | undefined,
+  check: (name: string) => void,
+): [UseConfig, ...UseConfig[]] {
+  const picked = wanted?.flatMap((name) => {
+    const same = ({ use, label }: UseConfig) =>
+      use.toLowerCase() === name.toLowerCase() || (typeof label === "string" && label === name);
+    const found = list.filter(same);
+    if (found.length > 0) return found;
+    check(name);
+    return [{ use: name }];
+  });
+  return (picked ?? list) as [UseConfig, ...UseConfig[]];
+}
+
+/** Deletes what an earlier sweep left in a folder: its results and its models, and nothing else. */
+async function forget(out: string): Promise<void> {
+  const results = join(out, "results.jsonl");
+  const there = await stat(results).catch(() => undefined);
+  if (there === undefined) return;
+  await readResults(results);
+  await rm(results);
+  await rm(join(out, "models"), { recursive: true, force: true });
+}
+
+/** Downloads what is missing before the first cell, with its own progress. */
+async function fetchAll(config: SweepConfig, context: Context, bar: Bar): Promise<void> {
+  for (const name of config.datasets) {
+    if (catalogue.some((entry) => entry.name === name))
+      await fetchDataset(name, fetchOptions(name, context, bar));
+  }
+}
+
+async function runAll(
+  config: SweepConfig,
+  { out, registry, context, bar }: { out: string; registry: Registry; context: Context; bar: Bar },
+): Promise<SweepResult> {
+  const cells = cellsOf(config);
+  const pace = createSweepPace();
+  let at: CellEvent | undefined;
+  let started = performance.now();
+  const show = (within: number) => {
+    if (at === undefined) return;
+    const rest = pace.estimate(cells.slice(at.done));
+    const spent = (performance.now() - started) / 1000;
+    bar.update({
+      label: `${at.done + 1}/${at.total} ${cellText(at.cell).trim()}`,
+      share: (at.done + within) / at.total,
+      remaining: rest === undefined ? null : Math.max(0, rest - spent),
+    });
+  };
+  context.signal.addEventListener("abort", () => bar.line("stopping; Ctrl-C again quits at once"), {
+    once: true,
+  });
+  return runSweep(config, {
+    out,
+    registry,
+    signal: context.signal,
+    data: dataFolders(context),
+    versions: { espalier: version },
+    onProgress: ({ done, total }) => show(done / total),
+    onCell(event) {
+      if (event.outcome === "started") {
+        at = event;
+        started = performance.now();
+        show(0);
+      } else if (event.outcome !== "kept") {
+        if (event.record !== undefined) pace.done(event.cell, event.record.seconds);
+        bar.line(cellLine(event, context.noteColors));
+      }
+    },
+  });
+}
+
+interface Finish {
+  readonly config: SweepConfig;
+  readonly out: string;
+  readonly json: boolean;
+  readonly context: Context;
+}
+
+/** Writes the report, and ends with its path; in one line of error where cells are missing or failed. */
+async function finish(result: SweepResult, { config, out, json, context }: Finish): Promise<void> {
+  const { records, done, kept, failed, aborted, results } = result;
+  const report =
+    records.length === 0
+      ? undefined
+      : await writeReport(records, { out: join(out, "report"), title: config.name, force: true });
+  if (json) {
+    context.print([
+      JSON.stringify({ results, done, kept, failed, aborted, report: report ?? null }, null, 2),
+    ]);
+  } else if (report !== undefined) {
+    const { colors } = context;
+    const counts = [`${plural(done, "cell")} done`, ...(kept > 0 ? [`${kept} kept from before`] : [])].join(
+      ", ",
+    );
+    context.print([
+      ...summaryLines(records),
+      "",
+      colors.dim(`${counts}; results in ${results}`),
+      colors.green(report.html),
+    ]);
+  }
+  if (aborted) {
+    const total = cellsOf(config).length;
+    throw new EspalierError(
+      `stopped after ${done + kept + failed} of ${total} cells. The same command goes on from there.`,
+    );
+  }
+  if (failed > 0) {
+    throw new EspalierError(
+      `${plural(failed, "cell")} failed; the report says why. The same command tries again.`,
+    );
+  }
+}
+
+function slug(text: string): string {
+  return text.replace(/[^\w.-]+/g, "-").replace(/^-+|-+$/g, "") || "sweep";
+}

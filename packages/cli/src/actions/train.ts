@@ -1,0 +1,244 @@
+import { appendFile, rm, stat } from "node:fs/promises";
+import { createRegistry } from "@espalier/bench";
+import { account, type Backend, EspalierError, type Model } from "@espalier/core";
+import type { ForecastingData } from "@espalier/datasets";
+import { checkReplaceable, readBytes, saveModel, writeFileAtomically } from "@espalier/formats/node";
+import {
+  type EpochRecord,
+  evaluate,
+  type FitResult,
+  fit,
+  forecastingDataFor,
+  type Metrics,
+  TrainingCheckpoint,
+  withData,
+} from "@espalier/training";
+import type { TrainOptions } from "../commands/train.ts";
+import type { Context } from "../context.ts";
+import { fitSettings, required } from "../options/groups.ts";
+import { metricsLines } from "../output/metrics.ts";
+import { bytes, count, plural } from "../output/numbers.ts";
+import { type Bar, openBar } from "../output/progress.ts";
+import { openBackend } from "../shared/backend.ts";
+import { loadSource, loadSourceFor } from "../shared/data.ts";
+import { showEvaluation, showFit } from "../shared/fitting.ts";
+import { chosenModel } from "../shared/models.ts";
+
+/** What the files of a training are called. */
+interface Files {
+  readonly out: string;
+  /** All that is needed to go on, beside the model. */
+  readonly checkpoint: string;
+  readonly log: string | undefined;
+}
+
+/** `espalier train`. */
+export async function train(options: TrainOptions, context: Context): Promise<void> {
+  const bar = await openBar(context);
+  try {
+    await new Training(options, context, bar).run();
+  } finally {
+    bar.stop();
+  }
+}
+
+class Training {
+  readonly #options: TrainOptions;
+  readonly #context: Context;
+  readonly #bar: Bar;
+  /** As the user wrote it. */
+  readonly #out: string;
+  readonly #files: Files;
+
+  constructor(options: TrainOptions, context: Context, bar: Bar) {
+    this.#options = options;
+    this.#context = context;
+    this.#bar = bar;
+    this.#out = required(options.out, "--out FILE for the model");
+    const out = context.path(this.#out);
+    const log = options.log === undefined ? undefined : context.path(options.log);
+    this.#files = { out, checkpoint: `${out}.checkpoint`, log };
+  }
+
+  async run(): Promise<void> {
+    const resume = await this.#startFiles();
+    const registry = createRegistry();
+    const { model, data } = await this.#prepare(registry);
+    const backend = await openBackend(registry, this.#options.backend);
+    this.#context.endsInOrder();
+    const result = await this.#fit(model, data, backend, resume);
+    await this.#save(result);
+    if (result.ended === "aborted") throw this.#stopped(result);
+    await rm(this.#files.checkpoint, { force: true });
+    const test = await evaluate({
+      model: result.model,
+      backend,
+      windows: data.test,
+      scaler: data.scaler,
+      signal: this.#context.signal,
+      onProgress: showEvaluation(this.#bar, "test"),
+    });
+    this.#bar.stop();
+    await this.#report(result, data, test);
+  }
+
+  /** Looks at what is there before anything long begins. */
+  async #startFiles(): Promise<TrainingCheckpoint | undefined> {
+    const { out, checkpoint, log } = this.#files;
+    const { resume = false, force = false } = this.#options;
+    await checkReplaceable(out, force || resume);
+    const stopped = await stat(checkpoint).then(
+      () => true,
+      () => false,
+    );
+    if (resume) {
+      if (!stopped) {
+        throw new EspalierError(
+          `${checkpoint}: there is no such file, so nothing to go on from. Leave --resume out.`,
+        );
+      }
+      const read = TrainingCheckpoint.decode(
+        await readBytes(checkpoint, "checkpoint"),
+        `checkpoint ${checkpoint}`,
+      );
+      await this.#startLog(read.epochs, true);
+      return read;
+    }
+    if (stopped && !force) {
+      throw new EspalierError(
+        `${checkpoint} exists, of a training that was stopped. Give --resume to go on with it, or --force to begin anew.`,
+      );
+    }
+    if (log !== undefined) await checkReplaceable(log, force);
+    await this.#startLog([], force);
+    return undefined;
+  }
+
+  async #startLog(epochs: readonly EpochRecord[], force: boolean): Promise<void> {
+    const { log } = this.#files;
+    if (log === undefined) return;
+    await writeFileAtomically(log, epochs.map((record) => `${JSON.stringify(record)}\n`).join(""), { force });
+  }
+
+  async #prepare(
+    registry: ReturnType<typeof createRegistry>,
+  ): Promise<{ model: Model; data: ForecastingData }> {
+    const options = this.#options;
+    const { scale, splits } = options;
+    if (options.model === undefined) {
+      const model = await chosenModel(options, registry, this.#context);
+      const source = await loadSourceFor(model, options, this.#context, this.#bar);
+      const data = forecastingDataFor(model, source, { scale, splits });
+      return { model: withData(model, data), data };
+    }
+    const source = await loadSource(options.dataset ?? "synthetic", options, this.#context, this.#bar);
+    const series = source.table.columns.length;
+    const model = await chosenModel(options, registry, this.#context, { series, seed: options.seed });
+    const data = forecastingDataFor(model, source, { scale, splits });
+    return { model: withData(model, data), data };
+  }
+
+  async #fit(
+    model: Model,
+    data: ForecastingData,
+    backend: Backend,
+    resume: TrainingCheckpoint | undefined,
+  ): Promise<FitResult> {
+    const { checkpoint, log } = this.#files;
+    const shown = showFit(this.#bar, this.#context, {
+      epochs: this.#options.epochs,
+      done: resume?.epochs ?? [],
+    });
+    return fit({
+      model,
+      backend,
+      train: data.train,
+      validation: data.validation,
+      settings: fitSettings(this.#options, this.#options.epochs),
+      data: { name: data.name, checksum: data.checksum },
+      signal: this.#context.signal,
+      onProgress: shown.onProgress,
+      onEpoch: async (record) => {
+        shown.onEpoch(record);
+        if (log !== undefined) await appendFile(log, `${JSON.stringify(record)}\n`);
+      },
+      onCheckpoint: (state) => writeFileAtomically(checkpoint, state.encode(), { force: true }),
+      ...(resume === undefined ? {} : { resume }),
+    });
+  }
+
+  async #save({ model, epochs, ended }: FitResult): Promise<void> {
+    if (ended === "aborted" && epochs.length === 0) return;
+    const { force = false, resume = false } = this.#options;
+    await saveModel(this.#files.out, model, { force: force || resume });
+  }
+
+  /** The one line after a Ctrl-C: what was kept, and how to go on. */
+  #stopped({ epochs }: FitResult): Error {
+    this.#bar.stop();
+    if (epochs.length === 0)
+      return new EspalierError("stopped before the first epoch was done: nothing was written.");
+    const best = epochs.findLast((record) => record.best)!.epoch;
+    const again = [
+      "espalier",
+      ...this.#context.argv.filter((word) => word !== "--force" && word !== "--resume"),
+    ];
+    return new EspalierError(
+      `stopped after ${plural(epochs.length, "epoch")}; ${this.#out} holds the best, epoch ${best}. To go on: ${again.map(shellWord).join(" ")} --resume`,
+    );
+  }
+
+  async #report(result: FitResult, data: ForecastingData, test: Metrics): Promise<void> {
+    const { model, epochs, ended } = result;
+    const { print, colors } = this.#context;
+    const { size } = await stat(this.#files.out);
+    const best = epochs.findLast((record) => record.best);
+    const { total } = account(model).parameters;
+    if (this.#options.json) {
+      const { name, checksum, series } = data;
+      const described = {
+        name,
+        checksum,
+        series,
+        windows: [data.train, data.validation, data.test].map((w) => w.count),
+      };
+      const file = {
+        file: this.#out,
+        bytes: size,
+        name: model.name,
+        options: model.options,
+        parameters: total,
+      };
+      print([
+        JSON.stringify(
+          { model: file, data: described, ended, best: best?.epoch ?? null, epochs, test },
+          null,
+          2,
+        ),
+      ]);
+      return;
+    }
+    const early = ended === "early" ? ", ended early" : "";
+    const fitted =
+      best === undefined ? "not trained" : `${plural(epochs.length, "epoch")}, best ${best.epoch}${early}`;
+    const { inputLength, horizon } = data.test;
+    const options = {
+      split: "test",
+      series: data.series,
+      scale: data.scaler.kind,
+      detail: this.#options.detail,
+    };
+    print([
+      `${colors.bold(model.name)} on ${data.name}, ${inputLength} → ${horizon}, ${fitted}`,
+      "",
+      ...metricsLines(test, options, colors),
+      "",
+      `${colors.green(this.#out)}  ${count(total)} parameters, ${bytes(size)}`,
+    ]);
+  }
+}
+
+/** A word as a shell takes it back. */
+function shellWord(word: string): string {
+  return /^[\w@%+=:,./\\-]+$/.test(word) ? word : JSON.stringify(word);
+}

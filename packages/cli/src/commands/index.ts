@@ -1,0 +1,39 @@
+import type { Command } from "commander";
+import type { Context } from "../context.ts";
+
+/** One command: its module says what its options are and what it does, and is loaded when it is named. */
+export interface CommandEntry {
+  readonly name: string;
+  /** One line for the list of commands. */
+  readonly summary: string;
+  load(): Promise<{ define(command: Command, context: Context): void }>;
+}
+
+export const commands: readonly CommandEntry[] = [
+  { name: "train", summary: "Train a model on a data set.", load: () => import("./train.ts") },
+  { name: "prune", summary: "Prune a model, and fine-tune it.", load: () => import("./prune.ts") },
+  {
+    name: "inspect",
+    summary: "Show what a model costs, and what can be pruned.",
+    load: () => import("./inspect.ts"),
+  },
+  { name: "evaluate", summary: "Measure a model's forecast errors.", load: () => import("./evaluate.ts") },
+  {
+    name: "predict",
+    summary: "Forecast the rows that follow a CSV file.",
+    load: () => import("./predict.ts"),
+  },
+  {
+    name: "sweep",
+    summary: "Compare strategies over many sparsities, and draw the report.",
+    load: () => import("./sweep.ts"),
+  },
+  { name: "report", summary: "Draw the report of a results file.", load: () => import("./report.ts") },
+  { name: "backends", summary: "List what models can run on here.", load: () => import("./backends.ts") },
+  { name: "datasets", summary: "List data sets, or download one.", load: () => import("./datasets.ts") },
+  {
+    name: "verify",
+    summary: "Compare models with reference numbers of PyTorch.",
+    load: () => import("./verify.ts"),
+  },
+];

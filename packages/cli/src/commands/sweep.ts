@@ -1,0 +1,46 @@
+import type { Command } from "commander";
+import type { Context } from "../context.ts";
+import { addCommon, addExamples, addPlugins, type CommonOptions } from "../options/groups.ts";
+import { names } from "../options/values.ts";
+
+export interface SweepOptions extends CommonOptions {
+  readonly preset?: string;
+  readonly dataset?: string[];
+  readonly models?: string[];
+  readonly strategies?: string[];
+  readonly backends?: string[];
+  readonly plugin?: string[];
+  readonly out?: string;
+  readonly fresh?: boolean;
+}
+
+export function define(command: Command, context: Context): void {
+  command
+    .description(
+      "Trains models, prunes each with every strategy at every target, fine-tunes, measures errors and latency, and " +
+        "draws the report. Every result is kept the moment it is there: a sweep that was stopped goes on where it was.",
+    )
+    .argument("[config]", "what to run, a .yaml or .json file (the preset)")
+    .optionsGroup("What to run:")
+    .option("--preset <name>", "a built-in configuration (quick)")
+    .option("--dataset <names>", "these data sets instead", names)
+    .option("--models <names>", "these models only", names)
+    .option("--strategies <names>", "these strategies only", names)
+    .option("--backends <names>", "time on these backends instead", names);
+  addPlugins(command);
+  command
+    .optionsGroup("Output:")
+    .option("--out <folder>", "where results, models and the report go (espalier-out/<name>)")
+    .option("--fresh", "forget what the folder holds, and run every cell again");
+  addCommon(command.optionsGroup("Other:"));
+  addExamples(command, [
+    "sweep",
+    "sweep --dataset ETTh1 --models iTransformer",
+    "sweep comparison.yaml --out espalier-out/comparison",
+    "sweep --strategies slimming,channel --plugin ./my-strategy",
+  ]);
+  command.action(async (config: string | undefined, options: SweepOptions) => {
+    const { sweep } = await import("../actions/sweep.ts");
+    await sweep(config, options, context);
+  });
+}

@@ -1,0 +1,27 @@
+import type { Command } from "commander";
+import type { Context } from "../context.ts";
+import { addCommon, addExamples, type CommonOptions } from "../options/groups.ts";
+
+export interface VerifyOptions extends CommonOptions {
+  readonly backend: string;
+}
+
+export function define(command: Command, context: Context): void {
+  command
+    .description(
+      "Compares models with what PyTorch computed for them. A folder holds model.json (outputs, gradients, counts) or " +
+        "result.json (the test error of a trained checkpoint).",
+    )
+    .argument("<folders...>", "folders of reference numbers")
+    .option("--backend <name>", "what to compare: reference, tfjs-wasm, …", "reference");
+  addCommon(command);
+  addExamples(command, [
+    "verify reference/PatchTST",
+    "verify reference/* --backend tfjs-wasm",
+    "verify reference/trained/iTransformer_ETTh1 --backend tfjs-wasm --json",
+  ]);
+  command.action(async (folders: string[], options: VerifyOptions) => {
+    const { verify } = await import("../actions/verify.ts");
+    await verify(folders, options, context);
+  });
+}

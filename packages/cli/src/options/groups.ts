@@ -1,0 +1,162 @@
+import type { MissingRule, ScaleKind, SplitRule } from "@espalier/datasets";
+import type { FitOptions } from "@espalier/training";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import {
+  type Assignment,
+  assignment,
+  names,
+  positive,
+  several,
+  splits,
+  text,
+  wholeNumber,
+} from "./values.ts";
+
+/** Options that several commands share. Names and defaults are those of the packages that read them. */
+
+const missing = ["error", "forward-fill", "interpolate", "drop"] as const satisfies readonly MissingRule[];
+const scales = ["standard", "min-max", "none"] as const satisfies readonly ScaleKind[];
+
+export interface CommonOptions {
+  readonly json?: boolean;
+}
+
+/** `--json` and `--debug`. */
+export function addCommon(command: Command): Command {
+  return command
+    .option("--json", "print one JSON document instead of text")
+    .addOption(new Option("--debug", "show where an error came from").hideHelp())
+    .helpOption("-h, --help", "print this help");
+}
+
+/** Examples at the end of a command's help. */
+export function addExamples(command: Command, examples: readonly string[]): Command {
+  return command.addHelpText(
+    "after",
+    `\nExamples:\n${examples.map((line) => `  $ espalier ${line}`).join("\n")}`,
+  );
+}
+
+export interface CsvOptionsGiven {
+  readonly missing?: MissingRule;
+  readonly dateColumn?: string;
+  readonly delimiter?: string;
+  readonly decimal?: "." | ",";
+}
+
+/** How a CSV file is read. */
+export function addCsv(command: Command): Command {
+  return command
+    .addOption(new Option("--missing <rule>", "what to do about missing values").choices(missing))
+    .option("--date-column <name>", 'the column of dates; "none" for none')
+    .option("--delimiter <text>", "what separates cells (,)")
+    .addOption(new Option("--decimal <mark>", "decimal mark").choices([".", ","]));
+}
+
+export interface DataOptions extends CsvOptionsGiven {
+  readonly dataset?: string;
+  readonly splits?: SplitRule;
+}
+
+const datasetHelp = "synthetic, a name of the catalogue (espalier datasets), or a .csv file";
+
+/** Which data, and how it is split. */
+export function addData(command: Command, fallback: string): Command {
+  command.optionsGroup("Data:").option("--dataset <name>", `${datasetHelp} (${fallback})`);
+  return addCsv(command).option(
+    "--splits <shares>",
+    "training, validation and test (0.7,0.1,0.2; ETT's months)",
+    splits,
+  );
+}
+
+export interface TrainingDataOptions extends DataOptions {
+  readonly series?: string[];
+  readonly scale?: ScaleKind;
+}
+
+export function addTrainingData(command: Command, fallback: string): Command {
+  return addData(command, fallback)
+    .option("--series <names>", "series to take, in this order (all)", names)
+    .addOption(new Option("--scale <kind>", "how series are scaled").choices(scales));
+}
+
+export interface TrainingOptions {
+  readonly learningRate?: number;
+  readonly batchSize?: number;
+  readonly batchesPerEpoch?: number;
+  readonly patience?: number;
+  readonly rateSchedule?: "halving" | "constant";
+  readonly weightDecay?: number;
+  readonly seed?: number;
+  readonly backend: string;
+}
+
+/** How a model is trained; the number of epochs is each command's own. */
+export function addTraining(command: Command): Command {
+  command
+    .option("--learning-rate <n>", "step of Adam (0.0001)", positive)
+    .addOption(
+      new Option("--rate-schedule <name>", "learning rate over the epochs").choices(["halving", "constant"]),
+    )
+    .option("--batch-size <n>", "windows a step (32)", wholeNumber({ from: 1 }))
+    .option("--batches-per-epoch <n>", "at most so many, drawn at random (all)", wholeNumber({ from: 1 }))
+    .option("--patience <n>", "stop after so many epochs without a gain; 0 never (3)", wholeNumber())
+    .option("--weight-decay <n>", "of Adam (0)", nonNegative)
+    .option("--seed <n>", "of weights, dropout and the order of windows (0)", wholeNumber());
+  return addBackend(command);
+}
+
+export function addBackend(command: Command): Command {
+  return command.option("--backend <name>", "what it runs on (espalier backends)", "tfjs-wasm");
+}
+
+/** The settings of `fit` among a command's options; those left out keep fit's defaults. */
+export function fitSettings(options: TrainingOptions, epochs: number | undefined): FitOptions {
+  const { learningRate, rateSchedule, batchSize, batchesPerEpoch, patience, weightDecay, seed } = options;
+  const all = { epochs, learningRate, rateSchedule, batchSize, batchesPerEpoch, patience, weightDecay, seed };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+}
+
+export interface ModelOptions {
+  readonly model?: string;
+  readonly from?: string;
+  readonly inputLength?: number;
+  readonly horizon?: number;
+  readonly options?: string;
+  readonly set?: Assignment[];
+}
+
+/** Which model, and its options. */
+export function addModel(command: Command): Command {
+  return command
+    .optionsGroup("Model:")
+    .option("--model <name>", "an architecture: iTransformer, PatchTST, Crossformer, SedimarkCrossformer")
+    .option("--from <file>", "start from a model file; with --model, from weights (.safetensors, .pth)")
+    .option("--input-length <rows>", "rows it sees (96)", wholeNumber({ from: 1 }))
+    .option("--horizon <rows>", "rows it forecasts (96)", wholeNumber({ from: 1 }))
+    .option("--set <key=value>", "an option of the model, such as width=64; repeatable", several(assignment))
+    .option("--options <file>", "options of the model, from JSON or YAML");
+}
+
+/** An option that must be there. Not commander's own check: that comes before the one for misspelt options. */
+export function required(value: string | undefined, option: string): string {
+  if (value === undefined) throw new InvalidArgumentError(`give ${option}.`);
+  return value;
+}
+
+export interface OutputOptions {
+  readonly force?: boolean;
+}
+
+export function addForce(command: Command): Command {
+  return command.option("--force", "replace files that exist");
+}
+
+export function addPlugins(command: Command): Command {
+  return command.option("--plugin <package>", "a package or file with a strategy; repeatable", several(text));
+}
+
+function nonNegative(value: string): number {
+  return Number(value) === 0 ? 0 : positive(value);
+}

@@ -1,0 +1,79 @@
+import { InvalidArgumentError } from "commander";
+
+/** Parsers of option values; what they refuse becomes one line that names the option. */
+
+export interface Range {
+  readonly from?: number;
+  /** The bound itself is refused, too. */
+  readonly above?: number;
+  readonly to?: number;
+}
+
+export function wholeNumber({
+  from = 0,
+  to = Number.MAX_SAFE_INTEGER,
+}: Range = {}): (text: string) => number {
+  return (text) => {
+    const n = toNumber(text);
+    if (!(Number.isSafeInteger(n) && n >= from && n <= to)) {
+      throw new InvalidArgumentError(`Expected a whole number from ${from} on.`);
+    }
+    return n;
+  };
+}
+
+export function positive(text: string): number {
+  const n = toNumber(text);
+  if (!(n > 0 && Number.isFinite(n))) throw new InvalidArgumentError("Expected a number above 0.");
+  return n;
+}
+
+/** A share, such as a sparsity: whatever is no number is refused here, bounds are the matter of what it is a share of. */
+export function share(text: string): number {
+  const n = toNumber(text);
+  if (!Number.isFinite(n)) throw new InvalidArgumentError("Expected a share, such as 0.8.");
+  // Meant as a percentage. Nearer to 1 there is nothing to guess: what has the bounds says that they are passed.
+  if (n >= 2 && n <= 100) throw new InvalidArgumentError(`It is outside [0, 1]. Did you mean ${n / 100}?`);
+  return n;
+}
+
+/** Three shares that sum to 1. */
+export function splits(text: string): { shares: [number, number, number] } {
+  const numbers = text.split(",").map(toNumber);
+  if (numbers.length !== 3 || numbers.some((n) => !(n >= 0 && n <= 1))) {
+    throw new InvalidArgumentError("Expected three shares, such as 0.7,0.1,0.2.");
+  }
+  return { shares: numbers as [number, number, number] };
+}
+
+export function names(text: string): string[] {
+  const list = text.split(",").map((name) => name.trim());
+  if (list.some((name) => name === ""))
+    throw new InvalidArgumentError("Expected names, separated by commas.");
+  return list;
+}
+
+/** Collects an option that may be given several times. */
+export function several<T>(
+  parse: (text: string) => T,
+): (text: string, before: readonly T[] | undefined) => T[] {
+  return (text, before = []) => [...before, parse(text)];
+}
+
+/** A setting `key=value`, its value still text. */
+export interface Assignment {
+  readonly key: string;
+  readonly value: string;
+}
+
+export function assignment(text: string): Assignment {
+  const at = text.indexOf("=");
+  if (at <= 0) throw new InvalidArgumentError("Expected key=value.");
+  return { key: text.slice(0, at).trim(), value: text.slice(at + 1) };
+}
+
+export const text = (value: string): string => value;
+
+function toNumber(value: string): number {
+  return value.trim() === "" ? Number.NaN : Number(value);
+}

@@ -1,0 +1,139 @@
+import { account, type Json, layerCounts, type Model, prunableDimensions, sparsity } from "@espalier/core";
+import { dataOf } from "@espalier/training";
+import type { Colors } from "../context.ts";
+import { bytes, count, measure, operations, percent, plural } from "./numbers.ts";
+import { shareBar, shortName, tableLines } from "./table.ts";
+
+export interface InspectedOptions {
+  /** Of the model's file. */
+  readonly bytes?: number | undefined;
+  readonly all?: boolean | undefined;
+}
+
+const [layerWidth, dimensionWidth, densityWidth] = [50, 46, 10];
+/** Names of fixed dimensions shown for each reason. */
+const shownNames = 3;
+
+export function inspectedLines(model: Model, options: InspectedOptions, colors: Colors): string[] {
+  const title = (text: string) => ["", colors.bold(text)];
+  return [
+    ...headLines(model, colors),
+    "",
+    ...costLines(model, options.bytes, colors),
+    ...title("density by layer"),
+    ...layerLines(model, colors),
+    ...title("prunable dimensions"),
+    ...dimensionLines(model, colors),
+    ...title("not prunable"),
+    ...fixedLines(model, options.all ?? false, colors),
+    ...(model.history.length === 0 ? [] : [...title("history"), ...historyLines(model.history)]),
+  ];
+}
+
+function headLines(model: Model, colors: Colors): string[] {
+  const data = dataOf(model);
+  const options = Object.entries(model.options as object).map(([key, value]) => `${key} ${value}`);
+  return [
+    `${colors.bold(model.name)}${data === undefined ? "" : `, trained on ${data.name}`}`,
+    ...wrap(options, 78).map((line) => colors.dim(line)),
+  ];
+}
+
+function costLines(model: Model, fileBytes: number | undefined, colors: Colors): string[] {
+  const { parameters, flops, bytes: size } = account(model);
+  const { dense } = model;
+  const left = (now: number, then: number) => (now === then ? "" : percent(now / then));
+  const rows = [
+    ["parameters", count(parameters.total), left(parameters.total, dense.parameters.total)],
+    ["  live", count(parameters.live), ""],
+    ["  dead", count(parameters.dead), ""],
+    ["  nonzero", count(parameters.nonzero), left(parameters.nonzero, dense.parameters.total)],
+    ["FLOPs of a window", operations(flops.total), left(flops.total, dense.flops.total)],
+    ["  zeros skipped", operations(flops.effective), left(flops.effective, dense.flops.effective)],
+    ["bytes, all stored", bytes(size.dense), left(size.dense, dense.bytes.dense)],
+    ["  masks and kept values", bytes(size.stored), left(size.stored, dense.bytes.dense)],
+    ...(fileBytes === undefined ? [] : [["  the file", bytes(fileBytes), ""]]),
+  ];
+  const pruned = sparsity(model) > 0;
+  const head = ["", "now", pruned ? "of unpruned" : ""].map((text) => colors.bold(text));
+  return tableLines(pruned ? [head, ...rows, ["sparsity", "", percent(sparsity(model))]] : rows);
+}
+
+function layerLines(model: Model, colors: Colors): string[] {
+  const rows = layerCounts(model).map(({ name, parameters, density }) => {
+    const { full, rest } = shareBar(density, densityWidth);
+    return [
+      shortName(name, layerWidth),
+      count(parameters),
+      percent(density, 0),
+      colors.cyan(full) + colors.dim(rest),
+    ];
+  });
+  return tableLines(rows, { align: ["left", "right", "right", "left"] });
+}
+
+function dimensionLines(model: Model, colors: Colors): string[] {
+  const list = prunableDimensions(model.dimensions);
+  if (list.length === 0) return ["none"];
+  const rows = list.map(({ name, kind, size, originalSize }) => [
+    shortName(name, dimensionWidth),
+    kind,
+    count(size),
+    originalSize === undefined ? "" : colors.dim(`of ${count(originalSize)}`),
+  ]);
+  return tableLines(rows, { align: ["left", "left", "right", "right"] });
+}
+
+/** Dimensions that nothing can be removed from, under their reasons. */
+function fixedLines(model: Model, all: boolean, colors: Colors): string[] {
+  const byReason = Map.groupBy(
+    model.dimensions.list.filter(({ fixed }) => fixed !== undefined),
+    ({ fixed }) => fixed!,
+  );
+  return [...byReason].flatMap(([reason, list]) => {
+    const shown = all || list.length <= shownNames ? list : list.slice(0, shownNames - 1);
+    const more = list.length - shown.length;
+    return [
+      `${reason}:`,
+      ...shown.map(({ name }) => colors.dim(`  ${name}`)),
+      ...(more === 0 ? [] : [colors.dim(`  and ${more} more (--all)`)]),
+    ];
+  });
+}
+
+function historyLines(history: readonly Json[]): string[] {
+  return history.map((entry, i) => `${i + 1}  ${historyLine(entry as Record<string, Json>)}`);
+}
+
+/** An entry of a kind that is not known is shown as it is. */
+function historyLine(entry: Record<string, Json>): string {
+  if (entry.did === "fit") {
+    const { epochs, best, validation, data, backend } = entry as {
+      epochs: number;
+      best: number;
+      validation: { mse: number };
+      data?: { name: string };
+      backend: string;
+    };
+    const on = data === undefined ? "" : ` on ${data.name}`;
+    return `trained${on}: ${plural(epochs, "epoch")}, best ${best}, validation MSE ${measure(validation.mse)} (${backend})`;
+  }
+  if (entry.did === "prune") {
+    const { strategy, target } = entry as { strategy: string; target?: { metric: string; achieved: number } };
+    const reached = target === undefined ? "" : ` to ${target.metric} ${percent(target.achieved)}`;
+    return `pruned by ${strategy}${reached}`;
+  }
+  return JSON.stringify(entry);
+}
+
+/** Words on as few lines as fit. */
+function wrap(words: readonly string[], width: number): string[] {
+  const lines: string[] = [];
+  for (const word of words) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 2 + word.length <= width)
+      lines[lines.length - 1] = `${last}, ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}

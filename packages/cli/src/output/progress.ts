@@ -1,0 +1,108 @@
+import type { Context } from "../context.ts";
+import { clock } from "./numbers.ts";
+import { shareBar } from "./table.ts";
+
+/** How far something is. */
+export interface BarState {
+  readonly label: string;
+  /** From 0 to 1. */
+  readonly share: number;
+  /** Beside the bar: a loss, a size. */
+  readonly detail?: string | undefined;
+  /** Seconds left, null where nobody can say yet; by default from the pace since the bar began. */
+  readonly remaining?: number | null | undefined;
+}
+
+/** Progress on stderr: one line that is drawn over and over in a terminal, a line now and then elsewhere. */
+export interface Bar {
+  update(state: BarState): void;
+  /** A line that stays, above the bar. */
+  line(text: string): void;
+  /** Takes the bar away. */
+  stop(): void;
+}
+
+/** Milliseconds: what is done sooner needs no bar; between two drawings; between two lines where nothing can be redrawn. */
+const [quiet, frame, interval] = [400, 80, 10_000];
+/** Seconds after which the pace says something. */
+const settled = 1;
+const barWidth = 24;
+
+export async function openBar(context: Context): Promise<Bar> {
+  return context.stderr.isTTY === true ? terminalBar(context) : plainBar(context);
+}
+
+async function terminalBar(context: Context): Promise<Bar> {
+  const { createLogUpdate } = await import("log-update");
+  // Hiding the cursor would need it to be brought back by whatever ends the process.
+  const draw = createLogUpdate(context.stderr as NodeJS.WriteStream, { showCursor: true });
+  const pace = createPace();
+  let drawn = pace.start - frame + quiet;
+  let last: string | undefined;
+  return {
+    update(state) {
+      const now = performance.now();
+      const remaining = pace.remaining(state, now);
+      if (now - drawn < frame) return;
+      drawn = now;
+      last = barLine(state, remaining, context);
+      draw(last);
+    },
+    line(text) {
+      draw.persist(text);
+      if (last !== undefined) draw(last);
+    },
+    stop() {
+      if (last !== undefined) draw.clear();
+      last = undefined;
+    },
+  };
+}
+
+function plainBar(context: Context): Bar {
+  const pace = createPace();
+  let written = pace.start;
+  return {
+    update(state) {
+      const now = performance.now();
+      const remaining = pace.remaining(state, now);
+      if (now - written < interval) return;
+      written = now;
+      context.note(parts(state, remaining).join(", "));
+    },
+    line: (text) => context.note(text),
+    stop() {},
+  };
+}
+
+/** Estimates what remains from the pace since the first state. */
+function createPace() {
+  const start = performance.now();
+  let first: { readonly share: number; readonly at: number } | undefined;
+  return {
+    start,
+    remaining(state: BarState, now: number): number | undefined {
+      if (state.remaining !== undefined) return state.remaining ?? undefined;
+      first ??= { share: state.share, at: now };
+      const seconds = (now - first.at) / 1000;
+      const done = state.share - first.share;
+      return seconds < settled || done <= 0 ? undefined : (seconds * (1 - state.share)) / done;
+    },
+  };
+}
+
+function parts({ label, share, detail }: BarState, remaining: number | undefined): string[] {
+  const left = remaining === undefined ? [] : [`${clock(remaining)} left`];
+  return [label, `${Math.floor(100 * share)} %`, ...(detail === undefined ? [] : [detail]), ...left];
+}
+
+function barLine(state: BarState, remaining: number | undefined, context: Context): string {
+  const { noteColors: c, stderr } = context;
+  const [label, share, ...rest] = parts(state, remaining);
+  const texts = [share!.padStart(5), ...rest].join("  ");
+  const room = (stderr.columns ?? 80) - 1;
+  const width = Math.max(0, Math.min(barWidth, room - label!.length - texts.length - 4));
+  const { full, rest: empty } = shareBar(state.share, width);
+  const line = [label!, ...(width < 6 ? [] : [c.cyan(full) + c.dim(empty)]), texts].join("  ");
+  return width < 6 ? line.slice(0, room) : line;
+}

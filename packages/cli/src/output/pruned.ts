@@ -1,0 +1,85 @@
+import { account, type Model, type PruningPlan, sparsity } from "@espalier/core";
+import type { Metrics } from "@espalier/training";
+import type { Colors } from "../context.ts";
+import { bytes, change, count, measure, operations, percent, plural } from "./numbers.ts";
+import { tableLines } from "./table.ts";
+
+interface Side {
+  readonly model: Model;
+  /** Of its file. */
+  readonly bytes: number;
+  readonly test?: Metrics | undefined;
+}
+
+/** What pruning changed. */
+export interface PrunedReport {
+  readonly before: Side;
+  readonly after: Side;
+  /** Test errors between pruning and fine-tuning, where there was any. */
+  readonly pruned?: Metrics | undefined;
+  readonly plan: PruningPlan;
+  readonly tuningEpochs: number;
+}
+
+export function prunedLines(report: PrunedReport, colors: Colors): string[] {
+  const { before, after, pruned, plan, tuningEpochs } = report;
+  const [a, b] = [account(before.model), account(after.model)];
+  const row = (name: string, from: number, to: number, text: (n: number) => string) => [
+    name,
+    text(from),
+    text(to),
+    change(from, to),
+  ];
+  const rows = [
+    row("parameters", a.parameters.total, b.parameters.total, count),
+    ...(a.parameters.dead > 0 ? [row("  of them dead", a.parameters.dead, b.parameters.dead, count)] : []),
+    row("nonzero", a.parameters.nonzero, b.parameters.nonzero, count),
+    row("FLOPs, zeros skipped", a.flops.effective, b.flops.effective, operations),
+    row("bytes on disk", before.bytes, after.bytes, bytes),
+    ...errorRows(before.test, after.test, pruned),
+  ];
+  const { target } = plan;
+  const asked = target === undefined ? "" : `; asked for ${target.metric} ${target.asked}`;
+  const nearest = target === undefined || target.met ? "" : ", this is the nearest";
+  return [
+    `${colors.bold(before.model.name)}, pruned by ${plan.strategy}`,
+    `sparsity ${percent(sparsity(before.model, a))} → ${percent(sparsity(after.model, b))} of the unpruned model${asked}${nearest}`,
+    ...(tuningEpochs > 0 ? [`fine-tuned for ${plural(tuningEpochs, "epoch")}`] : []),
+    "",
+    ...tableLines([["", "before", "after", "change"].map((text) => colors.bold(text)), ...rows]),
+    ...plan.notes.map((note) => colors.dim(note)),
+  ];
+}
+
+function errorRows(
+  before: Metrics | undefined,
+  after: Metrics | undefined,
+  pruned: Metrics | undefined,
+): string[][] {
+  if (before === undefined || after === undefined) return [];
+  return (["mse", "mae"] as const).flatMap((key) => {
+    const name = `test ${key.toUpperCase()}`;
+    const row = [name, measure(before[key]), measure(after[key]), change(before[key], after[key])];
+    if (pruned === undefined) return [row];
+    return [row, ["  before tuning", "", measure(pruned[key]), change(before[key], pruned[key])]];
+  });
+}
+
+export function prunedJson({ before, after, pruned, plan, tuningEpochs }: PrunedReport): object {
+  const side = ({ model, bytes, test }: Side) => {
+    const counts = account(model);
+    return { ...counts, sparsity: sparsity(model, counts), fileBytes: bytes, ...(test && { test }) };
+  };
+  const { strategy, target, notes, steps } = plan;
+  return {
+    model: before.model.name,
+    strategy,
+    ...(target && { target }),
+    steps: steps.length,
+    notes,
+    before: side(before),
+    ...(pruned && { prunedTest: pruned }),
+    after: side(after),
+    tuningEpochs,
+  };
+}

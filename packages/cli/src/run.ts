@@ -1,0 +1,84 @@
+import { Command, CommanderError, Help, type Option } from "commander";
+import { commands } from "./commands/index.ts";
+import { type Context, createContext, type RunOptions } from "./context.ts";
+import { errorLine } from "./errors.ts";
+import { version } from "./version.ts";
+
+/**
+ * Runs the command on arguments (without `node` and the script) and gives the exit code: 0, or 1 after one line on stderr
+ * that says what was wrong. Never throws, never exits the process.
+ */
+export async function run(argv: readonly string[], options: RunOptions = {}): Promise<number> {
+  const context = createContext(argv, options);
+  try {
+    const program = await createProgram(context);
+    await orInterrupted(
+      program.parseAsync(argv.length === 0 ? ["--help"] : [...argv], { from: "user" }),
+      context,
+    );
+    return 0;
+  } catch (error) {
+    // Help and the version end that way, too.
+    if (error instanceof CommanderError && error.exitCode === 0) return 0;
+    context.note(errorLine(error, context));
+    if (context.env.ESPALIER_DEBUG || argv.includes("--debug"))
+      context.note(error instanceof Error ? (error.stack ?? "") : String(error));
+    return 1;
+  }
+}
+
+/** The program, with the options of those commands alone that are named: the others need not be loaded. */
+async function createProgram(context: Context): Promise<Command> {
+  const { colors, stdout, stderr } = context;
+  const program: Command = new Command("espalier")
+    .description("Prunes time-series transformers, and proves what was gained.")
+    .version(version, "-V, --version", "print the version")
+    .helpOption("-h, --help", "print this help")
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void stdout.write(text),
+      writeErr: (text) => void stderr.write(text),
+      outputError: () => {},
+      getOutHelpWidth: () => Math.min(stdout.columns ?? 80, 100),
+      getOutHasColors: () => colors.isColorSupported,
+    })
+    .configureHelp({
+      optionDescription: describe,
+      styleTitle: (text) => colors.bold(text),
+      styleOptionText: (text) => colors.cyan(text),
+      styleSubcommandText: (text) => colors.cyan(text),
+      // `espalier train [options]`, not the list of all commands' arguments.
+      subcommandTerm: (command) =>
+        command.parent === program ? command.name() : plain.subcommandTerm(command),
+    })
+    .addHelpText("after", "\nespalier <command> --help has the options of a command, and examples.");
+  for (const { name, summary, load } of commands) {
+    const command = program.command(name).summary(summary).description(summary);
+    if (context.argv.includes(name)) (await load()).define(command, context);
+  }
+  return program;
+}
+
+const plain = new Help();
+
+/** What an option is, what it may be, and what it is by default. */
+function describe({ description, argChoices, defaultValue }: Option): string {
+  const choices = argChoices === undefined ? "" : `: ${argChoices.join(", ")}`;
+  const fallback = typeof defaultValue === "string" ? ` (${defaultValue})` : "";
+  return `${description}${choices}${fallback}`;
+}
+
+/** What was asked for, or an end at once where the signal comes and the command does not end by itself. */
+async function orInterrupted<T>(work: Promise<T>, context: Context): Promise<T> {
+  const { signal } = context;
+  return Promise.race([
+    work,
+    new Promise<never>((_, reject) => {
+      const stop = () => {
+        if (!context.inOrder) reject(signal.reason);
+      };
+      if (signal.aborted) stop();
+      else signal.addEventListener("abort", stop, { once: true });
+    }),
+  ]);
+}

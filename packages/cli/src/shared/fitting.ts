@@ -1,0 +1,51 @@
+import { type EpochRecord, type OnProgress, readSettings } from "@espalier/training";
+import type { Context } from "../context.ts";
+import { duration, measure } from "../output/numbers.ts";
+import type { Bar } from "../output/progress.ts";
+
+export interface ShownFit {
+  readonly onProgress: OnProgress;
+  readonly onEpoch: (record: EpochRecord) => void;
+}
+
+/** Shows a fit: a bar over all its epochs, a line for each that is done, and that a Ctrl-C was heard. */
+export function showFit(
+  bar: Bar,
+  context: Context,
+  fit: {
+    readonly epochs?: number | undefined;
+    readonly done?: readonly EpochRecord[];
+    readonly title?: string;
+  },
+): ShownFit {
+  const { epochs: total } = readSettings(fit.epochs === undefined ? {} : { epochs: fit.epochs });
+  const { noteColors: c, signal } = context;
+  let finished = fit.done?.length ?? 0;
+  let best = fit.done?.findLast((record) => record.best);
+  const heard = () => bar.line(c.dim("stopping; Ctrl-C again quits at once"));
+  signal.addEventListener("abort", heard, { once: true });
+  const width = `${total}`.length;
+  return {
+    onProgress: ({ done, total: steps, loss }) =>
+      bar.update({
+        label: `${fit.title ?? "epoch"} ${finished + 1} of ${total}`,
+        share: (finished + done / steps) / total,
+        detail: loss === undefined ? undefined : `loss ${measure(loss)}`,
+      }),
+    onEpoch(record) {
+      finished = record.epoch;
+      if (record.best) best = record;
+      const mark = record.best ? c.green("best") : c.dim(`best: ${best?.epoch ?? ""}`);
+      const { mse, mae } = record.validation;
+      const label = `${fit.title ?? "epoch"} ${`${record.epoch}`.padStart(width)}`;
+      bar.line(
+        `${label}  train ${measure(record.trainLoss)}  validation MSE ${measure(mse)}, MAE ${measure(mae)}  ${duration(record.seconds)}  ${mark}`,
+      );
+    },
+  };
+}
+
+/** A bar over the windows of an evaluation. */
+export function showEvaluation(bar: Bar, label: string): OnProgress {
+  return ({ done, total, remaining }) => bar.update({ label, share: done / total, remaining });
+}

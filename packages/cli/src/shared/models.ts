@@ -1,0 +1,51 @@
+import { drawModel, type Registry } from "@espalier/bench";
+import { EspalierError, type Model } from "@espalier/core";
+import { loadModel, readTensors } from "@espalier/formats/node";
+import type { Context } from "../context.ts";
+import type { ModelOptions } from "../options/groups.ts";
+import { readSettings, settingsOf } from "../options/settings.ts";
+
+export interface DrawnFor {
+  /** Number of series, where the data decides it. */
+  readonly series?: number;
+  readonly seed?: number | undefined;
+}
+
+/** The model that `--model`, `--from` and their company name: drawn, with weights of its own or of a checkpoint; or a file. */
+export async function chosenModel(
+  options: ModelOptions,
+  registry: Registry,
+  context: Context,
+  { series, seed = 0 }: DrawnFor = {},
+): Promise<Model> {
+  const { model: name, from } = options;
+  if (name === undefined) {
+    if (from === undefined) throw new EspalierError("give --model NAME, or --from FILE.");
+    refuseDrawing(options);
+    return loadModel(context.path(from));
+  }
+  const { inputLength, horizon } = options;
+  const settings = {
+    ...(options.options === undefined ? {} : await readSettings(context.path(options.options))),
+    ...(inputLength === undefined ? {} : { inputLength }),
+    ...(horizon === undefined ? {} : { horizon }),
+    ...settingsOf(options.set),
+  };
+  const architecture = drawModel(
+    registry,
+    { ...settings, use: name },
+    series === undefined ? {} : { series },
+  );
+  if (from === undefined) return architecture.initialize(seed);
+  return architecture.load(await readTensors(context.path(from)));
+}
+
+/** A model file is drawn already: options that would be without effect are a mistake. */
+function refuseDrawing({ inputLength, horizon, options, set }: ModelOptions): void {
+  const given = { "--input-length": inputLength, "--horizon": horizon, "--options": options, "--set": set };
+  const strange = Object.entries(given).find(([, value]) => value !== undefined);
+  if (strange === undefined) return;
+  throw new EspalierError(
+    `${strange[0]} draws a model: give --model, too, or leave it out (--from is a model file).`,
+  );
+}

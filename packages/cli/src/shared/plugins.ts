@@ -1,0 +1,66 @@
+import { readFile, stat } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { createRegistry, type Registry } from "@espalier/bench";
+import { EspalierError, type StrategyPlugin } from "@espalier/core";
+import type { Context } from "../context.ts";
+
+/** Everything that is found by name, with the strategies of `--plugin` packages. */
+export async function registryWith(
+  plugins: readonly string[] | undefined,
+  context: Context,
+): Promise<Registry> {
+  return createRegistry(await Promise.all((plugins ?? []).map((name) => loadPlugin(name, context))));
+}
+
+/** The `plugin` a package, a folder with a package, or a file exports. Running its code is what the user asks for. */
+async function loadPlugin(name: string, context: Context): Promise<StrategyPlugin> {
+  const { plugin } = await importFrom(name, context);
+  const { name: strategy, create } = (plugin ?? {}) as Partial<StrategyPlugin>;
+  if (typeof strategy !== "string" || typeof create !== "function") {
+    throw new EspalierError(`plugin ${name}: it exports no "plugin" with a name and a function create.`);
+  }
+  return plugin as StrategyPlugin;
+}
+
+async function importFrom(name: string, context: Context): Promise<{ readonly plugin?: unknown }> {
+  const address = await addressOf(name, context);
+  if (address === undefined) {
+    throw new EspalierError(`plugin ${name}: there is no such file, nor a package installed where you are.`);
+  }
+  try {
+    return await import(address);
+  } catch (error) {
+    throw new EspalierError(`plugin ${name}: it could not be loaded: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+}
+
+async function addressOf(name: string, context: Context): Promise<string | undefined> {
+  const path = resolve(context.path(name));
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isFile()) return pathToFileURL(path).href;
+  if (found?.isDirectory()) return packageAt(path);
+  return resolved(name, join(resolve(context.path(".")), "package.json"));
+}
+
+/** The entry of the package a folder holds: it can name itself from inside. */
+async function packageAt(folder: string): Promise<string | undefined> {
+  const description = join(folder, "package.json");
+  try {
+    const { name } = JSON.parse(await readFile(description, "utf8")) as { name: string };
+    return resolved(name, description);
+  } catch {
+    return undefined;
+  }
+}
+
+function resolved(name: string, from: string): string | undefined {
+  try {
+    return pathToFileURL(createRequire(from).resolve(name)).href;
+  } catch {
+    return undefined;
+  }
+}

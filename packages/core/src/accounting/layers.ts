@@ -1,0 +1,40 @@
+import { extentOf } from "../dimensions/expression.ts";
+import { countElements } from "../graph/extent.ts";
+import { keptCount } from "../model/mask.ts";
+import type { Model } from "../model/model.ts";
+
+/** Trainable elements of one layer: the tensors whose names differ in their last part only (`….weight`, `….bias`). */
+export interface LayerCount {
+  readonly name: string;
+  /** Elements as drawn, before anything was pruned. */
+  readonly original: number;
+  /** Elements that are there now. */
+  readonly parameters: number;
+  /** Of those, not masked. */
+  readonly nonzero: number;
+  /** nonzero ÷ original; 1 for a layer without elements. */
+  readonly density: number;
+}
+
+/** Counts the trainable tensors of a model by layer, in graph order. Layers that pruning removed wholly are not listed. */
+export function layerCounts(model: Model): LayerCount[] {
+  const { list, axes } = model.dimensions;
+  const originalSize = (d: number) => list[d]!.originalSize ?? list[d]!.size;
+  const layers = new Map<string, { original: number; parameters: number; nonzero: number }>();
+  for (const { name, role, value } of model.graph.tensors) {
+    if (role !== "trainable") continue;
+    const layer = name.slice(0, Math.max(0, name.lastIndexOf("."))) || name;
+    const sum = layers.get(layer) ?? { original: 0, parameters: 0, nonzero: 0 };
+    const parameters = countElements(model.tensors.get(name)!.shape);
+    const mask = model.masks.get(name);
+    sum.original += axes[value]!.reduce<number>((n, e) => n * (extentOf(e, originalSize) as number), 1);
+    sum.parameters += parameters;
+    sum.nonzero += mask === undefined ? parameters : keptCount(mask);
+    layers.set(layer, sum);
+  }
+  return [...layers].map(([name, sum]) => ({
+    name,
+    ...sum,
+    density: sum.original === 0 ? 1 : sum.nonzero / sum.original,
+  }));
+}

@@ -1,0 +1,254 @@
+import {
+  type AxisAttributes,
+  type BatchNormalizationAttributes,
+  type ConcatAttributes,
+  type EpsilonAttributes,
+  type Extent,
+  type GatherAttributes,
+  isBatch,
+  type Node,
+  normalizeAxis,
+  type PadAttributes,
+  type PermutationAttributes,
+  type ReduceAttributes,
+  type ScaleAttributes,
+  type Shape,
+  type SliceAttributes,
+} from "@espalier/core";
+import type { GraphDefBuilder } from "./graph-def.ts";
+
+/** One call of an operator that is to be drawn with TensorFlow's. */
+export interface Emission {
+  readonly def: GraphDefBuilder;
+  readonly node: Node;
+  readonly inputs: readonly string[];
+  readonly shapes: readonly Shape[];
+  readonly outputs: readonly Shape[];
+  /** An int32 vector of one number: the batch size, read from a graph input. */
+  batchSize(): string;
+}
+
+type Emit = (call: Emission) => string;
+
+const float = { T: { type: "DT_FLOAT" } };
+
+function binary(op: string): Emit {
+  return ({ def, node, inputs }) => def.node(op, node.name, inputs, float);
+}
+
+/** The output of a node with these operators, by their names in core. */
+export const emitters: ReadonlyMap<string, Emit> = new Map<string, Emit>([
+  ["Add", binary("AddV2")],
+  ["Sub", binary("Sub")],
+  ["Mul", binary("Mul")],
+  ["Div", binary("RealDiv")],
+  ["Sqrt", binary("Sqrt")],
+  ["Relu", binary("Relu")],
+  ["Dropout", ({ inputs }) => inputs[0]!],
+  ["Gelu", gelu],
+  ["Scale", scale],
+  ["MatMul", ({ def, node, inputs }) => def.node("BatchMatMulV2", node.name, inputs, float)],
+  [
+    "Transpose",
+    ({ def, node, inputs }) =>
+      transpose(def, node.name, inputs[0]!, (node.attributes as PermutationAttributes).perm),
+  ],
+  [
+    "Reshape",
+    (call) =>
+      call.def.node("Reshape", call.node.name, [call.inputs[0]!, openShape(call, call.outputs[0]!)], float),
+  ],
+  [
+    "Expand",
+    (call) =>
+      call.def.node(
+        "BroadcastTo",
+        call.node.name,
+        [call.inputs[0]!, fullShape(call, call.outputs[0]!)],
+        float,
+      ),
+  ],
+  ["ReduceSum", reduceSum],
+  ["Softmax", softmax],
+  ["LayerNormalization", layerNormalization],
+  ["BatchNormalization", batchNormalization],
+  ["Concat", concat],
+  ["Slice", slice],
+  ["Pad", pad],
+  [
+    "Gather",
+    ({ def, node, inputs }) =>
+      def.node(
+        "GatherV2",
+        node.name,
+        [...inputs, def.integer((node.attributes as GatherAttributes).axis)],
+        float,
+      ),
+  ],
+]);
+
+/** x·Φ(x) = x·½·(1 + erf(x ÷ √2)). */
+function gelu({ def, node, inputs: [x] }: Emission): string {
+  const at = (part: string) => `${node.name}/${part}`;
+  const erf = def.node(
+    "Erf",
+    at("erf"),
+    [def.node("Mul", at("scaled"), [x!, def.scalar(Math.SQRT1_2)], float)],
+    float,
+  );
+  const sum = def.node("AddV2", at("sum"), [erf, def.scalar(1)], float);
+  return def.node("Mul", node.name, [def.node("Mul", at("half"), [x!, def.scalar(0.5)], float), sum], float);
+}
+
+function scale(call: Emission): string {
+  const { def, node, inputs } = call;
+  const { by, per } = node.attributes as ScaleAttributes;
+  if (!isBatch(per)) return def.node("Mul", node.name, [inputs[0]!, def.scalar(by / per)], float);
+  const cast = { SrcT: { type: "DT_INT32" }, DstT: { type: "DT_FLOAT" } };
+  const size = def.node("Cast", `${node.name}/batch`, [call.batchSize()], cast);
+  const scaled = def.node("Mul", `${node.name}/scaled`, [inputs[0]!, def.scalar(by / per.batch)], float);
+  return def.node("RealDiv", node.name, [scaled, size], float);
+}
+
+function transpose(def: GraphDefBuilder, name: string, x: string, perm: readonly number[]): string {
+  return def.node("Transpose", name, [x, def.integers(perm)], { ...float, Tperm: { type: "DT_INT32" } });
+}
+
+/** A shape for Reshape: the axis of the batch, if there is one, follows from the rest. */
+function openShape(call: Emission, shape: Shape): string {
+  if (shape.filter(isBatch).length > 1) return fullShape(call, shape);
+  return call.def.integers(shape.map((extent) => (isBatch(extent) ? -1 : extent)));
+}
+
+/** A shape as numbers, those of the batch computed from a graph input. */
+function fullShape(call: Emission, shape: Shape): string {
+  const { def, node } = call;
+  if (!shape.some(isBatch)) return def.integers(shape as readonly number[]);
+  const pieces = shape.map((extent: Extent) =>
+    isBatch(extent)
+      ? def.node("Mul", `${node.name}/extent`, [call.batchSize(), def.integers([extent.batch])], {
+          T: { type: "DT_INT32" },
+        })
+      : def.integers([extent]),
+  );
+  return pieces.length === 1 ? pieces[0]! : join(def, `${node.name}/shape`, pieces, 0, "DT_INT32");
+}
+
+function join(
+  def: GraphDefBuilder,
+  name: string,
+  parts: readonly string[],
+  axis: number,
+  type: string,
+): string {
+  return def.node("ConcatV2", name, [...parts, def.integer(axis)], {
+    T: { type },
+    N: { i: String(parts.length) },
+    Tidx: { type: "DT_INT32" },
+  });
+}
+
+function reduce(
+  op: string,
+  call: Emission,
+  name: string,
+  x: string,
+  axes: readonly number[],
+  keepdims: boolean,
+): string {
+  return call.def.node(op, name, [x, call.def.integers(axes)], { ...float, keep_dims: { b: keepdims } });
+}
+
+function reduceSum(call: Emission): string {
+  const { axes, keepdims } = call.node.attributes as ReduceAttributes;
+  const positive = axes.map((axis) => normalizeAxis(axis, call.shapes[0]!.length));
+  return reduce("Sum", call, call.node.name, call.inputs[0]!, positive, keepdims);
+}
+
+/** TensorFlow.js's Softmax runs along the last axis. */
+function softmax({ def, node, inputs, shapes }: Emission): string {
+  const rank = shapes[0]!.length;
+  const axis = normalizeAxis((node.attributes as AxisAttributes).axis, rank);
+  if (axis === rank - 1) return def.node("Softmax", node.name, inputs, float);
+  const perm = shapes[0]!.map((_, i) => (i === axis ? rank - 1 : i === rank - 1 ? axis : i));
+  const turned = transpose(def, `${node.name}/turned`, inputs[0]!, perm);
+  return transpose(def, node.name, def.node("Softmax", `${node.name}/softmax`, [turned], float), perm);
+}
+
+function layerNormalization(call: Emission): string {
+  const { def, node, inputs, shapes } = call;
+  const [x, scaleBy, bias] = inputs;
+  const { epsilon } = node.attributes as EpsilonAttributes;
+  const last = [shapes[0]!.length - 1];
+  const at = (part: string) => `${node.name}/${part}`;
+  const mean = reduce("Mean", call, at("mean"), x!, last, true);
+  const centred = def.node("Sub", at("centred"), [x!, mean], float);
+  const squares = def.node("Mul", at("squares"), [centred, centred], float);
+  const variance = reduce("Mean", call, at("variance"), squares, last, true);
+  const inverse = def.node(
+    "Rsqrt",
+    at("inverse"),
+    [def.node("AddV2", at("safe"), [variance, def.scalar(epsilon)], float)],
+    float,
+  );
+  const normalized = def.node("Mul", at("normalized"), [centred, inverse], float);
+  return def.node(
+    "AddV2",
+    node.name,
+    [def.node("Mul", at("scaled"), [normalized, scaleBy!], float), bias!],
+    float,
+  );
+}
+
+/** Statistics are fixed at inference; they lie along axis 1. */
+function batchNormalization(call: Emission): string {
+  const { def, node, inputs, shapes } = call;
+  const { epsilon } = node.attributes as BatchNormalizationAttributes;
+  const rank = shapes[0]!.length;
+  const at = (part: string) => `${node.name}/${part}`;
+  const channels = shapes[1]![0] as number;
+  const along = [channels, ...Array.from({ length: rank - 2 }, () => 1)];
+  const [scaleBy, bias, mean, variance] = inputs
+    .slice(1)
+    .map((input, i) =>
+      rank === 2 ? input : def.node("Reshape", at(`along${i}`), [input, def.integers(along)], float),
+    );
+  const inverse = def.node(
+    "Rsqrt",
+    at("inverse"),
+    [def.node("AddV2", at("safe"), [variance!, def.scalar(epsilon)], float)],
+    float,
+  );
+  const factor = def.node("Mul", at("factor"), [inverse, scaleBy!], float);
+  const centred = def.node("Sub", at("centred"), [inputs[0]!, mean!], float);
+  return def.node(
+    "AddV2",
+    node.name,
+    [def.node("Mul", at("scaled"), [centred, factor], float), bias!],
+    float,
+  );
+}
+
+function concat({ def, node, inputs }: Emission): string {
+  return join(def, node.name, inputs, (node.attributes as ConcatAttributes).axis, "DT_FLOAT");
+}
+
+function slice({ def, node, inputs, shapes }: Emission): string {
+  const { axis, start, end } = node.attributes as SliceAttributes;
+  const begin = shapes[0]!.map((_, i) => (i === axis ? start : 0));
+  const size = shapes[0]!.map((_, i) => (i === axis ? end - start : -1));
+  return def.node("Slice", node.name, [inputs[0]!, def.integers(begin), def.integers(size)], {
+    ...float,
+    Index: { type: "DT_INT32" },
+  });
+}
+
+function pad({ def, node, inputs, shapes }: Emission): string {
+  const { axis, before, after } = node.attributes as PadAttributes;
+  const paddings = shapes[0]!.flatMap((_, i) => (i === axis ? [before, after] : [0, 0]));
+  const amounts = def.integers(paddings, [shapes[0]!.length, 2]);
+  return def.node("PadV2", node.name, [inputs[0]!, amounts, def.scalar(0)], {
+    ...float,
+    Tpaddings: { type: "DT_INT32" },
+  });
+}
