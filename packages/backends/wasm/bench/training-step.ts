@@ -14,18 +14,6 @@ const [, , name = "iTransformer", batchText = "32", amounts = "0,0.9", peer = "t
 const batchSize = Number(batchText);
 const dense = benchModels[name as BenchModel]();
 
-function pruned(model: Model, amount: number): Model {
-  if (amount === 0) return model;
-  const sparsity = { amount, block: 1 } as const;
-  const masks = new Map<string, Mask>();
-  for (const [tensor, { shape, data }] of randomMasks(model, sparsity))
-    masks.set(
-      tensor,
-      maskFrom(shape, (i) => data[i] === 1),
-    );
-  return { ...model, tensors: sparsified(model, sparsity), masks };
-}
-
 async function contender(label: string, model: Model, backend = wasm()) {
   const { graph, tensors } = drawTrainingStep(model, 1);
   const state = await backend.createState(new Map([...model.tensors, ...tensors]));
