@@ -16,7 +16,7 @@ const backend = wasm();
 const model = pruned(benchModels[name as BenchModel](), { amount, block: 1 });
 
 if (what === "training") {
-  const { graph, tensors } = drawTrainingStep(model, 1);
+  const { graph, tensors } = drawTrainingStep(model, { seed: 1 });
   const state = await backend.createState(new Map([...model.tensors, ...tensors]));
   const program = (await backend.compile(graph, { state })) as WasmProgram;
   await program.run(trainingInputs(model, batchSize));

@@ -15,7 +15,7 @@ const batchSize = Number(batchText);
 const dense = benchModels[name as BenchModel]();
 
 async function contender(label: string, model: Model, backend = wasm()) {
-  const { graph, tensors } = drawTrainingStep(model, 1);
+  const { graph, tensors } = drawTrainingStep(model, { seed: 1 });
   const state = await backend.createState(new Map([...model.tensors, ...tensors]));
   const start = performance.now();
   const program = await backend.compile(graph, { state, batch: [batchSize] });

@@ -1,4 +1,11 @@
-import { EspalierError, type Graph, type TensorData, type Tensors } from "@espalier/core";
+import {
+  type CallDescription,
+  EspalierError,
+  type Graph,
+  type ProgramDescription,
+  type TensorData,
+  type Tensors,
+} from "@espalier/core";
 import type { Plan } from "./compile/plan.ts";
 import { type Call, isPointer, type Phase, type Pointer, type Step } from "./compile/step.ts";
 import type { Storage } from "./compile/view.ts";
@@ -84,6 +91,21 @@ export class PlacedPlan {
         throw new EspalierError(`backend wasm, node ${step.node}: ${reason(step, error)}`);
       }
     }
+  }
+
+  /** What a run calls, in order, and the memory it takes. */
+  describe(): Omit<ProgramDescription, "part"> {
+    const { main, update } = this.plan.steps;
+    const { arena, kept } = this.memory;
+    return {
+      bytes: { arena, kept, weights: this.plan.weights.bytes },
+      calls: [...main, ...update].map(({ node, call }): CallDescription => {
+        if ("kernel" in call) return { node, kernel: call.kernel };
+        const { format, pattern, cost } = call.weight;
+        const density = pattern.nonzero / (pattern.N * pattern.K);
+        return { node, kernel: call.bind().kernel, format, density, cost };
+      }),
+    };
   }
 
   /** The calls of a phase one by one, for profiles. */

@@ -5,6 +5,7 @@ import {
   type Graph,
   isBatch,
   type Program,
+  type ProgramDescription,
   type RunOptions,
   selectOutputs,
   type TensorData,
@@ -96,6 +97,11 @@ export class WasmProgram implements Program {
       start += size;
     }
     return result;
+  }
+
+  describe(batchSize: number): ProgramDescription {
+    const [part] = this.parts(batchSize);
+    return { part: part!, ...this.prepare(part!).describe() };
   }
 
   dispose(): void {
