@@ -45,7 +45,29 @@ export interface RunOptions {
 export interface Program {
   /** Inputs by name; the batch size follows from their shapes. Updates are applied after all reads. */
   run(inputs: Tensors, options?: RunOptions): Promise<Tensors>;
+  /** What the graph became at a batch size, for those who want to know where time goes; not every backend can tell. */
+  describe?(batchSize: number): ProgramDescription;
   dispose(): void;
+}
+
+/** What a backend runs for one batch. */
+export interface ProgramDescription {
+  /** Elements of the batch that are run at a time. */
+  readonly part: number;
+  /** Memory beside the state's tensors: intermediate values, packed weights, and values kept between runs. */
+  readonly bytes: { readonly arena: number; readonly weights: number; readonly kept: number };
+  readonly calls: readonly CallDescription[];
+}
+
+export interface CallDescription {
+  /** Name of the graph's node. */
+  readonly node: string;
+  readonly kernel: string;
+  /** Of products with a weight: how it is stored, and its share of weights that are not zero. */
+  readonly format?: string;
+  readonly density?: number;
+  /** Expected nanoseconds of one call, where a cost model knows. */
+  readonly cost?: number;
 }
 
 /** Something that runs graphs. */
