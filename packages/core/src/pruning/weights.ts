@@ -10,6 +10,7 @@ import { type Block, type Tiling, tile, unitScores } from "./tiling.ts";
  */
 export type Scope = "local" | "global" | "isomorphic";
 
+/** How many weights are masked, and what stays. */
 export interface MaskOptions {
   readonly amount: number;
   readonly scope: Scope;

@@ -1,4 +1,5 @@
 import {
+  canonicalJson,
   countElements,
   type Dimension,
   type Dimensions,
@@ -85,7 +86,7 @@ export function encodeModel(model: Model, { compact = true }: EncodeOptions = {}
   return writeSafetensors(tensors, {
     format: "espalier",
     "espalier.version": `${version}`,
-    "espalier.model": JSON.stringify(stored),
+    "espalier.model": canonicalJson(stored),
   });
 }
 
