@@ -43,7 +43,12 @@ function report(plan: PlacedPlan, calls: ReturnType<PlacedPlan["calls"]>): void 
   }
   const rows = calls.map(({ step }, i) => ({
     node: step.node,
-    kernel: "weight" in step.call ? `product, ${step.call.weight.format}` : step.call.kernel,
+    kernel:
+      "weight" in step.call
+        ? `product, ${step.call.weight.format}`
+        : "run" in step.call
+          ? "JavaScript"
+          : step.call.kernel,
     microseconds: 1000 * quantile(times[i]!, 0.2),
     macs: step.macs,
   }));

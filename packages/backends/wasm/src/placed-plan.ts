@@ -101,6 +101,7 @@ export class PlacedPlan {
       bytes: { arena, kept, weights: this.plan.weights.bytes },
       calls: [...main, ...update].map(({ node, call }): CallDescription => {
         if ("kernel" in call) return { node, kernel: call.kernel };
+        if ("run" in call) return { node, kernel: "JavaScript" };
         const { format, pattern, cost } = call.weight;
         const density = pattern.nonzero / (pattern.N * pattern.K);
         return { node, kernel: call.bind().kernel, format, density, cost };
@@ -211,9 +212,14 @@ export class PlacedPlan {
   }
 
   #bind({ call }: Step): () => void {
+    const { heap } = this.#state;
+    if ("run" in call) {
+      const addresses = call.pointers.map(addressOf);
+      return () => call.run(heap, addresses);
+    }
     const { kernel, args } = "weight" in call ? call.bind() : (call as Call);
     const numbers = args.map((argument) => (isPointer(argument) ? addressOf(argument) : argument));
-    return this.#state.heap.kernels[kernel].bind(null, ...numbers) as () => void;
+    return heap.kernels[kernel].bind(null, ...numbers) as () => void;
   }
 }
 

@@ -3,7 +3,7 @@ import type { KernelName } from "../modules/load.ts";
 import type { Slot, WasmState } from "../state.ts";
 import type { PackedWeight, WeightSource } from "../weights/packed-weight.ts";
 import type { Pitches } from "../weights/sparse-pack.ts";
-import type { Argument, Call, Phase, Pointer, Step } from "./step.ts";
+import type { Argument, Call, HostCall, Phase, Pointer, Step } from "./step.ts";
 import { isPointer } from "./step.ts";
 import {
   asMatrix,
@@ -140,6 +140,11 @@ export class Emitter {
 
   call(kernel: KernelName, ...args: readonly Argument[]): void {
     this.push({ call: { kernel, args }, touches: args.filter(isPointer), macs: 0 });
+  }
+
+  /** A call of JavaScript with the addresses of what it reads and writes. */
+  host(pointers: readonly Pointer[], run: HostCall["run"]): void {
+    this.push({ call: { pointers, run }, touches: pointers, macs: 0 });
   }
 
   /** A call that depends on how a weight is packed. */

@@ -230,8 +230,9 @@ function matchDropout(live: LiveNode, { readers, leaves }: Surroundings, claim: 
   const drops = readers(uniform);
   const ratios = new Set(drops.map(({ node }) => (node.attributes as RatioAttributes).ratio));
   if (leaves(uniform) || ratios.size !== 1) return;
-  if (drops.some(({ node, inputs }) => node.operator.name !== "DropoutTraining" || inputs[1] !== uniform))
-    return;
+  const isDrop = ({ node, inputs }: LiveNode) =>
+    node.operator.name === "DropoutTraining" && inputs[0] !== uniform && inputs[1] === uniform;
+  if (!drops.every(isDrop)) return;
   claim({ ...asNode(live), kind: "dropoutFactors", ratio: [...ratios][0]! }, live.node, []);
   for (const drop of drops) claim({ ...asNode(drop), kind: "dropoutProduct" }, drop.node, []);
 }

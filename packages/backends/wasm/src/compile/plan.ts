@@ -1,5 +1,6 @@
-import { EspalierError, type Graph, type ValueId } from "@espalier/core";
+import type { Graph, ValueId } from "@espalier/core";
 import { emitAdamInPlace } from "../kernels/adam.ts";
+import { byDefinition } from "../kernels/by-definition.ts";
 import { emitBinary, outputLike } from "../kernels/elementwise.ts";
 import { emits } from "../kernels/index.ts";
 import { emitAttention, emitLinear, emitProduct, type PatternOf } from "../kernels/products.ts";
@@ -153,9 +154,7 @@ function emitOperation(
         emit({ kind: "linear", node, x: inputs[0]!, weight: inputs[1]!, output: node.outputs[0]! });
         return;
       }
-      const known = name === "MatMul" ? emitProduct : emits.get(name);
-      if (known === undefined)
-        throw new EspalierError(`backend wasm has no operator ${name} (node ${node.name}).`);
+      const known = name === "MatMul" ? emitProduct : (emits.get(name) ?? byDefinition);
       known(e, { node, inputs, attributes: node.attributes });
     }
   }

@@ -1,3 +1,4 @@
+import type { Heap } from "../memory/heap.ts";
 import type { KernelName } from "../modules/load.ts";
 import type { PackedWeight } from "../weights/packed-weight.ts";
 import type { Storage } from "./view.ts";
@@ -16,6 +17,12 @@ export interface Call {
   readonly args: readonly Argument[];
 }
 
+/** Work of JavaScript on the memory, for operators that have no kernel. */
+export interface HostCall {
+  readonly pointers: readonly Pointer[];
+  readonly run: (heap: Heap, addresses: readonly number[]) => void;
+}
+
 /**
  * When a step runs. `fixed`: only after a tensor it depends on was written from outside. `main`: in every run. `update`:
  * after outputs were read.
@@ -26,7 +33,7 @@ export type Phase = "fixed" | "main" | "update";
 export interface Step {
   /** Name of the graph's node. */
   readonly node: string;
-  readonly call: Call | { readonly weight: PackedWeight; readonly bind: () => Call };
+  readonly call: Call | HostCall | { readonly weight: PackedWeight; readonly bind: () => Call };
   /** Everything it touches that a plan has to place. */
   readonly touches: readonly Pointer[];
   /** Multiply-adds of a dense product, for reports. */

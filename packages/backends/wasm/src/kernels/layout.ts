@@ -19,6 +19,7 @@ import {
   transposeView,
   type View,
 } from "../compile/view.ts";
+import { byDefinition } from "./by-definition.ts";
 import type { Emits } from "./kernel.ts";
 
 export const layout: Emits = {
@@ -47,8 +48,13 @@ export const layout: Emits = {
       start = end;
     }
   },
-  Pad(e, { inputs, node, attributes }) {
-    const { axis, before } = attributes as PadAttributes;
+  Pad(e, call) {
+    const { inputs, node, attributes } = call;
+    const { axis, before, mode } = attributes as PadAttributes;
+    if (mode !== "constant") {
+      byDefinition(e, call);
+      return;
+    }
     const x = e.view(inputs[0]!);
     const y = e.output(node.outputs[0]!, orderOf(x));
     clear(e, y);
