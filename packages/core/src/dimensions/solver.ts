@@ -50,7 +50,8 @@ export class Solver implements Coupling {
   }
 
   reason(dimension: number): string | undefined {
-    return this.#reasons[dimension];
+    // What the batch is merged with (heads, in [batch · heads, …]) is free: that an axis holds the batch is no reason to keep.
+    return isBatch(this.#sizes[dimension]!) ? "it is the batch" : this.#reasons[dimension];
   }
 
   /** The uses seen of each dimension. */
@@ -119,7 +120,7 @@ export class Solver implements Coupling {
   #variable(extent: Extent): number {
     this.#sizes.push(extent);
     this.#bindings.push(undefined);
-    this.#reasons.push(isBatch(extent) ? "it is the batch" : undefined);
+    this.#reasons.push(undefined);
     return this.#sizes.length - 1;
   }
 

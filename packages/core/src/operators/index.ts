@@ -5,6 +5,7 @@ import {
   batchNormalizationTraining,
 } from "./batch-normalization.ts";
 import { expandOperator, reduceSumOperator } from "./broadcast.ts";
+import { equalOperator, greaterOperator, whereOperator } from "./choice.ts";
 import { cumSumOperator } from "./cumulative-sum.ts";
 import { dftOperator } from "./dft.ts";
 import {
@@ -21,6 +22,17 @@ import {
   subOperator,
   tanhOperator,
 } from "./elementwise.ts";
+import {
+  clipGradient,
+  clipOperator,
+  cosOperator,
+  erfOperator,
+  expOperator,
+  logOperator,
+  powOperator,
+  sigmoidOperator,
+  sinOperator,
+} from "./functions.ts";
 import { gatherGradient, gatherOperator } from "./gather.ts";
 import { gatherNDOperator, scatterNDOperator } from "./gather-nd.ts";
 import { layerNormalizationGradient, layerNormalizationOperator } from "./layer-normalization.ts";
@@ -49,6 +61,18 @@ export const operators: ReadonlyMap<string, Operator> = new Map(
     eluOperator,
     eluGradient,
     tanhOperator,
+    expOperator,
+    logOperator,
+    sigmoidOperator,
+    erfOperator,
+    sinOperator,
+    cosOperator,
+    powOperator,
+    clipOperator,
+    clipGradient,
+    greaterOperator,
+    equalOperator,
+    whereOperator,
     scaleOperator,
     matMulOperator,
     transposeOperator,

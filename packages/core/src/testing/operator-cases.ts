@@ -19,6 +19,7 @@ export interface OperatorCase {
 
 const positive: readonly [number, number] = [0.5, 2];
 /** Away from the kink of a piecewise function, which finite differences would straddle. */
+const none: readonly [number, number] = [0, 0];
 const integers: readonly [number, number] = [3, 3];
 
 const x = (...shape: Shape): CaseInput => ({ shape });
@@ -40,13 +41,37 @@ export const operatorCases: readonly OperatorCase[] = [
   one("Div", [x(batch, 31, 7), { shape: [31, 1], range: positive }]),
   one("Div", [x(5), { shape: [batch, 1, 5], range: positive }]),
   one("Sqrt", [{ shape: [batch, 33, 1], range: positive }]),
-  ...["Relu", "Gelu", "Elu", "Tanh"].flatMap((name) => [
+  ...["Relu", "Gelu", "Elu", "Tanh", "Exp", "Sigmoid", "Erf", "Sin", "Cos"].flatMap((name) => [
     one(name, [x(batch, 31, 7)]),
     one(name, [{ shape: [batch, 129], range: [-8, 8] }]),
   ]),
   ...["ReluGradient", "GeluGradient", "EluGradient"].map((name) =>
     one(name, [{ shape: [batch, 129], range: [-4, 4] }, x(batch, 129)]),
   ),
+  one("Log", [{ shape: [batch, 31, 7], range: [1e-3, 20] }]),
+  one("Pow", [
+    { shape: [batch, 31, 7], range: positive },
+    { shape: [7], range: [-3, 3] },
+  ]),
+  one("Pow", [{ shape: [], range: positive }, x(batch, 33)]),
+  one("Clip", [x(batch, 31, 7)], { min: -0.3, max: 0.7 }),
+  one("Clip", [x(batch, 129)], { min: 0.1 }),
+  one("ClipGradient", [x(batch, 129), x(batch, 129)], { max: 0.5 }),
+  ...["Greater", "Equal"].flatMap((name): OperatorCase[] => [
+    { ...one(name, [x(batch, 31, 7), x(7)]), differentiable: [] },
+    {
+      ...one(name, [
+        { shape: [batch, 33], range: integers },
+        { shape: [], range: integers },
+      ]),
+      differentiable: [],
+    },
+  ]),
+  {
+    ...one("Where", [{ shape: [batch, 31, 7], range: none }, x(7), x(batch, 31, 1)]),
+    differentiable: [1, 2],
+  },
+  { ...one("Where", [{ shape: [5, 1], range: integers }, x(batch, 1, 3), x()]), differentiable: [1, 2] },
   one("Scale", [x(batch, 7)], { by: -0.3, per: 1 }),
   one("Scale", [x(batch, 7)], { by: 2, per: { batch: 7 } }),
   one("MatMul", [x(batch, 1, 7), x(7, 129)]),

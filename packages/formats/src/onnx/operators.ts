@@ -1,6 +1,7 @@
 import {
   type Attributes,
   type BatchNormalizationAttributes,
+  type ClipAttributes,
   type ConcatAttributes,
   type EpsilonAttributes,
   isBatch,
@@ -50,6 +51,26 @@ export const rules: ReadonlyMap<string, Rule<Attributes>> = new Map(
     Div: as("Div"),
     Sqrt: as("Sqrt"),
     Relu: as("Relu"),
+    Exp: as("Exp"),
+    Log: as("Log"),
+    Sigmoid: as("Sigmoid"),
+    Erf: as("Erf"),
+    Sin: as("Sin"),
+    Cos: as("Cos"),
+    Pow: as("Pow"),
+    Greater: comparison("Greater"),
+    Equal: comparison("Equal"),
+    Where: ({ emit, writer, name, inputs: [condition, ...choices] }: NodeCall) =>
+      emit("Where", [
+        writer.node(`${name}/Cast`, "Cast", [condition!], { to: int(ElementType.BOOL) }),
+        ...choices,
+      ]),
+    Clip: ({ emit, writer, inputs, attributes: { min, max } }: NodeCall<ClipAttributes>) =>
+      emit("Clip", [
+        ...inputs,
+        min === undefined ? "" : writer.scalar(min),
+        max === undefined ? "" : writer.scalar(max),
+      ]),
     MatMul: as("MatMul"),
     Dropout: as("Identity"),
     Gelu: gelu,
@@ -77,6 +98,14 @@ export const rules: ReadonlyMap<string, Rule<Attributes>> = new Map(
       emit("Gather", inputs, { axis: int(axis) }),
   }) as [string, Rule<Attributes>][],
 );
+
+/** Truth values are numbers to core. */
+function comparison(opType: string): Rule<Attributes> {
+  return ({ emit, writer, name, inputs }) => {
+    const truth = writer.node(`${name}/${opType}`, opType, inputs);
+    emit("Cast", [truth], { to: int(ElementType.FLOAT) });
+  };
+}
 
 function gelu({ writer, name, inputs, emit, gelu: form }: NodeCall): void {
   if (form === "operator") {

@@ -1,6 +1,7 @@
 import {
   type AxisAttributes,
   type BatchNormalizationAttributes,
+  type ClipAttributes,
   type ConcatAttributes,
   type EpsilonAttributes,
   type Extent,
@@ -44,6 +45,17 @@ export const emitters: ReadonlyMap<string, Emit> = new Map<string, Emit>([
   ["Div", binary("RealDiv")],
   ["Sqrt", binary("Sqrt")],
   ["Relu", binary("Relu")],
+  ["Exp", binary("Exp")],
+  ["Log", binary("Log")],
+  ["Sigmoid", binary("Sigmoid")],
+  ["Erf", binary("Erf")],
+  ["Sin", binary("Sin")],
+  ["Cos", binary("Cos")],
+  ["Pow", binary("Pow")],
+  ["Clip", clip],
+  ["Greater", comparison("Greater")],
+  ["Equal", comparison("Equal")],
+  ["Where", where],
   ["Dropout", ({ inputs }) => inputs[0]!],
   ["Gelu", gelu],
   ["Scale", scale],
@@ -86,6 +98,26 @@ export const emitters: ReadonlyMap<string, Emit> = new Map<string, Emit>([
       ),
   ],
 ]);
+
+/** Truth values are numbers to core. */
+function comparison(op: string): Emit {
+  return ({ def, node, inputs }) => {
+    const truth = def.node(op, `${node.name}/truth`, inputs, float);
+    return def.node("Cast", node.name, [truth], { SrcT: { type: "DT_BOOL" }, DstT: { type: "DT_FLOAT" } });
+  };
+}
+
+function where({ def, node, inputs: [condition, ...choices] }: Emission): string {
+  const truth = def.node("NotEqual", `${node.name}/truth`, [condition!, def.scalar(0)], float);
+  return def.node("SelectV2", node.name, [truth, ...choices], float);
+}
+
+function clip({ def, node, inputs: [x] }: Emission): string {
+  const { min, max } = node.attributes as ClipAttributes;
+  const raised =
+    min === undefined ? x! : def.node("Maximum", `${node.name}/raised`, [x!, def.scalar(min)], float);
+  return max === undefined ? raised : def.node("Minimum", node.name, [raised, def.scalar(max)], float);
+}
 
 /** x·Φ(x) = x·½·(1 + erf(x ÷ √2)). */
 function gelu({ def, node, inputs: [x] }: Emission): string {
