@@ -69,13 +69,14 @@ export class WasmProgram implements Program {
     return result;
   }
 
-  /** Sizes that a batch is run in, one after the other; as equal as can be. */
+  /** Sizes that a batch is run in, one after the other: equal ones where a divisor is near, else as equal as can be. */
   parts(batchSize: number): number[] {
-    const count = Math.max(1, Math.ceil(batchSize / this.#part));
-    return Array.from(
-      { length: count },
-      (_, i) => Math.floor(((i + 1) * batchSize) / count) - Math.floor((i * batchSize) / count),
-    );
+    const fewest = Math.max(1, Math.ceil(batchSize / this.#part));
+    let count = fewest;
+    while (count < 2 * fewest && batchSize % count !== 0) count++;
+    if (batchSize % count !== 0) count = fewest;
+    const until = (i: number) => Math.floor((i * batchSize) / count);
+    return Array.from({ length: count }, (_, i) => until(i + 1) - until(i));
   }
 
   #runParts(inputs: Tensors, wanted: Graph["outputs"], batchSize: number, parts: readonly number[]): Tensors {
