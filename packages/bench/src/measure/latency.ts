@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { Backend, Model, Program, State, TensorData } from "@espalier/core";
 import { randomStream, resolveShape } from "@espalier/core";
 import { Bench } from "tinybench";
@@ -41,6 +42,8 @@ export async function measureLatency(
     const times: { dense: number[]; pruned: number[] } = { dense: [], pruned: [] };
     const ratios: number[] = [];
     for (let round = 0; round < rounds; round++) {
+      // Runs are promises alone: without this a Ctrl-C is not heard before the last round.
+      await setImmediate();
       options.signal?.throwIfAborted();
       const order = round % 2 === 0 ? (["dense", "pruned"] as const) : (["pruned", "dense"] as const);
       const bench = new Bench({
