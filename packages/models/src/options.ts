@@ -10,6 +10,7 @@ export const lengths = {
   series: z.int().min(1).default(7),
 };
 
+/** A number of channels, heads or layers. */
 export const width = z.int().min(1);
 /** Rows of a moving average. */
 export const movingAverage = z
@@ -17,6 +18,7 @@ export const movingAverage = z
   .min(1)
   .refine((rows) => rows % 2 === 1, { message: "must be odd, so that the average has a middle" })
   .default(25);
+/** Share of values dropped in training. */
 export const dropoutRatio = z.number().min(0).lt(1).default(0.1);
 
 /** Heads share the width evenly. */
@@ -24,6 +26,7 @@ export function headsDivide(options: { readonly width: number; readonly heads: n
   return options.width % options.heads === 0;
 }
 
+/** The refusal of a width that heads cannot share. */
 export const headsMessage = { message: "must be a multiple of heads", path: ["width"] };
 
 /** Options of models with an encoder and a decoder. */

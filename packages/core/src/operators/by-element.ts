@@ -4,7 +4,7 @@ import { broadcastShapes, sameExtent } from "../graph/extent.ts";
 import type { ValueType } from "../graph/graph.ts";
 import { map, zip } from "../reference/array.ts";
 import { reduceTo } from "./broadcast.ts";
-import { defineOperator, type GradientCall, type Operator, zeroForZero } from "./operator.ts";
+import { defineOperator, type GradientCall, type Nothing, type Operator, zeroForZero } from "./operator.ts";
 
 /** Of operators that need none. */
 export type None = Record<string, never>;
@@ -15,13 +15,17 @@ export function inferBroadcast([a, b]: readonly ValueType[]): readonly ValueType
   return [{ dtype: a!.dtype, shape }];
 }
 
+interface Binary {
+  readonly name: string;
+  readonly f: (a: number, b: number) => number;
+  /** Whether two values of the input's own making meet in it: a residual connection. */
+  readonly residual?: true;
+  readonly simplify: (inputs: readonly Nothing[]) => "zero" | number | undefined;
+  readonly gradient: (b: Builder, call: GradientCall<None>, dy: Value) => readonly (() => Value)[];
+}
+
 /** An operator of two values, with broadcasting. */
-export function binary(
-  name: string,
-  f: (a: number, b: number) => number,
-  simplify: (zero: readonly boolean[]) => "zero" | number | undefined,
-  gradient: (b: Builder, call: GradientCall<None>, dy: Value) => readonly (() => Value)[],
-): Operator<None> {
+export function binary({ name, f, residual, simplify, gradient }: Binary): Operator<None> {
   return defineOperator<None>({
     name,
     arity: 2,
@@ -30,16 +34,9 @@ export function binary(
     couple(coupling, [left, right], [out]) {
       coupling.broadcast(left!, out!);
       coupling.broadcast(right!, out!);
-      if (!left!.activation || !right!.activation) return;
-      if (name === "Mul") noteBatches(coupling, left!, right!);
-      // Two values of the input's own making meet here: a residual connection.
-      if (name === "Add" || name === "Sub") {
-        const feature = out!.axes.at(-1);
-        const whole = left!.shape.length > 0 && right!.shape.length > 0;
-        if (feature !== undefined && whole && left!.shape.at(-1) !== 1 && right!.shape.at(-1) !== 1) {
-          coupling.note(feature, "embedding");
-        }
-      }
+      if (name === "Mul" && left!.activation && right!.activation) noteBatches(coupling, left!, right!);
+      const whole = [left!, right!].every(({ shape, activation }) => activation && (shape.at(-1) ?? 1) !== 1);
+      if (residual && whole) coupling.note(out!.axes.at(-1)!, "embedding");
     },
     gradient(b, call) {
       const dy = call.gradients[0];

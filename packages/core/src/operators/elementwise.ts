@@ -6,39 +6,41 @@ import { scale } from "./scale.ts";
 export type { None } from "./by-element.ts";
 
 /** Element-wise sum with broadcasting. ONNX `Add`. */
-export const addOperator: Operator<None> = binary(
-  "Add",
-  (a, b) => a + b,
-  ([left, right]) => (left && right ? "zero" : left ? 1 : right ? 0 : undefined),
-  (_b, _call, dy) => [() => dy, () => dy],
-);
+export const addOperator: Operator<None> = binary({
+  name: "Add",
+  f: (a, b) => a + b,
+  residual: true,
+  simplify: ([left, right]) => (left && right ? "zero" : left ? 1 : right ? 0 : undefined),
+  gradient: (_b, _call, dy) => [() => dy, () => dy],
+});
 
 /** Element-wise difference with broadcasting. ONNX `Sub`. */
-export const subOperator: Operator<None> = binary(
-  "Sub",
-  (a, b) => a - b,
-  ([left, right]) => (left && right ? "zero" : right ? 0 : undefined),
-  (b, _call, dy) => [() => dy, () => scale(b, dy, -1)],
-);
+export const subOperator: Operator<None> = binary({
+  name: "Sub",
+  f: (a, b) => a - b,
+  residual: true,
+  simplify: ([left, right]) => (left && right ? "zero" : right ? 0 : undefined),
+  gradient: (b, _call, dy) => [() => dy, () => scale(b, dy, -1)],
+});
 
 /** Element-wise product with broadcasting. ONNX `Mul`. */
-export const mulOperator: Operator<None> = binary(
-  "Mul",
-  (a, b) => a * b,
-  ([left, right]) => (left || right ? "zero" : undefined),
-  (b, { inputs: [x, y] }, dy) => [() => mul(b, dy, y!), () => mul(b, dy, x!)],
-);
+export const mulOperator: Operator<None> = binary({
+  name: "Mul",
+  f: (a, b) => a * b,
+  simplify: ([left, right]) => (left || right ? "zero" : undefined),
+  gradient: (b, { inputs: [x, y] }, dy) => [() => mul(b, dy, y!), () => mul(b, dy, x!)],
+});
 
 /** Element-wise quotient with broadcasting. ONNX `Div`. */
-export const divOperator: Operator<None> = binary(
-  "Div",
-  (a, b) => a / b,
-  zeroForZero,
-  (b, { inputs, outputs }, dy) => [
+export const divOperator: Operator<None> = binary({
+  name: "Div",
+  f: (a, b) => a / b,
+  simplify: zeroForZero,
+  gradient: (b, { inputs, outputs }, dy) => [
     () => div(b, dy, inputs[1]!),
     () => scale(b, div(b, mul(b, dy, outputs[0]!), inputs[1]!), -1),
   ],
-);
+});
 
 /** Square root. ONNX `Sqrt`. */
 export const sqrtOperator: Operator<None> = unary("Sqrt", Math.sqrt, (b, _x, y, dy) =>
@@ -51,6 +53,7 @@ export const reluOperator: Operator<None> = unary(
   (x) => Math.max(x, 0),
   (b, x, _y, dy) => b.apply(reluGradient, [x, dy], {}),
 );
+/** (x, dy) → dy where x > 0, else 0. */
 export const reluGradient: Operator<None> = unaryGradient("ReluGradient", (x) => (x > 0 ? 1 : 0));
 
 /** x where it is positive, eˣ − 1 elsewhere. ONNX `Elu` with alpha 1. Clevert et al., ICLR 2016. */
@@ -72,6 +75,7 @@ export const geluOperator: Operator<None> = unary(
   (x) => x * normalCdf(x),
   (b, x, _y, dy) => b.apply(geluGradient, [x, dy], {}),
 );
+/** (x, dy) → dy · (Φ(x) + x·φ(x)). */
 export const geluGradient: Operator<None> = unaryGradient(
   "GeluGradient",
   (x) => normalCdf(x) + (x * Math.exp((-x * x) / 2)) / Math.sqrt(2 * Math.PI),
@@ -101,30 +105,39 @@ function erfc(x: number): number {
   return x < 0 ? 2 - tail : tail;
 }
 
+/** Draws x + y, broadcast. */
 export function add(b: Builder, x: Value, y: Value): Value {
   return b.apply(addOperator, [x, y], {});
 }
+/** Draws x − y, broadcast. */
 export function sub(b: Builder, x: Value, y: Value): Value {
   return b.apply(subOperator, [x, y], {});
 }
+/** Draws x · y element by element, broadcast. */
 export function mul(b: Builder, x: Value, y: Value): Value {
   return b.apply(mulOperator, [x, y], {});
 }
+/** Draws x ÷ y element by element, broadcast. */
 export function div(b: Builder, x: Value, y: Value): Value {
   return b.apply(divOperator, [x, y], {});
 }
+/** Draws √x. */
 export function sqrt(b: Builder, x: Value): Value {
   return b.apply(sqrtOperator, [x], {});
 }
+/** Draws max(x, 0). */
 export function relu(b: Builder, x: Value): Value {
   return b.apply(reluOperator, [x], {});
 }
+/** Draws x where it is positive, eˣ − 1 elsewhere. */
 export function elu(b: Builder, x: Value): Value {
   return b.apply(eluOperator, [x], {});
 }
+/** Draws the hyperbolic tangent. */
 export function tanh(b: Builder, x: Value): Value {
   return b.apply(tanhOperator, [x], {});
 }
+/** Draws x·Φ(x). */
 export function gelu(b: Builder, x: Value): Value {
   return b.apply(geluOperator, [x], {});
 }

@@ -34,15 +34,15 @@ export const cosOperator: Operator<None> = unary("Cos", Math.cos, (b, x, _y, dy)
 );
 
 /** x to the power of y, with broadcasting. ONNX `Pow`. */
-export const powOperator: Operator<None> = binary(
-  "Pow",
-  (x, y) => x ** y,
-  () => undefined,
-  (b, { inputs: [x, y], outputs: [z] }, dy) => [
+export const powOperator: Operator<None> = binary({
+  name: "Pow",
+  f: (x, y) => x ** y,
+  simplify: () => undefined,
+  gradient: (b, { inputs: [x, y], outputs: [z] }, dy) => [
     () => mul(b, dy, mul(b, y!, pow(b, x!, sub(b, y!, b.constant(1))))),
     () => mul(b, dy, mul(b, z!, log(b, x!))),
   ],
-);
+});
 
 /** Either bound may be left out. */
 export type ClipAttributes = { readonly min?: number; readonly max?: number };

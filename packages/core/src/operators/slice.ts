@@ -5,6 +5,7 @@ import { reduceSum } from "./broadcast.ts";
 import { add } from "./elementwise.ts";
 import { checkAxis, defineOperator, type Operator, zeroForZero } from "./operator.ts";
 
+/** An axis, counted from the first, and the positions from `start` to `end` (exclusive) along it. */
 export type SliceAttributes = { readonly axis: number; readonly start: number; readonly end: number };
 
 /** Positions `start` to `end` (exclusive) along one axis, counted from its beginning. ONNX `Slice` with step 1. */
@@ -49,6 +50,7 @@ export const sliceOperator: Operator<SliceAttributes> = defineOperator<SliceAttr
   },
 });
 
+/** An axis, counted from the first, how many values come before and after, and which. */
 export type PadAttributes = {
   readonly axis: number;
   readonly before: number;
@@ -117,12 +119,13 @@ export const padOperator: Operator<PadAttributes> = defineOperator<PadAttributes
 });
 
 /** The position whose value lies `at` positions from the start; undefined for a zero. */
-function paddedFrom(at: number, extent: number, mode: PadMode): number | undefined {
+export function paddedFrom(at: number, extent: number, mode: PadMode): number | undefined {
   if (at >= 0 && at < extent) return at;
   if (mode === "constant") return undefined;
   return mode === "edge" ? Math.min(Math.max(at, 0), extent - 1) : (at + extent) % extent;
 }
 
+/** The axis that values are joined along, counted from the first. */
 export type ConcatAttributes = { readonly axis: number };
 
 /** Values one after the other along an axis. ONNX `Concat`. */
@@ -130,7 +133,11 @@ export const concatOperator: Operator<ConcatAttributes> = defineOperator<ConcatA
   name: "Concat",
   arity: [1, Number.POSITIVE_INFINITY],
   rearranges: "some",
-  simplify: (zero) => (zero.every(Boolean) ? "zero" : undefined),
+  /** Joining nothing is joining the rest. */
+  simplify(parts) {
+    if (parts.every((part) => part !== undefined)) return "zero";
+    return parts.includes("empty") ? parts.flatMap((part, i) => (part === "empty" ? [] : [i])) : undefined;
+  },
   infer(parts, { axis }) {
     const [first] = parts;
     checkAxis(axis, first!.shape.length);
@@ -177,11 +184,13 @@ export const concatOperator: Operator<ConcatAttributes> = defineOperator<ConcatA
   },
 });
 
+/** Draws positions `start` to `end` (exclusive) of an axis; nothing where that is all of it. */
 export function slice(b: Builder, x: Value, axis: number, start: number, end: number): Value {
   const at = normalizeAxis(axis, x.shape.length);
   return start === 0 && end === x.shape[at] ? x : b.apply(sliceOperator, [x], { axis: at, start, end });
 }
 
+/** Draws an axis with more values before and after; nothing where there are none. */
 export function pad(
   b: Builder,
   x: Value,
@@ -194,6 +203,7 @@ export function pad(
   return b.apply(padOperator, [x], { axis: normalizeAxis(axis, x.shape.length), before, after, mode });
 }
 
+/** Draws values one after the other along an axis; a single one as it is. */
 export function concat(b: Builder, parts: readonly Value[], axis: number): Value {
   if (parts.length === 1) return parts[0]!;
   return b.apply(concatOperator, parts, { axis: normalizeAxis(axis, parts[0]!.shape.length) });

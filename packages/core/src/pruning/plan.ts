@@ -31,6 +31,7 @@ export type MaskPattern =
   | { readonly n: number; readonly m: number }
   | { readonly block: readonly [rows: number, columns: number] };
 
+/** One change that a plan makes. */
 export type Step = RemoveStep | MaskStep;
 
 /** Counts a plan leads to, at batch 1. */

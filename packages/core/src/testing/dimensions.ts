@@ -14,6 +14,7 @@ import { type Check, ensure } from "./check.ts";
 import { maskMembers, type Removal, sliceMembers } from "./masking.ts";
 import { randomInputs, relativeError, runModel } from "./models.ts";
 
+/** How a model is checked. */
 export interface ModelCheckOptions {
   /** Runs the pruned and the masked models; `reference` by default. */
   readonly backend?: Backend;

@@ -119,6 +119,7 @@ export function norm(b: Builder, name: string, x: Value, width: number): Value {
   );
 }
 
+/** Sizes of the test encoder. */
 export interface EncoderOptions {
   readonly tokens?: number;
   readonly input?: number;

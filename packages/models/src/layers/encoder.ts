@@ -3,8 +3,10 @@ import { multiHeadAttention } from "./attention.ts";
 import { pointwise } from "./linear.ts";
 import { layerNorm } from "./norm.ts";
 
+/** What lies between the two layers of a feed-forward. */
 export type Activation = "gelu" | "relu";
 
+/** Draws an activation. */
 export function activate(b: Builder, x: Value, activation: Activation): Value {
   return activation === "gelu" ? gelu(b, x) : relu(b, x);
 }
@@ -12,6 +14,7 @@ export function activate(b: Builder, x: Value, activation: Activation): Value {
 /** Draws an attention of `queries` over `memory` under a name. */
 export type Attend = (b: Builder, name: string, queries: Value, memory: Value) => Value;
 
+/** Sizes of the two layers after an attention. */
 export interface FeedForwardOptions {
   readonly width: number;
   readonly feedForward: number;
