@@ -88,6 +88,12 @@ export function knownNumber(call: Call, i: number, what: string): number | undef
   return plainNumbers(known)[0]!;
 }
 
+/** What must not be left out. */
+export function needed<T>(given: T | undefined, what: string): T {
+  if (given === undefined) throw new RangeError(`its ${what} is missing`);
+  return given;
+}
+
 /** Whether an item can be computed with beforehand: known, and no weight. */
 export function isPlain({ context }: Call, item: Item): item is Known {
   return isKnown(item) && !context.weights.isWeight(item);

@@ -94,8 +94,10 @@ export function locatedIn<T>(name: string, read: () => T): T {
     return read();
   } catch (error) {
     if (error instanceof EspalierError) throw new EspalierError(`${name}: ${error.message}`);
-    if (error instanceof RangeError)
-      throw new EspalierError(`${name}: the file is damaged (${error.message}).`);
+    if (error instanceof RangeError || error instanceof TypeError) {
+      const why = error.message.replaceAll(/\s+/g, " ").slice(0, 200);
+      throw new EspalierError(`${name}: the file is damaged, or holds what cannot be read (${why}).`);
+    }
     throw error;
   }
 }
@@ -121,7 +123,7 @@ function drawOpened(file: OnnxFile, options: Options, inputs: readonly GraphInpu
       opened.restart();
       return draw(file, options, open.inputs, opened);
     } catch (error) {
-      if (!(error instanceof EspalierError)) throw error;
+      if (!(error instanceof EspalierError || error instanceof RangeError)) throw error;
       if (!opened.next()) return undefined;
     }
   }
@@ -141,8 +143,11 @@ function draw(file: OnnxFile, options: Options, inputs: readonly GraphInput[], o
   );
   const reader = new GraphReader(b, context, model.functions);
   const outputs = reader.read(graph, given);
-  for (const [i, { name }] of graph.output.entries())
-    b.output(name, outputValue(b, context, name, outputs[i]!));
+  for (const [i, { name }] of graph.output.entries()) {
+    const value = outputValue(b, context, name, outputs[i]!);
+    opened?.checkOutput(b, value);
+    b.output(name, value);
+  }
   const { graph: drawn, data } = b.build();
   const tensors = new Map<string, TensorData>([...data, ...weights.tensors]);
   const place = ({ name }: Graph["tensors"][number]) => weights.order.get(name) ?? Number.POSITIVE_INFINITY;

@@ -71,6 +71,14 @@ export class OpenedBatch {
     }
   }
 
+  /** Throws a RangeError for an output whose first axis is not that of the samples. */
+  checkOutput(b: Builder, value: Value): void {
+    this.check(b, value);
+    const [first] = value.shape;
+    if (first === undefined || !isBatch(first) || (this.#majors.get(value.id) ?? 1) !== 1)
+      throw new RangeError("an output does not begin with the samples of the batch");
+  }
+
   /** Axes the batch may be in: as many elements have to lie before it as before. The likeliest first. */
   #candidates(from: Shape, axis: number, before: number, target: readonly number[]): number[] {
     const major = (at: number) => before / target.slice(0, at).reduce((n, extent) => n * extent, 1);
@@ -79,7 +87,8 @@ export class OpenedBatch {
     );
     const kept = (from[axis] as { batch: number }).batch * this.size;
     const rank = (at: number) => {
-      if (at === axis && target[at] === kept) return 0;
+      // Merged behind tokens it is likelier to come apart than to stay.
+      if (at === axis && target[at] === kept) return major(at) > 1 ? 1.5 : 0;
       if (target[at] === this.size && major(at) === 1) return 1;
       // Tokens of all samples become the rows of a matrix; otherwise the batch is merged with what is behind it.
       return major(at) > 1 === (target.length === 2) ? 2 : 3;

@@ -1,6 +1,16 @@
 import { type Extent, isBatch, type Shape } from "@espalier/core";
 import { indexOf } from "../arrays.ts";
-import { axisOf, type Call, input, knownInput, knownNumber, lift, type Rule, shapeOf } from "../call.ts";
+import {
+  axisOf,
+  type Call,
+  input,
+  knownInput,
+  knownNumber,
+  lift,
+  needed,
+  type Rule,
+  shapeOf,
+} from "../call.ts";
 import type { Counting } from "../items.ts";
 import { build, integers, type Kind, type Known, type Pair, scalar } from "../known.ts";
 import { expandTo } from "../layout.ts";
@@ -60,7 +70,7 @@ const size: Rule = (call) => {
 };
 
 const constantOfShape: Rule = (call) => {
-  const target = extentsOf(knownInput(call, 0, "shape")!);
+  const target = extentsOf(needed(knownInput(call, 0, "shape"), "shape"));
   const value = call.attributes.tensor("value") ?? scalar("float", 0);
   const fill: Known = { ...value, shape: [] };
   if (!target.some(isBatch)) return build(fill.kind, target as number[], () => [fill.data[0]!, 0]);
@@ -76,10 +86,12 @@ function countingRange(start: Known, limit: Known, delta: Known): Counting | und
 }
 
 const range: Rule = (call) => {
-  const given = ["start", "limit", "delta"].map((what, i) => knownInput(call, i, what)!);
+  const given = ["start", "limit", "delta"].map((what, i) => needed(knownInput(call, i, what), what));
   const counting = countingRange(given[0]!, given[1]!, given[2]!);
   if (counting !== undefined) return counting;
-  const [start, limit, delta] = ["start", "limit", "delta"].map((what, i) => knownNumber(call, i, what)!);
+  const [start, limit, delta] = ["start", "limit", "delta"].map((what, i) =>
+    needed(knownNumber(call, i, what), what),
+  );
   const count = Math.max(0, Math.ceil((limit! - start!) / delta!));
   const { kind } = input(call, 0) as Known;
   return build(kind, [count], (i) => [start! + i * delta!, 0]);
@@ -112,7 +124,7 @@ export function triangle(call: Call, x: { readonly shape: Shape }): Known {
 }
 
 const nonZero: Rule = (call) => {
-  const x = knownInput(call, 0, "input")!;
+  const x = needed(knownInput(call, 0, "input"), "input");
   const found = Array.from(x.data.keys()).filter((i) => x.data[i] !== 0);
   const rank = Math.max(1, x.shape.length);
   const positions = found.map((i) => indexOf(x.shape, i));
@@ -123,9 +135,9 @@ const nonZero: Rule = (call) => {
 };
 
 const oneHot: Rule = (call) => {
-  const indices = knownInput(call, 0, "indices")!;
-  const depth = knownNumber(call, 1, "depth")!;
-  const values = knownInput(call, 2, "values")!;
+  const indices = needed(knownInput(call, 0, "indices"), "indices");
+  const depth = needed(knownNumber(call, 1, "depth"), "depth");
+  const values = needed(knownInput(call, 2, "values"), "values");
   const rank = indices.shape.length + 1;
   const axis = axisOf(call.attributes.int("axis", -1), rank);
   const shape = indices.shape.toSpliced(axis, 0, depth);

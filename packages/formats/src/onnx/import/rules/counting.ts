@@ -1,5 +1,15 @@
 import { broadcastShapes, concat, type Shape, sameExtent } from "@espalier/core";
-import { axisOf, type Call, input, knownInput, knownIntegers, lift, type Rule, shapeOf } from "../call.ts";
+import {
+  axisOf,
+  type Call,
+  input,
+  knownInput,
+  knownIntegers,
+  lift,
+  needed,
+  type Rule,
+  shapeOf,
+} from "../call.ts";
 import { type Counting, isCounting } from "../items.ts";
 import { reshapeTarget } from "../layout.ts";
 import { extentsOf } from "./constants.ts";
@@ -20,12 +30,12 @@ const rules: Readonly<Record<string, (call: Call, counting: Counting) => ReturnT
   Identity: (_call, counting) => counting,
   Cast: (_call, counting) => counting,
   Reshape: (call, counting) => {
-    const target = extentsOf(knownInput(call, 1, "shape")!);
+    const target = extentsOf(needed(knownInput(call, 1, "shape"), "shape"));
     const shape = reshapeTarget(counting.shape, target, call.attributes.int("allowzero", 0) !== 0);
     return along(counting, shape);
   },
   Unsqueeze: (call, counting) => {
-    const axes = knownIntegers(call, 1, "axes")!;
+    const axes = needed(knownIntegers(call, 1, "axes"), "axes");
     const rank = counting.shape.length + axes.length;
     const added = new Set(axes.map((axis) => axisOf(axis, rank)));
     const rest = [...counting.shape];
@@ -35,7 +45,7 @@ const rules: Readonly<Record<string, (call: Call, counting: Counting) => ReturnT
     );
   },
   Expand: (call, counting) => {
-    const shape = broadcastShapes(counting.shape, extentsOf(knownInput(call, 1, "shape")!));
+    const shape = broadcastShapes(counting.shape, extentsOf(needed(knownInput(call, 1, "shape"), "shape")));
     if (shape === undefined) throw new RangeError("the shapes do not broadcast");
     return along(counting, shape);
   },

@@ -22,6 +22,7 @@ import {
   knownIntegers,
   knownNumber,
   lift,
+  needed,
   type Rule,
   regroup,
   shapeOf,
@@ -34,7 +35,7 @@ import { extentsOf } from "./constants.ts";
 
 const reshapeRule: Rule = (call) => {
   const item = input(call, 0);
-  const target = extentsOf(knownInput(call, 1, "shape")!);
+  const target = extentsOf(needed(knownInput(call, 1, "shape"), "shape"));
   return regroup(call, item, targetOf(call, item, target, call.attributes.int("allowzero", 0) !== 0));
 };
 
@@ -81,7 +82,7 @@ const squeeze: Rule = (call) => {
 
 const unsqueeze: Rule = (call) => {
   const item = input(call, 0);
-  const axes = knownIntegers(call, 1, "axes")!;
+  const axes = needed(knownIntegers(call, 1, "axes"), "axes");
   const rank = shapeOf(item).length + axes.length;
   const added = new Set(axes.map((axis) => axisOf(axis, rank)));
   const rest = [...shapeOf(item)];
@@ -108,7 +109,7 @@ const transposeRule: Rule = (call) => {
 const expandRule: Rule = (call) => {
   const item = input(call, 0);
   const from = shapeOf(item);
-  const given = extentsOf(knownInput(call, 1, "shape")!);
+  const given = extentsOf(needed(knownInput(call, 1, "shape"), "shape"));
   const lead = given.length - from.length;
   // Where the shape was written down for one batch size, the batch axis is as long as it says already.
   const target = given.map((extent, axis) => {
@@ -129,7 +130,7 @@ const expandRule: Rule = (call) => {
 
 const tile: Rule = (call) => {
   const item = input(call, 0);
-  const repeats = extentsOf(knownInput(call, 1, "repeats")!);
+  const repeats = extentsOf(needed(knownInput(call, 1, "repeats"), "repeats"));
   const from = shapeOf(item);
   if (repeats.length !== from.length)
     throw new RangeError(`it repeats ${repeats.length} axes of ${from.length}`);

@@ -30,6 +30,7 @@ import {
   knownIntegers,
   knownNumber,
   lift,
+  needed,
   type Rule,
   regroup,
   shapeOf,
@@ -56,8 +57,8 @@ function slicePositions(extent: number, start: number, end: number, step: number
 const sliceRule: Rule = (call) => {
   let item = input(call, 0);
   const rank = shapeOf(item).length;
-  const starts = knownIntegers(call, 1, "starts")!;
-  const ends = knownInput(call, 2, "ends")!;
+  const starts = needed(knownIntegers(call, 1, "starts"), "starts");
+  const ends = needed(knownInput(call, 2, "ends"), "ends");
   const axes = knownIntegers(call, 3, "axes") ?? starts.map((_, i) => i);
   const steps = knownIntegers(call, 4, "steps") ?? starts.map(() => 1);
   if (ends.data.length !== starts.length || axes.length !== starts.length || steps.length !== starts.length)
@@ -223,7 +224,7 @@ const scatterNDRule: Rule = (call) => {
 const padRule: Rule = (call) => {
   const item = input(call, 0);
   const rank = shapeOf(item).length;
-  const pads = knownIntegers(call, 1, "pads")!;
+  const pads = needed(knownIntegers(call, 1, "pads"), "pads");
   const value = knownNumber(call, 2, "value") ?? 0;
   const axes = (knownIntegers(call, 3, "axes") ?? shapeOf(item).map((_, i) => i)).map((axis) =>
     axisOf(axis, rank),

@@ -24,6 +24,7 @@ import {
   knownIntegers,
   knownNumber,
   lift,
+  needed,
   type Rule,
   shapeOf,
 } from "../call.ts";
@@ -105,7 +106,7 @@ function extremePosition(sign: 1 | -1): Rule {
 const topKRule: Rule = (call) => {
   const x = lift(call, input(call, 0));
   const axis = axisOf(call.attributes.int("axis", -1), x.shape.length);
-  const k = knownNumber(call, 1, "k")!;
+  const k = needed(knownNumber(call, 1, "k"), "k");
   if (call.attributes.int("largest", 1) !== 0) return topK(call.b, x, axis, k);
   const [values, positions] = topK(call.b, negative(call, x), axis, k);
   return [negative(call, values), positions];
@@ -113,7 +114,7 @@ const topKRule: Rule = (call) => {
 
 const cumulative: Rule = (call) => {
   const item = input(call, 0);
-  const axis = axisOf(knownNumber(call, 1, "axis")!, shapeOf(item).length);
+  const axis = axisOf(needed(knownNumber(call, 1, "axis"), "axis"), shapeOf(item).length);
   const [exclusive, reverse] = ["exclusive", "reverse"].map((name) => call.attributes.int(name, 0) !== 0);
   if (isPlain(call, item)) return cumulativeKnown(item, axis, exclusive!, reverse!);
   return cumSum(call.b, lift(call, item), axis, { exclusive: exclusive!, reverse: reverse! });

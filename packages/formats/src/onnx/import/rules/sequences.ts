@@ -7,6 +7,7 @@ import {
   knownInput,
   knownNumber,
   lift,
+  needed,
   type Rule,
   shapeOf,
 } from "../call.ts";
@@ -24,7 +25,7 @@ function sequenceInput(call: Call): readonly Item[] {
 
 const at: Rule = (call) => {
   const items = sequenceInput(call);
-  const position = knownNumber(call, 1, "position")!;
+  const position = needed(knownNumber(call, 1, "position"), "position");
   const item = items.at(position);
   if (item === undefined)
     throw new RangeError(`a list of ${items.length} values has no position ${position}`);
