@@ -1,7 +1,7 @@
 import { broadcastShapes } from "@espalier/core";
 import { TensorProto_DataType as Type } from "onnx-buf";
 import { floatToHalf, halfToFloat } from "../../float16.ts";
-import { broadcastPositions } from "./arrays.ts";
+import { broadcastOffsets } from "./arrays.ts";
 import { build, type Kind, type Known, type Pair, pairAt } from "./known.ts";
 
 /** Element-wise arithmetic of known numbers, batch sizes among them. Any batch of 1 or more must give the same answer. */
@@ -129,9 +129,9 @@ export function foldBinary(name: string, a: Known, b: Known): Known {
   const shape = broadcastShapes(a.shape, b.shape) as readonly number[] | undefined;
   if (shape === undefined) throw new RangeError("the shapes do not broadcast");
   const kind = gives ?? (a.kind === "float" || b.kind === "float" ? "float" : a.kind);
-  const [left, right] = [broadcastPositions(a.shape, shape), broadcastPositions(b.shape, shape)];
+  const [left, right] = [broadcastOffsets(a.shape, shape), broadcastOffsets(b.shape, shape)];
   const whole = kind === "int";
-  return build(kind, shape, (i) => rounded(kind, of(pairAt(a, left(i)), pairAt(b, right(i)), whole)));
+  return build(kind, shape, (i) => rounded(kind, of(pairAt(a, left[i]!), pairAt(b, right[i]!), whole)));
 }
 
 /** Element by element what `test` chooses, with broadcasting. */
@@ -139,8 +139,10 @@ export function foldWhere(test: Known, yes: Known, no: Known): Known {
   const both = broadcastShapes(yes.shape, no.shape);
   const shape = (both && broadcastShapes(both, test.shape)) as readonly number[] | undefined;
   if (shape === undefined) throw new RangeError("the shapes do not broadcast");
-  const [at, left, right] = [test, yes, no].map((x) => broadcastPositions(x.shape, shape));
-  return build(yes.kind, shape, (i) => (test.data[at!(i)] ? pairAt(yes, left!(i)) : pairAt(no, right!(i))));
+  const [at, left, right] = [test, yes, no].map((x) => broadcastOffsets(x.shape, shape));
+  return build(yes.kind, shape, (i) =>
+    test.data[at![i]!] ? pairAt(yes, left![i]!) : pairAt(no, right![i]!),
+  );
 }
 
 const roundHalfEven = (x: number) => {

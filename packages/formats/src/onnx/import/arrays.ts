@@ -2,7 +2,7 @@ import { build, checkElements, type Known, type Pair, pairAt } from "./known.ts"
 
 /** Layout of known arrays: every operation says which element of the input each element of the result is. */
 
-export function strides(shape: readonly number[]): number[] {
+function strides(shape: readonly number[]): number[] {
   const result = new Array<number>(shape.length);
   let step = 1;
   for (let axis = shape.length - 1; axis >= 0; axis--) {
@@ -23,30 +23,51 @@ export function indexOf(shape: readonly number[], i: number): number[] {
   return index;
 }
 
-/** Which element of an array of shape `from` is read for element i of one it is broadcast to. */
-export function broadcastPositions(from: readonly number[], to: readonly number[]): (i: number) => number {
-  const own = strides(from);
-  const lead = to.length - from.length;
-  return (i) =>
-    indexOf(to, i).reduce((at, position, axis) => {
-      const extent = from[axis - lead];
-      return extent === undefined || extent === 1 ? at : at + position * own[axis - lead]!;
-    }, 0);
+/** For each element of a shape, in row-major order, the sum of its positions times a step for each axis. */
+function offsets(shape: readonly number[], steps: readonly number[]): Int32Array {
+  const result = new Int32Array(checkElements(shape));
+  const index = shape.map(() => 0);
+  let offset = 0;
+  for (let i = 0; i < result.length; i++) {
+    result[i] = offset;
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      offset += steps[axis]!;
+      if (++index[axis]! < shape[axis]!) break;
+      offset -= steps[axis]! * shape[axis]!;
+      index[axis] = 0;
+    }
+  }
+  return result;
 }
 
-/** An array of another shape, element i of it being element `from(i)` of `x`. */
-export function pick(x: Known, shape: readonly number[], from: (i: number) => number): Known {
-  return build(x.kind, shape, (i) => pairAt(x, from(i)));
+/** Which element of an array of shape `from` is read for each element of one it is broadcast to. */
+export function broadcastOffsets(from: readonly number[], to: readonly number[]): Int32Array {
+  const own = strides(from);
+  const lead = to.length - from.length;
+  const steps = to.map((_, axis) => ((from[axis - lead] ?? 1) === 1 ? 0 : own[axis - lead]!));
+  return offsets(to, steps);
+}
+
+/** An array of another shape, element i of it being element `from[i]` of `x`. */
+function pick(x: Known, shape: readonly number[], from: Int32Array): Known {
+  return build(x.kind, shape, (i) => pairAt(x, from[i]!));
 }
 
 export function expandKnown(x: Known, shape: readonly number[]): Known {
-  return pick(x, shape, broadcastPositions(x.shape, shape));
+  return pick(x, shape, broadcastOffsets(x.shape, shape));
 }
 
 export function transposeKnown(x: Known, perm: readonly number[]): Known {
   const own = strides(x.shape);
   const shape = perm.map((axis) => x.shape[axis]!);
-  return pick(x, shape, (i) => indexOf(shape, i).reduce((at, p, axis) => at + p * own[perm[axis]!]!, 0));
+  return pick(
+    x,
+    shape,
+    offsets(
+      shape,
+      perm.map((axis) => own[axis]!),
+    ),
+  );
 }
 
 /** Positions of one axis, in the order given. */
@@ -54,10 +75,10 @@ export function takeKnown(x: Known, axis: number, positions: readonly number[]):
   const shape = x.shape.with(axis, positions.length);
   const inner = x.shape.slice(axis + 1).reduce((n, extent) => n * extent, 1);
   const extent = x.shape[axis]!;
-  return pick(x, shape, (i) => {
+  return build(x.kind, shape, (i) => {
     const along = Math.floor(i / inner);
     const outer = Math.floor(along / positions.length);
-    return (outer * extent + positions[along % positions.length]!) * inner + (i % inner);
+    return pairAt(x, (outer * extent + positions[along % positions.length]!) * inner + (i % inner));
   });
 }
 
@@ -66,33 +87,38 @@ export function reshapeKnown(x: Known, shape: readonly number[]): Known {
   return { ...rest, shape };
 }
 
+/** Arrays one after the other along an axis. */
 export function concatKnown(parts: readonly Known[], axis: number): Known {
-  const [first] = parts;
+  const { kind, shape: first } = parts[0]!;
   const whole = parts.reduce((n, part) => n + part.shape[axis]!, 0);
-  const shape = first!.shape.with(axis, whole);
-  const owner = parts.flatMap((part, p) =>
-    Array.from({ length: part.shape[axis]! }, (_, at) => [p, at] as const),
-  );
-  const own = parts.map((part) => strides(part.shape));
-  return build(first!.kind, shape, (i) => {
-    const index = indexOf(shape, i);
-    const [p, at] = owner[index[axis]!]!;
-    return pairAt(
-      parts[p]!,
-      index.with(axis, at).reduce((sum, q, k) => sum + q * own[p]![k]!, 0),
-    );
-  });
+  const shape = first.with(axis, whole);
+  const data = new Float64Array(checkElements(shape));
+  const powers = parts.some((part) => part.powers) ? new Int8Array(data.length) : undefined;
+  const outer = first.slice(0, axis).reduce((n, extent) => n * extent, 1);
+  let at = 0;
+  for (let o = 0; o < outer; o++) {
+    for (const part of parts) {
+      const run = part.data.length / outer;
+      data.set(part.data.subarray(o * run, (o + 1) * run), at);
+      if (part.powers) powers!.set(part.powers.subarray(o * run, (o + 1) * run), at);
+      at += run;
+    }
+  }
+  return { kind, shape, data, ...(powers && { powers }) };
 }
 
 /** Combines all elements along some axes, one after the other; reduced axes are 1 long. */
 export function reduceKnown(x: Known, axes: ReadonlySet<number>, combine: (a: Pair, b: Pair) => Pair): Known {
   const shape = x.shape.map((extent, axis) => (axes.has(axis) ? 1 : extent));
   const own = strides(shape);
+  const to = offsets(
+    x.shape,
+    own.map((stride, axis) => (axes.has(axis) ? 0 : stride)),
+  );
   const result = new Array<Pair | undefined>(checkElements(shape)).fill(undefined);
   for (let i = 0; i < x.data.length; i++) {
-    const at = indexOf(x.shape, i).reduce((sum, p, axis) => (axes.has(axis) ? sum : sum + p * own[axis]!), 0);
-    const before = result[at];
-    result[at] = before === undefined ? pairAt(x, i) : combine(before, pairAt(x, i));
+    const before = result[to[i]!];
+    result[to[i]!] = before === undefined ? pairAt(x, i) : combine(before, pairAt(x, i));
   }
   if (result.includes(undefined)) throw new RangeError("nothing can be combined along an empty axis");
   return build(x.kind, shape, (i) => result[i]!);

@@ -111,6 +111,7 @@ export class GraphReader {
     for (const node of body.nodes) {
       if (++this.#nodes > mostNodes)
         throw new EspalierError(`it has more than ${mostNodes} nodes, which is too many.`);
+      this.#context.opened?.count();
       const results = located(node, () => this.#node(node, body));
       node.output.forEach((name, i) => {
         if (name === "") return;

@@ -124,7 +124,7 @@ function drawOpened(file: OnnxFile, options: Options, inputs: readonly GraphInpu
       return draw(file, options, open.inputs, opened);
     } catch (error) {
       if (!(error instanceof EspalierError || error instanceof RangeError)) throw error;
-      if (!opened.next()) return undefined;
+      if (opened.isExhausted || !opened.next()) return undefined;
     }
   }
   return undefined;

@@ -11,6 +11,9 @@ import {
   type ValueId,
 } from "@espalier/core";
 
+/** Nodes read in all attempts together. */
+const mostNodes = 300_000;
+
 /**
  * Files that were made for one batch size hold it in their shapes as a number like any other. To open the batch, it is
  * put back in: where a shape does not say where, all places are tried until the samples stay apart to the end.
@@ -20,10 +23,20 @@ export class OpenedBatch {
   readonly size: number;
   readonly #choices = new Map<string, { at: number; readonly count: number }>();
   #asked: string[] = [];
+  #nodes = 0;
   #majors = new Map<ValueId, number>();
 
   constructor(size: number) {
     this.size = size;
+  }
+
+  /** Counts a node that was read; a RangeError where trying has taken too long. */
+  count(): void {
+    if (++this.#nodes > mostNodes) throw new RangeError("there are too many places for the batch");
+  }
+
+  get isExhausted(): boolean {
+    return this.#nodes > mostNodes;
   }
 
   /** Forgets what was drawn, not what was chosen. */

@@ -1,5 +1,6 @@
 import {
   add,
+  type Builder,
   expand,
   gather,
   gatherND,
@@ -212,13 +213,32 @@ const gatherNDRule: Rule = (call) => {
   return gatherND(call.b, data, indices, batchDims);
 };
 
+/** A value before its leading axes were merged into one; undefined where they were not. */
+function leadingAxes(b: Builder, x: Value): Value | undefined {
+  const producer = b.producer(x);
+  if (producer?.operator.name !== "Reshape") return undefined;
+  const before = b.value(producer.inputs[0]!);
+  const more = before.shape.length - x.shape.length;
+  const rest = x.shape.length - 1;
+  return more > 0 && sameShape(before.shape.slice(before.shape.length - rest), x.shape.slice(1))
+    ? before
+    : undefined;
+}
+
 const scatterNDRule: Rule = (call) => {
   const data = lift(call, input(call, 0));
   const reduction = call.attributes.text("reduction", "none");
   if (reduction !== "none" && reduction !== "add")
     throw new RangeError(`its reduction ${reduction.slice(0, 20)} is not supported`);
   const { indices, batchDims } = indexTuples(call, data.shape);
-  return scatterND(call.b, data, indices, lift(call, input(call, 2)), { batchDims, reduction });
+  const updates = lift(call, input(call, 2));
+  const apart = batchDims === 1 ? leadingAxes(call.b, data) : undefined;
+  if (apart === undefined) return scatterND(call.b, data, indices, updates, { batchDims, reduction });
+  // Axes that only were merged for ONNX, which knows no batch axes here, come apart again.
+  const lead = apart.shape.slice(0, apart.shape.length - data.shape.length + 1);
+  const split = (value: Value) => reshape(call.b, value, [...lead, ...value.shape.slice(1)]);
+  const options = { batchDims: lead.length, reduction } as const;
+  return reshape(call.b, scatterND(call.b, apart, split(indices), split(updates), options), data.shape);
 };
 
 const padRule: Rule = (call) => {
