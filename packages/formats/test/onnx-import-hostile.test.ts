@@ -40,6 +40,18 @@ async function refusal(read: () => unknown): Promise<string> {
 
 const refused = (parts: FileParts) => refusal(() => readOnnx(onnxFile(parts)));
 const x = { x: ["batch", 4] } as const;
+/** A file that Espalier wrote. */
+const own = writeOnnx(
+  iTransformer({
+    inputLength: 8,
+    horizon: 4,
+    series: 2,
+    width: 8,
+    heads: 2,
+    layers: 1,
+    feedForward: 8,
+  }).initialize(),
+);
 const relu = { inputs: x, nodes: [node("Relu", ["x"], "y")] };
 const claimed = (fields: object, dims: bigint[] = [4n]): FileParts => ({
   inputs: x,
@@ -269,23 +281,13 @@ describe("numbers in other files", () => {
 });
 
 describe("metadata of Espalier's own", () => {
-  const model = iTransformer({
-    inputLength: 8,
-    horizon: 4,
-    series: 2,
-    width: 8,
-    heads: 2,
-    layers: 1,
-    feedForward: 8,
-  }).initialize();
-  const file = writeOnnx(model);
   const withProps = (props: Record<string, string>) => {
     const proto = create(ModelProtoSchema);
     proto.metadataProps = Object.entries(props).map(([key, value]) =>
       create(StringStringEntryProtoSchema, { key, value }),
     );
     const added = toBinary(ModelProtoSchema, proto);
-    return Uint8Array.from([...file, ...added]);
+    return Uint8Array.from([...own, ...added]);
   };
 
   it.each<[string, string, RegExp]>([
@@ -314,21 +316,7 @@ describe("damaged files", () => {
     const random = randomStream(11, "damage");
     const below = (n: number) => Math.floor(random() * n);
     const originals = files.map(([file]) => readFileSync(`${folder}${file}`));
-    originals.push(
-      Buffer.from(
-        writeOnnx(
-          iTransformer({
-            inputLength: 8,
-            horizon: 4,
-            series: 2,
-            width: 8,
-            heads: 2,
-            layers: 1,
-            feedForward: 8,
-          }).initialize(),
-        ),
-      ),
-    );
+    originals.push(Buffer.from(own));
     const damages: ((bytes: Uint8Array) => Uint8Array)[] = [
       (bytes) => bytes.slice(0, below(bytes.length)),
       (bytes) => bytes.map((byte) => (below(2000) === 0 ? below(256) : byte)),

@@ -38,7 +38,7 @@ export interface Call {
   readonly attributes: Attributes;
   /** Undefined for inputs that are left out. */
   readonly inputs: readonly (Item | undefined)[];
-  /** Outputs the file gives names to; the others need not be computed. */
+  /** Outputs that something reads; the others need not be computed. */
   readonly wants: readonly boolean[];
   /** Name for a weight of this node whose own was lost. */
   nameFor(part: "weight" | "bias"): string | undefined;
@@ -137,6 +137,16 @@ export function spread({ b, context }: Call, x: Value, other: Shape): Value {
   const apart = reshape(b, x, x.shape.toSpliced(back, 0, 1));
   const repeated = expand(b, apart, x.shape.toSpliced(back, 0, batch));
   return reshape(b, repeated, x.shape.with(back, { batch: x.shape[back] as number }));
+}
+
+/** Indices counted from the front. */
+export function positionsOf(indices: ArrayLike<number>, extent: number): number[] {
+  return Array.from(indices, (index) => {
+    const position = index < 0 ? index + extent : index;
+    if (!(Number.isInteger(position) && position >= 0 && position < extent))
+      throw new RangeError(`its index ${index} is outside an axis of ${extent}`);
+    return position;
+  });
 }
 
 /** Integers of a tensor of indices, as a constant of the model. */

@@ -5,7 +5,8 @@ import type { Call, Context, Rule } from "./call.ts";
 import { isStandard } from "./decode.ts";
 import { type Item, isKnown, isTruth, isValue } from "./items.ts";
 import { type Known, onlyNumber } from "./known.ts";
-import { inOtherLayer, isMadeUp, moduleOf, weightBeside } from "./names.ts";
+import { isMadeUp, moduleOf } from "./names.ts";
+import { located, mostNested, nameFor, neededNodes, type Readers, readersOf, resolved } from "./nodes.ts";
 import { ofCounting } from "./rules/counting.ts";
 import { rules } from "./rules/index.ts";
 import { readTensor } from "./tensor-data.ts";
@@ -15,8 +16,6 @@ import { shown } from "./text.ts";
 const mostNodes = 200_000;
 /** Numbers computed beforehand in one file. */
 const mostNumbers = 2 ** 23;
-/** Functions and branches inside each other. */
-const mostNested = 16;
 
 /** What names stand for, in a graph and those around it. */
 class Names {
@@ -50,11 +49,12 @@ class Names {
 /** A list of nodes with what is around it. */
 interface Body {
   readonly nodes: readonly NodeProto[];
+  /** Names that something reads. */
+  readonly needed: ReadonlySet<string>;
   readonly names: Names;
   /** Attributes of the call that a function's own refer to. */
   readonly given: ReadonlyMap<string, AttributeProto>;
-  /** Nodes that read each name. */
-  readonly readers: ReadonlyMap<string, readonly NodeProto[]>;
+  readonly readers: Readers;
   readonly depth: number;
   /** The module of the node that called the function. */
   readonly module: string;
@@ -97,8 +97,8 @@ export class GraphReader {
         names.later(tensor.name, () => readTensor(tensor, depth === 0 ? source : undefined));
     });
     const outputs = graph.output.map(({ name }) => name);
-    const nodes = neededNodes(graph.node, outputs);
-    this.#body({ nodes, names, given: new Map(), readers: readersOf(nodes), depth, module });
+    const { nodes, needed } = neededNodes(graph.node, outputs);
+    this.#body({ nodes, needed, names, given: new Map(), readers: readersOf(nodes), depth, module });
     return outputs.map((name) => {
       const item = names.get(name);
       if (item === undefined) throw new EspalierError(`nothing computes the output ${shown(name)}.`);
@@ -165,8 +165,8 @@ export class GraphReader {
       context: this.#context,
       attributes: new Attributes(attributes),
       inputs,
-      wants: node.output.map((name) => name !== ""),
-      nameFor: (part) => nameFor(part, node, module, body),
+      wants: node.output.map((name) => name !== "" && body.needed.has(name)),
+      nameFor: (part) => nameFor(part, node, module, body.readers),
     };
     return this.#checked(call.b, outputsOf(rule, call));
   }
@@ -208,7 +208,7 @@ export class GraphReader {
     const given = new Map(
       [...f.attributeProto, ...attributes].map((attribute) => [attribute.name, attribute]),
     );
-    const nodes = neededNodes(f.node, f.output);
+    const { nodes, needed } = neededNodes(f.node, f.output);
     const module = moduleOf(node) || body.module;
     // An input that was left out is as absent inside as outside.
     const absent = new Set(f.input.filter((_, i) => inputs[i] === undefined));
@@ -217,7 +217,15 @@ export class GraphReader {
         ? { ...one, input: one.input.map((name) => (absent.has(name) ? "" : name)) }
         : one,
     );
-    this.#body({ nodes: inside, names, given, readers: readersOf(inside), depth: body.depth + 1, module });
+    this.#body({
+      nodes: inside,
+      needed,
+      names,
+      given,
+      readers: readersOf(inside),
+      depth: body.depth + 1,
+      module,
+    });
     return f.output.map((name) => names.get(name));
   }
 }
@@ -238,96 +246,4 @@ const supported: readonly string[] = [...rules.keys(), "If"].sort();
 
 function functionKey(domain: string, name: string, overload: string): string {
   return JSON.stringify([isStandard(domain) ? "" : domain, name, overload]);
-}
-
-/** Attributes of a function's node, with those of the call in the place of references to them. */
-function resolved(
-  attributes: readonly AttributeProto[],
-  given: ReadonlyMap<string, AttributeProto>,
-): readonly AttributeProto[] {
-  return attributes.flatMap((attribute) => {
-    if (attribute.refAttrName === "") return [attribute];
-    const referred = given.get(attribute.refAttrName);
-    return referred === undefined ? [] : [{ ...referred, name: attribute.name }];
-  });
-}
-
-/** Names a node reads: its inputs, and whatever its branches read. */
-function readsOf(node: NodeProto, depth = 0): string[] {
-  const inner =
-    depth > mostNested
-      ? []
-      : node.attribute.flatMap(({ g, graphs }) => (g === undefined ? graphs : [g, ...graphs]));
-  return [
-    ...node.input,
-    ...inner.flatMap((graph) => [
-      ...graph.node.flatMap((one) => readsOf(one, depth + 1)),
-      ...graph.output.map(({ name }) => name),
-    ]),
-  ];
-}
-
-/** The nodes that outputs depend on, in their order. */
-function neededNodes(nodes: readonly NodeProto[], outputs: readonly string[]): NodeProto[] {
-  const needed = new Set(outputs);
-  const kept: NodeProto[] = [];
-  for (const node of nodes.toReversed()) {
-    if (!node.output.some((name) => name !== "" && needed.has(name))) continue;
-    kept.push(node);
-    for (const name of readsOf(node)) needed.add(name);
-  }
-  return kept.reverse();
-}
-
-function readersOf(nodes: readonly NodeProto[]): ReadonlyMap<string, readonly NodeProto[]> {
-  const readers = new Map<string, NodeProto[]>();
-  for (const node of nodes) {
-    for (const name of node.input) {
-      const list = readers.get(name);
-      if (list === undefined) readers.set(name, [node]);
-      else list.push(node);
-    }
-  }
-  return readers;
-}
-
-/**
- * The name of a weight that lost its own: after the bias that is added to the product, otherwise after the module of the
- * node.
- */
-function nameFor(
-  part: "weight" | "bias",
-  node: NodeProto,
-  module: string,
-  { readers }: Body,
-): string | undefined {
-  if (part === "weight") {
-    const beside =
-      node.opType === "Gemm" || node.opType === "Conv" ? node.input.slice(2) : addedTo(node, readers);
-    for (const name of beside) {
-      const weight = weightBeside(name);
-      if (weight !== undefined) return inOtherLayer(weight, module) ?? weight;
-    }
-  }
-  return module === "" ? undefined : `${module}.${part}`;
-}
-
-/** What is added to a node's only output. */
-function addedTo(node: NodeProto, readers: Body["readers"]): readonly string[] {
-  const [output] = node.output;
-  const next = readers.get(output ?? "");
-  if (next?.length !== 1 || next[0]!.opType !== "Add") return [];
-  return next[0]!.input.filter((name) => name !== output);
-}
-
-/** RangeErrors say what is wrong with a node; its name and operator are put before them. */
-function located<T>(node: NodeProto, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    const called =
-      node.name === "" ? `the node that computes ${shown(node.output[0] ?? "")}` : `node ${shown(node.name)}`;
-    throw new EspalierError(`${called} (${shown(node.opType).slice(1, -1)}): ${error.message}.`);
-  }
 }

@@ -83,17 +83,20 @@ function asked(call: Call, i: number): Value {
   return lift(call, item);
 }
 
+/** What an operator gives of constants. */
+function answer({ operator }: Call, [first, second]: readonly Known[]): Known {
+  if (first === undefined) throw new RangeError("its input 0 is missing");
+  const folded = second === undefined ? foldUnary(operator, first) : foldBinary(operator, first, second);
+  if (folded === undefined) throw new RangeError("its second input is missing");
+  return folded;
+}
+
 /** A question: of constants it is answered, of values drawn. */
 function question(draw: (call: Call) => Value): Rule {
   return (call) => {
     const items = call.inputs.map((_, i) => operandItem(call, i));
     if (!items.every(isKnown)) return { truth: draw(call) };
-    const [first, second] = items;
-    if (first === undefined) throw new RangeError("its input 0 is missing");
-    const folded =
-      second === undefined ? foldUnary(call.operator, first) : foldBinary(call.operator, first, second);
-    if (folded === undefined) throw new RangeError("its second input is missing");
-    return folded;
+    return answer(call, items);
   };
 }
 
@@ -118,12 +121,7 @@ const constantsOnly: Rule = (call) => {
     throw new RangeError(
       "it has no gradient; it can only be asked of constants, not of what is computed from the input",
     );
-  const [first, second] = items;
-  if (first === undefined) throw new RangeError("its input 0 is missing");
-  const folded =
-    second === undefined ? foldUnary(call.operator, first) : foldBinary(call.operator, first, second);
-  if (folded === undefined) throw new RangeError("its second input is missing");
-  return folded;
+  return answer(call, items);
 };
 
 const modulo: Rule = (call) => {

@@ -6,7 +6,9 @@ import { constants } from "./constants.ts";
 import { einsums } from "./einsum.ts";
 import { layout } from "./layout.ts";
 import { normalizations } from "./normalizations.ts";
+import { padding } from "./padding.ts";
 import { picking } from "./picking.ts";
+import { positions } from "./positions.ts";
 import { products } from "./products.ts";
 import { reductions } from "./reductions.ts";
 import { resampling } from "./resize.ts";
@@ -23,6 +25,8 @@ export const rules: ReadonlyMap<string, Rule> = new Map(
     ...choices,
     ...layout,
     ...picking,
+    ...positions,
+    ...padding,
     ...products,
     ...einsums,
     ...reductions,

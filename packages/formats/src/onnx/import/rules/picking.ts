@@ -1,19 +1,12 @@
 import {
   add,
-  type Builder,
-  expand,
   gather,
   gatherND,
   greater,
   isBatch,
-  type PadMode,
-  pad,
   printShape,
   reshape,
-  type Shape,
-  sameExtent,
   sameShape,
-  scatterND,
   slice,
   swapAxes,
   type Value,
@@ -29,18 +22,18 @@ import {
   isPlain,
   knownInput,
   knownIntegers,
-  knownNumber,
   lift,
   needed,
+  positionsOf,
   type Rule,
   regroup,
   shapeOf,
 } from "../call.ts";
-import { type Item, isKnown, isTuples } from "../items.ts";
+import { type Item, isKnown } from "../items.ts";
 import { plainNumbers } from "../known.ts";
-import { join, takeAlong } from "../layout.ts";
+import { takeAlong } from "../layout.ts";
 
-/** Operators that pick positions, or add some at the borders. */
+/** Operators that pick positions along an axis. */
 
 /** Positions that ONNX's Slice takes of an axis. */
 function slicePositions(extent: number, start: number, end: number, step: number): number[] {
@@ -85,7 +78,7 @@ const sliceRule: Rule = (call) => {
 };
 
 /** Positions of an axis, of a constant or a value. */
-function take(call: Call, item: Item, axis: number, positions: readonly number[]): Item {
+export function take(call: Call, item: Item, axis: number, positions: readonly number[]): Item {
   if (isPlain(call, item)) return takeKnown(item, axis, positions);
   const x = lift(call, item);
   // In files of Espalier's own the nodes are those of the model.
@@ -123,16 +116,6 @@ const split: Rule = (call) => {
     );
   });
 };
-
-/** Indices counted from the front. */
-function positionsOf(indices: ArrayLike<number>, extent: number): number[] {
-  return Array.from(indices, (index) => {
-    const position = index < 0 ? index + extent : index;
-    if (!(Number.isInteger(position) && position >= 0 && position < extent))
-      throw new RangeError(`its index ${index} is outside an axis of ${extent}`);
-    return position;
-  });
-}
 
 /** Computed indices counted from the front: to ONNX negative ones count from the end. Those of a TopK never are. */
 function fromFront(call: Call, indices: Value, extent: number): Value {
@@ -187,124 +170,9 @@ const gatherElements: Rule = (call) => {
   return last(picked);
 };
 
-/** Tuples of positions as a value, and the leading axes that they share with the data. */
-function indexTuples(call: Call, data: Shape): { readonly indices: Value; readonly batchDims: number } {
-  const batchDims = call.attributes.int("batch_dims", 0);
-  const item = call.inputs[1];
-  if (item !== undefined && isTuples(item)) {
-    if (batchDims !== 0 || !sameExtent(data[0] ?? 1, item.within))
-      throw new RangeError("its positions are not those of the samples of its data");
-    return { indices: item.tuples, batchDims: 1 };
-  }
-  const indices = input(call, 1);
-  // Every position of a tuple points into an axis of its own: negative ones cannot be told apart once they are computed.
-  if (!isKnown(indices)) return { indices: indices as Value, batchDims };
-  const size = indices.shape.at(-1)!;
-  const tuples = Array.from(plainNumbers(indices), (index, at) => {
-    const extent = fixedExtent(data[batchDims + (at % size)] ?? 0, "picking along the batch axis");
-    return positionsOf([index], extent)[0]!;
-  });
-  return { indices: indexValue(call, indices.shape, tuples), batchDims };
-}
-
-const gatherNDRule: Rule = (call) => {
-  const data = lift(call, input(call, 0));
-  const { indices, batchDims } = indexTuples(call, data.shape);
-  return gatherND(call.b, data, indices, batchDims);
-};
-
-/** A value before its leading axes were merged into one; undefined where they were not. */
-function leadingAxes(b: Builder, x: Value): Value | undefined {
-  const producer = b.producer(x);
-  if (producer?.operator.name !== "Reshape") return undefined;
-  const before = b.value(producer.inputs[0]!);
-  const more = before.shape.length - x.shape.length;
-  const rest = x.shape.length - 1;
-  return more > 0 && sameShape(before.shape.slice(before.shape.length - rest), x.shape.slice(1))
-    ? before
-    : undefined;
-}
-
-const scatterNDRule: Rule = (call) => {
-  const data = lift(call, input(call, 0));
-  const reduction = call.attributes.text("reduction", "none");
-  if (reduction !== "none" && reduction !== "add")
-    throw new RangeError(`its reduction ${reduction.slice(0, 20)} is not supported`);
-  const { indices, batchDims } = indexTuples(call, data.shape);
-  const updates = lift(call, input(call, 2));
-  const apart = batchDims === 1 ? leadingAxes(call.b, data) : undefined;
-  if (apart === undefined) return scatterND(call.b, data, indices, updates, { batchDims, reduction });
-  // Axes that only were merged for ONNX, which knows no batch axes here, come apart again.
-  const lead = apart.shape.slice(0, apart.shape.length - data.shape.length + 1);
-  const split = (value: Value) => reshape(call.b, value, [...lead, ...value.shape.slice(1)]);
-  const options = { batchDims: lead.length, reduction } as const;
-  return reshape(call.b, scatterND(call.b, apart, split(indices), split(updates), options), data.shape);
-};
-
-const padRule: Rule = (call) => {
-  const item = input(call, 0);
-  const rank = shapeOf(item).length;
-  const pads = needed(knownIntegers(call, 1, "pads"), "pads");
-  const value = knownNumber(call, 2, "value") ?? 0;
-  const axes = (knownIntegers(call, 3, "axes") ?? shapeOf(item).map((_, i) => i)).map((axis) =>
-    axisOf(axis, rank),
-  );
-  const mode = call.attributes.text("mode", "constant");
-  if (pads.length !== 2 * axes.length)
-    throw new RangeError(`it has ${pads.length} pads for ${axes.length} axes`);
-  return axes.reduce<Item>((x, axis, i) => {
-    const [before, after] = [pads[i]!, pads[i + axes.length]!];
-    return before === 0 && after === 0 ? x : padAxis(call, x, { axis, before, after, mode, value });
-  }, item);
-};
-
-interface Padding {
-  readonly axis: number;
-  readonly before: number;
-  readonly after: number;
-  readonly mode: string;
-  readonly value: number;
-}
-
-function padAxis(call: Call, item: Item, { axis, before, after, mode, value }: Padding): Item {
-  const { b } = call;
-  const extent = fixedExtent(shapeOf(item)[axis]!, "padding the batch axis");
-  const from = Math.min(extent, Math.max(0, -before));
-  const to = Math.max(from, extent - Math.max(0, -after));
-  const x = lift(
-    call,
-    take(
-      call,
-      item,
-      axis,
-      Array.from({ length: to - from }, (_, i) => from + i),
-    ),
-  );
-  const [lead, tail] = [Math.max(0, before), Math.max(0, after)];
-  if (lead + tail > 2 ** 24) throw new RangeError(`it pads an axis by ${lead + tail}`);
-  const size = to - from;
-  if (mode === "reflect") {
-    const period = Math.max(1, 2 * (size - 1));
-    const positions = Array.from({ length: lead + size + tail }, (_, i) => {
-      const at = (((i - lead) % period) + period) % period;
-      return at < size ? at : period - at;
-    });
-    return take(call, x, axis, positions);
-  }
-  if (mode !== "constant" && mode !== "edge" && mode !== "wrap")
-    throw new RangeError(`its mode ${mode.slice(0, 20)} is not supported`);
-  if (mode !== "constant" || value === 0) return pad(b, x, axis, lead, tail, mode as PadMode);
-  const border = (count: number) =>
-    count === 0 ? [] : [expand(b, call.context.weights.number(value), x.shape.with(axis, count))];
-  return join(b, [...border(lead), x, ...border(tail)], axis, false);
-}
-
 export const picking: Readonly<Record<string, Rule>> = {
   Slice: sliceRule,
   Split: split,
   Gather: gatherRule,
   GatherElements: gatherElements,
-  GatherND: gatherNDRule,
-  ScatterND: scatterNDRule,
-  Pad: padRule,
 };

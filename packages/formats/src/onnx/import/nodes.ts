@@ -1,0 +1,107 @@
+import { EspalierError } from "@espalier/core";
+import type { AttributeProto, NodeProto } from "onnx-buf";
+import { inOtherLayer, weightBeside } from "./names.ts";
+import { shown } from "./text.ts";
+
+/** What a list of nodes says of itself: which are needed, who reads what, how weights are called. */
+
+/** Functions and branches inside each other. */
+export const mostNested = 16;
+
+/** Nodes that read each name. */
+export type Readers = ReadonlyMap<string, readonly NodeProto[]>;
+
+/** Attributes of a function's node, with those of the call in the place of references to them. */
+export function resolved(
+  attributes: readonly AttributeProto[],
+  given: ReadonlyMap<string, AttributeProto>,
+): readonly AttributeProto[] {
+  return attributes.flatMap((attribute) => {
+    if (attribute.refAttrName === "") return [attribute];
+    const referred = given.get(attribute.refAttrName);
+    return referred === undefined ? [] : [{ ...referred, name: attribute.name }];
+  });
+}
+
+/** Names a node reads: its inputs, and whatever its branches read. */
+function readsOf(node: NodeProto, depth = 0): string[] {
+  const inner =
+    depth > mostNested
+      ? []
+      : node.attribute.flatMap(({ g, graphs }) => (g === undefined ? graphs : [g, ...graphs]));
+  return [
+    ...node.input,
+    ...inner.flatMap((graph) => [
+      ...graph.node.flatMap((one) => readsOf(one, depth + 1)),
+      ...graph.output.map(({ name }) => name),
+    ]),
+  ];
+}
+
+/** The nodes that outputs depend on, in their order, and the names that anything of it reads. */
+export function neededNodes(
+  nodes: readonly NodeProto[],
+  outputs: readonly string[],
+): { readonly nodes: readonly NodeProto[]; readonly needed: ReadonlySet<string> } {
+  const needed = new Set(outputs);
+  const kept: NodeProto[] = [];
+  for (const node of nodes.toReversed()) {
+    if (!node.output.some((name) => name !== "" && needed.has(name))) continue;
+    kept.push(node);
+    for (const name of readsOf(node)) needed.add(name);
+  }
+  return { nodes: kept.reverse(), needed };
+}
+
+export function readersOf(nodes: readonly NodeProto[]): Readers {
+  const readers = new Map<string, NodeProto[]>();
+  for (const node of nodes) {
+    for (const name of node.input) {
+      const list = readers.get(name);
+      if (list === undefined) readers.set(name, [node]);
+      else list.push(node);
+    }
+  }
+  return readers;
+}
+
+/**
+ * The name of a weight that lost its own: after the bias that is added to the product, otherwise after the module of the
+ * node.
+ */
+export function nameFor(
+  part: "weight" | "bias",
+  node: NodeProto,
+  module: string,
+  readers: Readers,
+): string | undefined {
+  if (part === "weight") {
+    const beside =
+      node.opType === "Gemm" || node.opType === "Conv" ? node.input.slice(2) : addedTo(node, readers);
+    for (const name of beside) {
+      const weight = weightBeside(name);
+      if (weight !== undefined) return inOtherLayer(weight, module) ?? weight;
+    }
+  }
+  return module === "" ? undefined : `${module}.${part}`;
+}
+
+/** What is added to a node's only output. */
+function addedTo(node: NodeProto, readers: Readers): readonly string[] {
+  const [output] = node.output;
+  const next = readers.get(output ?? "");
+  if (next?.length !== 1 || next[0]!.opType !== "Add") return [];
+  return next[0]!.input.filter((name) => name !== output);
+}
+
+/** RangeErrors say what is wrong with a node; its name and operator are put before them. */
+export function located<T>(node: NodeProto, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    const called =
+      node.name === "" ? `the node that computes ${shown(node.output[0] ?? "")}` : `node ${shown(node.name)}`;
+    throw new EspalierError(`${called} (${shown(node.opType).slice(1, -1)}): ${error.message}.`);
+  }
+}
