@@ -178,5 +178,11 @@ describe("a plan", () => {
   it("of a newer format is refused with a line that says so", () => {
     expect(() => planFromJson('{"format": 2}', "p.json")).toThrow(/p.json: plan format 2 is newer/);
     expect(() => planFromJson("{}", "p.json")).toThrow(/not an Espalier plan/);
+    for (const damage of [{ expected: {} }, { notes: [7] }, { steps: [{ do: "remove" }] }, { base: 1 }])
+      expect(() => planFromJson(JSON.stringify({ ...plan, ...damage }))).toThrow(/not an Espalier plan/);
+    const mask = { do: "mask", parameter: "x", shape: [2 ** 26, 2 ** 26], keep: "AAAA", because: "" };
+    expect(() => planFromJson(JSON.stringify({ ...plan, steps: [mask] }))).toThrow(
+      /mask of "x" does not fit/,
+    );
   });
 });
