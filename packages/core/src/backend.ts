@@ -1,4 +1,4 @@
-import type { DataType, Graph } from "./graph/graph.ts";
+import type { Graph } from "./graph/graph.ts";
 import type { TensorData } from "./graph/tensor.ts";
 
 /** Whether a backend can run on this machine, and what to do where it cannot. */
@@ -8,6 +8,7 @@ export interface Availability {
   readonly detail: string;
 }
 
+/** Tensors by name. */
 export type Tensors = ReadonlyMap<string, TensorData>;
 
 /** The tensors programs share: weights, running statistics, optimiser state. */
@@ -30,12 +31,14 @@ export interface Snapshot {
   dispose(): void;
 }
 
+/** What a graph is compiled with. */
 export interface CompileOptions {
   readonly state: State;
   /** Batch sizes to prepare for. */
   readonly batch?: readonly number[];
 }
 
+/** What a run gives back. */
 export interface RunOptions {
   /** Graph outputs to bring back; all by default. */
   readonly read?: readonly string[];
@@ -56,5 +59,3 @@ export interface Backend {
   createState(tensors: Tensors): Promise<State>;
   compile(graph: Graph, options: CompileOptions): Promise<Program>;
 }
-
-export type { DataType };

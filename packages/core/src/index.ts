@@ -26,6 +26,7 @@ export * from "./graph/builder.ts";
 export * from "./graph/extent.ts";
 export * from "./graph/graph.ts";
 export * from "./graph/tensor.ts";
+export { canonicalJson } from "./model/canonical-json.ts";
 export * from "./model/define.ts";
 export * from "./model/digest.ts";
 export * from "./model/mask.ts";

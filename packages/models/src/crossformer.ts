@@ -41,6 +41,7 @@ const options = z
   })
   .refine(headsDivide, headsMessage);
 
+/** Sizes of a Crossformer; all have defaults. */
 export type CrossformerOptions = z.input<typeof options>;
 type Options = z.output<typeof options>;
 

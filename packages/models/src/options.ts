@@ -10,7 +10,9 @@ export const lengths = {
   series: z.int().min(1).default(7),
 };
 
+/** A number of channels, heads or layers. */
 export const width = z.int().min(1);
+/** Share of values dropped in training. */
 export const dropoutRatio = z.number().min(0).lt(1).default(0.1);
 
 /** Heads share the width evenly. */
@@ -18,4 +20,5 @@ export function headsDivide(options: { readonly width: number; readonly heads: n
   return options.width % options.heads === 0;
 }
 
+/** The refusal of a width that heads cannot share. */
 export const headsMessage = { message: "must be a multiple of heads", path: ["width"] };

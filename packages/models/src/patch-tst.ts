@@ -35,6 +35,7 @@ const options = z
     path: ["inputLength"],
   });
 
+/** Sizes of a PatchTST; all have defaults. */
 export type PatchTSTOptions = z.input<typeof options>;
 
 /**

@@ -38,6 +38,14 @@ function allFigures(of: readonly ResultRecord[] = records): Figure[] {
   return rows.sections.flatMap((section) => figuresOf(section, rows, 0.5));
 }
 
+/** A model whose error is twenty times the dense one's. */
+const collapsed: readonly ResultRecord[] = (() => {
+  const cell = pruneCell(denseCell(), "channel", { sparsity: 0.9 });
+  const { result, ...rest } = pruneRecord(cell);
+  const tuned = { mse: 2.6, mae: 1.3, rmse: 1.6 };
+  return [{ ...rest, result: { ...result, tuned } }, latencyRecord(cell, "tfjs-cpu", 1, 2, 0.9)];
+})();
+
 /** Width and height as the header of a PNG states them. */
 function pngSize(bytes: Uint8Array): [number, number] {
   const view = new DataView(bytes.buffer, bytes.byteOffset);
@@ -73,7 +81,9 @@ describe("charts", () => {
 
   it("compile without a warning, and are drawn the same each time", async () => {
     const warnings = vi.spyOn(console, "warn");
-    for (const { spec } of allFigures()) expect(await renderSvg(spec)).toBe(await renderSvg(spec));
+    for (const { spec } of [...allFigures(), ...allFigures(collapsed)]) {
+      expect(await renderSvg(spec)).toBe(await renderSvg(spec));
+    }
     expect(warnings).not.toHaveBeenCalled();
   });
 
@@ -85,6 +95,15 @@ describe("charts", () => {
     const text = `<svg xmlns="http://www.w3.org/2000/svg" width="99" height="20"><text y="15" font-family="Inter">dense</text></svg>`;
     const blank = await renderPng(text.replace("dense", ""), 1, false);
     expect((await renderPng(text, 1, false)).length).toBeGreaterThan(blank.length);
+  });
+
+  it("have a logarithmic axis for errors where a model collapses", () => {
+    const scales = allFigures(collapsed)
+      .filter(({ name }) => /error-(sparsity|latency)$/.test(name))
+      .map(({ spec }) => JSON.stringify(spec).match(/"type":"log"/g)?.length);
+    // MSE and MAE in the one, the only panel in the other.
+    expect(scales).toEqual([2, 1]);
+    expect(JSON.stringify(allFigures().map(({ spec }) => spec))).not.toContain('"type":"log"');
   });
 
   it("place marks at the sparsity that was reached, and draw unreached targets hollow", () => {

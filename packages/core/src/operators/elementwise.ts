@@ -3,7 +3,7 @@ import { broadcastShapes } from "../graph/extent.ts";
 import type { ValueType } from "../graph/graph.ts";
 import { map, zip } from "../reference/array.ts";
 import { reduceTo } from "./broadcast.ts";
-import { defineOperator, type GradientCall, type Operator, zeroForZero } from "./operator.ts";
+import { defineOperator, type GradientCall, type Nothing, type Operator, zeroForZero } from "./operator.ts";
 import { scale } from "./scale.ts";
 
 /** Of operators that need none. */
@@ -15,12 +15,16 @@ function inferBroadcast([a, b]: readonly ValueType[]): readonly ValueType[] {
   return [{ dtype: a!.dtype, shape }];
 }
 
-function binary(
-  name: string,
-  f: (a: number, b: number) => number,
-  simplify: (zero: readonly boolean[]) => "zero" | number | undefined,
-  gradient: (b: Builder, call: GradientCall<None>, dy: Value) => readonly (() => Value)[],
-): Operator<None> {
+interface Binary {
+  readonly name: string;
+  readonly f: (a: number, b: number) => number;
+  /** Whether two values of the input's own making meet in it: a residual connection. */
+  readonly residual?: true;
+  readonly simplify: (inputs: readonly Nothing[]) => "zero" | number | undefined;
+  readonly gradient: (b: Builder, call: GradientCall<None>, dy: Value) => readonly (() => Value)[];
+}
+
+function binary({ name, f, residual, simplify, gradient }: Binary): Operator<None> {
   return defineOperator<None>({
     name,
     arity: 2,
@@ -29,14 +33,8 @@ function binary(
     couple(coupling, [left, right], [out]) {
       coupling.broadcast(left!, out!);
       coupling.broadcast(right!, out!);
-      // Two values of the input's own making meet here: a residual connection.
-      if ((name === "Add" || name === "Sub") && left!.activation && right!.activation) {
-        const feature = out!.axes.at(-1);
-        const whole = left!.shape.length > 0 && right!.shape.length > 0;
-        if (feature !== undefined && whole && left!.shape.at(-1) !== 1 && right!.shape.at(-1) !== 1) {
-          coupling.note(feature, "embedding");
-        }
-      }
+      const whole = [left!, right!].every(({ shape, activation }) => activation && (shape.at(-1) ?? 1) !== 1);
+      if (residual && whole) coupling.note(out!.axes.at(-1)!, "embedding");
     },
     gradient(b, call) {
       const dy = call.gradients[0];
@@ -51,39 +49,41 @@ function binary(
 }
 
 /** Element-wise sum with broadcasting. ONNX `Add`. */
-export const addOperator: Operator<None> = binary(
-  "Add",
-  (a, b) => a + b,
-  ([left, right]) => (left && right ? "zero" : left ? 1 : right ? 0 : undefined),
-  (_b, _call, dy) => [() => dy, () => dy],
-);
+export const addOperator: Operator<None> = binary({
+  name: "Add",
+  f: (a, b) => a + b,
+  residual: true,
+  simplify: ([left, right]) => (left && right ? "zero" : left ? 1 : right ? 0 : undefined),
+  gradient: (_b, _call, dy) => [() => dy, () => dy],
+});
 
 /** Element-wise difference with broadcasting. ONNX `Sub`. */
-export const subOperator: Operator<None> = binary(
-  "Sub",
-  (a, b) => a - b,
-  ([left, right]) => (left && right ? "zero" : right ? 0 : undefined),
-  (b, _call, dy) => [() => dy, () => scale(b, dy, -1)],
-);
+export const subOperator: Operator<None> = binary({
+  name: "Sub",
+  f: (a, b) => a - b,
+  residual: true,
+  simplify: ([left, right]) => (left && right ? "zero" : right ? 0 : undefined),
+  gradient: (b, _call, dy) => [() => dy, () => scale(b, dy, -1)],
+});
 
 /** Element-wise product with broadcasting. ONNX `Mul`. */
-export const mulOperator: Operator<None> = binary(
-  "Mul",
-  (a, b) => a * b,
-  ([left, right]) => (left || right ? "zero" : undefined),
-  (b, { inputs: [x, y] }, dy) => [() => mul(b, dy, y!), () => mul(b, dy, x!)],
-);
+export const mulOperator: Operator<None> = binary({
+  name: "Mul",
+  f: (a, b) => a * b,
+  simplify: ([left, right]) => (left || right ? "zero" : undefined),
+  gradient: (b, { inputs: [x, y] }, dy) => [() => mul(b, dy, y!), () => mul(b, dy, x!)],
+});
 
 /** Element-wise quotient with broadcasting. ONNX `Div`. */
-export const divOperator: Operator<None> = binary(
-  "Div",
-  (a, b) => a / b,
-  zeroForZero,
-  (b, { inputs, outputs }, dy) => [
+export const divOperator: Operator<None> = binary({
+  name: "Div",
+  f: (a, b) => a / b,
+  simplify: zeroForZero,
+  gradient: (b, { inputs, outputs }, dy) => [
     () => div(b, dy, inputs[1]!),
     () => scale(b, div(b, mul(b, dy, outputs[0]!), inputs[1]!), -1),
   ],
-);
+});
 
 function unary(
   name: string,
@@ -128,6 +128,7 @@ export const reluOperator: Operator<None> = unary(
   (x) => Math.max(x, 0),
   (b, x, _y, dy) => b.apply(reluGradient, [x, dy], {}),
 );
+/** (x, dy) → dy where x > 0, else 0. */
 export const reluGradient: Operator<None> = unaryGradient("ReluGradient", (x) => (x > 0 ? 1 : 0));
 
 /** x·Φ(x) with the exact error function. ONNX `Gelu` (opset 20, approximate = none). Hendrycks and Gimpel, 2016. */
@@ -136,6 +137,7 @@ export const geluOperator: Operator<None> = unary(
   (x) => x * normalCdf(x),
   (b, x, _y, dy) => b.apply(geluGradient, [x, dy], {}),
 );
+/** (x, dy) → dy · (Φ(x) + x·φ(x)). */
 export const geluGradient: Operator<None> = unaryGradient(
   "GeluGradient",
   (x) => normalCdf(x) + (x * Math.exp((-x * x) / 2)) / Math.sqrt(2 * Math.PI),
@@ -165,24 +167,31 @@ function erfc(x: number): number {
   return x < 0 ? 2 - tail : tail;
 }
 
+/** Draws x + y, broadcast. */
 export function add(b: Builder, x: Value, y: Value): Value {
   return b.apply(addOperator, [x, y], {});
 }
+/** Draws x − y, broadcast. */
 export function sub(b: Builder, x: Value, y: Value): Value {
   return b.apply(subOperator, [x, y], {});
 }
+/** Draws x · y element by element, broadcast. */
 export function mul(b: Builder, x: Value, y: Value): Value {
   return b.apply(mulOperator, [x, y], {});
 }
+/** Draws x ÷ y element by element, broadcast. */
 export function div(b: Builder, x: Value, y: Value): Value {
   return b.apply(divOperator, [x, y], {});
 }
+/** Draws √x. */
 export function sqrt(b: Builder, x: Value): Value {
   return b.apply(sqrtOperator, [x], {});
 }
+/** Draws max(x, 0). */
 export function relu(b: Builder, x: Value): Value {
   return b.apply(reluOperator, [x], {});
 }
+/** Draws x·Φ(x). */
 export function gelu(b: Builder, x: Value): Value {
   return b.apply(geluOperator, [x], {});
 }

@@ -85,6 +85,7 @@ function matrixShape(shape: Shape): Shape {
   return [elementsOf(shape.slice(0, -1)), shape.at(-1) as Extent];
 }
 
+/** Draws x […, M, K] · y […, K, N] → […, M, N]; leading axes broadcast. */
 export function matMul(b: Builder, x: Value, y: Value): Value {
   return b.apply(matMulOperator, [x, y], {});
 }

@@ -3,6 +3,7 @@ import { addExtents, type Extent, isBatch, normalizeAxis, printShape, sameExtent
 import { around, ndarray } from "../reference/array.ts";
 import { checkAxis, defineOperator, type Operator, zeroForZero } from "./operator.ts";
 
+/** An axis, counted from the first, and the positions from `start` to `end` (exclusive) along it. */
 export type SliceAttributes = { readonly axis: number; readonly start: number; readonly end: number };
 
 /** Positions `start` to `end` (exclusive) along one axis, counted from its beginning. ONNX `Slice` with step 1. */
@@ -47,6 +48,7 @@ export const sliceOperator: Operator<SliceAttributes> = defineOperator<SliceAttr
   },
 });
 
+/** An axis, counted from the first, and how many zeros come before and after. */
 export type PadAttributes = { readonly axis: number; readonly before: number; readonly after: number };
 
 /** Zeros before and after along one axis. ONNX `Pad`, mode constant. */
@@ -87,6 +89,7 @@ export const padOperator: Operator<PadAttributes> = defineOperator<PadAttributes
   },
 });
 
+/** The axis that values are joined along, counted from the first. */
 export type ConcatAttributes = { readonly axis: number };
 
 /** Values one after the other along an axis. ONNX `Concat`. */
@@ -94,7 +97,11 @@ export const concatOperator: Operator<ConcatAttributes> = defineOperator<ConcatA
   name: "Concat",
   arity: [1, Number.POSITIVE_INFINITY],
   rearranges: "some",
-  simplify: (zero) => (zero.every(Boolean) ? "zero" : undefined),
+  /** Joining nothing is joining the rest. */
+  simplify(parts) {
+    if (parts.every((part) => part !== undefined)) return "zero";
+    return parts.includes("empty") ? parts.flatMap((part, i) => (part === "empty" ? [] : [i])) : undefined;
+  },
   infer(parts, { axis }) {
     const [first] = parts;
     checkAxis(axis, first!.shape.length);
@@ -141,16 +148,19 @@ export const concatOperator: Operator<ConcatAttributes> = defineOperator<ConcatA
   },
 });
 
+/** Draws positions `start` to `end` (exclusive) of an axis; nothing where that is all of it. */
 export function slice(b: Builder, x: Value, axis: number, start: number, end: number): Value {
   const at = normalizeAxis(axis, x.shape.length);
   return start === 0 && end === x.shape[at] ? x : b.apply(sliceOperator, [x], { axis: at, start, end });
 }
 
+/** Draws zeros before and after along an axis; nothing where there are none. */
 export function pad(b: Builder, x: Value, axis: number, before: number, after: number): Value {
   if (before === 0 && after === 0) return x;
   return b.apply(padOperator, [x], { axis: normalizeAxis(axis, x.shape.length), before, after });
 }
 
+/** Draws values one after the other along an axis; a single one as it is. */
 export function concat(b: Builder, parts: readonly Value[], axis: number): Value {
   if (parts.length === 1) return parts[0]!;
   return b.apply(concatOperator, parts, { axis: normalizeAxis(axis, parts[0]!.shape.length) });

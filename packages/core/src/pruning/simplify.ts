@@ -22,7 +22,7 @@ import {
 import { float32, type TensorData } from "../graph/tensor.ts";
 import type { Model } from "../model/model.ts";
 import { expandOperator } from "../operators/broadcast.ts";
-import type { Operator } from "../operators/operator.ts";
+import type { Nothing, Operator } from "../operators/operator.ts";
 
 /**
  * Rewrites a graph in which dimensions were emptied: a product over nothing is zero, adding zero vanishes, biases stay,
@@ -96,20 +96,25 @@ class Rewriting {
   visit(node: Node): void {
     if (node.outputs.some((id) => this.#empty(id))) return;
     const inputs = node.inputs.map((id) => this.#alias.get(id) ?? id);
-    if (inputs.some((id) => this.#empty(id))) {
-      this.#withoutEmpty(node, inputs);
-      return;
-    }
-    const result = inputs.some((id) => this.#zero.has(id))
-      ? node.operator.simplify?.(
-          inputs.map((id) => this.#zero.has(id)),
-          node.attributes,
-        )
+    const nothing = inputs.map(
+      (id): Nothing => (this.#empty(id) ? "empty" : this.#zero.has(id) ? "zero" : undefined),
+    );
+    const simpler = nothing.some((one) => one !== undefined)
+      ? node.operator.simplify?.(nothing, node.attributes)
       : undefined;
-    const [output] = node.outputs;
-    if (result === "zero") this.#zero.add(output!);
-    else if (typeof result === "number") this.#become(node, inputs[result]!);
-    else this.#nodes.push({ ...node, inputs: inputs.map((id) => this.#materialize(id, node)) });
+    if (simpler === "zero") for (const output of node.outputs) this.#zero.add(output);
+    else if (typeof simpler === "number") this.#become(node, inputs[simpler]!);
+    else if (simpler?.length === 1) this.#become(node, inputs[simpler[0]!]!);
+    else this.#keep(node, simpler?.map((i) => inputs[i]!) ?? inputs);
+  }
+
+  #keep(node: Node, inputs: readonly ValueId[]): void {
+    if (inputs.some((id) => this.#empty(id))) {
+      throw new EspalierError(
+        `node ${node.name}: operator ${node.operator.name} does not say what it gives when a dimension is emptied. Keep one index of it.`,
+      );
+    }
+    this.#nodes.push({ ...node, inputs: inputs.map((id) => this.#materialize(id, node)) });
   }
 
   finish(): Model {
@@ -134,17 +139,6 @@ class Rewriting {
 
   #empty(id: ValueId): boolean {
     return this.#values[id]!.shape.includes(0);
-  }
-
-  /** A contraction of nothing is zero; joining nothing is joining the rest. */
-  #withoutEmpty(node: Node, inputs: readonly ValueId[]): void {
-    if (node.operator.name !== "Concat") {
-      for (const output of node.outputs) this.#zero.add(output);
-      return;
-    }
-    const rest = inputs.filter((id) => !this.#empty(id));
-    if (rest.length === 1) this.#become(node, rest[0]!);
-    else this.visit({ ...node, inputs: rest });
   }
 
   /** The node's output is one of its inputs, repeated to its shape where need be. */

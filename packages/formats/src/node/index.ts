@@ -14,6 +14,7 @@ export async function loadModel(path: string): Promise<Model> {
   return decodeModel(await readBytes(path, "model file"), `model file ${path}`);
 }
 
+/** How a model is saved. */
 export interface SaveOptions extends EncodeOptions {
   /** Replace a file that exists. */
   readonly force?: boolean;

@@ -26,6 +26,7 @@ const timeSeriesLibrary: ProjectionNames = {
   out: "out_projection",
 };
 
+/** Sizes of an attention, and how its implementation names and computes things. */
 export interface AttentionOptions {
   readonly width: number;
   readonly heads: number;

@@ -3,12 +3,15 @@ import { multiHeadAttention } from "./attention.ts";
 import { pointwise } from "./linear.ts";
 import { layerNorm } from "./norm.ts";
 
+/** What lies between the two layers of a feed-forward. */
 export type Activation = "gelu" | "relu";
 
+/** Draws an activation. */
 export function activate(b: Builder, x: Value, activation: Activation): Value {
   return activation === "gelu" ? gelu(b, x) : relu(b, x);
 }
 
+/** Sizes of an encoder layer. */
 export interface EncoderLayerOptions {
   readonly width: number;
   readonly feedForward: number;
