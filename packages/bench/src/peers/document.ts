@@ -13,7 +13,7 @@ export function peersDocument(results: PeerResults): Document {
   const all = verdicts(results);
   return {
     title: "Speed against other runtimes",
-    lead: `${machine.processor} (${machine.cores} cores), ${machine.platform}, Node ${machine.node}, ${machine.date.slice(0, 10)}. One thread each; contenders take turns in one process (${settings.rounds} rounds); medians, ratios are medians over rounds.`,
+    lead: `${machine.processor} (${machine.cores} cores), ${machine.platform}, Node ${machine.node}, ${machine.date.slice(0, 10)}. One thread each; contenders take turns in one process (${settings.rounds} rounds); medians, ratios are medians over rounds.${settings.rounds < 7 ? " So few rounds are for trying out, not for quoting." : ""}`,
     blocks: [
       { kind: "list", items: peers.map(({ name, detail }) => `${name}: ${detail}`) },
       ...problemBlocks(results),
