@@ -12,8 +12,8 @@ export type PatternOf = (tensor: string) => WeightSource["pattern"];
 
 /** Pitch from which on each feature is on a page of its own, so that gathering strips pays (Crossformer, batch 32: 6 ×). */
 const farApart = 1024;
-/** Elements from one feature to the next in such a strip. */
-const stripPitch = 32;
+/** Elements from one feature to the next in such a strip: four vectors. */
+const stripPitch = 16;
 
 const sparseKernels = {
   rows: ["sparseRows", "sparseRowStrips"],
