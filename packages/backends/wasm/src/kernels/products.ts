@@ -146,7 +146,7 @@ export const emitProduct: Emit = (e, { inputs, node }) => {
   const [bks, bns] = bytes(right);
   const packs = ams !== 4 && N > packsFrom;
   const panels: Pointer | 0 = packs ? e.scratch(Math.ceil(M / e.panelRows) * e.panelRows * K * 4) : 0;
-  const strip = e.scratch(32 * K);
+  const strip = e.scratch(32 * (K + 3));
   const lead = leadAxes(shape.slice(0, -2), [left, right, y]);
   // The kernel walks three batch axes; what is outside them is walked here.
   const outer = lead.slice(0, -3);
