@@ -12,8 +12,8 @@ export type PatternOf = (tensor: string) => WeightSource["pattern"];
 
 /** Pitch from which on each feature is on a page of its own, so that gathering strips pays (Crossformer, batch 32: 6 ×). */
 const farApart = 1024;
-/** Elements from one feature to the next in such a strip. */
-const stripPitch = 32;
+/** Elements from one feature to the next in such a strip: four vectors. */
+const stripPitch = 16;
 
 const sparseKernels = {
   rows: ["sparseRows", "sparseRowStrips"],
@@ -146,7 +146,7 @@ export const emitProduct: Emit = (e, { inputs, node }) => {
   const [bks, bns] = bytes(right);
   const packs = ams !== 4 && N > packsFrom;
   const panels: Pointer | 0 = packs ? e.scratch(Math.ceil(M / e.panelRows) * e.panelRows * K * 4) : 0;
-  const strip = e.scratch(32 * K);
+  const strip = e.scratch(32 * (K + 3));
   const lead = leadAxes(shape.slice(0, -2), [left, right, y]);
   // The kernel walks three batch axes; what is outside them is walked here.
   const outer = lead.slice(0, -3);

@@ -71,18 +71,18 @@ export class PackedWeight {
       this.#stale = false;
       return false;
     }
+    if (pattern === "any" && this.#pack !== undefined) {
+      // A dense pack of what stays dense takes the new values where it is.
+      this.#pack.refresh();
+    } else {
+      this.dispose();
+      this.#build();
+    }
+    const rebind = pattern !== "any" || this.#seen < 0;
     this.#seen = slot.version;
     this.#maskSeen = mask;
     this.#stale = false;
-    const before = this.#pack;
-    // A dense pack of what stays dense takes the new values where it is.
-    if (pattern === "any" && before !== undefined) {
-      before.refresh();
-      return false;
-    }
-    before?.dispose();
-    this.#build();
-    return true;
+    return rebind;
   }
 
   dispose(): void {
