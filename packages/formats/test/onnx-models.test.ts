@@ -7,6 +7,7 @@ import { head } from "@espalier/strategy-head";
 import { unstructured } from "@espalier/strategy-unstructured";
 import { describe, expect, it } from "vitest";
 import { writeOnnx } from "../src/index.ts";
+import { libraryModels } from "./library-models.ts";
 import { runtimeNames, withOnnx } from "./onnx-runtime.ts";
 
 const lengths = { inputLength: 24, horizon: 12, series: 3 };
@@ -60,6 +61,17 @@ describe.each(models.map((model) => [label(model), model] as const))("%s as ONNX
 
   it.each(strategies)("gives them with %s pruned", async (_name, strategy, amount) => {
     const pruned = prune(model, await strategy.plan({ model, amount }));
+    await agree(pruned, writeOnnx(pruned));
+  });
+});
+
+describe.each(libraryModels)("%s as ONNX", (_, model, strategy) => {
+  it("gives the reference's outputs in both runtimes, in the oldest opset and the newest", async () => {
+    await agree(model, ...[17, 21].map((opset) => writeOnnx(model, { opset })));
+  });
+
+  it("gives them pruned", async () => {
+    const pruned = prune(model, await strategy.plan({ model, amount: 0.5 }));
     await agree(pruned, writeOnnx(pruned));
   });
 });

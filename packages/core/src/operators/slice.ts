@@ -119,7 +119,7 @@ export const padOperator: Operator<PadAttributes> = defineOperator<PadAttributes
 });
 
 /** The position whose value lies `at` positions from the start; undefined for a zero. */
-function paddedFrom(at: number, extent: number, mode: PadMode): number | undefined {
+export function paddedFrom(at: number, extent: number, mode: PadMode): number | undefined {
   if (at >= 0 && at < extent) return at;
   if (mode === "constant") return undefined;
   return mode === "edge" ? Math.min(Math.max(at, 0), extent - 1) : (at + extent) % extent;

@@ -1,4 +1,12 @@
-import { EspalierError, type Extent, isBatch, type Model, type Shape, type ValueId } from "@espalier/core";
+import {
+  EspalierError,
+  type Extent,
+  isBatch,
+  type Model,
+  type Shape,
+  type TensorData,
+  type ValueId,
+} from "@espalier/core";
 import type { NodeProto, TensorProto } from "onnx-buf";
 import { type AttributeValue, checkSize, int, int64Tensor, nodeProto, tensorProto } from "./proto.ts";
 
@@ -10,8 +18,7 @@ export class GraphWriter {
   readonly #names = new Map<ValueId, string>();
   readonly #taken = new Set<string>();
   readonly #takenNodes = new Set<string>();
-  readonly #shapes = new Map<string, string>();
-  readonly #scalars = new Map<number, string>();
+  readonly #constants = new Map<string, string>();
   readonly #batches = new Map<number, string>();
   #bytes = 0;
 
@@ -41,7 +48,7 @@ export class GraphWriter {
     return unused(this.#taken, wanted);
   }
 
-  /** Adds a node; gives the name of its (first) output. `output` is made from the node's name where it is left out. */
+  /** Adds a node with one output; gives the name of that. `output` is made from the node's name where it is left out. */
   node(
     name: string,
     opType: string,
@@ -49,8 +56,19 @@ export class GraphWriter {
     attributes: Readonly<Record<string, AttributeValue>> = {},
     output: string = this.fresh(name),
   ): string {
-    this.nodes.push(nodeProto(unused(this.#takenNodes, name), opType, inputs, [output], attributes));
+    this.nodeWith(name, opType, inputs, attributes, [output]);
     return output;
+  }
+
+  /** Adds a node with all its outputs. */
+  nodeWith(
+    name: string,
+    opType: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, AttributeValue>>,
+    outputs: readonly string[],
+  ): void {
+    this.nodes.push(nodeProto(unused(this.#takenNodes, name), opType, inputs, outputs, attributes));
   }
 
   initializer(tensor: TensorProto): string {
@@ -62,22 +80,31 @@ export class GraphWriter {
 
   /** A float32 scalar. */
   scalar(value: number): string {
-    const known = this.#scalars.get(value);
-    if (known !== undefined) return known;
-    const tensor = { dtype: "float32" as const, shape: [], data: Float32Array.of(value) };
-    const name = this.initializer(tensorProto(this.fresh(`scalar/${value}`), tensor));
-    this.#scalars.set(value, name);
-    return name;
+    return this.constant(`scalar/${value}`, {
+      dtype: "float32",
+      shape: [],
+      data: Float32Array.of(value),
+    });
+  }
+
+  /** A tensor that the format needs. What is named alike is the same one. */
+  constant(wanted: string, tensor: TensorData): string {
+    return this.#shared(wanted, (name) => tensorProto(name, tensor));
   }
 
   /** Integers as one axis of int64. */
   integers(values: readonly number[]): string {
-    const key = values.join();
-    const known = this.#shapes.get(key);
-    if (known !== undefined) return known;
-    const name = this.initializer(int64Tensor(this.fresh(`integers/${key}`), values));
-    this.#shapes.set(key, name);
-    return name;
+    return this.#shared(`integers/${values.join()}`, (name) => int64Tensor(name, values));
+  }
+
+  /** An int64 scalar. */
+  integer(value: number): string {
+    return this.#shared(`integer/${value}`, (name) => int64Tensor(name, [value], []));
+  }
+
+  /** A shape for Reshape. It has one batch axis at most, which follows from the rest. */
+  openShape(shape: Shape): string {
+    return this.integers(shape.map((extent) => (isBatch(extent) ? -1 : extent)));
   }
 
   /** A shape as one axis of int64; what follows the batch size is computed from the shape of an input. */
@@ -130,6 +157,14 @@ export class GraphWriter {
       if (axis >= 0) return [name, axis, (shape[axis] as Exclude<Extent, number>).batch];
     }
     return undefined;
+  }
+
+  #shared(wanted: string, make: (name: string) => TensorProto): string {
+    const known = this.#constants.get(wanted);
+    if (known !== undefined) return known;
+    const name = this.initializer(make(this.fresh(wanted)));
+    this.#constants.set(wanted, name);
+    return name;
   }
 
   #claim(name: string, what: string): string {

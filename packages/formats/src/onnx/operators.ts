@@ -5,38 +5,19 @@ import {
   type ConcatAttributes,
   type EpsilonAttributes,
   isBatch,
-  type PadAttributes,
   type PermutationAttributes,
   type ReduceAttributes,
   type ScaleAttributes,
-  type Shape,
   type ShapeAttributes,
   type SliceAttributes,
   sameExtent,
 } from "@espalier/core";
 import { TensorProto_DataType as ElementType } from "onnx-buf";
-import type { GraphWriter } from "./graph-writer.ts";
-import { type AttributeValue, float, int, ints } from "./proto.ts";
+import { cumSum, dft, pad, pool } from "./along-axis.ts";
+import type { NodeCall, Rule } from "./node-call.ts";
+import { gatherND, scatterND, topK } from "./positions.ts";
+import { float, int, ints } from "./proto.ts";
 
-/** One node of core while it is written. */
-export interface NodeCall<A = Attributes> {
-  readonly writer: GraphWriter;
-  readonly name: string;
-  /** ONNX names and core's shapes of the inputs. */
-  readonly inputs: readonly string[];
-  readonly shapes: readonly Shape[];
-  readonly attributes: A;
-  /** Whether Gelu is written as the operator of opset 20, or as Div, Erf, Add, Mul. */
-  readonly gelu: "operator" | "decomposed";
-  /** Adds the node that gives the output. */
-  emit(
-    opType: string,
-    inputs: readonly string[],
-    attributes?: Readonly<Record<string, AttributeValue>>,
-  ): void;
-}
-
-type Rule<A> = (call: NodeCall<A>) => void;
 const as =
   (opType: string): Rule<Attributes> =>
   ({ emit, inputs }) =>
@@ -51,6 +32,9 @@ export const rules: ReadonlyMap<string, Rule<Attributes>> = new Map(
     Div: as("Div"),
     Sqrt: as("Sqrt"),
     Relu: as("Relu"),
+    // Without attributes, alpha is 1.
+    Elu: as("Elu"),
+    Tanh: as("Tanh"),
     Exp: as("Exp"),
     Log: as("Log"),
     Sigmoid: as("Sigmoid"),
@@ -94,6 +78,13 @@ export const rules: ReadonlyMap<string, Rule<Attributes>> = new Map(
     Slice: ({ emit, writer, inputs, attributes: { axis, start, end } }: NodeCall<SliceAttributes>) =>
       emit("Slice", [...inputs, ...[start, end, axis].map((n) => writer.integers([n]))]),
     Pad: pad,
+    CumSum: cumSum,
+    AveragePool: pool("AveragePool"),
+    MaxPool: pool("MaxPool"),
+    DFT: dft,
+    TopK: topK,
+    GatherND: gatherND,
+    ScatterND: scatterND,
     Gather: ({ emit, inputs, attributes: { axis } }: NodeCall<{ axis: number }>) =>
       emit("Gather", inputs, { axis: int(axis) }),
   }) as [string, Rule<Attributes>][],
@@ -158,10 +149,4 @@ function reduceSum({ writer, inputs, attributes, emit }: NodeCall<ReduceAttribut
   // To ONNX, no axes can mean all of them.
   if (axes.length === 0) emit("Identity", inputs);
   else emit("ReduceSum", [inputs[0]!, writer.integers(axes)], { keepdims: int(keepdims ? 1 : 0) });
-}
-
-function pad({ writer, inputs, shapes, attributes, emit }: NodeCall<PadAttributes>): void {
-  const { axis, before, after } = attributes;
-  const pads = [before, after].flatMap((count) => shapes[0]!.map((_, i) => (i === axis ? count : 0)));
-  emit("Pad", [inputs[0]!, writer.integers(pads)]);
 }

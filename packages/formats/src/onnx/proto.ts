@@ -44,9 +44,13 @@ export function tensorProto(name: string, { dtype, shape, data }: TensorData): T
   return rawTensor(name, elementTypes[dtype], shape, data);
 }
 
-/** Integers as shapes, axes and positions are written: one axis of int64. */
-export function int64Tensor(name: string, values: readonly number[]): TensorProto {
-  return rawTensor(name, ElementType.INT64, [values.length], BigInt64Array.from(values, BigInt));
+/** Integers as shapes, axes and positions are written: int64, along one axis unless said otherwise. */
+export function int64Tensor(
+  name: string,
+  values: readonly number[],
+  shape: readonly number[] = [values.length],
+): TensorProto {
+  return rawTensor(name, ElementType.INT64, shape, BigInt64Array.from(values, BigInt));
 }
 
 /** A tensor of float16 bit patterns. */
@@ -79,6 +83,10 @@ export const ints = (values: readonly number[]): AttributeValue => ({
   ints: values.map(BigInt),
 });
 export const float = (value: number): AttributeValue => ({ type: AttributeType.FLOAT, f: value });
+export const text = (value: string): AttributeValue => ({
+  type: AttributeType.STRING,
+  s: new TextEncoder().encode(value),
+});
 
 export function nodeProto(
   name: string,

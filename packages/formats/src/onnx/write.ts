@@ -5,7 +5,8 @@ import { z } from "zod";
 import { halfWeights } from "../float16.ts";
 import { GraphWriter } from "./graph-writer.ts";
 import { describe, metadataOf } from "./metadata.ts";
-import { type NodeCall, rules } from "./operators.ts";
+import type { NodeCall } from "./node-call.ts";
+import { rules } from "./operators.ts";
 import { float16Tensor, int, tensorProto, valueInfo } from "./proto.ts";
 
 /** The IR version that came with each operator set. */
@@ -105,17 +106,22 @@ function writeNodes(writer: GraphWriter, { graph }: Model, { gelu }: Options): v
   for (const node of graph.nodes) {
     const rule = rules.get(node.operator.name);
     if (rule === undefined) throw notWritten(node);
-    const [output] = node.outputs;
-    const named = outputName.get(output!);
+    const outputs = node.outputs.map((id, i) => {
+      const own = i === 0 ? node.name : `${node.name}/${i}`;
+      const name = outputName.get(id) ?? writer.fresh(own);
+      writer.alias(id, name);
+      return name;
+    });
     const call: NodeCall = {
       writer,
       name: node.name,
       inputs: node.inputs.map((id) => writer.nameOf(id)),
       shapes: node.inputs.map((id) => graph.values[id]!.shape),
+      outputs,
+      outputShapes: node.outputs.map((id) => graph.values[id]!.shape),
       attributes: node.attributes,
       gelu,
-      emit: (opType, inputs, attributes) =>
-        writer.alias(output!, writer.node(node.name, opType, inputs, attributes, named)),
+      emit: (opType, inputs, attributes) => writer.node(node.name, opType, inputs, attributes, outputs[0]),
     };
     rule(call);
   }
