@@ -19,7 +19,7 @@ export * from "./criteria/wsap.ts";
 export type { AxisUse, Coupling, Operand } from "./dimensions/coupling.ts";
 export * from "./dimensions/dimensions.ts";
 export * from "./dimensions/expression.ts";
-export { inferDimensions } from "./dimensions/infer.ts";
+export { inferDimensions, type KnownAxes } from "./dimensions/infer.ts";
 export * from "./errors.ts";
 export * from "./graph/bind.ts";
 export * from "./graph/builder.ts";

@@ -1,20 +1,35 @@
-import type { Graph } from "../graph/graph.ts";
+import type { Extent } from "../graph/extent.ts";
+import type { Graph, ValueId } from "../graph/graph.ts";
 import type { AxisUse, Operand } from "./coupling.ts";
 import type { Dimension, DimensionKind, Dimensions, Member } from "./dimensions.ts";
 import { dimensionsIn, type Expression, isProduct, isSum } from "./expression.ts";
 import { Solver } from "./solver.ts";
 
 /**
- * Finds the dimensions of a graph: gives each tensor and input axis one of its own, walks the nodes, and unifies what
- * their operators couple. This is DepGraph's grouping (Fang et al., CVPR 2023) obtained as type inference.
+ * What axes of a graph are made of, as far as it is known beforehand: expressions over dimensions of these sizes. A model
+ * that was pruned to a single head still has that dimension, which its shapes do not tell any more.
  */
-export function inferDimensions(graph: Graph): Dimensions {
+export interface KnownAxes {
+  readonly sizes: readonly Extent[];
+  readonly axes: ReadonlyMap<ValueId, readonly Expression[]>;
+}
+
+/**
+ * Finds the dimensions of a graph: gives each tensor and input axis one of its own, walks the nodes, and unifies what
+ * their operators couple. Axes that are known must have the extents of the graph; they are believed as far as the nodes
+ * agree. This is DepGraph's grouping (Fang et al., CVPR 2023) obtained as type inference.
+ */
+export function inferDimensions(graph: Graph, known?: KnownAxes): Dimensions {
   const solver = new Solver();
+  const declared = known?.sizes.map((size) => solver.dimension(size));
+  const numbers = new Map(declared?.entries());
+  const fresh = (value: number): Expression[] =>
+    known?.axes.get(value)?.map((e) => renumber(e, numbers)) ?? solver.fresh(graph.values[value]!.shape);
   const axes: Expression[][] = new Array(graph.values.length);
   const activation = activations(graph);
-  for (const { value } of graph.tensors) axes[value] = solver.fresh(graph.values[value]!.shape);
+  for (const { value } of graph.tensors) axes[value] = fresh(value);
   for (const { name, value } of graph.inputs) {
-    axes[value] = solver.fresh(graph.values[value]!.shape);
+    axes[value] = fresh(value);
     for (const axis of axes[value]) solver.fixed(axis, `reaches the input ${name}`);
   }
   const operand = (value: number): Operand => ({
@@ -23,7 +38,7 @@ export function inferDimensions(graph: Graph): Dimensions {
     activation: activation[value] === 1,
   });
   for (const node of graph.nodes) {
-    for (const output of node.outputs) axes[output] = solver.fresh(graph.values[output]!.shape);
+    for (const output of node.outputs) axes[output] = fresh(output);
     solver.where = node.name;
     node.operator.couple(solver, node.inputs.map(operand), node.outputs.map(operand), node.attributes);
   }

@@ -11,7 +11,7 @@ function comparison(name: string, holds: (a: number, b: number) => boolean): Ope
   return defineOperator<None>({
     name,
     arity: 2,
-    infer: inferBroadcast,
+    infer: (inputs) => inferBroadcast(inputs).map(({ shape }) => ({ dtype: "float32", shape })),
     couple(coupling, [left, right], [out]) {
       coupling.broadcast(left!, out!);
       coupling.broadcast(right!, out!);

@@ -61,6 +61,13 @@ export const operatorCases: readonly OperatorCase[] = [
     { ...one(name, [x(batch, 31, 7), x(7)]), differentiable: [] },
     {
       ...one(name, [
+        { shape: [batch, 9], below: 3 },
+        { shape: [9], below: 3 },
+      ]),
+      differentiable: [],
+    },
+    {
+      ...one(name, [
         { shape: [batch, 33], range: integers },
         { shape: [], range: integers },
       ]),

@@ -43,6 +43,8 @@ const graph = z.strictObject({
 });
 
 const indices = z.array(z.int().nonnegative());
+export const storedExpression: z.ZodType<Tree> = expression;
+
 const dimension = z.strictObject({
   name: z.string(),
   size: extent,

@@ -8,6 +8,7 @@ import { writeFolderAtomically } from "./folder.ts";
 
 export { checkReplaceable, readBytes, writeFileAtomically } from "./files.ts";
 export { writeFolderAtomically } from "./folder.ts";
+export { type LoadOnnxOptions, loadOnnx } from "./onnx.ts";
 
 /** Reads a model file. Throws an EspalierError where there is none, or it is not sound. */
 export async function loadModel(path: string): Promise<Model> {

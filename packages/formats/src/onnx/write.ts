@@ -2,7 +2,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { EspalierError, type Model, type Node, removeDead } from "@espalier/core";
 import { TensorProto_DataType as ElementType, ModelProtoSchema } from "onnx-buf";
 import { z } from "zod";
-import { halfWeights } from "../float16.ts";
+import { halfWeights, roundToFloat16 } from "../float16.ts";
 import { GraphWriter } from "./graph-writer.ts";
 import { describe, metadataOf } from "./metadata.ts";
 import type { NodeCall } from "./node-call.ts";
@@ -48,8 +48,9 @@ export function writeOnnx(model: Model, options: OnnxOptions = {}): Uint8Array {
   }
   const written = removeDead(model);
   const writer = new GraphWriter(written);
-  writeTensors(writer, written, parsed);
+  const names = writeTensors(writer, written, parsed);
   writeNodes(writer, written, parsed);
+  const numbers = parsed.weights === "float16" ? roundToFloat16(written) : written;
   const { inputs, outputs, values } = written.graph;
   const info = ({ name, value }: { name: string; value: number }) =>
     valueInfo(name, values[value]!.dtype, values[value]!.shape);
@@ -65,7 +66,9 @@ export function writeOnnx(model: Model, options: OnnxOptions = {}): Uint8Array {
       initializer: writer.initializers,
       node: writer.nodes,
     },
-    metadataProps: [...metadataOf(model, written)].map(([key, value]) => ({ key, value })),
+    metadataProps: [
+      ...metadataOf(model, { model: numbers, names, nameOf: (value) => writer.nameOf(value) }),
+    ].map(([key, value]) => ({ key, value })),
   });
   return toBinary(ModelProtoSchema, proto);
 }
@@ -84,12 +87,15 @@ function parseOptions(options: OnnxOptions): Options {
   return parsed.data;
 }
 
-function writeTensors(writer: GraphWriter, model: Model, { weights }: Options): void {
+/** Writes the tensors; gives the names they have in the file. */
+function writeTensors(writer: GraphWriter, model: Model, { weights }: Options): ReadonlyMap<string, string> {
   const { graph, tensors } = model;
+  const names = new Map<string, string>();
   const halves = weights === "float16" ? halfWeights(model) : undefined;
   for (const { name, value } of graph.tensors) {
     const tensor = tensors.get(name)!;
     const own = writer.fresh(name);
+    names.set(name, own);
     const half = halves?.get(name);
     if (half === undefined) {
       writer.alias(value, writer.initializer(tensorProto(own, tensor)));
@@ -98,6 +104,7 @@ function writeTensors(writer: GraphWriter, model: Model, { weights }: Options): 
     const stored = writer.initializer(float16Tensor(own, tensor.shape, half));
     writer.alias(value, writer.node(`${name}/Cast`, "Cast", [stored], { to: int(ElementType.FLOAT) }));
   }
+  return names;
 }
 
 function writeNodes(writer: GraphWriter, { graph }: Model, { gelu }: Options): void {

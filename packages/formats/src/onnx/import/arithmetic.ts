@@ -1,4 +1,6 @@
 import { broadcastShapes } from "@espalier/core";
+import { TensorProto_DataType as Type } from "onnx-buf";
+import { floatToHalf, halfToFloat } from "../../float16.ts";
 import { broadcastPositions } from "./arrays.ts";
 import { build, type Kind, type Known, type Pair, pairAt } from "./known.ts";
 
@@ -202,6 +204,24 @@ export function castKnown(x: Known, kind: Kind): Known {
   if (kind === "float") return mapPairs(x, (pair) => pair, "float");
   if (kind === "int") return mapPairs(x, ([f, p]) => [p === 0 ? Math.trunc(f) : f, p], "int");
   return mapPairs(x, ([f, p]) => [f === 0 ? 0 : 1, p === 0 || f !== 0 ? 0 : p], "bool");
+}
+
+/** Numbers rounded to half precision, or to the first 16 bits of single precision. */
+export function castToHalf(x: Known, type: number): Known {
+  return mapPairs(
+    x,
+    ([f, p]) => {
+      if (p !== 0) throw dependent();
+      return [type === Type.FLOAT16 ? halfToFloat(floatToHalf(f)) : bfloat16(f), 0];
+    },
+    "float",
+  );
+}
+
+function bfloat16(value: number): number {
+  const [bits] = new Uint32Array(Float32Array.of(value).buffer);
+  const even = (bits! >>> 16) & 1;
+  return new Float32Array(Uint32Array.of((bits! + 0x7fff + even) & 0xffff0000).buffer)[0]!;
 }
 
 /** Floats are single precision, as in the runtime that the file is for; factors of the batch size stay exact. */

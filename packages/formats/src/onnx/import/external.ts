@@ -5,6 +5,7 @@ import {
   type ModelProto,
   type TensorProto,
 } from "onnx-buf";
+import { bytesOf } from "./tensor-data.ts";
 import { shown } from "./text.ts";
 
 /** Where the numbers of a tensor lie, outside the model's own file. */
@@ -13,8 +14,7 @@ export interface ExternalRange {
   /** A file beside the model's, or in a folder there: checked not to lead out of it. */
   readonly location: string;
   readonly offset: number;
-  /** Bytes; undefined for all up to the end. */
-  readonly length: number | undefined;
+  readonly length: number;
 }
 
 /** Every tensor of a file whose numbers lie outside it. Throws an EspalierError for a location outside the model's folder. */
@@ -43,7 +43,22 @@ function rangeOf(tensor: TensorProto): ExternalRange {
       );
     return value;
   };
-  return { tensor, location, offset: count("offset") ?? 0, length: count("length") };
+  const needed = located(where, () => bytesOf(tensor));
+  const length = count("length") ?? needed;
+  if (length !== needed)
+    throw new EspalierError(
+      `${where}: its shape needs ${needed} bytes, ${length} in ${shown(location)} are given.`,
+    );
+  return { tensor, location, offset: count("offset") ?? 0, length };
+}
+
+function located<T>(where: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new EspalierError(`${where}: ${error.message}.`);
+  }
 }
 
 /** Whether a location is a plain relative path that does not lead upwards, on any system. */
@@ -59,7 +74,7 @@ function isInside(location: string): boolean {
 
 /** Puts numbers from elsewhere in their tensor, as if the file had held them. */
 export function attach({ tensor, location, length }: ExternalRange, bytes: Uint8Array): void {
-  if (length !== undefined && bytes.length !== length)
+  if (bytes.length !== length)
     throw new EspalierError(
       `tensor ${shown(tensor.name)}: ${shown(location)} has ${bytes.length} of the ${length} bytes it needs.`,
     );

@@ -64,6 +64,7 @@ export class GraphReader {
   readonly #b: Builder;
   readonly #context: Context;
   readonly #functions: ReadonlyMap<string, FunctionProto>;
+  readonly #names = new Names();
   #nodes = 0;
   #numbers = 0;
 
@@ -75,9 +76,16 @@ export class GraphReader {
 
   /** Reads a graph whose inputs are given; gives its outputs in their order. */
   read(graph: GraphProto, inputs: ReadonlyMap<string, Item>): readonly Item[] {
-    const names = new Names();
-    for (const [name, item] of inputs) names.set(name, item);
-    return this.#graph(graph, names, 0, "");
+    for (const [name, item] of inputs) this.#names.set(name, item);
+    return this.#graph(graph, this.#names, 0, "");
+  }
+
+  /** What a name of the graph stands for, once it was read: a weight for the tensor that it has become. */
+  itemNamed(name: string): Item | undefined {
+    const item = this.#names.get(name);
+    const tensor =
+      item !== undefined && isKnown(item) ? this.#b.tensorNamed(item.source?.name ?? name) : undefined;
+    return tensor ?? item;
   }
 
   #graph(graph: GraphProto, names: Names, depth: number, module: string): readonly Item[] {
@@ -119,6 +127,7 @@ export class GraphReader {
     if (!isKnown(item)) return item;
     if (item.source === undefined) this.#count(item);
     if (node.opType !== "Identity" || item.source === undefined || isMadeUp(name)) return item;
+    if (this.#context.weights.rolesAreTold) return item;
     return { ...item, source: { ...item.source, name } };
   }
 

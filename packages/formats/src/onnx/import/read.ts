@@ -12,13 +12,15 @@ import {
   type TensorData,
 } from "@espalier/core";
 import { z } from "zod";
+import { castKnown } from "./arithmetic.ts";
 import type { Context } from "./call.ts";
 import { decode, type OnnxFile } from "./decode.ts";
 import { attach, type ExternalRange, externalRanges } from "./external.ts";
 import { GraphReader } from "./graph-reader.ts";
 import { type GraphInput, readInputs, withOpenBatch } from "./inputs.ts";
-import { type Item, isKnown, isValue } from "./items.ts";
+import { type Item, isKnown, isTruth, isValue } from "./items.ts";
 import type { Known } from "./known.ts";
+import { readOwnMetadata, restore, rolesOf } from "./own.ts";
 import { OpenedBatch } from "./samples.ts";
 import { shown } from "./text.ts";
 import { Weights } from "./weights.ts";
@@ -83,11 +85,11 @@ function sliceOf(
       `tensor ${shown(tensor.name)}: its numbers are in ${shown(location)}. Load the model by its path, or give that file's content as external.`,
     );
   }
-  return content.subarray(offset, length === undefined ? undefined : offset + length);
+  return content.subarray(offset, offset + length);
 }
 
 /** Puts the file's name before errors, and gives those of damaged files one line. */
-function locatedIn<T>(name: string, read: () => T): T {
+export function locatedIn<T>(name: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
@@ -129,12 +131,16 @@ function drawOpened(file: OnnxFile, options: Options, inputs: readonly GraphInpu
 function draw(file: OnnxFile, options: Options, inputs: readonly GraphInput[], opened?: OpenedBatch): Model {
   const { model, graph, opset } = file;
   const b = Builder.create();
-  const weights = new Weights(b, options, new Set(graph.initializer.map(({ name }) => name)));
+  const initializers = graph.initializer.map(({ name }) => name);
+  const own = readOwnMetadata(model);
+  const roles = own && rolesOf(own, initializers);
+  const weights = new Weights(b, { ...options, ...(roles && { roles }) }, new Set(initializers));
   const context: Context = { weights, opset, ...(opened && { opened }) };
   const given = new Map<string, Item>(
     inputs.map(({ name, shape, dtype }) => [name, b.input(name, shape, dtype)]),
   );
-  const outputs = new GraphReader(b, context, model.functions).read(graph, given);
+  const reader = new GraphReader(b, context, model.functions);
+  const outputs = reader.read(graph, given);
   for (const [i, { name }] of graph.output.entries())
     b.output(name, outputValue(b, context, name, outputs[i]!));
   const { graph: drawn, data } = b.build();
@@ -144,16 +150,25 @@ function draw(file: OnnxFile, options: Options, inputs: readonly GraphInput[], o
   checkSizes(drawn);
   const name = modelName(graph.name);
   const whole = createModel({ name, graph: { ...drawn, tensors: order }, tensors });
+  if (own !== undefined) return restore(whole, own, (valueName) => valueIn(reader, valueName));
   const live = removeDead(whole);
   const metadata: { [key: string]: Json } = { onnx: originOf(file, opened) };
   return createModel({ name, graph: live.graph, tensors: live.tensors, metadata });
 }
 
+/** The value of the drawing that a name of the file stands for. */
+function valueIn(reader: GraphReader, name: string): number | undefined {
+  const item = reader.itemNamed(name);
+  return item !== undefined && isValue(item) ? item.id : undefined;
+}
+
 function outputValue(b: Builder, context: Context, name: string, item: Item) {
   if (isValue(item)) return item;
-  if (!isKnown(item) || item.kind === "bool")
-    throw new EspalierError(`output ${shown(name)} is no tensor of numbers.`);
-  return context.weights.lift(b, item satisfies Known, { as: "operand", name });
+  // Truth values are ones and zeros.
+  if (isTruth(item)) return item.truth;
+  if (!isKnown(item)) throw new EspalierError(`output ${shown(name)} is a list of values.`);
+  const numbers: Known = item.kind === "bool" ? castKnown(item, "float") : item;
+  return context.weights.lift(b, numbers, { as: "operand", name });
 }
 
 /** Refuses values that no machine could hold: a file may ask for them in a few bytes. */

@@ -97,6 +97,13 @@ export function readShape(dims: readonly bigint[]): number[] {
   });
 }
 
+/** Bytes that the numbers of a tensor take. Throws a RangeError for a shape or a type that cannot be read. */
+export function bytesOf({ dims, dataType }: TensorProto): number {
+  const encoding = encodings.get(dataType);
+  if (encoding === undefined) throw new RangeError(`${typeName(dataType)} cannot be read`);
+  return readShape(dims).reduce((n, extent) => n * extent, encoding.bytes);
+}
+
 /**
  * The numbers of a tensor in the file. Nothing is allocated for what the shape merely claims: the file must hold exactly
  * as many numbers. Throws a RangeError that names the tensor.

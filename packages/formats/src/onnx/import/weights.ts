@@ -60,10 +60,16 @@ export class Weights {
     this.#reserved = reserved;
   }
 
+  /** Whether the file says itself what its tensors are for: then it names them as the model does. */
+  get rolesAreTold(): boolean {
+    return this.#options.roles !== undefined;
+  }
+
   /** Whether an array becomes a tensor where it meets computed values, rather than numbers of a computation beforehand. */
   isWeight({ kind, source, shape, data }: Known): boolean {
     if (source === undefined || kind !== "float") return false;
-    if (this.#options.roles?.has(source.name)) return this.#options.roles.get(source.name) !== "constant";
+    const role = this.#options.roles?.get(source.name);
+    if (this.rolesAreTold) return role !== undefined && role !== "constant";
     if (matchesAny(this.#options.trainable, source.name)) return true;
     return shape.length > 0 && !(data.length === 1 && isMadeUp(source.name));
   }
@@ -147,8 +153,13 @@ export class Weights {
   #scalar(known: Known, { name, order }: Source): Value {
     const [before] = this.#drawn.get(name) ?? [];
     if (before !== undefined) return before.value;
-    const value = this.#add(this.#unused(name), "constant", known, order);
-    this.scalars.set(value.id, known.data[0]!);
+    const same = this.#b.tensorNamed(name);
+    const number = known.data[0]!;
+    const value =
+      same !== undefined && this.scalars.get(same.id) === number
+        ? same
+        : this.#add(this.#unused(name), "constant", known, order);
+    this.scalars.set(value.id, number);
     this.#drawn.set(name, [{ name, value }]);
     return value;
   }
@@ -170,7 +181,8 @@ export class Weights {
 
   #unused(name: string): string {
     let unused = name;
-    for (let i = 1; this.tensors.has(unused); i++) unused = `${name}_${i}`;
+    for (let i = 1; this.tensors.has(unused) || this.#b.tensorNamed(unused) !== undefined; i++)
+      unused = `${name}_${i}`;
     return unused;
   }
 }

@@ -8,6 +8,7 @@ import {
   erf,
   exp,
   gelu,
+  greater,
   log,
   mul,
   relu,
@@ -119,6 +120,22 @@ export const activations: Readonly<Record<string, Rule>> = {
   LeakyRelu: unary(({ b, attributes }, x) =>
     sub(b, relu(b, x), scale(b, relu(b, negative(b, x)), attributes.float("alpha", 0.01))),
   ),
+  ThresholdedRelu: unary((call, x) => {
+    const { b, attributes, context } = call;
+    const above = greater(b, x, context.weights.number(attributes.float("alpha", 1)));
+    return mul(b, x, above);
+  }),
+  /** x moved towards zero by the bias, where it is further from it than λ. */
+  Shrink: unary((call, x) => {
+    const { b, attributes, context } = call;
+    const [lambda, bias] = [attributes.float("lambd", 0.5), attributes.float("bias", 0)];
+    const [high, low] = [
+      greater(b, x, context.weights.number(lambda)),
+      greater(b, context.weights.number(-lambda), x),
+    ];
+    const outside = mul(b, x, add(b, high, low));
+    return bias === 0 ? outside : add(b, outside, scale(b, sub(b, low, high), bias));
+  }),
   HardSigmoid: unary((call, x) =>
     ramp(call, x, call.attributes.float("alpha", 0.2), call.attributes.float("beta", 0.5)),
   ),

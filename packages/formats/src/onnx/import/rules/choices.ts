@@ -13,7 +13,8 @@ import {
   type Value,
   where,
 } from "@espalier/core";
-import { castKnown, foldBinary, foldUnary, foldWhere } from "../arithmetic.ts";
+import { TensorProto_DataType as Type } from "onnx-buf";
+import { castKnown, castToHalf, foldBinary, foldUnary, foldWhere } from "../arithmetic.ts";
 import {
   type Call,
   input,
@@ -28,6 +29,7 @@ import {
 import { type Item, isKnown, isTruth, isValue } from "../items.ts";
 import { type Known, scalar } from "../known.ts";
 import { withoutGuard } from "../patterns/guards.ts";
+import { typeName } from "../tensor-data.ts";
 import { knownKind, triangle } from "./constants.ts";
 
 /** Bounds, questions and choices. Questions about computed values give values of ones and zeros. */
@@ -78,10 +80,7 @@ function asked(call: Call, i: number): Value {
   const item = operandItem(call, i);
   if (isTruth(item)) return item.truth;
   if (isKnown(item) && item.kind === "bool") return lift(call, castKnown(item, "float"), named(call));
-  const value = lift(call, item);
-  if (value.dtype !== "float32")
-    throw new RangeError("it is about integers that are computed from the input");
-  return value;
+  return lift(call, item);
 }
 
 /** A question: of constants it is answered, of values drawn. */
@@ -116,7 +115,9 @@ const questions: Readonly<Record<string, Rule>> = {
 const constantsOnly: Rule = (call) => {
   const items = call.inputs.map((_, i) => input(call, i));
   if (!items.every(isKnown))
-    throw new RangeError("it rounds what is computed from the input, which has no gradient");
+    throw new RangeError(
+      "it has no gradient; it can only be asked of constants, not of what is computed from the input",
+    );
   const [first, second] = items;
   if (first === undefined) throw new RangeError("its input 0 is missing");
   const folded =
@@ -198,8 +199,13 @@ const triangular: Rule = (call) => {
 /** A weight stored in another precision is still that weight. */
 const cast: Rule = (call) => {
   const item = operandItem(call, 0);
-  const kind = knownKind(call.attributes.int("to"));
-  if (isKnown(item)) return castKnown(item, kind);
+  const to = call.attributes.int("to");
+  const kind = knownKind(to);
+  const half = to === Type.FLOAT16 || to === Type.BFLOAT16;
+  if (isKnown(item))
+    return half && !call.context.weights.isWeight(item) ? castToHalf(item, to) : castKnown(item, kind);
+  if (half)
+    throw new RangeError(`it computes in ${typeName(to)}; a model computes in float32. Export it in float32`);
   if (isTruth(item)) {
     if (kind === "int")
       throw new RangeError("truth values computed from the input cannot be cast to integers");

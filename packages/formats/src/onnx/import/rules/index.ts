@@ -9,6 +9,7 @@ import { normalizations } from "./normalizations.ts";
 import { picking } from "./picking.ts";
 import { products } from "./products.ts";
 import { reductions } from "./reductions.ts";
+import { resampling } from "./resize.ts";
 import { sequences } from "./sequences.ts";
 import { spectra } from "./spectra.ts";
 import { windows } from "./windows.ts";
@@ -27,6 +28,7 @@ export const rules: ReadonlyMap<string, Rule> = new Map(
     ...reductions,
     ...normalizations,
     ...windows,
+    ...resampling,
     ...spectra,
     ...sequences,
   }),

@@ -9,6 +9,7 @@ import {
   reshape,
   type Shape,
   sameShape,
+  transpose,
   type Value,
 } from "@espalier/core";
 import { concatKnown, expandKnown, takeKnown, transposeKnown } from "../arrays.ts";
@@ -99,7 +100,9 @@ const transposeRule: Rule = (call) => {
     perm.some((axis) => shape[axis] === undefined)
   )
     throw new RangeError(`[${perm.slice(0, 16).join(", ")}] is not an order of its ${shape.length} axes`);
-  return isPlain(call, item) ? transposeKnown(item, perm) : permute(call.b, lift(call, item), perm);
+  if (isPlain(call, item)) return transposeKnown(item, perm);
+  const x = lift(call, item);
+  return call.context.weights.rolesAreTold ? transpose(call.b, x, perm) : permute(call.b, x, perm);
 };
 
 const expandRule: Rule = (call) => {

@@ -65,13 +65,19 @@ function nameOf({ module }: Call, part: "weight" | "bias") {
 const layerNormalizationRule: Rule = (call) => {
   const { b, attributes } = call;
   const [x, axis] = last(call);
-  if (call.wants[1] || call.wants[2])
-    throw new RangeError("its mean and deviation are used, which is not supported");
   const size = fixedExtent(elementsOf(x.shape.slice(axis)), "a normalisation over the batch axis");
   const gamma = flat(call, 1, size, "weight");
   const beta = call.inputs[2] === undefined ? vector(call, size, 0) : flat(call, 2, size, "bias");
   const rows = reshape(b, x, [...x.shape.slice(0, axis), size]);
-  return reshape(b, layerNormalization(b, rows, gamma, beta, attributes.float("epsilon", 1e-5)), x.shape);
+  const epsilon = attributes.float("epsilon", 1e-5);
+  const y = reshape(b, layerNormalization(b, rows, gamma, beta, epsilon), x.shape);
+  if (!call.wants[1] && !call.wants[2]) return y;
+  const axes = x.shape.slice(axis).map((_, i) => axis + i);
+  const mean = reduceMean(b, x, axes, true);
+  const centred = sub(b, x, mean);
+  const variance = reduceMean(b, mul(b, centred, centred), axes, true);
+  const deviation = sqrt(b, add(b, variance, call.context.weights.number(epsilon)));
+  return [y, mean, div(b, call.context.weights.number(1), deviation)];
 };
 
 const batchNormalizationRule: Rule = (call) => {

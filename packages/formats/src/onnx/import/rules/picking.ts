@@ -1,14 +1,21 @@
 import {
+  add,
   expand,
   gather,
   gatherND,
+  greater,
   isBatch,
   type PadMode,
   pad,
   printShape,
+  reshape,
   type Shape,
+  sameShape,
   scatterND,
+  slice,
+  swapAxes,
   type Value,
+  where,
 } from "@espalier/core";
 import { takeKnown } from "../arrays.ts";
 import {
@@ -28,7 +35,7 @@ import {
 } from "../call.ts";
 import { type Item, isKnown } from "../items.ts";
 import { plainNumbers } from "../known.ts";
-import { join, sliceAlong, takeAlong } from "../layout.ts";
+import { join, takeAlong } from "../layout.ts";
 
 /** Operators that pick positions, or add some at the borders. */
 
@@ -78,6 +85,11 @@ const sliceRule: Rule = (call) => {
 function take(call: Call, item: Item, axis: number, positions: readonly number[]): Item {
   if (isPlain(call, item)) return takeKnown(item, axis, positions);
   const x = lift(call, item);
+  // In files of Espalier's own the nodes are those of the model.
+  const [first = 0] = positions;
+  const range = positions.every((position, i) => position === first + i);
+  if (range && call.context.weights.rolesAreTold)
+    return slice(call.b, x, axis, first, first + positions.length);
   return takeAlong(call.b, x, axis, positions, () => indexValue(call, [positions.length], positions));
 }
 
@@ -100,8 +112,8 @@ const split: Rule = (call) => {
     const from = start;
     start += size;
     if (!call.wants[i]) return undefined;
-    if (!isPlain(call, item)) return sliceAlong(call.b, lift(call, item), axis, from, start);
-    return takeKnown(
+    return take(
+      call,
       item,
       axis,
       Array.from({ length: size }, (_, at) => from + at),
@@ -119,12 +131,25 @@ function positionsOf(indices: ArrayLike<number>, extent: number): number[] {
   });
 }
 
+/** Computed indices counted from the front: to ONNX negative ones count from the end. Those of a TopK never are. */
+function fromFront(call: Call, indices: Value, extent: number): Value {
+  const { b } = call;
+  let source = b.producer(indices);
+  while (source?.operator.rearranges !== undefined) source = b.producer(b.value(source.inputs[0]!));
+  if (source?.operator.name === "TopK") return indices;
+  const negative = greater(b, indexValue(call, [], [0]), indices);
+  return where(b, negative, add(b, indices, indexValue(call, [], [extent])), indices);
+}
+
 const gatherRule: Rule = (call) => {
   const [item, indices] = [input(call, 0), input(call, 1)];
   const shape = shapeOf(item);
   const axis = axisOf(call.attributes.int("axis", 0), shape.length);
   const extent = fixedExtent(shape[axis]!, "picking along the batch axis");
-  if (!isKnown(indices)) return gather(call.b, lift(call, item, { as: "weight" }), indices as Value, axis);
+  if (!isKnown(indices)) {
+    const table = lift(call, item, { as: "weight" });
+    return gather(call.b, table, fromFront(call, indices as Value, extent), axis);
+  }
   const positions = positionsOf(plainNumbers(indices), extent);
   const result = shape.toSpliced(axis, 1, ...indices.shape);
   if (isPlain(call, item) || indices.shape.length <= 1) {
@@ -134,26 +159,35 @@ const gatherRule: Rule = (call) => {
   return gather(call.b, x, indexValue(call, indices.shape, positions), axis);
 };
 
-/** Picks one element at a time; where the indices are the same along all other axes this is a Gather. */
+/** Picks one element at a time: along the axis, each position of the others has indices of its own. */
 const gatherElements: Rule = (call) => {
-  const item = input(call, 0);
-  const indices = knownInput(call, 1, "indices")!;
+  const [item, indices] = [input(call, 0), input(call, 1)];
   const shape = shapeOf(item);
   const axis = axisOf(call.attributes.int("axis", 0), shape.length);
   const extent = fixedExtent(shape[axis]!, "picking along the batch axis");
-  const count = indices.shape[axis]!;
-  const inner = indices.shape.slice(axis + 1).reduce((n, size) => n * size, 1);
-  const positions = positionsOf(plainNumbers(indices), extent);
-  const lane = Array.from({ length: count }, (_, i) => positions[i * inner]!);
-  const whole = indices.shape.every((size, i) => i === axis || size === shape[i]);
-  if (!whole || positions.some((position, i) => position !== lane[Math.floor(i / inner) % count]))
-    throw new RangeError("its indices differ from one position to the next, which is not supported");
-  return take(call, item, axis, lane);
+  if (!sameShape(shapeOf(indices).with(axis, 0), shape.with(axis, 0)))
+    throw new RangeError(
+      `indices ${printShape(shapeOf(indices))} for ${printShape(shape)} leave out positions, which is not supported`,
+    );
+  const positions = isKnown(indices)
+    ? indexValue(call, indices.shape, positionsOf(plainNumbers(indices), extent))
+    : fromFront(call, indices as Value, extent);
+  const { b } = call;
+  const last = (value: Value) => swapAxes(b, value, axis, -1);
+  const tuples = last(positions);
+  const picked = gatherND(
+    b,
+    last(lift(call, item)),
+    reshape(b, tuples, [...tuples.shape, 1]),
+    shape.length - 1,
+  );
+  return last(picked);
 };
 
 /** Indices as a value, counted from the front where they are known. */
 function indexTuples(call: Call, i: number, data: Shape): Value {
   const indices = input(call, i);
+  // Every position of a tuple points into an axis of its own: negative ones cannot be told apart once they are computed.
   if (!isKnown(indices)) return indices as Value;
   const size = indices.shape.at(-1)!;
   const batchDims = call.attributes.int("batch_dims", 0);
