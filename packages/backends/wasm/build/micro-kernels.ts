@@ -42,7 +42,6 @@ export function microKernels(options: MicroKernelOptions): string {
     strips("sparsePairStrips", "sparse2", pairWidths, "yld"),
     ...quadWidths.map((width) => sparseBlock(4, width)),
     dispatch("sparseQuads", "sparse4", quadWidths, "yld"),
-    strips("sparseQuadStrips", "sparse4", quadWidths, "yld"),
   ]);
 }
 

@@ -49,15 +49,15 @@ export function countsOf(
   return [blocks * vectors, blocks * passes, rowsOfBlocks(format, pattern.N, panelRows) * passes];
 }
 
-/** The cheapest format, or the one given, and what its product is expected to cost. */
+/** The cheapest of some formats, and what its product is expected to cost. */
 export function chooseFormat(
   pattern: Pattern,
   vectors: number,
   panelRows: number,
-  only?: Format,
+  candidates: readonly Format[] = formats,
 ): { format: Format; cost: number } {
   let best: { format: Format; cost: number } | undefined;
-  for (const format of only === undefined ? formats : [only]) {
+  for (const format of candidates) {
     const { perVector, perBlock, perRow } = calibration.rates[format];
     const [forVectors, forBlocks, forRows] = countsOf(format, pattern, vectors, panelRows);
     const cost = forVectors * perVector + forBlocks * perBlock + forRows * perRow;
