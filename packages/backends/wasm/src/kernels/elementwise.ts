@@ -1,6 +1,7 @@
 import { countElements, type ScaleAttributes, scaleFactor, type ValueId } from "@espalier/core";
 import { type Emitter, pointer } from "../compile/emitter.ts";
 import { expandView, type Layout, layoutOf, type View } from "../compile/view.ts";
+import { byDefinition } from "./by-definition.ts";
 import type { Emit, Emits } from "./kernel.ts";
 
 /** Numbers of `unary`'s and `binary`'s functions in assembly/elementwise.ts. */
@@ -51,30 +52,29 @@ function sharesNeighbours(view: View, { order }: Layout): boolean {
   return inner === undefined || view.strides[inner] === 1;
 }
 
-function onlyFloats(e: Emitter, values: readonly ValueId[]): void {
-  if (values.some((value) => e.graph.values[value]!.dtype !== "float32"))
-    throw e.fail("it computes with float32 only; int32 values are indices.");
-}
-
-const unary =
-  (name: UnaryName): Emit =>
-  (e, { inputs, node }) => {
-    onlyFloats(e, inputs);
-    const x = e.view(inputs[0]!);
-    emitUnary(e, name, outputLike(e, node.outputs[0]!, [x]), x);
+/** Kernels compute with float32; positions (int32) are few, and computed by definition. */
+const ofFloats =
+  (emit: Emit): Emit =>
+  (e, call) => {
+    const floats = call.inputs.every((value) => e.graph.values[value]!.dtype === "float32");
+    (floats ? emit : byDefinition)(e, call);
   };
 
-const binary =
-  (name: BinaryName, ratio: (attributes: Record<string, unknown>) => number = () => 0): Emit =>
-  (e, { inputs, node, attributes }) => {
-    onlyFloats(e, inputs);
+const unary = (name: UnaryName): Emit =>
+  ofFloats((e, { inputs, node }) => {
+    const x = e.view(inputs[0]!);
+    emitUnary(e, name, outputLike(e, node.outputs[0]!, [x]), x);
+  });
+
+const binary = (name: BinaryName, ratio: (attributes: Record<string, unknown>) => number = () => 0): Emit =>
+  ofFloats((e, { inputs, node, attributes }) => {
     const [a, b] = inputs.map((id) => e.view(id)) as [View, View];
     const y = outputLike(e, node.outputs[0]!, [a, b]);
     // An operand that crosses the rows of a large output is brought into its order first; if it is fixed, once for all.
     const straight = (view: View) =>
       crosses(view, y) && (e.isFixed(view) || same(view, y)) ? e.copy(view, alike(view, y)) : view;
     emitBinary(e, name, y, straight(a), straight(b), ratio(attributes));
-  };
+  });
 
 const same = (a: View, b: View) => countElements(a.shape) === countElements(b.shape);
 
@@ -103,10 +103,9 @@ export const elementwise: Emits = {
   Sqrt: unary("Sqrt"),
   Relu: unary("Relu"),
   Gelu: unary("Gelu"),
-  Scale(e, { inputs, node, attributes }) {
-    onlyFloats(e, inputs);
+  Scale: ofFloats((e, { inputs, node, attributes }) => {
     const x = e.view(inputs[0]!);
     const factor = scaleFactor(attributes as ScaleAttributes, e.batchSize);
     emitUnary(e, "Scale", outputLike(e, node.outputs[0]!, [x]), x, factor);
-  },
+  }),
 };
