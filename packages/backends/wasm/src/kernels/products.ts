@@ -137,9 +137,11 @@ export const emitProduct: Emit = (e, { inputs, node }) => {
     const view = e.view(id);
     return expandView(view, [...shape.slice(0, -2), ...view.shape.slice(-2)]);
   }) as [View, View];
-  const layout = e.wanted(value) ?? { order: axes(rank), run: 1 };
-  const innermost = layout.order.findLast((axis) => shape[axis]! > 1) ?? rank - 1;
+  const wanted = e.wanted(value) ?? { order: axes(rank), run: 1 };
+  const innermost = wanted.order.findLast((axis) => shape[axis]! > 1) ?? rank - 1;
   const usable = innermost >= rank - 2;
+  // Columns must be neighbours: an axis of one position behind them would be padded, and part them.
+  const layout = { ...wanted, order: [...wanted.order.filter((axis) => axis !== innermost), innermost] };
   const y = e.allocate(shape, usable ? layout : { order: axes(rank), run: 1 });
   e.set(value, y);
   const swapped = usable && innermost === rank - 2 && shape[rank - 2]! > 1;
