@@ -5,7 +5,16 @@ import { byDefinition } from "./by-definition.ts";
 import type { Emit, Emits } from "./kernel.ts";
 
 /** Numbers of `unary`'s and `binary`'s functions in assembly/elementwise.ts. */
-const unaryCodes = { Sqrt: 1, Relu: 2, Scale: 3, Gelu: 4 } as const;
+const unaryCodes = {
+  Sqrt: 1,
+  Relu: 2,
+  Scale: 3,
+  Gelu: 4,
+  Exp: 5,
+  Elu: 6,
+  Sigmoid: 7,
+  Tanh: 8,
+} as const;
 const binaryCodes = {
   Add: 0,
   Sub: 1,
@@ -14,6 +23,7 @@ const binaryCodes = {
   ReluGradient: 4,
   GeluGradient: 5,
   DropoutTraining: 6,
+  EluGradient: 7,
 } as const;
 
 export type UnaryName = keyof typeof unaryCodes;
@@ -99,10 +109,15 @@ export const elementwise: Emits = {
   Div: binary("Div"),
   ReluGradient: binary("ReluGradient"),
   GeluGradient: binary("GeluGradient"),
+  EluGradient: binary("EluGradient"),
   DropoutTraining: binary("DropoutTraining", ({ ratio }) => ratio as number),
   Sqrt: unary("Sqrt"),
   Relu: unary("Relu"),
   Gelu: unary("Gelu"),
+  Exp: unary("Exp"),
+  Elu: unary("Elu"),
+  Sigmoid: unary("Sigmoid"),
+  Tanh: unary("Tanh"),
   Scale: ofFloats((e, { inputs, node, attributes }) => {
     const x = e.view(inputs[0]!);
     const factor = scaleFactor(attributes as ScaleAttributes, e.batchSize);
