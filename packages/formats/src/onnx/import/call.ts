@@ -1,7 +1,9 @@
 import {
   type Builder,
+  batch,
   type Extent,
   elementsOf,
+  expand,
   isBatch,
   normalizeAxis,
   printShape,
@@ -111,6 +113,22 @@ export function valueInput(call: Call, i: number, use?: Use): Value {
 export function numberBeside(call: Call, item: Item, other: Value): number | undefined {
   if (!isPlain(call, item) || item.shape.length > other.shape.length) return undefined;
   return onlyNumber(item);
+}
+
+/**
+ * Where a file made for one sample computes something without its input, the same for all samples, and joins it with
+ * what follows the batch: repeated over the batch. `axis` counts from the end; others are as long as they need to be.
+ */
+export function spread({ b, context }: Call, x: Value, other: Shape): Value {
+  if (context.opened?.size !== 1 || x.shape.some(isBatch)) return x;
+  const back = x.shape.findIndex((extent, axis) => {
+    const beside = other[axis - x.shape.length + other.length];
+    return extent !== 1 && beside !== undefined && isBatch(beside) && beside.batch === extent;
+  });
+  if (back < 0) return x;
+  const apart = reshape(b, x, x.shape.toSpliced(back, 0, 1));
+  const repeated = expand(b, apart, x.shape.toSpliced(back, 0, batch));
+  return reshape(b, repeated, x.shape.with(back, { batch: x.shape[back] as number }));
 }
 
 /** Integers of a tensor of indices, as a constant of the model. */

@@ -6,8 +6,17 @@ import type { NodeProto } from "onnx-buf";
 const madeUp =
   /^(onnx::\w+|_?val_\d+|v_\d+|_?\d+|(.*\/)?_?const(ant)?[_.\d]*(_output_\d+)?|.*_output_\d+|scalar_tensor\w*|_to_copy\w*|lift_fresh\w*|(integers|scalar)\/.*)$/i;
 
+/** Results of operators that PyTorch's current exporter computed beforehand: they are called after the operator. */
+const operatorNames =
+  /^_?(to_copy|lift_fresh(_copy)?|scalar_tensor|abs|add|alias|arange|bitwise_\w+|cat|ceil|clamp|clone|contiguous|cos|cumsum|detach|div|embedding|eq|exp|expand|flatten|flip|floor|full|gather|ge|getitem|gt|index|le|linspace|logical_\w+|lt|masked_fill|matmul|mean|mul|ne|neg|ones|outer|permute|pow|reciprocal|repeat|reshape|roll|rsqrt|select|sin|slice|split\w*|sqrt|squeeze|stack|sub|sum|t|tile|transpose|tril|triu|type_as|unbind|unsqueeze|view|where|zeros)(_\d+)?$/;
+
 export function isMadeUp(name: string): boolean {
-  return name === "" || (name.length < 300 && madeUp.test(name));
+  return name === "" || (name.length < 300 && (madeUp.test(name) || operatorNames.test(name)));
+}
+
+/** Names under which modules keep what they do not train. */
+export function isBufferName(name: string): boolean {
+  return /(^|\.)(inv_freq|(\w+_)?mask)$/.test(name);
 }
 
 /**

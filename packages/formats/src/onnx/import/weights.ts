@@ -10,7 +10,7 @@ import {
   type ValueId,
 } from "@espalier/core";
 import { type Known, plainNumbers, type Source } from "./known.ts";
-import { inOtherLayer, isMadeUp } from "./names.ts";
+import { inOtherLayer, isBufferName, isMadeUp } from "./names.ts";
 
 /** What a tensor of the file is used for, where it is used. */
 export interface Use {
@@ -139,7 +139,8 @@ export class Weights {
     if (told !== undefined) return told;
     if (known.kind !== "float") return "constant";
     if (matchesAny(this.#options.trainable, name)) return "trainable";
-    if (matchesAny(this.#options.buffers, name) || as === "statistic" || isSinusoids(known)) return "buffer";
+    if (matchesAny(this.#options.buffers, name) || as === "statistic" || isTable(name, known))
+      return "buffer";
     return as === "operand" && isMadeUp(name) ? "buffer" : "trainable";
   }
 
@@ -211,6 +212,11 @@ function transposedKnown(known: Known): Known {
 
 function isUniform({ data, shape }: Known): boolean {
   return shape.length <= 1 && data.every((value) => value === data[0]);
+}
+
+/** What nobody trains: tables of sines, masks (they hold infinities), and what is called so. */
+function isTable(name: string, known: Known): boolean {
+  return isBufferName(name) || isSinusoids(known) || !known.data.every(Number.isFinite);
 }
 
 /**

@@ -1,6 +1,6 @@
 import { add, type Builder, div, mul, pow, scale, sqrt, sub, type Value } from "@espalier/core";
 import { foldBinary } from "../arithmetic.ts";
-import { type Call, input, isPlain, lift, numberBeside, type Rule } from "../call.ts";
+import { type Call, input, isPlain, lift, numberBeside, type Rule, spread } from "../call.ts";
 import { type Item, isKnown, isValue } from "../items.ts";
 import { scalar } from "../known.ts";
 import { recogniseGelu } from "../patterns/gelu.ts";
@@ -23,7 +23,8 @@ function binary(draw: Draw, withNumber: DrawWithNumber): (call: Call) => Item {
       const drawn = factor === undefined ? undefined : withNumber(call, value, factor, number === left);
       if (drawn !== undefined) return drawn;
     }
-    return draw(call.b, operand(call, 0), operand(call, 1));
+    const [x, y] = [operand(call, 0), operand(call, 1)];
+    return draw(call.b, spread(call, x, y.shape), spread(call, y, x.shape));
   };
 }
 

@@ -107,6 +107,15 @@ function standardized({ b, context }: Call, x: Value, axes: readonly number[], e
   return div(b, centred, sqrt(b, add(b, variance, context.weights.number(epsilon))));
 }
 
+/** The same over all axes from one on: a LayerNormalization without weights, which knows what to do when it is pruned. */
+function standardizedFrom(call: Call, x: Value, axis: number, epsilon: number): Value {
+  const { b } = call;
+  const size = fixedExtent(elementsOf(x.shape.slice(axis)), "a normalisation over the batch axis");
+  const rows = reshape(b, x, [...x.shape.slice(0, axis), size]);
+  const [ones, zeros] = [vector(call, size, 1), vector(call, size, 0)];
+  return reshape(b, layerNormalization(b, rows, ones, zeros, epsilon), x.shape);
+}
+
 /** A vector along axis 1. */
 function alongChannels(b: Builder, value: Value, rank: number): Value {
   return reshape(
@@ -120,8 +129,7 @@ const instanceNormalization: Rule = (call) => {
   const { b } = call;
   const x = valueInput(call, 0);
   const rank = x.shape.length;
-  const axes = x.shape.slice(2).map((_, i) => i + 2);
-  const normalized = standardized(call, x, axes, call.attributes.float("epsilon", 1e-5));
+  const normalized = standardizedFrom(call, x, 2, call.attributes.float("epsilon", 1e-5));
   const gamma = alongChannels(b, valueInput(call, 1, { as: "weight", ...nameOf(call, "weight") }), rank);
   const beta = alongChannels(b, valueInput(call, 2, { as: "bias", ...nameOf(call, "bias") }), rank);
   return add(b, mul(b, normalized, gamma), beta);
@@ -136,8 +144,7 @@ const groupNormalization: Rule = (call) => {
   if (!Number.isInteger(channels / groups))
     throw new RangeError(`${channels} channels are no ${groups} equal groups`);
   const grouped = reshape(b, x, [batch, groups, channels / groups, ...rest]);
-  const axes = grouped.shape.slice(2).map((_, i) => i + 2);
-  const normalized = standardized(call, grouped, axes, attributes.float("epsilon", 1e-5));
+  const normalized = standardizedFrom(call, grouped, 2, attributes.float("epsilon", 1e-5));
   const parameter = (i: number, as: "weight" | "bias") => valueInput(call, i, { as, ...nameOf(call, as) });
   const [gamma, beta] = [parameter(1, "weight"), parameter(2, "bias")];
   const byGroup = gamma.shape[0] === groups && groups !== channels;

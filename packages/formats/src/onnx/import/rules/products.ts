@@ -1,5 +1,5 @@
-import { add, matMul, reshape, scale, swapAxes, type Value } from "@espalier/core";
-import { type Call, input, lift, type Rule, valueInput } from "../call.ts";
+import { add, matMul, reshape, type Shape, scale, swapAxes, type Value } from "@espalier/core";
+import { type Call, input, lift, type Rule, spread, valueInput } from "../call.ts";
 import { type Item, isKnown } from "../items.ts";
 
 /** Matrix products. */
@@ -17,7 +17,8 @@ const matMulRule: Rule = (call) => {
   const column = right.shape.length === 1;
   const x = row ? reshape(b, left, [1, ...left.shape]) : left;
   const y = column ? reshape(b, right, [...right.shape, 1]) : right;
-  const product = matMul(b, x, y);
+  const lead = (shape: Shape) => [...shape.slice(0, -2), 1, 1];
+  const product = matMul(b, spread(call, x, lead(y.shape)), spread(call, y, lead(x.shape)));
   const { shape } = product;
   const kept = shape.filter(
     (_, axis) => !(row && axis === shape.length - 2) && !(column && axis === shape.length - 1),

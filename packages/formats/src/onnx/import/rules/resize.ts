@@ -102,10 +102,14 @@ const resize: Rule = (call) => {
     throw new RangeError("its scales or sizes do not fit its axes");
   return axes.reduce<Value>((value, axis, i) => {
     const extent = value.shape[axis]!;
-    const unchanged = factors === undefined ? isBatch(extent) && sizes!.powers?.[i] === 1 : factors[i] === 1;
-    if (unchanged) return value;
+    const size = sizes?.data[i];
+    const open =
+      isBatch(extent) &&
+      (sizes?.powers?.[i] === 1 || size === extent.batch * (call.context.opened?.size ?? 0));
+    if (factors === undefined ? open : factors[i] === 1) return value;
     const from = fixedExtent(extent, "resampling the batch axis");
-    const to = factors === undefined ? plainNumbers(sizes!)[i]! : Math.floor(from * factors[i]!);
+    if ((sizes?.powers?.[i] ?? 0) !== 0) throw new RangeError("its size would depend on the batch size");
+    const to = factors === undefined ? size! : Math.floor(from * factors[i]!);
     if (to === from && factors === undefined) return value;
     if (!(to >= 1 && from * to <= 2 ** 22)) throw new RangeError(`it resamples ${from} positions to ${to}`);
     const entries = matrix(call, { from, to, scale: factors?.[i] ?? to / from });
