@@ -19,8 +19,8 @@ export async function exportModel(file: string, options: ExportOptions, context:
   const mistake = mistakeIn(to, options);
   if (mistake !== undefined) throw new EspalierError(mistake);
   const path = context.path(out);
-  // A folder is looked at by what writes it, at once.
-  if (to !== "tfjs") await checkReplaceable(path, options.force);
+  if (to === "tfjs") await checkFolder(path, out);
+  else await checkReplaceable(path, options.force);
   const model = await loadModel(context.path(file));
   const bar = await openBar(context);
   try {
@@ -57,6 +57,14 @@ function mistakeIn(to: ExportedReport["to"], { weights, opset, dataset }: Export
   if (dataset !== undefined && weights !== "float16")
     return "--dataset measures what float16 changes: give --weights float16, too, or leave it out.";
   return undefined;
+}
+
+/** What --force replaces is a whole folder: only one that an export may have written. */
+async function checkFolder(path: string, out: string): Promise<void> {
+  const inside = await readdir(path).catch((): string[] => []);
+  if (inside.length > 0 && !inside.includes("model.json")) {
+    throw new EspalierError(`${out} is a folder with other things in it. Give the name of a new one.`);
+  }
 }
 
 /** Where the data is only what the model says of itself, it need not be at hand: then outputs have to do. */
