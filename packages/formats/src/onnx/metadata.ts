@@ -55,11 +55,8 @@ export interface MaskMetadata {
   readonly zeros?: readonly number[];
 }
 
-/** Names of the tensors that are not trained, as `espalier.roles` holds them. */
-export interface RolesMetadata {
-  readonly buffer: readonly string[];
-  readonly constant: readonly string[];
-}
+/** Names of the model's tensors, as `espalier.roles` holds them: other initialisers belong to how it is written. */
+export type RolesMetadata = Readonly<Record<TensorRole, readonly string[]>>;
 
 /** What axes are made of, as `espalier.dimensions` holds it where the nodes alone do not tell: after pruning. */
 export interface DimensionsMetadata {
@@ -126,7 +123,7 @@ function maskMetadata(mask: Mask, { data }: TensorData): MaskMetadata {
 function rolesMetadata({ model: { graph }, names }: Written): RolesMetadata {
   const of = (role: TensorRole) =>
     graph.tensors.flatMap((tensor) => (tensor.role === role ? [names.get(tensor.name)!] : []));
-  return { buffer: of("buffer"), constant: of("constant") };
+  return { trainable: of("trainable"), buffer: of("buffer"), constant: of("constant") };
 }
 
 /** Undefined where a reader finds the same dimensions by itself. */

@@ -14,7 +14,7 @@ import {
 } from "@espalier/core";
 import { reshapeKnown } from "./arrays.ts";
 import type { Attributes } from "./attributes.ts";
-import { type Item, isKnown, isSequence, isTruth, isValue } from "./items.ts";
+import { type Item, isCounting, isKnown, isSequence, isTruth, isTuples, isValue } from "./items.ts";
 import { type Known, onlyNumber, plainNumbers } from "./known.ts";
 import type { OpenedBatch } from "./samples.ts";
 import type { Use, Weights } from "./weights.ts";
@@ -52,6 +52,8 @@ export function input(call: Call, i: number): Item {
   if (item === undefined) throw new RangeError(`its input ${i} is missing`);
   if (isSequence(item)) throw new RangeError(`its input ${i} is a list of values`);
   if (isTruth(item)) throw new RangeError(`its input ${i} are truth values`);
+  if (isCounting(item) || isTuples(item))
+    throw new RangeError("it computes with the numbers from 0 to the batch size, which is not supported");
   return item;
 }
 

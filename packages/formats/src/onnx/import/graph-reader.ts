@@ -6,6 +6,7 @@ import { isStandard } from "./decode.ts";
 import { type Item, isKnown, isTruth, isValue } from "./items.ts";
 import { type Known, onlyNumber } from "./known.ts";
 import { inOtherLayer, isMadeUp, moduleOf, weightBeside } from "./names.ts";
+import { ofCounting } from "./rules/counting.ts";
 import { rules } from "./rules/index.ts";
 import { readTensor } from "./tensor-data.ts";
 import { shown } from "./text.ts";
@@ -226,7 +227,7 @@ const moves = /^(Identity|Reshape|Flatten|Squeeze|Unsqueeze|Transpose|Expand|Til
 function outputsOf(rule: Rule, call: Call): readonly (Item | undefined)[] {
   const [first, ...rest] = call.inputs;
   const moved = first !== undefined && isTruth(first) && moves.test(call.operator);
-  const result = rule(moved ? { ...call, inputs: [first.truth, ...rest] } : call);
+  const result = ofCounting(call) ?? rule(moved ? { ...call, inputs: [first.truth, ...rest] } : call);
   const items: readonly (Item | undefined)[] = Array.isArray(result) ? result : [result as Item];
   return moved ? items.map((item) => item && { truth: item as Value }) : items;
 }

@@ -1,4 +1,4 @@
-import type { Value } from "@espalier/core";
+import type { Extent, Shape, Value } from "@espalier/core";
 import type { Known } from "./known.ts";
 
 /** A list of values (ONNX's sequences); its length is always known. */
@@ -11,8 +11,21 @@ export interface Truth {
   readonly truth: Value;
 }
 
-/** What a name in the file stands for: numbers, a value of the drawing, or one of the two above. */
-export type Item = Known | Value | Sequence | Truth;
+/** The numbers from 0 to the batch size (or a multiple of it) along an axis. */
+export interface Counting {
+  readonly counts: Extent;
+  readonly axis: number;
+  readonly shape: Shape;
+}
+
+/** Tuples of positions, those of each sample (of `within`, the batch) in that sample's part of the data. */
+export interface Tuples {
+  readonly within: Extent;
+  readonly tuples: Value;
+}
+
+/** What a name in the file stands for: numbers, a value of the drawing, or one of those above. */
+export type Item = Known | Value | Sequence | Truth | Counting | Tuples;
 
 export function isKnown(item: Item): item is Known {
   return "data" in item;
@@ -24,6 +37,14 @@ export function isValue(item: Item): item is Value {
 
 export function isSequence(item: Item): item is Sequence {
   return "items" in item;
+}
+
+export function isCounting(item: Item): item is Counting {
+  return "counts" in item;
+}
+
+export function isTuples(item: Item): item is Tuples {
+  return "tuples" in item;
 }
 
 export function isTruth(item: Item): item is Truth {

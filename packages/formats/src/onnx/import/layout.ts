@@ -97,6 +97,30 @@ function sliceBeforeSplit(b: Builder, x: Value, axis: number, start: number, end
   return further && reshape(b, further, shape);
 }
 
+/**
+ * Draws what runs along one axis (`draw` gives it another length) where it can before a reshape that only merged or split
+ * other axes, so that these stay what they were.
+ */
+export function beforeReshape(
+  b: Builder,
+  x: Value,
+  axis: number,
+  draw: (x: Value, axis: number) => Value,
+): Value {
+  const producer = b.producer(x);
+  if (producer?.operator.name !== "Reshape") return draw(x, axis);
+  const before = b.value(producer.inputs[0]!);
+  const own = before.shape.findIndex(
+    (extent, at) =>
+      extent !== 1 &&
+      sameExtent(extent, x.shape[axis]!) &&
+      sameExtent(elementsOf(before.shape.slice(0, at)), elementsOf(x.shape.slice(0, axis))),
+  );
+  if (own < 0) return draw(x, axis);
+  const drawn = draw(before, own);
+  return reshape(b, drawn, x.shape.with(axis, drawn.shape[own]!));
+}
+
 /** Whether the axes behind `axis` hold `inner` elements up to the end of one of them. */
 function endsAnAxis(shape: Shape, axis: number, inner: number): boolean {
   let product = 1;

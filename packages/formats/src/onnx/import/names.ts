@@ -29,6 +29,8 @@ export function moduleOf({ name, metadataProps }: NodeProto): string {
     const parts = [...scopes.matchAll(/'([^']*)'/g)].map(([, part]) => part!);
     return sound(parts.at(-2) ?? "");
   }
+  // Espalier writes a node's parts behind its name: module/MatMul/Reshape.
+  if (!name.startsWith("/")) return name.includes("/") ? sound(name.slice(0, name.indexOf("/"))) : "";
   const parts = name.split("/").slice(0, -1).filter(Boolean);
   // Parts of a Sequential carry its name once more: /net/net.0.
   return sound(parts.filter((part, i) => !parts[i + 1]?.startsWith(`${part}.`)).join("."));

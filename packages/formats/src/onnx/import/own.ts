@@ -36,7 +36,11 @@ const schema = z.object({
   history,
   metadata: metadata.default({}),
   dense: dense.optional(),
-  roles: z.object({ buffer: z.array(z.string()), constant: z.array(z.string()) }),
+  roles: z.object({
+    trainable: z.array(z.string()),
+    buffer: z.array(z.string()),
+    constant: z.array(z.string()),
+  }),
   pruned: z.object({
     dimensions: z.array(
       z.object({ name: z.string(), originalSize: count, kept: stored.shape.original.unwrap() }),
@@ -88,13 +92,13 @@ function parseJson(text: string | undefined): unknown {
   }
 }
 
-/** Roles of all tensors of the file; those of its shapes and factors are none. */
-export function rolesOf({ roles }: OwnMetadata, tensors: readonly string[]): ReadonlyMap<string, TensorRole> {
-  const told = new Map<string, TensorRole>();
-  for (const name of tensors) if (!/^(scalar|integers)\//.test(name)) told.set(name, "trainable");
-  for (const name of roles.buffer) told.set(name, "buffer");
-  for (const name of roles.constant) told.set(name, "constant");
-  return told;
+/** Roles of the model's tensors. */
+export function rolesOf({ roles }: OwnMetadata): ReadonlyMap<string, TensorRole> {
+  return new Map(
+    (["trainable", "buffer", "constant"] as const).flatMap((role) =>
+      roles[role].map((name): [string, TensorRole] => [name, role]),
+    ),
+  );
 }
 
 /**
@@ -106,10 +110,17 @@ export function restore(
   own: OwnMetadata,
   valueNamed: (name: string) => ValueId | undefined,
 ): Model {
-  const known = own.dimensions && knownAxes(model.graph, own.dimensions, valueNamed);
-  const carried = known && renamed(model, inferDimensions(model.graph, known), own.dimensions!, known);
-  const live = removeDead({ ...model, dimensions: carried ?? model.dimensions });
-  const dimensions = withOriginals(carried ? live.dimensions : inferDimensions(live.graph), own);
+  // What patterns left over would only stand in the way of dimensions.
+  const live = removeDead(model);
+  const moved = movedValues(model.graph, live.graph);
+  const known =
+    own.dimensions &&
+    knownAxes(live.graph, own.dimensions, (name) => {
+      const value = valueNamed(name);
+      return value === undefined ? undefined : moved.get(value);
+    });
+  const carried = known && renamed(live, inferDimensions(live.graph, known), own.dimensions!, known);
+  const dimensions = withOriginals(carried ?? inferDimensions(live.graph), own);
   return {
     ...live,
     name: own.model,
@@ -120,6 +131,24 @@ export function restore(
     dimensions,
     dense: (own.dense ?? live.dense) as Accounting,
   };
+}
+
+/** Where values of a graph are in one that has some of its nodes and tensors. */
+function movedValues(from: Graph, to: Graph): ReadonlyMap<ValueId, ValueId> {
+  const keyed = ({ inputs, tensors, nodes }: Graph): [string, ValueId][] => [
+    ...inputs.map(({ name, value }): [string, ValueId] => [`input ${name}`, value]),
+    ...tensors.map(({ name, value }): [string, ValueId] => [`tensor ${name}`, value]),
+    ...nodes.flatMap(({ name, outputs }) =>
+      outputs.map((value, i): [string, ValueId] => [`node ${name} ${i}`, value]),
+    ),
+  ];
+  const there = new Map(keyed(to));
+  return new Map(
+    keyed(from).flatMap(([key, value]): [ValueId, ValueId][] => {
+      const now = there.get(key);
+      return now === undefined ? [] : [[value, now]];
+    }),
+  );
 }
 
 type Known = NonNullable<Parameters<typeof inferDimensions>[1]>;
@@ -133,7 +162,8 @@ function knownAxes(
   const byValue = new Map<ValueId, readonly Expression[]>();
   for (const [name, expressions] of Object.entries(axes) as [string, Expression[]][]) {
     const value = valueNamed(name);
-    if (value === undefined) continue;
+    // Of two names for one value the first is that of the node that computes it.
+    if (value === undefined || byValue.has(value)) continue;
     const { shape } = graph.values[value]!;
     const sound = expressions.flatMap(dimensionsIn).every((d) => list[d] !== undefined);
     const fits =

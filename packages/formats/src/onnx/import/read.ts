@@ -133,7 +133,7 @@ function draw(file: OnnxFile, options: Options, inputs: readonly GraphInput[], o
   const b = Builder.create();
   const initializers = graph.initializer.map(({ name }) => name);
   const own = readOwnMetadata(model);
-  const roles = own && rolesOf(own, initializers);
+  const roles = own && rolesOf(own);
   const weights = new Weights(b, { ...options, ...(roles && { roles }) }, new Set(initializers));
   const context: Context = { weights, opset, ...(opened && { opened }) };
   const given = new Map<string, Item>(

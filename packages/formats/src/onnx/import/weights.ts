@@ -135,7 +135,8 @@ export class Weights {
   }
 
   #role(known: Known, { name }: Source, { as }: Use): TensorRole {
-    const told = this.#options.roles?.get(name);
+    // What a file of Espalier's own does not count as the model's is there for the format.
+    const told = this.rolesAreTold ? (this.#options.roles?.get(name) ?? "constant") : undefined;
     if (told !== undefined) return told;
     if (known.kind !== "float") return "constant";
     if (matchesAny(this.#options.trainable, name)) return "trainable";

@@ -1,6 +1,7 @@
 import { type Extent, isBatch, type Shape } from "@espalier/core";
 import { indexOf } from "../arrays.ts";
 import { axisOf, type Call, input, knownInput, knownNumber, lift, type Rule, shapeOf } from "../call.ts";
+import type { Counting } from "../items.ts";
 import { build, integers, type Kind, type Known, type Pair, scalar } from "../known.ts";
 import { expandTo } from "../layout.ts";
 import { kindOf, typeName } from "../tensor-data.ts";
@@ -66,7 +67,18 @@ const constantOfShape: Rule = (call) => {
   return expandTo(call.b, lift(call, fill), target);
 };
 
+/** A Range whose end follows the batch size; undefined for any other. */
+function countingRange(start: Known, limit: Known, delta: Known): Counting | undefined {
+  const power = limit.powers?.[0] ?? 0;
+  if (power !== 1 || limit.data.length !== 1 || start.data[0] !== 0 || delta.data[0] !== 1) return undefined;
+  const extent: Extent = { batch: limit.data[0]! };
+  return { counts: extent, axis: 0, shape: [extent] };
+}
+
 const range: Rule = (call) => {
+  const given = ["start", "limit", "delta"].map((what, i) => knownInput(call, i, what)!);
+  const counting = countingRange(given[0]!, given[1]!, given[2]!);
+  if (counting !== undefined) return counting;
   const [start, limit, delta] = ["start", "limit", "delta"].map((what, i) => knownNumber(call, i, what)!);
   const count = Math.max(0, Math.ceil((limit! - start!) / delta!));
   const { kind } = input(call, 0) as Known;

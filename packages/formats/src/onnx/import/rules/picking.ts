@@ -10,6 +10,7 @@ import {
   printShape,
   reshape,
   type Shape,
+  sameExtent,
   sameShape,
   scatterND,
   slice,
@@ -33,7 +34,7 @@ import {
   regroup,
   shapeOf,
 } from "../call.ts";
-import { type Item, isKnown } from "../items.ts";
+import { type Item, isKnown, isTuples } from "../items.ts";
 import { plainNumbers } from "../known.ts";
 import { join, takeAlong } from "../layout.ts";
 
@@ -184,23 +185,30 @@ const gatherElements: Rule = (call) => {
   return last(picked);
 };
 
-/** Indices as a value, counted from the front where they are known. */
-function indexTuples(call: Call, i: number, data: Shape): Value {
-  const indices = input(call, i);
-  // Every position of a tuple points into an axis of its own: negative ones cannot be told apart once they are computed.
-  if (!isKnown(indices)) return indices as Value;
-  const size = indices.shape.at(-1)!;
+/** Tuples of positions as a value, and the leading axes that they share with the data. */
+function indexTuples(call: Call, data: Shape): { readonly indices: Value; readonly batchDims: number } {
   const batchDims = call.attributes.int("batch_dims", 0);
+  const item = call.inputs[1];
+  if (item !== undefined && isTuples(item)) {
+    if (batchDims !== 0 || !sameExtent(data[0] ?? 1, item.within))
+      throw new RangeError("its positions are not those of the samples of its data");
+    return { indices: item.tuples, batchDims: 1 };
+  }
+  const indices = input(call, 1);
+  // Every position of a tuple points into an axis of its own: negative ones cannot be told apart once they are computed.
+  if (!isKnown(indices)) return { indices: indices as Value, batchDims };
+  const size = indices.shape.at(-1)!;
   const tuples = Array.from(plainNumbers(indices), (index, at) => {
     const extent = fixedExtent(data[batchDims + (at % size)] ?? 0, "picking along the batch axis");
     return positionsOf([index], extent)[0]!;
   });
-  return indexValue(call, indices.shape, tuples);
+  return { indices: indexValue(call, indices.shape, tuples), batchDims };
 }
 
 const gatherNDRule: Rule = (call) => {
   const data = lift(call, input(call, 0));
-  return gatherND(call.b, data, indexTuples(call, 1, data.shape), call.attributes.int("batch_dims", 0));
+  const { indices, batchDims } = indexTuples(call, data.shape);
+  return gatherND(call.b, data, indices, batchDims);
 };
 
 const scatterNDRule: Rule = (call) => {
@@ -208,7 +216,8 @@ const scatterNDRule: Rule = (call) => {
   const reduction = call.attributes.text("reduction", "none");
   if (reduction !== "none" && reduction !== "add")
     throw new RangeError(`its reduction ${reduction.slice(0, 20)} is not supported`);
-  return scatterND(call.b, data, indexTuples(call, 1, data.shape), lift(call, input(call, 2)), { reduction });
+  const { indices, batchDims } = indexTuples(call, data.shape);
+  return scatterND(call.b, data, indices, lift(call, input(call, 2)), { batchDims, reduction });
 };
 
 const padRule: Rule = (call) => {

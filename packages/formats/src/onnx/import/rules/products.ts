@@ -1,6 +1,22 @@
-import { add, matMul, reshape, type Shape, scale, swapAxes, type Value } from "@espalier/core";
+import {
+  add,
+  type Builder,
+  type DftAttributes,
+  dftMatrix,
+  dftOperator,
+  matMul,
+  onesidedFrequencies,
+  type PermutationAttributes,
+  reshape,
+  type Shape,
+  sameShape,
+  scale,
+  swapAxes,
+  transpose,
+  type Value,
+} from "@espalier/core";
 import { type Call, input, lift, type Rule, spread, valueInput } from "../call.ts";
-import { type Item, isKnown } from "../items.ts";
+import { type Item, isKnown, isValue } from "../items.ts";
 
 /** Matrix products. */
 
@@ -12,6 +28,8 @@ function factor(call: Call, i: number): Value {
 /** Vectors count as a row on the left, as a column on the right; the axis added goes again. */
 const matMulRule: Rule = (call) => {
   const { b } = call;
+  const spectrum = fourier(call);
+  if (spectrum !== undefined) return spectrum;
   const [left, right] = [factor(call, 0), factor(call, 1)];
   const row = left.shape.length === 1;
   const column = right.shape.length === 1;
@@ -25,6 +43,50 @@ const matMulRule: Rule = (call) => {
   );
   return reshape(b, product, kept);
 };
+
+/**
+ * A Fourier transform as Espalier writes it, a product with the matrix of the transform: its name says which, and its
+ * numbers are those.
+ */
+function fourier(call: Call): Value | undefined {
+  const [x, matrix] = [input(call, 0), input(call, 1)];
+  if (!isValue(x) || !isKnown(matrix) || x.shape.length !== 2) return undefined;
+  const name = /^dft\/(forward|inverse)\/(onesided\/)?(\d{1,6})\/([12])$/.exec(matrix.source?.name ?? "");
+  if (name === null) return undefined;
+  const [direction, sided, length, parts] = [name[1], name[2], Number(name[3]), Number(name[4])];
+  const [inverse, onesided] = [direction === "inverse", sided !== undefined];
+  const frequencies = onesided ? onesidedFrequencies(length) : length;
+  const [before, after] = inverse ? [frequencies, length] : [length, frequencies];
+  const to = inverse && onesided ? 1 : 2;
+  if (matrix.shape[0] !== before * parts || matrix.shape[1] !== after * to) return undefined;
+  const expected = dftMatrix({ axis: 1, inverse, onesided, length }, parts);
+  if (matrix.data.some((value, i) => Math.abs(value - expected[i]!) > 1e-6)) return undefined;
+  const { b } = call;
+  const signal = reshape(b, x, [x.shape[0]!, before, parts]);
+  const spectrum = transform(b, withoutMerging(b, signal), { inverse, onesided, length });
+  return reshape(b, spectrum, [x.shape[0]!, after * to]);
+}
+
+/** A signal [rows, positions, parts] before its rows were merged. */
+function withoutMerging(b: Builder, signal: Value): Value {
+  const producer = b.producer(signal);
+  if (producer?.operator.name !== "Reshape") return signal;
+  const before = b.value(producer.inputs[0]!);
+  return sameShape(before.shape.slice(-2), signal.shape.slice(-2)) ? before : signal;
+}
+
+/** The transform along the last axis but one; where a transpose had brought it there, along the axis it was before. */
+function transform(b: Builder, signal: Value, attributes: Omit<DftAttributes, "axis">): Value {
+  const rank = signal.shape.length;
+  const producer = b.producer(signal);
+  const { perm } = (
+    producer?.operator.name === "Transpose" ? producer.attributes : {}
+  ) as Partial<PermutationAttributes>;
+  if (producer === undefined || perm?.at(-1) !== rank - 1)
+    return b.apply(dftOperator, [signal], { ...attributes, axis: rank - 2 });
+  const before = b.value(producer.inputs[0]!);
+  return transpose(b, b.apply(dftOperator, [before], { ...attributes, axis: perm[rank - 2]! }), perm);
+}
 
 /** α·A·B + β·C, either factor transposed. */
 const gemm: Rule = (call) => {

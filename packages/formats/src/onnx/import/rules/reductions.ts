@@ -41,10 +41,13 @@ function axesOf(call: Call, rank: number): number[] {
   return Array.from({ length: rank }, (_, axis) => axis);
 }
 
-/** How one reduction is computed of constants and drawn of values; the axes stay, 1 long. */
+/**
+ * How one reduction is computed of constants and drawn of values. What is drawn may leave the axes in place, 1 long, or
+ * take them away if it is asked to.
+ */
 interface Reduction {
   known?(x: Known, axes: ReadonlySet<number>): Known;
-  draw?(call: Call, x: Value, axes: readonly number[]): Value;
+  draw?(call: Call, x: Value, axes: readonly number[], kept: boolean): Value;
 }
 
 function reduction({ known, draw }: Reduction): Rule {
@@ -61,14 +64,14 @@ function reduction({ known, draw }: Reduction): Rule {
     if (draw === undefined) throw new RangeError("it can only be computed of constants");
     const x = lift(call, item);
     if (x.dtype !== "float32") throw new RangeError("it takes floating-point numbers only");
-    return reshape(call.b, draw(call, x, axes), result);
+    return reshape(call.b, draw(call, x, axes, kept), result);
   };
 }
 
 const combined = (combine: (a: Pair, b: Pair) => Pair) => (x: Known, axes: ReadonlySet<number>) =>
   reduceKnown(x, axes, combine);
 const sumKnown = combined(pairSum);
-const sumOf = ({ b }: Call, x: Value, axes: readonly number[]) => reduceSum(b, x, axes, true);
+const sumOf = ({ b }: Call, x: Value, axes: readonly number[], kept = true) => reduceSum(b, x, axes, kept);
 const largestOf = ({ b }: Call, x: Value, axes: readonly number[]) =>
   axes.reduce((value, axis) => largestAlong(b, value, axis), x);
 const negative = ({ b }: Call, x: Value) => scale(b, x, -1);
@@ -134,7 +137,7 @@ function cumulativeKnown(x: Known, axis: number, exclusive: boolean, reverse: bo
 
 export const reductions: Readonly<Record<string, Rule>> = {
   ReduceSum: reduction({ known: sumKnown, draw: sumOf }),
-  ReduceMean: reduction({ known: meanKnown, draw: ({ b }, x, axes) => reduceMean(b, x, axes, true) }),
+  ReduceMean: reduction({ known: meanKnown, draw: ({ b }, x, axes, kept) => reduceMean(b, x, axes, kept) }),
   ReduceMax: reduction({ known: combined(pairMax), draw: largestOf }),
   ReduceMin: reduction({
     known: combined(pairMin),

@@ -14,7 +14,7 @@ import {
   type Value,
 } from "@espalier/core";
 import { type Call, fixedExtent, indexValue, type Rule, valueInput } from "../call.ts";
-import { permute, sliceAlong } from "../layout.ts";
+import { beforeReshape, permute, sliceAlong } from "../layout.ts";
 
 /** Convolutions and pooling: windows that slide along the axes behind batch and channels. */
 
@@ -143,10 +143,12 @@ function pooling(pool: typeof averagePool, countsPadding: (call: Call) => boolea
     if (windows.some(({ dilation }) => dilation !== 1))
       throw new RangeError("a dilated window is not supported");
     return windows.reduce((value, { kernel, stride, before, after }, i) => {
+      if (kernel === 1 && stride === 1 && before + after === 0) return value;
       const axis = i + 2;
-      if (before + after === 0) return pool(b, value, axis, { kernel, stride });
+      if (before + after === 0 || !countsPadding(call)) {
+        return beforeReshape(b, value, axis, (y, at) => pool(b, y, at, { kernel, stride, before, after }));
+      }
       const ceil = attributes.int("ceil_mode", 0) !== 0;
-      if (!countsPadding(call)) return pool(b, value, axis, { kernel, stride, before, after });
       if (ceil) throw new RangeError("ceil_mode with padding that counts is not supported");
       return pool(b, pad(b, value, axis, before, after), axis, { kernel, stride });
     }, x);

@@ -1,0 +1,64 @@
+import { broadcastShapes, concat, type Shape, sameExtent } from "@espalier/core";
+import { axisOf, type Call, input, knownInput, knownIntegers, lift, type Rule, shapeOf } from "../call.ts";
+import { type Counting, isCounting } from "../items.ts";
+import { reshapeTarget } from "../layout.ts";
+import { extentsOf } from "./constants.ts";
+
+/**
+ * The numbers from 0 to the batch size, which cannot be written down. They are of use in one place: as the first of the
+ * positions that GatherND and ScatterND take, where they say that each sample has positions of its own.
+ */
+
+/** The same numbers in another shape: along one axis, alike along the others. */
+function along(counting: Counting, shape: Shape): Counting {
+  const axes = shape.flatMap((extent, axis) => (sameExtent(extent, counting.counts) ? [axis] : []));
+  if (axes.length !== 1) throw new RangeError("it does not leave the numbers of the batch along one axis");
+  return { ...counting, shape, axis: axes[0]! };
+}
+
+const rules: Readonly<Record<string, (call: Call, counting: Counting) => ReturnType<Rule>>> = {
+  Identity: (_call, counting) => counting,
+  Cast: (_call, counting) => counting,
+  Reshape: (call, counting) => {
+    const target = extentsOf(knownInput(call, 1, "shape")!);
+    const shape = reshapeTarget(counting.shape, target, call.attributes.int("allowzero", 0) !== 0);
+    return along(counting, shape);
+  },
+  Unsqueeze: (call, counting) => {
+    const axes = knownIntegers(call, 1, "axes")!;
+    const rank = counting.shape.length + axes.length;
+    const added = new Set(axes.map((axis) => axisOf(axis, rank)));
+    const rest = [...counting.shape];
+    return along(
+      counting,
+      Array.from({ length: rank }, (_, axis) => (added.has(axis) ? 1 : (rest.shift() ?? 1))),
+    );
+  },
+  Expand: (call, counting) => {
+    const shape = broadcastShapes(counting.shape, extentsOf(knownInput(call, 1, "shape")!));
+    if (shape === undefined) throw new RangeError("the shapes do not broadcast");
+    return along(counting, shape);
+  },
+  Concat: (call, counting) => {
+    const rank = counting.shape.length;
+    const others = call.inputs.slice(1).map((_, i) => input(call, i + 1));
+    const last = axisOf(call.attributes.int("axis"), rank) === rank - 1;
+    const fits = others.every(
+      (item) => shapeOf(item).length === rank && sameExtent(shapeOf(item)[0]!, counting.counts),
+    );
+    if (!last || counting.axis !== 0 || counting.shape.at(-1) !== 1 || others.length === 0 || !fits)
+      throw new RangeError("it does not make positions of the numbers of the batch");
+    const parts = others.map((item) => lift(call, item));
+    return { within: counting.counts, tuples: concat(call.b, parts, rank - 1) };
+  },
+};
+
+/** What an operator makes of the numbers of the batch, its first input; undefined where that is something else. */
+export function ofCounting(call: Call): ReturnType<Rule> | undefined {
+  const [first] = call.inputs;
+  if (first === undefined || !isCounting(first)) return undefined;
+  const rule = Object.hasOwn(rules, call.operator) ? rules[call.operator] : undefined;
+  if (rule === undefined)
+    throw new RangeError("it computes with the numbers from 0 to the batch size, which is not supported");
+  return rule(call, first);
+}
