@@ -3,12 +3,34 @@ import { describe, expect, it } from "vitest";
 import { tfjs } from "../src/index.ts";
 import { loadTf } from "../src/runtime.ts";
 
-describe.each(["wasm", "cpu"] as const)("tfjs-%s", (kind) => {
-  const backend = tfjs({ kind });
+/** Why a kind cannot be tried on this machine. */
+const missing = new Map<string, string>();
+for (const kind of ["wasm", "cpu", "webgpu"] as const) {
+  const { available, detail } = await tfjs({ kind }).availability();
+  if (!available) missing.set(kind, detail);
+}
 
-  it.each(backendChecks(backend).map((check) => [check.name, check] as const))("%s", async (_name, check) => {
-    await check.run();
-  });
+/** float32 all the way, so ten steps of training drift further from double precision. */
+const onDevice = { lossTolerance: 1e-3 };
+
+describe.each([
+  ["wasm", {}],
+  ["cpu", {}],
+  ["webgpu", onDevice],
+] as const)("tfjs-%s", { timeout: 120_000 }, (kind, tolerances) => {
+  const backend = tfjs({ kind });
+  const reason = missing.get(kind);
+  if (reason !== undefined && kind === "webgpu") {
+    it.skip(`skipped: ${reason}`, () => {});
+    return;
+  }
+
+  it.each(backendChecks(backend, tolerances).map((check) => [check.name, check] as const))(
+    "%s",
+    async (_name, check) => {
+      await check.run();
+    },
+  );
 
   it("says what it is", async () => {
     expect(await backend.availability()).toMatchObject({
@@ -31,6 +53,18 @@ describe.each(["wasm", "cpu"] as const)("tfjs-%s", (kind) => {
     state.dispose();
     expect(tf.memory().numTensors).toBe(before);
   });
+});
+
+it("refuses a state of another kind", async () => {
+  const state = await tfjs({ kind: "cpu" }).createState(new Map());
+  const { graph } = modelOf(drawEncoder());
+  await expect(tfjs({ kind: "wasm" }).compile(graph, { state })).rejects.toThrow("made by another backend");
+});
+
+it.runIf(missing.get("webgpu") === undefined)("says when the GPU is a program", async () => {
+  const { device, software, detail } = await tfjs({ kind: "webgpu" }).availability();
+  expect(device).toEqual(expect.any(String));
+  expect(detail.includes("software: correctness only")).toBe(software);
 });
 
 it("both kinds take turns in one process", async () => {

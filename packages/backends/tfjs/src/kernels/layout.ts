@@ -46,12 +46,9 @@ export const layout: Kernels = {
     const extent = shape![axis]!;
     const inner = sizeOf(shape!.slice(axis + 1));
     const rows = tf.transpose(tf.reshape(dy!, [outer, count, inner]), [1, 0, 2]);
-    const spread = new Float32Array(extent * count);
-    indices!.dataSync().forEach((position, i) => {
-      spread[position * count + i] = 1;
-    });
+    const spread = tf.oneHot(tf.reshape(indices!, [count]) as never, extent);
     const sums = tf.matMul(
-      tf.tensor2d(spread, [extent, count]),
+      tf.transpose(tf.cast(spread, "float32")) as never,
       tf.reshape(rows, [count, outer * inner]) as never,
     );
     return tf.reshape(tf.transpose(tf.reshape(sums, [extent, outer, inner]), [1, 0, 2]), [...shape!]);
