@@ -54,7 +54,7 @@ async function createProgram(context: Context): Promise<Command> {
     .addHelpText("after", "\nespalier <command> --help has the options of a command, and examples.");
   for (const { name, summary, load } of commands) {
     const command = program.command(name).summary(summary).description(summary);
-    if (context.argv.includes(name)) (await load()).define(command, context);
+    if (context.argv.includes(name)) await (await load()).define(command, context);
   }
   return program;
 }

@@ -6,7 +6,8 @@ export class EspalierError extends Error {
 /** The known name nearest to `given` by edit distance, when it is near enough to be a slip of the keyboard. */
 export function nearestName(given: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
-  let distance = Math.max(2, Math.floor(given.length / 3)) + 1;
+  // Something of the name must be left: any two letters are two edits apart.
+  let distance = Math.min(Math.max(2, Math.floor(given.length / 3)) + 1, given.length);
   for (const name of known) {
     const d = editDistance(given.toLowerCase(), name.toLowerCase());
     if (d < distance) {

@@ -2,13 +2,19 @@ export { type Accounting, account, nodeFlops, sparsity } from "./accounting/acco
 export { type LayerCount, layerCounts } from "./accounting/layers.ts";
 export { summary } from "./accounting/summary.ts";
 export { differentiate } from "./autodiff/differentiate.ts";
+export { meanSquaredError } from "./autodiff/loss.ts";
 export { drawTrainingForward, type TrainingForward } from "./autodiff/training-graph.ts";
 export type * from "./backend.ts";
 export * from "./criteria/criterion.ts";
+export { fisher } from "./criteria/fisher.ts";
+export { geometricMedian } from "./criteria/geometric-median.ts";
+export { groupSlices, groupSums } from "./criteria/groups.ts";
 export * from "./criteria/index.ts";
+export { lamp } from "./criteria/lamp.ts";
 export { l1, l2 } from "./criteria/magnitude.ts";
 export { random } from "./criteria/random.ts";
 export { taylor } from "./criteria/taylor.ts";
+export { wanda } from "./criteria/wanda.ts";
 export * from "./criteria/wsap.ts";
 export type { AxisUse, Coupling, Operand } from "./dimensions/coupling.ts";
 export * from "./dimensions/dimensions.ts";
@@ -24,6 +30,7 @@ export * from "./model/define.ts";
 export * from "./model/digest.ts";
 export * from "./model/mask.ts";
 export * from "./model/model.ts";
+export { perModel } from "./model/per-model.ts";
 export * from "./model/stored-graph.ts";
 export * from "./operators/adam.ts";
 export * from "./operators/batch-normalization.ts";
@@ -45,9 +52,11 @@ export { matchesAny } from "./pruning/patterns.ts";
 export * from "./pruning/plan.ts";
 export * from "./pruning/plugin.ts";
 export { applySteps, expectedAfter, prune } from "./pruning/prune.ts";
-export { removeDead } from "./pruning/simplify.ts";
+export { maskWithinRuns, type RunMaskOptions } from "./pruning/runs.ts";
+export { CutError, removeDead } from "./pruning/simplify.ts";
 export * from "./pruning/strategy.ts";
 export { type StructuredOptions, structuredStrategy } from "./pruning/structured.ts";
+export type { Block } from "./pruning/tiling.ts";
 export {
   type MaskOptions,
   maskWeakest,

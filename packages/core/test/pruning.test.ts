@@ -56,6 +56,7 @@ describe("the checks of a model", () => {
   /** Reverses the last axis, but says that positions stay where they are. */
   const reverse = defineOperator<None>({
     name: "Reverse",
+    arity: 1,
     infer: ([x]) => [x!],
     couple: (coupling, [x], [y]) => coupling.sameAll(x!, y!),
     evaluate: ([x]) => {

@@ -20,7 +20,7 @@ export const smallModels: Readonly<Record<string, (widths: Widths) => Architectu
   iTransformer: (widths) => iTransformer({ ...lengths, ...widths, marks: 2 }),
   Crossformer: (widths) => crossformer({ ...lengths, ...widths, ...segments, inputLength: 13, layers: 2 }),
   "SedimarkCrossformer, asPublished": (widths) =>
-    sedimarkCrossformer({ ...lengths, ...widths, ...segments, blocks: 2, window: 2, variant: "asPublished" }),
+    sedimarkCrossformer({ ...lengths, ...widths, ...segments, blocks: 1, variant: "asPublished" }),
   "SedimarkCrossformer, connected": (widths) =>
     sedimarkCrossformer({ ...lengths, ...widths, ...segments, blocks: 1, variant: "connected" }),
 };

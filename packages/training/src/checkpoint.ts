@@ -6,6 +6,11 @@ import { type FitSettings, settingsSchema } from "./options.ts";
 
 const currentPrefix = "current/";
 const bestPrefix = "best/";
+const otherwise = {
+  model: "from another model (its options, its seed, or where it started)",
+  data: "on other data",
+  teacher: "with another teacher, or another weight of it",
+} as const;
 
 /** What a fit started from. */
 export interface FitOrigin {
@@ -13,6 +18,8 @@ export interface FitOrigin {
   readonly model: string;
   /** Checksum of the data, where the caller gave one. */
   readonly data?: string | undefined;
+  /** What it was distilled from, and how strongly. */
+  readonly teacher?: string | undefined;
 }
 
 /** Where a fit stood after an epoch: weights, optimiser, the best weights so far, and the record. */
@@ -53,10 +60,10 @@ export class TrainingCheckpoint {
         `the checkpoint was trained with ${changed} ${this.settings[changed]}, this run has ${settings[changed]}. Use the same settings, or start anew.`,
       );
     }
-    const other = (["model", "data"] as const).find((key) => origin[key] !== this.origin[key]);
+    const other = (["model", "data", "teacher"] as const).find((key) => origin[key] !== this.origin[key]);
     if (other !== undefined) {
       throw new EspalierError(
-        `the checkpoint was trained ${other === "model" ? "from another model (its options, its seed, or where it started)" : "on other data"}. Give the same, or start anew.`,
+        `the checkpoint was trained ${otherwise[other]}. Give the same, or start anew.`,
       );
     }
   }
@@ -102,7 +109,11 @@ export class TrainingCheckpoint {
 
 const recordSchema = z.object({
   settings: settingsSchema,
-  origin: z.object({ model: z.string(), data: z.string().optional() }),
+  origin: z.object({
+    model: z.string(),
+    data: z.string().optional(),
+    teacher: z.string().optional(),
+  }),
   epochs: z.array(
     z.object({
       epoch: z.int().min(1),

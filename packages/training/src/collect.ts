@@ -1,6 +1,7 @@
-import { type Backend, type Collect, randomStream, type TensorData } from "@espalier/core";
+import { type Backend, type Collect, EspalierError, randomStream, type TensorData } from "@espalier/core";
 import type { WindowSet } from "@espalier/datasets";
 import { inputsFrom } from "./inputs.ts";
+import { createPause } from "./pause.ts";
 import { type OnProgress, progressReporter } from "./progress.ts";
 
 export interface CollectorOptions {
@@ -20,14 +21,17 @@ export interface CollectorOptions {
 export function collector(options: CollectorOptions): Collect {
   const { backend, windows, batches = 8, batchSize = 32, seed = 0, signal } = options;
   return async ({ graph, tensors, outputs }) => {
+    if (windows.count === 0) throw new EspalierError("there is no window to calibrate on.");
     const state = await backend.createState(tensors);
     const program = await backend.compile(graph, { state });
     const inputs = inputsFrom(graph, windows);
     const random = randomStream(seed, "calibration");
+    const pause = createPause();
     const report = progressReporter(batches, options.onProgress);
     const sums = new Map<string, { shape: readonly number[]; data: Float64Array }>();
     try {
       for (let i = 0; i < batches; i++) {
+        await pause();
         signal?.throwIfAborted();
         const size = Math.min(batchSize, windows.count);
         const indices = Int32Array.from({ length: size }, () => Math.floor(random() * windows.count));

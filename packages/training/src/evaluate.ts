@@ -2,6 +2,7 @@ import { type Backend, EspalierError, type Graph, type Model, type Program } fro
 import type { Scaler, WindowSet } from "@espalier/datasets";
 import { batchesOf, inputsFrom } from "./inputs.ts";
 import { ErrorSums, type Metrics } from "./metrics.ts";
+import { createPause } from "./pause.ts";
 import { type OnProgress, progressReporter } from "./progress.ts";
 
 export interface EvaluateOptions {
@@ -42,7 +43,9 @@ export async function evaluateProgram(
   const output = graph.outputs[0]!.name;
   const sums = new ErrorSums(windows.horizon, windows.series);
   const report = progressReporter(windows.count, options.onProgress);
+  const pause = createPause();
   for (const indices of batchesOf(windows.count, batchSize)) {
+    await pause();
     signal?.throwIfAborted();
     const outputs = await program.run(inputs(indices));
     sums.add(outputs.get(output)!.data, windows.batch(indices).y);

@@ -1,7 +1,7 @@
 export { type FitOrigin, TrainingCheckpoint } from "./checkpoint.ts";
 export { type CollectorOptions, collector } from "./collect.ts";
 export { type EvaluateOptions, evaluate, evaluateProgram } from "./evaluate.ts";
-export { type EpochRecord, type FitRequest, type FitResult, fit } from "./fit.ts";
+export { type EpochRecord, type FitRequest, type FitResult, fit, type Teacher } from "./fit.ts";
 export { forecastNext } from "./forecast.ts";
 export { batchesOf, inputsFrom } from "./inputs.ts";
 export { ErrorSums, type Errors, type Metrics } from "./metrics.ts";
@@ -18,6 +18,7 @@ export { type FitOptions, type FitSettings, readSettings } from "./options.ts";
 export { predict } from "./predict.ts";
 export { type OnProgress, type Progress, progressReporter } from "./progress.ts";
 export {
+  type Curve,
   iterativeTargets,
   type PruneAndTuneRequest,
   type PruneAndTuneResult,
@@ -31,4 +32,5 @@ export {
   drawTrainingStep,
   optimiserPrefix,
   type TrainingStep,
+  type TrainingStepOptions,
 } from "./training-step.ts";

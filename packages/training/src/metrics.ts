@@ -15,8 +15,8 @@ export interface Metrics extends Errors {
   readonly series: readonly Errors[];
   /** By step of the horizon, the nearest first. */
   readonly steps: readonly Errors[];
-  /** In the data's own units, over all series and by series; absent where the scaling is not known. */
-  readonly original?: Errors & { readonly series: readonly Errors[] };
+  /** The same in the data's own units; absent where the scaling is not known. */
+  readonly original?: Errors & { readonly series: readonly Errors[]; readonly steps: readonly Errors[] };
 }
 
 /** Adds up errors over batches. Values are `[windows, horizon, series]`, row-major, in the units the model sees. */
@@ -49,16 +49,15 @@ export class ErrorSums {
     const ofSeries = (s: number) => all.filter((cell) => cell % this.#series === s);
     const ofStep = (h: number) => all.filter((cell) => Math.floor(cell / this.#series) === h);
     const range = (n: number) => Array.from({ length: n }, (_, i) => i);
-    const original = scaler && {
-      ...this.#errors(all, scaler.spread),
-      series: range(this.#series).map((s) => this.#errors(ofSeries(s), scaler.spread)),
-    };
+    const inUnits = (spread?: readonly number[]) => ({
+      ...this.#errors(all, spread),
+      series: range(this.#series).map((s) => this.#errors(ofSeries(s), spread)),
+      steps: range(this.#horizon).map((h) => this.#errors(ofStep(h), spread)),
+    });
     return {
-      ...this.#errors(all),
+      ...inUnits(),
       windows: this.#windows,
-      series: range(this.#series).map((s) => this.#errors(ofSeries(s))),
-      steps: range(this.#horizon).map((h) => this.#errors(ofStep(h))),
-      ...(original === undefined ? {} : { original }),
+      ...(scaler === undefined ? {} : { original: inUnits(scaler.spread) }),
     };
   }
 

@@ -10,11 +10,14 @@ import {
 } from "@espalier/core";
 import { collector } from "./collect.ts";
 import { type FitRequest, type FitResult, fit } from "./fit.ts";
+import type { FitOptions } from "./options.ts";
 
 /** One stage of pruning: what removes, and how much. Targets are measured against the model before any pruning. */
 export interface Stage {
   readonly strategy: Strategy;
   readonly target: Target;
+  /** Settings of the fit after it that differ from the request's: short fits between the steps of gradual pruning. */
+  readonly settings?: Partial<FitOptions>;
 }
 
 export interface PruneAndTuneRequest extends Omit<FitRequest, "model" | "resume" | "onCheckpoint"> {
@@ -71,19 +74,37 @@ export async function pruneAndTune(request: PruneAndTuneRequest): Promise<PruneA
       results.push({ plan, pruned });
       continue;
     }
-    const tuned = await fit({ ...request, model });
+    const tuned = await fit({ ...request, model, settings: settingsOf(request, i) });
     model = tuned.model;
     results.push({ plan, pruned, tuned });
   }
   return { model, stages: results };
 }
 
-/** Targets of iterative pruning: the share that is left shrinks by the same factor at every step. */
-export function iterativeTargets(target: Target, steps: number): Target[] {
+/** Every stage shuffles anew, so that short fits do not see the same batches again. */
+function settingsOf({ settings = {}, stages }: PruneAndTuneRequest, stage: number): FitOptions {
+  const { seed = 0 } = settings;
+  return { ...settings, seed: seed + stage, ...stages[stage]!.settings };
+}
+
+/**
+ * How what is removed grows over the steps: `linear`; `cubic`, fast at first (Zhu and Gupta, 2017); `exponential`, the same
+ * share of what is left at every step.
+ */
+export type Curve = "linear" | "cubic" | "exponential";
+
+const curves: Readonly<Record<Curve, (left: number, progress: number) => number>> = {
+  linear: (left, progress) => 1 - (1 - left) * progress,
+  cubic: (left, progress) => 1 - (1 - left) * (1 - (1 - progress) ** 3),
+  exponential: (left, progress) => left ** progress,
+};
+
+/** Targets of iterative and gradual pruning, the last of them the one given. */
+export function iterativeTargets(target: Target, steps: number, curve: Curve = "exponential"): Target[] {
   const { metric, asked } = readTarget(target);
   const left = metric === "sparsity" ? 1 - asked : asked;
   return Array.from({ length: steps }, (_, i) => {
-    const share = left ** ((i + 1) / steps);
+    const share = i === steps - 1 ? left : curves[curve](left, (i + 1) / steps);
     return { [metric]: metric === "sparsity" ? 1 - share : share } as unknown as Target;
   });
 }

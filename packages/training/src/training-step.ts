@@ -9,9 +9,8 @@ import {
   type Graph,
   type Model,
   maskValues,
-  mul,
-  reduceMean,
-  sub,
+  meanSquaredError,
+  scale,
   type TensorData,
   type Value,
   zeros,
@@ -29,7 +28,7 @@ export const defaultAdam: AdamSettings = { beta1: 0.9, beta2: 0.999, epsilon: 1e
 
 /** A graph that trains: one run is one step. */
 export interface TrainingStep {
-  /** Inputs: the model's, `target` and `learningRate`; output: `loss`. */
+  /** Inputs: the model's, `target`, `learningRate`, and `teacher` where it is distilled from one; output: `loss`. */
   readonly graph: Graph;
   /** The optimiser's tensors, to be put in the state beside the model's. */
   readonly tensors: ReadonlyMap<string, TensorData>;
@@ -41,11 +40,20 @@ export interface TrainingStep {
 export const optimiserPrefix = "optimiser:";
 const stepName = `${optimiserPrefix}step`;
 
+export interface TrainingStepOptions {
+  /** Decides dropout. */
+  readonly seed: number;
+  readonly adam?: AdamSettings;
+  /** Share of the loss that is the distance from the input `teacher`, another model's forecast; 0 by default. */
+  readonly distillation?: number;
+}
+
 /**
  * Draws one training step of a model: the training forward pass, mean squared error against `target`, the backward pass,
- * and Adam for every parameter the output depends on. Masked weights stay zero. `seed` decides dropout.
+ * and Adam for every parameter the output depends on. Masked weights stay zero.
  */
-export function drawTrainingStep(model: Model, seed: number, adam: AdamSettings = defaultAdam): TrainingStep {
+export function drawTrainingStep(model: Model, options: TrainingStepOptions): TrainingStep {
+  const { seed, adam = defaultAdam, distillation = 0 } = options;
   const tensors = new Map<string, TensorData>();
   const state = (b: Builder, name: string, data: TensorData): Value => {
     tensors.set(name, data);
@@ -58,13 +66,15 @@ export function drawTrainingStep(model: Model, seed: number, adam: AdamSettings 
   });
   const b = forward.builder;
   const forecast = [...forward.outputs.values()][0]!;
-  const target = b.input("target", forecast.shape);
-  const error = sub(b, forecast, target);
-  const loss = reduceMean(
-    b,
-    mul(b, error, error),
-    forecast.shape.map((_, axis) => axis),
-  );
+  const error = meanSquaredError(b, forecast, b.input("target", forecast.shape));
+  const loss =
+    distillation === 0
+      ? error
+      : add(
+          b,
+          scale(b, error, 1 - distillation),
+          scale(b, meanSquaredError(b, forecast, b.input("teacher", forecast.shape)), distillation),
+        );
   const rate = b.input("learningRate", []);
   const parameters = [...forward.parameters];
   if (parameters.length === 0)

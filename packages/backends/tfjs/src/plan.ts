@@ -92,7 +92,9 @@ function dropoutMasks(graph: Graph, live: Uint8Array, { dropoutMask }: KernelSet
     if (node.operator.name !== "RandomUniform" || !isLive(node, live) || outputs.has(uniform!)) continue;
     const readers = graph.nodes.filter((reader) => isLive(reader, live) && reader.inputs.includes(uniform!));
     const ratios = new Set(readers.map(({ attributes }) => (attributes as RatioAttributes).ratio));
-    if (ratios.size !== 1 || readers.some(({ operator }) => operator.name !== "DropoutTraining")) continue;
+    const drops = ({ operator, inputs }: Node) =>
+      operator.name === "DropoutTraining" && inputs[0] !== uniform && inputs[1] === uniform;
+    if (ratios.size !== 1 || !readers.every(drops)) continue;
     result.set(node, dropoutMask([...ratios][0]!));
     for (const reader of readers) result.set(reader, multiply);
   }

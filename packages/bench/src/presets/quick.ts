@@ -5,7 +5,7 @@ export const quick: SweepInput = {
   name: "quick",
   models: [
     { use: "iTransformer", width: 64, feedForward: 128, heads: 4, layers: 2 },
-    { use: "PatchTST", width: 32, feedForward: 64, heads: 4, layers: 2 },
+    { use: "PatchTST", width: 32, feedForward: 64, heads: 4, layers: 2, stride: 16 },
   ],
   datasets: ["synthetic"],
   inputLength: 96,
@@ -21,9 +21,9 @@ export const quick: SweepInput = {
     },
   ],
   targets: [{ sparsity: 0.3 }, { sparsity: 0.5 }, { sparsity: 0.7 }, { sparsity: 0.9 }],
-  training: { epochs: 3, learningRate: 0.002, batchesPerEpoch: 60 },
-  fineTuning: [{ epochs: 1, learningRate: 0.0005, batchesPerEpoch: 30 }],
+  training: { epochs: 4, learningRate: 0.002, batchesPerEpoch: 60 },
+  fineTuning: [{ epochs: 1, learningRate: 0.001, batchesPerEpoch: 60 }],
   backends: ["tfjs-wasm", "tfjs-cpu"],
-  batchSizes: [1, 32],
+  batchSizes: [1, 8],
   latency: { time: 120, samples: 10 },
 };

@@ -7,9 +7,7 @@ import {
   EspalierError,
   liveValues,
   type Model,
-  mul,
-  reduceMean,
-  sub,
+  meanSquaredError,
   type TensorData,
   type Tensors,
 } from "@espalier/core";
@@ -96,13 +94,7 @@ async function runWithGradients(model: Model, backend: Backend, io: Tensors) {
   const b = Builder.create(model.graph);
   const [first] = model.graph.outputs;
   const forecast = b.value(first!.value);
-  const target = b.input("y", forecast.shape);
-  const error = sub(b, forecast, target);
-  const loss = reduceMean(
-    b,
-    mul(b, error, error),
-    forecast.shape.map((_, axis) => axis),
-  );
+  const loss = meanSquaredError(b, forecast, b.input("y", forecast.shape));
   const parameters = model.graph.tensors.filter(({ role }) => role === "trainable");
   const gradients = differentiate(
     b,

@@ -62,7 +62,7 @@ export async function showDataset(name: string, { json }: CommonOptions, context
     // Outside the table: they are long, and meant to be copied.
     `from    ${address}`,
     `sha256  ${sha256}`,
-    `${present ? "here" : "to be"}    ${path}`.replace("to be    ", "to be   "),
+    `file    ${path}${present ? "" : " (when it is fetched)"}`,
   ]);
 }
 

@@ -101,6 +101,7 @@ class Pruning {
   /** Before anything long begins: options that contradict each other, and files that may not be replaced. */
   async #checkOptions(): Promise<void> {
     const { plan, strategy, out, planOut, dryRun, force = false, fineTune, steps, tune } = this.#options;
+    const { curve, distill } = this.#options;
     if (out === undefined && planOut === undefined && !dryRun) {
       throw new EspalierError(
         "give --out FILE for the pruned model, --plan-out FILE for the plan, or --dry-run.",
@@ -121,6 +122,10 @@ class Pruning {
         "a plan is of one stage: leave out --plan and --plan-out, or --steps and --tune each.",
       );
     }
+    if (distill !== undefined && fineTune === undefined) {
+      throw new EspalierError("--distill needs --fine-tune EPOCHS.");
+    }
+    if (curve !== undefined && steps === undefined) throw new EspalierError("--curve needs --steps N.");
     if (steps !== undefined && tune === "each") throw new EspalierError("give --steps, or --tune each.");
     if (plan === undefined) chosenTarget(this.#options);
     if (dryRun) return;
@@ -172,7 +177,7 @@ class Pruning {
     open: () => Promise<Backend>,
     make: MakeStrategy,
   ): Promise<Outcome> {
-    const { fineTune, steps, tune } = this.#options;
+    const { fineTune, steps, tune, curve, distill } = this.#options;
     const pruned = carryOut(model, plan);
     if (fineTune === undefined) return { pruned, model: pruned };
     const data = await this.#dataFor(model);
@@ -183,6 +188,7 @@ class Pruning {
       settings: fitSettings(this.#options, fineTune),
       data: { name: data.name, checksum: data.checksum },
       signal: this.#context.signal,
+      ...(distill === undefined ? {} : { teacher: { model, weight: distill } }),
     };
     if (chosen === undefined || (steps === undefined && tune !== "each")) {
       const tuned = await fit({
@@ -198,7 +204,7 @@ class Pruning {
     }
     const strategies =
       steps === undefined ? chosen.stages : Array.from({ length: steps }, () => chosen.whole);
-    const targets = iterativeTargets(chosenTarget(this.#options), strategies.length);
+    const targets = iterativeTargets(chosenTarget(this.#options), strategies.length, curve);
     const stages = strategies.map((spec, i) => ({ strategy: make(spec), target: targets[i]! }));
     let shown = this.#show("tune", fineTune);
     const result = await pruneAndTune({

@@ -132,9 +132,9 @@ async function runAll(
     const rest = pace.estimate(cells.slice(at.done));
     const spent = (performance.now() - started) / 1000;
     bar.update({
-      label: `${at.done + 1}/${at.total} ${at.cell.kind} ${cellText(at.cell)}`,
+      label: `${at.done + 1}/${at.total} ${cellText(at.cell).trim()}`,
       share: (at.done + within) / at.total,
-      ...(rest === undefined ? {} : { remaining: Math.max(0, rest - spent) }),
+      remaining: rest === undefined ? null : Math.max(0, rest - spent),
     });
   };
   context.signal.addEventListener("abort", () => bar.line("stopping; Ctrl-C again quits at once"), {
@@ -171,7 +171,9 @@ interface Finish {
 async function finish(result: SweepResult, { config, out, json, context }: Finish): Promise<void> {
   const { records, done, kept, failed, aborted, results } = result;
   const report =
-    records.length === 0 ? undefined : await writeReport(records, { out, title: config.name, force: true });
+    records.length === 0
+      ? undefined
+      : await writeReport(records, { out: join(out, "report"), title: config.name, force: true });
   if (json) {
     context.print([
       JSON.stringify({ results, done, kept, failed, aborted, report: report ?? null }, null, 2),

@@ -4,7 +4,7 @@ import type { VerifyOptions } from "../commands/verify.ts";
 import type { Context } from "../context.ts";
 import { plural } from "../output/numbers.ts";
 import { openBar } from "../output/progress.ts";
-import { tableLines } from "../output/table.ts";
+import { cut, tableLines } from "../output/table.ts";
 import { openBackend } from "../shared/backend.ts";
 import { dataFolders } from "../shared/data.ts";
 import { showEvaluation } from "../shared/fitting.ts";
@@ -41,18 +41,16 @@ export async function verify(
   }
 }
 
-function lines(folder: string, checks: readonly Check[], { colors: c }: Context): string[] {
+function lines(folder: string, checks: readonly Check[], { colors: c, stdout }: Context): string[] {
+  // What is in front of a check's text: two spaces, a mark, an error and a tolerance.
+  const room = stdout.columns === undefined ? Number.POSITIVE_INFINITY : stdout.columns - 29;
   const rows = checks.map(({ what, error, tolerance, passed, detail }) => [
     passed ? c.green("✓") : c.red("✗"),
-    what,
-    `error ${number(error)}`,
+    number(error),
     `≤ ${number(tolerance)}`,
-    detail === undefined ? "" : c.dim(detail),
+    cut(detail === undefined ? what : `${what}: ${detail}`, room),
   ]);
-  return [
-    c.bold(folder),
-    ...tableLines(rows, { align: ["left", "left", "left", "left", "left"], indent: "  " }),
-  ];
+  return [c.bold(folder), ...tableLines(rows, { align: ["left", "right", "left", "left"], indent: "  " })];
 }
 
 function number(n: number): string {

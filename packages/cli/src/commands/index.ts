@@ -6,7 +6,7 @@ export interface CommandEntry {
   readonly name: string;
   /** One line for the list of commands. */
   readonly summary: string;
-  load(): Promise<{ define(command: Command, context: Context): void }>;
+  load(): Promise<{ define(command: Command, context: Context): void | Promise<void> }>;
 }
 
 export const commands: readonly CommandEntry[] = [

@@ -33,13 +33,15 @@ export interface PruneOptions extends CommonOptions, TrainingDataOptions, Traini
   readonly fineTune?: number;
   readonly steps?: number;
   readonly tune?: "each" | "last";
+  readonly curve?: "linear" | "cubic" | "exponential";
+  readonly distill?: number;
   readonly evaluate?: boolean;
   readonly out?: string;
   readonly dryRun?: boolean;
   readonly compact: boolean;
 }
 
-export function define(command: Command, context: Context): void {
+export async function define(command: Command, context: Context): Promise<void> {
   command
     .description(
       "Prunes a model to a target, fine-tunes it if asked, and writes the smaller model. " +
@@ -53,13 +55,13 @@ export function define(command: Command, context: Context): void {
       "head, channel, unstructured, or one of a plug-in; repeatable",
       several(text),
     )
-    .option("--criterion <name>", "importance: l1, l2, random, taylor, wsap")
-    .option("--scope <name>", "ranked together: local, global or isomorphic")
+    .option("--criterion <name>", "how important something is (below)")
+    .option("--scope <name>", "what is ranked together (below)")
     .option("--keep <pattern>", "tensors or dimensions left alone, * for any text; repeatable", several(text))
     .option("--round-to <n>", "round kept widths up to a multiple of this", wholeNumber({ from: 1 }))
     .option(
       "--set <key=value>",
-      "any option; strategy.key=value for one of several; repeatable",
+      "any option (below); strategy.key=value for one; repeatable",
       several(assignment),
     );
   addPlugins(command);
@@ -74,13 +76,16 @@ export function define(command: Command, context: Context): void {
   command
     .optionsGroup("Fine-tuning:")
     .option("--fine-tune <epochs>", "at most so many epochs after pruning", wholeNumber({ from: 1 }))
-    .option("--steps <n>", "reach the sparsity in n steps, fine-tuning after each", wholeNumber({ from: 1 }))
+    .option("--steps <n>", "reach the target in n steps, fine-tuning after each", wholeNumber({ from: 1 }))
+    .addOption(new Option("--tune <when>", "with several strategies, after which").choices(["each", "last"]))
     .addOption(
-      new Option("--tune <when>", "with several strategies: after each, or the last").choices([
-        "each",
-        "last",
+      new Option("--curve <name>", "how --steps grow (exponential)").choices([
+        "linear",
+        "cubic",
+        "exponential",
       ]),
     )
+    .option("--distill <share>", "share of the loss that keeps near the unpruned forecasts (0)", share)
     .option("--evaluate", "measure the test error before and after (done when fine-tuning)");
   addTraining(command);
   addTrainingData(command, "what the model was trained on");
@@ -92,11 +97,16 @@ export function define(command: Command, context: Context): void {
     .option("--dry-run", "write nothing");
   addForce(command);
   addCommon(command.optionsGroup("Other:"));
+  // The packages that know them are heavy, and needed to show them alone.
+  if (context.argv.some((word) => word === "--help" || word === "-h")) {
+    const { strategiesHelp } = await import("../output/strategies.ts");
+    command.addHelpText("after", `\n${strategiesHelp(context)}`);
+  }
   addExamples(command, [
-    "prune it.safetensors --strategy unstructured --sparsity 0.9 --fine-tune 3 \\\n      --out small.safetensors",
-    "prune it.safetensors --strategy head --strategy channel --round-to 8 \\\n      --flops 0.5 --fine-tune 2 --out half.safetensors",
-    "prune it.safetensors --strategy channel --parameters 0.6 --plan-out plan.json",
-    "prune it.safetensors --plan plan.json --out again.safetensors",
+    "prune m.safetensors --strategy unstructured --sparsity 0.9 \\\n      --fine-tune 3 --out small.safetensors",
+    "prune m.safetensors --strategy head --strategy channel \\\n      --round-to 8 --flops 0.5 --fine-tune 2 --out half.safetensors",
+    "prune m.safetensors --strategy head --bytes 0.7 --plan-out p.json",
+    "prune m.safetensors --plan p.json --out again.safetensors",
   ]);
   command.action(async (model: string, options: PruneOptions) => {
     const { prune } = await import("../actions/prune.ts");

@@ -47,9 +47,9 @@ export function define(command: Command, context: Context): void {
   addCommon(command.optionsGroup("Other:"));
   addExamples(command, [
     "train --model iTransformer --dataset ETTh1 --out model.safetensors",
-    "train --model PatchTST --set width=64 --dataset sales.csv --horizon 12 \\\n      --missing forward-fill --out sales.safetensors",
+    "train --model PatchTST --set width=64 --dataset sales.csv \\\n      --horizon 12 --missing forward-fill --out sales.safetensors",
     "train --from pruned.safetensors --epochs 3 --out tuned.safetensors",
-    "train --model iTransformer --from weights.pth --epochs 0 --out it.safetensors",
+    "train --model PatchTST --from w.pth --epochs 0 --out p.safetensors",
   ]);
   command.action(async (options: TrainOptions) => {
     const { train } = await import("../actions/train.ts");

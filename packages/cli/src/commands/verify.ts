@@ -18,7 +18,7 @@ export function define(command: Command, context: Context): void {
   addExamples(command, [
     "verify reference/PatchTST",
     "verify reference/* --backend tfjs-wasm",
-    "verify reference/trained/iTransformer_ETTh1 --backend tfjs-wasm --json",
+    "verify reference/trained/PatchTST_ETTh1 --json",
   ]);
   command.action(async (folders: string[], options: VerifyOptions) => {
     const { verify } = await import("../actions/verify.ts");

@@ -50,7 +50,7 @@ export function addCsv(command: Command): Command {
     .addOption(new Option("--missing <rule>", "what to do about missing values").choices(missing))
     .option("--date-column <name>", 'the column of dates; "none" for none')
     .option("--delimiter <text>", "what separates cells (,)")
-    .addOption(new Option("--decimal <mark>", "decimal mark").choices([".", ","]));
+    .addOption(new Option("--decimal <mark>", 'decimal mark, "." or ","').argParser(decimalMark));
 }
 
 export interface DataOptions extends CsvOptionsGiven {
@@ -159,4 +159,9 @@ export function addPlugins(command: Command): Command {
 
 function nonNegative(value: string): number {
   return Number(value) === 0 ? 0 : positive(value);
+}
+
+function decimalMark(value: string): string {
+  if (value !== "." && value !== ",") throw new InvalidArgumentError('Expected "." or ",".');
+  return value;
 }

@@ -32,7 +32,8 @@ export function positive(text: string): number {
 export function share(text: string): number {
   const n = toNumber(text);
   if (!Number.isFinite(n)) throw new InvalidArgumentError("Expected a share, such as 0.8.");
-  if (n > 1 && n <= 100) throw new InvalidArgumentError(`It is a share. Did you mean ${n / 100}?`);
+  // Meant as a percentage. Nearer to 1 there is nothing to guess: what has the bounds says that they are passed.
+  if (n >= 2 && n <= 100) throw new InvalidArgumentError(`It is outside [0, 1]. Did you mean ${n / 100}?`);
   return n;
 }
 

@@ -6,42 +6,48 @@ import {
   isPrune,
   isTrain,
   labelOf,
+  type PruneCell,
   type ResultRecord,
 } from "@espalier/bench";
 import type { Colors } from "../context.ts";
 import { change, duration, measure } from "./numbers.ts";
 import { cut } from "./table.ts";
 
-const [whatWidth, resultWidth] = [40, 20];
+const [whatWidth, resultWidth] = [43, 18];
 
-/** What a cell is about, for a bar: `prune iTransformer, head, sparsity 0.5`. */
+/** What a cell is about. A latency cell stands under the one whose model it times. */
 export function cellText(cell: Cell): string {
-  if (cell.kind === "train") return `${cell.model.use} on ${cell.data.dataset}`;
-  if (cell.kind === "prune") {
-    const [[metric, asked]] = Object.entries(cell.target) as [[string, number]];
-    return `${cell.dense.model.use}, ${labelOf(cell.strategy)}, ${metric} ${asked}`;
-  }
-  return `${cellText(cell.pruned)}, ${cell.backend} × ${cell.batch}`;
+  if (cell.kind === "train") return `train ${cell.model.use} on ${cell.data.dataset}`;
+  if (cell.kind === "prune")
+    return `${cell.dense.model.use}, ${labelOf(cell.strategy)}, ${targetOf(cell).join(" ")}`;
+  return `  ${labelOf(cell.pruned.strategy)} ${targetOf(cell.pruned)[1]} on ${cell.backend} × ${cell.batch}`;
+}
+
+function targetOf({ target }: PruneCell): [metric: string, asked: number] {
+  return Object.entries(target)[0] as [string, number];
 }
 
 /** The line of a cell that is finished. */
 export function cellLine({ done, total, cell, record }: CellEvent, colors: Colors): string {
-  const position = `${`${done}`.padStart(`${total}`.length)}/${total}`;
-  const what = cut(cellText(cell), whatWidth).padEnd(whatWidth);
-  const result = record === undefined ? "" : resultText(record);
-  const seconds = record === undefined ? "" : duration(record.seconds).padStart(7);
-  const text = `${colors.dim(position)}  ${cell.kind.padEnd(7)}  ${what}`;
-  if (record !== undefined && isFailure(record)) return `${text}  ${colors.red("failed:")} ${record.error}`;
-  return `${text}  ${result.padEnd(resultWidth)}  ${colors.dim(seconds)}`.trimEnd();
+  const position = colors.dim(`${`${done}`.padStart(`${total}`.length)}/${total}`);
+  if (record === undefined) return `${position}  ${cellText(cell)}`;
+  if (isFailure(record)) return `${position}  ${cellText(cell)}  ${colors.red("failed:")} ${record.error}`;
+  const what = cut(`${cellText(cell)}${reached(record)}`, whatWidth).padEnd(whatWidth);
+  const seconds = colors.dim(duration(record.seconds).padStart(6));
+  return `${position}  ${what}  ${resultText(record).padEnd(resultWidth)}  ${seconds}`;
+}
+
+/** What was reached where the target was not. */
+function reached(record: ResultRecord): string {
+  if (!isPrune(record) || !record.result.applicable || record.result.target.met) return "";
+  return ` → ${record.result.target.achieved.toFixed(2)}`;
 }
 
 function resultText(record: ResultRecord): string {
   if (isTrain(record)) return `MSE ${measure(record.result.test.mse)}`;
   if (isPrune(record)) {
-    const { tuned, dense, applicable, target } = record.result;
-    if (!applicable) return "nothing to prune";
-    const text = `MSE ${measure(tuned.mse)} ${change(dense.test.mse, tuned.mse)}`;
-    return target.met ? text : `${text} (nearest)`;
+    const { tuned, dense, applicable } = record.result;
+    return applicable ? `MSE ${measure(tuned.mse)} ${change(dense.test.mse, tuned.mse)}` : "nothing to prune";
   }
   return isLatency(record) ? `${record.result.speedup.toFixed(2)} × as fast` : "";
 }

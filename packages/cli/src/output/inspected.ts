@@ -3,6 +3,7 @@ import { dataOf } from "@espalier/training";
 import type { Colors } from "../context.ts";
 import { bytes, count, measure, operations, percent, plural } from "./numbers.ts";
 import { shareBar, shortName, tableLines } from "./table.ts";
+import { wrap } from "./text.ts";
 
 export interface InspectedOptions {
   /** Of the model's file. */
@@ -35,7 +36,7 @@ function headLines(model: Model, colors: Colors): string[] {
   const options = Object.entries(model.options as object).map(([key, value]) => `${key} ${value}`);
   return [
     `${colors.bold(model.name)}${data === undefined ? "" : `, trained on ${data.name}`}`,
-    ...wrap(options, 78).map((line) => colors.dim(line)),
+    ...wrap(options, 78, ", ").map((line) => colors.dim(line)),
   ];
 }
 
@@ -124,16 +125,4 @@ function historyLine(entry: Record<string, Json>): string {
     return `pruned by ${strategy}${reached}`;
   }
   return JSON.stringify(entry);
-}
-
-/** Words on as few lines as fit. */
-function wrap(words: readonly string[], width: number): string[] {
-  const lines: string[] = [];
-  for (const word of words) {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + 2 + word.length <= width)
-      lines[lines.length - 1] = `${last}, ${word}`;
-    else lines.push(word);
-  }
-  return lines;
 }

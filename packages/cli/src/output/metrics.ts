@@ -27,17 +27,16 @@ export function metricsLines(metrics: Metrics, options: MetricsOptions, colors: 
   ];
   const lines = [...tableLines(rows), colors.dim(`over ${plural(metrics.windows, "window")}`)];
   if (!detail) return lines;
-  const bySeries = (original?.series ?? metrics.series).map((errors, i) =>
-    row(series[i] ?? `${i + 1}`, errors),
-  );
-  const steps = shownOf(metrics.steps.length).map((i) => row(count(i + 1), metrics.steps[i]!));
+  const detailed = original ?? metrics;
+  const bySeries = detailed.series.map((errors, i) => row(series[i] ?? `${i + 1}`, errors));
+  const steps = shownOf(detailed.steps.length).map((i) => row(count(i + 1), detailed.steps[i]!));
   const units = original === undefined ? scaled : "original units";
   return [
     ...lines,
     "",
     ...tableLines([head(`by series, ${units}`), ...bySeries]),
     "",
-    ...tableLines([head(`by step ahead, ${scaled}`), ...steps]),
+    ...tableLines([head(`by step ahead, ${units}`), ...steps]),
   ];
 }
 

@@ -12,7 +12,7 @@ export function percent(share: number, digits = 1): string {
 export function change(from: number, to: number): string {
   const share = to / from - 1;
   if (!Number.isFinite(share)) return "";
-  const text = percent(Math.abs(share));
+  const text = percent(Math.abs(share), Math.abs(share) < 10 ? 1 : 0);
   return text === "0.0 %" ? text : `${share < 0 ? "−" : "+"}${text}`;
 }
 
@@ -37,9 +37,12 @@ function scaled(n: number, base: number, units: readonly string[]): string {
   return `${value.toFixed(digits)} ${units[unit]}`.trim();
 }
 
-/** An error or a loss with four significant digits. */
+/** An error or a loss with at least four digits: decimals that stand under each other for numbers of one size. */
 export function measure(x: number): string {
-  return x.toLocaleString("en-US", { minimumSignificantDigits: 4, maximumSignificantDigits: 4 });
+  const size = Math.abs(x);
+  if (size !== 0 && (size < 1e-3 || size >= 1e7)) return x.toExponential(3);
+  const digits = size < 10 ? 4 : size < 100 ? 3 : size < 1000 ? 2 : 1;
+  return x.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
 /** Seconds as `0:42`, `12:03` or `1:02:03`. */

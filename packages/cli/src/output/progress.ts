@@ -9,8 +9,8 @@ export interface BarState {
   readonly share: number;
   /** Beside the bar: a loss, a size. */
   readonly detail?: string | undefined;
-  /** Seconds left; by default from the pace since the bar began. */
-  readonly remaining?: number | undefined;
+  /** Seconds left, null where nobody can say yet; by default from the pace since the bar began. */
+  readonly remaining?: number | null | undefined;
 }
 
 /** Progress on stderr: one line that is drawn over and over in a terminal, a line now and then elsewhere. */
@@ -82,7 +82,7 @@ function createPace() {
   return {
     start,
     remaining(state: BarState, now: number): number | undefined {
-      if (state.remaining !== undefined) return state.remaining;
+      if (state.remaining !== undefined) return state.remaining ?? undefined;
       first ??= { share: state.share, at: now };
       const seconds = (now - first.at) / 1000;
       const done = state.share - first.share;

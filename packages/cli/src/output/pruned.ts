@@ -39,14 +39,12 @@ export function prunedLines(report: PrunedReport, colors: Colors): string[] {
     ...errorRows(before.test, after.test, pruned),
   ];
   const { target } = plan;
-  const asked =
-    target === undefined
-      ? ""
-      : `, asked for ${target.metric} ${target.asked}${target.met ? "" : " (nearest)"}`;
-  const tuned = tuningEpochs > 0 ? `, ${plural(tuningEpochs, "epoch")} of fine-tuning` : "";
+  const asked = target === undefined ? "" : `; asked for ${target.metric} ${target.asked}`;
+  const nearest = target === undefined || target.met ? "" : ", this is the nearest";
   return [
-    `${colors.bold(before.model.name)} pruned by ${plan.strategy}${asked}${tuned}`,
-    `sparsity ${percent(sparsity(before.model, a))} → ${percent(sparsity(after.model, b))} of the unpruned model`,
+    `${colors.bold(before.model.name)}, pruned by ${plan.strategy}`,
+    `sparsity ${percent(sparsity(before.model, a))} → ${percent(sparsity(after.model, b))} of the unpruned model${asked}${nearest}`,
+    ...(tuningEpochs > 0 ? [`fine-tuned for ${plural(tuningEpochs, "epoch")}`] : []),
     "",
     ...tableLines([["", "before", "after", "change"].map((text) => colors.bold(text)), ...rows]),
     ...plan.notes.map((note) => colors.dim(note)),

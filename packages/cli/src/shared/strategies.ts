@@ -22,7 +22,8 @@ export function chosenStrategies(options: PruneOptions, registry: Registry): Cho
   // Makes the line for a name that is not known.
   for (const { use } of specs) if (!registry.strategies.has(use)) registry.strategy({ use });
   const { criterion, scope, keep, roundTo: multipleOf, seed } = options;
-  for (const [key, value] of Object.entries({ criterion, scope, keep, multipleOf })) {
+  const shorthands = { criterion, scope, keep, multipleOf };
+  for (const [key, value] of Object.entries(shorthands)) {
     if (value !== undefined) give(specs, key, value, registry);
   }
   // The seed is training's as well: strategies without one are fine.

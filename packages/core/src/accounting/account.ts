@@ -27,7 +27,7 @@ export interface Accounting {
   readonly bytes: {
     /** Every element as it is (4 bytes). */
     readonly dense: number;
-    /** Masked tensors as a bit an element and the kept values, where that is smaller. */
+    /** Masked tensors as a bit an element and the kept values: the data of a model file. */
     readonly stored: number;
   };
 }
@@ -50,7 +50,7 @@ export function account(model: Countable, batch = 1): Accounting {
     const mask = masks.get(name);
     const kept = mask === undefined ? size : keptCount(mask);
     bytes.dense += 4 * size;
-    bytes.stored += mask === undefined ? 4 * size : Math.min(4 * size, Math.ceil(size / 8) + 4 * kept);
+    bytes.stored += 4 * kept + (mask === undefined ? 0 : Math.ceil(size / 8));
     if (role !== "trainable") continue;
     parameters.total += size;
     parameters[live[value] ? "live" : "dead"] += size;
@@ -83,7 +83,7 @@ export function sparsity(
   return 1 - counted.parameters.nonzero / model.dense.parameters.total;
 }
 
-/** Share of a value's elements that is kept: that of the masked tensor it is a transposed or reshaped copy of, else 1. */
+/** Share of a value's elements that is kept: that of the masked tensor it holds in another layout, else 1. */
 function densities({ graph, masks }: Countable): (value: number) => number {
   const producer = producers(graph);
   const data = dataValues(graph);
@@ -99,7 +99,7 @@ function densities({ graph, masks }: Countable): (value: number) => number {
     let at = value;
     if (data[at]) return 1;
     for (let node = producer[at]; node !== undefined; node = producer[at]) {
-      if (node.operator.name !== "Transpose" && node.operator.name !== "Reshape") return 1;
+      if (node.operator.rearranges !== "all") return 1;
       at = node.inputs[0]!;
     }
     return byTensor.get(at) ?? 1;

@@ -1,8 +1,12 @@
 import { EspalierError, unknownName } from "../errors.ts";
 import type { Criterion } from "./criterion.ts";
+import { fisher } from "./fisher.ts";
+import { geometricMedian } from "./geometric-median.ts";
+import { lamp } from "./lamp.ts";
 import { l1, l2 } from "./magnitude.ts";
 import { random } from "./random.ts";
 import { taylor } from "./taylor.ts";
+import { wanda } from "./wanda.ts";
 import { wsap } from "./wsap.ts";
 
 const factories: Readonly<Record<string, (seed: number) => Criterion>> = {
@@ -10,6 +14,10 @@ const factories: Readonly<Record<string, (seed: number) => Criterion>> = {
   l2: () => l2,
   random,
   taylor: () => taylor(),
+  fisher: () => fisher(),
+  wanda: () => wanda(),
+  lamp: () => lamp,
+  "geometric-median": () => geometricMedian,
   wsap: () => wsap,
 };
 

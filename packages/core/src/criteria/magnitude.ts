@@ -1,5 +1,6 @@
 import type { Model } from "../model/model.ts";
-import { type Criterion, groupSums, weightsOf } from "./criterion.ts";
+import { type Criterion, weightsOf } from "./criterion.ts";
+import { groupSums } from "./groups.ts";
 
 /** Magnitude: |w|; of a group, Σ|w|. Han et al., NeurIPS 2015; Li et al., ICLR 2017. */
 export const l1: Criterion = {

@@ -1,5 +1,6 @@
 import type { Model } from "../model/model.ts";
-import { type Criterion, groupSums, weightsOf } from "./criterion.ts";
+import { type Criterion, weightsOf } from "./criterion.ts";
+import { groupSums } from "./groups.ts";
 import { l1 } from "./magnitude.ts";
 
 /** What weight-statistics-aware pruning says of one tensor. */

@@ -51,3 +51,31 @@ export function sameExpression(a: Expression, b: Expression): boolean {
   const right = isProduct(b) ? b.product : (b as { sum: readonly Expression[] }).sum;
   return left.length === right.length && left.every((e, i) => sameExpression(e, right[i]!));
 }
+
+/**
+ * Which index of which dimension a position of an axis stands for: a product is read like a number with mixed digits, of
+ * a sum only the term counts that the position lies in.
+ */
+export function indicesAt(
+  e: Expression,
+  position: number,
+  sizes: (dimension: number) => Extent,
+): readonly (readonly [dimension: number, index: number])[] {
+  if (typeof e === "number") return [[e, position]];
+  if (isProduct(e)) {
+    let rest = position;
+    return e.product.toReversed().flatMap((factor) => {
+      const extent = extentOf(factor, sizes) as number;
+      const digit = rest % extent;
+      rest = (rest - digit) / extent;
+      return indicesAt(factor, digit, sizes);
+    });
+  }
+  let start = 0;
+  for (const term of e.sum) {
+    const extent = extentOf(term, sizes) as number;
+    if (position < start + extent) return indicesAt(term, position - start, sizes);
+    start += extent;
+  }
+  return [];
+}

@@ -1,5 +1,5 @@
 import { EspalierError } from "../errors.ts";
-import type { Operator } from "../operators/operator.ts";
+import { inferTypes, type Operator } from "../operators/operator.ts";
 import { countElements, printShape, type Shape } from "./extent.ts";
 import type {
   Attributes,
@@ -130,16 +130,14 @@ export class Builder {
     return this.constant(int32(shape, data), name);
   }
 
-  /** A tensor under exactly this name (no prefix); an existing one must have the same shape. */
+  /** A tensor under exactly this name (no prefix); an existing one must have the same type and role. */
   tensor(name: string, role: TensorRole, type: ValueType): Value {
     const known = this.#draft.tensorsByName.get(name);
     if (known !== undefined) {
       const value = this.value(known.value);
-      if (printShape(value.shape) !== printShape(type.shape)) {
-        throw new EspalierError(
-          `tensor "${name}" is drawn as ${printShape(type.shape)} and as ${printShape(value.shape)}.`,
-        );
-      }
+      const describe = (as: TensorRole, { dtype, shape }: ValueType) => `${as} ${dtype} ${printShape(shape)}`;
+      const [before, now] = [describe(known.role, value), describe(role, type)];
+      if (before !== now) throw new EspalierError(`tensor "${name}" is drawn as ${before} and as ${now}.`);
       return value;
     }
     const value = this.#add(type);
@@ -164,7 +162,7 @@ export class Builder {
     const name = this.#nodeName(givenName ?? this.#qualifyNode(operator.name));
     let types: readonly ValueType[];
     try {
-      types = operator.infer(inputs, attributes);
+      types = inferTypes(operator, inputs, attributes);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       const shapes = inputs.map((input) => printShape(input.shape)).join(" and ");
@@ -185,6 +183,9 @@ export class Builder {
   }
 
   output(name: string, value: Value): void {
+    if (this.#draft.outputs.some((output) => output.name === name)) {
+      throw new EspalierError(`graph output "${name}" is drawn twice.`);
+    }
     this.#draft.outputs.push({ name, value: value.id });
   }
 

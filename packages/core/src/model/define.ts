@@ -78,13 +78,15 @@ function matchCheckpoint(model: string, { graph, data }: Drawing, checkpoint: Te
     const found = [name, ...aliases].filter((candidate) => checkpoint.has(candidate));
     for (const candidate of found) used.add(candidate);
     const tensor = found.length > 0 ? checkpoint.get(found[0]!)! : data.get(name);
-    const { shape } = graph.values[value]!;
+    const { shape, dtype } = graph.values[value]!;
     if (tensor === undefined || (role === "constant" && !data.has(name)))
       problems.push(`"${name}" ${printShape(shape)} is missing`);
     else if (printShape(tensor.shape) !== printShape(shape)) {
       problems.push(
         `"${name}" has shape ${printShape(tensor.shape)}, the model expects ${printShape(shape)}`,
       );
+    } else if (tensor.dtype !== dtype) {
+      problems.push(`"${name}" holds ${tensor.dtype}, the model expects ${dtype}`);
     } else tensors.set(name, tensor);
   }
   for (const name of checkpoint.keys())

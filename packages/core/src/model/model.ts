@@ -6,7 +6,7 @@ import { checkTensors } from "../graph/bind.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { TensorData } from "../graph/tensor.ts";
 import { Sha256 } from "./digest.ts";
-import type { Mask } from "./mask.ts";
+import { applyMask, type Mask } from "./mask.ts";
 import { storedGraph } from "./stored-graph.ts";
 
 /** Anything JSON can hold. */
@@ -47,10 +47,17 @@ export function createModel(parts: {
   return { ...draft, dimensions: inferDimensions(graph), dense: account(draft), history: [] };
 }
 
-/** The same model with other values in some tensors (shapes must not change); masks stay, and stay applied. */
+/** The same model with other values in some tensors (shapes must not change); masks stay, and are applied to the new values. */
 export function withTensors(model: Model, tensors: Tensors, history: readonly Json[] = []): Model {
   const merged = new Map(model.tensors);
-  for (const [name, tensor] of tensors) if (merged.has(name)) merged.set(name, tensor);
+  for (const [name, tensor] of tensors) {
+    if (!merged.has(name)) continue;
+    const mask = model.masks.get(name);
+    merged.set(
+      name,
+      mask === undefined ? tensor : { ...tensor, data: applyMask(tensor.data as Float32Array, mask) },
+    );
+  }
   checkTensors(model.graph, (tensor) => merged.get(tensor)?.shape);
   return { ...model, tensors: merged, history: [...model.history, ...history] };
 }
@@ -63,8 +70,9 @@ export function digest(model: Model): string {
   const known = modelDigests.get(model);
   if (known !== undefined) return known;
   const hash = new Sha256();
-  hash.text(JSON.stringify(storedGraph(model.graph)));
-  hash.text(JSON.stringify(model.dimensions));
+  hash.text(canonicalJson(storedGraph(model.graph)));
+  const { list, axes } = model.dimensions;
+  hash.text(canonicalJson({ axes, list: list.map(({ members: _derived, ...dimension }) => dimension) }));
   for (const { name } of model.graph.tensors) {
     hash.text(`${name}:${tensorDigest(model.tensors.get(name)!)}`);
     const mask = model.masks.get(name);
@@ -73,6 +81,18 @@ export function digest(model: Model): string {
   const result = hash.digest();
   modelDigests.set(model, result);
   return result;
+}
+
+/** JSON with the members of objects in the order of their names, so that it does not depend on how they were put together. */
+function canonicalJson(value: unknown): string {
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  if (Array.isArray(value)) {
+    const plain = value.every((part) => typeof part === "number");
+    return plain ? `[${value.join()}]` : `[${value.map(canonicalJson).join()}]`;
+  }
+  const members = value as Readonly<Record<string, unknown>>;
+  const names = Object.keys(members).filter((name) => members[name] !== undefined);
+  return `{${names.sort().map((name) => `${JSON.stringify(name)}:${canonicalJson(members[name])}`)}}`;
 }
 
 function tensorDigest(tensor: TensorData): string {

@@ -2,7 +2,7 @@ import { EspalierError, unknownName } from "../errors.ts";
 import { type Extent, sameShape } from "../graph/extent.ts";
 import type { Attributes, Graph, NamedValue, Node, TensorSpec, Update, ValueType } from "../graph/graph.ts";
 import { operators } from "../operators/index.ts";
-import type { Operator } from "../operators/operator.ts";
+import { inferTypes, type Operator } from "../operators/operator.ts";
 
 /** A graph as plain JSON: operators by name. */
 export interface StoredGraph {
@@ -44,6 +44,7 @@ export function loadGraph(stored: StoredGraph, known: ReadonlyMap<string, Operat
   unique(stored.inputs, "input");
   unique(stored.tensors, "tensor");
   unique(stored.nodes, "node");
+  unique(stored.outputs, "output");
   const nodes = stored.nodes.map((node): Node => {
     const operator = known.get(node.operator);
     if (operator === undefined)
@@ -63,7 +64,11 @@ export function loadGraph(stored: StoredGraph, known: ReadonlyMap<string, Operat
     return { ...node, operator };
   });
   for (const { name, value } of stored.outputs) use(value, `output "${name}"`);
-  for (const { tensor, value } of stored.updates) use(value, `the update of "${tensor}"`);
+  for (const { tensor, value } of stored.updates) {
+    use(value, `the update of "${tensor}"`);
+    if (!stored.tensors.some(({ name }) => name === tensor))
+      throw new EspalierError(`the stored graph is damaged: it updates "${tensor}", which it does not have.`);
+  }
   return { ...stored, nodes };
 }
 
@@ -73,7 +78,7 @@ function inferOrRefuse(
   inputs: readonly ValueType[],
 ): readonly ValueType[] {
   try {
-    return operator.infer(inputs, node.attributes as Attributes);
+    return inferTypes(operator, inputs, node.attributes as Attributes);
   } catch {
     throw new EspalierError(
       `the stored graph is damaged: node ${node.name} (${operator.name}) does not fit its ${inputs.length} inputs.`,

@@ -16,6 +16,7 @@ export type AdamAttributes = {
  */
 export const adamOperator: Operator<AdamAttributes> = defineOperator<AdamAttributes>({
   name: "Adam",
+  arity: [6, 7],
   infer: ([parameter]) => [parameter!, parameter!, parameter!],
   couple(coupling, [parameter, gradient, m, v, _step, _rate, mask], outputs) {
     const tied: (Operand | undefined)[] = [gradient, m, v, mask, ...outputs];

@@ -5,7 +5,7 @@ import { reduceSum } from "./broadcast.ts";
 import { add, div, mul, sqrt, sub } from "./elementwise.ts";
 import type { EpsilonAttributes } from "./layer-normalization.ts";
 import { reshape } from "./layout.ts";
-import { defineOperator, type Operator } from "./operator.ts";
+import { checkNumbers, defineOperator, type Operator } from "./operator.ts";
 
 export type BatchNormalizationAttributes = EpsilonAttributes & {
   /** Share of the batch in the new running statistics, as PyTorch counts it (ONNX: 1 − momentum). */
@@ -19,7 +19,9 @@ export type BatchNormalizationAttributes = EpsilonAttributes & {
 export const batchNormalizationOperator: Operator<BatchNormalizationAttributes> =
   defineOperator<BatchNormalizationAttributes>({
     name: "BatchNormalization",
-    infer([x, ...vectors]) {
+    arity: 5,
+    infer([x, ...vectors], { epsilon, momentum }) {
+      checkNumbers({ epsilon, momentum });
       if (x!.shape.length < 2) throw new RangeError("it needs a channel axis (rank 2 or more)");
       if (vectors.some((v) => v.shape.length !== 1 || !sameExtent(v.shape[0]!, x!.shape[1]!))) {
         throw new RangeError("scale, bias, mean and variance must be as long as axis 1");
@@ -81,6 +83,7 @@ export const batchNormalizationOperator: Operator<BatchNormalizationAttributes> 
 export const batchNormalizationTraining: Operator<BatchNormalizationAttributes> =
   defineOperator<BatchNormalizationAttributes>({
     name: "BatchNormalizationTraining",
+    arity: 5,
     infer: (inputs, attributes) => [
       ...batchNormalizationOperator.infer(inputs, attributes),
       inputs[3]!,
@@ -123,6 +126,7 @@ export const batchNormalizationTraining: Operator<BatchNormalizationAttributes> 
 export const batchNormalizationGradient: Operator<BatchNormalizationAttributes> =
   defineOperator<BatchNormalizationAttributes>({
     name: "BatchNormalizationGradient",
+    arity: 3,
     infer: ([x, scale]) => [x!, scale!, scale!],
     couple(coupling, [x, scale, dy], [dx, dscale, dbias]) {
       coupling.sameAll(x!, dx!);

@@ -16,7 +16,8 @@ import { scale } from "./scale.ts";
 /** Repeats axes of extent 1. ONNX `Expand` with a constant shape. */
 export const expandOperator: Operator<{ readonly shape: Shape }> = defineOperator<{ readonly shape: Shape }>({
   name: "Expand",
-  rearranges: true,
+  arity: 1,
+  rearranges: "all",
   infer([x], { shape }) {
     const result = broadcastShapes(x!.shape, shape);
     if (result === undefined || !sameShape(result, shape)) {
@@ -42,6 +43,7 @@ export type ReduceAttributes = { readonly axes: readonly number[]; readonly keep
 /** Sum over axes. ONNX `ReduceSum` with constant axes. */
 export const reduceSumOperator: Operator<ReduceAttributes> = defineOperator<ReduceAttributes>({
   name: "ReduceSum",
+  arity: 1,
   simplify: zeroForZero,
   infer([x], { axes, keepdims }) {
     const reduced = axisSet(axes, x!.shape.length);

@@ -23,6 +23,7 @@ function binary(
 ): Operator<None> {
   return defineOperator<None>({
     name,
+    arity: 2,
     simplify,
     infer: inferBroadcast,
     couple(coupling, [left, right], [out]) {
@@ -91,6 +92,7 @@ function unary(
 ): Operator<None> {
   return defineOperator<None>({
     name,
+    arity: 1,
     simplify: zeroForZero,
     infer: ([x]) => [x!],
     couple: (coupling, [x], [y]) => coupling.sameAll(x!, y!),
@@ -105,6 +107,7 @@ function unary(
 function unaryGradient(name: string, slope: (x: number) => number): Operator<None> {
   return defineOperator<None>({
     name,
+    arity: 2,
     infer: ([x]) => [x!],
     couple(coupling, [x, dy], [dx]) {
       coupling.sameAll(x!, dx!);

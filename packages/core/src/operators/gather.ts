@@ -1,7 +1,7 @@
 import type { Builder, Value } from "../graph/builder.ts";
 import { type Extent, normalizeAxis } from "../graph/extent.ts";
 import { around, ndarray } from "../reference/array.ts";
-import { defineOperator, type Operator, zeroForZero } from "./operator.ts";
+import { checkAxis, defineOperator, type Operator, zeroForZero } from "./operator.ts";
 
 export type GatherAttributes = { readonly axis: number };
 
@@ -10,11 +10,12 @@ const meaning = "Gather picks positions along it";
 /** x at `indices` along an axis: the axis is replaced by the axes of the indices. Inputs x, indices (int32). ONNX `Gather`. */
 export const gatherOperator: Operator<GatherAttributes> = defineOperator<GatherAttributes>({
   name: "Gather",
-  rearranges: true,
+  arity: 2,
+  rearranges: "some",
   simplify: zeroForZero,
   infer([x, indices], { axis }) {
     if (indices!.dtype !== "int32") throw new RangeError("the indices must be int32");
-    normalizeAxis(axis, x!.shape.length);
+    checkAxis(axis, x!.shape.length);
     return [{ dtype: x!.dtype, shape: x!.shape.toSpliced(axis, 1, ...indices!.shape) }];
   },
   couple(coupling, [x, indices], [y], { axis }) {
@@ -51,6 +52,7 @@ export type GatherGradientAttributes = { readonly axis: number; readonly extent:
 /** Adds each slice of dy to the position it was gathered from: (dy, indices) → dx, `extent` long along `axis`. */
 export const gatherGradient: Operator<GatherGradientAttributes> = defineOperator<GatherGradientAttributes>({
   name: "GatherGradient",
+  arity: 2,
   infer: ([dy, indices], { axis, extent }) => [
     { dtype: dy!.dtype, shape: dy!.shape.toSpliced(axis, indices!.shape.length, extent) },
   ],

@@ -1,7 +1,7 @@
 import type { Builder, Value } from "../graph/builder.ts";
 import { sameExtent } from "../graph/extent.ts";
 import { ndarray } from "../reference/array.ts";
-import { defineOperator, type Operator } from "./operator.ts";
+import { checkNumbers, defineOperator, type Operator } from "./operator.ts";
 
 export type EpsilonAttributes = { readonly epsilon: number };
 
@@ -11,7 +11,9 @@ export type EpsilonAttributes = { readonly epsilon: number };
  */
 export const layerNormalizationOperator: Operator<EpsilonAttributes> = defineOperator<EpsilonAttributes>({
   name: "LayerNormalization",
-  infer([x, scale, bias]) {
+  arity: 3,
+  infer([x, scale, bias], { epsilon }) {
+    checkNumbers({ epsilon });
     for (const vector of [scale!, bias!]) {
       if (vector.shape.length !== 1 || !sameExtent(vector.shape[0]!, x!.shape.at(-1) ?? 0)) {
         throw new RangeError("scale and bias must be as long as the last axis");
@@ -45,6 +47,7 @@ export const layerNormalizationOperator: Operator<EpsilonAttributes> = defineOpe
 /** Gradients of LayerNormalization: (x, scale, dy) → (dx, dscale, dbias). */
 export const layerNormalizationGradient: Operator<EpsilonAttributes> = defineOperator<EpsilonAttributes>({
   name: "LayerNormalizationGradient",
+  arity: 3,
   infer: ([x, scale]) => [x!, scale!, scale!],
   couple(coupling, [x, scale, dy], [dx, dscale, dbias]) {
     coupling.sameAll(x!, dx!);

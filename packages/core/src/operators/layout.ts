@@ -9,7 +9,8 @@ export type PermutationAttributes = { readonly perm: readonly number[] };
 /** Reorders axes: output axis i is input axis perm[i]. ONNX `Transpose`. */
 export const transposeOperator: Operator<PermutationAttributes> = defineOperator<PermutationAttributes>({
   name: "Transpose",
-  rearranges: true,
+  arity: 1,
+  rearranges: "all",
   simplify: zeroForZero,
   infer([x], { perm }) {
     if ([...perm].sort((a, b) => a - b).some((axis, i) => axis !== i) || perm.length !== x!.shape.length) {
@@ -45,7 +46,8 @@ export type ShapeAttributes = { readonly shape: Shape };
 /** The same elements in row-major order under another shape. ONNX `Reshape` with a constant shape. */
 export const reshapeOperator: Operator<ShapeAttributes> = defineOperator<ShapeAttributes>({
   name: "Reshape",
-  rearranges: true,
+  arity: 1,
+  rearranges: "all",
   infer([x], { shape }) {
     if (!sameExtent(elementsOf(x!.shape), elementsOf(shape))) {
       throw new RangeError(`it cannot become ${printShape(shape)}, which holds another number of elements`);

@@ -16,6 +16,7 @@ import { defineOperator, type Operator } from "./operator.ts";
 /** Matrix product over the last two axes, leading axes broadcast. Both operands have rank ≥ 2. ONNX `MatMul`. */
 export const matMulOperator: Operator<None> = defineOperator<None>({
   name: "MatMul",
+  arity: 2,
   simplify: ([a, b]) => (a || b ? "zero" : undefined),
   infer([a, b]) {
     const [left, right] = [a!.shape, b!.shape];

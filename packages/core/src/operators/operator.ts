@@ -1,5 +1,6 @@
 import type { Coupling, Operand } from "../dimensions/coupling.ts";
 import type { Builder, TrainingContext, Value } from "../graph/builder.ts";
+import { normalizeAxis } from "../graph/extent.ts";
 import type { Attributes, ValueType } from "../graph/graph.ts";
 import type { NdArray } from "../reference/array.ts";
 
@@ -20,10 +21,15 @@ export interface GradientCall<A> {
  */
 export interface Operator<A extends Attributes = Attributes> {
   readonly name: string;
+  /** How many inputs it takes: a number, or the least and the most. */
+  readonly arity: number | readonly [least: number, most: number];
   /** Output types from input types. Throws a RangeError that says which shapes do not fit; the builder adds the node's name. */
   infer(inputs: readonly ValueType[], attributes: A): readonly ValueType[];
-  /** Only moves elements: what it gives of a weight is still that weight. */
-  readonly rearranges?: true;
+  /**
+   * Only moves elements: what it gives of a weight is still that weight. `all` of them, each equally often, or `some`, or
+   * those of several weights.
+   */
+  readonly rearranges?: "all" | "some";
   /**
    * Floating-point operations of one call at concrete shapes, as `torch.utils.flop_counter` counts them:
    * 2 × multiply-adds of products, convolutions and attention; absent (zero) for everything else.
@@ -53,6 +59,34 @@ export interface Operator<A extends Attributes = Attributes> {
     outputs: readonly (readonly number[])[],
     batchSize: number,
   ): readonly NdArray[];
+}
+
+/** Output types of a call, its inputs counted first. Throws a RangeError that says what does not fit. */
+export function inferTypes<A extends Attributes>(
+  { arity, infer }: Operator<A>,
+  inputs: readonly ValueType[],
+  attributes: A,
+): readonly ValueType[] {
+  const [least, most] = typeof arity === "number" ? [arity, arity] : arity;
+  if (inputs.length < least || inputs.length > most) {
+    throw new RangeError(
+      `it takes ${least === most ? least : `${least} to ${most}`} inputs, not ${inputs.length}`,
+    );
+  }
+  return infer(inputs, attributes);
+}
+
+/** Throws a RangeError unless attributes are finite numbers: a graph may come from a file that anyone wrote. */
+export function checkNumbers(attributes: Readonly<Record<string, unknown>>): void {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (!Number.isFinite(value)) throw new RangeError(`its ${name} is not a number`);
+  }
+}
+
+/** Throws a RangeError unless an axis exists, counted from the first one. */
+export function checkAxis(axis: number, rank: number): void {
+  if (normalizeAxis(axis, rank) !== axis)
+    throw new RangeError(`axis ${axis} must be counted from the first one`);
 }
 
 /** A node's surroundings after pruning. */

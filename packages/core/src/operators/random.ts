@@ -1,7 +1,7 @@
 import type { Builder, Value } from "../graph/builder.ts";
 import type { Shape } from "../graph/extent.ts";
 import { ndarray, zip } from "../reference/array.ts";
-import { defineOperator, type Operator, zeroForZero } from "./operator.ts";
+import { checkNumbers, defineOperator, type Operator, zeroForZero } from "./operator.ts";
 
 /** Mixes 32 bits so that every input bit moves every output bit (the finaliser of MurmurHash3, public domain). */
 export function mix32(x: number): number {
@@ -48,7 +48,11 @@ export type RandomAttributes = { readonly shape: Shape; readonly stream: number 
  */
 export const randomUniformOperator: Operator<RandomAttributes> = defineOperator<RandomAttributes>({
   name: "RandomUniform",
-  infer: (_inputs, { shape }) => [{ dtype: "float32", shape }],
+  arity: 2,
+  infer(_inputs, { shape, stream }) {
+    checkNumbers({ stream });
+    return [{ dtype: "float32", shape }];
+  },
   couple(coupling, _inputs, [y]) {
     for (const axis of y!.axes) coupling.fixed(axis, "random numbers are drawn along it");
   },
@@ -65,8 +69,12 @@ export type RatioAttributes = { readonly ratio: number };
 /** Nothing during evaluation; during training it drops values. ONNX `Dropout`. Srivastava et al., JMLR 2014. */
 export const dropoutOperator: Operator<RatioAttributes> = defineOperator<RatioAttributes>({
   name: "Dropout",
+  arity: 1,
   simplify: zeroForZero,
-  infer: ([x]) => [x!],
+  infer([x], { ratio }) {
+    checkNumbers({ ratio });
+    return [x!];
+  },
   couple: (coupling, [x], [y]) => coupling.sameAll(x!, y!),
   gradient: (_b, { gradients }) => [gradients[0]],
   train(b, [x], { ratio }, { seed, step, node }) {
@@ -80,6 +88,7 @@ export const dropoutOperator: Operator<RatioAttributes> = defineOperator<RatioAt
 /** x / (1 − ratio) where the uniform number reaches the ratio, zero elsewhere: (x, uniform) → y. */
 export const dropoutTraining: Operator<RatioAttributes> = defineOperator<RatioAttributes>({
   name: "DropoutTraining",
+  arity: 2,
   infer: ([x]) => [x!],
   couple(coupling, [x, uniform], [y]) {
     coupling.sameAll(x!, y!);

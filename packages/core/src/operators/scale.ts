@@ -1,7 +1,7 @@
 import type { Builder, Value } from "../graph/builder.ts";
 import { type Extent, resolveExtent } from "../graph/extent.ts";
 import { map } from "../reference/array.ts";
-import { defineOperator, type Operator, zeroForZero } from "./operator.ts";
+import { checkNumbers, defineOperator, type Operator, zeroForZero } from "./operator.ts";
 
 /** `by / per`; `per` may be a multiple of the batch size. */
 export type ScaleAttributes = { readonly by: number; readonly per: Extent };
@@ -17,8 +17,12 @@ export function scaleFactor({ by, per }: ScaleAttributes, batchSize: number): nu
  */
 export const scaleOperator: Operator<ScaleAttributes> = defineOperator<ScaleAttributes>({
   name: "Scale",
+  arity: 1,
   simplify: zeroForZero,
-  infer: ([x]) => [x!],
+  infer([x], { by, per }) {
+    checkNumbers({ by, per: typeof per === "object" ? per?.batch : per });
+    return [x!];
+  },
   couple: (coupling, [x], [y]) => coupling.sameAll(x!, y!),
   gradient: (b, { gradients, attributes }) => [
     gradients[0] && b.apply(scaleOperator, [gradients[0]], attributes),

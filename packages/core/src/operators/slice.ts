@@ -1,14 +1,15 @@
 import type { Builder, Value } from "../graph/builder.ts";
 import { addExtents, type Extent, isBatch, normalizeAxis, printShape, sameExtent } from "../graph/extent.ts";
 import { around, ndarray } from "../reference/array.ts";
-import { defineOperator, type Operator, zeroForZero } from "./operator.ts";
+import { checkAxis, defineOperator, type Operator, zeroForZero } from "./operator.ts";
 
 export type SliceAttributes = { readonly axis: number; readonly start: number; readonly end: number };
 
 /** Positions `start` to `end` (exclusive) along one axis, counted from its beginning. ONNX `Slice` with step 1. */
 export const sliceOperator: Operator<SliceAttributes> = defineOperator<SliceAttributes>({
   name: "Slice",
-  rearranges: true,
+  arity: 1,
+  rearranges: "some",
   simplify: zeroForZero,
   resize: ({ axis, start, end }, { position }) => ({
     axis,
@@ -16,7 +17,8 @@ export const sliceOperator: Operator<SliceAttributes> = defineOperator<SliceAttr
     end: position(0, axis, end),
   }),
   infer([x], { axis, start, end }) {
-    const extent = x!.shape[normalizeAxis(axis, x!.shape.length)]!;
+    checkAxis(axis, x!.shape.length);
+    const extent = x!.shape[axis]!;
     if (isBatch(extent)) throw new RangeError("the batch axis cannot be sliced");
     if (!(Number.isInteger(start) && Number.isInteger(end) && start >= 0 && start <= end && end <= extent)) {
       throw new RangeError(`positions ${start} to ${end} are outside its axis ${axis}`);
@@ -50,10 +52,15 @@ export type PadAttributes = { readonly axis: number; readonly before: number; re
 /** Zeros before and after along one axis. ONNX `Pad`, mode constant. */
 export const padOperator: Operator<PadAttributes> = defineOperator<PadAttributes>({
   name: "Pad",
+  arity: 1,
   simplify: zeroForZero,
   infer([x], { axis, before, after }) {
-    const extent = x!.shape[normalizeAxis(axis, x!.shape.length)]!;
-    return [{ dtype: x!.dtype, shape: x!.shape.with(axis, addExtents([before, extent, after])) }];
+    checkAxis(axis, x!.shape.length);
+    if (![before, after].every((rows) => Number.isInteger(rows) && rows >= 0)) {
+      throw new RangeError(`it cannot add ${before} and ${after} positions`);
+    }
+    const whole = addExtents([before, x!.shape[axis]!, after]);
+    return [{ dtype: x!.dtype, shape: x!.shape.with(axis, whole) }];
   },
   couple(coupling, [x], [y], { axis }) {
     x!.axes.forEach((expression, i) => {
@@ -85,11 +92,12 @@ export type ConcatAttributes = { readonly axis: number };
 /** Values one after the other along an axis. ONNX `Concat`. */
 export const concatOperator: Operator<ConcatAttributes> = defineOperator<ConcatAttributes>({
   name: "Concat",
-  rearranges: true,
+  arity: [1, Number.POSITIVE_INFINITY],
+  rearranges: "some",
   simplify: (zero) => (zero.every(Boolean) ? "zero" : undefined),
   infer(parts, { axis }) {
     const [first] = parts;
-    normalizeAxis(axis, first!.shape.length);
+    checkAxis(axis, first!.shape.length);
     for (const part of parts) {
       const fits =
         part.shape.length === first!.shape.length &&

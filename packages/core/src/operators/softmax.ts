@@ -8,6 +8,7 @@ export type AxisAttributes = { readonly axis: number };
 /** Softmax along one axis. ONNX `Softmax` (opset 13). */
 export const softmaxOperator: Operator<AxisAttributes> = defineOperator<AxisAttributes>({
   name: "Softmax",
+  arity: 1,
   infer([x], { axis }) {
     normalizeAxis(axis, x!.shape.length);
     return [x!];
@@ -32,6 +33,7 @@ export const softmaxOperator: Operator<AxisAttributes> = defineOperator<AxisAttr
 /** dx = y · (dy − Σ y·dy along the axis), from the softmax's output y and dy. */
 export const softmaxGradient: Operator<AxisAttributes> = defineOperator<AxisAttributes>({
   name: "SoftmaxGradient",
+  arity: 2,
   infer: ([y]) => [y!],
   couple(coupling, [y, dy], [dx], { axis }) {
     coupling.sameAll(y!, dx!);

@@ -8,6 +8,8 @@ export interface RemoveOptions {
   readonly scope: Scope;
   /** Indices every dimension keeps; 0 lets a dimension be emptied (depth pruning). */
   readonly keepAtLeast: number;
+  /** Names of dimensions that keep one index in any case. */
+  readonly neverEmptied?: ReadonlySet<string>;
   /** Kept sizes are rounded up to a multiple of this, where the dimension is large enough. */
   readonly multipleOf: number;
 }
@@ -62,11 +64,12 @@ function patternOf(dimension: IndexScores["dimension"]): string {
 /** How many each dimension loses when the weakest slots of all go, and none loses more than it may. */
 function countTogether(
   group: readonly Ranked[],
-  { amount, keepAtLeast }: RemoveOptions,
+  { amount, keepAtLeast, neverEmptied }: RemoveOptions,
 ): Map<Ranked, number> {
-  const slots = group.flatMap((one) =>
-    one.slots.slice(0, Math.max(0, one.slots.length - keepAtLeast)).map((score) => ({ one, score })),
-  );
+  const slots = group.flatMap((one) => {
+    const least = neverEmptied?.has(one.scores.dimension.name) ? Math.max(1, keepAtLeast) : keepAtLeast;
+    return one.slots.slice(0, Math.max(0, one.slots.length - least)).map((score) => ({ one, score }));
+  });
   slots.sort((a, b) => a.score - b.score);
   const total = group.reduce((n, one) => n + one.slots.length, 0);
   const counts = new Map(group.map((one) => [one, 0]));

@@ -21,8 +21,15 @@ export interface MaskStep {
   readonly do: "mask";
   readonly parameter: string;
   readonly keep: Mask;
+  /** How the mask is laid out, where it follows a pattern that a backend may use. */
+  readonly pattern?: MaskPattern;
   readonly because: string;
 }
+
+/** `n` of every `m` weights in a row along the last axis stay; or whole blocks of rows × columns of the last two axes go. */
+export type MaskPattern =
+  | { readonly n: number; readonly m: number }
+  | { readonly block: readonly [rows: number, columns: number] };
 
 export type Step = RemoveStep | MaskStep;
 
@@ -78,6 +85,7 @@ export function planToJson(plan: PruningPlan): string {
           parameter: step.parameter,
           shape: step.keep.shape,
           keep: toBase64(step.keep.bits),
+          ...(step.pattern === undefined ? {} : { pattern: step.pattern }),
           because: step.because,
         },
   );
@@ -104,14 +112,15 @@ export function planFromJson(text: string, where = "plan"): PruningPlan {
     ...raw,
     steps: raw.steps.map((step): Step => {
       if (step.do === "remove") return step;
-      const { do: verb, parameter, because, shape } = step;
+      const { do: verb, parameter, because, shape, pattern } = step;
       const bits = fromBase64(step.keep);
       const size = shape.reduce((n, extent) => n * extent, 1);
       if (bits === undefined || bits.length !== Math.ceil(size / 8)) {
         throw new EspalierError(`${where}: the mask of "${parameter}" does not fit its shape.`);
       }
       if (size % 8 !== 0) bits[bits.length - 1]! &= (1 << (size % 8)) - 1;
-      return { do: verb, parameter, keep: { shape, bits }, because };
+      const keep = { shape, bits };
+      return { do: verb, parameter, keep, ...(pattern === undefined ? {} : { pattern }), because };
     }),
   };
 }
@@ -134,11 +143,20 @@ function isStoredPlan(raw: unknown): raw is StoredPlan {
         : step?.do === "mask" &&
           typeof step.parameter === "string" &&
           numbers(step.shape) &&
-          typeof step.keep === "string",
+          typeof step.keep === "string" &&
+          (step.pattern === undefined || isPattern(step.pattern)),
     );
   return (
     plan.format === 1 && texts && steps && Array.isArray(plan.notes) && typeof plan.expected === "object"
   );
+}
+
+function isPattern(raw: unknown): raw is MaskPattern {
+  const pattern = raw as { n?: unknown; m?: unknown; block?: unknown } | null;
+  const count = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 1;
+  if (typeof pattern !== "object" || pattern === null) return false;
+  if (pattern.block === undefined) return count(pattern.n) && count(pattern.m);
+  return Array.isArray(pattern.block) && pattern.block.length === 2 && pattern.block.every(count);
 }
 
 function toBase64(bytes: Uint8Array): string {

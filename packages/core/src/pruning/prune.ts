@@ -3,12 +3,12 @@ import type { Dimension, Dimensions } from "../dimensions/dimensions.ts";
 import { type Expression, extentOf, isProduct } from "../dimensions/expression.ts";
 import { EspalierError, unknownName } from "../errors.ts";
 import { type Extent, printShape, type Shape } from "../graph/extent.ts";
-import type { Graph } from "../graph/graph.ts";
+import type { ValueId } from "../graph/graph.ts";
 import type { TensorData } from "../graph/tensor.ts";
 import { applyMask, intersect, type Mask } from "../model/mask.ts";
 import { digest, type Json, type Model } from "../model/model.ts";
 import type { Expected, MaskStep, PruningPlan, RemoveStep, Step } from "./plan.ts";
-import { type Kept, keptPositions, occursIn, takeFromMask, takeFromTensor } from "./select.ts";
+import { type Kept, keptPositions, takeFromMask, takeFromTensor } from "./select.ts";
 import { simplify } from "./simplify.ts";
 
 /**
@@ -49,15 +49,36 @@ export function expectedAfter(pruned: Model): Expected {
   };
 }
 
-/** Carries steps out one after the other, without looking at a digest. */
-export function applySteps(model: Model, steps: readonly Step[]): Model {
-  let state: Model = model;
-  for (const step of steps) state = step.do === "remove" ? removeIndices(state, step) : mask(state, step);
-  if (!steps.some((step) => step.do === "remove")) return state;
-  return simplify(resized(state, model.graph, model.dimensions), model);
+/** A model while steps are carried out on it: axes and graph stay as they were, all else changes in place. */
+interface Draft {
+  readonly model: Model;
+  readonly tensors: Map<string, TensorData>;
+  readonly masks: Map<string, Mask>;
+  readonly dimensions: Dimension[];
+  /** By tensor. */
+  readonly values: ReadonlyMap<string, ValueId>;
 }
 
-function mask(model: Model, step: MaskStep): Model {
+/** Carries steps out one after the other, without looking at a digest. */
+export function applySteps(model: Model, steps: readonly Step[]): Model {
+  const draft: Draft = {
+    model,
+    tensors: new Map(model.tensors),
+    masks: new Map(model.masks),
+    dimensions: [...model.dimensions.list],
+    values: new Map(model.graph.tensors.map(({ name, value }) => [name, value])),
+  };
+  for (const step of steps) {
+    if (step.do === "remove") removeIndices(draft, step);
+    else maskParameter(draft, step);
+  }
+  const { tensors, masks, dimensions: list } = draft;
+  const changed = { ...model, tensors, masks, dimensions: { axes: model.dimensions.axes, list } };
+  if (!steps.some((step) => step.do === "remove")) return changed;
+  return simplify(resized(changed, model.dimensions), model);
+}
+
+function maskParameter({ model, tensors, masks }: Draft, step: MaskStep): void {
   const spec = model.graph.tensors.find(({ name }) => name === step.parameter);
   const parameters = () =>
     model.graph.tensors.flatMap(({ name, role }) => (role === "trainable" ? [name] : []));
@@ -65,61 +86,52 @@ function mask(model: Model, step: MaskStep): Model {
   if (spec.role !== "trainable") {
     throw new EspalierError(`"${step.parameter}" is a ${spec.role}; only trainable tensors can be masked.`);
   }
-  const tensor = model.tensors.get(step.parameter)!;
+  const tensor = tensors.get(step.parameter)!;
   if (printShape(tensor.shape) !== printShape(step.keep.shape)) {
     throw new EspalierError(
       `the mask of "${step.parameter}" has shape ${printShape(step.keep.shape)}, the parameter ${printShape(tensor.shape)}.`,
     );
   }
-  const before = model.masks.get(step.parameter);
+  const before = masks.get(step.parameter);
   const keep: Mask = before === undefined ? step.keep : intersect(before, step.keep);
-  return {
-    ...model,
-    masks: new Map(model.masks).set(step.parameter, keep),
-    tensors: new Map(model.tensors).set(step.parameter, {
-      ...tensor,
-      data: applyMask(tensor.data as Float32Array, keep),
-    }),
-  };
+  masks.set(step.parameter, keep);
+  tensors.set(step.parameter, { ...tensor, data: applyMask(tensor.data as Float32Array, keep) });
 }
 
 /** Slices tensors and masks, and notes the new size; the graph's shapes follow in `resized`. */
-function removeIndices(model: Model, step: RemoveStep): Model {
-  const { list, axes } = model.dimensions;
-  const number = list.findIndex(({ name, fixed }) => name === step.dimension && fixed === undefined);
-  const dimension = list[number];
+function removeIndices({ model, tensors, masks, dimensions, values }: Draft, step: RemoveStep): void {
+  const number = dimensions.findIndex(({ name, fixed }) => name === step.dimension && fixed === undefined);
+  const dimension = dimensions[number];
   if (dimension === undefined) {
-    const fixed = list.find(({ name }) => name === step.dimension)?.fixed;
+    const fixed = dimensions.find(({ name }) => name === step.dimension)?.fixed;
     if (fixed !== undefined) throw new EspalierError(`dimension "${step.dimension}" is fixed: ${fixed}.`);
     throw unknownName(
       "dimension",
       step.dimension,
-      list.flatMap((d) => (d.fixed === undefined ? [d.name] : [])),
+      dimensions.flatMap((d) => (d.fixed === undefined ? [d.name] : [])),
     );
   }
-  const kept = keptIndices(step, dimension, number, list);
-  const sizes = (d: number): Extent => list[d]!.size;
-  const tensors = new Map(model.tensors);
-  const masks = new Map(model.masks);
-  for (const { name, value } of model.graph.tensors) {
-    axes[value]!.forEach((expression, axis) => {
-      if (!occursIn(number, expression)) return;
-      const positions = keptPositions(expression, kept, sizes);
-      tensors.set(name, takeFromTensor(tensors.get(name) as TensorData, axis, positions));
-      const old = masks.get(name);
-      if (old !== undefined) masks.set(name, takeFromMask(old, axis, positions));
-    });
+  const kept = keptIndices(step, dimension, number, dimensions);
+  const sizes = (d: number): Extent => dimensions[d]!.size;
+  const seen = new Set<string>();
+  for (const { tensor: name, axis } of dimension.members) {
+    // A dimension may occur twice in one axis; its positions are then found in one go.
+    if (seen.has(`${name}[${axis}]`)) continue;
+    seen.add(`${name}[${axis}]`);
+    const positions = keptPositions(model.dimensions.axes[values.get(name)!]![axis]!, kept, sizes);
+    tensors.set(name, takeFromTensor(tensors.get(name)!, axis, positions));
+    const old = masks.get(name);
+    if (old !== undefined) masks.set(name, takeFromMask(old, axis, positions));
   }
-  const shrunk: Dimension = {
+  dimensions.forEach((d, i) => {
+    if (d.within === number) dimensions[i] = aroundRemoved(d, kept);
+  });
+  dimensions[number] = {
     ...dimension,
     size: kept.lists[0]!.length,
-    original: originalIndices(dimension, kept),
     originalSize: dimension.originalSize ?? (dimension.size as number),
+    original: originalIndices(dimension, kept),
   };
-  const after = list.map((d, i) =>
-    i === number ? shrunk : d.within === number ? aroundRemoved(d, kept) : d,
-  );
-  return { ...model, tensors, masks, dimensions: { axes, list: after } };
 }
 
 /** Lists per index of a dimension follow when indices of that one are removed. */
@@ -188,20 +200,21 @@ function originalIndices(dimension: Dimension, kept: Kept): NonNullable<Dimensio
 }
 
 /** The graph with the shapes its dimensions now have, and the attributes that repeat them. */
-function resized(model: Model, before: Graph, dimensions: Dimensions): Model {
+function resized(model: Model, before: Dimensions): Model {
+  const { graph } = model;
   const { list, axes } = model.dimensions;
   const size = (d: number): Extent => list[d]!.size;
-  const oldSize = (d: number): Extent => dimensions.list[d]!.size;
+  const oldSize = (d: number): Extent => before.list[d]!.size;
   const shapeOf = (value: number): Shape => axes[value]!.map((e) => extentOf(e, size));
-  const values = before.values.map(({ dtype }, value) => ({ dtype, shape: shapeOf(value) }));
-  const nodes = before.nodes.map((node) => {
+  const values = graph.values.map(({ dtype }, value) => ({ dtype, shape: shapeOf(value) }));
+  const nodes = graph.nodes.map((node) => {
     const attributes = node.operator.resize?.(node.attributes, {
       outputs: node.outputs.map((id) => values[id]!),
       position: (input, axis, at) => moved(axes[node.inputs[input]!]![axis]!, at, oldSize, size),
     });
     return attributes === undefined ? node : { ...node, attributes };
   });
-  return { ...model, graph: { ...before, values, nodes } };
+  return { ...model, graph: { ...graph, values, nodes } };
 }
 
 /** Where a border between the terms of an axis has moved to; positions inside a term can only lie in one that did not change. */

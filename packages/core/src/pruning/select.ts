@@ -1,4 +1,4 @@
-import { dimensionsIn, type Expression, extentOf, isProduct } from "../dimensions/expression.ts";
+import { type Expression, extentOf, isProduct } from "../dimensions/expression.ts";
 import type { Extent } from "../graph/extent.ts";
 import { countElements } from "../graph/extent.ts";
 import type { TensorData } from "../graph/tensor.ts";
@@ -38,11 +38,6 @@ export function keptPositions(e: Expression, kept: Kept, sizes: (dimension: numb
     });
   };
   return visit(e, new Map());
-}
-
-/** Whether a dimension occurs in an expression. */
-export function occursIn(dimension: number, e: Expression): boolean {
-  return dimensionsIn(e).includes(dimension);
 }
 
 /** The positions of one axis of a tensor, in the order given. */

@@ -181,12 +181,15 @@ class Rewriting {
   }
 }
 
+/** A plan empties what every path from the inputs to an output runs through. */
+export class CutError extends EspalierError {}
+
 function refuseCut(after: Model, before: Model): void {
   const was = dataValues(before.graph);
   const is = dataValues(after.graph);
   after.graph.outputs.forEach(({ name, value }, i) => {
     if (was[before.graph.outputs[i]!.value] && !is[value]) {
-      throw new EspalierError(
+      throw new CutError(
         `the plan empties a dimension that the only path from the inputs to "${name}" runs through. Keep at least one index of it.`,
       );
     }

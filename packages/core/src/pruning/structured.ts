@@ -2,8 +2,12 @@ import { type Criterion, type IndexScores, prunableTensors } from "../criteria/c
 import { checkAmount, findCriterion } from "../criteria/index.ts";
 import { type DimensionKind, type PrunableDimension, prunableDimensions } from "../dimensions/dimensions.ts";
 import type { Model } from "../model/model.ts";
-import { removeWeakest } from "./indices.ts";
+import { perModel } from "../model/per-model.ts";
+import { type RemoveOptions, removeWeakest } from "./indices.ts";
 import { matchesAny } from "./patterns.ts";
+import type { RemoveStep } from "./plan.ts";
+import { applySteps } from "./prune.ts";
+import { CutError } from "./simplify.ts";
 import type { Strategy } from "./strategy.ts";
 import type { Scope } from "./weights.ts";
 import { nothingToPrune, writePlan } from "./write-plan.ts";
@@ -26,7 +30,7 @@ export interface StructuredOptions {
 export function structuredStrategy(options: StructuredOptions): Strategy {
   const { name, what, kinds, keep } = options;
   const criterion = findCriterion(options.criterion, options.seed);
-  const memo = new WeakMap<Model, Promise<readonly IndexScores[]>>();
+  const remembered = perModel<readonly IndexScores[]>();
   return {
     name,
     async plan(request) {
@@ -35,11 +39,52 @@ export function structuredStrategy(options: StructuredOptions): Strategy {
       const dimensions = candidates(model, kinds, keep);
       if (dimensions.length === 0)
         return nothingToPrune(model, name, what, ({ kind }) => kinds.includes(kind));
-      const scores = memo.get(model) ?? criterion.indices(request, dimensions);
-      memo.set(model, Promise.resolve(scores));
-      return writePlan(model, name, removeWeakest(await scores, { ...options, amount }));
+      const scores = await remembered(model, () => criterion.indices(request, dimensions));
+      return writePlan(model, name, removeWhereAllowed(model, scores, { ...options, amount }));
     },
   };
+}
+
+/** Removes the weakest indices; where emptying dimensions would cut the only path, the last of them keep one index. */
+function removeWhereAllowed(
+  model: Model,
+  scores: readonly IndexScores[],
+  options: RemoveOptions,
+): RemoveStep[] {
+  const neverEmptied = new Set<string>();
+  for (;;) {
+    const steps = removeWeakest(scores, { ...options, neverEmptied });
+    const cuts = cutting(model, steps);
+    if (cuts.length === 0) return steps;
+    for (const dimension of cuts) neverEmptied.add(dimension);
+  }
+}
+
+/** Dimensions that steps empty although, with those before them, no path is left. */
+function cutting(model: Model, steps: readonly RemoveStep[]): string[] {
+  const emptying = steps.filter(({ indices, extent }) => {
+    const list = typeof indices[0] === "object" ? indices[0] : indices;
+    return list.length === extent;
+  });
+  if (emptying.length === 0 || !cuts(model, emptying)) return [];
+  let left = model;
+  return emptying.flatMap((step) => {
+    // Another dimension may have taken it along.
+    if (!left.dimensions.list.some(({ name }) => name === step.dimension)) return [];
+    if (cuts(left, [step])) return [step.dimension];
+    left = applySteps(left, [step]);
+    return [];
+  });
+}
+
+function cuts(model: Model, steps: readonly RemoveStep[]): boolean {
+  try {
+    applySteps(model, steps);
+    return false;
+  } catch (error) {
+    if (error instanceof CutError) return true;
+    throw error;
+  }
 }
 
 function candidates(

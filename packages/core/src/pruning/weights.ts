@@ -2,6 +2,7 @@ import { isKept, maskFrom } from "../model/mask.ts";
 import type { Model } from "../model/model.ts";
 import type { MaskStep } from "./plan.ts";
 import { sortScores } from "./sort.ts";
+import { type Block, type Tiling, tile, unitScores } from "./tiling.ts";
 
 /**
  * What is compared with what. `local`: every tensor (or dimension) loses the same share. `global`: all are ranked
@@ -21,42 +22,57 @@ export interface MaskOptions {
   readonly shares?: ReadonlyMap<string, number>;
 }
 
-/** Scores of tensors with a sorted copy each, so that many amounts can be tried at the cost of one sort. */
+/** Scores of tensors' units with a sorted copy each, so that many amounts can be tried at the cost of one sort. */
 export interface WeightRanking {
+  readonly block: Block;
   readonly tensors: readonly {
     readonly name: string;
+    readonly tiling: Tiling;
+    /** By unit: a weight, or a block of them. */
     readonly scores: Float32Array;
     readonly sorted: Float32Array;
   }[];
 }
 
-/** Ranks weights by score; those already masked come first. */
-export function rankWeights(model: Model, scores: ReadonlyMap<string, Float32Array>): WeightRanking {
-  return {
-    tensors: [...scores].map(([name, given]) => {
-      const mask = model.masks.get(name);
-      const own = mask === undefined ? given : given.map((score, i) => (isKept(mask, i) ? score : -1));
-      return { name, scores: own, sorted: sortScores(own) };
-    }),
-  };
+/** Ranks weights, or blocks of them by their mean score; those already masked come first. */
+export function rankWeights(
+  model: Model,
+  scores: ReadonlyMap<string, Float32Array>,
+  block: Block = [1, 1],
+): WeightRanking {
+  const tensors = [...scores].map(([name, given]) => {
+    const tiling = tile(model.tensors.get(name)!.shape, block);
+    const own = unitScores(keptScores(model, name, given), tiling);
+    return { name, tiling, scores: own, sorted: sortScores(own) };
+  });
+  return { block, tensors };
+}
+
+/** Scores with −1 for what is masked already. */
+export function keptScores(model: Model, name: string, scores: Float32Array): Float32Array {
+  const mask = model.masks.get(name);
+  return mask === undefined ? scores : scores.map((score, i) => (isKept(mask, i) ? score : -1));
 }
 
 /** Masks the weights with the lowest scores: one step for each tensor that loses any. Ties go in index order. */
 export function maskWeakest(model: Model, ranking: WeightRanking, options: MaskOptions): MaskStep[] {
   const counts =
     options.shares === undefined ? countByScope(ranking, options) : countByShares(ranking, options.shares);
-  return ranking.tensors.flatMap(({ name, scores, sorted }) => {
+  const [rows, columns] = ranking.block;
+  const pattern = rows * columns > 1 ? { pattern: { block: ranking.block } } : {};
+  return ranking.tensors.flatMap(({ name, tiling, scores, sorted }) => {
     const remove = counts.get(name) ?? 0;
     const before = model.masks.get(name);
     if (remove === 0 || (before !== undefined && remove <= firstAtLeast(sorted, 0))) return [];
     const threshold = sorted[remove - 1]!;
     let ties = remove - firstAtLeast(sorted, threshold);
-    const keep = maskFrom(model.tensors.get(name)!.shape, (i) => {
-      const score = scores[i]!;
-      return score > threshold || (score === threshold && ties-- <= 0);
-    });
+    const kept = Uint8Array.from(scores, (score) =>
+      score > threshold || (score === threshold && ties-- <= 0) ? 1 : 0,
+    );
+    const keep = maskFrom(model.tensors.get(name)!.shape, (i) => kept[tiling.unitOf(i)] === 1);
     const share = ((100 * remove) / scores.length).toFixed(1);
-    return [{ do: "mask", parameter: name, keep, because: `${share} % score ≤ ${threshold.toPrecision(4)}` }];
+    const because = `${share} % score ≤ ${threshold.toPrecision(4)}`;
+    return [{ do: "mask", parameter: name, keep, ...pattern, because }];
   });
 }
 

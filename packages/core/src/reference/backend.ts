@@ -104,7 +104,7 @@ function compileReference(graph: Graph, state: ReferenceState): Program {
         outputs.map(({ name, value }) => [name, toTensor(values[value]!, graph.values[value]!.dtype)]),
       );
       for (const { tensor, value } of graph.updates) {
-        state.arrays.set(tensor, values[value]!);
+        state.arrays.set(tensor, rounded(values[value]!));
         state.touch(tensor);
       }
       return result;
@@ -133,6 +133,11 @@ export function evaluateGraph(
     });
   }
   return values;
+}
+
+/** A state holds float32 numbers, so that reading and writing it back changes nothing. */
+function rounded({ shape, data }: NdArray): NdArray {
+  return { shape, data: data.map(Math.fround) };
 }
 
 function toTensor({ shape, data }: NdArray, dtype: TensorData["dtype"]): TensorData {

@@ -1,7 +1,7 @@
 import { differentiate } from "../autodiff/differentiate.ts";
 import { drawTrainingForward } from "../autodiff/training-graph.ts";
 import type { Backend, Tensors } from "../backend.ts";
-import { Builder, filled } from "../graph/builder.ts";
+import { Builder, filled, type Value } from "../graph/builder.ts";
 import { batch } from "../graph/extent.ts";
 import { float32, type TensorData, zeros } from "../graph/tensor.ts";
 import { adamOperator } from "../operators/adam.ts";
@@ -9,7 +9,7 @@ import { batchNormalization } from "../operators/batch-normalization.ts";
 import { reduceMean } from "../operators/broadcast.ts";
 import { add, mul, sub } from "../operators/elementwise.ts";
 import { swapAxes } from "../operators/layout.ts";
-import { dropout } from "../operators/random.ts";
+import { dropout, dropoutTraining, randomUniformOperator } from "../operators/random.ts";
 import { reference } from "../reference/backend.ts";
 import { type Check, ensure } from "./check.ts";
 import { drawEncoder, linear, modelOf, norm, randomInputs, selfAttention } from "./models.ts";
@@ -40,6 +40,10 @@ export function backendChecks(backend: Backend, options: ConformanceOptions = {}
     },
     { name: "brings back only the outputs asked for", run: () => checkRead(backend) },
     { name: "refuses wrong inputs and tensors, and works on afterwards", run: () => checkRefusals(backend) },
+    {
+      name: "drops the same values, however its random numbers are used",
+      run: () => checkDropout(backend, tolerance),
+    },
     { name: "trains as the reference does", run: () => checkTraining(backend, lossTolerance) },
   ];
 }
@@ -169,6 +173,51 @@ async function checkRefusals(backend: Backend): Promise<void> {
   await expectRefusal(() => state.write(new Map([["w", float32([2], [1, 2])]])), "cannot become");
   await expectRefusal(() => state.read(["z"]), 'no tensor "z"');
   expectData((await program.run(ones())).get("y"), [1, 2, 3]);
+}
+
+/** Random numbers that dropouts of one ratio read, of two, that are an output as well, and that are dropped themselves. */
+async function checkDropout(backend: Backend, tolerance: number): Promise<void> {
+  const shape = [batch, 31, 7];
+  const ratio = (value: number) => ({ ratio: value });
+  const b = Builder.create();
+  const x = b.input("x", shape);
+  const scalars = [b.input("seed", []), b.input("step", [])];
+  const uniform = (stream: number) => b.apply(randomUniformOperator, scalars, { shape, stream });
+  const drop = (of: Value, by: Value, share: number) => b.apply(dropoutTraining, [of, by], ratio(share));
+  const one = uniform(1);
+  b.output("forward", drop(x, one, 0.3));
+  b.output("backward", drop(drop(x, one, 0.3), one, 0.3));
+  const two = uniform(2);
+  b.output("two ratios", add(b, drop(x, two, 0.1), drop(x, two, 0.6)));
+  const shown = uniform(3);
+  b.output("shown", shown);
+  b.output("by what is shown", drop(x, shown, 0.5));
+  const itself = uniform(4);
+  b.output("itself", drop(itself, itself, 0.5));
+  const { graph } = b.build();
+  const states = await both(backend, new Map());
+  const programs = await Promise.all(states.map(({ on, state }) => on.compile(graph, { state })));
+  for (const [seed, step] of [
+    [0, 0],
+    [7, 3],
+    [2 ** 24 - 1, 100_000],
+  ] as const) {
+    const inputs = new Map([
+      [
+        "x",
+        float32(
+          [2, 31, 7],
+          Float32Array.from({ length: 434 }, (_, i) => 1 + Math.sin(i)),
+        ),
+      ],
+      ["seed", float32([], [seed])],
+      ["step", float32([], [step])],
+    ]);
+    const [expected, got] = await Promise.all(programs.map((program) => program.run(inputs)));
+    compareAll(got!, expected!, tolerance, `seed ${seed}, step ${step}`);
+    const dropped = got!.get("forward")!.data.filter((value) => value === 0).length / 434;
+    ensure(Math.abs(dropped - 0.3) < 0.1, `a dropout of 0.3 dropped ${dropped}`);
+  }
 }
 
 /** Losses of ten steps of a network with attention, dropout and batch statistics. */

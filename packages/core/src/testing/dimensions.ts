@@ -3,12 +3,12 @@ import type { Backend } from "../backend.ts";
 import { type Dimensions, type PrunableDimension, prunableDimensions } from "../dimensions/dimensions.ts";
 import { dimensionsIn, type Expression, extentOf, isProduct } from "../dimensions/expression.ts";
 import { inferDimensions } from "../dimensions/infer.ts";
-import { EspalierError } from "../errors.ts";
 import type { Graph } from "../graph/graph.ts";
-import { digest, type Model } from "../model/model.ts";
+import type { Model } from "../model/model.ts";
 import { loadGraph, storedGraph } from "../model/stored-graph.ts";
 import type { RemoveStep } from "../pruning/plan.ts";
 import { applySteps } from "../pruning/prune.ts";
+import { CutError } from "../pruning/simplify.ts";
 import { reference } from "../reference/backend.ts";
 import { type Check, ensure } from "./check.ts";
 import { maskMembers, type Removal, sliceMembers } from "./masking.ts";
@@ -142,7 +142,18 @@ function checkSequence(model: Model, dimension: PrunableDimension): void {
       ),
     ],
   );
-  ensure(digest(atOnce) === digest(inTurn), `removing from "${name}" depends on how it is cut into steps`);
+  ensure(isSame(atOnce, inTurn), `removing from "${name}" depends on how it is cut into steps`);
+}
+
+/** Whether graph, dimensions and tensors of two models are equal; quicker than comparing digests. */
+function isSame(a: Model, b: Model): boolean {
+  const described = ({ graph, dimensions }: Model) => JSON.stringify([storedGraph(graph), dimensions]);
+  return (
+    described(a) === described(b) &&
+    [...a.tensors].every(([name, { data }]) =>
+      data.every((value, i) => value === b.tensors.get(name)!.data[i]),
+    )
+  );
 }
 
 /** Removes a whole dimension. False where it is refused, because the only path runs through it. */
@@ -162,7 +173,7 @@ export async function checkEmptying(
   try {
     small = applySteps(model, stepsOf(model, [removal]));
   } catch (error) {
-    if (error instanceof EspalierError && error.message.includes("only path")) return false;
+    if (error instanceof CutError) return false;
     throw error;
   }
   await compareOutputs(small, model, [removal], options);
@@ -219,6 +230,10 @@ function checkOriginal(model: Model, small: Model, name: string, removed: Remova
   const rows = isNested(removed)
     ? keptRows(small, after.within!).map((r) => left((removed as readonly (readonly number[])[])[r]!))
     : left(removed as readonly number[]);
+  ensure(
+    after.originalSize === (before.originalSize ?? before.size),
+    `dimension "${name}" says its size was ${after.originalSize}`,
+  );
   ensure(
     JSON.stringify(after.original) === JSON.stringify(rows),
     `dimension "${name}" says it kept ${JSON.stringify(after.original)}, it kept ${JSON.stringify(rows)}`,

@@ -1,4 +1,4 @@
-import { type Expression, extentOf, isProduct } from "../dimensions/expression.ts";
+import { type Expression, indicesAt } from "../dimensions/expression.ts";
 import { Builder, type Value } from "../graph/builder.ts";
 import type { Extent } from "../graph/extent.ts";
 import type { Graph } from "../graph/graph.ts";
@@ -79,31 +79,6 @@ function removedPositions(
       return (indices as readonly (readonly number[])[])[row]!.includes(index);
     });
   };
-}
-
-/** Which index of which dimension a position of an axis stands for: digits of a product, one term of a sum. */
-function indicesAt(
-  e: Expression,
-  position: number,
-  size: (dimension: number) => Extent,
-): readonly (readonly [dimension: number, index: number])[] {
-  if (typeof e === "number") return [[e, position]];
-  if (isProduct(e)) {
-    let rest = position;
-    return e.product.toReversed().flatMap((factor) => {
-      const extent = extentOf(factor, size) as number;
-      const digit = rest % extent;
-      rest = (rest - digit) / extent;
-      return indicesAt(factor, digit, size);
-    });
-  }
-  let start = 0;
-  for (const term of e.sum) {
-    const extent = extentOf(term, size) as number;
-    if (position < start + extent) return indicesAt(term, position - start, size);
-    start += extent;
-  }
-  return [];
 }
 
 function positionsOf(shape: readonly number[], index: number): number[] {

@@ -30,10 +30,14 @@ export function modelOf(drawing: Drawing, seed = 1, name = "test"): Model {
 }
 
 /** Random inputs for a graph at a batch size, uniform in ±1. */
-export function randomInputs(model: Model, batchSize = 2, seed = 7): Map<string, TensorData> {
+export function randomInputs(
+  { graph }: Pick<Model, "graph">,
+  batchSize = 2,
+  seed = 7,
+): Map<string, TensorData> {
   return new Map(
-    model.graph.inputs.map(({ name, value }) => {
-      const shape = resolveShape(model.graph.values[value]!.shape, batchSize);
+    graph.inputs.map(({ name, value }) => {
+      const shape = resolveShape(graph.values[value]!.shape, batchSize);
       const next = randomStream(seed, name);
       const size = shape.reduce((n, extent) => n * extent, 1);
       return [

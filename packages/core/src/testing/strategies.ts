@@ -1,5 +1,7 @@
 import { account } from "../accounting/account.ts";
 import type { Backend } from "../backend.ts";
+import { float32, type TensorData } from "../graph/tensor.ts";
+import { keptCount } from "../model/mask.ts";
 import { digest, type Model } from "../model/model.ts";
 import { loadGraph, storedGraph } from "../model/stored-graph.ts";
 import { planFromJson, planToJson } from "../pruning/plan.ts";
@@ -13,6 +15,10 @@ export interface StrategyCheckOptions {
   readonly collect?: Collect;
   /** Runs the pruned models; `reference` by default. */
   readonly backend?: Backend;
+  /** Writes a model to a file and reads it back, such as `(model) => decodeModel(encodeModel(model))`: it must stay the same. */
+  readonly stored?: (model: Model) => Model;
+  /** Whether the strategy was asked to empty layers; else none may be. */
+  readonly mayEmpty?: boolean;
 }
 
 /** What was seen of a strategy on a model; every promise that all strategies make was checked. */
@@ -26,8 +32,8 @@ export interface StrategyReport {
 
 /**
  * Checks what every strategy promises, on one model: plans leave the model as it is, are the same each time, survive
- * JSON, promise the counts that pruning gives, give valid graphs that run, are refused by the model they made, and never
- * remove less for a larger amount. Throws an Error that says which promise is broken.
+ * JSON, promise the counts that pruning gives, give valid graphs that run, empty no layer, are refused by the model they
+ * made, and never remove less for a larger amount. Throws an Error that says which promise is broken.
  */
 export async function checkStrategy(
   strategy: Strategy,
@@ -56,6 +62,12 @@ export async function checkStrategy(
     if (counted.join() !== promised.join())
       fail(`the plan promises ${promised.join(", ")}, pruning gives ${counted.join(", ")}`);
     loadGraph(JSON.parse(JSON.stringify(storedGraph(pruned.graph))));
+    if (options.stored !== undefined && digest(options.stored(pruned)) !== digest(pruned))
+      fail("the pruned model is another one after storing it");
+    if (!options.mayEmpty) {
+      const emptied = emptiedBy(model, pruned);
+      if (emptied !== undefined) fail(`nothing is left of "${emptied}"`);
+    }
     const outputs = await runModel(pruned, backend, randomInputs(pruned));
     for (const [name, { data }] of outputs)
       if (!data.every(Number.isFinite)) fail(`output "${name}" is not finite`);
@@ -74,4 +86,37 @@ export async function checkStrategy(
       fail("a larger amount removes less");
   }
   return { amounts, sparsities, applicable };
+}
+
+/** The first tensor of a model of which pruning left nothing. */
+function emptiedBy(model: Model, pruned: Model): string | undefined {
+  const left = (of: Model, name: string) => {
+    const mask = of.masks.get(name);
+    return mask === undefined ? (of.tensors.get(name)?.data.length ?? 0) : keptCount(mask);
+  };
+  const trainable = model.graph.tensors.filter(({ role }) => role === "trainable");
+  return trainable.find(({ name }) => left(model, name) > 0 && left(pruned, name) === 0)?.name;
+}
+
+/** Calibration on random inputs and targets, for trying criteria that look at data. */
+export function randomCollect(batches = 2): Collect {
+  return async ({ graph, tensors, outputs }) => {
+    const state = await reference.createState(tensors);
+    const program = await reference.compile(graph, { state });
+    const sums = new Map<string, TensorData>();
+    for (let batch = 0; batch < batches; batch++) {
+      const results = await program.run(randomInputs({ graph }, 2, batch), { read: outputs });
+      for (const [name, { shape, data }] of results) {
+        const sum = sums.get(name)?.data;
+        sums.set(
+          name,
+          float32(
+            shape,
+            Float32Array.from(data, (value, i) => value + (sum?.[i] ?? 0)),
+          ),
+        );
+      }
+    }
+    return sums;
+  };
 }

@@ -36,8 +36,8 @@ const valuesSuffix = "#values";
 
 export interface EncodeOptions {
   /**
-   * Store masked tensors as a bit an element (`<name>#mask`) and the kept values (`<name>#values`), where that is
-   * smaller. On by default; off stores every tensor in full, with the mask beside it.
+   * Store masked tensors as a bit an element (`<name>#mask`) and the kept values (`<name>#values`). On by default; off
+   * stores every tensor in full, with the mask beside it.
    */
   readonly compact?: boolean;
 }
@@ -48,24 +48,22 @@ export interface EncodeOptions {
  */
 export function encodeModel(model: Model, { compact = true }: EncodeOptions = {}): Uint8Array {
   const tensors = new Map<string, TensorData | RawBytes>();
+  const put = (name: string, tensor: TensorData | RawBytes) => {
+    if (tensors.has(name)) throw new EspalierError(`the model needs the name "${name}" for two tensors.`);
+    tensors.set(name, tensor);
+  };
   for (const { name } of model.graph.tensors) {
     const tensor = model.tensors.get(name)!;
     const mask = model.masks.get(name);
     if (mask === undefined) {
-      tensors.set(name, tensor);
+      put(name, tensor);
       continue;
     }
-    const kept = keptCount(mask);
-    if (compact && mask.bits.length + 4 * kept < tensor.data.byteLength) {
-      tensors.set(
-        `${name}${valuesSuffix}`,
-        float32(
-          [kept],
-          tensor.data.filter((_, i) => isKept(mask, i)),
-        ),
-      );
-    } else tensors.set(name, tensor);
-    tensors.set(`${name}${maskSuffix}`, { dtype: "uint8", shape: [mask.bits.length], data: mask.bits });
+    if (compact) {
+      const kept = tensor.data.filter((_, i) => isKept(mask, i));
+      put(`${name}${valuesSuffix}`, float32([kept.length], kept));
+    } else put(name, tensor);
+    put(`${name}${maskSuffix}`, { dtype: "uint8", shape: [mask.bits.length], data: mask.bits });
   }
   const { name, options, dense, history, metadata } = model;
   const list = model.dimensions.list.map(({ members: _derived, ...dimension }) => dimension);
@@ -94,14 +92,16 @@ export function decodeModel(bytes: Uint8Array, file = "model file"): Model {
       `${file}: this safetensors file holds tensors but no Espalier model. Load it as a checkpoint of a model's architecture.`,
     );
   }
-  const written = Number(metadata["espalier.version"]);
-  if (!(written <= version)) {
+  const written = metadata["espalier.version"] ?? "missing";
+  if (Number(written) > version) {
     throw new EspalierError(
-      `${file}: model format ${metadata["espalier.version"]} is newer than this version of Espalier knows (${version}). Update Espalier.`,
+      `${file}: model format ${written} is newer than this version of Espalier knows (${version}). Update Espalier.`,
     );
   }
-  const stored = parseModel(metadata["espalier.model"], file);
-  return located(file, () => assemble(stored, content, file));
+  if (written !== `${version}`)
+    throw new EspalierError(`${file}: its model format (${written}) is not known.`);
+  const text = metadata["espalier.model"];
+  return located(file, () => assemble(parseModel(text, file), content, file));
 }
 
 function parseModel(text: string, file: string): StoredModel {

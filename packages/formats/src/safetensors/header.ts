@@ -42,10 +42,11 @@ export function readHeader(bytes: Uint8Array, file: string): Header {
   }
   const raw = parseHeader(bytes.subarray(8, 8 + length));
   if (raw === undefined) throw damaged("its header is not a JSON object");
+  if (raw.twice !== undefined) throw damaged(`it names "${raw.twice}" twice`);
   const metadata: Record<string, string> = {};
   const entries = new Map<string, TensorEntry>();
   const dataStart = 8 + length;
-  for (const [name, value] of Object.entries(raw)) {
+  for (const [name, value] of Object.entries(raw.content)) {
     if (name === "__metadata__") {
       const parsed = z.record(z.string(), z.string()).safeParse(value);
       if (!parsed.success) throw damaged("its metadata is not text");
@@ -77,17 +78,40 @@ export function readHeader(bytes: Uint8Array, file: string): Header {
   return { entries, metadata, dataStart };
 }
 
-function parseHeader(bytes: Uint8Array): Record<string, unknown> | undefined {
+/** The header's object, and a name that it holds twice: JSON's readers keep the last one and say nothing. */
+function parseHeader(
+  bytes: Uint8Array,
+): { readonly content: Record<string, unknown>; readonly twice: string | undefined } | undefined {
   let text: string;
-  let raw: unknown;
+  let content: unknown;
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-    raw = JSON.parse(text);
+    content = JSON.parse(text);
   } catch {
     return undefined;
   }
-  if (!text.startsWith("{") || typeof raw !== "object" || raw === null) return undefined;
-  return raw as Record<string, unknown>;
+  if (!text.startsWith("{") || typeof content !== "object" || content === null) return undefined;
+  const seen = new Set<string>();
+  const twice = topNames(text).find((name) => seen.size === seen.add(name).size);
+  return { content: content as Record<string, unknown>, twice };
+}
+
+/** The names of the outermost object of a valid JSON text, as often as they occur. */
+function topNames(text: string): string[] {
+  const names: string[] = [];
+  let depth = 0;
+  let string: string | undefined;
+  for (let i = 0; i < text.length; i++) {
+    const char = text[i]!;
+    if (char === '"') {
+      const start = i++;
+      while (text[i] !== '"') i += text[i] === "\\" ? 2 : 1;
+      string = text.slice(start, i + 1);
+    } else if (char === "{" || char === "[") depth++;
+    else if (char === "}" || char === "]") depth--;
+    else if (char === ":" && depth === 1) names.push(JSON.parse(string!) as string);
+  }
+  return names;
 }
 
 function checkLayout(

@@ -74,6 +74,18 @@ describe("channel pruning", () => {
     expect(dimension.original).toEqual(kept);
   });
 
+  it("empties what may be emptied, if asked, and keeps one channel where the only path runs through", async () => {
+    const plan = await channel({ keepAtLeast: 0 }).plan({ model, amount: 0.999 });
+    const small = prune(model, plan);
+    expect(sizes(small, "channel")).toEqual([]);
+    expect(sizes(small, "embedding")).toEqual([1]);
+    expect(small.graph.nodes.some(({ operator }) => operator.name === "Softmax")).toBe(false);
+    const met = await meet({ sparsity: 0.999 }, channel({ keepAtLeast: 0 }), { model, tolerance: 0.001 });
+    expect(met.target).toMatchObject({ met: false });
+    expect(met.target!.why).toMatch(/with all that "channel" may remove/);
+    await checkStrategy(channel({ keepAtLeast: 0, scope: "global" }), model, { mayEmpty: true });
+  });
+
   it("meets parameters, FLOPs and bytes", async () => {
     for (const target of [{ parameters: 0.4 }, { flops: 0.5 }, { bytes: 0.3 }, { sparsity: 0.6 }]) {
       const plan = await meet(target, channel(), { model, tolerance: 0.05 });

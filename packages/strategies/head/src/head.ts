@@ -10,7 +10,8 @@ import { z } from "zod";
 
 const schema = z.strictObject({
   criterion: z
-    .union([z.enum(criterionNames as [string, ...string[]]), z.custom<Criterion>(isCriterion)])
+    // Which names there are is core's to say, with the nearest one.
+    .union([z.string(), z.custom<Criterion>(isCriterion)])
     .default("l2"),
   scope: z.enum(["local", "global", "isomorphic"]).default("global"),
   keepAtLeast: z.int().min(0).default(1),

@@ -1,14 +1,16 @@
 import {
+  type Block,
   type Criterion,
   checkAmount,
   criterionNames,
   findCriterion,
   isCriterion,
-  type Model,
   maskWeakest,
+  maskWithinRuns,
   matchesAny,
   nothingToPrune,
   type PlanRequest,
+  perModel,
   prunableTensors,
   rankWeights,
   type Strategy,
@@ -18,19 +20,42 @@ import {
 } from "@espalier/core";
 import { z } from "zod";
 
-const schema = z.strictObject({
-  criterion: z
-    .union([z.enum(criterionNames as [string, ...string[]]), z.custom<Criterion>(isCriterion)])
-    .default("l1"),
-  scope: z.enum(["local", "global", "isomorphic"]).default("global"),
-  leastDensity: z.number().min(0).max(1).default(0.25),
-  keep: z.array(z.string()).default([]),
-  seed: z.int().default(0),
-});
+interface Structure {
+  readonly block?: Block;
+  readonly pattern?: { readonly n: number; readonly m: number };
+}
+
+function readStructure(text: string): Structure {
+  const [a, b] = text.split(/[x:]/).map(Number) as [number, number];
+  return text.includes("x") ? { block: [a, b] } : { pattern: { n: a, m: b } };
+}
+
+const schema = z
+  .strictObject({
+    criterion: z
+      // Which names there are is core's to say, with the nearest one.
+      .union([z.string(), z.custom<Criterion>(isCriterion)])
+      .default("l1"),
+    scope: z.enum(["row", "local", "global", "isomorphic"]).default("global"),
+    structure: z
+      .string()
+      .regex(/^[1-9]\d*[x:][1-9]\d*$/, 'give blocks as rows x columns ("4x1"), or a pattern as n:m ("2:4")')
+      .transform(readStructure)
+      .default({}),
+    leastDensity: z.number().min(0).max(1).default(0.25),
+    keep: z.array(z.string()).default([]),
+    seed: z.int().default(0),
+  })
+  .refine(({ scope, structure }) => scope !== "row" || structure.block === undefined, {
+    message: "blocks span rows: choose local, global or isomorphic",
+    path: ["scope"],
+  });
 
 /**
  * - `criterion`: importance of a weight; by default `l1`, its magnitude. `wsap` also decides each tensor's share.
- * - `scope`: what is ranked together; `global` by default.
+ * - `scope`: what is ranked together; `global` by default. `row`: the weights of one output, as Wanda does.
+ * - `structure`: what goes together: `"4x1"` blocks of rows × columns (outputs × inputs), or `"2:4"`: of four weights in a
+ *   row two stay at least; single weights by default.
  * - `leastDensity`: no tensor keeps less than this share of the average density (0.25); 0 lets a layer be emptied.
  * - `keep`: tensors left alone, by name pattern (`*` for any text).
  * - `seed`: of `random`.
@@ -42,16 +67,15 @@ export type UnstructuredOptions = z.input<typeof schema>;
  * weights. Global and local magnitude: Han et al., NeurIPS 2015; weight statistics: SEDIMARK.
  */
 export function unstructured(options: UnstructuredOptions = {}): Strategy {
-  const { criterion: chosen, scope, leastDensity, keep, seed } = schema.parse(options);
+  const { criterion: chosen, scope, structure, leastDensity, keep, seed } = schema.parse(options);
+  const { block, pattern } = structure;
   const criterion = findCriterion(chosen, seed);
-  const rankings = new WeakMap<Model, Promise<WeightRanking>>();
-  const ranking = (request: PlanRequest, tensors: readonly string[]) => {
-    const known = rankings.get(request.model);
-    if (known !== undefined) return known;
-    const fresh = criterion.weights(request, tensors).then((scores) => rankWeights(request.model, scores));
-    rankings.set(request.model, fresh);
-    return fresh;
-  };
+  const scored = perModel<ReadonlyMap<string, Float32Array>>();
+  const ranked = perModel<WeightRanking>();
+  const scores = (request: PlanRequest, tensors: readonly string[]) =>
+    scored(request.model, () => criterion.weights(request, tensors));
+  const rankings = (request: PlanRequest, tensors: readonly string[]) =>
+    ranked(request.model, async () => rankWeights(request.model, await scores(request, tensors), block));
   return {
     name: "unstructured",
     async plan(request) {
@@ -59,8 +83,13 @@ export function unstructured(options: UnstructuredOptions = {}): Strategy {
       checkAmount(amount);
       const tensors = prunableTensors(model).filter((name) => !matchesAny(keep, name));
       if (tensors.length === 0) return nothingToPrune(model, "unstructured", "weight", () => false);
+      if (scope === "row" || pattern !== undefined) {
+        const within = { amount, ...(pattern === undefined ? {} : { pattern }) };
+        const steps = maskWithinRuns(model, await scores(request, tensors), within);
+        return writePlan(model, "unstructured", steps);
+      }
       const shares = criterion.shares?.(model, tensors, amount);
-      const steps = maskWeakest(model, await ranking(request, tensors), {
+      const steps = maskWeakest(model, await rankings(request, tensors), {
         amount,
         scope,
         leastDensity,
@@ -76,7 +105,8 @@ export const plugin: StrategyPlugin = {
   description: "mask single weights by importance (magnitude by default)",
   options: {
     criterion: `importance: ${criterionNames.join(", ")} (l1)`,
-    scope: "ranked together: local, global (the default) or isomorphic",
+    scope: "ranked together: row, local, global (the default) or isomorphic",
+    structure: "blocks (4x1: rows x columns) or a pattern (2:4); single weights by default",
     leastDensity: "least density of a tensor, as a share of the average (0.25)",
     keep: "tensors left alone, by name pattern (* for any text)",
     seed: "seed of the criterion random (0)",

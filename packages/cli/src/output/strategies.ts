@@ -1,0 +1,20 @@
+import { createRegistry } from "@espalier/bench";
+import type { Context } from "../context.ts";
+import { wrap } from "./text.ts";
+
+/** The strategies there are and the options of each, for help. */
+export function strategiesHelp({ colors }: Context): string {
+  const lines = [...createRegistry().strategies.values()].flatMap(({ name, description, options = {} }) => [
+    `  ${colors.cyan(name)}`,
+    ...wrap(description.split(" "), width - indent).map((line) => `${" ".repeat(indent)}${line}`),
+    ...Object.entries(options).flatMap(([key, what]) => entry(key, what)),
+  ]);
+  return [colors.bold("Strategies, and their options for --set:"), ...lines].join("\n");
+}
+
+const [indent, keyWidth, width] = [4, 14, 80];
+
+function entry(key: string, what: string): string[] {
+  const lines = wrap(what.split(" "), width - indent - keyWidth);
+  return lines.map((line, i) => `${" ".repeat(indent)}${(i === 0 ? key : "").padEnd(keyWidth)}${line}`);
+}

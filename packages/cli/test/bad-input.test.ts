@@ -1,0 +1,231 @@
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { float32, type TensorData } from "@espalier/core";
+import { type RawBytes, readSafetensors, writeSafetensors } from "@espalier/formats";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { espalier, temporaryFolder, tinyModel, tinyTrain, words } from "./espalier.ts";
+
+/** A folder with a trained model, and with everything that can be wrong with files. */
+let cwd: string;
+
+beforeAll(async () => {
+  cwd = await temporaryFolder(afterAll);
+  expect(await espalier(tinyTrain("m.safetensors", "--epochs 1"), { cwd })).toMatchObject({ code: 0 });
+  const model = await readFile(join(cwd, "m.safetensors"));
+  const { tensors, bytes, metadata } = readSafetensors(model);
+  const all = new Map<string, TensorData | RawBytes>([...tensors, ...bytes]);
+  const files: Record<string, string | Uint8Array> = {
+    "truncated.safetensors": model.subarray(0, model.length - 100),
+    "foreign.safetensors": writeSafetensors(new Map([["a", float32([2], [1, 2])]])),
+    "newer.safetensors": writeSafetensors(all, { ...metadata, "espalier.version": "2" }),
+    "other.safetensors": writeSafetensors(tensors),
+    "text.txt": "no model",
+    "words.csv": rows(400, (i) => (i === 57 ? "1,seven" : `${i},${i % 7}`)),
+    "gaps.csv": rows(400, (i) => (i === 57 ? "1," : `${i},${i % 7}`)),
+    "short.csv": rows(30, (i) => `${i},${i % 7}`),
+    "plan.json": "{}",
+    "newer.json": '{"format": 9}',
+    "results.jsonl": "not json\n",
+    "sweep.yaml": "models: []\n",
+    "colon.yaml": "a: b: c\n",
+    "ETTh1.csv": "date,HUFL\n2016-07-01,1\n",
+    "taken.safetensors": "mine",
+  };
+  for (const [name, content] of Object.entries(files)) await writeFile(join(cwd, name), content);
+});
+
+function rows(count: number, row: (i: number) => string): string {
+  return `a,b\n${Array.from({ length: count }, (_, i) => row(i + 2)).join("\n")}\n`;
+}
+
+const prune = (line: string) => words(`prune m.safetensors ${line} --out new.safetensors`);
+const train = (line: string) => tinyTrain("new.safetensors", line);
+
+describe("bad input ends in one line and exit code 1, and writes nothing:", () => {
+  it.each<[string, string[], string | RegExp]>([
+    [
+      "an unknown strategy",
+      prune("--strategy chanel --sparsity 0.5"),
+      'strategy "chanel" is not known. Did you mean "channel"? Known: channel, combined, head, unstructured (and any package given by --plugin).',
+    ],
+    [
+      "an unknown criterion",
+      prune("--strategy head --criterion l3 --sparsity 0.5"),
+      'criterion "l3" is not known. Did you mean "l1"?',
+    ],
+    [
+      "an unknown option of a strategy",
+      prune("--strategy channel --set multipleof=8 --sparsity 0.5"),
+      'option "multipleof" is not known. Did you mean "multipleOf"?',
+    ],
+    [
+      "a setting of a strategy that is not used",
+      prune("--strategy head --set channel.seed=1 --sparsity 0.5"),
+      'strategy "channel" is not known. Known: head.',
+    ],
+    ["a sparsity of 1", prune("--strategy head --sparsity 1"), "target sparsity 1 is outside [0, 1)."],
+    [
+      "a sparsity below 0",
+      prune("--strategy head --sparsity -0.1"),
+      "target sparsity -0.1 is outside [0, 1).",
+    ],
+    ["a sparsity as a percentage", prune("--strategy head --sparsity 80"), "Did you mean 0.8?"],
+    [
+      "no target",
+      prune("--strategy head"),
+      "give one target, --sparsity, --parameters, --flops or --bytes, or --plan: none is given.",
+    ],
+    ["two targets", prune("--strategy head --sparsity 0.5 --flops 0.5"), "--sparsity and --flops are given."],
+    ["no strategy", prune("--sparsity 0.5"), "give --strategy: channel, combined, head, unstructured"],
+    [
+      "nowhere to write",
+      words("prune m.safetensors --strategy head --sparsity 0.5"),
+      "give --out FILE for the pruned model",
+    ],
+    ["what is no plan", prune("--plan plan.json"), "plan plan.json: this is not an Espalier plan"],
+    [
+      "a plan of a newer format",
+      prune("--plan newer.json"),
+      "plan newer.json: plan format 9 is newer than this version of Espalier knows (1). Update Espalier.",
+    ],
+    [
+      "a plug-in that is not there",
+      prune("--strategy x --sparsity 0.5 --plugin @nobody/strategy"),
+      "plugin @nobody/strategy: there is no such file, nor a package installed where you are.",
+    ],
+    [
+      "an unknown model",
+      train("--model iTransfomer"),
+      'model "iTransfomer" is not known. Did you mean "iTransformer"? Known: PatchTST',
+    ],
+    [
+      "an unknown option of a model",
+      train("--set widht=8"),
+      'model "iTransformer": option "widht" is not known. Did you mean "width"?',
+    ],
+    [
+      "an option of a model that is no number",
+      train("--set width=wide"),
+      'model "iTransformer": width: Invalid input: expected number, received string.',
+    ],
+    ["an unknown data set", train("--dataset ETTh"), 'dataset "ETTh" is not known. Did you mean "ETTh1"?'],
+    ["an unknown series", train("--series s1,s9"), 'series "s9" is not known. Did you mean "s1"?'],
+    [
+      "an unknown backend",
+      train("--backend tfjs-wsm"),
+      'backend "tfjs-wsm" is not known. Did you mean "tfjs-wasm"?',
+    ],
+    [
+      "text in a CSV",
+      train("--dataset words.csv"),
+      'data words.csv, row 57, column "b": "seven" is not a number.',
+    ],
+    [
+      "a gap in a CSV",
+      train("--dataset gaps.csv"),
+      'data gaps.csv, row 57, column "b": is empty. Give --missing forward-fill, or --missing drop.',
+    ],
+    [
+      "a CSV too short for its windows",
+      train("--dataset short.csv"),
+      /data short.csv: 30 rows leave 21 for the training split; inputLength 24 \+ horizon 6 needs at least 30/,
+    ],
+    ["a CSV that is not there", train("--dataset no.csv"), /data no.csv: there is no file .*no.csv/],
+    [
+      "a checksum that does not match",
+      train("--dataset ETTh1"),
+      /data ETTh1: .*ETTh1.csv has sha256 [0-9a-f]{64}, expected f18de3ad/,
+    ],
+    [
+      "a file that exists",
+      ["train", ...tinyModel, ...words("--out taken.safetensors")],
+      /taken.safetensors exists. Give --force to replace it, or another name./,
+    ],
+    ["a folder that does not", tinyTrain("no/m.safetensors"), /there is no folder .*no. Make it first./],
+    [
+      "nothing to go on from",
+      train("--resume"),
+      /new.safetensors.checkpoint: there is no such file, so nothing to go on from/,
+    ],
+    ["no model file", words("inspect no.safetensors"), /model file .*no.safetensors: there is no such file./],
+    [
+      "a truncated model file",
+      words("inspect truncated.safetensors"),
+      /model file .*truncated.safetensors: this is not a sound safetensors file: .*truncated/,
+    ],
+    [
+      "a foreign safetensors file",
+      words("evaluate foreign.safetensors"),
+      /foreign.safetensors: this safetensors file holds tensors but no Espalier model/,
+    ],
+    [
+      "a file that is no safetensors",
+      words("predict text.txt --input short.csv"),
+      /text.txt: this is not a sound safetensors file/,
+    ],
+    [
+      "a model file of a newer format",
+      words("inspect newer.safetensors"),
+      /model format 2 is newer than this version of Espalier knows \(1\). Update Espalier./,
+    ],
+    [
+      "a checkpoint with other names",
+      words("inspect --model PatchTST --from other.safetensors"),
+      /the checkpoint does not fit PatchTST: ".*" \[.*\] is missing; .*; and \d+ more/,
+    ],
+    [
+      "a checkpoint with other shapes",
+      ["inspect", ...tinyModel, ...words("--set width=16 --from other.safetensors")],
+      '"enc_embedding.value_embedding.weight" has shape [32, 24], the model expects [16, 24]',
+    ],
+    [
+      "a forecast of other series",
+      words("predict m.safetensors --input short.csv"),
+      'series "s1" is not known. Known: a, b.',
+    ],
+    [
+      "data that is not the model's",
+      words("evaluate m.safetensors --dataset gaps.csv --missing drop"),
+      'series "s1" is not known',
+    ],
+    ["an empty sweep", words("sweep sweep.yaml --out out"), /sweep sweep.yaml: models: .*; datasets: /],
+    [
+      "a sweep that is no YAML",
+      words("sweep colon.yaml --out out"),
+      /sweep colon.yaml: this is neither YAML nor JSON/,
+    ],
+    [
+      "an unknown preset",
+      words("sweep --preset quik --out out"),
+      'preset "quik" is not known. Did you mean "quick"?',
+    ],
+    [
+      "an unknown model in a sweep",
+      words("sweep --models PatchTS --out out"),
+      'model "PatchTS" is not known. Did you mean "PatchTST"?',
+    ],
+    [
+      "damaged results",
+      words("report results.jsonl --out out"),
+      /results.jsonl, line 1: this is not a results record/,
+    ],
+    ["a folder without reference numbers", words("verify ."), /there is neither model.json nor result.json/],
+  ])("%s", async (_, args, message) => {
+    const before = await readdir(cwd);
+    const { code, stdout, stderr } = await espalier(args, { cwd, env: { ESPALIER_DATA: "." } });
+    expect([code, stdout]).toEqual([1, ""]);
+    expect(stderr).toMatch(/^espalier: [^\n]+\n$/);
+    if (typeof message === "string") expect(stderr).toContain(message);
+    else expect(stderr).toMatch(message);
+    expect(await readdir(cwd)).toEqual(before);
+    expect(await readFile(join(cwd, "taken.safetensors"), "utf8")).toBe("mine");
+  });
+
+  it("a stack is shown on request", async () => {
+    const { stderr } = await espalier(words("inspect no.safetensors --debug"), { cwd });
+    expect(stderr).toMatch(/^espalier: .*\nEspalierError: .*\n {4}at /);
+    expect(
+      (await espalier(words("inspect no.safetensors"), { cwd, env: { ESPALIER_DEBUG: "1" } })).stderr,
+    ).toContain("\n    at ");
+  });
+});

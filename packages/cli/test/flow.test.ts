@@ -1,0 +1,191 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { formatCsv, synthetic } from "@espalier/datasets";
+import { parseCsv } from "@espalier/datasets/node";
+import { loadModel } from "@espalier/formats/node";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { espalier, temporaryFolder, tinyTrain, words } from "./espalier.ts";
+
+let cwd: string;
+const json = async (line: string) => {
+  const { code, stdout, stderr } = await espalier(words(`${line} --json`), { cwd });
+  expect(code, stderr).toBe(0);
+  return JSON.parse(stdout);
+};
+
+beforeAll(async () => {
+  cwd = await temporaryFolder(afterAll);
+});
+
+describe("train, prune, inspect, evaluate, predict", () => {
+  it("trains, with a line for every epoch and the errors at the end", async () => {
+    const { code, stdout, stderr } = await espalier(
+      tinyTrain("m.safetensors", "--log epochs.jsonl --detail"),
+      { cwd },
+    );
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/epoch 1 {2}train \d.*validation MSE \d.*best\nepoch 2 {2}train/);
+    expect(stdout).toMatch(/^iTransformer on synthetic, 24 → 6, 2 epochs, best 2\n/);
+    expect(stdout).toMatch(/test error +MSE +MAE +RMSE\nscaled \(standard\) +\d/);
+    for (const part of ["original units", "by series", "s7  ", "by step ahead", "m.safetensors  "])
+      expect(stdout).toContain(part);
+    const log = (await readFile(join(cwd, "epochs.jsonl"), "utf8"))
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(log).toMatchObject([{ epoch: 1, best: true }, { epoch: 2 }]);
+  });
+
+  it("prunes to a target, and says what that costs", async () => {
+    const { code, stdout } = await espalier(
+      words("prune m.safetensors --strategy unstructured --sparsity 0.6 --evaluate --out small.safetensors"),
+      { cwd },
+    );
+    expect(code).toBe(0);
+    expect(stdout).toContain("sparsity 0.0 % → 60.");
+    for (const row of [
+      "parameters",
+      "nonzero",
+      "FLOPs, zeros skipped",
+      "bytes on disk",
+      "test MSE",
+      "test MAE",
+    ]) {
+      expect(stdout).toMatch(new RegExp(`^${row} +[\\d.,]+`, "m"));
+    }
+  });
+
+  it("inspects: counts, layers, dimensions with their reasons, history", async () => {
+    const { stdout } = await espalier(words("inspect small.safetensors"), { cwd });
+    expect(stdout).toMatch(/^iTransformer, trained on synthetic\n/);
+    expect(stdout).toMatch(/sparsity +60\.\d %/);
+    expect(stdout).toMatch(/^encoder.attn_layers.0.conv1 +[\d,]+ +\d+ % {2}━+─+$/m);
+    expect(stdout).toMatch(/conv1.weight\[0\] +channel +64/);
+    expect(stdout).toMatch(/reaches the input x_enc:\n {2}enc_embedding.value_embedding.weight\[1\]/);
+    expect(stdout).toMatch(
+      /1 {2}trained on synthetic: 2 epochs.*\n2 {2}pruned by unstructured to sparsity 60\.\d %/,
+    );
+    const data = await json("inspect small.safetensors");
+    expect(data).toMatchObject({
+      name: "iTransformer",
+      layers: expect.any(Array),
+      history: [{ did: "fit" }, { did: "prune" }],
+    });
+    expect(data.parameters.nonzero / data.unpruned.parameters.total).toBeCloseTo(1 - data.sparsity, 10);
+  });
+
+  it("evaluates what training measured, and a pruned model like any other", async () => {
+    const trained = await json("evaluate m.safetensors");
+    const again = await json(`train --from m.safetensors --epochs 0 --out same.safetensors`);
+    expect(trained).toMatchObject({ split: "test", windows: again.test.windows, mse: again.test.mse });
+    const pruned = await json("evaluate small.safetensors --split validation");
+    expect(pruned.series).toHaveLength(7);
+    expect(pruned.steps).toHaveLength(6);
+    expect(pruned.original.mse).toBeGreaterThan(0);
+  });
+
+  it("forecasts the rows after a CSV, its columns in any order, and keeps a file that exists", async () => {
+    const table = synthetic({ rows: 60 });
+    const lines = formatCsv(table).trim().split("\n");
+    // The series in another order, beside a column that the model does not know.
+    const shuffled = lines.map((line, i) => {
+      const [date, ...cells] = line.split(",");
+      return [...cells.toReversed(), i === 0 ? "note" : "7", date].join(",");
+    });
+    await writeFile(join(cwd, "now.csv"), shuffled.join("\n"));
+    const { code, stdout } = await espalier(words("predict small.safetensors --input now.csv"), { cwd });
+    expect(code).toBe(0);
+    const forecast = parseCsv("forecast", stdout).table;
+    expect(forecast).toMatchObject({ rows: 6, columns: ["s1", "s2", "s3", "s4", "s5", "s6", "s7"] });
+    expect(forecast.timestamps![0]! - table.timestamps!.at(-1)!).toBe(3_600_000);
+    expect(
+      (await espalier(words("predict small.safetensors --input now.csv --out f.csv"), { cwd })).code,
+    ).toBe(0);
+    expect(await readFile(join(cwd, "f.csv"), "utf8")).toBe(stdout);
+    const again = await espalier(words("predict small.safetensors --input now.csv --out f.csv"), { cwd });
+    expect(again.stderr).toMatch(/^espalier: .*f.csv exists. Give --force to replace it/);
+    const data = await json("predict small.safetensors --input now.csv --out f.csv --force");
+    expect(data).toMatchObject({ after: 60, written: "f.csv", series: forecast.columns });
+    expect(data.dates[0]).toBe("2024-01-03T12:00:00");
+    expect(data.forecast[0][0]).toBeCloseTo(forecast.values[0]!, 5);
+  });
+
+  it("goes on training a pruned model: what is gone stays gone", async () => {
+    await json(
+      "train --from small.safetensors --epochs 1 --batches-per-epoch 4 --learning-rate 0.001 --out tuned.safetensors",
+    );
+    const [small, tuned] = await Promise.all(
+      ["small", "tuned"].map((name) => loadModel(join(cwd, `${name}.safetensors`))),
+    );
+    expect([...tuned!.masks]).toEqual([...small!.masks]);
+    expect(tuned!.history.map((entry) => (entry as { did: string }).did)).toEqual(["fit", "prune", "fit"]);
+  });
+
+  it("prunes in stages with fine-tuning after each", async () => {
+    const line =
+      "prune m.safetensors --strategy unstructured --sparsity 0.75 --steps 2 --curve linear --distill 0.5 --fine-tune 1 --batches-per-epoch 3 --out steps.safetensors";
+    const result = await json(line);
+    expect(result.after.sparsity).toBeCloseTo(0.75, 2);
+    expect(result).toMatchObject({ tuningEpochs: 2, written: ["steps.safetensors"] });
+    const { history } = await loadModel(join(cwd, "steps.safetensors"));
+    const pruned = history.filter((entry) => (entry as { did: string }).did === "prune");
+    expect(pruned).toMatchObject([{ target: { asked: 0.375 } }, { target: { asked: 0.75 } }]);
+  });
+
+  it("prunes by several strategies, each with its own options", async () => {
+    const line =
+      "--strategy head --strategy channel --strategy unstructured --round-to 4 --set channel.scope=local --set unstructured.scope=local --set combined.weights=[1,1,4]";
+    const result = await json(`prune m.safetensors ${line} --sparsity 0.7 --out several.safetensors`);
+    expect(result.strategy).toBe("combined(head, channel, unstructured)");
+    expect(result.after.sparsity).toBeCloseTo(0.7, 1);
+    const { prunable } = await json("inspect several.safetensors");
+    for (const { kind, size } of prunable)
+      if (kind === "channel" || kind === "embedding") expect(size % 4).toBe(0);
+  });
+
+  it("calibrates on the model's data where a criterion looks at data", async () => {
+    const result = await json(
+      "prune m.safetensors --strategy channel --criterion taylor --parameters 0.7 --dry-run",
+    );
+    expect(result).toMatchObject({ target: { metric: "parameters", met: true }, written: [] });
+  });
+
+  it("draws the models that --set, --options and --from describe", async () => {
+    await writeFile(join(cwd, "options.yaml"), "width: 16\nheads: 4\nlayers: 1\n");
+    const drawn = await json(
+      "inspect --model itransformer --options options.yaml --set heads=2 --series 3 --horizon 12",
+    );
+    expect(drawn.options).toMatchObject({
+      width: 16,
+      heads: 2,
+      layers: 1,
+      series: 3,
+      horizon: 12,
+      inputLength: 96,
+    });
+  });
+});
+
+describe("a CSV with dates, gaps and several parts", () => {
+  it("is trained on with a rule for what is missing, which evaluation and forecasts keep", async () => {
+    const lines = formatCsv(synthetic({ rows: 300, series: 2 })).split("\n");
+    lines[40] = lines[40]!.replace(/,[^,]*$/, ",");
+    await writeFile(join(cwd, "gaps.csv"), lines.join("\n"));
+    const trained = await espalier(
+      tinyTrain(
+        "gaps.safetensors",
+        "--dataset gaps.csv --missing interpolate --scale min-max --splits 0.6,0.2,0.2",
+      ),
+      { cwd },
+    );
+    expect(trained).toMatchObject({ code: 0 });
+    expect(trained.stderr).toContain("gaps.csv: 1 values (0.2 %) were missing in 1 series: interpolate.");
+    expect(trained.stdout).toContain("scaled (min-max)");
+    const evaluated = await json("evaluate gaps.safetensors --dataset gaps.csv");
+    expect(evaluated.windows).toBe(60 - 6 + 1);
+    const without = await espalier(words("evaluate gaps.safetensors"), { cwd });
+    expect(without.stderr).toBe(
+      "espalier: the model was trained on gaps.csv: give --dataset with the path to it.\n",
+    );
+  });
+});

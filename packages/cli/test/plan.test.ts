@@ -1,0 +1,97 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { espalier, temporaryFolder, tinyTrain, words } from "./espalier.ts";
+
+let cwd: string;
+const example = fileURLToPath(new URL("../../../examples/custom-strategy", import.meta.url));
+const run = (line: string, more: readonly string[] = []) => espalier([...words(line), ...more], { cwd });
+const bytes = (name: string) => readFile(join(cwd, name));
+
+beforeAll(async () => {
+  cwd = await temporaryFolder(afterAll);
+  expect(await espalier(tinyTrain("m.safetensors", "--epochs 1"), { cwd })).toMatchObject({ code: 0 });
+});
+
+describe("plans", () => {
+  it("give the same bytes when they are replayed, and are refused by another model", async () => {
+    expect(
+      await run(
+        "prune m.safetensors --strategy channel --parameters 0.6 --out a.safetensors --plan-out a.json",
+      ),
+    ).toMatchObject({ code: 0 });
+    expect(await run("prune m.safetensors --plan a.json --out b.safetensors")).toMatchObject({ code: 0 });
+    expect(await bytes("b.safetensors")).toEqual(await bytes("a.safetensors"));
+    const twice = await run("prune a.safetensors --plan a.json --out c.safetensors");
+    expect(twice).toMatchObject({ code: 1 });
+    expect(twice.stderr).toMatch(
+      /^espalier: the plan was made for another model \(or this one was already pruned\)/,
+    );
+  });
+
+  it("can be all that is asked for, without a model", async () => {
+    const { code, stdout } = await run(
+      "prune m.safetensors --strategy head --sparsity 0.1 --plan-out only.json --json",
+    );
+    expect([code, JSON.parse(stdout).written]).toEqual([0, ["only.json"]]);
+    expect(JSON.parse(await readFile(join(cwd, "only.json"), "utf8"))).toMatchObject({
+      format: 1,
+      strategy: "head",
+    });
+  });
+
+  it("that cannot meet their target are an error with the reason, the nearest plan, and no model", async () => {
+    const { code, stdout, stderr } = await run(
+      "prune m.safetensors --strategy head --flops 0.1 --out n.safetensors --plan-out n.json",
+    );
+    expect([code, stdout]).toEqual([1, ""]);
+    expect(stderr).toMatch(
+      /^espalier: target flops ≤ 10 % cannot be met by "head": with all that "head" may remove, \d+\.\d % of the flops remain\. Nearest plan written to n.json\.\n$/,
+    );
+    await expect(bytes("n.safetensors")).rejects.toThrow("ENOENT");
+    const nearest = await run(
+      "prune m.safetensors --strategy head --flops 0.1 --out n.safetensors --accept-nearest",
+    );
+    expect(nearest).toMatchObject({ code: 0 });
+    expect(nearest.stdout).toContain("asked for flops 0.1, this is the nearest");
+    expect(await run("prune m.safetensors --plan n.json --out replayed.safetensors")).toMatchObject({
+      code: 0,
+    });
+    expect(await bytes("replayed.safetensors")).toEqual(await bytes("n.safetensors"));
+  });
+});
+
+describe("a strategy of a plug-in", () => {
+  it.each([
+    ["a file", join(example, "src", "index.ts")],
+    ["a folder with a package", example],
+  ])("is found in %s, with its options", async (_, plugin) => {
+    const line = "prune m.safetensors --strategy slimming --round-to 2 --parameters 0.7 --dry-run --json";
+    const { code, stdout, stderr } = await run(line, ["--plugin", plugin]);
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(JSON.parse(stdout)).toMatchObject({ strategy: "slimming", target: { metric: "parameters" } });
+  });
+
+  it("is refused an option it does not list", async () => {
+    const { stderr } = await run(
+      "prune m.safetensors --strategy slimming --criterion l1 --parameters 0.7 --dry-run",
+      ["--plugin", example],
+    );
+    expect(stderr).toBe(
+      'espalier: strategy "slimming": option "criterion" is not known. Known: multipleOf.\n',
+    );
+  });
+
+  it("must export a plug-in", async () => {
+    await writeFile(join(cwd, "none.mjs"), "export const strategy = 1;\n");
+    await writeFile(join(cwd, "broken.mjs"), "export const = 1;\n");
+    const line = "prune m.safetensors --strategy x --parameters 0.7 --dry-run";
+    expect((await run(line, ["--plugin", "./none.mjs"])).stderr).toBe(
+      'espalier: plugin ./none.mjs: it exports no "plugin" with a name and a function create.\n',
+    );
+    expect((await run(line, ["--plugin", "./broken.mjs"])).stderr).toMatch(
+      /^espalier: plugin .\/broken.mjs: it could not be loaded: [^\n]+\n$/,
+    );
+  });
+});

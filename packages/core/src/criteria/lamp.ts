@@ -1,0 +1,45 @@
+import type { Model } from "../model/model.ts";
+import { sortScores } from "../pruning/sort.ts";
+import { type Criterion, weightsOf } from "./criterion.ts";
+import { groupSums } from "./groups.ts";
+
+/**
+ * Layer-adaptive magnitude: w² ÷ Σu² over the weights u of the same tensor that are at least as large. Ranked globally
+ * (scope `global`), it shares sparsity out over the layers by itself: the largest weight of every tensor scores 1. Lee et
+ * al., ICLR 2021. Of a group: Σw² as a share of its tensors' Σw².
+ */
+export const lamp: Criterion = {
+  name: "lamp",
+  weights: async ({ model }, tensors) => new Map(tensors.map((name) => [name, lampScores(model, name)])),
+  indices: ({ model }, dimensions) =>
+    groupSums(
+      model,
+      dimensions,
+      async (tensors) => new Map(tensors.map((name) => [name, energyShares(weightsOf(model, name))])),
+    ),
+};
+
+function lampScores(model: Model, name: string): Float32Array {
+  const squares = squared(weightsOf(model, name));
+  const sorted = sortScores(squares);
+  // What is at least as large as each distinct square, summed from the largest down.
+  const atLeast = new Map<number, number>();
+  let sum = 0;
+  for (let i = sorted.length - 1; i >= 0; i--) {
+    sum += sorted[i]!;
+    atLeast.set(sorted[i]!, sum);
+  }
+  return squares.map((square) => (square === 0 ? 0 : square / atLeast.get(square)!));
+}
+
+function energyShares(weights: Float32Array): Float32Array {
+  const squares = squared(weights);
+  const total = squares.reduce((sum, square) => sum + square, 0);
+  return total === 0 ? squares : squares.map((square) => square / total);
+}
+
+function squared(weights: Float32Array): Float32Array {
+  const squares = new Float32Array(weights.length);
+  for (let i = 0; i < weights.length; i++) squares[i] = weights[i]! ** 2;
+  return squares;
+}

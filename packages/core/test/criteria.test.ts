@@ -1,0 +1,200 @@
+import {
+  Builder,
+  batch,
+  type Collect,
+  criterionNames,
+  EspalierError,
+  filled,
+  findCriterion,
+  fisher,
+  float32,
+  geometricMedian,
+  lamp,
+  type Model,
+  matMul,
+  prunableDimensions,
+  reference,
+  relu,
+  type TensorData,
+  taylor,
+  transpose,
+  wanda,
+  withTensors,
+} from "@espalier/core";
+import { drawEncoder, modelOf } from "@espalier/core/testing";
+import { describe, expect, it } from "vitest";
+
+const first = [1, -2, 3, 0.5, 4, -1];
+const second = [2, -1, 0.25];
+
+/** y = B·relu(A·x) with A [3, 2] and B [1, 3]: small enough to score by hand. */
+function twoLayers(): Model {
+  const b = Builder.create();
+  const x = b.input("x", [batch, 2]);
+  const a = b.parameter("a.weight", [3, 2], filled(0));
+  const c = b.parameter("b.weight", [1, 3], filled(0));
+  const hidden = relu(b, matMul(b, x, transpose(b, a, [1, 0])));
+  b.output("y", matMul(b, hidden, transpose(b, c, [1, 0])));
+  return withTensors(
+    modelOf(b.build()),
+    new Map([
+      ["a.weight", float32([3, 2], first)],
+      ["b.weight", float32([1, 3], second)],
+    ]),
+  );
+}
+
+const model = twoLayers();
+const batches = [
+  { x: [1, 0.5], target: [3] },
+  { x: [-0.5, 1], target: [-1] },
+];
+
+/** Runs the graph on `reference` over two batches of one window each. */
+const collect: Collect = async ({ graph, tensors, outputs }) => {
+  const sums = new Map<string, TensorData>();
+  const state = await reference.createState(tensors);
+  const program = await reference.compile(graph, { state });
+  for (const { x, target } of batches) {
+    const given = new Map([
+      ["x", float32([1, 2], x)],
+      ["target", float32([1, 1], target)],
+    ]);
+    const wanted = new Map([...given].filter(([name]) => graph.inputs.some((input) => input.name === name)));
+    for (const [name, tensor] of await program.run(wanted, { read: outputs })) {
+      const before = sums.get(name)?.data;
+      const data = Float32Array.from(tensor.data, (value, i) => value + (before?.[i] ?? 0));
+      sums.set(name, { ...tensor, data } as TensorData);
+    }
+  }
+  return sums;
+};
+
+/** Of one batch, by hand: the hidden values, and d(y − t)² by every weight. */
+function byHand({ x, target }: (typeof batches)[number]) {
+  const before = [0, 1, 2].map((i) => first[2 * i]! * x[0]! + first[2 * i + 1]! * x[1]!);
+  const hidden = before.map((value) => Math.max(value, 0));
+  const error = 2 * (hidden.reduce((sum, value, i) => sum + value * second[i]!, 0) - target[0]!);
+  return {
+    hidden,
+    a: first.map((_, i) => {
+      const unit = Math.floor(i / 2);
+      return before[unit]! > 0 ? error * second[unit]! * x[i % 2]! : 0;
+    }),
+    b: hidden.map((value) => error * value),
+  };
+}
+
+const parts = batches.map(byHand);
+const [hiddenDimension] = prunableDimensions(model.dimensions);
+
+function expectClose(got: ArrayLike<number> | undefined, expected: readonly number[]): void {
+  expect(got).toHaveLength(expected.length);
+  expected.forEach((value, i) => {
+    expect(got![i]).toBeCloseTo(value, 4);
+  });
+}
+
+describe("criteria, against values by hand", () => {
+  it("taylor: |g·w| of the summed gradient, |Σ g·w| of a group", async () => {
+    const sum = (key: "a" | "b", i: number) => parts.reduce((total, part) => total + part[key][i]!, 0);
+    const a = first.map((w, i) => w * sum("a", i));
+    const b = second.map((w, i) => w * sum("b", i));
+    const scores = await taylor().weights({ model, collect }, ["a.weight", "b.weight"]);
+    expectClose(scores.get("a.weight"), a.map(Math.abs));
+    expectClose(scores.get("b.weight"), b.map(Math.abs));
+    const [group] = await taylor().indices({ model, collect }, [hiddenDimension!]);
+    expectClose(
+      group!.values,
+      [0, 1, 2].map((i) => Math.abs(a[2 * i]! + a[2 * i + 1]! + b[i]!)),
+    );
+  });
+
+  it("fisher: half the squared weight times the summed squared gradient", async () => {
+    const sum = (key: "a" | "b", i: number) => parts.reduce((total, part) => total + part[key][i]! ** 2, 0);
+    const a = first.map((w, i) => 0.5 * w * w * sum("a", i));
+    const b = second.map((w, i) => 0.5 * w * w * sum("b", i));
+    const scores = await fisher().weights({ model, collect }, ["a.weight"]);
+    expectClose(scores.get("a.weight"), a);
+    const [group] = await fisher().indices({ model, collect }, [hiddenDimension!]);
+    expectClose(
+      group!.values,
+      [0, 1, 2].map((i) => a[2 * i]! + a[2 * i + 1]! + b[i]!),
+    );
+  });
+
+  it("wanda: the weight's magnitude times the root mean square of its input", async () => {
+    const norm = (of: (batch: number) => number) =>
+      Math.sqrt(batches.reduce((sum, _, i) => sum + of(i) ** 2, 0));
+    const inputs = [0, 1].map((k) => norm((i) => batches[i]!.x[k]!));
+    const hidden = [0, 1, 2].map((k) => norm((i) => parts[i]!.hidden[k]!));
+    const scores = await wanda().weights({ model, collect }, ["a.weight", "b.weight"]);
+    expectClose(
+      scores.get("a.weight"),
+      first.map((w, i) => Math.abs(w) * inputs[i % 2]!),
+    );
+    expectClose(
+      scores.get("b.weight"),
+      second.map((w, i) => Math.abs(w) * hidden[i]!),
+    );
+  });
+
+  it("lamp: the squared weight over all squares at least as large", async () => {
+    const scores = await lamp.weights({ model }, ["a.weight", "b.weight"]);
+    const share = (all: readonly number[]) =>
+      all.map((w) => w ** 2 / all.reduce((sum, u) => sum + (u ** 2 >= w ** 2 ? u ** 2 : 0), 0));
+    expectClose(scores.get("a.weight"), share(first));
+    expectClose(scores.get("b.weight"), share(second));
+    expect(Math.max(...scores.get("b.weight")!)).toBe(1);
+  });
+
+  it("geometric-median: the distance of a group from all others", async () => {
+    const groups = [0, 1, 2].map((i) => [first[2 * i]!, first[2 * i + 1]!, second[i]!]);
+    const distance = (a: readonly number[], b: readonly number[]) =>
+      Math.hypot(...a.map((v, k) => v - b[k]!));
+    const [scores] = await geometricMedian.indices({ model }, [hiddenDimension!]);
+    expectClose(
+      scores!.values,
+      groups.map((own) => groups.reduce((sum, other) => sum + distance(own, other), 0)),
+    );
+  });
+});
+
+describe("every criterion", () => {
+  const encoder = modelOf(drawEncoder());
+  const run: Collect = async ({ graph, tensors, outputs }) => {
+    const state = await reference.createState(tensors);
+    const program = await reference.compile(graph, { state });
+    const numbers = (size: number) => Array.from({ length: size }, (_, i) => Math.sin(i));
+    const given = new Map([
+      ["x", float32([2, 5, 3], numbers(30))],
+      ["target", float32([2, 5, 2], numbers(20))],
+    ]);
+    const wanted = new Map([...given].filter(([name]) => graph.inputs.some((input) => input.name === name)));
+    return program.run(wanted, { read: outputs });
+  };
+
+  it.each(criterionNames)("%s gives a number ≥ 0 for every weight and every index", async (name) => {
+    const criterion = findCriterion(name, 3);
+    const tensors = ["layers.0.attention.query.weight", "projection.weight"];
+    const weights = await criterion.weights({ model: encoder, collect: run }, tensors);
+    expect([...weights.keys()]).toEqual(tensors);
+    for (const [tensor, scores] of weights) {
+      expect(scores.length).toBe(encoder.tensors.get(tensor)!.data.length);
+      expect(scores.every((score) => score >= 0)).toBe(true);
+    }
+    const dimensions = prunableDimensions(encoder.dimensions);
+    const indices = await criterion.indices({ model: encoder, collect: run }, dimensions);
+    for (const [i, { values, outer }] of indices.entries()) {
+      expect(values.length).toBe(outer * dimensions[i]!.size);
+      expect(values.every((score) => score >= 0)).toBe(true);
+      expect(values.some((score) => score > 0)).toBe(true);
+    }
+  });
+
+  it.each(["taylor", "fisher", "wanda"])("%s says what it needs where there is no data", async (name) => {
+    const asked = findCriterion(name).weights({ model: encoder }, ["projection.weight"]);
+    await expect(asked).rejects.toThrow(EspalierError);
+    await expect(asked).rejects.toThrow("looks at data");
+  });
+});

@@ -1,0 +1,86 @@
+import { digest, prune, reference } from "@espalier/core";
+import { forecastingDataOf, loadSynthetic } from "@espalier/datasets";
+import { iTransformer } from "@espalier/models";
+import { unstructured } from "@espalier/strategy-unstructured";
+import { describe, expect, it } from "vitest";
+import { fit, iterativeTargets, pruneAndTune, type TrainingCheckpoint } from "../src/index.ts";
+
+const lengths = { inputLength: 12, horizon: 4 };
+const options = { ...lengths, series: 7, width: 8, feedForward: 8, heads: 2, layers: 1, dropout: 0 };
+const { train, validation } = forecastingDataOf(await loadSynthetic({ rows: 300 }), lengths);
+const settings = { epochs: 1, batchSize: 8, batchesPerEpoch: 4, learningRate: 0.01, seed: 3 };
+const common = { backend: reference, train, validation, settings };
+const dense = iTransformer(options).initialize(1);
+const other = iTransformer(options).initialize(2);
+describe("distillation", () => {
+  it("from itself alone leaves nothing to learn", async () => {
+    const teacher = { model: dense, weight: 1 };
+    const one = { ...settings, batchesPerEpoch: 1 };
+    const { epochs } = await fit({ ...common, model: dense, teacher, settings: one });
+    expect(epochs[0]!.trainLoss).toBeLessThan(1e-10);
+  });
+
+  it("mixes the teacher's distance into the loss by its weight", async () => {
+    const first = { ...settings, batchesPerEpoch: 1 };
+    const lossWith = async (weight?: number) => {
+      const teacher = weight === undefined ? {} : { teacher: { model: other, weight } };
+      return (await fit({ ...common, ...teacher, model: dense, settings: first })).epochs[0]!.trainLoss;
+    };
+    const [truth, taught, half] = [await lossWith(), await lossWith(1), await lossWith(0.5)];
+    expect(taught).not.toBeCloseTo(truth, 2);
+    expect(half).toBeCloseTo((truth + taught) / 2, 5);
+  });
+
+  it("is recorded, and part of what a checkpoint goes on from", async () => {
+    let checkpoint: TrainingCheckpoint | undefined;
+    const teacher = { model: other, weight: 0.5 };
+    const onCheckpoint = (made: TrainingCheckpoint) => {
+      checkpoint = made;
+    };
+    const { model } = await fit({ ...common, model: dense, teacher, onCheckpoint });
+    expect(model.history.at(-1)).toMatchObject({
+      did: "fit",
+      teacher: { model: digest(other), weight: 0.5 },
+    });
+    const again = { ...common, model: dense, settings: { ...settings, epochs: 2 }, resume: checkpoint! };
+    await expect(fit(again)).rejects.toThrow("with another teacher");
+    expect((await fit({ ...again, teacher })).epochs).toHaveLength(2);
+  });
+
+  it("refuses a weight outside (0, 1]", async () => {
+    const teacher = { model: other, weight: 0 };
+    await expect(fit({ ...common, model: dense, teacher })).rejects.toThrow("weight 0 is outside (0, 1]");
+  });
+});
+
+describe("the steps of iterative pruning", () => {
+  it.each([
+    ["linear", [0.3, 0.6, 0.9]],
+    ["cubic", [0.9 * (1 - (2 / 3) ** 3), 0.9 * (1 - (1 / 3) ** 3), 0.9]],
+    ["exponential", [1 - 0.1 ** (1 / 3), 1 - 0.1 ** (2 / 3), 0.9]],
+  ] as const)("grow along a %s curve", (curve, expected) => {
+    const targets = iterativeTargets({ sparsity: 0.9 }, 3, curve) as { sparsity: number }[];
+    targets.forEach(({ sparsity }, i) => {
+      expect(sparsity).toBeCloseTo(expected[i]!, 12);
+    });
+    expect(targets[2]).toEqual({ sparsity: 0.9 });
+  });
+
+  it("may have short fits of their own, over batches of their own", async () => {
+    const stages = iterativeTargets({ sparsity: 0.6 }, 3, "cubic").map((target, i) => ({
+      strategy: unstructured(),
+      target,
+      settings: { batchesPerEpoch: i < 2 ? 1 : 2 },
+    }));
+    const { model, stages: done } = await pruneAndTune({ ...common, model: dense, stages, tune: "each" });
+    const fits = model.history.filter((entry) => (entry as { did: string }).did === "fit");
+    expect(fits).toMatchObject([
+      { settings: { batchesPerEpoch: 1, seed: 3 } },
+      { settings: { batchesPerEpoch: 1, seed: 4 } },
+      { settings: { batchesPerEpoch: 2, seed: 5 } },
+    ]);
+    expect(done.map(({ plan }) => plan.target!.met)).toEqual([true, true, true]);
+    const replayed = prune(dense, done[0]!.plan);
+    expect(digest(replayed)).toBe(digest(done[0]!.pruned));
+  });
+});
