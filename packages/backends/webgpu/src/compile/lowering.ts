@@ -75,7 +75,10 @@ export class Lowering {
     }
     const attention = findAttention(this.survey);
     for (const { absorbed } of attention.values()) for (const node of absorbed) this.#done.add(node);
-    for (const live of nodes) {
+    // What is fixed comes first, so that a product sees all matrices its operand will be multiplied with.
+    const isFixed = ({ node }: LiveNode) => node.outputs.every((output) => this.survey.isFixed(output));
+    const ordered = [...nodes.filter(isFixed), ...nodes.filter((live) => !isFixed(live))];
+    for (const live of ordered) {
       if (this.#done.has(live.node)) continue;
       this.#lower(live, attention.get(live.node));
       this.#done.add(live.node);
