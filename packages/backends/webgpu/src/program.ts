@@ -70,7 +70,7 @@ export class WebGpuProgram implements Program {
     const outputs = selectOutputs(this.#graph, read);
     return this.#state.exclusively(async () => {
       const { device } = this.#state;
-      device.assertThere("a run");
+      device.assertThere(this.#plans.get(batchSize)?.label ?? "a run");
       const plan = await this.prepare(batchSize);
       const { gpu } = device;
       const parts = outputs.map(({ value }) => {
@@ -80,7 +80,7 @@ export class WebGpuProgram implements Program {
       });
       const bytes = parts.reduce((sum, part) => sum + part.bytes, 0);
       if (bytes > 0) await plan.readback.reserve(bytes);
-      const versions = this.#survey.fixedTensors.map((name) => this.#state.version(name)).join();
+      const versions = plan.fixedTensors.map((name) => this.#state.version(name)).join();
 
       gpu.pushErrorScope("internal");
       gpu.pushErrorScope("out-of-memory");

@@ -209,8 +209,12 @@ export class Lowering {
     if (!only || shown || this.survey.readers(output).length > 0 || this.survey.leaves(own)) return undefined;
     if (!this.survey.readers(own).every((reader) => reader.node === node || this.#isOver(reader)))
       return undefined;
-    this.#replacing.add(output);
     return this.value(own).view;
+  }
+
+  /** Says that a kernel writes a value where the tensor is that it replaces. */
+  markReplacing(output: ValueId): void {
+    this.#replacing.add(output);
   }
 
   /** Whether nothing that depends on a node's operands through it alone is still to be computed. */

@@ -17,8 +17,6 @@ export interface Survey {
   leaves(value: ValueId): boolean;
   /** Whether a value depends only on tensors that no run of this graph changes. */
   isFixed(value: ValueId): boolean;
-  /** Names of the tensors fixed values depend on. */
-  readonly fixedTensors: readonly string[];
 }
 
 export function survey(graph: Graph): Survey {
@@ -29,7 +27,6 @@ export function survey(graph: Graph): Survey {
   const fixed = new Set(graph.tensors.flatMap(({ name, value }) => (changed.has(name) ? [] : [value])));
   const nodes: LiveNode[] = [];
   const readers = new Map<ValueId, LiveNode[]>();
-  const read = new Set<ValueId>();
   for (const node of graph.nodes) {
     if (!isLive(node, live)) continue;
     const inputs = node.inputs.map(source);
@@ -45,7 +42,6 @@ export function survey(graph: Graph): Survey {
       else known.push(one);
     }
     if (!inputs.every((input) => fixed.has(input))) continue;
-    for (const input of inputs) read.add(input);
     for (const output of node.outputs) fixed.add(output);
   }
   const leaving = new Set([...graph.outputs, ...graph.updates].map(({ value }) => source(value)));
@@ -56,7 +52,6 @@ export function survey(graph: Graph): Survey {
     readers: (value) => readers.get(value) ?? [],
     leaves: (value) => leaving.has(value),
     isFixed: (value) => fixed.has(value),
-    fixedTensors: graph.tensors.flatMap(({ name, value }) => (read.has(value) ? [name] : [])),
   };
 }
 

@@ -80,6 +80,12 @@ export class Device {
     );
   }
 
+  /** After something failed: throws if that was because the device is gone, which may be known a moment later only. */
+  async assertStillThere(what: string): Promise<void> {
+    await Promise.race([this.gpu.lost, new Promise((resolve) => setTimeout(resolve, 100))]);
+    this.assertThere(what);
+  }
+
   /** Memory; `what` names it where there is not enough. Given back with `free`. */
   async allocate(bytes: number, flags: number, what: string): Promise<GPUBuffer> {
     const size = Math.ceil(bytes / 16) * 16;
@@ -104,7 +110,7 @@ export class Device {
     if (buffer !== undefined && error === undefined && this.#lost === undefined) return buffer;
     buffer?.destroy();
     this.#held -= size;
-    this.assertThere(what);
+    await this.assertStillThere(what);
     throw this.#outOfMemory(size, what, firstLine(error?.message ?? "the device has no more"));
   }
 
@@ -141,7 +147,7 @@ export class Device {
       return { pipeline, layout };
     } catch (error) {
       const found = await scope.catch(() => null);
-      this.assertThere(label);
+      await this.assertStillThere(label);
       const info = await module.getCompilationInfo().catch(() => undefined);
       const message = info?.messages.find(({ type }) => type === "error");
       const where = message === undefined ? "" : `line ${message.lineNum}: ${message.message}`;

@@ -36,7 +36,7 @@ export class Readback {
     try {
       await buffer.mapAsync(mapRead, 0, bytes);
     } catch (error) {
-      this.#device.assertThere(this.#what);
+      await this.#device.assertStillThere(this.#what);
       throw new EspalierError(
         `backend webgpu: ${this.#what} could not be read back: ${(error as Error).message}`,
       );

@@ -25,6 +25,8 @@ export class Plan {
   readonly #fixed: readonly Dispatch[];
   readonly #dispatches: readonly Dispatch[];
   readonly readback: Readback;
+  /** Tensors that the fixed part reads. */
+  readonly fixedTensors: readonly string[];
   /** Versions of the tensors that the fixed part was computed from. */
   #versions: string | undefined;
 
@@ -42,6 +44,8 @@ export class Plan {
     this.#fixed = fixed;
     this.#dispatches = dispatches;
     this.readback = new Readback(device, this.label);
+    const read = lowered.fixed.flatMap(({ bindings }) => bindings.map(({ storage }) => storage));
+    this.fixedTensors = [...new Set(read.flatMap(({ kind, name }) => (kind === "tensor" ? [name] : [])))];
   }
 
   /** Allocates and compiles; frees what it had where that fails. `tensor` gives the state's own memory. */

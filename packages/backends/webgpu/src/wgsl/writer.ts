@@ -108,7 +108,8 @@ export class Writer {
   }
 
   fresh(prefix: string): string {
-    return `${prefix}${this.#count++}`;
+    // The underscore keeps it from becoming a keyword: "f" and 32.
+    return `${prefix}_${this.#count++}`;
   }
 
   /** A u32 of the uniform. */
