@@ -1,5 +1,5 @@
 import { account, meet, prunableDimensions, prune, reference } from "@espalier/core";
-import { drawEncoder, modelOf, randomInputs, runModel } from "@espalier/core/testing";
+import { checkStrategy, drawEncoder, modelOf, randomInputs, runModel } from "@espalier/core/testing";
 import { describe, expect, it } from "vitest";
 import { plugin, slimming } from "../src/index.ts";
 
@@ -28,6 +28,10 @@ describe("a strategy written outside Espalier", () => {
     });
     const outputs = await runModel(small, reference, randomInputs(small));
     expect(outputs.get("y")!.data.every(Number.isFinite)).toBe(true);
+  });
+
+  it("keeps every promise of a strategy", async () => {
+    expect((await checkStrategy(slimming(), modelWithScales())).applicable).toBe(true);
   });
 
   it("meets targets like any other", async () => {

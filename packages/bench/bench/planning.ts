@@ -51,5 +51,8 @@ for (const make of strategies) {
       .map(of)
       .sort((a, b) => a - b)[2]!
       .toFixed(0);
-  console.log(`${make().name}: plan ${median((r) => r.plan)}, prune ${median((r) => r.prune)}`);
+  const together = median((r) => r.plan + r.prune);
+  console.log(
+    `${make().name}: plan ${median((r) => r.plan)}, prune ${median((r) => r.prune)}, together ${together}`,
+  );
 }

@@ -1,4 +1,5 @@
 export { type LatencyOptions, type LatencyResult, measureLatency } from "./measure/latency.ts";
+export { type PeerResults, parsePeerResults, peersDocument, type Verdict, verdicts } from "./peers/index.ts";
 export { findPreset, presets } from "./presets/index.ts";
 export { summaryLines } from "./report/summary.ts";
 export { type ReportOptions, type WrittenReport, writeReport } from "./report/write.ts";

@@ -37,8 +37,8 @@ export interface Context {
   print(lines: readonly string[]): void;
   /** Everything else: a line on stderr. */
   note(line: string): void;
-  /** From here on the command ends by itself, and in order, when the signal comes. */
-  endsInOrder(): void;
+  /** From here on the command ends by itself, and in order, when the signal comes; `tell` says that it was heard. */
+  endsInOrder(tell: (line: string) => void): void;
   readonly inOrder: boolean;
 }
 
@@ -57,8 +57,10 @@ export function createContext(argv: readonly string[], options: RunOptions = {})
     path: (given) => (cwd === undefined || isAbsolute(given) ? given : resolve(cwd, given)),
     print: (lines) => void stdout.write(lines.map((line) => `${line}\n`).join("")),
     note: (line) => void stderr.write(`${line}\n`),
-    endsInOrder: () => {
+    endsInOrder(tell) {
       inOrder = true;
+      const heard = () => tell("stopping; Ctrl-C again quits at once");
+      signal.addEventListener("abort", heard, { once: true });
     },
     get inOrder() {
       return inOrder;

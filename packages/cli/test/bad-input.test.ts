@@ -82,6 +82,16 @@ describe("bad input ends in one line and exit code 1, and writes nothing:", () =
       words("prune m.safetensors --strategy head --sparsity 0.5"),
       "give --out FILE for the pruned model",
     ],
+    [
+      "steps without fine-tuning",
+      prune("--strategy head --sparsity 0.5 --steps 2"),
+      "--steps needs --fine-tune EPOCHS.",
+    ],
+    [
+      "a plan of several stages",
+      prune("--strategy head --sparsity 0.5 --steps 2 --fine-tune 1 --plan-out p.json"),
+      "a plan is of one stage",
+    ],
     ["what is no plan", prune("--plan plan.json"), "plan plan.json: this is not an Espalier plan"],
     [
       "a plan of a newer format",

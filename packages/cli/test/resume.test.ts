@@ -96,6 +96,23 @@ describe("a pruning that is stopped in fine-tuning", () => {
       { did: "fit", epochs: 1 },
     ]);
   });
+
+  it("keeps the stage it was in", async () => {
+    const cwd = await temporaryFolder();
+    await espalier(tinyTrain("m.safetensors", "--epochs 1"), { cwd });
+    const line =
+      "prune m.safetensors --strategy head --strategy unstructured --sparsity 0.5 --tune each --fine-tune 1 --batches-per-epoch 3 --out s.safetensors";
+    const { code, stderr } = await interrupted(words(line), cwd, /epoch 1 /);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^stage 1 of 2: head, sparsity \d/);
+    expect(stderr).toContain("s.safetensors holds the model as it was in stage 1 of 2. To go on:");
+    const { stdout } = await espalier(words("inspect s.safetensors --json"), { cwd });
+    expect(JSON.parse(stdout).history).toMatchObject([
+      { did: "fit" },
+      { did: "prune", strategy: "head" },
+      { did: "fit" },
+    ]);
+  });
 });
 
 /** Epochs of a log, without the time they took. */

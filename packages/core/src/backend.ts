@@ -1,4 +1,4 @@
-import type { DataType, Graph } from "./graph/graph.ts";
+import type { Graph } from "./graph/graph.ts";
 import type { TensorData } from "./graph/tensor.ts";
 
 /** Whether a backend can run on this machine, and what to do where it cannot. */
@@ -12,6 +12,7 @@ export interface Availability {
   readonly software?: boolean;
 }
 
+/** Tensors by name. */
 export type Tensors = ReadonlyMap<string, TensorData>;
 
 /** The tensors programs share: weights, running statistics, optimiser state. */
@@ -34,12 +35,14 @@ export interface Snapshot {
   dispose(): void;
 }
 
+/** What a graph is compiled with. */
 export interface CompileOptions {
   readonly state: State;
   /** Batch sizes to prepare for. */
   readonly batch?: readonly number[];
 }
 
+/** What a run gives back. */
 export interface RunOptions {
   /** Graph outputs to bring back; all by default. */
   readonly read?: readonly string[];
@@ -49,7 +52,29 @@ export interface RunOptions {
 export interface Program {
   /** Inputs by name; the batch size follows from their shapes. Updates are applied after all reads. */
   run(inputs: Tensors, options?: RunOptions): Promise<Tensors>;
+  /** What the graph became at a batch size, for those who want to know where time goes; not every backend can tell. */
+  describe?(batchSize: number): ProgramDescription;
   dispose(): void;
+}
+
+/** What a backend runs for one batch. */
+export interface ProgramDescription {
+  /** Elements of the batch that are run at a time. */
+  readonly part: number;
+  /** Memory beside the state's tensors: intermediate values, packed weights, and values kept between runs. */
+  readonly bytes: { readonly arena: number; readonly weights: number; readonly kept: number };
+  readonly calls: readonly CallDescription[];
+}
+
+export interface CallDescription {
+  /** Name of the graph's node. */
+  readonly node: string;
+  readonly kernel: string;
+  /** Of products with a weight: how it is stored, and its share of weights that are not zero. */
+  readonly format?: string;
+  readonly density?: number;
+  /** Expected nanoseconds of one call, where a cost model knows. */
+  readonly cost?: number;
 }
 
 /** Something that runs graphs. */
@@ -60,5 +85,3 @@ export interface Backend {
   createState(tensors: Tensors): Promise<State>;
   compile(graph: Graph, options: CompileOptions): Promise<Program>;
 }
-
-export type { DataType };

@@ -1,5 +1,9 @@
 export { readCheckpoint } from "./checkpoint.ts";
+export { roundToFloat16 } from "./float16.ts";
 export { decodeModel, type EncodeOptions, encodeModel } from "./model/model-file.ts";
+export { type OnnxImportOptions, readOnnx } from "./onnx/import/read.ts";
+export { metadataKeys, type PrunedMetadata } from "./onnx/metadata.ts";
+export { type OnnxOptions, writeOnnx } from "./onnx/write.ts";
 export { type PytorchCheckpoint, readPytorch } from "./pytorch/checkpoint.ts";
 export {
   type RawBytes,

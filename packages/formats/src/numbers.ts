@@ -1,4 +1,5 @@
 import { EspalierError, type TensorData } from "@espalier/core";
+import { halfToFloat } from "./float16.ts";
 
 /** Number formats that are read, by safetensors' names, with their bytes an element. */
 export const numberBytes: Readonly<Record<string, number>> = {
@@ -55,12 +56,4 @@ export function toTensor(
     default:
       return integers(Int32Array.from(new Int8Array(buffer)));
   }
-}
-
-function halfToFloat(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-  return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1024 + fraction) * 2 ** (exponent - 25);
 }

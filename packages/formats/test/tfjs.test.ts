@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { type Model, prune, reference, type Tensors } from "@espalier/core";
+import { type Model, prune, reference } from "@espalier/core";
 import { drawEncoder, largestError, modelOf, randomInputs, runModel } from "@espalier/core/testing";
 import { writeTfjs } from "@espalier/formats";
 import { saveTfjs } from "@espalier/formats/node";
@@ -10,8 +10,9 @@ import { channel } from "@espalier/strategy-channel";
 import { combined } from "@espalier/strategy-combined";
 import { head } from "@espalier/strategy-head";
 import { unstructured } from "@espalier/strategy-unstructured";
-import * as tf from "@tensorflow/tfjs";
 import { describe, expect, it } from "vitest";
+import { libraryModels } from "./library-models.ts";
+import { loadTfjs, runTfjs } from "./tfjs-runtime.ts";
 
 const lengths = { inputLength: 48, horizon: 12, series: 3 };
 const small = { width: 16, feedForward: 24, heads: 4, layers: 2 };
@@ -24,40 +25,14 @@ const models: readonly Model[] = [
 ];
 const strategies = [head(), channel(), unstructured(), combined([head(), channel(), unstructured()])];
 
-interface Manifest {
-  readonly format: string;
-  readonly modelTopology: object;
-  readonly weightsManifest: readonly { paths: string[]; weights: tf.io.WeightsManifestEntry[] }[];
-}
-
-/** As a page would load it from its files. */
-async function load(files: ReadonlyMap<string, Uint8Array>): Promise<tf.GraphModel> {
-  const json = JSON.parse(new TextDecoder().decode(files.get("model.json"))) as Manifest;
-  const [group] = json.weightsManifest;
-  const shards = group!.paths.map((path) => files.get(path)!);
-  const weightData = await new Blob(shards as Uint8Array<ArrayBuffer>[]).arrayBuffer();
-  const { modelTopology, format } = json;
-  return tf.loadGraphModel(
-    tf.io.fromMemory({ modelTopology, format, weightSpecs: group!.weights, weightData }),
-  );
-}
-
-async function run(model: tf.GraphModel, inputs: Tensors): Promise<Float32Array> {
-  const given = Object.fromEntries(
-    [...inputs].map(([name, { shape, data }]) => [name, tf.tensor(data, [...shape])]),
-  );
-  const [output] = [model.execute(given)].flat() as tf.Tensor[];
-  return (await output!.data()) as Float32Array;
-}
-
 async function expectSame(model: Model): Promise<void> {
-  await tf.setBackend("cpu");
-  const loaded = await load(writeTfjs(model));
+  const loaded = await loadTfjs(writeTfjs(model));
   for (const batchSize of [1, 3]) {
     const inputs = randomInputs(model, batchSize);
-    const [expected] = [...(await runModel(model, reference, inputs)).values()];
-    const data = await run(loaded, inputs);
-    expect(largestError({ ...expected!, data }, expected!)).toBeLessThan(1e-5);
+    const expected = await runModel(model, reference, inputs);
+    const got = await runTfjs(loaded, inputs);
+    expect([...got.keys()]).toEqual([...expected.keys()]);
+    for (const [name, tensor] of expected) expect(largestError(got.get(name)!, tensor)).toBeLessThan(1e-5);
   }
   loaded.dispose();
 }
@@ -75,6 +50,11 @@ describe("a model as a TensorFlow.js graph model", () => {
       strategies.map((strategy) => [model.name, strategy.name, model, strategy] as const),
     ),
   )("%s pruned by %s gives the same forecast", async (_model, _strategy, model, strategy) => {
+    await expectSame(prune(model, await strategy.plan({ model, amount: 0.5 })));
+  });
+
+  it.each(libraryModels)("%s gives the same forecast, dense and pruned", async (_name, model, strategy) => {
+    await expectSame(model);
     await expectSame(prune(model, await strategy.plan({ model, amount: 0.5 })));
   });
 
@@ -101,8 +81,8 @@ describe("a model as a TensorFlow.js graph model", () => {
     expect(shards.length).toBeGreaterThan(1);
     expect(shards.slice(0, -1).every(([, bytes]) => bytes.length === 10_000)).toBe(true);
     const inputs = randomInputs(models[0]!, 1);
-    expect(await run(await load(files), inputs)).toEqual(
-      await run(await load(writeTfjs(models[0]!)), inputs),
+    expect(await runTfjs(await loadTfjs(files), inputs)).toEqual(
+      await runTfjs(await loadTfjs(writeTfjs(models[0]!)), inputs),
     );
   });
 

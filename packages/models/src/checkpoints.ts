@@ -1,15 +1,16 @@
 import type { TensorData, Tensors } from "@espalier/core";
-import { cutTable } from "./layers/patches.ts";
+import { cutTable } from "./layers/positions.ts";
 
 /**
- * A checkpoint without BatchNorm's batch counters, and with position tables cut to the rows a model uses: `tables` gives
- * their number by name.
+ * A checkpoint without what only its original implementation keeps: BatchNorm's batch counters, and the rows of position
+ * tables that a model does not use. `tables` gives the number of those it uses by name; 0 drops a table.
  */
-export function withoutCounters(tensors: Tensors, tables: Readonly<Record<string, number>>): Tensors {
+export function withoutUnused(tensors: Tensors, tables: Readonly<Record<string, number>>): Tensors {
   return new Map(
     [...tensors].flatMap(([name, tensor]): [string, TensorData][] => {
       if (name.endsWith("num_batches_tracked")) return [];
       const rows = Object.hasOwn(tables, name) ? tables[name]! : undefined;
+      if (rows === 0) return [];
       const longer = rows !== undefined && tensor.shape.length === 3 && tensor.shape[1]! > rows;
       return [[name, longer ? cutTable(tensor, rows) : tensor]];
     }),

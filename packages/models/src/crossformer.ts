@@ -15,7 +15,7 @@ import {
   type Value,
 } from "@espalier/core";
 import { z } from "zod";
-import { withoutCounters } from "./checkpoints.ts";
+import { withoutUnused } from "./checkpoints.ts";
 import { multiHeadAttention } from "./layers/attention.ts";
 import { linear } from "./layers/linear.ts";
 import { layerNorm } from "./layers/norm.ts";
@@ -41,6 +41,7 @@ const options = z
   })
   .refine(headsDivide, headsMessage);
 
+/** Sizes of a Crossformer; all have defaults. */
 export type CrossformerOptions = z.input<typeof options>;
 type Options = z.output<typeof options>;
 
@@ -77,7 +78,7 @@ export const crossformer: ModelFactory<CrossformerOptions> = defineModel({
     return { output: slice(b, future, 1, rows - o.horizon, rows) };
   },
   checkpoint: (tensors, o) =>
-    withoutCounters(tensors, {
+    withoutUnused(tensors, {
       "enc_value_embedding.position_embedding.pe": Math.ceil(o.inputLength / o.segmentLength),
     }),
 });

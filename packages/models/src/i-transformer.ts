@@ -31,6 +31,7 @@ const options = z
   })
   .refine(headsDivide, headsMessage);
 
+/** Sizes of an iTransformer; all have defaults. */
 export type ITransformerOptions = z.input<typeof options>;
 
 /**

@@ -10,7 +10,15 @@ export const lengths = {
   series: z.int().min(1).default(7),
 };
 
+/** A number of channels, heads or layers. */
 export const width = z.int().min(1);
+/** Rows of a moving average. */
+export const movingAverage = z
+  .int()
+  .min(1)
+  .refine((rows) => rows % 2 === 1, { message: "must be odd, so that the average has a middle" })
+  .default(25);
+/** Share of values dropped in training. */
 export const dropoutRatio = z.number().min(0).lt(1).default(0.1);
 
 /** Heads share the width evenly. */
@@ -18,4 +26,36 @@ export function headsDivide(options: { readonly width: number; readonly heads: n
   return options.width % options.heads === 0;
 }
 
+/** The refusal of a width that heads cannot share. */
 export const headsMessage = { message: "must be a multiple of heads", path: ["width"] };
+
+/** Options of models with an encoder and a decoder. */
+export const encoderDecoder = {
+  ...lengths,
+  /** Rows of the input that the decoder starts from. */
+  labelLength: z.int().min(0).default(48),
+  /** Width of the time marks (inputs `x_mark_enc`, `x_mark_dec`): 4 for hourly data; 0 for none. */
+  marks: z.int().min(0).default(4),
+  width: width.default(64),
+  feedForward: width.default(128),
+  heads: width.default(4),
+  /** Layers of the encoder. */
+  layers: width.default(2),
+  decoderLayers: width.default(1),
+  dropout: dropoutRatio,
+  activation: z.enum(["gelu", "relu"]).default("gelu"),
+};
+
+/** The decoder starts from rows of the input. */
+export function labelFits(options: { readonly labelLength: number; readonly inputLength: number }): boolean {
+  return options.labelLength <= options.inputLength;
+}
+
+export const labelMessage = { message: "is longer than inputLength", path: ["labelLength"] };
+
+/** Options of models that take the trend out of the series: the decoder's start must not be empty. */
+export const decomposing = {
+  ...encoderDecoder,
+  labelLength: z.int().min(1).default(48),
+  movingAverage,
+};

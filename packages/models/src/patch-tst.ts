@@ -9,7 +9,7 @@ import {
   transpose,
 } from "@espalier/core";
 import { z } from "zod";
-import { withoutCounters } from "./checkpoints.ts";
+import { withoutUnused } from "./checkpoints.ts";
 import { encoderLayer } from "./layers/encoder.ts";
 import { linear } from "./layers/linear.ts";
 import { batchNorm } from "./layers/norm.ts";
@@ -35,6 +35,7 @@ const options = z
     path: ["inputLength"],
   });
 
+/** Sizes of a PatchTST; all have defaults. */
 export type PatchTSTOptions = z.input<typeof options>;
 
 /**
@@ -58,7 +59,7 @@ export const patchTST: ModelFactory<PatchTSTOptions> = defineModel({
     return { output: restore(swapAxes(b, future, 1, 2)) };
   },
   checkpoint: (tensors, o) =>
-    withoutCounters(tensors, {
+    withoutUnused(tensors, {
       "patch_embedding.position_embedding.pe": patchCount(o.inputLength, { ...o, padding: o.stride }),
     }),
 });

@@ -1,15 +1,27 @@
 import { type ModelFactory, unknownName } from "@espalier/core";
+import { autoformer } from "./autoformer.ts";
 import { crossformer } from "./crossformer.ts";
+import { dLinear } from "./d-linear.ts";
+import { fedformer } from "./fedformer.ts";
 import { iTransformer } from "./i-transformer.ts";
+import { informer } from "./informer.ts";
 import { patchTST } from "./patch-tst.ts";
 import { sedimarkCrossformer } from "./sedimark-crossformer.ts";
+import { transformer } from "./transformer.ts";
 
 /** The models of this package, by name. */
 export const models: ReadonlyMap<string, ModelFactory<never>> = new Map(
-  [patchTST, iTransformer, crossformer, sedimarkCrossformer].map((factory) => [
-    factory.definition.name,
-    factory as ModelFactory<never>,
-  ]),
+  [
+    patchTST,
+    iTransformer,
+    crossformer,
+    sedimarkCrossformer,
+    transformer,
+    informer,
+    autoformer,
+    fedformer,
+    dLinear,
+  ].map((factory) => [factory.definition.name, factory as ModelFactory<never>]),
 );
 
 /** A model by its name, upper or lower case. Throws an EspalierError with the nearest name for an unknown one. */

@@ -50,6 +50,7 @@ const options = z
   })
   .refine(headsDivide, headsMessage);
 
+/** Sizes of SEDIMARK's Crossformer, and which variant; all have defaults. */
 export type SedimarkCrossformerOptions = z.input<typeof options>;
 type Options = z.output<typeof options>;
 

@@ -2,25 +2,39 @@ import { EspalierError } from "@espalier/core";
 
 type Config = Readonly<Record<string, unknown>>;
 
-/** Which of Time-Series-Library's settings each option is. */
-const settings: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  PatchTST: { ...common("e_layers"), activation: "activation" },
-  iTransformer: { ...common("e_layers"), activation: "activation" },
-  Crossformer: { ...common("e_layers"), factor: "factor" },
+const common = {
+  inputLength: "seq_len",
+  horizon: "pred_len",
+  series: "enc_in",
 };
 
-function common(layers: string): Record<string, string> {
-  return {
-    inputLength: "seq_len",
-    horizon: "pred_len",
-    series: "enc_in",
-    width: "d_model",
-    feedForward: "d_ff",
-    heads: "n_heads",
-    layers,
-    dropout: "dropout",
-  };
-}
+const encoder = {
+  ...common,
+  width: "d_model",
+  feedForward: "d_ff",
+  heads: "n_heads",
+  layers: "e_layers",
+  dropout: "dropout",
+};
+
+const encoderDecoder = {
+  ...encoder,
+  labelLength: "label_len",
+  decoderLayers: "d_layers",
+  activation: "activation",
+};
+
+/** Which of Time-Series-Library's settings each option is. */
+const settings: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  PatchTST: { ...encoder, activation: "activation" },
+  iTransformer: { ...encoder, activation: "activation" },
+  Crossformer: { ...encoder, factor: "factor" },
+  Transformer: encoderDecoder,
+  Informer: { ...encoderDecoder, factor: "factor", distil: "distil" },
+  Autoformer: { ...encoderDecoder, factor: "factor", movingAverage: "moving_avg" },
+  FEDformer: { ...encoderDecoder, movingAverage: "moving_avg" },
+  DLinear: { ...common, movingAverage: "moving_avg" },
+};
 
 /** SEDIMARK's names for its own model. */
 const sedimark: Readonly<Record<string, string>> = {
@@ -37,9 +51,13 @@ const sedimark: Readonly<Record<string, string>> = {
   dropout: "dropout",
 };
 
+/** Width of the time features by the library's letter of a frequency. */
+const markWidths: Readonly<Record<string, number>> = { s: 6, t: 5, h: 4, d: 3, b: 3, w: 2, m: 1, a: 1 };
+
 /**
- * Options of a model from the configuration its original implementation was run with (`seq_len`, `d_model`, …). The
- * iTransformer gets 4 time marks, the library's hourly features, unless its configuration says otherwise.
+ * Options of a model from the configuration its original implementation was run with (`seq_len`, `d_model`, …). Models
+ * that take time marks get as many as the library makes for `freq` (hourly, 4, where that is missing). Throws an
+ * EspalierError for settings that no option stands for.
  */
 export function fromOriginalConfig(model: string, config: Config): Record<string, unknown> {
   const table = model === "SedimarkCrossformer" ? sedimark : settings[model];
@@ -51,9 +69,48 @@ export function fromOriginalConfig(model: string, config: Config): Record<string
   const options: Record<string, unknown> = {};
   for (const [option, key] of Object.entries(table))
     if (config[key] !== undefined) options[option] = config[key];
-  if (model === "iTransformer") {
-    options.marks = 4;
-    if (config.use_norm !== undefined) options.normalize = Boolean(config.use_norm);
-  }
+  const decodes = "labelLength" in table;
+  if (decodes) refuseUnknown(model, config);
+  if (decodes || model === "iTransformer") options.marks = markWidth(config);
+  if (model === "iTransformer" && config.use_norm !== undefined) options.normalize = Boolean(config.use_norm);
+  if (model === "FEDformer" && config.frequencyModes !== undefined)
+    options.frequencies = frequenciesOf(config.frequencyModes as Readonly<Record<string, readonly number[]>>);
   return options;
+}
+
+function markWidth({ freq = "h" }: Config): number {
+  const width = markWidths[String(freq)];
+  if (width === undefined) {
+    throw new EspalierError(
+      `the configuration's freq "${freq}" is not known. Known: ${Object.keys(markWidths).join(", ")}.`,
+    );
+  }
+  return width;
+}
+
+function refuseUnknown(
+  model: string,
+  { embed = "timeF", enc_in, dec_in = enc_in, c_out = enc_in }: Config,
+): void {
+  if (embed !== "timeF") {
+    throw new EspalierError(
+      `${model} with embed "${embed}" (tables for the calendar) cannot be drawn here; only "timeF" can.`,
+    );
+  }
+  if (dec_in !== enc_in || c_out !== enc_in) {
+    throw new EspalierError(
+      `${model} with enc_in ${enc_in}, dec_in ${dec_in}, c_out ${c_out} cannot be drawn here: it forecasts the series that it sees.`,
+    );
+  }
+}
+
+/** The modes a FEDformer was built with, by the names of its attributes. */
+function frequenciesOf(modes: Readonly<Record<string, readonly number[]>>) {
+  const named = (pattern: RegExp) => Object.entries(modes).find(([name]) => pattern.test(name))?.[1];
+  return {
+    encoder: named(/^encoder\..*\.index$/),
+    decoder: named(/\.self_attention\..*\.index$/),
+    queries: named(/\.index_q$/),
+    keys: named(/\.index_kv$/),
+  };
 }

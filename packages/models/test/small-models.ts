@@ -1,5 +1,15 @@
 import type { Architecture } from "@espalier/core";
-import { crossformer, iTransformer, patchTST, sedimarkCrossformer } from "../src/index.ts";
+import {
+  autoformer,
+  crossformer,
+  dLinear,
+  fedformer,
+  informer,
+  iTransformer,
+  patchTST,
+  sedimarkCrossformer,
+  transformer,
+} from "../src/index.ts";
 
 /** Widths a model can be drawn at; `heads` divides `width`. */
 export interface Widths {
@@ -12,6 +22,7 @@ export interface Widths {
 export const full: Widths = { width: 12, heads: 3, feedForward: 10 };
 
 const lengths = { inputLength: 9, horizon: 5, series: 2 };
+const decoded = { ...lengths, labelLength: 4, marks: 2 };
 const segments = { segmentLength: 3, factor: 2 };
 
 /** Every model in a small configuration. */
@@ -23,4 +34,12 @@ export const smallModels: Readonly<Record<string, (widths: Widths) => Architectu
     sedimarkCrossformer({ ...lengths, ...widths, ...segments, blocks: 1, variant: "asPublished" }),
   "SedimarkCrossformer, connected": (widths) =>
     sedimarkCrossformer({ ...lengths, ...widths, ...segments, blocks: 1, variant: "connected" }),
+  Transformer: (widths) => transformer({ ...decoded, ...widths, layers: 1 }),
+  Informer: (widths) => informer({ ...decoded, ...widths, factor: 1 }),
+  Autoformer: (widths) => autoformer({ ...decoded, ...widths, layers: 1, movingAverage: 3, factor: 1 }),
+  FEDformer: (widths) => fedformer({ ...decoded, ...widths, movingAverage: 3, modes: 3 }),
+  DLinear: () => dLinear({ ...lengths, movingAverage: 3 }),
 };
+
+/** Models in which a width cannot shrink everywhere, so that no smaller drawing is what pruning gives. */
+export const partlyFixed: ReadonlySet<string> = new Set(["FEDformer"]);

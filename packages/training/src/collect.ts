@@ -4,6 +4,7 @@ import { inputsFrom } from "./inputs.ts";
 import { createPause } from "./pause.ts";
 import { type OnProgress, progressReporter } from "./progress.ts";
 
+/** What a criterion's graph is run over. */
 export interface CollectorOptions {
   readonly backend: Backend;
   /** Windows to calibrate on: those of the training split. */

@@ -5,6 +5,7 @@ import { ErrorSums, type Metrics } from "./metrics.ts";
 import { createPause } from "./pause.ts";
 import { type OnProgress, progressReporter } from "./progress.ts";
 
+/** What is forecast, and how. */
 export interface EvaluateOptions {
   readonly model: Model;
   readonly backend: Backend;

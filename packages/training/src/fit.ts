@@ -37,6 +37,7 @@ export interface EpochRecord {
   readonly seconds: number;
 }
 
+/** What is trained, on what, and how. */
 export interface FitRequest {
   readonly model: Model;
   readonly backend: Backend;
@@ -63,6 +64,7 @@ export interface Teacher {
   readonly weight: number;
 }
 
+/** What a fit led to. */
 export interface FitResult {
   /** With the weights of the best epoch. */
   readonly model: Model;

@@ -1,6 +1,7 @@
 import { EspalierError } from "@espalier/core";
 import { z } from "zod";
 
+/** The settings of a fit, with their bounds. */
 export const settingsSchema = z.strictObject({
   epochs: z.int().min(0).default(10),
   batchSize: z.int().min(1).default(32),
@@ -17,6 +18,7 @@ export const settingsSchema = z.strictObject({
 
 /** How a model is trained; every setting has a default. */
 export type FitSettings = z.output<typeof settingsSchema>;
+/** Settings of a fit as they are given: what is left out has its default. */
 export type FitOptions = z.input<typeof settingsSchema>;
 
 /** Checks settings and fills in defaults. Throws an EspalierError that names the setting. */

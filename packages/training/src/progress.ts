@@ -11,6 +11,7 @@ export interface Progress {
   readonly loss?: number;
 }
 
+/** Told how far something has come. */
 export type OnProgress = (progress: Progress) => void;
 
 /** Measures time from its making, and reports with an estimate of what remains. */

@@ -20,6 +20,7 @@ export interface Stage {
   readonly settings?: Partial<FitOptions>;
 }
 
+/** What is pruned in which stages, and how it is tuned. */
 export interface PruneAndTuneRequest extends Omit<FitRequest, "model" | "resume" | "onCheckpoint"> {
   readonly model: Model;
   /** In order; each plans on the model its predecessor left. */
@@ -41,6 +42,7 @@ export interface StageResult {
   readonly tuned?: FitResult;
 }
 
+/** What a schedule led to. */
 export interface PruneAndTuneResult {
   readonly model: Model;
   readonly stages: readonly StageResult[];

@@ -24,6 +24,7 @@ export interface AdamSettings {
   readonly weightDecay: number;
 }
 
+/** Adam's settings as its authors have them, without weight decay. */
 export const defaultAdam: AdamSettings = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 };
 
 /** A graph that trains: one run is one step. */
@@ -40,6 +41,7 @@ export interface TrainingStep {
 export const optimiserPrefix = "optimiser:";
 const stepName = `${optimiserPrefix}step`;
 
+/** How a training step is drawn. */
 export interface TrainingStepOptions {
   /** Decides dropout. */
   readonly seed: number;

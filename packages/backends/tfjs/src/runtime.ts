@@ -4,6 +4,8 @@ import type * as TensorFlow from "@tensorflow/tfjs";
 
 export type Tf = typeof TensorFlow;
 export type Tensor = TensorFlow.Tensor;
+export type Tensor1D = TensorFlow.Tensor1D;
+export type Tensor2D = TensorFlow.Tensor2D;
 
 /** TensorFlow.js's own name of a backend. */
 export type Kind = "cpu" | "wasm" | "webgpu";

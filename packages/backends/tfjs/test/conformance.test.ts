@@ -10,27 +10,23 @@ for (const kind of ["wasm", "cpu", "webgpu"] as const) {
   if (!available) missing.set(kind, detail);
 }
 
-/** float32 all the way, so ten steps of training drift further from double precision. */
-const onDevice = { lossTolerance: 1e-3 };
+/** WGSL promises sines to 2⁻¹¹ only; software adapters take that at its word. */
+const coarse = /^(Sin|Cos) /;
 
-describe.each([
-  ["wasm", {}],
-  ["cpu", {}],
-  ["webgpu", onDevice],
-] as const)("tfjs-%s", { timeout: 120_000 }, (kind, tolerances) => {
+describe.each(["wasm", "cpu", "webgpu"] as const)("tfjs-%s", { timeout: 120_000 }, (kind) => {
   const backend = tfjs({ kind });
   const reason = missing.get(kind);
   if (reason !== undefined && kind === "webgpu") {
     it.skip(`skipped: ${reason}`, () => {});
     return;
   }
+  const checks = backendChecks(backend);
+  const loose = backendChecks(backend, { tolerance: 5e-4 });
+  const stated = checks.map((check, i) => (kind === "webgpu" && coarse.test(check.name) ? loose[i]! : check));
 
-  it.each(backendChecks(backend, tolerances).map((check) => [check.name, check] as const))(
-    "%s",
-    async (_name, check) => {
-      await check.run();
-    },
-  );
+  it.each(stated.map((check) => [check.name, check] as const))("%s", async (_name, check) => {
+    await check.run();
+  });
 
   it("says what it is", async () => {
     expect(await backend.availability()).toMatchObject({
@@ -67,7 +63,7 @@ it.runIf(missing.get("webgpu") === undefined)("says when the GPU is a program", 
   expect(detail.includes("software: correctness only")).toBe(software);
 });
 
-it("both kinds take turns in one process", async () => {
+it("kinds take turns in one process", async () => {
   const model = modelOf(drawEncoder());
   const inputs = randomInputs(model);
   const outputs = await Promise.all(

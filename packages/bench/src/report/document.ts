@@ -4,7 +4,7 @@ import { type Figure, figuresOf } from "./figures.ts";
 import { configurationsOf, dataOf, machinesOf } from "./repeat.ts";
 import { latestResults, rowsOf, type Section } from "./rows.ts";
 import { denseText, remarksOf } from "./summary.ts";
-import { errorTable, missedTable, type Table, verdictTable } from "./tables.ts";
+import { everythingTable, missedTable, type Table, verdictTable } from "./tables.ts";
 
 /** A piece of a report, before it is HTML or Markdown. All text is plain, to be escaped. */
 export type Block =
@@ -20,6 +20,9 @@ export interface Document {
   readonly lead: string;
   readonly blocks: readonly Block[];
 }
+
+/** What opens the table of a chart. */
+export const tableToggle = "The numbers as a table";
 
 export interface DocumentOptions {
   readonly title: string;
@@ -48,8 +51,8 @@ export function documentOf(records: readonly ResultRecord[], options: DocumentOp
       ...sections
         .filter(({ runs }) => runs.length > 0)
         .flatMap((section) => [
-          heading(3, `Errors: ${section.title}`),
-          table(errorTable(section, rows.tunings.length > 1)),
+          heading(3, section.title),
+          table(everythingTable(section, rows.tunings.length > 1)),
         ]),
       ...(failures.length === 0
         ? []

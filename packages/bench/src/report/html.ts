@@ -1,4 +1,4 @@
-import type { Block, Document } from "./document.ts";
+import { type Block, type Document, tableToggle } from "./document.ts";
 import type { Figure } from "./figures.ts";
 import { styleSheet } from "./style.ts";
 import type { Column, Table } from "./tables.ts";
@@ -57,7 +57,7 @@ function figureHtml({ name, title, alt, caption, table }: Figure, svg: string): 
   const details =
     table === undefined
       ? ""
-      : `\n<details>\n<summary>Figures as a table</summary>\n${tableHtml(table)}\n</details>`;
+      : `\n<details>\n<summary>${tableToggle}</summary>\n${tableHtml(table)}\n</details>`;
   return `<figure>
 <h3 class="unseen">${escapeHtml(title)}</h3>
 <div class="chart" tabindex="0" role="group" aria-label="${escapeHtml(title)}">${inline(svg, name, alt)}</div>

@@ -1,4 +1,4 @@
-import type { Block, Document } from "./document.ts";
+import { type Block, type Document, tableToggle } from "./document.ts";
 import type { Table } from "./tables.ts";
 
 /** The report as GitHub-flavoured Markdown; charts are PNGs in a folder beside it, each linked to its SVG. */
@@ -22,11 +22,14 @@ function blockText(block: Block): string {
       return `${fence}${block.language}\n${block.text}\n${fence}`;
     }
     case "figure": {
-      const { name, title, alt, caption } = block.figure;
+      const { name, title, alt, caption, table } = block.figure;
       return [
         `### ${escapeMarkdown(title)}`,
         `[![${escapeMarkdown(alt)}](charts/${name}.png)](charts/${name}.svg)`,
         escapeMarkdown(caption),
+        ...(table === undefined
+          ? []
+          : [`<details>\n<summary>${tableToggle}</summary>`, tableText(table), "</details>"]),
       ].join("\n\n");
     }
   }

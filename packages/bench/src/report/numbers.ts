@@ -62,12 +62,20 @@ export function formatError(value: number): string {
   return Number.isFinite(value) ? value.toPrecision(4) : "not finite";
 }
 
+/** An error with its spread, to the same decimals: 0.1310 ± 0.0014. */
+export function formatErrorStat({ mean, spread }: { mean: number; spread: number }): string {
+  const text = formatError(mean);
+  if (!(spread > 0)) return text;
+  const decimals = /^-?\d*\.(\d+)$/.exec(text)?.[1]?.length;
+  return `${text} ± ${decimals === undefined ? spread.toPrecision(2) : spread.toFixed(decimals)}`;
+}
+
 /** A number with its spread, where it has one. */
 export function withSpread(
   format: (value: number) => string,
-  stat: { mean: number; spread: number },
+  { mean, spread }: { mean: number; spread: number },
 ): string {
-  return stat.spread > 0 ? `${format(stat.mean)} ± ${format(stat.spread)}` : format(stat.mean);
+  return spread > 0 ? `${format(mean)} ± ${format(spread)}` : format(mean);
 }
 
 export function median(values: readonly number[]): number {

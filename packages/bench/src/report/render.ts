@@ -17,15 +17,18 @@ export async function renderSvg(spec: Spec): Promise<string> {
   }
 }
 
-/** Turns an SVG into a PNG of twice its size, with text in a font that comes along: a server may have none. */
-export async function renderPng(svg: string, scale = 2): Promise<Uint8Array> {
+/**
+ * Turns an SVG into a PNG of `scale` times its size, with text in a font that comes along: a server may have none. The
+ * machine's fonts are there for letters that it lacks.
+ */
+export async function renderPng(svg: string, scale = 2, loadSystemFonts = true): Promise<Uint8Array> {
   const { Resvg } = await import("@resvg/resvg-js");
   const image = new Resvg(svg, {
     fitTo: { mode: "zoom", value: scale },
     background: paper,
     font: {
       fontFiles: fontFiles(),
-      loadSystemFonts: true,
+      loadSystemFonts,
       defaultFontFamily: "Inter",
       sansSerifFamily: "Inter",
     },

@@ -16,7 +16,7 @@ export function styleSheet(): string {
   );
   return `:root { --ink: ${ink}; --muted: ${muted}; --line: ${grid}; --paper: ${paper}; --raised: #f6f7f9; --link: #0b5cad; }
 * { box-sizing: border-box; }
-body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 66rem; color: var(--ink); background: var(--paper);
+body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 72rem; color: var(--ink); background: var(--paper);
   font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
 h1 { margin: 0; font-size: 1.9rem; line-height: 1.2; text-wrap: balance; overflow-wrap: anywhere; }
 h2 { margin: 3rem 0 0.75rem; padding-top: 1.25rem; border-top: 1px solid var(--line); font-size: 1.4rem; line-height: 1.25; overflow-wrap: anywhere; }
@@ -35,14 +35,14 @@ figcaption { max-width: 46rem; margin-top: 0.3rem; color: var(--muted); font-siz
 details { margin-top: 0.6rem; }
 summary { color: var(--link); cursor: pointer; font-size: 0.9rem; }
 .table { overflow-x: auto; margin: 0.6rem 0 1rem; }
-table { border-collapse: collapse; font-size: 0.86rem; font-variant-numeric: tabular-nums; }
+table { border-collapse: collapse; font-size: 0.84rem; font-variant-numeric: tabular-nums; }
 caption { padding: 0 0 0.35rem; color: var(--muted); text-align: left; }
-th, td { padding: 0.35rem 0.8rem 0.35rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
+th, td { padding: 0.35rem 0.6rem 0.35rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
 th { font-weight: 600; vertical-align: bottom; }
 td { white-space: nowrap; }
 td.long { white-space: normal; min-width: 18rem; }
 th.group { padding-left: 1.2rem; text-align: center; }
-.number { padding-left: 0.5rem; text-align: right; }
+.number { padding-left: 0.4rem; text-align: right; }
 pre { overflow-x: auto; padding: 0.9rem 1rem; border: 1px solid var(--line); border-radius: 6px; background: var(--raised);
   font: 0.84rem/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
 :focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }

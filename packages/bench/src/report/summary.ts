@@ -4,10 +4,10 @@ import {
   formatChange,
   formatCount,
   formatError,
+  formatErrorStat,
   formatFlops,
   formatShare,
   formatSpeedupStat,
-  withSpread,
 } from "./numbers.ts";
 import { type RunRow, rowsOf, type Section, type TimingRow } from "./rows.ts";
 
@@ -62,8 +62,8 @@ export function shownTiming({ timings }: Section): { backend: string; batch: num
 export function denseText({ dense: { size, errors, seeds } }: Section): string {
   const dead = size.parameters.dead > 0 ? ` (${formatCount(size.parameters.dead)} of them dead)` : "";
   return [
-    `MSE ${withSpread(formatError, errors.mse)}`,
-    `MAE ${withSpread(formatError, errors.mae)}`,
+    `MSE ${formatErrorStat(errors.mse)}`,
+    `MAE ${formatErrorStat(errors.mae)}`,
     `${formatCount(size.parameters.total)} parameters${dead}`,
     formatBytes(size.bytes.stored),
     `${formatFlops(size.flops.total)} a window`,
@@ -78,7 +78,7 @@ export function remarksOf({ runs }: Section): string[] {
     const own = runs.filter((run) => run.strategy === strategy);
     const out = own.find(({ applicable }) => !applicable);
     if (out !== undefined)
-      return [`${strategy}: not applicable. ${out.reasons.join("; ") || "Nothing to prune."}`];
+      return [`${strategy}: not applicable: ${out.reasons.join("; ") || "nothing to prune"}`];
     const missed = own.filter(({ met }) => !met);
     if (missed.length === 0) return [];
     const best = missed.reduce((a, b) => (b.sparsity > a.sparsity ? b : a));
@@ -107,7 +107,7 @@ function sectionLines(section: Section): string[] {
   const header = shown === undefined ? head : [...head, `speed-up (${shown.backend}, batch ${shown.batch})`];
   const rows = verdictsOf(section).map(({ strategy, allowance, run, timings }) => {
     const lead = [allowance === allowances[0] ? strategy : "", formatShare(allowance)];
-    if (run === undefined) return [...lead, "none tried"];
+    if (run === undefined) return [...lead, "none"];
     const { size, sparsity, after } = run;
     const timing = timings.find(({ backend, batch }) => backend === shown?.backend && batch === shown.batch);
     return [

@@ -3,7 +3,7 @@ import {
   formatBytes,
   formatChange,
   formatCount,
-  formatError,
+  formatErrorStat,
   formatFlops,
   formatShare,
   formatSpeedupStat,
@@ -11,7 +11,7 @@ import {
   withSpread,
 } from "./numbers.ts";
 import type { RunRow, Section, Size } from "./rows.ts";
-import { allowances, shownTiming, verdictsOf } from "./summary.ts";
+import { allowances, shownTiming, timingsOf, verdictsOf } from "./summary.ts";
 
 export interface Column {
   readonly label: string;
@@ -56,10 +56,10 @@ export function verdictTable(section: Section): Table {
           const timing = timings.find((t) => t.backend === shown?.backend && t.batch === shown.batch);
           const cells =
             run === undefined
-              ? ["none tried", "", "", ""]
+              ? ["none", "", "", ""]
               : [
                   formatShare(run.sparsity, 1),
-                  withSpread(formatError, run.after.mse),
+                  formatErrorStat(run.after.mse),
                   formatChange(run.size.bytes.stored / dense.bytes.stored),
                   formatChange(run.size.flops.effective / dense.flops.effective),
                 ];
@@ -69,6 +69,11 @@ export function verdictTable(section: Section): Table {
         }),
     ]),
   };
+}
+
+/** What a caption adds where a table has marked rows. */
+function markNote(runs: readonly { readonly met: boolean }[]): string {
+  return runs.every(({ met }) => met) ? "" : ". ○: target not reached";
 }
 
 /** Sizes of models, dense first. */
@@ -82,7 +87,7 @@ export function sizeTable(section: Section, runs: readonly RunRow[], caption: st
     formatBytes(size.bytes.dense),
   ];
   return {
-    caption,
+    caption: `${caption}${markNote(runs)}`,
     columns: [
       text("strategy"),
       text("target"),
@@ -108,7 +113,7 @@ export function sizeTable(section: Section, runs: readonly RunRow[], caption: st
 export function errorTable(section: Section, withTuning: boolean): Table {
   const { errors } = section.dense;
   return {
-    caption: "Test errors before and after fine-tuning",
+    caption: `Test errors before and after fine-tuning${markNote(section.runs)}`,
     columns: [
       text("strategy"),
       text("target"),
@@ -128,10 +133,10 @@ export function errorTable(section: Section, withTuning: boolean): Table {
         formatShare(0, 1),
         ...(withTuning ? [""] : []),
         "",
-        withSpread(formatError, errors.mse),
+        formatErrorStat(errors.mse),
         "",
         "",
-        withSpread(formatError, errors.mae),
+        formatErrorStat(errors.mae),
         "",
       ],
       ...section.runs.map((run) => {
@@ -140,8 +145,8 @@ export function errorTable(section: Section, withTuning: boolean): Table {
         return [
           ...lead,
           ...(["mse", "mae"] as const).flatMap((metric) => [
-            withSpread(formatError, run.before[metric]),
-            withSpread(formatError, run.after[metric]),
+            formatErrorStat(run.before[metric]),
+            formatErrorStat(run.after[metric]),
             formatChange(run.after[metric].mean / errors[metric].mean),
           ]),
         ];
@@ -150,10 +155,70 @@ export function errorTable(section: Section, withTuning: boolean): Table {
   };
 }
 
+/** Everything of a section in one table: a row a model, dense first. */
+export function everythingTable(section: Section, withTuning: boolean): Table {
+  const shown = shownTiming(section);
+  const { size: dense, errors } = section.dense;
+  const speedNote = shown === undefined ? "" : `. Speed-up: ${shown.backend}, batch ${shown.batch}`;
+  const change = (value: string, ratio: number): string => `${value} (${formatChange(ratio)})`;
+  const tuning = (value: string): string[] => (withTuning ? [value] : []);
+  const speed = (value: string): string[] => (shown === undefined ? [] : [value]);
+  const rows = section.runs.map((run) => {
+    const lead = [...runCells(run), ...tuning(run.tuning)];
+    if (!run.applicable) return [...lead, ...Array<string>(6).fill(""), ...speed("")];
+    const { size, before, after } = run;
+    const timing = timingsOf(section, run).find(
+      (t) => t.backend === shown?.backend && t.batch === shown.batch,
+    );
+    return [
+      ...lead,
+      change(formatCount(size.parameters.nonzero), size.parameters.nonzero / dense.parameters.total),
+      change(formatBytes(size.bytes.stored), size.bytes.stored / dense.bytes.stored),
+      change(formatCount(size.flops.effective), size.flops.effective / dense.flops.effective),
+      formatErrorStat(before.mse),
+      change(formatErrorStat(after.mse), after.mse.mean / errors.mse.mean),
+      change(formatErrorStat(after.mae), after.mae.mean / errors.mae.mean),
+      ...speed(timing === undefined ? "" : formatSpeedupStat(timing.speedup)),
+    ];
+  });
+  return {
+    caption: `Every model, and its change against the dense one${speedNote}${markNote(section.runs)}`,
+    columns: [
+      text("strategy"),
+      text("target"),
+      number("sparsity reached"),
+      ...(withTuning ? [text("fine-tuning")] : []),
+      number("parameters"),
+      number("size"),
+      number("FLOPs"),
+      number("MSE pruned"),
+      number("MSE fine-tuned"),
+      number("MAE fine-tuned"),
+      ...(shown === undefined ? [] : [number("speed-up")]),
+    ],
+    rows: [
+      [
+        "dense",
+        "",
+        formatShare(0, 1),
+        ...tuning(""),
+        formatCount(dense.parameters.total),
+        formatBytes(dense.bytes.stored),
+        formatCount(dense.flops.effective),
+        "",
+        formatErrorStat(errors.mse),
+        formatErrorStat(errors.mae),
+        ...speed(""),
+      ],
+      ...rows,
+    ],
+  };
+}
+
 /** Latencies of dense and pruned, and their ratio. */
 export function timingTable(section: Section): Table {
   return {
-    caption: "Latency of a call: median ± half the distance between the quartiles",
+    caption: `Latency of a call: median ± half the distance between the quartiles${markNote(section.timings)}`,
     columns: [
       text("backend"),
       number("batch"),
@@ -209,7 +274,7 @@ function runCells(run: RunRow): string[] {
   return [run.strategy, targetText(run), run.applicable ? reached(run) : "not applicable"];
 }
 
-/** The sparsity of a model, marked where its target was not reached. */
+/** The sparsity of a model, marked as in the charts where its target was not reached. */
 function reached({ sparsity, met }: { readonly sparsity: number; readonly met: boolean }): string {
-  return `${formatShare(sparsity, 1)}${met ? "" : " (target not reached)"}`;
+  return `${met ? "" : "○ "}${formatShare(sparsity, 1)}`;
 }

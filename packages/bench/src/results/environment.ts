@@ -1,8 +1,8 @@
 import { availableParallelism, cpus } from "node:os";
 import type { Environment } from "./records.ts";
 
-/** What this process runs on. */
-export function environment(dataChecksum: string, versions: Readonly<Record<string, string>>): Environment {
+/** What this process runs on, and when. */
+export function machine(versions: Readonly<Record<string, string>>): Omit<Environment, "dataChecksum"> {
   return {
     date: new Date().toISOString(),
     processor: cpus()[0]?.model.trim() ?? "unknown",
@@ -10,6 +10,10 @@ export function environment(dataChecksum: string, versions: Readonly<Record<stri
     platform: `${process.platform} ${process.arch}`,
     node: process.version,
     versions,
-    dataChecksum,
   };
+}
+
+/** What this process runs on, and what data it sees. */
+export function environment(dataChecksum: string, versions: Readonly<Record<string, string>>): Environment {
+  return { ...machine(versions), dataChecksum };
 }

@@ -27,6 +27,7 @@ const descriptionSchema = z.looseObject({
   parameters: z.int(),
   flops: z.number(),
   deadNames: z.array(z.string()).optional(),
+  frequencyModes: z.record(z.string(), z.array(z.int())).optional(),
 });
 
 /** Largest relative error of outputs: ‖a − b‖ ÷ ‖b‖. */
@@ -46,15 +47,15 @@ export async function verifyReference(
   const io = await readTensors(join(folder, "io.safetensors"));
   const weights = await readTensors(join(folder, "weights.safetensors"));
   const gradients = await readTensors(join(folder, "gradients.safetensors"));
-  const { model: name, variant } = description;
+  const { model: name, variant, frequencyModes } = description;
   const options = {
-    ...fromOriginalConfig(name, description.config),
+    ...fromOriginalConfig(name, { ...description.config, frequencyModes }),
     ...(variant === undefined ? {} : { variant }),
   };
   const model = drawModel(registry, { ...options, use: name }).load(weights);
   const run = await runWithGradients(model, backend, io);
   const dead = deadParameters(model);
-  const deadNames = (description.deadNames ?? []).toSorted();
+  const deadNames = (description.deadNames ?? withoutGradient(gradients)).toSorted();
   const counts = account(model, description.batch);
   return [
     compare("outputs", run.output, required(io, "output", folder), outputTolerance),
@@ -147,6 +148,11 @@ function compareGradients(got: ReadonlyMap<string, TensorData | undefined>, expe
       what: `gradients of ${checks.length} parameters (worst: ${worst.what.slice(12)}), in tolerances`,
     },
   ];
+}
+
+/** Parameters that nothing depends on: their gradient is exactly zero, where that of others is at least rounding noise. */
+function withoutGradient(gradients: Tensors): string[] {
+  return [...gradients].flatMap(([name, { data }]) => (data.every((value) => value === 0) ? [name] : []));
 }
 
 function deadParameters(model: Model): string[] {

@@ -22,12 +22,17 @@ const models = [
   "PatchTST",
   "iTransformer",
   "Crossformer",
+  "Transformer",
+  "Informer",
+  "Autoformer",
+  "FEDformer",
+  "DLinear",
   "SedimarkCrossformer-asPublished",
   "SedimarkCrossformer-connected",
 ];
 
 describe.skipIf(!present)("PyTorch's numbers (shared/reference)", () => {
-  describe.each(["reference", "tfjs-wasm"])("on %s", (backend) => {
+  describe.each(["reference", "tfjs-wasm", "wasm"])("on %s", (backend) => {
     it.each(models)(
       "%s: outputs, gradients, parameters, dead parameters, FLOPs and what is pruned",
       async (model) => {
@@ -60,9 +65,15 @@ describe.skipIf(!present)("PyTorch's numbers (shared/reference)", () => {
   });
 
   it("of a model that is not known here are refused in one line", async () => {
-    await expect(
-      verify(join(reference, "Autoformer"), registry, registry.backend("reference")),
-    ).rejects.toThrow(/Autoformer.*Known: PatchTST/);
+    const folder = await mkdtemp(join(tmpdir(), "espalier-verify-"));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    await cp(join(reference, "DLinear"), folder, { recursive: true });
+    const path = join(folder, "model.json");
+    const description = JSON.parse(await readFile(path, "utf8"));
+    await writeFile(path, JSON.stringify({ ...description, model: "TimesNet" }));
+    await expect(verify(folder, registry, registry.backend("reference"))).rejects.toThrow(
+      /TimesNet.*Known: PatchTST/,
+    );
   });
 });
 

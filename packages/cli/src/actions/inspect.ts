@@ -27,7 +27,10 @@ export async function inspect(
   const model = path === undefined ? await drawn(options, context) : await loadModel(context.path(path));
   const bytes = path === undefined ? undefined : (await stat(context.path(path))).size;
   if (options.json) context.print([JSON.stringify(inspected(model, bytes), null, 2)]);
-  else context.print(inspectedLines(model, { bytes, all: options.all }, context.colors));
+  else
+    context.print(
+      inspectedLines(model, { bytes, all: options.all, columns: context.stdout.columns }, context.colors),
+    );
 }
 
 function drawn(options: InspectOptions, context: Context): Promise<Model> {

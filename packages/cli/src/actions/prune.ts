@@ -1,4 +1,5 @@
 import { stat } from "node:fs/promises";
+import type { Registry } from "@espalier/bench";
 import {
   type Backend,
   prune as carryOut,
@@ -11,7 +12,7 @@ import {
 } from "@espalier/core";
 import type { ForecastingData } from "@espalier/datasets";
 import { encodeModel } from "@espalier/formats";
-import { checkReplaceable, loadModel, readBytes, writeFileAtomically } from "@espalier/formats/node";
+import { loadModel, readBytes, writeFileAtomically } from "@espalier/formats/node";
 import {
   collector,
   evaluate,
@@ -25,259 +26,221 @@ import {
 import type { PruneOptions } from "../commands/prune.ts";
 import type { Context } from "../context.ts";
 import { fitSettings } from "../options/groups.ts";
-import { plural } from "../output/numbers.ts";
+import { percent, plural } from "../output/numbers.ts";
 import { type Bar, openBar } from "../output/progress.ts";
 import { type PrunedReport, prunedJson, prunedLines } from "../output/pruned.ts";
 import { openBackend } from "../shared/backend.ts";
 import { loadSourceFor } from "../shared/data.ts";
-import { showEvaluation, showFit } from "../shared/fitting.ts";
+import { type ShownFit, showEvaluation, showFit } from "../shared/fitting.ts";
 import { registryWith } from "../shared/plugins.ts";
+import { checkPruneOptions, inStages } from "../shared/prune-options.ts";
 import { type ChosenStrategies, chosenStrategies, chosenTarget, targetText } from "../shared/strategies.ts";
 
 /** `espalier prune`. */
 export async function prune(file: string, options: PruneOptions, context: Context): Promise<void> {
+  await checkPruneOptions(options, context);
+  const registry = await registryWith(options.plugin, context);
+  const model = await loadModel(context.path(file));
+  const chosen = options.plan === undefined ? chosenStrategies(options, registry) : undefined;
   const bar = await openBar(context);
   try {
-    await new Pruning(file, options, context, bar).run();
+    await new Pruning({ file: context.path(file), model, registry, chosen, options, context, bar }).run();
   } finally {
     bar.stop();
   }
+}
+
+interface PruningParts {
+  readonly file: string;
+  readonly model: Model;
+  readonly registry: Registry;
+  /** Absent where a plan says what to do. */
+  readonly chosen: ChosenStrategies | undefined;
+  readonly options: PruneOptions;
+  readonly context: Context;
+  readonly bar: Bar;
 }
 
 /** What pruning and fine-tuning gave. */
 interface Outcome {
   readonly pruned: Model;
   readonly model: Model;
-  /** Absent without fine-tuning. */
-  readonly tuning?: { readonly epochs: number; readonly aborted: boolean };
+  readonly tuningEpochs: number;
+  /** What the model is, where a Ctrl-C ended fine-tuning. */
+  readonly stopped?: string;
 }
 
 class Pruning {
-  readonly #file: string;
-  readonly #options: PruneOptions;
-  readonly #context: Context;
-  readonly #bar: Bar;
-  /** Loaded once, and only where something looks at data. */
+  readonly #parts: PruningParts;
+  /** Both are loaded once, and only where something needs them. */
   #data: Promise<ForecastingData> | undefined;
   #backend: Promise<Backend> | undefined;
 
-  constructor(file: string, options: PruneOptions, context: Context, bar: Bar) {
-    this.#file = context.path(file);
-    this.#options = options;
-    this.#context = context;
-    this.#bar = bar;
+  constructor(parts: PruningParts) {
+    this.#parts = parts;
   }
 
   async run(): Promise<void> {
-    const options = this.#options;
-    await this.#checkOptions();
-    const registry = await registryWith(options.plugin, this.#context);
-    const model = await loadModel(this.#file);
-    this.#backend = undefined;
-    const open = () => (this.#backend ??= openBackend(registry, options.backend));
-    const chosen = options.plan === undefined ? chosenStrategies(options, registry) : undefined;
-    const plan = await this.#plan(model, chosen, open, (spec) => registry.strategy(spec));
-    const measured = options.evaluate || options.fineTune !== undefined;
-    const before = measured ? await this.#measure(model, model, open, "test before") : undefined;
-    if (options.fineTune !== undefined) this.#context.endsInOrder();
-    const outcome = await this.#carryOut(model, plan, chosen, open, (spec) => registry.strategy(spec));
-    const bytes = encodeModel(outcome.model, { compact: options.compact });
-    const { out, force = false, dryRun } = options;
-    if (out !== undefined && !dryRun) await writeFileAtomically(this.#context.path(out), bytes, { force });
-    if (outcome.tuning?.aborted) throw this.#stopped(outcome.tuning.epochs);
-    const pruned = before && (await this.#measure(outcome.pruned, model, open, "test pruned"));
-    const tuned =
-      outcome.tuning === undefined ? pruned : await this.#measure(outcome.model, model, open, "test tuned");
-    this.#bar.stop();
-    await this.#report({
-      before: { model, bytes: (await stat(this.#file)).size, test: before },
+    const { options, context, model, bar, file } = this.#parts;
+    const { fineTune, out, force = false, dryRun, compact } = options;
+    const plan = await this.#plan();
+    const measured = options.evaluate || fineTune !== undefined;
+    const before = measured ? await this.#measure(model, "test before") : undefined;
+    const outcome = await this.#carryOut(plan);
+    const bytes = encodeModel(outcome.model, { compact });
+    const kept = out !== undefined && !dryRun;
+    if (kept) await writeFileAtomically(context.path(out), bytes, { force });
+    if (outcome.stopped !== undefined) {
+      throw new EspalierError(
+        kept
+          ? `stopped in fine-tuning; ${out} holds ${outcome.stopped}. To go on: espalier train --from ${out} --out FILE`
+          : "stopped: nothing was written.",
+      );
+    }
+    const pruned = before && (await this.#measure(outcome.pruned, "test pruned"));
+    const tuned = fineTune === undefined ? pruned : await this.#measure(outcome.model, "test tuned");
+    bar.stop();
+    this.#report({
+      before: { model, bytes: (await stat(file)).size, test: before },
       after: { model: outcome.model, bytes: bytes.length, test: tuned },
-      pruned: outcome.tuning === undefined ? undefined : pruned,
+      pruned: fineTune === undefined ? undefined : pruned,
       plan,
-      tuningEpochs: outcome.tuning?.epochs ?? 0,
+      tuningEpochs: outcome.tuningEpochs,
     });
   }
 
-  /** Before anything long begins: options that contradict each other, and files that may not be replaced. */
-  async #checkOptions(): Promise<void> {
-    const { plan, strategy, out, planOut, dryRun, force = false, fineTune, steps, tune } = this.#options;
-    const { curve, distill } = this.#options;
-    if (out === undefined && planOut === undefined && !dryRun) {
-      throw new EspalierError(
-        "give --out FILE for the pruned model, --plan-out FILE for the plan, or --dry-run.",
-      );
-    }
-    if (plan !== undefined && strategy !== undefined) {
-      throw new EspalierError("--plan says what to prune: leave --strategy out, or the plan.");
-    }
-    if (fineTune !== undefined && out === undefined && !dryRun) {
-      throw new EspalierError("--fine-tune needs --out FILE for the tuned model.");
-    }
-    const several = steps !== undefined || tune === "each";
-    if (several && fineTune === undefined) {
-      throw new EspalierError(`${steps === undefined ? "--tune each" : "--steps"} needs --fine-tune EPOCHS.`);
-    }
-    if (several && (planOut !== undefined || plan !== undefined)) {
-      throw new EspalierError(
-        "a plan is of one stage: leave out --plan and --plan-out, or --steps and --tune each.",
-      );
-    }
-    if (distill !== undefined && fineTune === undefined) {
-      throw new EspalierError("--distill needs --fine-tune EPOCHS.");
-    }
-    if (curve !== undefined && steps === undefined) throw new EspalierError("--curve needs --steps N.");
-    if (steps !== undefined && tune === "each") throw new EspalierError("give --steps, or --tune each.");
-    if (plan === undefined) chosenTarget(this.#options);
-    if (dryRun) return;
-    for (const path of [out, planOut])
-      if (path !== undefined) await checkReplaceable(this.#context.path(path), force);
-  }
-
-  /** The plan for the whole target: what is carried out, or with several stages the proof that the target can be met. */
-  async #plan(
-    model: Model,
-    chosen: ChosenStrategies | undefined,
-    open: () => Promise<Backend>,
-    make: MakeStrategy,
-  ): Promise<PruningPlan> {
-    const { planOut, dryRun, force = false, plan: file } = this.#options;
+  /** The plan for the whole target: what is carried out, or with several stages the proof that it can be met. */
+  async #plan(): Promise<PruningPlan> {
+    const { options, context, model, chosen, registry } = this.#parts;
+    const { planOut, dryRun, force = false, plan: file, acceptNearest } = options;
     if (chosen === undefined) {
-      const text = new TextDecoder().decode(await readBytes(this.#context.path(file!), "plan"));
+      const text = new TextDecoder().decode(await readBytes(context.path(file!), "plan"));
       return planFromJson(text, `plan ${file}`);
     }
-    const plan = await meet(chosenTarget(this.#options), make(chosen.whole), {
+    const plan = await meet(chosenTarget(options), registry.strategy(chosen.whole), {
       model,
+      signal: context.signal,
       collect: async (collection) => {
-        const { train } = await this.#dataFor(model);
-        const onProgress = showEvaluation(this.#bar, "calibrate");
-        return collector({ backend: await open(), windows: train, onProgress, signal: this.#context.signal })(
-          collection,
-        );
+        const [{ train }, backend] = [await this.#dataOf(), await this.#open()];
+        const onProgress = showEvaluation(this.#parts.bar, "calibrate");
+        return collector({ backend, windows: train, onProgress, signal: context.signal })(collection);
       },
-      signal: this.#context.signal,
     });
     const written = planOut !== undefined && !dryRun;
-    if (written) await writeFileAtomically(this.#context.path(planOut), planToJson(plan), { force });
+    if (written) await writeFileAtomically(context.path(planOut), planToJson(plan), { force });
     const { target } = plan;
-    if (target !== undefined && !target.met && !this.#options.acceptNearest) {
-      const nearest = written
-        ? `Nearest plan written to ${planOut}.`
-        : "Give --accept-nearest to take the nearest plan.";
-      throw new EspalierError(
-        `target ${targetText(target.metric, target.asked)} cannot be met by "${plan.strategy}": ${target.why ?? "nothing comes near"}. ${nearest}`,
-      );
-    }
-    return plan;
+    if (target === undefined || target.met || acceptNearest) return plan;
+    const nearest = written
+      ? `Nearest plan written to ${planOut}.`
+      : "Give --accept-nearest to take the nearest plan.";
+    throw new EspalierError(
+      `target ${targetText(target)} cannot be met by "${plan.strategy}": ${target.why ?? "nothing comes near"}. ${nearest}`,
+    );
   }
 
-  async #carryOut(
-    model: Model,
-    plan: PruningPlan,
-    chosen: ChosenStrategies | undefined,
-    open: () => Promise<Backend>,
-    make: MakeStrategy,
-  ): Promise<Outcome> {
-    const { fineTune, steps, tune, curve, distill } = this.#options;
-    const pruned = carryOut(model, plan);
-    if (fineTune === undefined) return { pruned, model: pruned };
-    const data = await this.#dataFor(model);
-    const shared = {
-      backend: await open(),
-      train: data.train,
-      validation: data.validation,
-      settings: fitSettings(this.#options, fineTune),
-      data: { name: data.name, checksum: data.checksum },
-      signal: this.#context.signal,
-      ...(distill === undefined ? {} : { teacher: { model, weight: distill } }),
-    };
-    if (chosen === undefined || (steps === undefined && tune !== "each")) {
-      const tuned = await fit({
-        ...shared,
-        model: withData(pruned, data),
-        ...this.#show("fine-tune", fineTune),
-      });
-      return {
-        pruned,
-        model: tuned.model,
-        tuning: { epochs: tuned.epochs.length, aborted: tuned.ended === "aborted" },
-      };
+  async #carryOut(plan: PruningPlan): Promise<Outcome> {
+    const { options, context, model } = this.#parts;
+    const { fineTune } = options;
+    if (fineTune === undefined) {
+      const pruned = carryOut(model, plan);
+      return { pruned, model: pruned, tuningEpochs: 0 };
     }
-    const strategies =
-      steps === undefined ? chosen.stages : Array.from({ length: steps }, () => chosen.whole);
-    const targets = iterativeTargets(chosenTarget(this.#options), strategies.length, curve);
-    const stages = strategies.map((spec, i) => ({ strategy: make(spec), target: targets[i]! }));
-    let shown = this.#show("tune", fineTune);
+    context.endsInOrder(this.#parts.bar.line);
+    if (inStages(options)) return this.#tuneInStages(fineTune);
+    const pruned = carryOut(model, plan);
+    const request = await this.#fitting(fineTune);
+    const tuned = await fit({
+      ...request,
+      model: withData(pruned, await this.#dataOf()),
+      ...this.#show("fine-tune", fineTune),
+    });
+    const tuningEpochs = tuned.epochs.length;
+    const stopped =
+      tuningEpochs === 0
+        ? "the pruned model, not fine-tuned"
+        : `the best of ${plural(tuningEpochs, "epoch")}`;
+    return { pruned, model: tuned.model, tuningEpochs, ...(tuned.ended === "aborted" ? { stopped } : {}) };
+  }
+
+  async #tuneInStages(epochs: number): Promise<Outcome> {
+    const { options, context, model, chosen, registry, bar } = this.#parts;
+    const { steps, curve } = options;
+    const { stages: each, whole } = chosen!;
+    const specs = steps === undefined ? each : Array.from({ length: steps }, () => whole);
+    const targets = iterativeTargets(chosenTarget(options), specs.length, curve);
+    let shown: ShownFit | undefined;
     const result = await pruneAndTune({
-      ...shared,
-      model: withData(model, data),
-      stages,
+      ...(await this.#fitting(epochs)),
+      model: withData(model, await this.#dataOf()),
+      stages: specs.map((spec, i) => ({ strategy: registry.strategy(spec), target: targets[i]! })),
       tune: "each",
       onPlan: ({ target, strategy }, stage) => {
-        const reached =
-          target === undefined ? "" : `, ${targetText(target.metric, target.achieved).replace(/ [≥≤]/, "")}`;
-        this.#bar.line(`stage ${stage + 1} of ${stages.length}: ${strategy}${reached}`);
-        shown = this.#show(`stage ${stage + 1} epoch`, fineTune);
+        const reached = target === undefined ? "" : `, ${target.metric} ${percent(target.achieved)}`;
+        bar.line(`stage ${stage + 1} of ${specs.length}: ${strategy}${reached}`);
+        shown = this.#show("epoch", epochs);
       },
-      onProgress: (progress) => shown.onProgress(progress),
-      onEpoch: (record) => shown.onEpoch(record),
+      onProgress: (progress) => shown?.onProgress(progress),
+      onEpoch: (record) => shown?.onEpoch(record),
     });
-    const epochs = result.stages.reduce((sum, { tuned }) => sum + (tuned?.epochs.length ?? 0), 0);
     const last = result.stages.at(-1);
-    const aborted = result.stages.length < stages.length || last?.tuned?.ended === "aborted";
-    return { pruned: last?.pruned ?? model, model: result.model, tuning: { epochs, aborted } };
+    // Stopped before anything was pruned: there is nothing to keep.
+    if (last === undefined) throw context.signal.reason;
+    const tuningEpochs = result.stages.reduce((sum, { tuned }) => sum + (tuned?.epochs.length ?? 0), 0);
+    const aborted = result.stages.length < specs.length || last.tuned?.ended === "aborted";
+    const stopped = `the model as it was in stage ${result.stages.length} of ${specs.length}`;
+    return { pruned: last.pruned, model: result.model, tuningEpochs, ...(aborted ? { stopped } : {}) };
   }
 
-  #show(title: string, epochs: number) {
-    return showFit(this.#bar, this.#context, { title, epochs });
+  /** What every fit of a pruned model is given. */
+  async #fitting(epochs: number) {
+    const { options, context, model } = this.#parts;
+    const { train, validation, name, checksum } = await this.#dataOf();
+    return {
+      backend: await this.#open(),
+      train,
+      validation,
+      settings: fitSettings(options, epochs),
+      data: { name, checksum },
+      signal: context.signal,
+      ...(options.distill === undefined ? {} : { teacher: { model, weight: options.distill } }),
+    };
   }
 
-  #dataFor(model: Model): Promise<ForecastingData> {
-    const { scale, splits } = this.#options;
-    this.#data ??= loadSourceFor(model, this.#options, this.#context, this.#bar).then((source) =>
+  #show(title: string, epochs: number): ShownFit {
+    return showFit(this.#parts.bar, this.#parts.context, { title, epochs });
+  }
+
+  #open(): Promise<Backend> {
+    this.#backend ??= openBackend(this.#parts.registry, this.#parts.options.backend);
+    return this.#backend;
+  }
+
+  #dataOf(): Promise<ForecastingData> {
+    const { model, options, context, bar } = this.#parts;
+    const { scale, splits } = options;
+    this.#data ??= loadSourceFor(model, options, context, bar).then((source) =>
       forecastingDataFor(model, source, { scale, splits }),
     );
     return this.#data;
   }
 
-  async #measure(model: Model, known: Model, open: () => Promise<Backend>, label: string): Promise<Metrics> {
-    const { test, scaler } = await this.#dataFor(known);
-    return evaluate({
-      model,
-      backend: await open(),
-      windows: test,
-      scaler,
-      signal: this.#context.signal,
-      onProgress: showEvaluation(this.#bar, label),
-    });
+  async #measure(model: Model, label: string): Promise<Metrics> {
+    const { context, bar } = this.#parts;
+    const [{ test, scaler }, backend] = [await this.#dataOf(), await this.#open()];
+    const onProgress = showEvaluation(bar, label);
+    return evaluate({ model, backend, windows: test, scaler, signal: context.signal, onProgress });
   }
 
-  #stopped(epochs: number): Error {
-    this.#bar.stop();
-    const { out, dryRun } = this.#options;
-    if (out === undefined || dryRun) return new EspalierError("stopped: nothing was written.");
-    const holds =
-      epochs === 0 ? "the pruned model, not fine-tuned" : `the best of ${plural(epochs, "epoch")}`;
-    return new EspalierError(
-      `stopped in fine-tuning; ${out} holds ${holds}. To go on: espalier train --from ${out} --out FILE`,
-    );
-  }
-
-  async #report(report: PrunedReport): Promise<void> {
-    const { print, colors } = this.#context;
-    const { json, out, planOut, dryRun } = this.#options;
+  #report(report: PrunedReport): void {
+    const { context, options } = this.#parts;
+    const { print, colors } = context;
+    const { json, out, planOut, dryRun } = options;
     const written = dryRun ? [] : [out, planOut].filter((path) => path !== undefined);
-    if (json) print([JSON.stringify({ ...prunedJson(report), written }, null, 2)]);
-    else {
-      const files = written.map((path) => colors.green(path));
-      print([
-        ...prunedLines(report, colors),
-        "",
-        ...(files.length === 0 ? ["nothing was written"] : [files.join("  ")]),
-      ]);
+    if (json) {
+      print([JSON.stringify({ ...prunedJson(report), written }, null, 2)]);
+      return;
     }
+    const files = written.length === 0 ? "nothing was written" : written.map(colors.green).join("  ");
+    print([...prunedLines(report, colors), "", files]);
   }
 }
-
-type MakeStrategy = (
-  spec: ChosenStrategies["whole"],
-) => ReturnType<Awaited<ReturnType<typeof registryWith>>["strategy"]>;

@@ -45,7 +45,7 @@ export async function sweep(
   let result: SweepResult;
   try {
     await fetchAll(config, context, bar);
-    context.endsInOrder();
+    context.endsInOrder(bar.line);
     result = await runAll(config, { out, registry, context, bar });
   } finally {
     bar.stop();
@@ -137,9 +137,6 @@ async function runAll(
       remaining: rest === undefined ? null : Math.max(0, rest - spent),
     });
   };
-  context.signal.addEventListener("abort", () => bar.line("stopping; Ctrl-C again quits at once"), {
-    once: true,
-  });
   return runSweep(config, {
     out,
     registry,

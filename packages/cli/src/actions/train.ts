@@ -65,7 +65,7 @@ class Training {
     const registry = createRegistry();
     const { model, data } = await this.#prepare(registry);
     const backend = await openBackend(registry, this.#options.backend);
-    this.#context.endsInOrder();
+    this.#context.endsInOrder(this.#bar.line);
     const result = await this.#fit(model, data, backend, resume);
     await this.#save(result);
     if (result.ended === "aborted") throw this.#stopped(result);

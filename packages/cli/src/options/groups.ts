@@ -108,7 +108,7 @@ export function addTraining(command: Command): Command {
 }
 
 export function addBackend(command: Command): Command {
-  return command.option("--backend <name>", "what it runs on (espalier backends)", "tfjs-wasm");
+  return command.option("--backend <name>", "what it runs on (espalier backends)", "wasm");
 }
 
 /** The settings of `fit` among a command's options; those left out keep fit's defaults. */
@@ -131,7 +131,10 @@ export interface ModelOptions {
 export function addModel(command: Command): Command {
   return command
     .optionsGroup("Model:")
-    .option("--model <name>", "an architecture: iTransformer, PatchTST, Crossformer, SedimarkCrossformer")
+    .option(
+      "--model <name>",
+      "an architecture: PatchTST, iTransformer, Crossformer, SedimarkCrossformer, Transformer, Informer, Autoformer, FEDformer, DLinear",
+    )
     .option("--from <file>", "start from a model file; with --model, from weights (.safetensors, .pth)")
     .option("--input-length <rows>", "rows it sees (96)", wholeNumber({ from: 1 }))
     .option("--horizon <rows>", "rows it forecasts (96)", wholeNumber({ from: 1 }))

@@ -9,9 +9,12 @@ export interface InspectedOptions {
   /** Of the model's file. */
   readonly bytes?: number | undefined;
   readonly all?: boolean | undefined;
+  /** Width of the terminal; names are whole where there is none. */
+  readonly columns?: number | undefined;
 }
 
-const [layerWidth, dimensionWidth, densityWidth] = [50, 46, 10];
+/** Beside a name: three columns of a layer, and of a dimension. */
+const [besideLayer, besideDimension, densityWidth] = [30, 34, 10];
 /** Names of fixed dimensions shown for each reason. */
 const shownNames = 3;
 
@@ -22,13 +25,17 @@ export function inspectedLines(model: Model, options: InspectedOptions, colors: 
     "",
     ...costLines(model, options.bytes, colors),
     ...title("density by layer"),
-    ...layerLines(model, colors),
+    ...layerLines(model, room(options, besideLayer), colors),
     ...title("prunable dimensions"),
-    ...dimensionLines(model, colors),
+    ...dimensionLines(model, room(options, besideDimension), colors),
     ...title("not prunable"),
     ...fixedLines(model, options.all ?? false, colors),
     ...(model.history.length === 0 ? [] : [...title("history"), ...historyLines(model.history)]),
   ];
+}
+
+function room({ columns = Number.POSITIVE_INFINITY }: InspectedOptions, beside: number): number {
+  return Math.max(20, columns - beside);
 }
 
 function headLines(model: Model, colors: Colors): string[] {
@@ -60,11 +67,11 @@ function costLines(model: Model, fileBytes: number | undefined, colors: Colors):
   return tableLines(pruned ? [head, ...rows, ["sparsity", "", percent(sparsity(model))]] : rows);
 }
 
-function layerLines(model: Model, colors: Colors): string[] {
+function layerLines(model: Model, width: number, colors: Colors): string[] {
   const rows = layerCounts(model).map(({ name, parameters, density }) => {
     const { full, rest } = shareBar(density, densityWidth);
     return [
-      shortName(name, layerWidth),
+      shortName(name, width),
       count(parameters),
       percent(density, 0),
       colors.cyan(full) + colors.dim(rest),
@@ -73,11 +80,11 @@ function layerLines(model: Model, colors: Colors): string[] {
   return tableLines(rows, { align: ["left", "right", "right", "left"] });
 }
 
-function dimensionLines(model: Model, colors: Colors): string[] {
+function dimensionLines(model: Model, width: number, colors: Colors): string[] {
   const list = prunableDimensions(model.dimensions);
   if (list.length === 0) return ["none"];
   const rows = list.map(({ name, kind, size, originalSize }) => [
-    shortName(name, dimensionWidth),
+    shortName(name, width),
     kind,
     count(size),
     originalSize === undefined ? "" : colors.dim(`of ${count(originalSize)}`),
@@ -89,7 +96,8 @@ function dimensionLines(model: Model, colors: Colors): string[] {
 function fixedLines(model: Model, all: boolean, colors: Colors): string[] {
   const byReason = Map.groupBy(
     model.dimensions.list.filter(({ fixed }) => fixed !== undefined),
-    ({ fixed }) => fixed!,
+    // Which node it was would make a reason of each.
+    ({ fixed }) => fixed!.replace(/ \([^()]*\)$/, ""),
   );
   return [...byReason].flatMap(([reason, list]) => {
     const shown = all || list.length <= shownNames ? list : list.slice(0, shownNames - 1);

@@ -8,7 +8,7 @@ export interface ShownFit {
   readonly onEpoch: (record: EpochRecord) => void;
 }
 
-/** Shows a fit: a bar over all its epochs, a line for each that is done, and that a Ctrl-C was heard. */
+/** Shows a fit: a bar over all its epochs, and a line for each that is done. */
 export function showFit(
   bar: Bar,
   context: Context,
@@ -19,11 +19,9 @@ export function showFit(
   },
 ): ShownFit {
   const { epochs: total } = readSettings(fit.epochs === undefined ? {} : { epochs: fit.epochs });
-  const { noteColors: c, signal } = context;
+  const { noteColors: c } = context;
   let finished = fit.done?.length ?? 0;
   let best = fit.done?.findLast((record) => record.best);
-  const heard = () => bar.line(c.dim("stopping; Ctrl-C again quits at once"));
-  signal.addEventListener("abort", heard, { once: true });
   const width = `${total}`.length;
   return {
     onProgress: ({ done, total: steps, loss }) =>

@@ -1,5 +1,12 @@
 import type { Registry } from "@espalier/bench";
-import { EspalierError, readTarget, type StrategySpec, type Target, unknownName } from "@espalier/core";
+import {
+  EspalierError,
+  readTarget,
+  type StrategySpec,
+  type Target,
+  type TargetReport,
+  unknownName,
+} from "@espalier/core";
 import type { PruneOptions } from "../commands/prune.ts";
 import { type Settings, settingsOf } from "../options/settings.ts";
 
@@ -89,7 +96,7 @@ export function chosenTarget({ sparsity, parameters, flops, bytes }: PruneOption
   return target;
 }
 
-/** A target as a line says it: `flops ≤ 10 %`, `sparsity ≥ 80 %`. */
-export function targetText(metric: string, asked: number): string {
+/** What a plan was asked for, as a line says it: `flops ≤ 10 %`, `sparsity ≥ 80 %`. */
+export function targetText({ metric, asked }: TargetReport): string {
   return `${metric} ${metric === "sparsity" ? "≥" : "≤"} ${Number((100 * asked).toFixed(2))} %`;
 }

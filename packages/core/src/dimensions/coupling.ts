@@ -11,8 +11,10 @@ export interface Operand {
 
 /** What an axis was seen to do; kinds are derived from it. */
 export type AxisUse =
-  /** Batch axis of a product, of both its operands. */
+  /** Batch axis of a matrix product, of both its operands. */
   | "batchOfProduct"
+  /** The same of an element-wise product of two values that depend on the input. */
+  | "batchOfScaling"
   /** Contracted by a product of two values that depend on the input, or summed over. */
   | "contracted"
   /** Feature axis of a residual Add, or normalised. */

@@ -18,8 +18,9 @@ export interface Member {
   readonly place: number;
 }
 
+/** What several axes of values and tensors have in common: removing one of its indices removes a slice of each. */
 export interface Dimension {
-  /** First member, in graph order: `….value_projection.weight[0].1`. Stable under pruning and saving. */
+  /** First trainable member, in graph order: `….value_projection.weight[0].1`. Stable under pruning and saving. */
   readonly name: string;
   readonly size: Extent;
   readonly kind: DimensionKind;

@@ -9,12 +9,15 @@ export type Expression =
   | { readonly product: readonly Expression[] }
   | { readonly sum: readonly Expression[] };
 
+/** An axis of extent 1 that no dimension lies behind: the empty product. */
 export const unit: Expression = Object.freeze({ product: [] });
 
+/** Whether an expression is a product. */
 export function isProduct(e: Expression): e is { readonly product: readonly Expression[] } {
   return typeof e !== "number" && "product" in e;
 }
 
+/** Whether an expression is a sum. */
 export function isSum(e: Expression): e is { readonly sum: readonly Expression[] } {
   return typeof e !== "number" && "sum" in e;
 }
@@ -44,6 +47,7 @@ export function dimensionsIn(e: Expression): number[] {
   return (isProduct(e) ? e.product : e.sum).flatMap(dimensionsIn);
 }
 
+/** Whether two expressions are written alike. */
 export function sameExpression(a: Expression, b: Expression): boolean {
   if (typeof a === "number" || typeof b === "number") return a === b;
   if (isProduct(a) !== isProduct(b)) return false;

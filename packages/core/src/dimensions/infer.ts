@@ -1,20 +1,35 @@
-import type { Graph } from "../graph/graph.ts";
+import type { Extent } from "../graph/extent.ts";
+import type { Graph, ValueId } from "../graph/graph.ts";
 import type { AxisUse, Operand } from "./coupling.ts";
 import type { Dimension, DimensionKind, Dimensions, Member } from "./dimensions.ts";
 import { dimensionsIn, type Expression, isProduct, isSum } from "./expression.ts";
 import { Solver } from "./solver.ts";
 
 /**
- * Finds the dimensions of a graph: gives each tensor and input axis one of its own, walks the nodes, and unifies what
- * their operators couple. This is DepGraph's grouping (Fang et al., CVPR 2023) obtained as type inference.
+ * What axes of a graph are made of, as far as it is known beforehand: expressions over dimensions of these sizes. A model
+ * that was pruned to a single head still has that dimension, which its shapes do not tell any more.
  */
-export function inferDimensions(graph: Graph): Dimensions {
+export interface KnownAxes {
+  readonly sizes: readonly Extent[];
+  readonly axes: ReadonlyMap<ValueId, readonly Expression[]>;
+}
+
+/**
+ * Finds the dimensions of a graph: gives each tensor and input axis one of its own, walks the nodes, and unifies what
+ * their operators couple. Axes that are known must have the extents of the graph; they are believed as far as the nodes
+ * agree. This is DepGraph's grouping (Fang et al., CVPR 2023) obtained as type inference.
+ */
+export function inferDimensions(graph: Graph, known?: KnownAxes): Dimensions {
   const solver = new Solver();
+  const declared = known?.sizes.map((size) => solver.dimension(size));
+  const numbers = new Map(declared?.entries());
+  const fresh = (value: number): Expression[] =>
+    known?.axes.get(value)?.map((e) => renumber(e, numbers)) ?? solver.fresh(graph.values[value]!.shape);
   const axes: Expression[][] = new Array(graph.values.length);
   const activation = activations(graph);
-  for (const { value } of graph.tensors) axes[value] = solver.fresh(graph.values[value]!.shape);
+  for (const { value } of graph.tensors) axes[value] = fresh(value);
   for (const { name, value } of graph.inputs) {
-    axes[value] = solver.fresh(graph.values[value]!.shape);
+    axes[value] = fresh(value);
     for (const axis of axes[value]) solver.fixed(axis, `reaches the input ${name}`);
   }
   const operand = (value: number): Operand => ({
@@ -23,7 +38,7 @@ export function inferDimensions(graph: Graph): Dimensions {
     activation: activation[value] === 1,
   });
   for (const node of graph.nodes) {
-    for (const output of node.outputs) axes[output] = solver.fresh(graph.values[output]!.shape);
+    for (const output of node.outputs) axes[output] = fresh(output);
     solver.where = node.name;
     node.operator.couple(solver, node.inputs.map(operand), node.outputs.map(operand), node.attributes);
   }
@@ -68,12 +83,16 @@ function describe(graph: Graph, solved: readonly (readonly Expression[])[], solv
   const occurrences = occurrencesOf(axes, numbers.size);
   const variables = [...numbers.keys()];
   const used = (number: number, use: AxisUse) => uses.get(variables[number]!)?.has(use) === true;
-  const isHead = (number: number) => used(number, "batchOfProduct") && outer.inner.has(number);
+  const fixed = (number: number) => solver.reason(variables[number]!) !== undefined;
+  // An outer factor over positions that stay is a feature of a flattened map, and scaling it makes no head of it.
+  const flattened = (number: number) => !fixed(number) && [...(outer.inner.get(number) ?? [])].every(fixed);
+  const isHead = (number: number) =>
+    outer.inner.has(number) &&
+    (used(number, "batchOfProduct") || (used(number, "batchOfScaling") && !flattened(number)));
 
   const kindOf = (number: number): DimensionKind => {
     if (isHead(number)) return "head";
-    const around = outer.of.get(number);
-    if (around !== undefined && isHead(around)) {
+    if ([...(outer.all.get(number) ?? [])].some(isHead)) {
       return used(number, "contracted") ? "query-key-channel" : "value-channel";
     }
     return used(number, "embedding") ? "embedding" : "channel";
@@ -89,7 +108,7 @@ function describe(graph: Graph, solved: readonly (readonly Expression[])[], solv
         ? around
         : undefined;
     return {
-      name: nameOf(own[0], graph, axes, number),
+      name: nameOf(own.find(({ tensor }) => trainable.has(tensor)) ?? own[0], graph, axes, number),
       size: solver.size(variable),
       kind: kindOf(number),
       members: own,
@@ -142,13 +161,21 @@ function nameOf(
   return `${input?.name ?? node?.name ?? value}[${axis}]${place(axes[value]![axis]!)}`;
 }
 
-/** For each dimension, the one it is always the direct inner factor of, in tensors. */
+/**
+ * What is split into what, in tensors: `of` each dimension the one it is always the direct inner factor of, `all` of those
+ * it ever is, and `inner` the other way round.
+ */
 function outerFactors(graph: Graph, axes: readonly (readonly Expression[])[]) {
   const of = new Map<number, number | undefined>();
-  const inner = new Set<number>();
+  const all = new Map<number, Set<number>>();
+  const inner = new Map<number, Set<number>>();
+  const put = (map: Map<number, Set<number>>, key: number, value: number) =>
+    map.set(key, (map.get(key) ?? new Set()).add(value));
   const set = (dimension: number, around: number | undefined) => {
     of.set(dimension, of.has(dimension) && of.get(dimension) !== around ? undefined : around);
-    if (around !== undefined) inner.add(around);
+    if (around === undefined) return;
+    put(all, dimension, around);
+    put(inner, around, dimension);
   };
   const visit = (e: Expression, around: number | undefined): void => {
     if (typeof e === "number") set(e, around);
@@ -161,7 +188,7 @@ function outerFactors(graph: Graph, axes: readonly (readonly Expression[])[]) {
     }
   };
   for (const { value } of graph.tensors) for (const e of axes[value]!) visit(e, undefined);
-  return { of: of as ReadonlyMap<number, number | undefined>, inner: inner as ReadonlySet<number> };
+  return { of, all, inner };
 }
 
 /** For each dimension, the values it occurs in: all the dimensions of each. */

@@ -12,7 +12,12 @@ import {
   unit,
 } from "./expression.ts";
 
+function isUnit(e: Expression): boolean {
+  return isProduct(e) && e.product.length === 0;
+}
+
 const mixed = "a reshape mixes its positions with another axis's";
+const mixedIn = "a reshape mixes it into an axis that is fixed";
 
 /**
  * Unification of axes. Every unknown dimension is a variable; equating two axes binds one to the other, and a reshape
@@ -22,6 +27,7 @@ export class Solver implements Coupling {
   readonly #sizes: Extent[] = [];
   readonly #bindings: (Expression | undefined)[] = [];
   readonly #reasons: (string | undefined)[] = [];
+  readonly #declared = new Set<number>();
   readonly #uses: { readonly axis: Expression; readonly use: AxisUse }[] = [];
   /** Put behind a reason, to say where it arose. */
   where = "";
@@ -29,6 +35,13 @@ export class Solver implements Coupling {
   /** Axes of a value whose dimensions are not known yet; an extent of 1 carries none. */
   fresh(shape: readonly Extent[]): Expression[] {
     return shape.map((extent) => (extent === 1 ? unit : this.#variable(extent)));
+  }
+
+  /** A dimension that is known beforehand; one of extent 1 may be, too. */
+  dimension(extent: Extent): number {
+    const dimension = this.#variable(extent);
+    this.#declared.add(dimension);
+    return dimension;
   }
 
   resolve(e: Expression): Expression {
@@ -49,7 +62,8 @@ export class Solver implements Coupling {
   }
 
   reason(dimension: number): string | undefined {
-    return this.#reasons[dimension];
+    // What the batch is merged with (heads, in [batch · heads, …]) is free: that an axis holds the batch is no reason to keep.
+    return isBatch(this.#sizes[dimension]!) ? "it is the batch" : this.#reasons[dimension];
   }
 
   /** The uses seen of each dimension. */
@@ -118,7 +132,7 @@ export class Solver implements Coupling {
   #variable(extent: Extent): number {
     this.#sizes.push(extent);
     this.#bindings.push(undefined);
-    this.#reasons.push(isBatch(extent) ? "it is the batch" : undefined);
+    this.#reasons.push(undefined);
     return this.#sizes.length - 1;
   }
 
@@ -126,9 +140,16 @@ export class Solver implements Coupling {
     return extentOf(e, (dimension) => this.#sizes[dimension]!);
   }
 
+  #isDeclared(e: Expression): boolean {
+    return dimensionsIn(e).every((dimension) => this.#declared.has(dimension));
+  }
+
   #bind(dimension: number, to: Expression): void {
     const reason = this.#reasons[dimension];
-    if (reason !== undefined) for (const d of dimensionsIn(to)) this.#reasons[d] ??= reason;
+    if (reason !== undefined) {
+      const inherited = isProduct(to) && !reason.startsWith(mixedIn) ? `${mixedIn}: ${reason}` : reason;
+      for (const d of dimensionsIn(to)) this.#reasons[d] ??= inherited;
+    }
     this.#bindings[dimension] = to;
   }
 
@@ -138,6 +159,8 @@ export class Solver implements Coupling {
 
   #unify(a: Expression, b: Expression): void {
     if (sameExpression(a, b)) return;
+    // An axis of extent 1 that carries no dimension tells nothing of one that is known to have it.
+    if (isUnit(a) ? this.#isDeclared(b) : isUnit(b) && this.#isDeclared(a)) return;
     if (!sameExtent(this.#extent(a), this.#extent(b))) {
       this.#freeze(a, b);
       return;
@@ -207,6 +230,8 @@ export class Solver implements Coupling {
     const rest = divideExtent(size, extent);
     if (typeof e !== "number" || rest === undefined || factorOf(rest) < 1 || sameExtent(rest, 1))
       return false;
+    // Nothing can be split off that is 1 long: it would go on for ever.
+    if (sameExtent(extent, 1)) return false;
     const part = this.#variable(extent);
     const other = this.#variable(rest);
     this.#bind(e, { product: end === 0 ? [part, other] : [other, part] });

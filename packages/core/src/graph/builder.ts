@@ -147,6 +147,16 @@ export class Builder {
     return value;
   }
 
+  /** Another name under which checkpoints hold a tensor of the drawing: a module that several layers share. */
+  alias(name: string, of: Value): void {
+    const index = this.#draft.tensors.findIndex(({ value }) => value === of.id);
+    const spec = this.#draft.tensors[index];
+    if (spec === undefined) throw new EspalierError(`"${name}" cannot name a value that is no tensor.`);
+    const named = { ...spec, aliases: [...(spec.aliases ?? []), this.#qualify(name)] };
+    this.#draft.tensors[index] = named;
+    this.#draft.tensorsByName.set(spec.name, named);
+  }
+
   /** Adds a node with one output. */
   apply<A extends Attributes>(operator: Operator<A>, inputs: readonly Value[], attributes: A): Value {
     return this.applyAll(operator, inputs, attributes)[0]!;

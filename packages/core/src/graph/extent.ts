@@ -12,8 +12,10 @@ export interface BatchExtent {
 /** The extent of a plain batch axis. */
 export const batch: BatchExtent = Object.freeze({ batch: 1 });
 
+/** Extents of a value's axes, outermost first. */
 export type Shape = readonly Extent[];
 
+/** Whether an extent is a multiple of the batch size. */
 export function isBatch(extent: Extent): extent is BatchExtent {
   return typeof extent !== "number";
 }
@@ -23,10 +25,12 @@ export function factorOf(extent: Extent): number {
   return isBatch(extent) ? extent.batch : extent;
 }
 
+/** Whether two extents are equal at every batch size. */
 export function sameExtent(a: Extent, b: Extent): boolean {
   return isBatch(a) === isBatch(b) && factorOf(a) === factorOf(b);
 }
 
+/** Whether two shapes are equal at every batch size. */
 export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((extent, axis) => sameExtent(extent, b[axis]!));
 }
@@ -65,10 +69,12 @@ export function resolveExtent(extent: Extent, batchSize: number): number {
   return isBatch(extent) ? extent.batch * batchSize : extent;
 }
 
+/** The integers a shape is at a batch size. */
 export function resolveShape(shape: Shape, batchSize: number): number[] {
   return shape.map((extent) => resolveExtent(extent, batchSize));
 }
 
+/** Number of elements of a shape without a batch; 1 for a scalar. */
 export function countElements(shape: readonly number[]): number {
   return shape.reduce((product, extent) => product * extent, 1);
 }

@@ -4,6 +4,7 @@ import type { Extent, Shape } from "./extent.ts";
 /** What a value holds: `float32` numbers, or `int32` indices. */
 export type DataType = "float32" | "int32";
 
+/** What kind of numbers a value holds, and how many. */
 export interface ValueType {
   readonly dtype: DataType;
   readonly shape: Shape;
@@ -14,6 +15,7 @@ export type ValueId = number;
 
 /** Data an operator is configured with; plain JSON, so that graphs can be stored. */
 export type Attribute = number | string | boolean | Extent | readonly Attribute[];
+/** A node's settings by name. */
 export type Attributes = { readonly [name: string]: Attribute | undefined };
 
 /**
@@ -24,6 +26,7 @@ export type Attributes = { readonly [name: string]: Attribute | undefined };
  */
 export type TensorRole = "trainable" | "buffer" | "constant";
 
+/** A tensor of a graph; its data lies beside the graph, by name. */
 export interface TensorSpec {
   readonly name: string;
   readonly role: TensorRole;
@@ -32,6 +35,7 @@ export interface TensorSpec {
   readonly aliases?: readonly string[];
 }
 
+/** One call of an operator. */
 export interface Node {
   /** Unique in its graph, stable under pruning; errors and random streams refer to it. */
   readonly name: string;
@@ -93,6 +97,7 @@ export function dataValues(graph: Graph): Uint8Array {
   return data;
 }
 
+/** Whether some output of a node is marked as live. */
 export function isLive(node: Node, live: Uint8Array): boolean {
   return node.outputs.some((output) => live[output]);
 }

@@ -23,6 +23,7 @@ export function int32(shape: readonly number[], data: ArrayLike<number>): Tensor
   return checked({ dtype: "int32", shape, data: data instanceof Int32Array ? data : Int32Array.from(data) });
 }
 
+/** A float32 tensor of zeros. */
 export function zeros(shape: readonly number[]): TensorData {
   return { dtype: "float32", shape, data: new Float32Array(countElements(shape)) };
 }

@@ -33,6 +33,7 @@ export interface Architecture {
   load(tensors: Tensors): Model;
 }
 
+/** Draws a model at options: `iTransformer({ series: 7 })`. Throws the schema's error for options that make no sense. */
 export type ModelFactory<I> = ((options: I) => Architecture) & {
   readonly definition: ModelDefinition<unknown>;
 };

@@ -6,6 +6,7 @@ export interface Mask {
   readonly bits: Uint8Array;
 }
 
+/** The mask of a shape that keeps the elements for which `keep` holds. */
 export function maskFrom(shape: readonly number[], keep: (index: number) => boolean): Mask {
   const size = countElements(shape);
   const bits = new Uint8Array(Math.ceil(size / 8));
@@ -13,6 +14,7 @@ export function maskFrom(shape: readonly number[], keep: (index: number) => bool
   return { shape, bits };
 }
 
+/** Whether a mask keeps an element, counted row-major. */
 export function isKept(mask: Mask, index: number): boolean {
   return ((mask.bits[index >> 3]! >> (index & 7)) & 1) === 1;
 }

@@ -5,6 +5,7 @@ import { inferDimensions } from "../dimensions/infer.ts";
 import { checkTensors } from "../graph/bind.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { TensorData } from "../graph/tensor.ts";
+import { canonicalJson } from "./canonical-json.ts";
 import { Sha256 } from "./digest.ts";
 import { applyMask, type Mask } from "./mask.ts";
 import { storedGraph } from "./stored-graph.ts";
@@ -81,18 +82,6 @@ export function digest(model: Model): string {
   const result = hash.digest();
   modelDigests.set(model, result);
   return result;
-}
-
-/** JSON with the members of objects in the order of their names, so that it does not depend on how they were put together. */
-function canonicalJson(value: unknown): string {
-  if (typeof value !== "object" || value === null) return JSON.stringify(value);
-  if (Array.isArray(value)) {
-    const plain = value.every((part) => typeof part === "number");
-    return plain ? `[${value.join()}]` : `[${value.map(canonicalJson).join()}]`;
-  }
-  const members = value as Readonly<Record<string, unknown>>;
-  const names = Object.keys(members).filter((name) => members[name] !== undefined);
-  return `{${names.sort().map((name) => `${JSON.stringify(name)}:${canonicalJson(members[name])}`)}}`;
 }
 
 function tensorDigest(tensor: TensorData): string {

@@ -14,10 +14,12 @@ export interface StoredGraph {
   readonly updates: readonly Update[];
 }
 
+/** A node that names its operator. */
 export interface StoredNode extends Omit<Node, "operator"> {
   readonly operator: string;
 }
 
+/** A graph as it is written to files; `loadGraph` reads it back. */
 export function storedGraph(graph: Graph): StoredGraph {
   return { ...graph, nodes: graph.nodes.map((node) => ({ ...node, operator: node.operator.name })) };
 }

@@ -2,6 +2,7 @@ import type { Operand } from "../dimensions/coupling.ts";
 import { ndarray } from "../reference/array.ts";
 import { defineOperator, type Operator } from "./operator.ts";
 
+/** Settings of Adam, by PyTorch's names. */
 export type AdamAttributes = {
   readonly beta1: number;
   readonly beta2: number;

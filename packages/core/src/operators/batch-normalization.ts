@@ -7,6 +7,7 @@ import type { EpsilonAttributes } from "./layer-normalization.ts";
 import { reshape } from "./layout.ts";
 import { checkNumbers, defineOperator, type Operator } from "./operator.ts";
 
+/** What is added to variances, and how fast running statistics follow. */
 export type BatchNormalizationAttributes = EpsilonAttributes & {
   /** Share of the batch in the new running statistics, as PyTorch counts it (ONNX: 1 − momentum). */
   readonly momentum: number;
@@ -172,6 +173,7 @@ function channelMoments(shape: readonly number[], data: Float64Array) {
   return { mean, variance, count };
 }
 
+/** Draws BatchNormalization of x [N, C, …] with vectors [C]; ε 1e-5 and momentum 0.1 as PyTorch has them. */
 export function batchNormalization(
   b: Builder,
   x: Value,

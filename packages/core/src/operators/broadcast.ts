@@ -38,6 +38,7 @@ export const expandOperator: Operator<{ readonly shape: Shape }> = defineOperato
   },
 });
 
+/** Axes that are summed over, and whether they stay with extent 1. */
 export type ReduceAttributes = { readonly axes: readonly number[]; readonly keepdims: boolean };
 
 /** Sum over axes. ONNX `ReduceSum` with constant axes. */
@@ -82,10 +83,12 @@ function axisSet(axes: readonly number[], rank: number): Set<number> {
   return new Set(axes.map((axis) => normalizeAxis(axis, rank)));
 }
 
+/** Draws an Expand to a shape; nothing where the value has it already. */
 export function expand(b: Builder, x: Value, shape: Shape): Value {
   return sameShape(x.shape, shape) ? x : b.apply(expandOperator, [x], { shape });
 }
 
+/** Draws a sum over axes; nothing where there are none. */
 export function reduceSum(b: Builder, x: Value, axes: readonly number[], keepdims = false): Value {
   return axes.length === 0 ? x : b.apply(reduceSumOperator, [x], { axes, keepdims });
 }

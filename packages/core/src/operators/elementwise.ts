@@ -1,121 +1,46 @@
 import type { Builder, Value } from "../graph/builder.ts";
-import { broadcastShapes } from "../graph/extent.ts";
-import type { ValueType } from "../graph/graph.ts";
-import { map, zip } from "../reference/array.ts";
-import { reduceTo } from "./broadcast.ts";
-import { defineOperator, type GradientCall, type Operator, zeroForZero } from "./operator.ts";
+import { binary, type None, unary, unaryGradient } from "./by-element.ts";
+import { type Operator, zeroForZero } from "./operator.ts";
 import { scale } from "./scale.ts";
 
-/** Of operators that need none. */
-export type None = Record<string, never>;
-
-function inferBroadcast([a, b]: readonly ValueType[]): readonly ValueType[] {
-  const shape = broadcastShapes(a!.shape, b!.shape);
-  if (shape === undefined) throw new RangeError("the shapes do not broadcast");
-  return [{ dtype: a!.dtype, shape }];
-}
-
-function binary(
-  name: string,
-  f: (a: number, b: number) => number,
-  simplify: (zero: readonly boolean[]) => "zero" | number | undefined,
-  gradient: (b: Builder, call: GradientCall<None>, dy: Value) => readonly (() => Value)[],
-): Operator<None> {
-  return defineOperator<None>({
-    name,
-    arity: 2,
-    simplify,
-    infer: inferBroadcast,
-    couple(coupling, [left, right], [out]) {
-      coupling.broadcast(left!, out!);
-      coupling.broadcast(right!, out!);
-      // Two values of the input's own making meet here: a residual connection.
-      if ((name === "Add" || name === "Sub") && left!.activation && right!.activation) {
-        const feature = out!.axes.at(-1);
-        const whole = left!.shape.length > 0 && right!.shape.length > 0;
-        if (feature !== undefined && whole && left!.shape.at(-1) !== 1 && right!.shape.at(-1) !== 1) {
-          coupling.note(feature, "embedding");
-        }
-      }
-    },
-    gradient(b, call) {
-      const dy = call.gradients[0];
-      if (dy === undefined) return [undefined, undefined];
-      const parts = gradient(b, call, dy);
-      return call.inputs.map((input, i) =>
-        call.wants(i) ? reduceTo(b, parts[i]!(), input.shape) : undefined,
-      );
-    },
-    evaluate: ([a, b], _, [shape]) => [zip(a!, b!, shape!, f)],
-  });
-}
+export type { None } from "./by-element.ts";
 
 /** Element-wise sum with broadcasting. ONNX `Add`. */
-export const addOperator: Operator<None> = binary(
-  "Add",
-  (a, b) => a + b,
-  ([left, right]) => (left && right ? "zero" : left ? 1 : right ? 0 : undefined),
-  (_b, _call, dy) => [() => dy, () => dy],
-);
+export const addOperator: Operator<None> = binary({
+  name: "Add",
+  f: (a, b) => a + b,
+  residual: true,
+  simplify: ([left, right]) => (left && right ? "zero" : left ? 1 : right ? 0 : undefined),
+  gradient: (_b, _call, dy) => [() => dy, () => dy],
+});
 
 /** Element-wise difference with broadcasting. ONNX `Sub`. */
-export const subOperator: Operator<None> = binary(
-  "Sub",
-  (a, b) => a - b,
-  ([left, right]) => (left && right ? "zero" : right ? 0 : undefined),
-  (b, _call, dy) => [() => dy, () => scale(b, dy, -1)],
-);
+export const subOperator: Operator<None> = binary({
+  name: "Sub",
+  f: (a, b) => a - b,
+  residual: true,
+  simplify: ([left, right]) => (left && right ? "zero" : right ? 0 : undefined),
+  gradient: (b, _call, dy) => [() => dy, () => scale(b, dy, -1)],
+});
 
 /** Element-wise product with broadcasting. ONNX `Mul`. */
-export const mulOperator: Operator<None> = binary(
-  "Mul",
-  (a, b) => a * b,
-  ([left, right]) => (left || right ? "zero" : undefined),
-  (b, { inputs: [x, y] }, dy) => [() => mul(b, dy, y!), () => mul(b, dy, x!)],
-);
+export const mulOperator: Operator<None> = binary({
+  name: "Mul",
+  f: (a, b) => a * b,
+  simplify: ([left, right]) => (left || right ? "zero" : undefined),
+  gradient: (b, { inputs: [x, y] }, dy) => [() => mul(b, dy, y!), () => mul(b, dy, x!)],
+});
 
 /** Element-wise quotient with broadcasting. ONNX `Div`. */
-export const divOperator: Operator<None> = binary(
-  "Div",
-  (a, b) => a / b,
-  zeroForZero,
-  (b, { inputs, outputs }, dy) => [
+export const divOperator: Operator<None> = binary({
+  name: "Div",
+  f: (a, b) => a / b,
+  simplify: zeroForZero,
+  gradient: (b, { inputs, outputs }, dy) => [
     () => div(b, dy, inputs[1]!),
     () => scale(b, div(b, mul(b, dy, outputs[0]!), inputs[1]!), -1),
   ],
-);
-
-function unary(
-  name: string,
-  f: (x: number) => number,
-  gradient: (b: Builder, x: Value, y: Value, dy: Value) => Value,
-): Operator<None> {
-  return defineOperator<None>({
-    name,
-    arity: 1,
-    simplify: zeroForZero,
-    infer: ([x]) => [x!],
-    couple: (coupling, [x], [y]) => coupling.sameAll(x!, y!),
-    gradient: (b, { inputs, outputs, gradients }) => [
-      gradients[0] && gradient(b, inputs[0]!, outputs[0]!, gradients[0]),
-    ],
-    evaluate: ([x]) => [map(x!, f)],
-  });
-}
-
-/** An operator of (x, dy) that gives dx; has no gradient of its own. */
-function unaryGradient(name: string, slope: (x: number) => number): Operator<None> {
-  return defineOperator<None>({
-    name,
-    arity: 2,
-    infer: ([x]) => [x!],
-    couple(coupling, [x, dy], [dx]) {
-      coupling.sameAll(x!, dx!);
-      coupling.sameAll(dy!, dx!);
-    },
-    evaluate: ([x, dy]) => [zip(x!, dy!, x!.shape, (value, d) => slope(value) * d)],
-  });
-}
+});
 
 /** Square root. ONNX `Sqrt`. */
 export const sqrtOperator: Operator<None> = unary("Sqrt", Math.sqrt, (b, _x, y, dy) =>
@@ -128,7 +53,21 @@ export const reluOperator: Operator<None> = unary(
   (x) => Math.max(x, 0),
   (b, x, _y, dy) => b.apply(reluGradient, [x, dy], {}),
 );
+/** (x, dy) → dy where x > 0, else 0. */
 export const reluGradient: Operator<None> = unaryGradient("ReluGradient", (x) => (x > 0 ? 1 : 0));
+
+/** x where it is positive, eˣ − 1 elsewhere. ONNX `Elu` with alpha 1. Clevert et al., ICLR 2016. */
+export const eluOperator: Operator<None> = unary(
+  "Elu",
+  (x) => (x > 0 ? x : Math.expm1(x)),
+  (b, x, _y, dy) => b.apply(eluGradient, [x, dy], {}),
+);
+export const eluGradient: Operator<None> = unaryGradient("EluGradient", (x) => (x > 0 ? 1 : Math.exp(x)));
+
+/** Hyperbolic tangent. ONNX `Tanh`. */
+export const tanhOperator: Operator<None> = unary("Tanh", Math.tanh, (b, _x, y, dy) =>
+  sub(b, dy, mul(b, dy, mul(b, y, y))),
+);
 
 /** x·Φ(x) with the exact error function. ONNX `Gelu` (opset 20, approximate = none). Hendrycks and Gimpel, 2016. */
 export const geluOperator: Operator<None> = unary(
@@ -136,6 +75,7 @@ export const geluOperator: Operator<None> = unary(
   (x) => x * normalCdf(x),
   (b, x, _y, dy) => b.apply(geluGradient, [x, dy], {}),
 );
+/** (x, dy) → dy · (Φ(x) + x·φ(x)). */
 export const geluGradient: Operator<None> = unaryGradient(
   "GeluGradient",
   (x) => normalCdf(x) + (x * Math.exp((-x * x) / 2)) / Math.sqrt(2 * Math.PI),
@@ -165,24 +105,39 @@ function erfc(x: number): number {
   return x < 0 ? 2 - tail : tail;
 }
 
+/** Draws x + y, broadcast. */
 export function add(b: Builder, x: Value, y: Value): Value {
   return b.apply(addOperator, [x, y], {});
 }
+/** Draws x − y, broadcast. */
 export function sub(b: Builder, x: Value, y: Value): Value {
   return b.apply(subOperator, [x, y], {});
 }
+/** Draws x · y element by element, broadcast. */
 export function mul(b: Builder, x: Value, y: Value): Value {
   return b.apply(mulOperator, [x, y], {});
 }
+/** Draws x ÷ y element by element, broadcast. */
 export function div(b: Builder, x: Value, y: Value): Value {
   return b.apply(divOperator, [x, y], {});
 }
+/** Draws √x. */
 export function sqrt(b: Builder, x: Value): Value {
   return b.apply(sqrtOperator, [x], {});
 }
+/** Draws max(x, 0). */
 export function relu(b: Builder, x: Value): Value {
   return b.apply(reluOperator, [x], {});
 }
+/** Draws x where it is positive, eˣ − 1 elsewhere. */
+export function elu(b: Builder, x: Value): Value {
+  return b.apply(eluOperator, [x], {});
+}
+/** Draws the hyperbolic tangent. */
+export function tanh(b: Builder, x: Value): Value {
+  return b.apply(tanhOperator, [x], {});
+}
+/** Draws x·Φ(x). */
 export function gelu(b: Builder, x: Value): Value {
   return b.apply(geluOperator, [x], {});
 }

@@ -3,6 +3,7 @@ import { type Extent, normalizeAxis } from "../graph/extent.ts";
 import { around, ndarray } from "../reference/array.ts";
 import { checkAxis, defineOperator, type Operator, zeroForZero } from "./operator.ts";
 
+/** The axis that positions are picked along, counted from the first. */
 export type GatherAttributes = { readonly axis: number };
 
 const meaning = "Gather picks positions along it";
@@ -47,6 +48,7 @@ export const gatherOperator: Operator<GatherAttributes> = defineOperator<GatherA
   },
 });
 
+/** The axis that was gathered from, and its extent. */
 export type GatherGradientAttributes = { readonly axis: number; readonly extent: Extent };
 
 /** Adds each slice of dy to the position it was gathered from: (dy, indices) → dx, `extent` long along `axis`. */
@@ -78,6 +80,7 @@ export const gatherGradient: Operator<GatherGradientAttributes> = defineOperator
   },
 });
 
+/** Draws x at int32 indices along an axis, which the axes of the indices replace. */
 export function gather(b: Builder, x: Value, indices: Value, axis: number): Value {
   return b.apply(gatherOperator, [x, indices], { axis: normalizeAxis(axis, x.shape.length) });
 }

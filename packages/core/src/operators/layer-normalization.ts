@@ -3,6 +3,7 @@ import { sameExtent } from "../graph/extent.ts";
 import { ndarray } from "../reference/array.ts";
 import { checkNumbers, defineOperator, type Operator } from "./operator.ts";
 
+/** What is added to a variance before its root is taken. */
 export type EpsilonAttributes = { readonly epsilon: number };
 
 /**
@@ -89,6 +90,7 @@ function moments(data: Float64Array, start: number, width: number, epsilon: numb
   return { mean, deviation: Math.sqrt(variance + epsilon) };
 }
 
+/** Draws LayerNormalization of x […, D] with scale and bias [D]. */
 export function layerNormalization(b: Builder, x: Value, scale: Value, bias: Value, epsilon = 1e-5): Value {
   return b.apply(layerNormalizationOperator, [x, scale, bias], { epsilon });
 }

@@ -4,6 +4,7 @@ import type { Attributes } from "../graph/graph.ts";
 import { ndarray, strides, walk } from "../reference/array.ts";
 import { defineOperator, type Operator, zeroForZero } from "./operator.ts";
 
+/** The input's axis that each output axis is. */
 export type PermutationAttributes = { readonly perm: readonly number[] };
 
 /** Reorders axes: output axis i is input axis perm[i]. ONNX `Transpose`. */
@@ -41,6 +42,7 @@ export const transposeOperator: Operator<PermutationAttributes> = defineOperator
   },
 });
 
+/** The shape that a value gets. */
 export type ShapeAttributes = { readonly shape: Shape };
 
 /** The same elements in row-major order under another shape. ONNX `Reshape` with a constant shape. */
@@ -85,6 +87,7 @@ export function swapAxes(b: Builder, x: Value, first: number, second: number): V
   return transpose(b, x, perm);
 }
 
+/** Draws a reshape; one of a reshape becomes one, one that changes nothing none. */
 export function reshape(b: Builder, x: Value, shape: Shape): Value {
   if (sameShape(x.shape, shape)) return x;
   const from = b.producer(x);

@@ -42,8 +42,7 @@ export const matMulOperator: Operator<None> = defineOperator<None>({
     });
     coupling.broadcast(lead(a), lead(y));
     coupling.broadcast(lead(b), lead(y));
-    if (!a!.activation || !b!.activation) return;
-    coupling.note(a!.axes.at(-1)!, "contracted");
+    if (a!.activation && b!.activation) coupling.note(a!.axes.at(-1)!, "contracted");
     for (let back = 3; back <= Math.min(a!.axes.length, b!.axes.length); back++) {
       if (sameExtent(a!.shape.at(-back)!, b!.shape.at(-back)!))
         coupling.note(a!.axes.at(-back)!, "batchOfProduct");
@@ -85,6 +84,7 @@ function matrixShape(shape: Shape): Shape {
   return [elementsOf(shape.slice(0, -1)), shape.at(-1) as Extent];
 }
 
+/** Draws x […, M, K] · y […, K, N] → […, M, N]; leading axes broadcast. */
 export function matMul(b: Builder, x: Value, y: Value): Value {
   return b.apply(matMulOperator, [x, y], {});
 }

@@ -44,14 +44,23 @@ export interface Operator<A extends Attributes = Attributes> {
   /** The attributes after dimensions shrank; absent where no attribute repeats an extent. */
   resize?(attributes: A, resized: Resized): A;
   /**
-   * What the output is when some inputs are known to be zero throughout: "zero" likewise, the number of the input it
-   * equals (repeated to the output's shape), or undefined: neither. Absent: never simpler. Depth pruning relies on it.
+   * What the output is when some inputs are nothing: "zero" likewise, the number of the input it equals (repeated to the
+   * output's shape), the numbers of those inputs that the same node goes on with, or undefined: nothing simpler. Depth
+   * pruning relies on it; an operator that gives elements for an empty input must say which.
    */
-  simplify?(zero: readonly boolean[], attributes: A): "zero" | number | undefined;
+  simplify?(inputs: readonly Nothing[], attributes: A): "zero" | number | readonly number[] | undefined;
   /** Draws d loss / d input for every input; undefined for those that have none. Absent: not differentiable. */
   gradient?(b: Builder, call: GradientCall<A>): readonly (Value | undefined)[];
-  /** Draws what the node is during training, where that differs from evaluation (dropout, batch statistics). */
-  train?(b: Builder, inputs: readonly Value[], attributes: A, context: TrainingContext): readonly Value[];
+  /**
+   * Draws what the node is during training, where that differs from evaluation (dropout, batch statistics); undefined
+   * where its attributes say that it does not.
+   */
+  train?(
+    b: Builder,
+    inputs: readonly Value[],
+    attributes: A,
+    context: TrainingContext,
+  ): readonly Value[] | undefined;
   /** The reference implementation: plain loops in double precision, written to be obviously right. */
   evaluate(
     inputs: readonly NdArray[],
@@ -96,9 +105,12 @@ export interface Resized {
   position(input: number, axis: number, at: number): number;
 }
 
-/** `simplify` of operators that give zero for zero. */
-export function zeroForZero(zero: readonly boolean[]): "zero" | undefined {
-  return zero[0] ? "zero" : undefined;
+/** What is known of an input while dimensions are emptied: zero throughout, without elements, or neither. */
+export type Nothing = "zero" | "empty" | undefined;
+
+/** `simplify` of operators that give zero for zero, and for a sum over nothing. */
+export function zeroForZero([first]: readonly Nothing[]): "zero" | undefined {
+  return first === undefined ? undefined : "zero";
 }
 
 /** Defines an operator; its attributes are typed here once, and plain data everywhere else. */

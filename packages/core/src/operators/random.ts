@@ -40,6 +40,7 @@ export function streamOf(name: string): number {
   return hash >>> 0;
 }
 
+/** The shape of the random numbers, and the stream they come from. */
 export type RandomAttributes = { readonly shape: Shape; readonly stream: number };
 
 /**
@@ -64,6 +65,7 @@ export const randomUniformOperator: Operator<RandomAttributes> = defineOperator<
   },
 });
 
+/** Share of values that is dropped, in [0, 1). */
 export type RatioAttributes = { readonly ratio: number };
 
 /** Nothing during evaluation; during training it drops values. ONNX `Dropout`. Srivastava et al., JMLR 2014. */
@@ -103,6 +105,7 @@ export const dropoutTraining: Operator<RatioAttributes> = defineOperator<RatioAt
   ],
 });
 
+/** Draws a dropout; nothing at ratio 0. */
 export function dropout(b: Builder, x: Value, ratio: number): Value {
   return ratio === 0 ? x : b.apply(dropoutOperator, [x], { ratio });
 }

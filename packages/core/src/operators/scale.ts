@@ -33,6 +33,7 @@ export const scaleOperator: Operator<ScaleAttributes> = defineOperator<ScaleAttr
   },
 });
 
+/** Draws x · by ÷ per. */
 export function scale(b: Builder, x: Value, by: number, per: Extent = 1): Value {
   return b.apply(scaleOperator, [x], { by, per });
 }

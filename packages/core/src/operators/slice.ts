@@ -1,8 +1,11 @@
 import type { Builder, Value } from "../graph/builder.ts";
 import { addExtents, type Extent, isBatch, normalizeAxis, printShape, sameExtent } from "../graph/extent.ts";
 import { around, ndarray } from "../reference/array.ts";
+import { reduceSum } from "./broadcast.ts";
+import { add } from "./elementwise.ts";
 import { checkAxis, defineOperator, type Operator, zeroForZero } from "./operator.ts";
 
+/** An axis, counted from the first, and the positions from `start` to `end` (exclusive) along it. */
 export type SliceAttributes = { readonly axis: number; readonly start: number; readonly end: number };
 
 /** Positions `start` to `end` (exclusive) along one axis, counted from its beginning. ONNX `Slice` with step 1. */
@@ -47,20 +50,33 @@ export const sliceOperator: Operator<SliceAttributes> = defineOperator<SliceAttr
   },
 });
 
-export type PadAttributes = { readonly axis: number; readonly before: number; readonly after: number };
+/** An axis, counted from the first, how many values come before and after, and which. */
+export type PadAttributes = {
+  readonly axis: number;
+  readonly before: number;
+  readonly after: number;
+  /** `edge`: the outermost values again. `wrap`: those of the other end, as if the axis were a ring. */
+  readonly mode: PadMode;
+};
 
-/** Zeros before and after along one axis. ONNX `Pad`, mode constant. */
+export type PadMode = "constant" | "edge" | "wrap";
+const padModes: readonly string[] = ["constant", "edge", "wrap"];
+
+/** Zeros (or, by mode, values of the axis itself) before and after along one axis. ONNX `Pad`. */
 export const padOperator: Operator<PadAttributes> = defineOperator<PadAttributes>({
   name: "Pad",
   arity: 1,
   simplify: zeroForZero,
-  infer([x], { axis, before, after }) {
+  infer([x], { axis, before, after, mode }) {
     checkAxis(axis, x!.shape.length);
-    if (![before, after].every((rows) => Number.isInteger(rows) && rows >= 0)) {
+    const extent = x!.shape[axis]!;
+    if (isBatch(extent)) throw new RangeError("the batch axis cannot be padded");
+    if (!padModes.includes(mode)) throw new RangeError(`its mode is none of ${padModes.join(", ")}`);
+    const most = mode === "wrap" ? extent : Number.POSITIVE_INFINITY;
+    if (![before, after].every((rows) => Number.isInteger(rows) && rows >= 0 && rows <= most)) {
       throw new RangeError(`it cannot add ${before} and ${after} positions`);
     }
-    const whole = addExtents([before, x!.shape[axis]!, after]);
-    return [{ dtype: x!.dtype, shape: x!.shape.with(axis, whole) }];
+    return [{ dtype: x!.dtype, shape: x!.shape.with(axis, addExtents([before, extent, after])) }];
   },
   couple(coupling, [x], [y], { axis }) {
     x!.axes.forEach((expression, i) => {
@@ -72,21 +88,44 @@ export const padOperator: Operator<PadAttributes> = defineOperator<PadAttributes
       coupling.fixed(y!.axes[i]!, "Pad extends it");
     });
   },
-  gradient(b, { inputs, gradients, attributes: { axis, before } }) {
+  gradient(b, { inputs, gradients: [dy], attributes: { axis, before, after, mode } }) {
+    if (dy === undefined) return [undefined];
     const extent = inputs[0]!.shape[axis] as number;
-    return [gradients[0] && slice(b, gradients[0], axis, before, before + extent)];
+    let dx = slice(b, dy, axis, before, before + extent);
+    if (mode === "constant") return [dx];
+    const put = (part: Value, at: number) => {
+      const own = mode === "edge" ? reduceSum(b, part, [axis], true) : part;
+      dx = add(b, dx, pad(b, own, axis, at, extent - at - (own.shape[axis] as number)));
+    };
+    if (before > 0) put(slice(b, dy, axis, 0, before), mode === "edge" ? 0 : extent - before);
+    const end = before + extent;
+    if (after > 0) put(slice(b, dy, axis, end, end + after), mode === "edge" ? extent - 1 : 0);
+    return [dx];
   },
-  evaluate([x], { axis, before }, [shape]) {
+  evaluate([x], { axis, before, mode }, [shape]) {
     const { outer, extent, inner } = around(x!.shape, axis);
     const out = ndarray(shape!);
+    const padded = shape![axis]!;
     for (let o = 0; o < outer; o++) {
-      const run = x!.data.subarray(o * extent * inner, (o + 1) * extent * inner);
-      out.data.set(run, (o * shape![axis]! + before) * inner);
+      for (let position = 0; position < padded; position++) {
+        const from = paddedFrom(position - before, extent, mode);
+        if (from === undefined) continue;
+        const start = (o * extent + from) * inner;
+        out.data.set(x!.data.subarray(start, start + inner), (o * padded + position) * inner);
+      }
     }
     return [out];
   },
 });
 
+/** The position whose value lies `at` positions from the start; undefined for a zero. */
+export function paddedFrom(at: number, extent: number, mode: PadMode): number | undefined {
+  if (at >= 0 && at < extent) return at;
+  if (mode === "constant") return undefined;
+  return mode === "edge" ? Math.min(Math.max(at, 0), extent - 1) : (at + extent) % extent;
+}
+
+/** The axis that values are joined along, counted from the first. */
 export type ConcatAttributes = { readonly axis: number };
 
 /** Values one after the other along an axis. ONNX `Concat`. */
@@ -94,7 +133,11 @@ export const concatOperator: Operator<ConcatAttributes> = defineOperator<ConcatA
   name: "Concat",
   arity: [1, Number.POSITIVE_INFINITY],
   rearranges: "some",
-  simplify: (zero) => (zero.every(Boolean) ? "zero" : undefined),
+  /** Joining nothing is joining the rest. */
+  simplify(parts) {
+    if (parts.every((part) => part !== undefined)) return "zero";
+    return parts.includes("empty") ? parts.flatMap((part, i) => (part === "empty" ? [] : [i])) : undefined;
+  },
   infer(parts, { axis }) {
     const [first] = parts;
     checkAxis(axis, first!.shape.length);
@@ -141,16 +184,26 @@ export const concatOperator: Operator<ConcatAttributes> = defineOperator<ConcatA
   },
 });
 
+/** Draws positions `start` to `end` (exclusive) of an axis; nothing where that is all of it. */
 export function slice(b: Builder, x: Value, axis: number, start: number, end: number): Value {
   const at = normalizeAxis(axis, x.shape.length);
   return start === 0 && end === x.shape[at] ? x : b.apply(sliceOperator, [x], { axis: at, start, end });
 }
 
-export function pad(b: Builder, x: Value, axis: number, before: number, after: number): Value {
+/** Draws an axis with more values before and after; nothing where there are none. */
+export function pad(
+  b: Builder,
+  x: Value,
+  axis: number,
+  before: number,
+  after: number,
+  mode: PadMode = "constant",
+): Value {
   if (before === 0 && after === 0) return x;
-  return b.apply(padOperator, [x], { axis: normalizeAxis(axis, x.shape.length), before, after });
+  return b.apply(padOperator, [x], { axis: normalizeAxis(axis, x.shape.length), before, after, mode });
 }
 
+/** Draws values one after the other along an axis; a single one as it is. */
 export function concat(b: Builder, parts: readonly Value[], axis: number): Value {
   if (parts.length === 1) return parts[0]!;
   return b.apply(concatOperator, parts, { axis: normalizeAxis(axis, parts[0]!.shape.length) });

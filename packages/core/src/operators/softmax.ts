@@ -3,6 +3,7 @@ import { normalizeAxis } from "../graph/extent.ts";
 import { around, mapLanes, ndarray } from "../reference/array.ts";
 import { defineOperator, type Operator } from "./operator.ts";
 
+/** The axis something happens along; negative ones count from the last. */
 export type AxisAttributes = { readonly axis: number };
 
 /** Softmax along one axis. ONNX `Softmax` (opset 13). */
@@ -58,6 +59,7 @@ export const softmaxGradient: Operator<AxisAttributes> = defineOperator<AxisAttr
   },
 });
 
+/** Draws a softmax along an axis; negative ones count from the last. */
 export function softmax(b: Builder, x: Value, axis: number): Value {
   return b.apply(softmaxOperator, [x], { axis });
 }

@@ -2,6 +2,7 @@ import type { IndexScores } from "../criteria/criterion.ts";
 import type { RemoveStep } from "./plan.ts";
 import { rolePattern, type Scope } from "./weights.ts";
 
+/** How much is removed, and what stays. */
 export interface RemoveOptions {
   /** Share of the indices to remove, in [0, 1). */
   readonly amount: number;

@@ -13,8 +13,10 @@ export type Target =
   | { readonly flops: number }
   | { readonly bytes: number };
 
+/** What a target may name. */
 export const targetMetrics: readonly string[] = ["sparsity", "parameters", "flops", "bytes"];
 
+/** What a target is met on. */
 export interface MeetRequest {
   readonly model: Model;
   readonly collect?: Collect;

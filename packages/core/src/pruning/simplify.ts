@@ -22,7 +22,7 @@ import {
 import { float32, type TensorData } from "../graph/tensor.ts";
 import type { Model } from "../model/model.ts";
 import { expandOperator } from "../operators/broadcast.ts";
-import type { Operator } from "../operators/operator.ts";
+import type { Nothing, Operator } from "../operators/operator.ts";
 
 /**
  * Rewrites a graph in which dimensions were emptied: a product over nothing is zero, adding zero vanishes, biases stay,
@@ -42,19 +42,24 @@ export function simplify(model: Model, before: Model): Model {
 
 /**
  * Values to keep: live ones, and what was dead before and still leads to where it led, since dead parts are counted
- * apart until they are removed. What was live and leads to no output any more goes.
+ * apart until they are removed. What was live and leads to no output any more goes, and so do dead parts that read it.
  */
 function stillNeeded(graph: Graph, before: Graph, ends: readonly ValueId[]): Uint8Array {
   const wasLive = liveValues(before);
-  const keep = liveValues(graph);
-  const leads = liveValues(graph, ends);
-  const dead = (value: ValueId) => leads[value] === 1 && wasLive[value] !== 1;
-  for (const { value } of graph.inputs) keep[value] = 1;
-  for (const { value } of graph.tensors) if (dead(value)) keep[value] = 1;
+  const live = liveValues(graph);
+  const possible = live.slice();
+  for (const { value } of graph.inputs) possible[value] = 1;
+  for (const { value } of graph.tensors) if (!wasLive[value]) possible[value] = 1;
   for (const { inputs, outputs } of graph.nodes) {
-    if (outputs.every(dead) && inputs.every((id) => keep[id])) for (const id of outputs) keep[id] = 1;
+    if (outputs.some((id) => wasLive[id]) || inputs.some((id) => !possible[id])) continue;
+    for (const id of outputs) possible[id] = 1;
   }
-  return keep;
+  const leads = liveValues(
+    graph,
+    ends.filter((id) => possible[id]),
+  );
+  const inputs = new Set(graph.inputs.map(({ value }) => value));
+  return live.map((is, id) => (is || inputs.has(id) || (possible[id] && leads[id] && !wasLive[id]) ? 1 : 0));
 }
 
 /** Values that nothing reads: where dead branches end. */
@@ -96,20 +101,25 @@ class Rewriting {
   visit(node: Node): void {
     if (node.outputs.some((id) => this.#empty(id))) return;
     const inputs = node.inputs.map((id) => this.#alias.get(id) ?? id);
-    if (inputs.some((id) => this.#empty(id))) {
-      this.#withoutEmpty(node, inputs);
-      return;
-    }
-    const result = inputs.some((id) => this.#zero.has(id))
-      ? node.operator.simplify?.(
-          inputs.map((id) => this.#zero.has(id)),
-          node.attributes,
-        )
+    const nothing = inputs.map(
+      (id): Nothing => (this.#empty(id) ? "empty" : this.#zero.has(id) ? "zero" : undefined),
+    );
+    const simpler = nothing.some((one) => one !== undefined)
+      ? node.operator.simplify?.(nothing, node.attributes)
       : undefined;
-    const [output] = node.outputs;
-    if (result === "zero") this.#zero.add(output!);
-    else if (typeof result === "number") this.#become(node, inputs[result]!);
-    else this.#nodes.push({ ...node, inputs: inputs.map((id) => this.#materialize(id, node)) });
+    if (simpler === "zero") for (const output of node.outputs) this.#zero.add(output);
+    else if (typeof simpler === "number") this.#become(node, inputs[simpler]!);
+    else if (simpler?.length === 1) this.#become(node, inputs[simpler[0]!]!);
+    else this.#keep(node, simpler?.map((i) => inputs[i]!) ?? inputs);
+  }
+
+  #keep(node: Node, inputs: readonly ValueId[]): void {
+    if (inputs.some((id) => this.#empty(id))) {
+      throw new EspalierError(
+        `node ${node.name}: operator ${node.operator.name} does not say what it gives when a dimension is emptied. Keep one index of it.`,
+      );
+    }
+    this.#nodes.push({ ...node, inputs: inputs.map((id) => this.#materialize(id, node)) });
   }
 
   finish(): Model {
@@ -134,17 +144,6 @@ class Rewriting {
 
   #empty(id: ValueId): boolean {
     return this.#values[id]!.shape.includes(0);
-  }
-
-  /** A contraction of nothing is zero; joining nothing is joining the rest. */
-  #withoutEmpty(node: Node, inputs: readonly ValueId[]): void {
-    if (node.operator.name !== "Concat") {
-      for (const output of node.outputs) this.#zero.add(output);
-      return;
-    }
-    const rest = inputs.filter((id) => !this.#empty(id));
-    if (rest.length === 1) this.#become(node, rest[0]!);
-    else this.visit({ ...node, inputs: rest });
   }
 
   /** The node's output is one of its inputs, repeated to its shape where need be. */

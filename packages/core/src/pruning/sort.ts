@@ -4,9 +4,15 @@
  * `Float32Array.sort` takes 460 ms (Node 24).
  */
 export function sortScores(scores: Float32Array): Float32Array {
-  const first = scores.reduce((n, score) => n + (score < 0 ? 1 : 0), 0);
   // −1 sorts as 0, at the front, and is put back at the end.
-  let from = new Uint32Array(scores.map((score) => Math.max(score, 0)).buffer);
+  let first = 0;
+  const lifted = scores.slice();
+  for (let i = 0; i < lifted.length; i++) {
+    if (lifted[i]! > 0) continue;
+    if (lifted[i]! < 0) first++;
+    lifted[i] = 0;
+  }
+  let from = new Uint32Array(lifted.buffer);
   let to = new Uint32Array(from.length);
   for (let shift = 0; shift < 32; shift += digitBits) {
     const starts = countDigits(from, shift);

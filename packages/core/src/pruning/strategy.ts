@@ -18,6 +18,7 @@ export interface Collection {
  */
 export type Collect = (collection: Collection) => Promise<Tensors>;
 
+/** What a strategy is asked for. */
 export interface PlanRequest {
   readonly model: Model;
   /** Share of what the strategy may remove, in [0, 1): unstructured, of the weights; structured, of each dimension's indices. */

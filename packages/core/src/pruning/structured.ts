@@ -12,6 +12,7 @@ import type { Strategy } from "./strategy.ts";
 import type { Scope } from "./weights.ts";
 import { nothingToPrune, writePlan } from "./write-plan.ts";
 
+/** What a structured strategy removes, and by which rule. */
 export interface StructuredOptions {
   readonly name: string;
   /** What is removed, for messages: "attention head". */

@@ -10,6 +10,7 @@ import { type Block, type Tiling, tile, unitScores } from "./tiling.ts";
  */
 export type Scope = "local" | "global" | "isomorphic";
 
+/** How many weights are masked, and what stays. */
 export interface MaskOptions {
   readonly amount: number;
   readonly scope: Scope;
@@ -66,9 +67,12 @@ export function maskWeakest(model: Model, ranking: WeightRanking, options: MaskO
     if (remove === 0 || (before !== undefined && remove <= firstAtLeast(sorted, 0))) return [];
     const threshold = sorted[remove - 1]!;
     let ties = remove - firstAtLeast(sorted, threshold);
-    const kept = Uint8Array.from(scores, (score) =>
-      score > threshold || (score === threshold && ties-- <= 0) ? 1 : 0,
-    );
+    // A plain loop: there may be millions, and `Uint8Array.from` takes ten times as long.
+    const kept = new Uint8Array(scores.length);
+    for (let i = 0; i < scores.length; i++) {
+      const score = scores[i]!;
+      if (score > threshold || (score === threshold && ties-- <= 0)) kept[i] = 1;
+    }
     const keep = maskFrom(model.tensors.get(name)!.shape, (i) => kept[tiling.unitOf(i)] === 1);
     const share = ((100 * remove) / scores.length).toFixed(1);
     const because = `${share} % score ≤ ${threshold.toPrecision(4)}`;

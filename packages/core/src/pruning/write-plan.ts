@@ -21,10 +21,14 @@ export function nothingToPrune(
   what: string,
   candidates: (dimension: Dimension) => boolean,
 ): PruningPlan {
+  const trainable = new Set(
+    model.graph.tensors.flatMap(({ name, role }) => (role === "trainable" ? [name] : [])),
+  );
   const reasons = new Set(
-    model.dimensions.list.flatMap((d) =>
-      d.fixed !== undefined && candidates(d) ? [`${d.name}: ${d.fixed}`] : [],
-    ),
+    model.dimensions.list.flatMap((d) => {
+      const weighs = d.members.some(({ tensor }) => trainable.has(tensor));
+      return d.fixed !== undefined && weighs && candidates(d) ? [`${d.name}: ${d.fixed}`] : [];
+    }),
   );
   const why = reasons.size === 0 ? ["the model has none"] : [...reasons];
   return writePlan(model, strategy, [], [`no ${what} can be removed: ${why.slice(0, 12).join("; ")}`]);

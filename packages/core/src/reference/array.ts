@@ -6,6 +6,7 @@ export interface NdArray {
   readonly data: Float64Array;
 }
 
+/** An array of a shape, with a copy of data; zeros without. */
 export function ndarray(shape: readonly number[], data?: ArrayLike<number>): NdArray {
   const size = countElements(shape);
   return { shape, data: data === undefined ? new Float64Array(size) : Float64Array.from(data) };
@@ -64,6 +65,7 @@ export function zip(
   return out;
 }
 
+/** Applies a function to every element. */
 export function map(x: NdArray, f: (x: number, index: number) => number): NdArray {
   return { shape: x.shape, data: x.data.map(f) };
 }

@@ -16,6 +16,7 @@ import { drawEncoder, linear, modelOf, norm, randomInputs, selfAttention } from 
 import { type OperatorCase, operatorCases } from "./operator-cases.ts";
 import { caseInputs, caseName, drawCase } from "./operators.ts";
 
+/** How far a backend may be off. */
 export interface ConformanceOptions {
   /** Largest error of a value, relative to the largest value of its tensor; 1e-5 by default. */
   readonly tolerance?: number;

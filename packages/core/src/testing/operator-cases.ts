@@ -19,6 +19,7 @@ export interface OperatorCase {
 
 const positive: readonly [number, number] = [0.5, 2];
 /** Away from the kink of a piecewise function, which finite differences would straddle. */
+const none: readonly [number, number] = [0, 0];
 const integers: readonly [number, number] = [3, 3];
 
 const x = (...shape: Shape): CaseInput => ({ shape });
@@ -40,13 +41,44 @@ export const operatorCases: readonly OperatorCase[] = [
   one("Div", [x(batch, 31, 7), { shape: [31, 1], range: positive }]),
   one("Div", [x(5), { shape: [batch, 1, 5], range: positive }]),
   one("Sqrt", [{ shape: [batch, 33, 1], range: positive }]),
-  ...["Relu", "Gelu"].flatMap((name) => [
+  ...["Relu", "Gelu", "Elu", "Tanh", "Exp", "Sigmoid", "Erf", "Sin", "Cos"].flatMap((name) => [
     one(name, [x(batch, 31, 7)]),
     one(name, [{ shape: [batch, 129], range: [-8, 8] }]),
   ]),
-  ...["ReluGradient", "GeluGradient"].map((name) =>
+  ...["ReluGradient", "GeluGradient", "EluGradient"].map((name) =>
     one(name, [{ shape: [batch, 129], range: [-4, 4] }, x(batch, 129)]),
   ),
+  one("Log", [{ shape: [batch, 31, 7], range: [1e-3, 20] }]),
+  one("Pow", [
+    { shape: [batch, 31, 7], range: positive },
+    { shape: [7], range: [-3, 3] },
+  ]),
+  one("Pow", [{ shape: [], range: positive }, x(batch, 33)]),
+  one("Clip", [x(batch, 31, 7)], { min: -0.3, max: 0.7 }),
+  one("Clip", [x(batch, 129)], { min: 0.1 }),
+  one("ClipGradient", [x(batch, 129), x(batch, 129)], { max: 0.5 }),
+  ...["Greater", "Equal"].flatMap((name): OperatorCase[] => [
+    { ...one(name, [x(batch, 31, 7), x(7)]), differentiable: [] },
+    {
+      ...one(name, [
+        { shape: [batch, 9], below: 3 },
+        { shape: [9], below: 3 },
+      ]),
+      differentiable: [],
+    },
+    {
+      ...one(name, [
+        { shape: [batch, 33], range: integers },
+        { shape: [], range: integers },
+      ]),
+      differentiable: [],
+    },
+  ]),
+  {
+    ...one("Where", [{ shape: [batch, 31, 7], range: none }, x(7), x(batch, 31, 1)]),
+    differentiable: [1, 2],
+  },
+  { ...one("Where", [{ shape: [5, 1], range: integers }, x(batch, 1, 3), x()]), differentiable: [1, 2] },
   one("Scale", [x(batch, 7)], { by: -0.3, per: 1 }),
   one("Scale", [x(batch, 7)], { by: 2, per: { batch: 7 } }),
   one("MatMul", [x(batch, 1, 7), x(7, 129)]),
@@ -54,6 +86,8 @@ export const operatorCases: readonly OperatorCase[] = [
   one("MatMul", [x(33, 31), x(31, 7)]),
   one("MatMul", [x(batch, 2, 31, 1), x(batch, 2, 1, 33)]),
   one("MatMul", [x(batch, 3, 5, 7), x(batch, 3, 7, 129)]),
+  one("MatMul", [x(batch, 2, 5, 33), x(batch, 2, 33, 1)]),
+  one("MatMul", [x(batch, 2, 1, 7), x(batch, 2, 7, 9)]),
   one("MatMul", [x(batch, 1, 5, 7), x(3, 7, 2)]),
   one("MatMul", [x(5, 7), x(batch, 7, 4)]),
   one("Transpose", [x(31, 33)], { perm: [1, 0] }),
@@ -102,7 +136,50 @@ export const operatorCases: readonly OperatorCase[] = [
   one("Concat", [x(batch, 5), x(batch, 1)], { axis: 1 }),
   one("Slice", [x(batch, 33, 7)], { axis: 1, start: 2, end: 33 }),
   one("Slice", [x(batch, 3, 129)], { axis: 2, start: 128, end: 129 }),
-  one("Pad", [x(batch, 31, 7)], { axis: 1, before: 2, after: 1 }),
+  one("Pad", [x(batch, 31, 7)], { axis: 1, before: 2, after: 1, mode: "constant" }),
+  one("Pad", [x(batch, 31, 7)], { axis: 1, before: 12, after: 3, mode: "edge" }),
+  one("Pad", [x(batch, 3, 1)], { axis: 2, before: 2, after: 0, mode: "edge" }),
+  one("Pad", [x(batch, 33, 7)], { axis: 1, before: 2, after: 33, mode: "wrap" }),
+  one("Pad", [x(5, 7)], { axis: 0, before: 0, after: 1, mode: "wrap" }),
+  one("AveragePool", [x(batch, 33, 7)], { axis: 1, kernel: 25, stride: 1, before: 0, after: 0 }),
+  one("AveragePool", [x(batch, 7, 31)], { axis: 2, kernel: 3, stride: 2, before: 1, after: 2 }),
+  one("AveragePool", [x(batch, 4, 3)], { axis: 1, kernel: 3, stride: 1, before: 2, after: 2 }),
+  one("AveragePoolGradient", [x(batch, 3, 7)], {
+    ...{ axis: 1, kernel: 5, stride: 2, before: 1, after: 0 },
+    extent: 8,
+  }),
+  one("MaxPool", [x(batch, 33, 7)], { axis: 1, kernel: 3, stride: 2, before: 1, after: 1 }),
+  one("MaxPool", [x(batch, 7, 31)], { axis: 2, kernel: 31, stride: 1, before: 0, after: 0 }),
+  one("MaxPoolGradient", [x(batch, 4, 7), x(batch, 8, 7)], {
+    ...{ axis: 1, kernel: 3, stride: 2, before: 1, after: 1 },
+  }),
+  one("CumSum", [x(batch, 31, 7)], { axis: 1, exclusive: false, reverse: false }),
+  one("CumSum", [x({ batch: 3 }, 129)], { axis: 1, exclusive: true, reverse: true }),
+  one("DFT", [x(batch, 31, 7, 1)], { axis: 1, inverse: false, onesided: true, length: 31 }),
+  one("DFT", [x(batch, 3, 8, 1)], { axis: 2, inverse: false, onesided: true, length: 8 }),
+  one("DFT", [x(batch, 5, 7, 2)], { axis: 1, inverse: true, onesided: true, length: 8 }),
+  one("DFT", [x(batch, 3, 16, 2)], { axis: 2, inverse: true, onesided: true, length: 31 }),
+  one("DFT", [x({ batch: 2 }, 7, 1)], { axis: 1, inverse: false, onesided: false, length: 7 }),
+  one("DFT", [x(batch, 6, 3, 2)], { axis: 1, inverse: false, onesided: false, length: 6 }),
+  one("DFT", [x(batch, 7, 2)], { axis: 1, inverse: true, onesided: false, length: 7 }),
+  one("TopK", [x(batch, 31)], { axis: 1, k: 13, shared: false }),
+  one("TopK", [x(batch, 3, 7, 33)], { axis: 3, k: 1, shared: false }),
+  one("TopK", [x(batch, 7, 3)], { axis: 1, k: 7, shared: false }),
+  one("GatherND", [x(batch, 7, 3, 5), { shape: [batch, 4, 9, 1], below: 7 }], { batchDims: 1 }),
+  one("GatherND", [x(batch, 2, 7, 5), { shape: [batch, 2, 3, 1], below: 7 }], { batchDims: 2 }),
+  one("GatherND", [x(5, 6, 3), { shape: [batch, 4, 2], below: 5 }], { batchDims: 0 }),
+  {
+    ...one("ScatterND", [x(batch, 7, 5), { shape: [batch, 1, 1], below: 7 }, x(batch, 1, 5)], {
+      ...{ batchDims: 1, reduction: "none" },
+    }),
+    differentiable: [0, 2],
+  },
+  {
+    ...one("ScatterND", [x(batch, 2, 7, 3), { shape: [batch, 2, 9, 1], below: 7 }, x(batch, 2, 9, 3)], {
+      ...{ batchDims: 2, reduction: "add" },
+    }),
+    differentiable: [0, 2],
+  },
   one("Gather", [x(batch, 7, 31), { shape: [4, 3], below: 31 }], { axis: 2 }),
   one("Gather", [x(5, 7), { shape: [9], below: 5 }], { axis: 0 }),
   one("GatherGradient", [x(batch, 7, 4, 3), { shape: [4, 3], below: 5 }], { axis: 2, extent: 5 }),

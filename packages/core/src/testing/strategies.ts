@@ -10,6 +10,7 @@ import type { Collect, Strategy } from "../pruning/strategy.ts";
 import { reference } from "../reference/backend.ts";
 import { randomInputs, runModel } from "./models.ts";
 
+/** How a strategy is checked. */
 export interface StrategyCheckOptions {
   readonly amounts?: readonly number[];
   readonly collect?: Collect;

@@ -1,4 +1,5 @@
 import {
+  canonicalJson,
   countElements,
   type Dimension,
   type Dimensions,
@@ -34,12 +35,18 @@ const version = 1;
 const maskSuffix = "#mask";
 const valuesSuffix = "#values";
 
+/** How a model is laid out in its file. */
 export interface EncodeOptions {
   /**
    * Store masked tensors as a bit an element (`<name>#mask`) and the kept values (`<name>#values`). On by default; off
    * stores every tensor in full, with the mask beside it.
    */
   readonly compact?: boolean;
+}
+
+/** Without its members, which follow from the axes; in one order of keys, so that a model read back gives the same bytes. */
+function storedDimension({ name, size, kind, fixed, within, original, originalSize }: Dimension) {
+  return { name, size, kind, fixed, within, original, originalSize };
 }
 
 /**
@@ -66,7 +73,7 @@ export function encodeModel(model: Model, { compact = true }: EncodeOptions = {}
     put(`${name}${maskSuffix}`, { dtype: "uint8", shape: [mask.bits.length], data: mask.bits });
   }
   const { name, options, dense, history, metadata } = model;
-  const list = model.dimensions.list.map(({ members: _derived, ...dimension }) => dimension);
+  const list = model.dimensions.list.map(storedDimension);
   const stored = {
     name,
     options,
@@ -79,7 +86,7 @@ export function encodeModel(model: Model, { compact = true }: EncodeOptions = {}
   return writeSafetensors(tensors, {
     format: "espalier",
     "espalier.version": `${version}`,
-    "espalier.model": JSON.stringify(stored),
+    "espalier.model": canonicalJson(stored),
   });
 }
 

@@ -43,6 +43,8 @@ const graph = z.strictObject({
 });
 
 const indices = z.array(z.int().nonnegative());
+export const storedExpression: z.ZodType<Tree> = expression;
+
 const dimension = z.strictObject({
   name: z.string(),
   size: extent,
@@ -60,6 +62,7 @@ const accounting = z.strictObject({
   bytes: z.strictObject({ dense: count, stored: count }),
 });
 
+/** The description of a model in its file. */
 export const storedModelSchema = z.strictObject({
   name: z.string(),
   options: json,
@@ -70,4 +73,5 @@ export const storedModelSchema = z.strictObject({
   metadata: z.record(z.string(), json),
 });
 
+/** A description that has the right form; whether it makes sense is checked when the model is put together. */
 export type StoredModel = z.output<typeof storedModelSchema>;

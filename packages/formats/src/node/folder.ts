@@ -28,7 +28,10 @@ export async function writeFolderAtomically(
   const old = named("old");
   try {
     await mkdir(beside);
-    for (const [name, content] of files) await writeFile(join(beside, name), content);
+    for (const [name, content] of files) {
+      await mkdir(dirname(join(beside, name)), { recursive: true });
+      await writeFile(join(beside, name), content);
+    }
     if (found !== undefined) await rename(path, old);
     await rename(beside, path);
     await rm(old, { recursive: true, force: true });

@@ -1,18 +1,21 @@
 import type { Model, Tensors } from "@espalier/core";
 import { readCheckpoint } from "../checkpoint.ts";
 import { decodeModel, type EncodeOptions, encodeModel } from "../model/model-file.ts";
+import { type OnnxOptions, writeOnnx } from "../onnx/write.ts";
 import { type TfjsOptions, writeTfjs } from "../tfjs/graph-model.ts";
 import { readBytes, writeFileAtomically } from "./files.ts";
 import { writeFolderAtomically } from "./folder.ts";
 
 export { checkReplaceable, readBytes, writeFileAtomically } from "./files.ts";
 export { writeFolderAtomically } from "./folder.ts";
+export { type LoadOnnxOptions, loadOnnx } from "./onnx.ts";
 
 /** Reads a model file. Throws an EspalierError where there is none, or it is not sound. */
 export async function loadModel(path: string): Promise<Model> {
   return decodeModel(await readBytes(path, "model file"), `model file ${path}`);
 }
 
+/** How a model is saved. */
 export interface SaveOptions extends EncodeOptions {
   /** Replace a file that exists. */
   readonly force?: boolean;
@@ -21,6 +24,20 @@ export interface SaveOptions extends EncodeOptions {
 /** Writes a model as one self-describing safetensors file, whole or not at all. */
 export async function saveModel(path: string, model: Model, options: SaveOptions = {}): Promise<void> {
   await writeFileAtomically(path, encodeModel(model, options), options);
+}
+
+export type SaveOnnxOptions = OnnxOptions & {
+  /** Replace a file that exists. */
+  readonly force?: boolean;
+};
+
+/** Writes a model as an ONNX file, whole or not at all. */
+export async function saveOnnx(
+  path: string,
+  model: Model,
+  { force = false, ...options }: SaveOnnxOptions = {},
+): Promise<void> {
+  await writeFileAtomically(path, writeOnnx(model, options), { force });
 }
 
 /** Reads the tensors of a checkpoint: safetensors, or a state dict that PyTorch saved (`.pth`, `.pt`). */

@@ -10,6 +10,7 @@ export interface TensorEntry {
   readonly end: number;
 }
 
+/** A header that fits its file. */
 export interface Header {
   readonly entries: ReadonlyMap<string, TensorEntry>;
   readonly metadata: Readonly<Record<string, string>>;

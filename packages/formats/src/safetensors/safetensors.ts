@@ -9,6 +9,7 @@ export interface RawBytes {
   readonly data: Uint8Array;
 }
 
+/** What a safetensors file holds. */
 export interface Safetensors {
   /** Floating-point tensors as float32, integers as int32. */
   readonly tensors: ReadonlyMap<string, TensorData>;

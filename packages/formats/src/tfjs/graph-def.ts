@@ -25,7 +25,7 @@ export class GraphDefBuilder {
   readonly nodes: GraphDefNode[] = [];
   readonly weights = new Map<string, TensorData>();
   readonly #names = new Map<string, number>();
-  readonly #integers = new Map<string, string>();
+  readonly #shared = new Map<string, string>();
 
   /** Adds a node and gives the name its output is read under. */
   node(op: string, name: string, input: readonly string[] = [], attr: GraphDefNode["attr"] = {}): string {
@@ -51,12 +51,12 @@ export class GraphDefBuilder {
 
   /** A constant float32 scalar. */
   scalar(value: number): string {
-    return this.#shared(`number ${value}`, { dtype: "float32", shape: [], data: Float32Array.of(value) });
+    return this.shared(`number ${value}`, { dtype: "float32", shape: [], data: Float32Array.of(value) });
   }
 
   /** Constant integers: a vector, or a matrix of a shape. */
   integers(values: readonly number[], shape: readonly number[] = [values.length]): string {
-    return this.#shared(`integers ${shape.join("x")} ${values.join()}`, {
+    return this.shared(`integers ${shape.join("x")} ${values.join()}`, {
       dtype: "int32",
       shape,
       data: Int32Array.from(values),
@@ -68,11 +68,12 @@ export class GraphDefBuilder {
     return this.integers([value], []);
   }
 
-  #shared(key: string, tensor: TensorData): string {
-    const known = this.#integers.get(key);
+  /** A constant that equal keys share. */
+  shared(key: string, tensor: TensorData): string {
+    const known = this.#shared.get(key);
     if (known !== undefined) return known;
     const name = this.constant("constant", tensor);
-    this.#integers.set(key, name);
+    this.#shared.set(key, name);
     return name;
   }
 

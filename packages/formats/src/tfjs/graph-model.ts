@@ -1,6 +1,7 @@
 import {
   dataValues,
   EspalierError,
+  factorOf,
   isBatch,
   isLive,
   liveValues,
@@ -9,8 +10,9 @@ import {
   resolveShape,
   type TensorData,
 } from "@espalier/core";
+import type { Emission } from "./emission.ts";
 import { bytesOf, dtypeName, GraphDefBuilder, shapeDef } from "./graph-def.ts";
-import { type Emission, emitters } from "./operators.ts";
+import { emitters } from "./operators.ts";
 
 export interface TfjsOptions {
   /** Largest size of a weight file; 4 MiB by default, as browsers cache well. */
@@ -79,7 +81,10 @@ function translate(model: Model): { def: GraphDefBuilder; inputs: Signature; out
   };
   for (const node of graph.nodes) {
     if (!isLive(node, live) || folded.has(node.outputs[0]!)) continue;
-    names.set(node.outputs[0]!, emit(model, node, { def, inputs: node.inputs.map(nameOf), batchSize }));
+    const drawn = emit(model, node, { def, inputs: node.inputs.map(nameOf), batchSize });
+    node.outputs.forEach((output, i) => {
+      names.set(output, drawn[i]!);
+    });
   }
   for (const { name, value } of graph.outputs) {
     const made = def.node("Identity", name, [nameOf(value)], {
@@ -90,7 +95,12 @@ function translate(model: Model): { def: GraphDefBuilder; inputs: Signature; out
   return { def, inputs, outputs };
 }
 
-function emit(model: Model, node: Node, call: Pick<Emission, "def" | "inputs" | "batchSize">): string {
+/** Draws a node; gives the names of its outputs. */
+function emit(
+  model: Model,
+  node: Node,
+  call: Pick<Emission, "def" | "inputs" | "batchSize">,
+): readonly string[] {
   const emitter = emitters.get(node.operator.name);
   if (emitter === undefined) {
     throw new EspalierError(
@@ -98,7 +108,7 @@ function emit(model: Model, node: Node, call: Pick<Emission, "def" | "inputs" | 
     );
   }
   const shapes = (ids: readonly number[]) => ids.map((id) => model.graph.values[id]!.shape);
-  return emitter({ ...call, node, shapes: shapes(node.inputs), outputs: shapes(node.outputs) });
+  return [emitter({ ...call, node, shapes: shapes(node.inputs), outputs: shapes(node.outputs) })].flat();
 }
 
 /** Tensors, and what is only another layout of one: computed here once instead of in every call. */
@@ -126,16 +136,24 @@ function foldWeights(model: Model, live: Uint8Array): Map<number, { name: string
   return folded;
 }
 
-/** The batch size as an int32 vector of one number, from the first input that has an axis of the plain batch. */
+/**
+ * The batch size as an int32 vector of one number, from the first input that has an axis of the batch. As everywhere in
+ * Espalier: without one it is 1.
+ */
 function drawBatchSize({ graph }: Model, def: GraphDefBuilder, names: ReadonlyMap<number, string>): string {
   for (const { value } of graph.inputs) {
-    const axis = graph.values[value]!.shape.findIndex((extent) => isBatch(extent) && extent.batch === 1);
+    const { shape, dtype } = graph.values[value]!;
+    const axis = shape.findIndex(isBatch);
     if (axis < 0) continue;
-    const shape = def.node("Shape", "batch/shape", [names.get(value)!], { T: { type: "DT_FLOAT" } });
-    const cutOut = [shape, def.integers([axis]), def.integers([1])];
-    return def.node("Slice", "batch/size", cutOut, { T: { type: "DT_INT32" }, Index: { type: "DT_INT32" } });
+    const whole = { type: "DT_INT32" };
+    const extents = def.node("Shape", "batch/shape", [names.get(value)!], { T: { type: dtypeName(dtype) } });
+    const cutOut = [extents, def.integers([axis]), def.integers([1])];
+    const extent = def.node("Slice", "batch/size", cutOut, { T: whole, Index: whole });
+    const factor = factorOf(shape[axis]!);
+    if (factor === 1) return extent;
+    return def.node("FloorDiv", "batch/count", [extent, def.integers([factor])], { T: whole });
   }
-  throw new EspalierError("no input of the graph has an axis that is the batch.");
+  return def.integers([1]);
 }
 
 function cut(bytes: Uint8Array, size: number): Uint8Array[] {

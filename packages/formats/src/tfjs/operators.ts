@@ -1,42 +1,27 @@
 import {
   type AxisAttributes,
   type BatchNormalizationAttributes,
+  type ClipAttributes,
   type ConcatAttributes,
   type EpsilonAttributes,
-  type Extent,
   type GatherAttributes,
   isBatch,
-  type Node,
   normalizeAxis,
-  type PadAttributes,
   type PermutationAttributes,
   type ReduceAttributes,
   type ScaleAttributes,
-  type Shape,
   type SliceAttributes,
+  sameShape,
 } from "@espalier/core";
-import type { GraphDefBuilder } from "./graph-def.ts";
-
-/** One call of an operator that is to be drawn with TensorFlow's. */
-export interface Emission {
-  readonly def: GraphDefBuilder;
-  readonly node: Node;
-  readonly inputs: readonly string[];
-  readonly shapes: readonly Shape[];
-  readonly outputs: readonly Shape[];
-  /** An int32 vector of one number: the batch size, read from a graph input. */
-  batchSize(): string;
-}
-
-type Emit = (call: Emission) => string;
-
-const float = { T: { type: "DT_FLOAT" } };
+import { averagePool, cumSum, dft, maxPool, pad } from "./along-axis.ts";
+import { type Emission, type Emit, float, fullShape, join, reshape, transpose } from "./emission.ts";
+import { gatherND, scatterND, topK } from "./positions.ts";
 
 function binary(op: string): Emit {
   return ({ def, node, inputs }) => def.node(op, node.name, inputs, float);
 }
 
-/** The output of a node with these operators, by their names in core. */
+/** How nodes with these operators are drawn, by their names in core. */
 export const emitters: ReadonlyMap<string, Emit> = new Map<string, Emit>([
   ["Add", binary("AddV2")],
   ["Sub", binary("Sub")],
@@ -44,20 +29,29 @@ export const emitters: ReadonlyMap<string, Emit> = new Map<string, Emit>([
   ["Div", binary("RealDiv")],
   ["Sqrt", binary("Sqrt")],
   ["Relu", binary("Relu")],
+  ["Elu", binary("Elu")],
+  ["Tanh", binary("Tanh")],
+  ["Exp", binary("Exp")],
+  ["Log", binary("Log")],
+  ["Sigmoid", binary("Sigmoid")],
+  ["Erf", binary("Erf")],
+  ["Sin", binary("Sin")],
+  ["Cos", binary("Cos")],
+  ["Pow", binary("Pow")],
+  ["Clip", clip],
+  ["Greater", comparison("Greater")],
+  ["Equal", comparison("Equal")],
+  ["Where", where],
   ["Dropout", ({ inputs }) => inputs[0]!],
   ["Gelu", gelu],
   ["Scale", scale],
-  ["MatMul", ({ def, node, inputs }) => def.node("BatchMatMulV2", node.name, inputs, float)],
+  ["MatMul", matMul],
   [
     "Transpose",
     ({ def, node, inputs }) =>
       transpose(def, node.name, inputs[0]!, (node.attributes as PermutationAttributes).perm),
   ],
-  [
-    "Reshape",
-    (call) =>
-      call.def.node("Reshape", call.node.name, [call.inputs[0]!, openShape(call, call.outputs[0]!)], float),
-  ],
+  ["Reshape", (call) => reshape(call, call.node.name, call.inputs[0]!, call.outputs[0]!)],
   [
     "Expand",
     (call) =>
@@ -75,6 +69,13 @@ export const emitters: ReadonlyMap<string, Emit> = new Map<string, Emit>([
   ["Concat", concat],
   ["Slice", slice],
   ["Pad", pad],
+  ["CumSum", cumSum],
+  ["AveragePool", averagePool],
+  ["MaxPool", maxPool],
+  ["DFT", dft],
+  ["TopK", topK],
+  ["GatherND", gatherND],
+  ["ScatterND", scatterND],
   [
     "Gather",
     ({ def, node, inputs }) =>
@@ -86,6 +87,26 @@ export const emitters: ReadonlyMap<string, Emit> = new Map<string, Emit>([
       ),
   ],
 ]);
+
+/** Truth values are numbers to core. */
+function comparison(op: string): Emit {
+  return ({ def, node, inputs }) => {
+    const truth = def.node(op, `${node.name}/truth`, inputs, float);
+    return def.node("Cast", node.name, [truth], { SrcT: { type: "DT_BOOL" }, DstT: { type: "DT_FLOAT" } });
+  };
+}
+
+function where({ def, node, inputs: [condition, ...choices] }: Emission): string {
+  const truth = def.node("NotEqual", `${node.name}/truth`, [condition!, def.scalar(0)], float);
+  return def.node("SelectV2", node.name, [truth, ...choices], float);
+}
+
+function clip({ def, node, inputs: [x] }: Emission): string {
+  const { min, max } = node.attributes as ClipAttributes;
+  const raised =
+    min === undefined ? x! : def.node("Maximum", `${node.name}/raised`, [x!, def.scalar(min)], float);
+  return max === undefined ? raised : def.node("Minimum", node.name, [raised, def.scalar(max)], float);
+}
 
 /** x·Φ(x) = x·½·(1 + erf(x ÷ √2)). */
 function gelu({ def, node, inputs: [x] }: Emission): string {
@@ -110,42 +131,19 @@ function scale(call: Emission): string {
   return def.node("RealDiv", node.name, [scaled, size], float);
 }
 
-function transpose(def: GraphDefBuilder, name: string, x: string, perm: readonly number[]): string {
-  return def.node("Transpose", name, [x, def.integers(perm)], { ...float, Tperm: { type: "DT_INT32" } });
-}
-
-/** A shape for Reshape: the axis of the batch, if there is one, follows from the rest. */
-function openShape(call: Emission, shape: Shape): string {
-  if (shape.filter(isBatch).length > 1) return fullShape(call, shape);
-  return call.def.integers(shape.map((extent) => (isBatch(extent) ? -1 : extent)));
-}
-
-/** A shape as numbers, those of the batch computed from a graph input. */
-function fullShape(call: Emission, shape: Shape): string {
-  const { def, node } = call;
-  if (!shape.some(isBatch)) return def.integers(shape as readonly number[]);
-  const pieces = shape.map((extent: Extent) =>
-    isBatch(extent)
-      ? def.node("Mul", `${node.name}/extent`, [call.batchSize(), def.integers([extent.batch])], {
-          T: { type: "DT_INT32" },
-        })
-      : def.integers([extent]),
-  );
-  return pieces.length === 1 ? pieces[0]! : join(def, `${node.name}/shape`, pieces, 0, "DT_INT32");
-}
-
-function join(
-  def: GraphDefBuilder,
-  name: string,
-  parts: readonly string[],
-  axis: number,
-  type: string,
-): string {
-  return def.node("ConcatV2", name, [...parts, def.integer(axis)], {
-    T: { type },
-    N: { i: String(parts.length) },
-    Tidx: { type: "DT_INT32" },
+/** TensorFlow.js repeats whole runs of matrices only: what lies between other axes is repeated here. */
+function matMul(call: Emission): string {
+  const { def, node, inputs, shapes, outputs } = call;
+  const lead = outputs[0]!.slice(0, -2);
+  const operands = inputs.map((input, i) => {
+    const own = shapes[i]!.slice(0, -2);
+    const first = own.findIndex((extent) => extent !== 1);
+    const run = first < 0 ? [] : own.slice(first);
+    if (sameShape(run, lead.slice(lead.length - run.length))) return input;
+    const shape = fullShape(call, [...lead, ...shapes[i]!.slice(-2)]);
+    return def.node("BroadcastTo", `${node.name}/repeated`, [input, shape], float);
   });
+  return def.node("BatchMatMulV2", node.name, operands, float);
 }
 
 function reduce(
@@ -240,15 +238,5 @@ function slice({ def, node, inputs, shapes }: Emission): string {
   return def.node("Slice", node.name, [inputs[0]!, def.integers(begin), def.integers(size)], {
     ...float,
     Index: { type: "DT_INT32" },
-  });
-}
-
-function pad({ def, node, inputs, shapes }: Emission): string {
-  const { axis, before, after } = node.attributes as PadAttributes;
-  const paddings = shapes[0]!.flatMap((_, i) => (i === axis ? [before, after] : [0, 0]));
-  const amounts = def.integers(paddings, [shapes[0]!.length, 2]);
-  return def.node("PadV2", node.name, [inputs[0]!, amounts, def.scalar(0)], {
-    ...float,
-    Tpaddings: { type: "DT_INT32" },
   });
 }

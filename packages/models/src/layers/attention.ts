@@ -1,6 +1,8 @@
 import {
+  add,
   type Builder,
   dropout,
+  float32,
   matMul,
   reduceSum,
   reshape,
@@ -26,6 +28,7 @@ const timeSeriesLibrary: ProjectionNames = {
   out: "out_projection",
 };
 
+/** Sizes of an attention, and how its implementation names and computes things. */
 export interface AttentionOptions {
   readonly width: number;
   readonly heads: number;
@@ -36,6 +39,19 @@ export interface AttentionOptions {
    * names the two channel axes differently).
    */
   readonly scores?: "dot" | "sums";
+  /** Added to the scores [L, S]: 0 where a query may look, a large negative number where not. */
+  readonly mask?: Value;
+}
+
+/** A score that Softmax turns into 0. Finite: infinities are no numbers that every backend computes with. */
+const hidden = -1e9;
+
+/** Lets row i of `rows` see the first i + 1 of `columns` only. One constant [rows, columns] for the whole drawing. */
+export function causalMask(b: Builder, rows: number, columns: number): Value {
+  const data = Float32Array.from({ length: rows * columns }, (_, i) =>
+    i % columns > Math.floor(i / columns) ? hidden : 0,
+  );
+  return b.constant(float32([rows, columns], data), `causal_mask_${rows}_${columns}`);
 }
 
 /**
@@ -49,7 +65,7 @@ export function multiHeadAttention(
   memory: Value,
   options: AttentionOptions,
 ): Value {
-  const { width, heads, dropout: ratio, names = timeSeriesLibrary, scores: kind = "dot" } = options;
+  const { width, heads, dropout: ratio, names = timeSeriesLibrary, scores: kind = "dot", mask } = options;
   const layer = b.scope(name);
   const channels = Math.floor(width / heads);
   /** By head, channels last (queries, values) or before the positions (keys). */
@@ -62,7 +78,8 @@ export function multiHeadAttention(
   const k = met(split(names.key, memory, [0, 2, 3, 1]), 2);
   const v = split(names.value, memory, [0, 2, 1, 3]);
   const scores = scale(layer, matMul(layer, q, k), 1 / Math.sqrt(channels));
-  const mixed = matMul(layer, dropout(layer, softmax(layer, scores, -1), ratio), v);
+  const seen = mask === undefined ? scores : add(layer, scores, mask);
+  const mixed = matMul(layer, dropout(layer, softmax(layer, seen, -1), ratio), v);
   const joined = reshape(layer, transpose(layer, mixed, [0, 2, 1, 3]), [
     queries.shape[0]!,
     queries.shape[1]!,

@@ -20,15 +20,19 @@ export function layerNorm(b: Builder, name: string, x: Value): Value {
   );
 }
 
-/** `nn.BatchNorm1d` over the last axis of x [N, T, D], as PatchTST wraps it between two transposes. */
-export function batchNorm(b: Builder, name: string, x: Value): Value {
-  const width = x.shape.at(-1) as number;
+/** `nn.BatchNorm1d` over axis 1 of x [N, D, T]. */
+export function channelNorm(b: Builder, name: string, x: Value): Value {
+  const width = x.shape[1] as number;
   const layer = b.scope(name);
-  const parameters = {
+  return batchNormalization(layer, x, {
     scale: layer.parameter("weight", [width], filled(1)),
     bias: layer.parameter("bias", [width], filled(0)),
     mean: layer.buffer("running_mean", float32([width], new Float32Array(width))),
     variance: layer.buffer("running_var", float32([width], new Float32Array(width).fill(1))),
-  };
-  return swapAxes(layer, batchNormalization(layer, swapAxes(layer, x, 1, 2), parameters), 1, 2);
+  });
+}
+
+/** The same over the last axis of x [N, T, D], as PatchTST wraps it between two transposes. */
+export function batchNorm(b: Builder, name: string, x: Value): Value {
+  return swapAxes(b, channelNorm(b, name, swapAxes(b, x, 1, 2)), 1, 2);
 }

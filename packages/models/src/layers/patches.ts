@@ -1,5 +1,6 @@
-import { add, type Builder, dropout, elementsOf, float32, gather, reshape, type Value } from "@espalier/core";
+import { add, type Builder, dropout, elementsOf, gather, reshape, type Value } from "@espalier/core";
 import { linear } from "./linear.ts";
+import { positionTable } from "./positions.ts";
 
 /** Length, distance, and how many times the last value is repeated behind the series. */
 export interface PatchOptions {
@@ -42,32 +43,6 @@ export function patchEmbedding(
   const [n, series, count, length] = cut.shape;
   const tokens = reshape(layer, cut, [elementsOf([n!, series!]), count!, length!]);
   const embedded = linear(layer, "value_embedding", tokens, width, { bias: false });
-  const table = layer.buffer(
-    "position_embedding.pe",
-    float32([1, count as number, width], sinusoids(count as number, width)),
-  );
+  const table = positionTable(layer, "position_embedding", count as number, width);
   return dropout(layer, add(layer, embedded, table), options.dropout);
-}
-
-/** Sinusoidal positions (Vaswani et al., NeurIPS 2017), computed as PyTorch code does: [rows, width], row-major. */
-export function sinusoids(rows: number, width: number): Float32Array {
-  const table = new Float32Array(rows * width);
-  const rate = Math.fround(-(Math.log(10000) / width));
-  for (let position = 0; position < rows; position++) {
-    for (let i = 0; i < width; i += 2) {
-      const angle = Math.fround(position * Math.fround(Math.exp(Math.fround(i * rate))));
-      table[position * width + i] = Math.sin(angle);
-      if (i + 1 < width) table[position * width + i + 1] = Math.cos(angle);
-    }
-  }
-  return table;
-}
-
-/** Keeps the rows in use of checkpoints' position tables, which are stored 5000 rows long. */
-export function cutTable(
-  table: { readonly shape: readonly number[]; readonly data: ArrayLike<number> },
-  rows: number,
-) {
-  const width = table.shape.at(-1)!;
-  return float32([1, rows, width], Array.from(table.data).slice(0, rows * width));
 }

@@ -15,6 +15,7 @@ import { type AttentionOptions, multiHeadAttention } from "./attention.ts";
 import { linear } from "./linear.ts";
 import { layerNorm } from "./norm.ts";
 
+/** Sizes of a two-stage attention. */
 export interface TwoStageOptions extends AttentionOptions {
   readonly feedForward: number;
   /** Routers a segment. */

@@ -53,6 +53,7 @@ export function channel(options: ChannelOptions = {}): Strategy {
   return structuredStrategy({ ...parsed, name: "channel", what: "channel", kinds });
 }
 
+/** Channel pruning by name, for commands, recipes and sweeps. */
 export const plugin: StrategyPlugin = {
   name: "channel",
   description: "remove feed-forward, head and embedding channels",

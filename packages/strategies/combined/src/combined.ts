@@ -55,6 +55,7 @@ const pluginSchema = z.strictObject({
   weights: z.array(z.number().positive()).optional(),
 });
 
+/** Combined pruning by name, for commands, recipes and sweeps. */
 export const plugin: StrategyPlugin = {
   name: "combined",
   description: "several strategies in sequence, such as heads, then channels, then weights",

@@ -40,6 +40,7 @@ export function head(options: HeadOptions = {}): Strategy {
   });
 }
 
+/** Head pruning by name, for commands, recipes and sweeps. */
 export const plugin: StrategyPlugin = {
   name: "head",
   description: "remove whole attention heads",

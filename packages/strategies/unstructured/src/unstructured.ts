@@ -100,6 +100,7 @@ export function unstructured(options: UnstructuredOptions = {}): Strategy {
   };
 }
 
+/** Unstructured pruning by name, for commands, recipes and sweeps. */
 export const plugin: StrategyPlugin = {
   name: "unstructured",
   description: "mask single weights by importance (magnitude by default)",

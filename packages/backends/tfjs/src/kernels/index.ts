@@ -1,9 +1,15 @@
 import type { Kind } from "../runtime.ts";
+import { deviceIndexing } from "./device/indexing.ts";
+import { deviceLayout } from "./device/layout.ts";
+import { devicePooling } from "./device/pooling.ts";
+import { deviceDropoutMask, deviceTraining } from "./device/training.ts";
 import { elementwise } from "./elementwise.ts";
+import { fourier } from "./fourier.ts";
+import { indexing } from "./indexing.ts";
 import type { Kernel } from "./kernel.ts";
 import { layout } from "./layout.ts";
 import { normalization } from "./normalization.ts";
-import { dropoutMaskOnDevice, onDevice } from "./on-device.ts";
+import { pooling } from "./pooling.ts";
 import { products } from "./products.ts";
 import { dropoutMask, training } from "./training.ts";
 
@@ -14,15 +20,22 @@ export interface KernelSet {
   readonly dropoutMask: (ratio: number) => Kernel;
 }
 
-const shared = { ...elementwise, ...products, ...layout, ...normalization };
+const shared = { ...elementwise, ...products, ...fourier, ...normalization };
 
-const inMemory: KernelSet = { kernels: new Map(Object.entries({ ...shared, ...training })), dropoutMask };
+/** Where data lies in this process's memory, loops over it beat TensorFlow.js in many places. */
+const inMemory: KernelSet = {
+  kernels: new Map(Object.entries({ ...shared, ...layout, ...indexing, ...pooling, ...training })),
+  dropoutMask,
+};
 
-const device: KernelSet = {
-  kernels: new Map(Object.entries({ ...shared, ...onDevice })),
-  dropoutMask: dropoutMaskOnDevice,
+/** Where it lies on a device nothing may be read back in the middle of a run: slow in a page, impossible in Node. */
+const onDevice: KernelSet = {
+  kernels: new Map(
+    Object.entries({ ...shared, ...deviceLayout, ...deviceIndexing, ...devicePooling, ...deviceTraining }),
+  ),
+  dropoutMask: deviceDropoutMask,
 };
 
 export function kernelsOf(kind: Kind): KernelSet {
-  return kind === "webgpu" ? device : inMemory;
+  return kind === "webgpu" ? onDevice : inMemory;
 }

@@ -26,7 +26,7 @@ export function errorLatency(section: Section, looks: readonly Look[], tunings: 
       },
       y: errorScale("mse", [denseError, ...runs.filter((r) => r.applicable).map(({ after }) => after.mse)]),
       points: rows.flatMap((row) => pointsOf(row, section)),
-      level: { value: denseError.mean, spread: 0, label: "" },
+      levels: [{ value: denseError.mean, spread: 0, label: "" }],
       plumb: 1,
       looks,
       tunings,

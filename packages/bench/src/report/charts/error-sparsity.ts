@@ -28,7 +28,7 @@ export function errorSparsity(section: Section, looks: readonly Look[], tunings:
       y: errorScale(metric, [dense, ...runs.map(({ after }) => after[metric])]),
       points,
       faint: tuned ? runs.map((run) => point(run, run.before)) : [],
-      level: { value: dense.mean, spread: dense.spread, label: `dense ${formatError(dense.mean)}` },
+      levels: [{ value: dense.mean, spread: dense.spread, label: `dense ${formatError(dense.mean)}` }],
       looks,
       tunings,
     });
@@ -45,13 +45,13 @@ export function errorSparsity(section: Section, looks: readonly Look[], tunings:
   });
 }
 
-/** An axis for errors, logarithmic where they differ by more than a factor of 4. */
+/** An axis for errors, logarithmic where they differ by more than a factor of 3. */
 export function errorScale(metric: "mse" | "mae", stats: readonly Stat[]): Scale {
   const values = stats.flatMap(({ mean, spread }) => [mean - spread, mean + spread]).filter(Number.isFinite);
   const low = Math.min(...values);
   const high = Math.max(...values);
   const name = metric.toUpperCase();
-  if (low > 0 && high / low > 4) {
+  if (low > 0 && high / low > 3) {
     return { title: `${name} (log scale)`, format: ".3~g", domain: [low * 0.85, high * 1.15], log: true };
   }
   return { title: name, format: ".3~g", domain: domainOf(values) };

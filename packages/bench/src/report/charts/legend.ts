@@ -50,24 +50,25 @@ export function legend(looks: readonly Look[], options: LegendOptions): Spec {
       values: placed.filter((entry) => entry.shape !== undefined && (entry.hollow ?? false) === hollow),
     },
     mark: { type: "point", filled: !hollow, size: 70, strokeWidth: 2, opacity: 1 },
-    encoding: { ...position, color, shape: { field: "shape", type: "nominal", scale: null } },
+    encoding: { color, shape: { field: "shape", type: "nominal", scale: null } },
   });
   const lines = placed.filter(({ dash }) => dash !== undefined);
   return {
     width,
     height: rows * height,
+    encoding: position,
     layer: [
       points(false),
       points(true),
       ...lines.map((entry) => ({
         data: { values: [entry] },
         mark: { type: "rule", strokeDash: entry.dash, strokeWidth: 1.8, color: entry.color },
-        encoding: { ...position, x: { ...position.x, field: "from" }, x2: { field: "to" } },
+        encoding: { x: { field: "from" }, x2: { field: "to" } },
       })),
       {
         data: { values: placed },
         mark: { type: "text", align: "left", baseline: "middle", dx: 10, fontSize: 12, color: ink },
-        encoding: { ...position, text: { field: "text" } },
+        encoding: { text: { field: "text" } },
       },
     ],
   };

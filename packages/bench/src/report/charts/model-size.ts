@@ -66,19 +66,18 @@ function barPanel(title: string, bars: readonly Bar[], width: number, named: boo
     width,
     height: { step: 34 },
     data: { values: bars },
+    encoding: { x, y },
     layer: [
       {
         mark: { type: "bar", height: 22, strokeWidth: 2, cornerRadiusEnd: 2 },
         encoding: {
-          y,
-          x,
           fill: { field: "fill", type: "nominal", scale: null },
           stroke: { field: "color", type: "nominal", scale: null },
         },
       },
       {
         mark: { type: "text", align: "left", dx: 8, color: ink, fontSize: 12 },
-        encoding: { y, x, text: { field: "text" } },
+        encoding: { text: { field: "text" } },
       },
     ],
   };

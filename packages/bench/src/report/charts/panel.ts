@@ -22,6 +22,15 @@ export interface Scale {
   readonly format: string;
   readonly domain: readonly [number, number];
   readonly log?: boolean;
+  /** Where its ticks are; about five by default. */
+  readonly ticks?: readonly number[];
+}
+
+/** A dashed line across, with its spread as a band. */
+export interface Level {
+  readonly value: number;
+  readonly spread: number;
+  readonly label: string;
 }
 
 export interface Panel {
@@ -33,8 +42,8 @@ export interface Panel {
   readonly points: readonly Point[];
   /** Joined by thin dotted lines, without marks; cut off at the frame. */
   readonly faint?: readonly Point[];
-  /** A dashed line across, for the dense model; with its spread as a band. */
-  readonly level?: { readonly value: number; readonly spread: number; readonly label: string };
+  /** Dashed lines across, for the dense model or what else is compared with. */
+  readonly levels?: readonly Level[];
   /** A dashed line from top to bottom, for the dense model. */
   readonly plumb?: number;
   /** Small grey marks: what the dense model gave beside each point. */
@@ -53,38 +62,39 @@ export function panel(options: Panel): Spec {
     y,
     points,
     faint = [],
-    level,
+    levels = [],
     plumb,
     beside = [],
     looks,
     tunings,
   } = options;
-  const channels = encodings(looks, tunings, x, y);
+  const channels = encodings(looks, tunings);
   const known = merged(points.filter(isFinitePoint));
   return {
     ...(title === undefined ? {} : { title: { text: title, fontSize: 12, fontWeight: 500, offset: 8 } }),
     width,
     height,
+    encoding: { x: channel("x", x), y: channel("y", y) },
     layer: [
-      ...(level === undefined ? [] : levelLayers(level, x, y)),
-      ...(plumb === undefined ? [] : [plumbLayer(plumb, x, y)]),
-      ...(beside.length === 0 ? [] : [besideLayer(beside, channels.position)]),
+      ...levels.flatMap((level) => levelLayers(level, x)),
+      ...(plumb === undefined ? [] : [plumbLayer(plumb, y)]),
+      ...(beside.length === 0 ? [] : [besideLayer(beside)]),
       ...(faint.length === 0 ? [] : [faintLayer(faint.filter(isFinitePoint), channels)]),
       {
         data: { values: known },
         mark: { type: "line", strokeWidth: 2, clip: true },
-        encoding: { ...channels.position, ...channels.line, order: { field: "order", type: "quantitative" } },
+        encoding: { ...channels.line, order: { field: "order", type: "quantitative" } },
       },
       ...barLayers(known, channels),
       {
         data: { values: known.filter(({ met }) => met) },
         mark: { type: "point", filled: true, size: 70, opacity: 1 },
-        encoding: { ...channels.position, ...channels.point },
+        encoding: channels.point,
       },
       {
         data: { values: known.filter(({ met }) => !met) },
         mark: { type: "point", filled: false, fill: paper, size: 70, strokeWidth: 2, opacity: 1 },
-        encoding: { ...channels.position, ...channels.point },
+        encoding: channels.point,
       },
     ],
   };
@@ -109,12 +119,11 @@ export function isFinitePoint({ x, y }: Point): boolean {
 const percent = "format(100 * datum.value, '.3~g') + ' %'";
 
 interface Channels {
-  readonly position: Spec;
   readonly line: Spec;
   readonly point: Spec;
 }
 
-function encodings(looks: readonly Look[], tunings: readonly string[], x: Scale, y: Scale): Channels {
+function encodings(looks: readonly Look[], tunings: readonly string[]): Channels {
   const domain = looks.map(({ strategy }) => strategy);
   const color = { domain, range: looks.map((look) => look.color) };
   const shape = { domain, range: looks.map((look) => look.shape) };
@@ -129,7 +138,6 @@ function encodings(looks: readonly Look[], tunings: readonly string[], x: Scale,
           },
         };
   return {
-    position: { x: channel("x", x), y: channel("y", y) },
     line: { color: { field: "strategy", scale: color, legend: null }, ...dash },
     point: {
       color: { field: "strategy", scale: color, legend: null },
@@ -138,21 +146,25 @@ function encodings(looks: readonly Look[], tunings: readonly string[], x: Scale,
   };
 }
 
-function channel(field: string, { title, format, domain, log }: Scale): Spec {
+/** Of a whole panel; its layers name another field where they have one. */
+function channel(field: string, { title, format, domain, log, ticks }: Scale): Spec {
   return {
     field,
     type: "quantitative",
     scale: { domain, nice: false, ...(log ? { type: "log" } : { zero: false }) },
-    axis: { title, tickCount: 5, ...(format === "%" ? { labelExpr: percent } : { format }) },
+    axis: {
+      title,
+      ...(ticks === undefined ? { tickCount: 5 } : { values: ticks }),
+      ...(format === "%" ? { labelExpr: percent } : { format }),
+    },
   };
 }
 
-function faintLayer(points: readonly Point[], { position, line }: Channels): Spec {
+function faintLayer(points: readonly Point[], { line }: Channels): Spec {
   return {
     data: { values: points },
     mark: { type: "line", strokeWidth: 1.2, strokeDash: beforeDash, opacity: 0.75, clip: true },
     encoding: {
-      ...position,
       color: line.color,
       detail: { field: "tuning" },
       order: { field: "order", type: "quantitative" },
@@ -160,7 +172,7 @@ function faintLayer(points: readonly Point[], { position, line }: Channels): Spe
   };
 }
 
-function barLayers(points: readonly Point[], { position, line }: Channels): Spec[] {
+function barLayers(points: readonly Point[], { line }: Channels): Spec[] {
   return (["x", "y"] as const).flatMap((axis) => {
     const values = points
       .filter((point) => point[`${axis}Spread`] > 0)
@@ -175,8 +187,7 @@ function barLayers(points: readonly Point[], { position, line }: Channels): Spec
         data: { values },
         mark: { type: "rule", strokeWidth: 1.5, opacity: 0.7, clip: true },
         encoding: {
-          ...position,
-          [axis]: { ...(position[axis] as Spec), field: "low" },
+          [axis]: { field: "low" },
           [`${axis}2`]: { field: "high" },
           color: line.color,
         },
@@ -185,35 +196,30 @@ function barLayers(points: readonly Point[], { position, line }: Channels): Spec
   });
 }
 
-function levelLayers({ value, spread, label }: Panel["level"] & object, x: Scale, y: Scale): Spec[] {
+function levelLayers({ value, spread, label }: Level, x: Scale): Spec[] {
   const [left, right] = x.domain;
-  const at = channel("y", y);
-  const across = { x: { ...channel("x", x), field: "left" }, x2: { field: "right" } };
-  const row = { left, right, y: value, low: value - spread, high: value + spread, label };
+  const across = { x: { field: "left" }, x2: { field: "right" } };
+  const data = { values: [{ left, right, y: value, low: value - spread, high: value + spread, label }] };
   return [
     ...(spread === 0
       ? []
       : [
           {
-            data: { values: [row] },
+            data,
             mark: { type: "rect", color: muted, opacity: 0.15, clip: true },
-            encoding: { ...across, y: { ...at, field: "low" }, y2: { field: "high" } },
+            encoding: { ...across, y: { field: "low" }, y2: { field: "high" } },
           },
         ]),
+    { data, mark: { type: "rule", color: muted, strokeDash: denseDash, strokeWidth: 1.5 }, encoding: across },
     {
-      data: { values: [row] },
-      mark: { type: "rule", color: muted, strokeDash: denseDash, strokeWidth: 1.5 },
-      encoding: { ...across, y: at },
-    },
-    {
-      data: { values: [row] },
+      data,
       mark: { type: "text", color: muted, align: "left", baseline: "bottom", dx: 2, dy: -4, fontSize: 11 },
-      encoding: { x: { ...channel("x", x), field: "left" }, y: at, text: { field: "label" } },
+      encoding: { x: { field: "left" }, text: { field: "label" } },
     },
   ];
 }
 
-function besideLayer(values: Panel["beside"] & object, position: Spec): Spec {
+function besideLayer(values: Panel["beside"] & object): Spec {
   return {
     data: { values },
     mark: {
@@ -225,16 +231,15 @@ function besideLayer(values: Panel["beside"] & object, position: Spec): Spec {
       thickness: 1.5,
       clip: true,
     },
-    encoding: position,
   };
 }
 
-function plumbLayer(value: number, x: Scale, y: Scale): Spec {
+function plumbLayer(value: number, y: Scale): Spec {
   const [low, high] = y.domain;
   return {
     data: { values: [{ x: value, low, high }] },
     mark: { type: "rule", color: muted, strokeDash: denseDash, strokeWidth: 1.5 },
-    encoding: { x: channel("x", x), y: { ...channel("y", y), field: "low" }, y2: { field: "high" } },
+    encoding: { y: { field: "low" }, y2: { field: "high" } },
   };
 }
 

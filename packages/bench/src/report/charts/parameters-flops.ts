@@ -32,11 +32,13 @@ export function parametersFlops(section: Section, looks: readonly Look[]): Spec 
   const subtitle = [
     "Below the bars: sparsity reached. Dashed: dense.",
     ...(masked ? ["Pale: zeros, which a dense kernel still stores and multiplies."] : []),
+    ...(groups.some(({ runs }) => runs.length === 0) ? ["n/a: not applicable."] : []),
     ...(hollow ? ["Hollow: target not reached."] : []),
   ].join(" ");
   return chart("Parameters and FLOPs per strategy and sparsity", section.title, subtitle, {
-    vconcat: measures.map((measure, i) => row(measure, section, groups, i === 0)),
-    spacing: 22,
+    concat: measures.flatMap((measure, i) => panelsOf(measure, section, groups, i === 0)),
+    columns: 1 + groups.length,
+    spacing: { row: 22, column: 16 },
   });
 }
 
@@ -51,8 +53,16 @@ interface Bar {
   readonly fill: string;
 }
 
+/** No bar, and a word where it would stand. */
+const notApplicable: Bar = { position: "0|", kept: 0, full: 0, text: "n/a", fill: paper };
+
 /** Panels side by side with one scale: dense first, then a panel a strategy. */
-function row({ title, kept, full }: Measure, { dense }: Section, groups: Groups, headed: boolean): Spec {
+function panelsOf(
+  { title, kept, full }: Measure,
+  { dense }: Section,
+  groups: Groups,
+  headed: boolean,
+): Spec[] {
   const bar = (position: number, label: string, size: Size, fill: string): Bar => ({
     position: `${position}|${label}`,
     kept: kept(size),
@@ -61,35 +71,32 @@ function row({ title, kept, full }: Measure, { dense }: Section, groups: Groups,
     fill,
   });
   const all = kept(dense.size);
-  const y = {
-    type: "quantitative",
-    scale: { domain: [0, Math.max(all, full(dense.size)) * 1.12], nice: false },
-  };
   const panels = [
     { name: "dense", color: muted, bars: [bar(0, "0 %", dense.size, muted)] },
-    ...groups.map(({ look, runs }) => ({
-      name: look.strategy,
-      color: look.color,
-      bars:
-        runs.length === 0
-          ? [{ position: "0|not applicable", kept: 0, full: 0, text: "", fill: paper }]
-          : runs.map((run, i) => bar(i, formatShare(run.sparsity), run.size, run.met ? look.color : paper)),
-    })),
-  ];
-  return {
-    spacing: 16,
-    hconcat: panels.map(({ name, color, bars }, i) =>
-      barPanel(headed ? name : "", bars, color, all, {
-        ...y,
-        axis: {
-          title: i === 0 ? title : null,
-          labels: i === 0,
-          tickCount: 4,
-          labelExpr: "format(datum.value, '.3~s')",
-        },
-      }),
+    ...groups.map(({ look, runs }) =>
+      runs.length === 0
+        ? { name: look.strategy, color: paper, bars: [notApplicable] }
+        : {
+            name: look.strategy,
+            color: look.color,
+            bars: runs.map((run, i) =>
+              bar(i, formatShare(run.sparsity), run.size, run.met ? look.color : paper),
+            ),
+          },
     ),
-  };
+  ];
+  return panels.map(({ name, color, bars }, i) =>
+    barPanel(headed ? name : "", bars, color, all, {
+      type: "quantitative",
+      scale: { domain: [0, Math.max(all, full(dense.size)) * 1.12], nice: false },
+      axis: {
+        title: i === 0 ? title : null,
+        labels: i === 0,
+        tickCount: 4,
+        labelExpr: "format(datum.value, '.3~s')",
+      },
+    }),
+  );
 }
 
 function barPanel(name: string, bars: readonly Bar[], color: string, dense: number, y: Spec): Spec {
@@ -116,6 +123,7 @@ function barPanel(name: string, bars: readonly Bar[], color: string, dense: numb
         encoding: { x, y: { ...y, field: "full" } },
       },
       {
+        transform: [{ filter: "datum.kept > 0" }],
         mark: { type: "bar", width: 26, strokeWidth: 2, stroke: color },
         encoding: { x, y: { ...y, field: "kept" }, fill: { field: "fill", type: "nominal", scale: null } },
       },

@@ -43,9 +43,11 @@ export function looksOf(strategies: readonly string[]): Look[] {
 /** Line dashes of the ways of fine-tuning, in their order. */
 export const dashes: readonly (readonly number[])[] = [
   [1, 0],
-  [7, 3],
-  [2, 2],
+  [8, 3],
+  [4, 2],
   [8, 3, 2, 3],
+  [12, 3, 2, 3, 2, 3],
+  [2, 1.5],
 ];
 
 export const font = "Inter, system-ui, 'Helvetica Neue', Arial, sans-serif";

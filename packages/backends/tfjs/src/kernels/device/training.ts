@@ -1,13 +1,12 @@
 import type { AdamAttributes, RandomAttributes, RatioAttributes } from "@espalier/core";
 import type { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
-import type { Tensor, Tf } from "../runtime.ts";
-import { type Call, type Kernel, type Kernels, sizeOf } from "./kernel.ts";
+import type { Tensor, Tf } from "../../runtime.ts";
+import { type Call, type Kernel, type Kernels, sizeOf } from "../kernel.ts";
 
 /**
- * What `training.ts` computes in JavaScript, for backends whose data lies on a device: reading it back in the middle of a
- * run is slow in a page and impossible in Node.
+ * Randomness and the optimiser on the device.
  */
-export const onDevice: Kernels = {
+export const deviceTraining: Kernels = {
   RandomUniform: (call) => random(call, "u"),
   DropoutTraining: ({ tf, inputs: [x, uniform], attributes }) => {
     const { ratio } = attributes as RatioAttributes;
@@ -33,7 +32,7 @@ export const onDevice: Kernels = {
 };
 
 /** RandomUniform as the mask of a dropout: 1 ÷ (1 − ratio) where a number reaches the ratio, else 0. */
-export function dropoutMaskOnDevice(ratio: number): Kernel {
+export function deviceDropoutMask(ratio: number): Kernel {
   const bound = Math.ceil(ratio * 2 ** 24);
   return (call) => random(call, `select(0.0, ${1 / (1 - ratio)}, (bits >> 8u) >= ${bound}u)`);
 }

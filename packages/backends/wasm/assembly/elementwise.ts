@@ -1,0 +1,303 @@
+/**
+ * Element by element over strided operands. `dims` describes the walk: rank, then for each axis, outermost first,
+ * { extent, byte strides of y, a, b, c }. The innermost axis of y is contiguous. Rows may be read up to 32 bytes
+ * beyond their end, never written there.
+ */
+import { ERF, erfScaled, EXP, exp2 } from "./math";
+import { least, madd, storeLanes, zero } from "./simd";
+
+/** Bytes of one axis in `dims`. */
+const AXIS: usize = 20;
+
+const COPY = 0, SQRT = 1, RELU = 2, SCALE = 3, GELU = 4, EXPONENTIAL = 5, ELU = 6, SIGMOID = 7, TANH = 8;
+const ADD = 0, SUB = 1, MUL = 2, DIV = 3, RELU_GRADIENT = 4, GELU_GRADIENT = 5, DROPOUT = 6, ELU_GRADIENT = 7;
+
+/** Four numbers `stride` bytes apart. */
+// @ts-ignore: decorator
+@inline function collect(p: usize, stride: usize): v128 {
+  let x = v128.load_splat<f32>(p);
+  x = v128.load32_lane(p + stride, x, 1);
+  x = v128.load32_lane(p + 2 * stride, x, 2);
+  return v128.load32_lane(p + 3 * stride, x, 3);
+}
+
+// @ts-ignore: decorator
+@inline function applyUnary(operation: i32, x: v128, by: v128): v128 {
+  if (operation == SQRT) return f32x4.sqrt(x);
+  if (operation == RELU) return f32x4.pmax(zero(), x);
+  if (operation == SCALE) return f32x4.mul(x, by);
+  return x;
+}
+
+// @ts-ignore: decorator
+@inline function unaryRow(operation: i32, n: i32, y: usize, x: usize, xs: usize, by: v128): void {
+  if (xs == 4) {
+    for (; n >= 4; n -= 4) {
+      v128.store(y, applyUnary(operation, v128.load(x), by));
+      y += 16;
+      x += 16;
+    }
+    if (n > 0) storeLanes(y, applyUnary(operation, v128.load(x), by), n);
+  } else if (xs == 0) {
+    const held = applyUnary(operation, v128.load_splat<f32>(x), by);
+    for (; n >= 4; n -= 4) {
+      v128.store(y, held);
+      y += 16;
+    }
+    if (n > 0) storeLanes(y, held, n);
+  } else {
+    for (; n > 0; n -= 4) {
+      const left = n < 4 ? n : 4;
+      const value = left == 4 ? collect(x, xs) : collectPart(x, xs, left);
+      storeLanes(y, applyUnary(operation, value, by), left);
+      y += 16;
+      x += 4 * xs;
+    }
+  }
+}
+
+function collectPart(p: usize, stride: usize, n: i32): v128 {
+  let x = v128.load_splat<f32>(p);
+  if (n > 1) x = v128.load32_lane(p + stride, x, 1);
+  if (n > 2) x = v128.load32_lane(p + 2 * stride, x, 2);
+  return x;
+}
+
+function geluRow(n: i32, y: usize, x: usize, xs: usize): void {
+  const root = v128.load(ERF), low = v128.load(ERF, 16), high = v128.load(ERF, 32), half = v128.load(ERF, 48);
+  const a13 = v128.load(ERF, 64), a11 = v128.load(ERF, 80), a9 = v128.load(ERF, 96), a7 = v128.load(ERF, 112);
+  const a5 = v128.load(ERF, 128), a3 = v128.load(ERF, 144), a1 = v128.load(ERF, 160);
+  const b8 = v128.load(ERF, 176), b6 = v128.load(ERF, 192), b4 = v128.load(ERF, 208), b2 = v128.load(ERF, 224), b0 = v128.load(ERF, 240);
+  for (; n > 0; n -= 4) {
+    const value = xs == 4 ? v128.load(x) : collectPart(x, xs, n);
+    const h = f32x4.mul(value, half);
+    const e = erfScaled(value, root, low, high, a13, a11, a9, a7, a5, a3, a1, b8, b6, b4, b2, b0);
+    const out = madd(h, e, h);
+    if (n >= 4) v128.store(y, out);
+    else storeLanes(y, out, n);
+    y += 16;
+    x += xs == 4 ? 16 : 4 * xs;
+  }
+}
+
+/** Functions of e^x: itself, ELU, the logistic function, the hyperbolic tangent; with `d`, ELU's slope times dy. */
+function exponentialRow(operation: i32, n: i32, y: usize, x: usize, xs: usize, d: usize, ds: usize): void {
+  const lo = v128.load(EXP), magic = v128.load(EXP, 16), c0 = v128.load(EXP, 32), c1 = v128.load(EXP, 48), c2 = v128.load(EXP, 64);
+  const c3 = v128.load(EXP, 80), c4 = v128.load(EXP, 96), c5 = v128.load(EXP, 112), c6 = v128.load(EXP, 128);
+  const one = f32x4.splat(1), high = f32x4.splat(128), near = f32x4.splat(0.25);
+  const factor: f32 = operation == SIGMOID ? -1.4426950408889634 : operation == TANH ? 2.8853900817779268 : 1.4426950408889634;
+  const log = f32x4.splat(factor);
+  for (; n > 0; n -= 4) {
+    const value = xs == 4 ? v128.load(x) : collectPart(x, xs, n);
+    // 2^128 is infinity, as e^x should be there.
+    let out = exp2(least(f32x4.mul(value, log), high), lo, magic, c0, c1, c2, c3, c4, c5, c6);
+    if (operation == SIGMOID) out = f32x4.div(one, f32x4.add(one, out));
+    else if (operation == TANH) {
+      out = f32x4.sub(one, f32x4.div(f32x4.splat(2), f32x4.add(one, out)));
+      out = v128.bitselect(smallTanh(value), out, f32x4.lt(f32x4.abs(value), near));
+    } else if (operation == ELU) {
+      out = v128.bitselect(smallExpm1(value), f32x4.sub(out, one), f32x4.lt(f32x4.abs(value), near));
+      out = v128.bitselect(value, out, f32x4.gt(value, zero()));
+    } else if (operation == ELU_SLOPE) {
+      out = v128.bitselect(one, out, f32x4.gt(value, zero()));
+      out = f32x4.mul(out, ds == 4 ? v128.load(d) : collectPart(d, ds, n));
+      d += ds == 4 ? 16 : 4 * ds;
+    }
+    if (n >= 4) v128.store(y, out);
+    else storeLanes(y, out, n);
+    y += 16;
+    x += xs == 4 ? 16 : 4 * xs;
+  }
+}
+
+/** Not among the numbers of unary functions. */
+const ELU_SLOPE = -1;
+
+/** e^x − 1 for |x| < ¼, where the difference would lose digits: six terms of its series. */
+function smallExpm1(x: v128): v128 {
+  let p = madd(x, f32x4.splat(0.001388888888888889), f32x4.splat(0.008333333333333333));
+  p = madd(p, x, f32x4.splat(0.041666666666666664));
+  p = madd(p, x, f32x4.splat(0.16666666666666666));
+  p = madd(p, x, f32x4.splat(0.5));
+  p = madd(p, x, f32x4.splat(1));
+  return f32x4.mul(p, x);
+}
+
+/** tanh x for |x| < ¼: five terms of its series. */
+function smallTanh(x: v128): v128 {
+  const q = f32x4.mul(x, x);
+  let p = madd(q, f32x4.splat(0.021869488536155203), f32x4.splat(-0.05396825396825397));
+  p = madd(p, q, f32x4.splat(0.13333333333333333));
+  p = madd(p, q, f32x4.splat(-0.3333333333333333));
+  p = madd(p, q, f32x4.splat(1));
+  return f32x4.mul(p, x);
+}
+
+/** dx = (Φ(x) + x·φ(x))·dy */
+function geluGradientRow(n: i32, y: usize, x: usize, xs: usize, d: usize, ds: usize): void {
+  const root = v128.load(ERF), low = v128.load(ERF, 16), high = v128.load(ERF, 32), half = v128.load(ERF, 48);
+  const a13 = v128.load(ERF, 64), a11 = v128.load(ERF, 80), a9 = v128.load(ERF, 96), a7 = v128.load(ERF, 112);
+  const a5 = v128.load(ERF, 128), a3 = v128.load(ERF, 144), a1 = v128.load(ERF, 160);
+  const b8 = v128.load(ERF, 176), b6 = v128.load(ERF, 192), b4 = v128.load(ERF, 208), b2 = v128.load(ERF, 224), b0 = v128.load(ERF, 240);
+  const lo = v128.load(EXP), magic = v128.load(EXP, 16), c0 = v128.load(EXP, 32), c1 = v128.load(EXP, 48), c2 = v128.load(EXP, 64);
+  const c3 = v128.load(EXP, 80), c4 = v128.load(EXP, 96), c5 = v128.load(EXP, 112), c6 = v128.load(EXP, 128);
+  const log = f32x4.splat(-0.7213475204444817), density = f32x4.splat(0.3989422804014327);
+  for (; n > 0; n -= 4) {
+    const value = xs == 4 ? v128.load(x) : collectPart(x, xs, n);
+    const e = erfScaled(value, root, low, high, a13, a11, a9, a7, a5, a3, a1, b8, b6, b4, b2, b0);
+    const cdf = madd(half, e, half);
+    const bell = exp2(f32x4.mul(f32x4.mul(value, value), log), lo, magic, c0, c1, c2, c3, c4, c5, c6);
+    const slope = madd(f32x4.mul(value, density), bell, cdf);
+    const out = f32x4.mul(slope, ds == 4 ? v128.load(d) : collectPart(d, ds, n));
+    if (n >= 4) v128.store(y, out);
+    else storeLanes(y, out, n);
+    y += 16;
+    x += xs == 4 ? 16 : 4 * xs;
+    d += ds == 4 ? 16 : 4 * ds;
+  }
+}
+
+/** y = f(x), f by number; `by` is what SCALE multiplies with. */
+export function unary(operation: i32, dims: usize, y: usize, x: usize, by: f32): void {
+  unaryAxis(operation, load<i32>(dims), dims + 4, y, x, f32x4.splat(by));
+}
+
+function unaryAxis(operation: i32, rank: i32, dims: usize, y: usize, x: usize, by: v128): void {
+  const n = load<i32>(dims), ys = load<usize>(dims, 4), xs = load<usize>(dims, 8);
+  if (rank > 1) {
+    for (let i = 0; i < n; i++) {
+      unaryAxis(operation, rank - 1, dims + AXIS, y, x, by);
+      y += ys;
+      x += xs;
+    }
+    return;
+  }
+  switch (operation) {
+    case COPY:
+      if (xs == 4) memory.copy(y, x, <usize>n << 2);
+      else unaryRow(COPY, n, y, x, xs, by);
+      break;
+    case SQRT: unaryRow(SQRT, n, y, x, xs, by); break;
+    case RELU: unaryRow(RELU, n, y, x, xs, by); break;
+    case SCALE: unaryRow(SCALE, n, y, x, xs, by); break;
+    case GELU: geluRow(n, y, x, xs); break;
+    default: exponentialRow(operation, n, y, x, xs, 0, 0);
+  }
+}
+
+// @ts-ignore: decorator
+@inline function applyBinary(operation: i32, a: v128, b: v128, ratio: v128, scale: v128): v128 {
+  if (operation == ADD) return f32x4.add(a, b);
+  if (operation == SUB) return f32x4.sub(a, b);
+  if (operation == MUL) return f32x4.mul(a, b);
+  if (operation == DIV) return f32x4.div(a, b);
+  if (operation == RELU_GRADIENT) return v128.and(b, f32x4.gt(a, zero()));
+  return v128.and(f32x4.mul(a, scale), f32x4.ge(b, ratio));
+}
+
+// @ts-ignore: decorator
+@inline function binaryRow(operation: i32, n: i32, y: usize, a: usize, sa: usize, b: usize, sb: usize, ratio: v128, scale: v128): void {
+  if (sa == 4 && sb == 4) {
+    for (; n >= 4; n -= 4) {
+      v128.store(y, applyBinary(operation, v128.load(a), v128.load(b), ratio, scale));
+      y += 16;
+      a += 16;
+      b += 16;
+    }
+    if (n > 0) storeLanes(y, applyBinary(operation, v128.load(a), v128.load(b), ratio, scale), n);
+  } else if (sa == 4 && sb == 0) {
+    const held = v128.load_splat<f32>(b);
+    for (; n >= 4; n -= 4) {
+      v128.store(y, applyBinary(operation, v128.load(a), held, ratio, scale));
+      y += 16;
+      a += 16;
+    }
+    if (n > 0) storeLanes(y, applyBinary(operation, v128.load(a), held, ratio, scale), n);
+  } else if (sa == 0 && sb == 4) {
+    const held = v128.load_splat<f32>(a);
+    for (; n >= 4; n -= 4) {
+      v128.store(y, applyBinary(operation, held, v128.load(b), ratio, scale));
+      y += 16;
+      b += 16;
+    }
+    if (n > 0) storeLanes(y, applyBinary(operation, held, v128.load(b), ratio, scale), n);
+  } else {
+    for (; n > 0; n -= 4) {
+      const left = n < 4 ? n : 4;
+      storeLanes(y, applyBinary(operation, collectPart4(a, sa, left), collectPart4(b, sb, left), ratio, scale), left);
+      y += 16;
+      a += 4 * sa;
+      b += 4 * sb;
+    }
+  }
+}
+
+function collectPart4(p: usize, stride: usize, n: i32): v128 {
+  return n == 4 ? collect(p, stride) : collectPart(p, stride, n);
+}
+
+/** y = f(a, b), f by number. DROPOUT: a·scale where b ≥ ratio, else 0. */
+export function binary(operation: i32, dims: usize, y: usize, a: usize, b: usize, ratio: f32, scale: f32): void {
+  binaryAxis(operation, load<i32>(dims), dims + 4, y, a, b, f32x4.splat(ratio), f32x4.splat(scale));
+}
+
+function binaryAxis(operation: i32, rank: i32, dims: usize, y: usize, a: usize, b: usize, ratio: v128, scale: v128): void {
+  const n = load<i32>(dims), ys = load<usize>(dims, 4), sa = load<usize>(dims, 8), sb = load<usize>(dims, 12);
+  if (rank > 1) {
+    for (let i = 0; i < n; i++) {
+      binaryAxis(operation, rank - 1, dims + AXIS, y, a, b, ratio, scale);
+      y += ys;
+      a += sa;
+      b += sb;
+    }
+    return;
+  }
+  switch (operation) {
+    case ADD: binaryRow(ADD, n, y, a, sa, b, sb, ratio, scale); break;
+    case SUB: binaryRow(SUB, n, y, a, sa, b, sb, ratio, scale); break;
+    case MUL: binaryRow(MUL, n, y, a, sa, b, sb, ratio, scale); break;
+    case DIV: binaryRow(DIV, n, y, a, sa, b, sb, ratio, scale); break;
+    case RELU_GRADIENT: binaryRow(RELU_GRADIENT, n, y, a, sa, b, sb, ratio, scale); break;
+    case DROPOUT: binaryRow(DROPOUT, n, y, a, sa, b, sb, ratio, scale); break;
+    case GELU_GRADIENT: geluGradientRow(n, y, a, sa, b, sb); break;
+    default: exponentialRow(ELU_SLOPE, n, y, a, sa, b, sb);
+  }
+}
+
+/** y = x·factor + shift: a normalisation with known statistics. */
+export function affine(dims: usize, y: usize, x: usize, factor: usize, shift: usize): void {
+  affineAxis(load<i32>(dims), dims + 4, y, x, factor, shift);
+}
+
+function affineAxis(rank: i32, dims: usize, y: usize, x: usize, factor: usize, shift: usize): void {
+  let n = load<i32>(dims);
+  const ys = load<usize>(dims, 4), xs = load<usize>(dims, 8), fs = load<usize>(dims, 12), ss = load<usize>(dims, 16);
+  if (rank > 1) {
+    for (let i = 0; i < n; i++) {
+      affineAxis(rank - 1, dims + AXIS, y, x, factor, shift);
+      y += ys;
+      x += xs;
+      factor += fs;
+      shift += ss;
+    }
+    return;
+  }
+  if (xs == 4 && fs == 0 && ss == 0) {
+    const f = v128.load_splat<f32>(factor), s = v128.load_splat<f32>(shift);
+    for (; n >= 4; n -= 4) {
+      v128.store(y, madd(v128.load(x), f, s));
+      y += 16;
+      x += 16;
+    }
+    if (n > 0) storeLanes(y, madd(v128.load(x), f, s), n);
+    return;
+  }
+  for (; n > 0; n -= 4) {
+    const left = n < 4 ? n : 4;
+    storeLanes(y, madd(collectPart4(x, xs, left), collectPart4(factor, fs, left), collectPart4(shift, ss, left)), left);
+    y += 16;
+    x += 4 * xs;
+    factor += 4 * fs;
+    shift += 4 * ss;
+  }
+}

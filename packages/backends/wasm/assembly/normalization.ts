@@ -1,0 +1,243 @@
+/** Layer normalisation over features × tokens, and batch normalisation over channels × everything else. */
+import { keepLanes, madd, storeLanes, sumLanes, zero } from "./simd";
+
+/**
+ * Layer normalisation of D features for 4·V tokens. Mean first, then the variance around it: one pass with sums of
+ * squares would lose digits where a feature stands out.
+ */
+export function layerNorm(V: i32, D: i32, x: usize, xld: usize, scale: usize, bias: usize, y: usize, yld: usize, epsilon: f32): void {
+  const share = f32x4.splat(1 / <f32>D), eps = f32x4.splat(epsilon), one = f32x4.splat(1);
+  let v = 0;
+  for (; v + 2 <= V; v += 2) {
+    let m0 = zero(), m1 = zero(), n0 = zero(), n1 = zero(), p = x, k = 0;
+    for (; k + 2 <= D; k += 2) {
+      m0 = f32x4.add(m0, v128.load(p));
+      m1 = f32x4.add(m1, v128.load(p, 16));
+      p += xld;
+      n0 = f32x4.add(n0, v128.load(p));
+      n1 = f32x4.add(n1, v128.load(p, 16));
+      p += xld;
+    }
+    if (k < D) {
+      m0 = f32x4.add(m0, v128.load(p));
+      m1 = f32x4.add(m1, v128.load(p, 16));
+    }
+    m0 = f32x4.mul(f32x4.add(m0, n0), share);
+    m1 = f32x4.mul(f32x4.add(m1, n1), share);
+    let s0 = zero(), s1 = zero(), t0 = zero(), t1 = zero();
+    p = x;
+    for (k = 0; k + 2 <= D; k += 2) {
+      const a = f32x4.sub(v128.load(p), m0), b = f32x4.sub(v128.load(p, 16), m1);
+      p += xld;
+      const c = f32x4.sub(v128.load(p), m0), d = f32x4.sub(v128.load(p, 16), m1);
+      p += xld;
+      s0 = madd(a, a, s0);
+      s1 = madd(b, b, s1);
+      t0 = madd(c, c, t0);
+      t1 = madd(d, d, t1);
+    }
+    if (k < D) {
+      const a = f32x4.sub(v128.load(p), m0), b = f32x4.sub(v128.load(p, 16), m1);
+      s0 = madd(a, a, s0);
+      s1 = madd(b, b, s1);
+    }
+    const r0 = f32x4.div(one, f32x4.sqrt(madd(f32x4.add(s0, t0), share, eps)));
+    const r1 = f32x4.div(one, f32x4.sqrt(madd(f32x4.add(s1, t1), share, eps)));
+    p = x;
+    let to = y, g = scale, b = bias;
+    for (k = 0; k < D; k++) {
+      const factor = v128.load_splat<f32>(g), shift = v128.load_splat<f32>(b);
+      v128.store(to, madd(f32x4.mul(f32x4.sub(v128.load(p), m0), r0), factor, shift));
+      v128.store(to, madd(f32x4.mul(f32x4.sub(v128.load(p, 16), m1), r1), factor, shift), 16);
+      p += xld;
+      to += yld;
+      g += 4;
+      b += 4;
+    }
+    x += 32;
+    y += 32;
+  }
+  if (v < V) layerNormOne(D, x, xld, scale, bias, y, yld, share, eps);
+}
+
+function layerNormOne(D: i32, x: usize, xld: usize, scale: usize, bias: usize, y: usize, yld: usize, share: v128, eps: v128): void {
+  const mean = meanOf(D, x, xld, share);
+  const inverse = inverseDeviation(D, x, xld, mean, share, eps);
+  for (let k = 0; k < D; k++) {
+    const normalized = f32x4.mul(f32x4.sub(v128.load(x), mean), inverse);
+    v128.store(y, madd(normalized, v128.load_splat<f32>(scale), v128.load_splat<f32>(bias)));
+    x += xld;
+    y += yld;
+    scale += 4;
+    bias += 4;
+  }
+}
+
+function meanOf(D: i32, x: usize, xld: usize, share: v128): v128 {
+  let a = zero(), b = zero(), k = 0;
+  for (; k + 2 <= D; k += 2) {
+    a = f32x4.add(a, v128.load(x));
+    b = f32x4.add(b, v128.load(x + xld));
+    x += 2 * xld;
+  }
+  if (k < D) a = f32x4.add(a, v128.load(x));
+  return f32x4.mul(f32x4.add(a, b), share);
+}
+
+function inverseDeviation(D: i32, x: usize, xld: usize, mean: v128, share: v128, eps: v128): v128 {
+  let sum = zero();
+  for (let k = 0; k < D; k++) {
+    const a = f32x4.sub(v128.load(x), mean);
+    sum = madd(a, a, sum);
+    x += xld;
+  }
+  return f32x4.div(f32x4.splat(1), f32x4.sqrt(madd(sum, share, eps)));
+}
+
+/** Gradients of layer normalisation for `tokens` tokens. `sums`: 32·D bytes, in which lanes of dscale and dbias gather. */
+export function layerNormGradient(
+  tokens: i32, D: i32, x: usize, xld: usize, scale: usize, dy: usize, dyld: usize,
+  dx: usize, dxld: usize, dscale: usize, dbias: usize, epsilon: f32, sums: usize,
+): void {
+  const share = f32x4.splat(1 / <f32>D), eps = f32x4.splat(epsilon);
+  memory.fill(sums, 0, <usize>D << 5);
+  for (let t = tokens; t > 0; t -= 4) {
+    const mean = meanOf(D, x, xld, share);
+    const inverse = inverseDeviation(D, x, xld, mean, share, eps);
+    let sum = zero(), dot = zero();
+    let p = x, d = dy, g = scale, to = sums;
+    for (let k = 0; k < D; k++) {
+      const normalized = f32x4.mul(f32x4.sub(v128.load(p), mean), inverse);
+      const given = keepLanes(v128.load(d), t);
+      const scaled = f32x4.mul(given, v128.load_splat<f32>(g));
+      sum = f32x4.add(sum, scaled);
+      dot = madd(scaled, normalized, dot);
+      // A lane beyond the last token may hold anything, so it is taken out of both factors.
+      v128.store(to, madd(given, keepLanes(normalized, t), v128.load(to)));
+      v128.store(to, f32x4.add(given, v128.load(to, 16)), 16);
+      p += xld;
+      d += dyld;
+      g += 4;
+      to += 32;
+    }
+    sum = f32x4.mul(sum, share);
+    dot = f32x4.mul(dot, share);
+    p = x;
+    d = dy;
+    g = scale;
+    let out = dx;
+    for (let k = 0; k < D; k++) {
+      const normalized = f32x4.mul(f32x4.sub(v128.load(p), mean), inverse);
+      const scaled = f32x4.mul(v128.load(d), v128.load_splat<f32>(g));
+      v128.store(out, f32x4.mul(f32x4.sub(f32x4.sub(scaled, sum), f32x4.mul(normalized, dot)), inverse));
+      p += xld;
+      d += dyld;
+      g += 4;
+      out += dxld;
+    }
+    x += 16;
+    dy += 16;
+    dx += 16;
+  }
+  for (let k = 0; k < D; k++) {
+    store<f32>(dscale, sumLanes(v128.load(sums)));
+    store<f32>(dbias, sumLanes(v128.load(sums, 16)));
+    dscale += 4;
+    dbias += 4;
+    sums += 32;
+  }
+}
+
+/** Known statistics as x·factor + shift. */
+export function foldStatistics(C: i32, scale: usize, bias: usize, mean: usize, variance: usize, epsilon: f32, factor: usize, shift: usize): void {
+  for (let c: usize = 0; c < <usize>C << 2; c += 4) {
+    const f = load<f32>(scale + c) / Mathf.sqrt(load<f32>(variance + c) + epsilon);
+    store<f32>(factor + c, f);
+    store<f32>(shift + c, load<f32>(bias + c) - load<f32>(mean + c) * f);
+  }
+}
+
+function rowMean(n: i32, x: usize): f32 {
+  let sum: f64 = 0;
+  for (let i = 0; i < n; i += 128) {
+    const block = min(128, n - i);
+    let part = zero();
+    for (let j = 0; j < block; j += 4) {
+      part = f32x4.add(part, keepLanes(v128.load(x), block - j));
+      x += 16;
+    }
+    sum += <f64>sumLanes(part);
+  }
+  return <f32>(sum / <f64>n);
+}
+
+function rowVariance(n: i32, x: usize, mean: f32): f32 {
+  const m = f32x4.splat(mean);
+  let sum: f64 = 0;
+  for (let i = 0; i < n; i += 128) {
+    const block = min(128, n - i);
+    let part = zero();
+    for (let j = 0; j < block; j += 4) {
+      const a = keepLanes(f32x4.sub(v128.load(x), m), block - j);
+      part = madd(a, a, part);
+      x += 16;
+    }
+    sum += <f64>sumLanes(part);
+  }
+  return <f32>(sum / <f64>n);
+}
+
+/** Batch statistics: C channels of n neighbours each, rows `xld` and `yld` apart; running statistics are blended in. */
+export function batchNormTraining(
+  C: i32, n: i32, x: usize, xld: usize, scale: usize, bias: usize, mean: usize, variance: usize,
+  y: usize, yld: usize, newMean: usize, newVariance: usize, epsilon: f32, momentum: f32,
+): void {
+  const unbiased = <f32>n / <f32>max(1, n - 1);
+  for (let c: usize = 0; c < <usize>C << 2; c += 4) {
+    const m = rowMean(n, x), v = rowVariance(n, x, m);
+    const f = load<f32>(scale + c) / Mathf.sqrt(v + epsilon);
+    const factor = f32x4.splat(f), shift = v128.load_splat<f32>(bias + c), centre = f32x4.splat(m);
+    for (let i = 0; i < n; i += 4) {
+      const at = <usize>i << 2;
+      storeLanes(y + at, madd(f32x4.sub(v128.load(x + at), centre), factor, shift), n - i);
+    }
+    store<f32>(newMean + c, (1 - momentum) * load<f32>(mean + c) + momentum * m);
+    store<f32>(newVariance + c, (1 - momentum) * load<f32>(variance + c) + momentum * v * unbiased);
+    x += xld;
+    y += yld;
+  }
+}
+
+export function batchNormGradient(
+  C: i32, n: i32, x: usize, xld: usize, scale: usize, dy: usize, dyld: usize, dx: usize, dxld: usize,
+  dscale: usize, dbias: usize, epsilon: f32,
+): void {
+  const share: f32 = <f32>1 / <f32>n;
+  for (let c: usize = 0; c < <usize>C << 2; c += 4) {
+    const m = rowMean(n, x);
+    const inverse: f32 = <f32>1 / Mathf.sqrt(rowVariance(n, x, m) + epsilon);
+    const centre = f32x4.splat(m), factor = f32x4.splat(inverse);
+    let sums = zero(), dots = zero();
+    for (let i = 0; i < n; i += 4) {
+      const at = <usize>i << 2;
+      const d = keepLanes(v128.load(dy + at), n - i);
+      const normalized = keepLanes(f32x4.mul(f32x4.sub(v128.load(x + at), centre), factor), n - i);
+      sums = f32x4.add(sums, d);
+      dots = madd(d, normalized, dots);
+    }
+    const sum = sumLanes(sums), dot = sumLanes(dots);
+    const meanSum = f32x4.splat(sum * share), meanDot = f32x4.splat(dot * share);
+    const out = f32x4.splat(load<f32>(scale + c) * inverse);
+    for (let i = 0; i < n; i += 4) {
+      const at = <usize>i << 2;
+      const normalized = f32x4.mul(f32x4.sub(v128.load(x + at), centre), factor);
+      const centred = f32x4.sub(f32x4.sub(v128.load(dy + at), meanSum), f32x4.mul(normalized, meanDot));
+      storeLanes(dx + at, f32x4.mul(centred, out), n - i);
+    }
+    store<f32>(dscale + c, dot);
+    store<f32>(dbias + c, sum);
+    x += xld;
+    dy += dyld;
+    dx += dxld;
+  }
+}

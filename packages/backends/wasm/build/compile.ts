@@ -1,0 +1,69 @@
+/**
+ * Compiles `assembly/` into two modules, with relaxed and with plain SIMD, and writes them into `src/modules` as base64:
+ * sources then run without a build step, in Node and from a plain page. `pnpm --filter @espalier/backend-wasm compile`.
+ */
+import { readFile, writeFile } from "node:fs/promises";
+import asc from "assemblyscript/asc";
+import { microKernels, panelRows } from "./micro-kernels.ts";
+
+export type SimdLevel = "relaxed" | "plain";
+export const simdLevels: readonly SimdLevel[] = ["relaxed", "plain"];
+
+const folder = new URL("../assembly/", import.meta.url);
+const generated = "micro-kernels.ts";
+
+/** The module of one SIMD level. Throws with the compiler's messages where it does not compile. */
+export async function compileKernels(level: SimdLevel): Promise<Uint8Array> {
+  const relaxed = level === "relaxed";
+  let binary: Uint8Array | undefined;
+  // Addresses have 32 bits here (201), and vectors pass between functions of this module only (112).
+  const quiet = ["--disableWarning", "201,112"];
+  const features = ["--enable", "simd", ...(relaxed ? ["--enable", "relaxed-simd"] : [])];
+  const { error, stderr } = await asc.main(
+    [
+      "index.ts",
+      "-o",
+      "out.wasm",
+      "-O3",
+      "--runtime",
+      "stub",
+      "--importMemory",
+      "--noAssert",
+      ...quiet,
+      ...features,
+    ],
+    {
+      readFile: async (name) =>
+        name === generated
+          ? microKernels({ relaxed })
+          : readFile(new URL(name, folder), "utf8").catch(() => null),
+      writeFile: async (name, contents) => {
+        if (name === "out.wasm") binary = contents as Uint8Array;
+      },
+      listFiles: async () => [],
+    },
+  );
+  if (error !== null || binary === undefined) throw new Error(`${error?.message}\n${stderr.toString()}`);
+  return binary;
+}
+
+/** The source file that carries a module. */
+export function moduleSource(level: SimdLevel, binary: Uint8Array): string {
+  const rows = panelRows({ relaxed: level === "relaxed" });
+  return `// Written by build/compile.ts: do not edit.
+/** All kernels with ${level} SIMD, ${binary.length} bytes. Dense panels have ${rows} rows. */
+export const ${level}Module: string =
+  "${Buffer.from(binary).toString("base64")}";
+`;
+}
+
+export const moduleFile = (level: SimdLevel): URL =>
+  new URL(`../src/modules/${level}-module.ts`, import.meta.url);
+
+if (process.argv[1] === new URL(import.meta.url).pathname) {
+  for (const level of simdLevels) {
+    const binary = await compileKernels(level);
+    await writeFile(moduleFile(level), moduleSource(level, binary));
+    console.log(`${level}: ${(binary.length / 1024).toFixed(1)} KB`);
+  }
+}

@@ -1,0 +1,224 @@
+import { EspalierError, type Graph, resolveShape, type ValueId } from "@espalier/core";
+import type { KernelName } from "../modules/load.ts";
+import type { Slot, WasmState } from "../state.ts";
+import type { Format } from "../weights/cost.ts";
+import type { PackedWeight, WeightSource } from "../weights/packed-weight.ts";
+import type { Pitches } from "../weights/sparse-pack.ts";
+import type { Argument, Call, HostCall, Phase, Pointer, Step } from "./step.ts";
+import { isPointer } from "./step.ts";
+import {
+  asMatrix,
+  contiguous,
+  featureMajor,
+  type Layout,
+  layoutOf,
+  type Matrix,
+  place,
+  rowMajor,
+  type Storage,
+  type View,
+} from "./view.ts";
+import { type Operand, walkOf } from "./walk.ts";
+
+/** What packs weights: one per program, so that plans of several batch sizes share copies. */
+export interface Weights {
+  get(source: WeightSource, vectors: number, pitches: Pitches, formats: readonly Format[]): PackedWeight;
+}
+
+export interface EmitterOptions {
+  readonly graph: Graph;
+  readonly state: WasmState;
+  readonly batchSize: number;
+  readonly weights: Weights;
+  readonly wanted: ReadonlyMap<ValueId, Layout>;
+}
+
+/** Collects the calls of a plan. Operators ask it for views of their inputs, room for outputs, and calls. */
+export class Emitter {
+  readonly graph: Graph;
+  readonly state: WasmState;
+  readonly batchSize: number;
+  readonly weights: Weights;
+  readonly steps: Record<Phase, Step[]> = { fixed: [], main: [], update: [] };
+  /** Numbers that calls read (walks, settings); they become one block of memory. */
+  readonly constants: number[] = [];
+  readonly constantStorage: Storage = { bytes: 0, kind: "arena", address: 0 };
+  /** Node that calls are made for, and when they run. */
+  node = "";
+  phase: Phase = "main";
+
+  readonly #views = new Map<ValueId, View>();
+  readonly #wanted: ReadonlyMap<ValueId, Layout>;
+  readonly #fixed = new WeakSet<Storage>();
+  readonly #copies = new WeakMap<View, Map<string, View>>();
+
+  constructor(options: EmitterOptions) {
+    this.graph = options.graph;
+    this.state = options.state;
+    this.batchSize = options.batchSize;
+    this.weights = options.weights;
+    this.#wanted = options.wanted;
+  }
+
+  get panelRows(): number {
+    return this.state.heap.kernels.panelRows();
+  }
+
+  shape(value: ValueId): number[] {
+    return resolveShape(this.graph.values[value]!.shape, this.batchSize);
+  }
+
+  view(value: ValueId): View {
+    return this.#views.get(value)!;
+  }
+
+  set(value: ValueId, view: View): void {
+    this.#views.set(value, view);
+  }
+
+  /** A tensor of the state as a value. `fixed`: this graph does not change it. */
+  bindTensor(value: ValueId, slot: Slot, fixed: boolean): void {
+    const storage: Storage = {
+      bytes: 4 * slot.length,
+      kind: "tensor",
+      name: slot.name,
+      address: slot.address,
+    };
+    if (fixed) this.#fixed.add(storage);
+    this.set(value, contiguous(storage, slot.shape));
+  }
+
+  isFixed(view: View): boolean {
+    return this.#fixed.has(view.storage);
+  }
+
+  storage(bytes: number): Storage {
+    const storage: Storage = { bytes, kind: "arena", address: 0 };
+    if (this.phase === "fixed") this.#fixed.add(storage);
+    return storage;
+  }
+
+  /** Room for a new value. */
+  allocate(shape: readonly number[], layout: Layout): View {
+    const { strides, elements } = place(shape, layout);
+    const padded = layout.run < shape.length;
+    return { storage: this.storage(4 * elements + (padded ? 16 : 0)), offset: 0, shape, strides, padded };
+  }
+
+  /** Room for a node's output as its readers want it, else as `otherwise` says. */
+  output(value: ValueId, otherwise?: Layout): View {
+    const shape = this.shape(value);
+    const view = this.allocate(shape, this.#wanted.get(value) ?? otherwise ?? rowMajor(shape.length));
+    this.set(value, view);
+    return view;
+  }
+
+  wanted(value: ValueId): Layout | undefined {
+    return this.#wanted.get(value);
+  }
+
+  /** Room that only the next call uses. */
+  scratch(bytes: number): Pointer {
+    return { storage: this.storage(bytes), bytes: 0 };
+  }
+
+  /** int32 numbers that a call reads. */
+  integers(numbers: readonly number[]): Pointer {
+    const bytes = 4 * this.constants.length;
+    this.constants.push(...numbers);
+    return { storage: this.constantStorage, bytes };
+  }
+
+  floats64(numbers: readonly number[]): Pointer {
+    if (this.constants.length % 2 === 1) this.constants.push(0);
+    return this.integers([...new Int32Array(Float64Array.from(numbers).buffer)]);
+  }
+
+  /** The bits of a float32, among integers. */
+  static bits(value: number): number {
+    return new Int32Array(Float32Array.of(value).buffer)[0]!;
+  }
+
+  call(kernel: KernelName, ...args: readonly Argument[]): void {
+    this.push({ call: { kernel, args }, touches: args.filter(isPointer), macs: 0 });
+  }
+
+  /** A call of JavaScript with the addresses of what it reads and writes. */
+  host(pointers: readonly Pointer[], run: HostCall["run"]): void {
+    this.push({ call: { pointers, run }, touches: pointers, macs: 0 });
+  }
+
+  /** A call that depends on how a weight is packed. */
+  weighted(weight: PackedWeight, touches: readonly Pointer[], macs: number, bind: () => Call): void {
+    this.push({ call: { weight, bind }, touches, macs });
+  }
+
+  push(step: Omit<Step, "node">): void {
+    this.steps[this.phase].push({ node: this.node, ...step });
+  }
+
+  /** How a call walks over `first` (which it writes, or sums) and `others`, all of one shape. */
+  walk(first: Operand, others: readonly Operand[], shape: readonly number[], padded = false): Pointer {
+    return this.integers(walkOf(first, others, shape, padded));
+  }
+
+  /** The same numbers in another layout; made once. What is fixed is copied once for all runs. */
+  copy(view: View, layout: Layout): View {
+    const key = `${layout.order.join()}/${layout.run}`;
+    const known = this.#copies.get(view)?.get(key);
+    if (known !== undefined) return known;
+    const before = this.phase;
+    if (this.isFixed(view)) this.phase = "fixed";
+    const made = this.allocate(view.shape, layout);
+    this.copyInto(made, view);
+    this.phase = before;
+    if (!this.#copies.has(view)) this.#copies.set(view, new Map());
+    this.#copies.get(view)!.set(key, made);
+    return made;
+  }
+
+  copyInto(to: View, from: View): void {
+    const { dims, transposed } = copyWalk(to, from);
+    if (transposed) this.call("transposed", this.integers(dims), pointer(to), pointer(from));
+    else this.call("unary", 0, this.integers(dims), pointer(to), pointer(from), 0);
+  }
+
+  /** A value as features × tokens, copied where it lies otherwise. */
+  matrix(view: View): Matrix {
+    const matrix = asMatrix(view);
+    // A single token's features may lie side by side: kernels read whole vectors of tokens, which then are others'.
+    if (matrix !== undefined) return matrix;
+    return asMatrix(this.copy(view, featureMajor(view.shape.length)))!;
+  }
+
+  /** A vector whose elements are neighbours. */
+  vector(view: View): Pointer {
+    const straight = view.shape[0] === 1 || view.strides[0] === 1;
+    return pointer(straight ? view : this.copy(view, rowMajor(1)));
+  }
+
+  fail(message: string): EspalierError {
+    return new EspalierError(`backend wasm, node ${this.node}: ${message}`);
+  }
+}
+
+export const pointer = ({ storage, offset }: View): Pointer => ({ storage, bytes: 4 * offset });
+
+export { layoutOf };
+
+/** A copy's walk: along rows of the target, or, where the source's neighbours lie across them, block by block. */
+function copyWalk(to: View, from: View): { dims: number[]; transposed: boolean } {
+  const dims = walkOf(to, [from], to.shape, to.padded);
+  const rank = dims[0]!;
+  const stride = (axis: number, operand: number) => dims[1 + 5 * axis + 1 + operand]!;
+  if (rank < 2 || stride(rank - 1, 1) === 4 || stride(rank - 1, 1) === 0 || stride(rank - 1, 0) !== 4) {
+    return { dims, transposed: false };
+  }
+  let across = -1;
+  for (let axis = 0; axis < rank - 1; axis++) if (stride(axis, 1) === 4) across = axis;
+  if (across < 0) return { dims, transposed: false };
+  const axesOf = Array.from({ length: rank }, (_, axis) => dims.slice(1 + 5 * axis, 6 + 5 * axis));
+  const [moved] = axesOf.splice(across, 1);
+  axesOf.splice(rank - 2, 0, moved!);
+  return { dims: [rank, ...axesOf.flat()], transposed: true };
+}

@@ -1,0 +1,193 @@
+import type { Graph, ValueId } from "@espalier/core";
+import { emitAdamInPlace } from "../kernels/adam.ts";
+import { byDefinition } from "../kernels/by-definition.ts";
+import { emitBinary, outputLike } from "../kernels/elementwise.ts";
+import { emits } from "../kernels/index.ts";
+import { emitAttention, emitLinear, emitProduct, type PatternOf } from "../kernels/products.ts";
+import { emitRandom } from "../kernels/training.ts";
+import type { WasmState } from "../state.ts";
+import { WeightStore } from "../weights/weight-store.ts";
+import { Emitter } from "./emitter.ts";
+import { findOperations, type Operation } from "./operations.ts";
+import type { Phase, Step } from "./step.ts";
+import { contiguous, isContiguous, rowMajor, type View } from "./view.ts";
+import { wantedLayouts } from "./wanted.ts";
+
+/** What is run for one batch size, before it has a place in memory. */
+export interface Plan {
+  readonly batchSize: number;
+  readonly steps: Readonly<Record<Phase, readonly Step[]>>;
+  readonly inputs: readonly { readonly name: string; readonly view: View }[];
+  readonly outputs: readonly {
+    readonly name: string;
+    readonly view: View;
+    readonly dtype: "float32" | "int32";
+  }[];
+  readonly constants: readonly number[];
+  readonly constantStorage: View["storage"];
+  readonly weights: WeightStore;
+  /** Tensors that decided how the plan looks: masks. When one is written the plan is made anew. */
+  readonly masks: readonly string[];
+}
+
+/** Throws an EspalierError where memory is too small or an operator unknown; nothing stays allocated then. */
+export function makePlan(graph: Graph, state: WasmState, batchSize: number): Plan {
+  const weights = new WeightStore(state);
+  try {
+    return emitPlan(graph, state, batchSize, weights);
+  } catch (error) {
+    weights.dispose();
+    throw error;
+  }
+}
+
+function emitPlan(graph: Graph, state: WasmState, batchSize: number, weights: WeightStore): Plan {
+  const { operations, source } = findOperations(graph);
+  const e = new Emitter({
+    graph,
+    state,
+    batchSize,
+    weights,
+    wanted: wantedLayouts(graph, operations, batchSize),
+  });
+  const updated = new Set(graph.updates.map(({ tensor }) => tensor));
+  for (const { name, value } of graph.tensors) e.bindTensor(value, state.slot(name), !updated.has(name));
+  const inputs = graph.inputs.map(({ name, value }) => {
+    const shape = e.shape(value);
+    const view = contiguous(e.storage(4 * shape.reduce((n, extent) => n * extent, 1)), shape);
+    e.set(value, view);
+    return { name, view };
+  });
+  const masks = masksOf(graph, operations);
+  const patternOf: PatternOf = (tensor) => {
+    if (!updated.has(tensor)) return "values";
+    const mask = masks.get(tensor);
+    return mask === undefined ? "any" : { mask: state.slot(mask) };
+  };
+  const emit = (operation: Operation): void => {
+    e.node = operation.node.name;
+    e.phase = isFixed(e, operation) ? "fixed" : "main";
+    emitOperation(e, operation, patternOf, emit);
+  };
+  const adam = operations.filter((operation) => operation.kind === "adam");
+  for (const operation of operations) if (operation.kind !== "adam") emit(operation);
+  for (const operation of adam) {
+    e.node = operation.node.name;
+    e.phase = "main";
+    emitAdamInPlace(
+      e,
+      operation,
+      {
+        get: (parameter, mask, matrix, pitch, tokens) =>
+          weights.masked(state.slot(parameter), state.slot(mask), matrix, pitch, tokens),
+      },
+      emit,
+    );
+  }
+  const outputs = graph.outputs.map(({ name, value }) => {
+    e.node = `output ${name}`;
+    e.phase = "main";
+    const view = e.view(source(value));
+    const whole = isContiguous(view) ? view : e.copy(view, rowMajor(view.shape.length));
+    return { name, view: whole, dtype: graph.values[value]!.dtype };
+  });
+  emitUpdates(e, source, new Set(adam.flatMap(({ node }) => node.outputs)));
+  return {
+    batchSize,
+    steps: e.steps,
+    inputs,
+    outputs,
+    constants: e.constants,
+    constantStorage: e.constantStorage,
+    weights,
+    masks: [...new Set(masks.values())],
+  };
+}
+
+/** The mask that Adam keeps each tensor to. */
+function masksOf(graph: Graph, operations: readonly Operation[]): ReadonlyMap<string, string> {
+  const tensorOf = new Map(graph.tensors.map(({ name, value }) => [value, name]));
+  const updated = new Set(graph.updates.map(({ tensor }) => tensor));
+  return new Map(
+    operations.flatMap((operation) => {
+      if (operation.kind !== "adam" || operation.inputs[6] === undefined) return [];
+      const mask = tensorOf.get(operation.inputs[6]);
+      const tensor = tensorOf.get(operation.inputs[0]!)!;
+      return mask === undefined || updated.has(mask) ? [] : [[tensor, mask] as const];
+    }),
+  );
+}
+
+function inputsOf(operation: Operation): readonly ValueId[] {
+  if (operation.kind === "linear") {
+    const { x, weight, bias, residual } = operation;
+    return [x, weight, bias, residual].filter((value) => value !== undefined);
+  }
+  if (operation.kind === "attention") return [operation.q, operation.k, operation.v];
+  return operation.inputs;
+}
+
+/** Depends on nothing but tensors that no run of this graph changes. */
+function isFixed(e: Emitter, operation: Operation): boolean {
+  if (operation.node.operator.name === "RandomUniform") return false;
+  return inputsOf(operation).every((value) => e.isFixed(e.view(value)));
+}
+
+function emitOperation(
+  e: Emitter,
+  operation: Operation,
+  patternOf: PatternOf,
+  emit: (operation: Operation) => void,
+): void {
+  const { node } = operation;
+  switch (operation.kind) {
+    case "linear":
+      emitLinear(e, operation, patternOf);
+      return;
+    case "attention":
+      emitAttention(e, operation);
+      return;
+    case "dropoutFactors":
+      emitRandom(e, { node, inputs: operation.inputs, attributes: node.attributes }, operation.ratio);
+      return;
+    case "dropoutProduct": {
+      const [x, factors] = operation.inputs.map((id) => e.view(id)) as [View, View];
+      emitBinary(e, "Mul", outputLike(e, node.outputs[0]!, [x]), x, factors);
+      return;
+    }
+    case "adam":
+      return;
+    default: {
+      const { inputs } = operation;
+      const name = node.operator.name;
+      if (name === "MatMul" && e.shape(inputs[1]!).length === 2) {
+        emit({ kind: "linear", node, x: inputs[0]!, weight: inputs[1]!, output: node.outputs[0]! });
+        return;
+      }
+      const known = name === "MatMul" ? emitProduct : (emits.get(name) ?? byDefinition);
+      known(e, { node, inputs, attributes: node.attributes });
+    }
+  }
+}
+
+/** Tensors take their new values last. One whose new value is another's old one is given a copy of it first. */
+function emitUpdates(e: Emitter, source: (value: ValueId) => ValueId, done: ReadonlySet<ValueId>): void {
+  const { graph, state } = e;
+  const pending = graph.updates.filter(({ value }) => !done.has(source(value)));
+  const views = pending.map(({ tensor, value }) => {
+    e.node = `update ${tensor}`;
+    const view = e.view(source(value));
+    if (view.storage.kind !== "tensor") return view;
+    e.phase = "main";
+    const kept = e.allocate(view.shape, rowMajor(view.shape.length));
+    e.copyInto(kept, view);
+    return kept;
+  });
+  e.phase = "update";
+  pending.forEach(({ tensor }, i) => {
+    e.node = `update ${tensor}`;
+    const slot = state.slot(tensor);
+    const storage = { bytes: 4 * slot.length, kind: "tensor" as const, name: tensor, address: slot.address };
+    e.copyInto(contiguous(storage, slot.shape), views[i]!);
+  });
+}

@@ -1,0 +1,2 @@
+export type { Simd } from "./modules/load.ts";
+export { type WasmOptions, wasm } from "./wasm.ts";

@@ -1,0 +1,94 @@
+import type { PermutationAttributes } from "@espalier/core";
+import { type Emitter, pointer } from "../compile/emitter.ts";
+import type { AdamInPlace, Operation } from "../compile/operations.ts";
+import { reshapeView, transposeView, type View } from "../compile/view.ts";
+import type { MaskedRows } from "../weights/weight-store.ts";
+import { adamSettings, emitAdam } from "./training.ts";
+
+/**
+ * The optimiser's step, in place after all reads. Where a mask leaves little of a weight, its gradient is computed only
+ * there: the rest of the product is never made.
+ */
+export function emitAdamInPlace(
+  e: Emitter,
+  { node, inputs, masked }: AdamInPlace,
+  masks: {
+    get(parameter: string, mask: string, matrix: View, pitch: number, tokens: number): MaskedRows | undefined;
+  },
+  emit: (operation: Operation) => void,
+): void {
+  const { attributes } = node;
+  if (masked !== undefined) {
+    const rows = maskedRows(e, masked, inputs, masks);
+    if (rows !== undefined) {
+      const [parameter, m, v, step, rate] = [0, 2, 3, 4, 5].map((i) => pointer(e.view(inputs[i]!)));
+      e.phase = "update";
+      const settings = adamSettings(e, attributes);
+      e.call(
+        "adamAt",
+        ...[
+          rows.values,
+          rows.address.sources,
+          parameter!,
+          rows.address.values,
+          m!,
+          v!,
+          step!,
+          rate!,
+          settings,
+        ],
+      );
+      return;
+    }
+    for (const part of [masked.product, ...masked.chain]) emit(part);
+  }
+  e.phase = "update";
+  emitAdam(e, { node, inputs, attributes }, true);
+}
+
+/** Computes the gradient where the mask is open; undefined where the dense product is cheaper. */
+function maskedRows(
+  e: Emitter,
+  { product, chain }: NonNullable<AdamInPlace["masked"]>,
+  inputs: readonly number[],
+  masks: Parameters<typeof emitAdamInPlace>[2],
+): MaskedRows | undefined {
+  const [xt, dy] = product.inputs.map((id) => e.view(id)) as [View, View];
+  const [tokens, N] = dy.shape as [number, number];
+  const parameter = e.view(inputs[0]!);
+  const matrix = backThrough(e, parameter, chain, [xt.shape[0]!, N]);
+  if (matrix === undefined) return undefined;
+  // Rows of tokens, features outermost: as forward and backward pass left them.
+  const perm = [1, 0];
+  const x = e.matrix(transposeView(xt, perm));
+  const d = e.matrix(dy);
+  if (x.pitch !== d.pitch) return undefined;
+  const mask = e.view(inputs[6]!).storage.name!;
+  const rows = masks.get(parameter.storage.name!, mask, matrix, d.pitch, tokens);
+  if (rows === undefined) return undefined;
+  const { address, count } = rows;
+  const pointers = [pointer(d.view), pointer(x.view)] as const;
+  e.call("maskedGradient", count, address.rows, address.offsets, ...pointers, tokens, address.values);
+  return rows;
+}
+
+/** The parameter as the product's matrix [K, N]: what transposes and reshapes did to the gradient, undone. */
+function backThrough(
+  e: Emitter,
+  parameter: View,
+  chain: NonNullable<AdamInPlace["masked"]>["chain"],
+  shape: readonly number[],
+): View | undefined {
+  let view: View | undefined = parameter;
+  for (const { node, inputs } of chain.toReversed()) {
+    if (node.operator.name === "Transpose") {
+      const { perm } = node.attributes as unknown as PermutationAttributes;
+      view = transposeView(
+        view,
+        perm.map((_, axis) => perm.indexOf(axis)),
+      );
+    } else view = reshapeView(view, e.shape(inputs[0]!));
+    if (view === undefined) return undefined;
+  }
+  return view.shape.join() === shape.join() ? view : undefined;
+}

@@ -1,0 +1,127 @@
+import type {
+  ConcatAttributes,
+  GatherAttributes,
+  GatherGradientAttributes,
+  PadAttributes,
+  PermutationAttributes,
+  ReduceAttributes,
+  SliceAttributes,
+} from "@espalier/core";
+import { type Emitter, pointer } from "../compile/emitter.ts";
+import {
+  axes,
+  expandView,
+  type Layout,
+  layoutOf,
+  reshapeView,
+  rowMajor,
+  sliceView,
+  transposeView,
+  type View,
+} from "../compile/view.ts";
+import { byDefinition } from "./by-definition.ts";
+import type { Emits } from "./kernel.ts";
+
+export const layout: Emits = {
+  Transpose(e, { inputs, node, attributes }) {
+    const { perm } = attributes as PermutationAttributes;
+    e.set(node.outputs[0]!, transposeView(e.view(inputs[0]!), perm));
+  },
+  Reshape(e, { inputs, node }) {
+    e.set(node.outputs[0]!, reshaped(e, e.view(inputs[0]!), e.shape(node.outputs[0]!)));
+  },
+  Expand(e, { inputs, node }) {
+    e.set(node.outputs[0]!, expandView(e.view(inputs[0]!), e.shape(node.outputs[0]!)));
+  },
+  Slice(e, { inputs, node, attributes }) {
+    const { axis, start, end } = attributes as SliceAttributes;
+    e.set(node.outputs[0]!, sliceView(e.view(inputs[0]!), axis, start, end));
+  },
+  Concat(e, { inputs, node, attributes }) {
+    const { axis } = attributes as ConcatAttributes;
+    const parts = inputs.map((id) => e.view(id));
+    const y = e.output(node.outputs[0]!, orderOf(parts[0]!));
+    let start = 0;
+    for (const part of parts) {
+      const end = start + part.shape[axis]!;
+      e.copyInto(sliceView(y, axis, start, end), part);
+      start = end;
+    }
+  },
+  Pad(e, call) {
+    const { inputs, node, attributes } = call;
+    const { axis, before, mode } = attributes as PadAttributes;
+    if (mode !== "constant") {
+      byDefinition(e, call);
+      return;
+    }
+    const x = e.view(inputs[0]!);
+    const y = e.output(node.outputs[0]!, orderOf(x));
+    clear(e, y);
+    e.copyInto(sliceView(y, axis, before, before + x.shape[axis]!), x);
+  },
+  Gather(e, { inputs, node, attributes }) {
+    const { axis } = attributes as GatherAttributes;
+    const [x, indices] = inputs.map((id) => e.view(id)) as [View, View];
+    const y = e.output(node.outputs[0]!);
+    emitGather(e, y, x, indices, axis, false);
+  },
+  GatherGradient(e, { inputs, node, attributes }) {
+    const { axis } = attributes as GatherGradientAttributes;
+    const [dy, indices] = inputs.map((id) => e.view(id)) as [View, View];
+    const dx = e.output(node.outputs[0]!);
+    clear(e, dx);
+    emitGather(e, dy, dx, indices, axis, true);
+  },
+  ReduceSum(e, { inputs, node, attributes }) {
+    const { axes: reduced, keepdims } = attributes as ReduceAttributes;
+    const x = e.view(inputs[0]!);
+    const gone = new Set(reduced.map((axis) => (axis < 0 ? axis + x.shape.length : axis)));
+    const left = axes(x.shape.length).filter((axis) => keepdims || !gone.has(axis));
+    const { order } = layoutOf(x);
+    const kept = order.flatMap((axis) => (left.includes(axis) ? [left.indexOf(axis)] : []));
+    const y = e.output(node.outputs[0]!, { order: kept, run: kept.length });
+    clear(e, y);
+    const strides = x.shape.map((_, axis) => (gone.has(axis) ? 0 : y.strides[left.indexOf(axis)]!));
+    // Rows of x decide the walk: they are what is read.
+    const dims = e.walk(x, [{ strides }], x.shape);
+    e.call("reduce", swapOperands(e, dims.bytes / 4), pointer(y), pointer(x));
+  },
+};
+
+/** The walk was made along x; the kernel's first operand is y. */
+function swapOperands(e: Emitter, at: number) {
+  const rank = e.constants[at]!;
+  for (let axis = 0; axis < rank; axis++) {
+    const i = at + 1 + 5 * axis + 1;
+    [e.constants[i], e.constants[i + 1]] = [e.constants[i + 1]!, e.constants[i]!];
+  }
+  return { storage: e.constantStorage, bytes: 4 * at };
+}
+
+export function reshaped(e: Emitter, view: View, shape: readonly number[]): View {
+  return reshapeView(view, shape) ?? reshapeView(e.copy(view, rowMajor(view.shape.length)), shape)!;
+}
+
+export function clear(e: Emitter, view: View): void {
+  e.call("fill", pointer(view), view.storage.bytes);
+}
+
+/** The order of a view's axes, rows without gaps. */
+function orderOf(view: View): Layout {
+  const { order, run } = layoutOf(view);
+  return { order, run };
+}
+
+function emitGather(e: Emitter, y: View, x: View, indices: View, axis: number, adds: boolean): void {
+  const rank = indices.shape.length;
+  const around = (view: View) => [
+    ...view.strides.slice(0, axis),
+    ...new Array<number>(rank).fill(0),
+    ...view.strides.slice(axis + 1),
+  ];
+  const spread = y.shape.map((_, i) => (i < axis || i >= axis + rank ? 0 : indices.strides[i - axis]!));
+  const dims = e.walk(y, [{ strides: around(x) }, { strides: spread }], y.shape);
+  const step = 4 * x.strides[axis]!;
+  e.call("gather", dims, pointer(y), pointer(x), pointer(indices), step, x.shape[axis]!, adds ? 1 : 0);
+}

@@ -1,0 +1,209 @@
+import { type ScaleAttributes, scaleFactor } from "@espalier/core";
+import { Emitter, pointer } from "../compile/emitter.ts";
+import type { Attention, Linear } from "../compile/operations.ts";
+import type { Argument, Call, Pointer } from "../compile/step.ts";
+import { asMatrix, axes, expandView, featureMajor, type Layout, type View } from "../compile/view.ts";
+import { type Format, formats } from "../weights/cost.ts";
+import type { WeightSource } from "../weights/packed-weight.ts";
+import { emitUnary, type UnaryName } from "./elementwise.ts";
+import type { Emit } from "./kernel.ts";
+
+/** Whether, and how, training changes a tensor: decides how its weight may be packed. */
+export type PatternOf = (tensor: string) => WeightSource["pattern"];
+
+/**
+ * Activations of this many bytes lie on more pages than the first-level TLB knows: strips of them are brought together
+ * before a sparse product reads them (512 × 512 at 90 % zeros and 224 tokens: 0.25 → 0.22 ns a value and vector, at 50 %
+ * 0.28 → 0.21; Crossformer at batch 32 in one part: 6 ×).
+ */
+const pagesTooMany = 2 ** 18;
+/** Elements from one feature to the next in such a strip: four vectors. */
+const stripPitch = 16;
+
+/** Blocks of four pay only where few tokens meet a weight. */
+const stripFormats: readonly Format[] = ["panels", "rows", "pairs"];
+const sparseKernels = { rows: "sparseRows", pairs: "sparsePairs", quads: "sparseQuads" } as const;
+const stripKernels = { rows: "sparseRowStrips", pairs: "sparsePairStrips" } as const;
+
+/** activation(x·W + bias) + residual over features × tokens. */
+export function emitLinear(e: Emitter, linear: Linear, patternOf: PatternOf): void {
+  const shape = e.shape(linear.output);
+  const view = e.allocate(shape, featureMajor(shape.length));
+  e.set(linear.output, view);
+  const y = asMatrix(view)!;
+  const weight = e.view(linear.weight);
+  const isTensor = weight.storage.kind === "tensor";
+  // A sparse row's offsets are in bytes: one pitch for x and y.
+  const given = e.matrix(e.view(linear.x));
+  const vectors = Math.ceil(given.tokens / 4);
+  const strips = vectors > 2 && 4 * given.features * y.pitch > pagesTooMany;
+  const x =
+    isTensor && !strips && given.pitch !== y.pitch
+      ? asMatrix(e.copy(given.view, featureMajor(given.view.shape.length)))!
+      : given;
+  const [N, K] = [y.features, x.features];
+  const bias: Argument = linear.bias === undefined ? 0 : e.vector(e.view(linear.bias));
+  let residual: Argument = 0;
+  if (linear.residual !== undefined) {
+    const other = e.matrix(e.view(linear.residual));
+    residual = pointer(other.pitch === y.pitch ? other.view : e.copy(other.view, featureMajor(shape.length)));
+  }
+  const [from, to] = [pointer(x.view), pointer(y.view)];
+  const strip = vectors > 2 && K > 1 ? e.scratch(128 * K) : 0;
+  const dense = (panels: Argument): Call => ({
+    kernel: "dense",
+    args: [vectors, N, K, from, 4 * x.pitch, panels, bias, to, 4 * y.pitch, residual, strip],
+  });
+  const [ks, ns] = weight.strides as [number, number];
+  const macs = N * K * x.tokens;
+  if (isTensor) {
+    const pattern = patternOf(weight.storage.name!);
+    const slot = e.state.slot(weight.storage.name!);
+    const source = { slot, offset: 4 * weight.offset, N, K, ns: 4 * ns, ks: 4 * ks, pattern };
+    const pitches = { x: strips ? stripPitch : x.pitch, y: y.pitch };
+    const packed = e.weights.get(source, vectors, pitches, strips ? stripFormats : formats);
+    const touches = [from, to, ...[bias, residual, strip].filter((one) => typeof one !== "number")];
+    e.weighted(packed, touches, macs, () => {
+      const { pack } = packed;
+      if (pack.format === "panels") return dense(pack.address);
+      const { rows, offsets, values } = pack.address;
+      const list = [rows, offsets, values, bias, to, residual];
+      const yld = pack.format === "rows" ? [] : [4 * y.pitch];
+      if (!strips || pack.format === "quads") {
+        const args = [vectors, pack.count, from, ...list, ...yld];
+        return { kernel: sparseKernels[pack.format], args };
+      }
+      const args = [vectors, pack.count, K, from, 4 * x.pitch, ...list, strip, ...yld];
+      return { kernel: stripKernels[pack.format], args };
+    });
+  } else {
+    const panels = e.scratch(Math.ceil(N / e.panelRows) * e.panelRows * K * 4);
+    e.call("packPanels", N, K, pointer(weight), 4 * ns, 4 * ks, panels);
+    const call = dense(panels);
+    e.push({ call, touches: call.args.filter((one) => typeof one !== "number"), macs });
+  }
+  if (linear.activation !== undefined) emitUnary(e, linear.activation.operator.name as UnaryName, view, view);
+}
+
+/** Heads outermost, then channels; tokens of all sequences in one row: what a linear layer reads when heads are joined. */
+const headMajor = (rank: number): Layout =>
+  rank === 4 ? { order: [1, 3, 0, 2], run: 2 } : { order: [2, 0, 1], run: 2 };
+
+/** The fused kernel, where tokens of q, k and v are neighbours (or are made so). */
+export function emitAttention(e: Emitter, attention: Attention): void {
+  const rank = e.shape(attention.output).length;
+  const tokensTogether = (view: View, axis: number) =>
+    view.strides[axis] === 1 || view.shape[axis] === 1 ? view : e.copy(view, headMajor(rank));
+  const q = tokensTogether(e.view(attention.q), rank - 2);
+  const kt = e.view(attention.k);
+  const k = tokensTogether(transposedLast(kt), rank - 2);
+  const v = tokensTogether(e.view(attention.v), rank - 2);
+  const wanted = e.wanted(attention.output);
+  const y = e.allocate(
+    e.shape(attention.output),
+    wanted?.order.at(-1) === rank - 2 ? wanted : headMajor(rank),
+  );
+  e.set(attention.output, y);
+  const scale =
+    attention.scale === undefined ? 1 : scaleFactor(attention.scale as ScaleAttributes, e.batchSize);
+  const [L, S] = [q.shape[rank - 2]!, k.shape[rank - 2]!];
+  const head = (view: View) => (rank === 4 ? 4 * view.strides[1]! : 0);
+  const strides = (view: View) => [head(view), 4 * view.strides[0]!, 4 * view.strides.at(-1)!];
+  const shape = e.integers([
+    ...[L, S, q.shape.at(-1)!, v.shape.at(-1)!, rank === 4 ? q.shape[1]! : 1, q.shape[0]!],
+    ...[q, k, v, y].flatMap(strides),
+    Emitter.bits(scale * Math.LOG2E),
+  ]);
+  const pointers = [q, k, v, y].map(pointer);
+  const scores = e.scratch(32 * (S + 8));
+  const macs =
+    q.shape.slice(0, -2).reduce((n, extent) => n * extent, 1) * L * S * (q.shape.at(-1)! + v.shape.at(-1)!);
+  e.push({
+    call: { kernel: "attention", args: [shape, ...pointers, scores] },
+    touches: [shape, ...pointers, scores],
+    macs,
+  });
+}
+
+/** Columns from which on A is worth packing. */
+const packsFrom = 64;
+
+/** A batch of matrix products over strided operands. */
+export const emitProduct: Emit = (e, { inputs, node }) => {
+  const [value] = node.outputs as [number];
+  const shape = e.shape(value);
+  const rank = shape.length;
+  const [a, b] = inputs.map((id) => {
+    const view = e.view(id);
+    return expandView(view, [...shape.slice(0, -2), ...view.shape.slice(-2)]);
+  }) as [View, View];
+  const wanted = e.wanted(value) ?? { order: axes(rank), run: 1 };
+  const innermost = wanted.order.findLast((axis) => shape[axis]! > 1) ?? rank - 1;
+  const usable = innermost >= rank - 2;
+  // Columns must be neighbours: an axis of one position behind them would be padded, and part them.
+  const layout = { ...wanted, order: [...wanted.order.filter((axis) => axis !== innermost), innermost] };
+  const y = e.allocate(shape, usable ? layout : { order: axes(rank), run: 1 });
+  e.set(value, y);
+  const swapped = usable && innermost === rank - 2 && shape[rank - 2]! > 1;
+  const [rowAxis, columnAxis] = swapped ? [rank - 1, rank - 2] : [rank - 2, rank - 1];
+  const [left, right] = swapped ? [transposedLast(b), transposedLast(a)] : [a, b];
+  const [M, N, K] = [shape[rowAxis]!, shape[columnAxis]!, left.shape.at(-1)!];
+  const bytes = (view: View) => view.strides.slice(-2).map((stride) => 4 * stride);
+  const [ams, aks] = bytes(left);
+  const [bks, bns] = bytes(right);
+  const packs = ams !== 4 && N > packsFrom;
+  const panels: Pointer | 0 = packs ? e.scratch(Math.ceil(M / e.panelRows) * e.panelRows * K * 4) : 0;
+  const strip = e.scratch(32 * (K + 3));
+  const lead = leadAxes(shape.slice(0, -2), [left, right, y]);
+  // The kernel walks three batch axes; what is outside them is walked here.
+  const outer = lead.slice(0, -3);
+  const inner = [...new Array(3).fill({ extent: 1, strides: [0, 0, 0] }), ...lead].slice(-3) as typeof lead;
+  const dims = e.integers([
+    ...[M, N, K, ams!, aks!, bks!, bns!, 4 * y.strides[rowAxis]!],
+    ...inner.flatMap(({ extent, strides }) => [extent, ...strides]),
+  ]);
+  for (const [oa, ob, oy] of positions(outer)) {
+    const at = (view: View, more: number) => ({ storage: view.storage, bytes: 4 * view.offset + more });
+    const args = [dims, at(left, oa!), at(right, ob!), at(y, oy!), panels, strip];
+    const touches = args.filter((one) => typeof one !== "number");
+    const macs = (M * N * K * lead.reduce((n, { extent }) => n * extent, 1)) / countOf(outer);
+    e.push({ call: { kernel: "product", args }, touches, macs });
+  }
+};
+
+interface LeadAxis {
+  readonly extent: number;
+  /** Bytes in A, B and C. */
+  readonly strides: readonly number[];
+}
+
+const countOf = (lead: readonly LeadAxis[]) => lead.reduce((n, { extent }) => n * extent, 1);
+
+function leadAxes(shape: readonly number[], views: readonly View[]): LeadAxis[] {
+  const result: LeadAxis[] = [];
+  shape.forEach((extent, axis) => {
+    if (extent === 1) return;
+    const strides = views.map((view) => 4 * view.strides[axis]!);
+    const outer = result.at(-1);
+    if (outer?.strides.every((stride, i) => stride === strides[i]! * extent))
+      result[result.length - 1] = { extent: outer.extent * extent, strides };
+    else result.push({ extent, strides });
+  });
+  return result;
+}
+
+function positions(lead: readonly LeadAxis[]): number[][] {
+  let all = [[0, 0, 0]];
+  for (const { extent, strides } of lead) {
+    all = all.flatMap((at) =>
+      Array.from({ length: extent }, (_, i) => at.map((offset, k) => offset + i * strides[k]!)),
+    );
+  }
+  return all;
+}
+
+function transposedLast(view: View): View {
+  const [rows, columns] = [view.shape.length - 2, view.shape.length - 1];
+  const swap = (list: readonly number[]) => list.with(rows, list[columns]!).with(columns, list[rows]!);
+  return { ...view, shape: swap(view.shape), strides: swap(view.strides) };
+}

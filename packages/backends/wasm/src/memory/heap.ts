@@ -1,0 +1,93 @@
+import { EspalierError } from "@espalier/core";
+import { type Kernels, loadModule, type Simd } from "../modules/load.ts";
+import { Blocks } from "./blocks.ts";
+
+/** Kernels read up to two vectors beyond what they are given. */
+const slack = 64;
+const page = 65536;
+/** 16 MiB. */
+const growth = 256;
+/** WebAssembly addresses have 32 bits. */
+const limit = 65536;
+
+/** One linear memory with the kernels that work on it. What is too large for it is refused; the rest stays as it was. */
+export class Heap {
+  readonly kernels: Kernels;
+  readonly #memory: WebAssembly.Memory;
+  readonly #blocks: Blocks;
+
+  private constructor(memory: WebAssembly.Memory, kernels: Kernels) {
+    this.#memory = memory;
+    this.kernels = kernels;
+    this.#blocks = new Blocks(kernels.heapBase());
+  }
+
+  static async create(simd: Simd): Promise<Heap> {
+    const memory = new WebAssembly.Memory({ initial: 2 });
+    const instance = await WebAssembly.instantiate(await loadModule(simd), {
+      env: {
+        memory,
+        abort: () => {
+          throw new EspalierError("backend wasm: a kernel gave up.");
+        },
+      },
+    });
+    return new Heap(memory, instance.exports as unknown as Kernels);
+  }
+
+  /** Bytes the memory has grown to. */
+  get bytes(): number {
+    return this.#memory.buffer.byteLength;
+  }
+
+  /** Room for `bytes`; `what` names it where there is none. */
+  allocate(bytes: number, what: string): number {
+    if (bytes + slack > limit * page) throw this.#tooLarge(bytes, what);
+    const address = this.#blocks.take(bytes + slack);
+    const missing = Math.ceil((this.#blocks.end + slack) / page) - this.#memory.buffer.byteLength / page;
+    if (missing > 0) {
+      try {
+        this.#grow(missing);
+      } catch {
+        this.#blocks.give(address);
+        throw this.#tooLarge(bytes, what);
+      }
+    }
+    return address;
+  }
+
+  free(address: number): void {
+    this.#blocks.give(address);
+  }
+
+  /** The numbers at an address: good until memory grows. */
+  floats(address: number, length: number): Float32Array {
+    return new Float32Array(this.#memory.buffer, address, length);
+  }
+
+  integers(address: number, length: number): Int32Array {
+    return new Int32Array(this.#memory.buffer, address, length);
+  }
+
+  copy(from: number, to: number, bytes: number): void {
+    new Uint8Array(this.#memory.buffer).copyWithin(to, from, from + bytes);
+  }
+
+  /** In large steps where there is room: pages are taken only when touched, and neighbours touched later can be huge ones. */
+  #grow(missing: number): void {
+    const step = Math.max(missing, growth);
+    try {
+      this.#memory.grow(step);
+    } catch (error) {
+      if (step === missing) throw error;
+      this.#memory.grow(missing);
+    }
+  }
+
+  #tooLarge(bytes: number, what: string): EspalierError {
+    const size = (n: number) => `${(n / 2 ** 20).toFixed(0)} MiB`;
+    return new EspalierError(
+      `backend wasm: ${what} needs ${size(bytes)}; memory holds ${size(this.bytes)} and cannot grow by as much. Use a smaller batch or model, or another backend.`,
+    );
+  }
+}

@@ -1,0 +1,24 @@
+import type { Heap } from "../memory/heap.ts";
+import type { WeightSource } from "./packed-weight.ts";
+
+/** A weight as panels: the weights of a few outputs for one input lie together. */
+export interface DensePack {
+  readonly format: "panels";
+  readonly address: number;
+  readonly bytes: number;
+  /** Takes over the tensor's values as they are now. */
+  refresh(): void;
+  dispose(): void;
+}
+
+export function packDense(heap: Heap, source: WeightSource): DensePack {
+  const { slot, N, K, ns, ks } = source;
+  const rows = heap.kernels.panelRows();
+  const bytes = Math.ceil(N / rows) * rows * K * 4;
+  const address = heap.allocate(bytes, `packing tensor "${slot.name}"`);
+  const refresh = () => {
+    heap.kernels.packPanels(N, K, slot.address + source.offset, ns, ks, address);
+  };
+  refresh();
+  return { format: "panels", address, bytes, refresh, dispose: () => heap.free(address) };
+}

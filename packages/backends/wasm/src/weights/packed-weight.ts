@@ -1,0 +1,133 @@
+import type { Heap } from "../memory/heap.ts";
+import type { Slot } from "../state.ts";
+import { chooseFormat, type Format, type Pattern } from "./cost.ts";
+import { type DensePack, packDense } from "./dense-pack.ts";
+import { type Pitches, packSparse, type SparsePack } from "./sparse-pack.ts";
+
+/** A matrix W[n, k] inside a tensor; strides in bytes. */
+export interface WeightSource {
+  readonly slot: Slot;
+  readonly offset: number;
+  readonly N: number;
+  readonly K: number;
+  readonly ns: number;
+  readonly ks: number;
+  /**
+   * What tells which weights may be other than zero: their own values; nothing, because training changes all of them; or
+   * a mask that training keeps to.
+   */
+  readonly pattern: "values" | "any" | { readonly mask: Slot };
+}
+
+/** A weight in the form its product reads, kept in step with its tensor. */
+export class PackedWeight {
+  readonly source: WeightSource;
+  /** Vectors of tokens that meet it. */
+  readonly vectors: number;
+  readonly pitches: Pitches;
+  /** What its product has kernels for. */
+  readonly formats: readonly Format[];
+  readonly #heap: Heap;
+  #pack: DensePack | SparsePack | undefined;
+  #measured: Pattern | undefined;
+  #seen = -1;
+  #maskSeen = -1;
+  #stale = false;
+
+  constructor(
+    heap: Heap,
+    source: WeightSource,
+    vectors: number,
+    pitches: Pitches,
+    formats: readonly Format[],
+  ) {
+    this.#heap = heap;
+    this.source = source;
+    this.vectors = vectors;
+    this.pitches = pitches;
+    this.formats = formats;
+  }
+
+  get pack(): DensePack | SparsePack {
+    return this.#pack!;
+  }
+
+  get format(): Format {
+    return this.pack.format;
+  }
+
+  get pattern(): Pattern {
+    return this.#measured!;
+  }
+
+  /** Expected time of its product, in nanoseconds. */
+  get cost(): number {
+    return chooseFormat(this.#measured!, this.vectors, this.#heap.kernels.panelRows(), [this.format]).cost;
+  }
+
+  /** The program that reads this pack changed the weight itself, within its pattern. */
+  updated(): void {
+    this.#seen++;
+    this.#stale = true;
+  }
+
+  /** Brings the pack up to date; true where calls have to be bound anew. */
+  refresh(): boolean {
+    const { slot, pattern } = this.source;
+    const mask = typeof pattern === "object" ? pattern.mask.version : 0;
+    if (this.#pack !== undefined && this.#seen === slot.version && this.#maskSeen === mask) {
+      if (this.#stale) this.#pack.refresh();
+      this.#stale = false;
+      return false;
+    }
+    if (pattern === "any" && this.#pack !== undefined) {
+      // A dense pack of what stays dense takes the new values where it is.
+      this.#pack.refresh();
+    } else {
+      this.dispose();
+      this.#build();
+    }
+    const rebind = pattern !== "any" || this.#seen < 0;
+    this.#seen = slot.version;
+    this.#maskSeen = mask;
+    this.#stale = false;
+    return rebind;
+  }
+
+  dispose(): void {
+    this.#pack?.dispose();
+    this.#pack = undefined;
+  }
+
+  #build(): void {
+    const { source } = this;
+    const { kernels } = this.#heap;
+    const { slot, N, K } = source;
+    const maskSlot = typeof source.pattern === "object" ? source.pattern.mask : undefined;
+    const open =
+      maskSlot !== undefined && kernels.opensMask(slot.length, slot.address, maskSlot.address) !== 0;
+    const patternAddress = (maskSlot ?? slot).address + source.offset;
+    this.#measured = { N, K, nonzero: N * K, pairs: N * K, quads: N * K };
+    let format: Format = "panels";
+    if (source.pattern !== "any" && !open) {
+      const counts = this.#heap.allocate(4 * N, `packing tensor "${slot.name}"`);
+      const count = (rows: number) =>
+        kernels.countBlocks(N, K, patternAddress, source.ns, source.ks, rows, counts);
+      const nonzero = count(1);
+      // Blocks cannot pay where there is hardly a zero.
+      const sparse = nonzero < 0.95 * N * K;
+      const pairs = sparse ? count(2) : N * K;
+      const quads = sparse ? count(4) : N * K;
+      this.#heap.free(counts);
+      this.#measured = { N, K, nonzero, pairs, quads };
+      format = chooseFormat(this.#measured, this.vectors, kernels.panelRows(), this.formats).format;
+    }
+    this.#pack =
+      format === "panels"
+        ? packDense(this.#heap, source)
+        : packSparse(this.#heap, source, format, this.pitches, {
+            address: patternAddress,
+            keepsSources: maskSlot !== undefined,
+          });
+  }
+}

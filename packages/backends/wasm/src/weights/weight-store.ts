@@ -1,0 +1,79 @@
+import type { View } from "../compile/view.ts";
+import type { Slot, WasmState } from "../state.ts";
+import { type Format, prefersMaskedGradient } from "./cost.ts";
+import { PackedWeight, type WeightSource } from "./packed-weight.ts";
+import { type Pitches, packSparse, type SparsePack } from "./sparse-pack.ts";
+
+/** Where a mask is open, row by row, with room for one gradient each. */
+export type MaskedRows = SparsePack;
+
+/** The packed weights of one plan. */
+export class WeightStore {
+  readonly #state: WasmState;
+  readonly #packed = new Map<string, PackedWeight>();
+  readonly #masked: MaskedRows[] = [];
+
+  constructor(state: WasmState) {
+    this.#state = state;
+  }
+
+  get packed(): Iterable<PackedWeight> {
+    return this.#packed.values();
+  }
+
+  /** Bytes of all packs. */
+  get bytes(): number {
+    let bytes = 0;
+    for (const { pack } of this.#packed.values()) bytes += pack.bytes;
+    for (const rows of this.#masked) bytes += rows.bytes;
+    return bytes;
+  }
+
+  get(source: WeightSource, vectors: number, pitches: Pitches, formats: readonly Format[]): PackedWeight {
+    const { slot, offset, N, K, ns, ks } = source;
+    const key = [slot.name, offset, N, K, ns, ks, vectors, pitches.x, pitches.y].join("|");
+    let packed = this.#packed.get(key);
+    if (packed === undefined) {
+      packed = new PackedWeight(this.#state.heap, source, vectors, pitches, formats);
+      this.#packed.set(key, packed);
+    }
+    return packed;
+  }
+
+  /** Rows of a mask over a parameter seen as W[k, n]; undefined where all gradients cost less than those alone. */
+  masked(parameter: Slot, mask: Slot, matrix: View, pitch: number, tokens: number): MaskedRows | undefined {
+    const [K, N] = matrix.shape as [number, number];
+    const [ks, ns] = matrix.strides as [number, number];
+    const { heap } = this.#state;
+    const source: WeightSource = {
+      slot: parameter,
+      offset: 4 * matrix.offset,
+      ...{ N, K, ns: 4 * ns, ks: 4 * ks },
+      pattern: { mask },
+    };
+    const counts = heap.allocate(4 * N, `the mask "${mask.name}"`);
+    const open = heap.kernels.countBlocks(
+      N,
+      K,
+      mask.address + source.offset,
+      source.ns,
+      source.ks,
+      1,
+      counts,
+    );
+    heap.free(counts);
+    const closed = heap.kernels.opensMask(parameter.length, parameter.address, mask.address) === 0;
+    if (!closed || !prefersMaskedGradient(open / (N * K), tokens)) return undefined;
+    const options = { address: mask.address + source.offset, keepsSources: true };
+    const rows = packSparse(heap, source, "rows", { x: pitch, y: pitch }, options);
+    this.#masked.push(rows);
+    return rows;
+  }
+
+  dispose(): void {
+    for (const packed of this.#packed.values()) packed.dispose();
+    for (const rows of this.#masked) rows.dispose();
+    this.#packed.clear();
+    this.#masked.length = 0;
+  }
+}

@@ -1,0 +1,53 @@
+import { type Model, reference } from "@espalier/core";
+import { largestError, randomInputs, runModel } from "@espalier/core/testing";
+import { crossformer, iTransformer, patchTST } from "@espalier/models";
+import { describe, expect, it } from "vitest";
+import { sparsified } from "../bench/models.ts";
+import { type Simd, wasm } from "../src/index.ts";
+
+const size = { inputLength: 24, horizon: 10, series: 3, dropout: 0.1 };
+const models: Record<string, Model> = {
+  iTransformer: iTransformer({
+    ...size,
+    width: 32,
+    feedForward: 44,
+    heads: 4,
+    layers: 2,
+    marks: 4,
+  }).initialize(1),
+  "PatchTST, odd widths": patchTST({ ...size, width: 21, feedForward: 33, heads: 3, layers: 1 }).initialize(
+    1,
+  ),
+  Crossformer: crossformer({
+    ...size,
+    width: 24,
+    feedForward: 36,
+    heads: 2,
+    layers: 3,
+    segmentLength: 6,
+  }).initialize(1),
+};
+
+describe.each(["relaxed", "plain"] satisfies Simd[])("wasm, %s SIMD", (simd) => {
+  const backend = wasm({ simd });
+
+  describe.each(Object.entries(models))("%s", (_name, model) => {
+    it.each([
+      ["dense", 0, 1],
+      ["half its weights", 0.5, 1],
+      ["a tenth of its weights", 0.9, 1],
+      ["60 % zeros in pairs", 0.6, 2],
+      ["80 % zeros in quads", 0.8, 4],
+    ] as const)("agrees with the reference with %s", async (_what, amount, block) => {
+      const sparse = { ...model, tensors: sparsified(model, { amount, block }) };
+      for (const batchSize of [1, 3, 21]) {
+        const inputs = randomInputs(sparse, batchSize);
+        const [expected, got] = await Promise.all([
+          runModel(sparse, reference, inputs),
+          runModel(sparse, backend, inputs),
+        ]);
+        expect(largestError(got.get("output")!, expected.get("output")!)).toBeLessThan(1e-5);
+      }
+    });
+  });
+});

@@ -1,0 +1,251 @@
+/**
+ * Espalier's own backend against TensorFlow.js and ONNX Runtime, one thread each, taking turns in this process:
+ * `pnpm bench:peers`. Writes peers.json, peers.md and the speed-up curves (SVG, PNG).
+ */
+import { existsSync } from "node:fs";
+import { mkdir, readdir, readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { EspalierError, unknownName } from "@espalier/core";
+import { readBytes, writeFolderAtomically } from "@espalier/formats/node";
+import {
+  agrees,
+  backendPeer,
+  compareCompiling,
+  compareForecasts,
+  compareTraining,
+  own,
+  type Peer,
+  type PeerResults,
+  type PeerRun,
+  parsePeerResults,
+  peersDocument,
+  prepareSubject,
+  randomSubjects,
+  selectVariants,
+  sizesOf,
+  type Task,
+  trainedSubjects,
+  verdicts,
+} from "../src/peers/index.ts";
+import { toMarkdown } from "../src/report/markdown.ts";
+import { renderPng, renderSvg } from "../src/report/render.ts";
+import { machine } from "../src/results/environment.ts";
+import { createRegistry } from "../src/sweep/registry.ts";
+import { onnxruntime } from "./peers/onnxruntime.ts";
+
+const usage = `pnpm bench:peers [options]
+  --quick             few samples: to see that all works, not to quote
+  --models a,b        of iTransformer, PatchTST, Crossformer (all)
+  --batches 1,3,32    batch sizes (1,3,32)
+  --variants a,b      families or ids, such as unstructured,4x1-50 (all)
+  --peers a,b         of wasm, tfjs-wasm, onnxruntime-web, onnxruntime-node (all)
+  --tasks a,b         of forecast, training, compile (all)
+  --trained           also checkpoints trained on ETTh1, masked by magnitude (../shared/reference/trained)
+  --from FILE         draw results measured before, and measure nothing
+  --out FOLDER        espalier-out/peers; what is there is replaced`;
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "../../..");
+
+async function main(): Promise<void> {
+  const { values: flags } = parseArgs({
+    options: {
+      quick: { type: "boolean", default: false },
+      trained: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+      models: { type: "string" },
+      batches: { type: "string", default: "1,3,32" },
+      variants: { type: "string" },
+      peers: { type: "string" },
+      tasks: { type: "string" },
+      from: { type: "string" },
+      out: { type: "string", default: "espalier-out/peers" },
+    },
+  });
+  if (flags.help) {
+    console.log(usage);
+    return;
+  }
+  await checkFolder(flags.out);
+  const results = flags.from === undefined ? await measure(flags) : await readBack(flags.from);
+  await write(results, flags.out);
+  const missed = verdicts(results).some(({ met }) => met === false);
+  const wrong = results.runs.some((run) => run.agreement.some((a) => !agrees(run, a.peer, a.variant)));
+  if (missed || wrong || results.failures.length > 0) process.exitCode = 1;
+}
+
+async function readBack(path: string): Promise<PeerResults> {
+  return parsePeerResults(new TextDecoder().decode(await readBytes(path, "results")), path);
+}
+
+/** Only what this script wrote is replaced. Asked before anything is measured. */
+async function checkFolder(out: string): Promise<void> {
+  const names = await readdir(out).catch((error: NodeJS.ErrnoException): string[] => {
+    if (error.code === "ENOENT") return [];
+    if (error.code === "ENOTDIR") throw new EspalierError(`${out} is a file. Give the name of a folder.`);
+    throw error;
+  });
+  if (names.length > 0 && !names.includes("peers.json"))
+    throw new EspalierError(`${out} holds something else than a comparison. Give another folder.`);
+}
+
+interface Flags {
+  readonly quick: boolean;
+  readonly trained: boolean;
+  readonly models?: string | undefined;
+  readonly batches: string;
+  readonly variants?: string | undefined;
+  readonly peers?: string | undefined;
+  readonly tasks?: string | undefined;
+}
+
+async function measure(flags: Flags): Promise<PeerResults> {
+  const timing = flags.quick ? { time: 120, samples: 3, rounds: 3 } : { time: 1650, samples: 11, rounds: 11 };
+  const registry = createRegistry();
+  const peers = await availablePeers(registry, flags.peers);
+  const trained = join(root, "../shared/reference/trained");
+  if (flags.trained && !existsSync(trained))
+    throw new EspalierError(`there are no trained checkpoints in ${trained}.`);
+  const all = [...randomSubjects(), ...(flags.trained ? trainedSubjects(trained, registry) : [])];
+  const wanted = flags.variants?.split(",");
+  const subjects = choose(flags.models, all, "model").map((subject) => ({
+    ...subject,
+    variants: selectVariants(wanted, subject.variants),
+  }));
+  const tasks = choose(
+    flags.tasks,
+    ["forecast", "training", "compile"].map((name) => ({ name })),
+    "task",
+  );
+  const does = (task: string) => tasks.some(({ name }) => name === task);
+  const batches = flags.batches.split(",").map(Number);
+  if (!batches.every((batch) => Number.isInteger(batch) && batch > 0))
+    throw new EspalierError(`--batches ${flags.batches}: give whole numbers, such as 1,3,32.`);
+  const backends = peers.filter(({ name }) => !name.startsWith("onnxruntime"));
+  const options = {
+    peers,
+    oracle: onnxruntime("node"),
+    alone: peers.find(({ name }) => name === "onnxruntime-node"),
+    timing,
+    onProgress: (text: string) => console.error(text),
+  };
+  const results: Pick<PeerResults, "sizes" | "runs" | "failures"> = { sizes: [], runs: [], failures: [] };
+  /** A failure costs this run only: the others took their time. */
+  const attempt = async (
+    model: string,
+    batch: number,
+    task: Task,
+    run: () => Promise<PeerRun>,
+  ): Promise<void> => {
+    try {
+      results.runs.push(await run());
+    } catch (error) {
+      console.error(`${model}, batch ${batch}, ${task}: ${(error as Error).message}`);
+      results.failures.push({ model, batch, task, error: (error as Error).message });
+    }
+  };
+  for (const subject of subjects) {
+    console.error(`${subject.name}: pruning`);
+    const prepared = await prepareSubject(subject);
+    const { name } = subject;
+    results.sizes.push(...sizesOf(prepared));
+    for (const batch of does("forecast") ? batches : [])
+      await attempt(name, batch, "forecast", () => compareForecasts(prepared, batch, options));
+    if (!subject.training || backends.length === 0) continue;
+    const own = { ...options, peers: backends };
+    const largest = Math.max(...batches);
+    if (does("training"))
+      await attempt(name, largest, "training", () => compareTraining(prepared, largest, own));
+    if (does("compile")) await attempt(name, 1, "compile", () => compareCompiling(prepared, own));
+  }
+  const described = await Promise.all(
+    peers.map(async (peer) => ({ name: peer.name, detail: await peer.describe() })),
+  );
+  return {
+    format: 1,
+    environment: machine(await versions()),
+    settings: timing,
+    peers: described,
+    ...results,
+  };
+}
+
+/** The own backend, where it is there, and those it is compared with. */
+async function availablePeers(
+  registry: ReturnType<typeof createRegistry>,
+  asked: string | undefined,
+): Promise<Peer[]> {
+  const names = [...new Set([own, "tfjs-wasm"])].filter((name) => registry.backends.has(name));
+  const all = [
+    ...names.map((name) => backendPeer(registry.backend(name), name === own)),
+    onnxruntime("web"),
+    onnxruntime("node"),
+  ];
+  const peers: Peer[] = [];
+  for (const peer of choose(asked, all, "peer")) {
+    try {
+      await peer.describe();
+      peers.push(peer);
+    } catch (error) {
+      console.error(`without ${peer.name}: ${(error as Error).message}`);
+    }
+  }
+  return peers;
+}
+
+/** Things by name out of a list with commas; all where none is asked for. */
+function choose<T extends { readonly name: string }>(
+  asked: string | undefined,
+  all: readonly T[],
+  what: string,
+): T[] {
+  if (asked === undefined) return [...all];
+  return asked.split(",").map((name) => {
+    const found = all.find((one) => one.name.toLowerCase() === name.trim().toLowerCase());
+    if (found === undefined)
+      throw unknownName(
+        what,
+        name,
+        all.map((one) => one.name),
+      );
+    return found;
+  });
+}
+
+async function versions(): Promise<Record<string, string>> {
+  const { name, version, devDependencies } = JSON.parse(
+    await readFile(join(root, "packages/bench/package.json"), "utf8"),
+  ) as { name: string; version: string; devDependencies: Record<string, string> };
+  return { [name]: version, v8: process.versions.v8, ...devDependencies };
+}
+
+async function write(results: PeerResults, out: string): Promise<void> {
+  const document = peersDocument(results);
+  const files = new Map<string, Uint8Array>();
+  const text = (content: string) => new TextEncoder().encode(content);
+  files.set("peers.json", text(`${JSON.stringify(results, null, 1)}\n`));
+  files.set("peers.md", text(toMarkdown(document)));
+  for (const block of document.blocks) {
+    if (block.kind !== "figure") continue;
+    const svg = await renderSvg(block.figure.spec);
+    files.set(`charts/${block.figure.name}.svg`, text(svg));
+    files.set(`charts/${block.figure.name}.png`, await renderPng(svg));
+  }
+  await mkdir(dirname(out), { recursive: true });
+  await writeFolderAtomically(out, files, { force: true });
+  console.log(toMarkdown({ ...document, blocks: document.blocks.filter(({ kind }) => kind !== "figure") }));
+  console.error(`written: ${[...files.keys()].map((name) => join(out, name)).join(", ")}`);
+}
+
+try {
+  await main();
+} catch (error) {
+  if (
+    !(error instanceof EspalierError) &&
+    !String((error as { code?: string }).code).startsWith("ERR_PARSE_ARGS")
+  )
+    throw error;
+  console.error(`bench:peers: ${(error as Error).message}`);
+  process.exitCode = 2;
+}

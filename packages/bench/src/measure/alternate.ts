@@ -1,0 +1,87 @@
+import { setImmediate } from "node:timers/promises";
+import { Bench } from "tinybench";
+import type { Timing } from "../results/records.ts";
+import { quantile } from "./quantile.ts";
+
+/** Something whose runs are timed against those of others. */
+export interface Contender {
+  readonly name: string;
+  run(): Promise<unknown>;
+}
+
+export interface AlternateOptions {
+  /** Milliseconds of timing for each contender, over all rounds. */
+  readonly time: number;
+  /** Least number of samples of each, over all rounds. */
+  readonly samples: number;
+  /** How often the contenders take turns; 7 by default. */
+  readonly rounds?: number;
+  readonly signal?: AbortSignal;
+  /** Called after each round. */
+  readonly onRound?: (done: number, rounds: number) => void;
+}
+
+/** Times of one contender, in milliseconds a run. */
+export interface Measurement {
+  readonly timing: Timing;
+  /** The median of each round. */
+  readonly rounds: readonly number[];
+}
+
+/** Median over rounds of how many times as long one took as another, and half the distance between the quartiles. */
+export interface Ratio {
+  readonly median: number;
+  readonly spread: number;
+}
+
+/**
+ * Times contenders that take turns in this process, so that a slow moment of the machine meets all of them. Every other
+ * round goes through them backwards. Gives measurements in the order of the contenders.
+ */
+export async function alternate(
+  contenders: readonly Contender[],
+  options: AlternateOptions,
+): Promise<Measurement[]> {
+  const { time, samples, rounds = 7, signal, onRound } = options;
+  const medians = contenders.map((): number[] => []);
+  const all = contenders.map((): number[] => []);
+  for (let round = 0; round < rounds; round++) {
+    // Runs are promises alone: without this a Ctrl-C is not heard before the last round.
+    await setImmediate();
+    signal?.throwIfAborted();
+    const bench = new Bench({
+      time: time / rounds,
+      iterations: Math.ceil(samples / rounds),
+      warmup: round === 0,
+      warmupTime: Math.min(100, time / 4),
+      warmupIterations: 3,
+      retainSamples: true,
+      throws: true,
+    });
+    const turns = round % 2 === 0 ? contenders : contenders.toReversed();
+    for (const { name, run } of turns) bench.add(name, async () => void (await run()));
+    await bench.run();
+    contenders.forEach(({ name }, i) => {
+      const { result } = bench.getTask(name)!;
+      const times = "latency" in result ? (result.latency.samples ?? []) : [];
+      medians[i]!.push(quantile(times, 0.5));
+      all[i]!.push(...times);
+    });
+    onRound?.(round + 1, rounds);
+  }
+  return contenders.map((_, i) => ({ timing: timing(all[i]!), rounds: medians[i]! }));
+}
+
+/** How many times as long `slow` took as `fast`; both must come from the same call of `alternate`. */
+export function ratioOf(slow: Measurement, fast: Measurement): Ratio {
+  const ratios = slow.rounds.map((milliseconds, i) => milliseconds / fast.rounds[i]!);
+  return { median: quantile(ratios, 0.5), spread: spreadOf(ratios) };
+}
+
+function timing(samples: readonly number[]): Timing {
+  return { median: quantile(samples, 0.5), spread: spreadOf(samples), samples: samples.length };
+}
+
+function spreadOf(numbers: readonly number[]): number {
+  return (quantile(numbers, 0.75) - quantile(numbers, 0.25)) / 2;
+}

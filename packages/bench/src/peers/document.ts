@@ -1,0 +1,157 @@
+import { ratioOf } from "../measure/alternate.ts";
+import type { Block, Document } from "../report/document.ts";
+import { formatFlops, formatShare, formatSpeedup, formatTime, withSpread } from "../report/numbers.ts";
+import type { Table } from "../report/tables.ts";
+import { speedUpCurves } from "./chart.ts";
+import { agrees, entryOf, type PeerEntry, type PeerResults, type PeerRun } from "./results.ts";
+import { own, type Verdict, verdicts } from "./targets.ts";
+
+/** Everything a comparison says: promises beside what was measured, times of all, and curves. */
+export function peersDocument(results: PeerResults): Document {
+  const { environment: machine, settings, peers } = results;
+  const models = [...new Set(results.runs.map(({ model }) => model))];
+  const all = verdicts(results);
+  return {
+    title: "Speed against other runtimes",
+    lead: `${machine.processor} (${machine.cores} cores), ${machine.platform}, Node ${machine.node}, ${machine.date.slice(0, 10)}. One thread each; contenders take turns in one process (${settings.rounds} rounds); medians, ratios are medians over rounds.${settings.rounds < 7 ? " So few rounds are for trying out, not for quoting." : ""}`,
+    blocks: [
+      { kind: "list", items: peers.map(({ name, detail }) => `${name}: ${detail}`) },
+      ...problemBlocks(results),
+      ...promiseBlocks(all),
+      ...models.flatMap((model) => modelBlocks(results, model)),
+    ],
+  };
+}
+
+/** What failed, and who computed something else: their times count for nothing. */
+function problemBlocks({ runs, failures }: PeerResults): Block[] {
+  const items = [
+    ...failures.map(({ model, batch, task, error }) => `${model}, batch ${batch}, ${task} failed: ${error}`),
+    ...runs.flatMap((run) =>
+      run.agreement
+        .filter(({ peer, variant }) => !agrees(run, peer, variant))
+        .map(
+          ({ peer, variant, error }) =>
+            `${run.model}, batch ${run.batch}, ${run.task}: outputs of ${peer} ${variant} differ from those of the others by ${error?.toPrecision(2) ?? "what is no number"}`,
+        ),
+    ),
+  ];
+  return items.length === 0
+    ? []
+    : [
+        { kind: "heading", level: 2, text: "Problems" },
+        { kind: "list", items },
+      ];
+}
+
+function promiseBlocks(all: readonly Verdict[]): Block[] {
+  const known = all.filter(({ met }) => met !== undefined);
+  if (known.length === 0) return [];
+  const met = known.filter((verdict) => verdict.met).length;
+  const models = [...new Set(known.map(({ model }) => model))];
+  return [
+    { kind: "heading", level: 2, text: `Promises: ${met} of ${known.length} kept` },
+    ...models.map((model): Block => {
+      const own = known.filter((verdict) => verdict.model === model);
+      return { kind: "table", table: promiseTable(model, own) };
+    }),
+  ];
+}
+
+/** A row a promise, a column a batch size. */
+function promiseTable(model: string, known: readonly Verdict[]): Table {
+  const batches = [...new Set(known.map(({ batch }) => batch))].toSorted((a, b) => a - b);
+  const cell = (verdict: Verdict | undefined): string => {
+    if (verdict === undefined) return "";
+    const { bound, unit, measured, met } = verdict;
+    const format = unit === "ms" ? formatTime : formatSpeedup;
+    const got = measured === undefined ? "outputs differ" : format(measured.median);
+    return `${got} (${unit === "ms" ? "≤" : "≥"} ${format(bound)}) ${met ? "✓" : "✗"}`;
+  };
+  return {
+    caption: `${model}: measured (promised)`,
+    columns: [{ label: "promise" }, ...batches.map((batch) => ({ label: `batch ${batch}`, numeric: true }))],
+    rows: [...new Set(known.map(({ what }) => what))].map((what) => [
+      what,
+      ...batches.map((batch) => cell(known.find((v) => v.what === what && v.batch === batch))),
+    ]),
+  };
+}
+
+function modelBlocks(results: PeerResults, model: string): Block[] {
+  const spec = speedUpCurves(results, model);
+  const runs = results.runs.filter((run) => run.model === model);
+  const tables = runs.map((run) => timesTable(results, run));
+  return [
+    { kind: "heading", level: 2, text: model },
+    ...(spec === undefined
+      ? []
+      : [
+          {
+            kind: "figure" as const,
+            figure: {
+              name: `speed-up-${model
+                .toLowerCase()
+                .replace(/[^a-z0-9]+/g, "-")
+                .replace(/-$/, "")}`,
+              title: `Speed-up of ${model} by sparsity`,
+              spec,
+              alt: `Curves of the speed-up over the dense model against sparsity, for each batch size of ${model}.`,
+              caption: "Above a dashed line the pruned model is faster than that runtime with the dense one.",
+            },
+          },
+        ]),
+    ...tables.map((table): Block => ({ kind: "table", table })),
+  ];
+}
+
+const tasks = {
+  forecast: "a forecast",
+  training: "a training step",
+  compile: "making the model ready",
+} as const;
+
+/** What times are set against, where it ran the dense model. */
+const references = [own, "onnxruntime-web", "onnxruntime-node", "tfjs-wasm"];
+
+interface Column {
+  readonly label: string;
+  readonly numeric?: boolean;
+  readonly cell: (entry: PeerEntry) => string;
+}
+
+/** A row a contender. */
+function timesTable(results: PeerResults, run: PeerRun): Table {
+  const sizeOf = ({ variant }: PeerEntry) =>
+    results.sizes.find((size) => size.model === run.model && size.variant === variant)!;
+  const columns: Column[] = [
+    { label: "runtime", cell: ({ peer, alone }) => (alone ? `${peer}, alone` : peer) },
+    { label: "variant", cell: ({ variant }) => variant },
+    { label: "sparsity", numeric: true, cell: (entry) => formatShare(sizeOf(entry).sparsity, 1) },
+    ...(run.task === "forecast"
+      ? [
+          {
+            label: "FLOPs",
+            numeric: true,
+            cell: (entry: PeerEntry) => formatFlops(sizeOf(entry).flops * run.batch),
+          },
+        ]
+      : []),
+    {
+      label: "time",
+      numeric: true,
+      cell: ({ timing: { median: mean, spread } }) => withSpread(formatTime, { mean, spread }),
+    },
+    ...references.flatMap((peer): Column[] => {
+      const dense = entryOf(run, peer, "dense");
+      if (dense === undefined) return [];
+      const cell = (entry: PeerEntry) => (entry.alone ? "–" : formatSpeedup(ratioOf(dense, entry).median));
+      return [{ label: `× ${peer} dense`, numeric: true, cell }];
+    }),
+  ];
+  return {
+    caption: `${run.model}, batch ${run.batch}: ${tasks[run.task]}; × says how many times as fast as others`,
+    columns,
+    rows: run.entries.map((entry) => columns.map(({ cell }) => cell(entry))),
+  };
+}

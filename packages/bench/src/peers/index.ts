@@ -1,0 +1,14 @@
+export {
+  type CompareOptions,
+  compareCompiling,
+  compareForecasts,
+  compareTraining,
+  prepareSubject,
+  sizesOf,
+} from "./compare.ts";
+export { peersDocument } from "./document.ts";
+export { backendPeer, type Loaded, type Peer, type Runnable } from "./peer.ts";
+export { agrees, type PeerResults, type PeerRun, parsePeerResults, type Task } from "./results.ts";
+export { randomSubjects, type Subject, trainedSubjects } from "./subjects.ts";
+export { own, type Verdict, verdicts } from "./targets.ts";
+export { selectVariants, type Variant, variants } from "./variants.ts";

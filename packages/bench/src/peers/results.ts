@@ -1,0 +1,107 @@
+import { EspalierError } from "@espalier/core";
+import { z } from "zod";
+
+const positive = z.number().positive();
+const count = z.number().nonnegative();
+
+const entry = z.strictObject({
+  peer: z.string(),
+  variant: z.string(),
+  /** Timed with nobody else taking turns. */
+  alone: z.boolean(),
+  /** Milliseconds a run. */
+  timing: z.strictObject({ median: positive, spread: count, samples: z.int().positive() }),
+  /** The median of each round. */
+  rounds: z.array(positive).nonempty(),
+});
+
+const run = z.strictObject({
+  model: z.string(),
+  batch: z.int().positive(),
+  /** A forecast, a step of training (forward, backward, Adam), or making a model ready. */
+  task: z.enum(["forecast", "training", "compile"]),
+  entries: z.array(entry),
+  /**
+   * How far outputs (of training: the first loss) are from those of another runtime: ‖a − b‖ ÷ ‖b‖; null where they are
+   * no numbers.
+   */
+  agreement: z.array(z.strictObject({ peer: z.string(), variant: z.string(), error: count.nullable() })),
+});
+
+const size = z.strictObject({
+  model: z.string(),
+  variant: z.string(),
+  parameters: count,
+  nonzero: count,
+  sparsity: z.number(),
+  /** Of one forecast at batch 1, zeros skipped. */
+  flops: count,
+});
+
+const results = z.strictObject({
+  format: z.literal(1),
+  environment: z.strictObject({
+    date: z.string(),
+    processor: z.string(),
+    cores: z.int(),
+    platform: z.string(),
+    node: z.string(),
+    versions: z.record(z.string(), z.string()),
+  }),
+  settings: z.strictObject({ time: positive, samples: z.int(), rounds: z.int() }),
+  peers: z.array(z.strictObject({ name: z.string(), detail: z.string() })),
+  sizes: z.array(size),
+  runs: z.array(run),
+  /** What could not be run, and why. */
+  failures: z.array(run.pick({ model: true, batch: true, task: true }).extend({ error: z.string() })),
+});
+
+/** What a comparison measured, with what it takes to repeat it. */
+export type PeerResults = z.output<typeof results>;
+export type PeerRun = z.output<typeof run>;
+export type PeerEntry = z.output<typeof entry>;
+export type VariantSize = z.output<typeof size>;
+export type Task = PeerRun["task"];
+
+/** Reads results back. Throws an EspalierError where the text is not that, or is of a newer format. */
+export function parsePeerResults(text: string, where: string): PeerResults {
+  let raw: unknown;
+  try {
+    raw = JSON.parse(text);
+  } catch {
+    throw new EspalierError(`${where}: this is not JSON, so no results of a comparison.`);
+  }
+  const { format } = (raw ?? {}) as { format?: unknown };
+  if (typeof format === "number" && format > 1) {
+    throw new EspalierError(
+      `${where}: comparison format ${format} is newer than this version of Espalier knows (1). Update Espalier.`,
+    );
+  }
+  const parsed = results.safeParse(raw);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new EspalierError(`${where}: damaged at ${issue!.path.join(".") || "the top"}: ${issue!.message}.`);
+}
+
+/** Largest error between outputs of two runtimes: beyond it one of them computes something else. */
+const tolerance = 1e-5;
+
+/** Whether a contender computes what the others do: times of different computations say nothing. */
+export function agrees(run: PeerRun, peer: string, variant: string): boolean {
+  const found = run.agreement.find((a) => a.peer === peer && a.variant === variant);
+  return found === undefined || (found.error !== null && found.error <= tolerance);
+}
+
+/** The entry of a peer and variant that took turns with the others. */
+export function entryOf(run: PeerRun, peer: string, variant: string, alone = false): PeerEntry | undefined {
+  return run.entries.find((e) => e.peer === peer && e.variant === variant && e.alone === alone);
+}
+
+export function runOf(
+  results: PeerResults,
+  model: string,
+  batch: number,
+  task: Task = "forecast",
+): PeerRun | undefined {
+  return results.runs.find((r) => r.model === model && r.batch === batch && r.task === task);
+}

@@ -1,0 +1,165 @@
+import { ratioOf } from "../measure/alternate.ts";
+import { agrees, entryOf, type PeerResults, runOf, type Task } from "./results.ts";
+
+/** The own backend, in which zeros are time. */
+export const own = "wasm";
+
+/** Least ratios by model and batch size. */
+type Least = Readonly<Record<string, Readonly<Record<number, number>>>>;
+
+/** A promise: how many times as fast one is as another. */
+interface Target {
+  readonly what: string;
+  readonly task: Task;
+  /** The fastest of these counts. */
+  readonly variants: readonly string[];
+  readonly against: { readonly peer: string; readonly variant: string };
+  readonly least: Least;
+}
+
+/** Of forecasts: iTransformer at batch 1, 3 and 32, the others at batch 1 and 32. */
+function least(
+  [i1, i3, i32]: readonly [number, number, number],
+  [p1, p32]: readonly [number, number],
+  [c1, c32]: readonly [number, number],
+): Least {
+  return {
+    iTransformer: { 1: i1, 3: i3, 32: i32 },
+    PatchTST: { 1: p1, 32: p32 },
+    Crossformer: { 1: c1, 32: c32 },
+  };
+}
+
+/** The same at every batch size. */
+const every = (i: number, p: number, c: number): Least => least([i, i, i], [p, p], [c, c]);
+
+/** Of training, at batch 32. */
+const steps = (bound: number): Least => ({ iTransformer: { 32: bound }, PatchTST: { 32: bound } });
+
+const dense = (peer: string) => ({ peer, variant: "dense" });
+const [web, native] = [dense("onnxruntime-web"), dense("onnxruntime-node")];
+
+const target = (
+  task: Task,
+  what: string,
+  variants: readonly string[],
+  against: Target["against"],
+  bounds: Least,
+) => ({ task, what, variants, against, least: bounds }) satisfies Target;
+
+/** What is promised for one thread. */
+export const targets: readonly Target[] = [
+  target(
+    "forecast",
+    "dense against onnxruntime-web",
+    ["dense"],
+    web,
+    least([2.2, 2.1, 2.4], [2, 2.1], [1.8, 2]),
+  ),
+  target(
+    "forecast",
+    "dense against onnxruntime-node",
+    ["dense"],
+    native,
+    least([0.62, 0.55, 0.5], [0.58, 0.7], [0.5, 0.5]),
+  ),
+  target(
+    "forecast",
+    "90 % unstructured against own dense",
+    ["unstructured-90"],
+    dense(own),
+    every(6, 3.6, 3),
+  ),
+  target(
+    "forecast",
+    "90 % unstructured against dense onnxruntime-web",
+    ["unstructured-90"],
+    web,
+    least([14, 14, 15], [7.5, 7.8], [6, 6]),
+  ),
+  target(
+    "forecast",
+    "90 % unstructured against dense onnxruntime-node",
+    ["unstructured-90"],
+    native,
+    least([3.8, 3.8, 3.2], [2.2, 2.6], [1.5, 1.5]),
+  ),
+  target(
+    "forecast",
+    "50 % unstructured against own dense",
+    ["unstructured-50"],
+    dense(own),
+    every(1.3, 1.4, 1.3),
+  ),
+  target(
+    "forecast",
+    "50 % in 2×1 or 4×1 blocks against own dense",
+    ["2x1-50", "4x1-50"],
+    dense(own),
+    every(1.6, 1.65, 1.5),
+  ),
+  target("forecast", "50 % of channels against own dense", ["channels-50"], dense(own), every(2, 2, 2)),
+  target("training", "training step, dense against tfjs-wasm", ["dense"], dense("tfjs-wasm"), steps(3)),
+  target(
+    "training",
+    "training step, 90 % unstructured against own dense",
+    ["unstructured-90"],
+    dense(own),
+    steps(2),
+  ),
+];
+
+/** Most milliseconds for making a model of five million parameters ready, from its graph to the first run. */
+const compileLimit = { what: "compile of a 5-million-parameter model", model: "iTransformer", most: 250 };
+
+/** A promise beside what was measured. */
+export interface Verdict {
+  readonly what: string;
+  readonly task: Task;
+  readonly model: string;
+  readonly batch: number;
+  /** A ratio is at least so much, a time at most. */
+  readonly bound: number;
+  readonly unit: "×" | "ms";
+  /** Median, and half the distance between the quartiles; undefined where it was not timed, or computes something else. */
+  readonly measured: { readonly median: number; readonly spread: number } | undefined;
+  /** Undefined where it was not timed. */
+  readonly met: boolean | undefined;
+}
+
+/** Every promise for the models and batch sizes that were timed. */
+export function verdicts(results: PeerResults): Verdict[] {
+  return [...targets.flatMap((target) => ratioVerdicts(results, target)), ...compileVerdicts(results)];
+}
+
+function ratioVerdicts(
+  results: PeerResults,
+  { what, task, variants, against, least: bounds }: Target,
+): Verdict[] {
+  return Object.entries(bounds).flatMap(([model, batches]) =>
+    Object.entries(batches).flatMap(([size, bound]): Verdict[] => {
+      const batch = Number(size);
+      const run = runOf(results, model, batch, task);
+      if (run === undefined) return [];
+      const slow = entryOf(run, against.peer, against.variant);
+      const timed = variants.flatMap((variant) => {
+        const fast = entryOf(run, own, variant);
+        if (slow === undefined || fast === undefined) return [];
+        return [{ fast, slow, sound: [fast, slow].every((e) => agrees(run, e.peer, e.variant)) }];
+      });
+      const ratios = timed.flatMap(({ fast, slow, sound }) => (sound ? [ratioOf(slow, fast)] : []));
+      const measured = ratios.toSorted((a, b) => b.median - a.median)[0];
+      const met = timed.length === 0 ? undefined : measured !== undefined && measured.median >= bound;
+      return [{ what, task, model, batch, bound, unit: "×", measured, met }];
+    }),
+  );
+}
+
+function compileVerdicts(results: PeerResults): Verdict[] {
+  const { what, model, most } = compileLimit;
+  const run = runOf(results, model, 1, "compile");
+  if (run === undefined) return [];
+  const measured = entryOf(run, own, "dense")?.timing;
+  const met = measured === undefined ? undefined : measured.median <= most;
+  return [{ what, task: "compile", model, batch: 1, bound: most, unit: "ms", measured, met }];
+}

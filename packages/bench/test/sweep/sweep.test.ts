@@ -1,0 +1,297 @@
+import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { EspalierError, type StrategyPlugin } from "@espalier/core";
+import { unstructured } from "@espalier/strategy-unstructured";
+import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import {
+  type CellEvent,
+  createRegistry,
+  isFailure,
+  isLatency,
+  isPrune,
+  isTrain,
+  type Registry,
+  type ResultRecord,
+  readResults,
+  readSweepConfig,
+  runSweep,
+  type SweepInput,
+  type SweepOptions,
+  summaryLines,
+  writeReport,
+} from "../../src/index.ts";
+
+let data: string;
+
+beforeAll(async () => {
+  data = await mkdtemp(join(tmpdir(), "espalier-sweep-data-"));
+  const rows = Array.from({ length: 160 }, (_, t) =>
+    [Math.sin(t / 4), Math.cos(t / 7) + t / 200].map((v) => v.toFixed(4)).join(","),
+  );
+  await writeFile(join(data, "waves.csv"), `a,b\n${rows.join("\n")}\n`);
+  return () => rm(data, { recursive: true, force: true });
+});
+
+async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "espalier-sweep-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** One dense model, three pruned ones, six timings. */
+function tiny(changes: Partial<SweepInput> = {}): SweepInput {
+  return {
+    models: [{ use: "iTransformer", width: 8, feedForward: 8, heads: 2, layers: 1 }],
+    datasets: [join(data, "waves.csv")],
+    inputLength: 12,
+    horizon: 4,
+    strategies: [{ use: "unstructured" }, { use: "channel" }, { use: "head" }],
+    targets: [{ sparsity: 0.5 }],
+    training: { epochs: 1, batchSize: 8, batchesPerEpoch: 3 },
+    fineTuning: [{ epochs: 1, batchSize: 8, batchesPerEpoch: 2 }],
+    backends: ["tfjs-wasm", "reference"],
+    batchSizes: [1],
+    latency: { time: 5, samples: 7 },
+    ...changes,
+  };
+}
+
+function run(out: string, input: SweepInput, options: Partial<SweepOptions> = {}) {
+  return runSweep(readSweepConfig(input), { out, registry: createRegistry(), ...options });
+}
+
+/** What has to be the same however a sweep came to its end. */
+function outcome(records: readonly ResultRecord[]): string[] {
+  return records
+    .map((record) => {
+      if (isTrain(record)) return `${record.id} ${record.result.digest} ${record.result.test.mse}`;
+      if (isPrune(record)) return `${record.id} ${record.result.digest} ${record.result.tuned.mse}`;
+      return `${record.id} ${isLatency(record) ? record.result.sparsity : "failed"}`;
+    })
+    .sort();
+}
+
+describe("a sweep", () => {
+  it("trains, prunes, fine-tunes, measures, and reports", async () => {
+    const out = await temporaryFolder();
+    const events: CellEvent[] = [];
+    const result = await run(out, tiny(), { onCell: (event) => events.push(event) });
+    expect(result).toMatchObject({ done: 10, kept: 0, failed: 0, aborted: false });
+    expect(events.filter(({ outcome: o }) => o === "started")).toHaveLength(10);
+    expect(events.at(-1)).toMatchObject({ outcome: "done", done: 10, total: 10 });
+    const stored = await readResults(result.results);
+    expect(stored).toEqual(result.records);
+    const dense = stored.filter(isTrain)[0]!;
+    expect(dense.result.epochs).toBe(1);
+    for (const { cell, result: pruned, environment } of stored.filter(isPrune)) {
+      expect(pruned.dense.test).toEqual(dense.result.test);
+      expect(pruned.sparsity).toBeCloseTo(
+        1 - pruned.counts.parameters.nonzero / dense.result.counts.parameters.total,
+        10,
+      );
+      expect(pruned.target.met).toBe(Math.abs(pruned.sparsity - 0.5) <= 0.02);
+      expect(pruned.tuned.mse).not.toBe(pruned.pruned.mse);
+      expect(cell.dense).toEqual(dense.cell);
+      expect(environment.versions).toMatchObject({
+        espalier: expect.any(String),
+        "@tensorflow/tfjs": "4.22.0",
+      });
+    }
+    for (const { result: times } of stored.filter(isLatency)) {
+      expect(times.dense.samples).toBeGreaterThanOrEqual(7);
+      expect(times.pruned.median).toBeGreaterThan(0);
+      expect(times.speedup).toBeGreaterThan(0);
+    }
+    const report = await writeReport(stored, { out: join(out, "report") });
+    expect(report.charts).toHaveLength(12);
+    expect(summaryLines(stored)[0]).toBe("iTransformer on waves.csv, 12 → 4");
+  });
+
+  it("that is run again does nothing again, and takes on what is new", async () => {
+    const out = await temporaryFolder();
+    const small = tiny({ strategies: [{ use: "unstructured" }], backends: ["tfjs-wasm"] });
+    const first = await run(out, small);
+    const again = await run(out, { ...small, strategies: [{ label: "magnitude", use: "unstructured" }] });
+    expect(again).toMatchObject({ done: 0, kept: 3 });
+    const more = await run(out, { ...small, targets: [{ sparsity: 0.5 }, { sparsity: 0.7 }] });
+    expect(more).toMatchObject({ done: 2, kept: 3 });
+    const before = await run(out, small);
+    expect(before.records).toEqual(first.records);
+  });
+
+  it("runs a combination that is listed twice only once", async () => {
+    const out = await temporaryFolder();
+    const result = await run(
+      out,
+      tiny({
+        strategies: [{ use: "unstructured" }, { use: "unstructured" }],
+        backends: ["tfjs-wasm"],
+      }),
+    );
+    expect(result).toMatchObject({ done: 3, kept: 2 });
+  });
+});
+
+describe("a sweep that was stopped", () => {
+  it("goes on where it was, and ends as if it had not been", async () => {
+    const whole = await run(await temporaryFolder(), tiny());
+    const out = await temporaryFolder();
+    const stop = new AbortController();
+    const first = await run(out, tiny(), {
+      signal: stop.signal,
+      onCell: ({ done }) => done === 4 && stop.abort(),
+    });
+    expect(first).toMatchObject({ done: 4, aborted: true });
+    const second = await run(out, tiny());
+    expect(second).toMatchObject({ done: 6, kept: 4, aborted: false });
+    expect(outcome(second.records)).toEqual(outcome(whole.records));
+  });
+
+  it("in the middle of training keeps no half result", async () => {
+    const out = await temporaryFolder();
+    const stop = new AbortController();
+    const result = await run(out, tiny(), { signal: stop.signal, onProgress: () => stop.abort() });
+    expect(result).toMatchObject({ done: 0, failed: 0, aborted: true });
+    expect(await readFile(result.results, "utf8").catch(() => "")).toBe("");
+    expect(await readdir(join(out, "models"))).toEqual([]);
+  });
+
+  it("in the middle of a line repairs its file", async () => {
+    const whole = await run(await temporaryFolder(), tiny());
+    const out = await temporaryFolder();
+    const { results } = await run(out, tiny());
+    const text = await readFile(results, "utf8");
+    const lines = text.split("\n");
+    const cut = `${lines.slice(0, 5).join("\n")}\n${lines[5]!.slice(0, 200)}`;
+    await writeFile(results, cut);
+    expect(await readResults(results)).toHaveLength(5);
+    const again = await run(out, tiny());
+    expect(again).toMatchObject({ done: 5, kept: 5 });
+    expect((await readResults(results)).length).toBe(10);
+    expect(outcome(again.records)).toEqual(outcome(whole.records));
+  });
+
+  it("and lost its models makes them again, the same", async () => {
+    const out = await temporaryFolder();
+    const small = tiny({ strategies: [{ use: "channel" }], backends: ["tfjs-wasm"] });
+    const first = await run(out, small);
+    await rm(join(out, "models"), { recursive: true });
+    const more = await run(out, { ...small, fineTuning: [small.fineTuning![0]!, { epochs: 0 }] });
+    expect(more).toMatchObject({ done: 1, kept: 3 });
+    const [dense] = first.records.filter(isTrain);
+    const untuned = more.records.filter(isPrune).find(({ cell }) => cell.fineTuning.epochs === 0)!;
+    expect(untuned.result.dense.test).toEqual(dense!.result.test);
+    const tuned = first.records.filter(isPrune)[0]!;
+    expect(untuned.result.pruned).toEqual(tuned.result.pruned);
+    expect(untuned.result.tuned).toEqual(untuned.result.pruned);
+  });
+
+  it("refuses a results file that is damaged before its end", async () => {
+    const out = await temporaryFolder();
+    const path = join(out, "results.jsonl");
+    await writeFile(path, 'not json\n{"format":1}\n');
+    await expect(run(out, tiny())).rejects.toThrow(
+      `${path}, line 1: this is not a results record (not JSON).`,
+    );
+    await writeFile(path, "");
+    await appendFile(path, '{"format":2,"id":"x","cell":{}}\n');
+    await expect(run(out, tiny())).rejects.toThrow("results format 2 is newer");
+  });
+});
+
+/** Magnitude pruning that breaks at a target, as long as it is told to. */
+function fragile(state: { broken: boolean }): StrategyPlugin {
+  return {
+    name: "fragile",
+    description: "breaks on request",
+    create({ label: _, ...options }) {
+      const strategy = unstructured();
+      return {
+        name: "fragile",
+        plan(request) {
+          if (state.broken && options.fail === true) throw new EspalierError("it broke");
+          return strategy.plan(request);
+        },
+      };
+    },
+  };
+}
+
+describe("a cell that fails", () => {
+  it("costs itself and what needs it, and is tried again by the next run", async () => {
+    const out = await temporaryFolder();
+    const state = { broken: true };
+    const registry = createRegistry([fragile(state)]);
+    const config = tiny({
+      strategies: [{ use: "fragile", fail: true }, { use: "channel" }],
+      backends: ["tfjs-wasm"],
+    });
+    const first = await run(out, config, { registry });
+    expect(first).toMatchObject({ done: 3, failed: 2, aborted: false });
+    expect(first.records.filter(isFailure).map(({ error }) => error)).toEqual([
+      "it broke",
+      "pruning failed: it broke",
+    ]);
+    expect(summaryLines(first.records).filter((line) => line.includes("failed"))).toHaveLength(2);
+    state.broken = false;
+    const second = await run(out, config, { registry });
+    expect(second).toMatchObject({ done: 2, kept: 3, failed: 0 });
+    expect(summaryLines(second.records).some((line) => line.includes("failed"))).toBe(false);
+  });
+
+  it("names a backend that the machine lacks", async () => {
+    const base = createRegistry();
+    const gone = {
+      ...base.backend("reference"),
+      availability: async () => ({ available: false, detail: "no such device" }),
+    };
+    const registry: Registry = {
+      ...base,
+      backend: (name) => (name === "reference" ? gone : base.backend(name)),
+    };
+    const result = await run(await temporaryFolder(), tiny({ strategies: [{ use: "channel" }] }), {
+      registry,
+    });
+    expect(result).toMatchObject({ done: 3, failed: 1 });
+    expect(result.records.filter(isFailure)[0]!.error).toBe(
+      "backend reference is not available: no such device",
+    );
+  });
+});
+
+describe("a sweep that could not run", () => {
+  it.each([
+    [
+      "a strategy",
+      { strategies: [{ use: "unstructured" }, { use: "chanel" }] },
+      /^sweep, strategies\.1: strategy "chanel" is not known\. Did you mean "channel"\?/,
+    ],
+    [
+      "a model",
+      { models: [{ use: "iTransfromer" }] },
+      /^sweep, models\.0: model "iTransfromer" is not known\. Did you mean "iTransformer"\?/i,
+    ],
+    [
+      "a model's option",
+      { models: [{ use: "iTransformer", widht: 8 }] },
+      /^sweep, models\.0: model "iTransformer": .*widht/,
+    ],
+    [
+      "a model's fit",
+      { models: [{ use: "iTransformer", width: 9, heads: 2 }] },
+      /^sweep, models\.0: model "iTransformer"/,
+    ],
+    ["a backend", { backends: ["tfjs-wams"] }, /^sweep, backends\.0: backend "tfjs-wams" is not known/],
+    ["a data set", { datasets: ["ETTh9"] }, /ETTh9/],
+  ] satisfies [string, Partial<SweepInput>, RegExp][])(
+    "is refused for %s before any cell",
+    async (_, changes, message) => {
+      const events: CellEvent[] = [];
+      const running = run(await temporaryFolder(), tiny(changes), { onCell: (event) => events.push(event) });
+      await expect(running).rejects.toThrow(EspalierError);
+      await expect(running).rejects.toThrow(message);
+      expect(events).toEqual([]);
+    },
+  );
+});

@@ -1,0 +1,46 @@
+import { EspalierError } from "@espalier/core";
+import { checkReplaceable } from "@espalier/formats/node";
+import type { PruneOptions } from "../commands/prune.ts";
+import type { Context } from "../context.ts";
+import { chosenTarget } from "./strategies.ts";
+
+/** Whether pruning goes in stages with fine-tuning after each. */
+export function inStages({ steps, tune }: PruneOptions): boolean {
+  return steps !== undefined || tune === "each";
+}
+
+/** Before anything long begins: options that contradict each other, and files that may not be replaced. */
+export async function checkPruneOptions(options: PruneOptions, context: Context): Promise<void> {
+  const mistake = mistakeIn(options);
+  if (mistake !== undefined) throw new EspalierError(mistake);
+  const { plan, dryRun, out, planOut, force = false } = options;
+  if (plan === undefined) chosenTarget(options);
+  if (dryRun) return;
+  for (const path of [out, planOut]) {
+    if (path !== undefined) await checkReplaceable(context.path(path), force);
+  }
+}
+
+function mistakeIn(options: PruneOptions): string | undefined {
+  const { plan, strategy, out, planOut, dryRun, fineTune, steps, tune, curve, distill } = options;
+  if (out === undefined && planOut === undefined && !dryRun) {
+    return "give --out FILE for the pruned model, --plan-out FILE for the plan, or --dry-run.";
+  }
+  if (plan !== undefined && strategy !== undefined) {
+    return "--plan says what to prune: leave --strategy out, or the plan.";
+  }
+  if (fineTune !== undefined && out === undefined && !dryRun) {
+    return "--fine-tune needs --out FILE for the tuned model.";
+  }
+  if (fineTune === undefined) {
+    const needs = { "--steps": steps, "--tune": tune, "--distill": distill };
+    const given = Object.entries(needs).find(([, value]) => value !== undefined);
+    if (given !== undefined) return `${given[0]} needs --fine-tune EPOCHS.`;
+  }
+  if (curve !== undefined && steps === undefined) return "--curve needs --steps N.";
+  if (steps !== undefined && tune === "each") return "give --steps, or --tune each.";
+  if (inStages(options) && (planOut !== undefined || plan !== undefined)) {
+    return "a plan is of one stage: leave out --plan and --plan-out, or --steps and --tune each.";
+  }
+  return undefined;
+}

@@ -1,0 +1,84 @@
+import { type FileHandle, open, realpath } from "node:fs/promises";
+import { dirname, join, sep } from "node:path";
+import { EspalierError, type Model } from "@espalier/core";
+import { decode } from "../onnx/import/decode.ts";
+import { attach, type ExternalRange, externalRanges } from "../onnx/import/external.ts";
+import { locatedIn, type OnnxImportOptions, readDecoded } from "../onnx/import/read.ts";
+import { shown } from "../onnx/import/text.ts";
+import { readBytes } from "./files.ts";
+
+/** As for readOnnx; the file's name and what it keeps in other files are known. */
+export type LoadOnnxOptions = Omit<OnnxImportOptions, "name" | "external">;
+
+/**
+ * Reads an ONNX model file, see readOnnx. Numbers that it keeps in other files are read from its own folder and those in
+ * it, and from nowhere else, links included.
+ */
+export async function loadOnnx(path: string, options: LoadOnnxOptions = {}): Promise<Model> {
+  const bytes = await readBytes(path, "ONNX file");
+  const name = `ONNX file ${path}`;
+  const file = locatedIn(name, () => decode(bytes));
+  const ranges = locatedIn(name, () => externalRanges(file.model));
+  const opened = new Map<string, FileHandle>();
+  try {
+    for (const range of ranges) {
+      const handle = opened.get(range.location) ?? (await openBeside(path, range, name));
+      opened.set(range.location, handle);
+      const content = await readRange(handle, range, name);
+      locatedIn(name, () => attach(range, content));
+    }
+  } finally {
+    for (const handle of opened.values()) await handle.close();
+  }
+  return readDecoded(file, { ...options, name });
+}
+
+async function openBeside(
+  path: string,
+  { tensor, location }: ExternalRange,
+  name: string,
+): Promise<FileHandle> {
+  const where = `${name}: tensor ${shown(tensor.name)}`;
+  const folder = await realpath(dirname(path));
+  try {
+    const target = await realpath(join(folder, location));
+    if (!target.startsWith(folder.endsWith(sep) ? folder : folder + sep)) {
+      throw new EspalierError(
+        `${where}: ${shown(location)} leads out of the model's folder. It is not read.`,
+      );
+    }
+    const handle = await open(target);
+    if ((await handle.stat()).isFile()) return handle;
+    await handle.close();
+    throw new EspalierError(`${where}: ${shown(location)} is no file.`);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR") {
+      throw new EspalierError(
+        `${where}: its numbers are in ${shown(location)}, which is not there. Put it beside the model.`,
+      );
+    }
+    if (code === "EACCES" || code === "EPERM")
+      throw new EspalierError(`${where}: ${shown(location)} may not be read (no permission).`);
+    throw error;
+  }
+}
+
+/** The bytes of one tensor. Nothing is allocated that the file does not hold. */
+async function readRange(handle: FileHandle, range: ExternalRange, name: string): Promise<Uint8Array> {
+  const { tensor, location, offset, length } = range;
+  const { size } = await handle.stat();
+  if (offset + length > size) {
+    throw new EspalierError(
+      `${name}: tensor ${shown(tensor.name)}: ${shown(location)} has ${size} bytes; ${length} from ${offset} on were expected.`,
+    );
+  }
+  const bytes = new Uint8Array(length);
+  for (let at = 0; at < length; ) {
+    const { bytesRead } = await handle.read(bytes, at, length - at, offset + at);
+    if (bytesRead === 0)
+      throw new EspalierError(`${name}: ${shown(location)} became shorter while it was read.`);
+    at += bytesRead;
+  }
+  return bytes;
+}

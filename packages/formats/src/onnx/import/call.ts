@@ -1,0 +1,163 @@
+import {
+  type Builder,
+  batch,
+  type Extent,
+  elementsOf,
+  expand,
+  isBatch,
+  normalizeAxis,
+  printShape,
+  reshape,
+  type Shape,
+  sameExtent,
+  type Value,
+} from "@espalier/core";
+import { reshapeKnown } from "./arrays.ts";
+import type { Attributes } from "./attributes.ts";
+import { type Item, isKnown, isSequence, isTruth, isValue } from "./items.ts";
+import { type Known, onlyNumber, plainNumbers } from "./known.ts";
+import type { OpenedBatch } from "./samples.ts";
+import type { Use, Weights } from "./weights.ts";
+
+/** What all nodes of one import share. */
+export interface Context {
+  readonly weights: Weights;
+  /** Set where a file that was made for one batch size is read as if its batch were open. */
+  readonly opened?: OpenedBatch;
+  readonly opset: number;
+}
+
+/** One node while it is read. A rule looks at its inputs and draws, or computes, its outputs. RangeErrors say what is wrong. */
+export interface Call {
+  readonly operator: string;
+  /** The module the node belongs to: `encoder.layers.0`; may be empty. */
+  readonly module: string;
+  /** Draws under the module. */
+  readonly b: Builder;
+  readonly context: Context;
+  readonly attributes: Attributes;
+  /** Undefined for inputs that are left out. */
+  readonly inputs: readonly (Item | undefined)[];
+  /** Outputs the file gives names to; the others need not be computed. */
+  readonly wants: readonly boolean[];
+  /** Name for a weight of this node whose own was lost. */
+  nameFor(part: "weight" | "bias"): string | undefined;
+}
+
+export type Rule = (call: Call) => Item | readonly (Item | undefined)[];
+
+/** An input that must be there. */
+export function input(call: Call, i: number): Item {
+  const item = call.inputs[i];
+  if (item === undefined) throw new RangeError(`its input ${i} is missing`);
+  if (isSequence(item)) throw new RangeError(`its input ${i} is a list of values`);
+  if (isTruth(item)) throw new RangeError(`its input ${i} are truth values`);
+  return item;
+}
+
+/** As input, truth values among them. */
+export function operandItem(call: Call, i: number): Item {
+  const item = call.inputs[i];
+  return item !== undefined && isTruth(item) ? item : input(call, i);
+}
+
+/** An input that must be known beforehand. `what` is its name in messages; undefined for one that is left out. */
+export function knownInput(call: Call, i: number, what: string): Known | undefined {
+  if (call.inputs[i] === undefined) return undefined;
+  const item = input(call, i);
+  if (!isKnown(item)) throw new RangeError(`its ${what} is computed from the input; it must be a constant`);
+  return item;
+}
+
+/** Integers of an input that must be known, in one axis; undefined for one that is left out. */
+export function knownIntegers(call: Call, i: number, what: string): number[] | undefined {
+  const known = knownInput(call, i, what);
+  if (known === undefined) return undefined;
+  const numbers = Array.from(plainNumbers(known));
+  if (!numbers.every(Number.isInteger)) throw new RangeError(`its ${what} must be integers`);
+  return numbers;
+}
+
+/** The only number of an input that must be known. */
+export function knownNumber(call: Call, i: number, what: string): number | undefined {
+  const known = knownInput(call, i, what);
+  if (known === undefined) return undefined;
+  if (known.data.length !== 1) throw new RangeError(`its ${what} must be one number`);
+  return plainNumbers(known)[0]!;
+}
+
+/** Whether an item can be computed with beforehand: known, and no weight. */
+export function isPlain({ context }: Call, item: Item): item is Known {
+  return isKnown(item) && !context.weights.isWeight(item);
+}
+
+/** An item as a value of the drawing. */
+export function lift(call: Call, item: Item, use: Use = { as: "operand" }): Value {
+  if (isValue(item)) return item;
+  if (!isKnown(item)) throw new RangeError("it does not take lists of values");
+  const name = use.name ?? call.nameFor(use.as === "weight" ? "weight" : "bias");
+  const named = use.as === "weight" || use.as === "bias" ? name : use.name;
+  return call.context.weights.lift(call.b, item, {
+    ...use,
+    module: call.module,
+    ...(named !== undefined && { name: named }),
+  });
+}
+
+/** An input as a value. */
+export function valueInput(call: Call, i: number, use?: Use): Value {
+  return lift(call, input(call, i), use);
+}
+
+/** The number that a scalar constant stands for, where it does not give the other operand more axes. */
+export function numberBeside(call: Call, item: Item, other: Value): number | undefined {
+  if (!isPlain(call, item) || item.shape.length > other.shape.length) return undefined;
+  return onlyNumber(item);
+}
+
+/**
+ * Where a file made for one sample computes something without its input, the same for all samples, and joins it with
+ * what follows the batch: repeated over the batch. `axis` counts from the end; others are as long as they need to be.
+ */
+export function spread({ b, context }: Call, x: Value, other: Shape): Value {
+  if (context.opened?.size !== 1 || x.shape.some(isBatch)) return x;
+  const back = x.shape.findIndex((extent, axis) => {
+    const beside = other[axis - x.shape.length + other.length];
+    return extent !== 1 && beside !== undefined && isBatch(beside) && beside.batch === extent;
+  });
+  if (back < 0) return x;
+  const apart = reshape(b, x, x.shape.toSpliced(back, 0, 1));
+  const repeated = expand(b, apart, x.shape.toSpliced(back, 0, batch));
+  return reshape(b, repeated, x.shape.with(back, { batch: x.shape[back] as number }));
+}
+
+/** Integers of a tensor of indices, as a constant of the model. */
+export function indexValue(call: Call, shape: readonly number[], positions: readonly number[]): Value {
+  const known: Known = { kind: "int", shape, data: Float64Array.from(positions) };
+  return lift(call, known, { as: "operand", name: [call.module, "indices"].filter(Boolean).join(".") });
+}
+
+/** The shape of an item. */
+export function shapeOf(item: Item): Shape {
+  if (isKnown(item) || isValue(item)) return item.shape;
+  throw new RangeError("a list of values has no shape");
+}
+
+/** The same elements in another shape. */
+export function regroup(call: Call, item: Item, shape: Shape): Item {
+  if (!sameExtent(elementsOf(shapeOf(item)), elementsOf(shape)))
+    throw new RangeError(`${printShape(shapeOf(item))} cannot become ${printShape(shape)}`);
+  if (isPlain(call, item)) return reshapeKnown(item, shape as readonly number[]);
+  return reshape(call.b, lift(call, item), shape);
+}
+
+/** An axis counted from the front. */
+export function axisOf(axis: number, rank: number): number {
+  return normalizeAxis(axis, rank);
+}
+
+/** An extent as a number; the batch is none. */
+export function fixedExtent(extent: Extent, what: string): number {
+  if (isBatch(extent)) throw new RangeError(`${what} would mix the samples of a batch`);
+  return extent;
+}

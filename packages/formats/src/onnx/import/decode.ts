@@ -1,0 +1,49 @@
+import { fromBinary } from "@bufbuild/protobuf";
+import { EspalierError } from "@espalier/core";
+import { type GraphProto, type ModelProto, ModelProtoSchema } from "onnx-buf";
+import { shown } from "./text.ts";
+
+/** Versions of ONNX's operators that are read. */
+export const opsets = { oldest: 13, newest: 21 } as const;
+
+/** A file's message, decoded. */
+export interface OnnxFile {
+  readonly model: ModelProto;
+  readonly graph: GraphProto;
+  readonly opset: number;
+}
+
+/** Decodes a file and checks what it is made of. Throws an EspalierError for what is no ONNX model, or one of another version. */
+export function decode(bytes: Uint8Array): OnnxFile {
+  let model: ModelProto;
+  try {
+    model = fromBinary(ModelProtoSchema, bytes, { readUnknownFields: false });
+  } catch (error) {
+    const why = error instanceof Error ? error.message.replaceAll(/\s+/g, " ").slice(0, 120) : "unreadable";
+    throw new EspalierError(`this is no ONNX model, or it is damaged (${why}).`);
+  }
+  const { graph, opsetImport } = model;
+  if (graph === undefined || opsetImport.length === 0)
+    throw new EspalierError(
+      "this is no ONNX model, or it is damaged (no graph, or no operator set, is in it).",
+    );
+  const standard = opsetImport.find(({ domain }) => isStandard(domain));
+  const opset = Number(standard?.version ?? 0);
+  if (!(opset >= opsets.oldest && opset <= opsets.newest)) {
+    const named =
+      standard === undefined ? `operators of ${shown(opsetImport[0]!.domain)} only` : `opset ${opset}`;
+    throw new EspalierError(
+      `its operators are ${named}; opset ${opsets.oldest} to ${opsets.newest} can be read. Export it with opset_version=${opsets.newest - 1}.`,
+    );
+  }
+  if (graph.sparseInitializer.length > 0)
+    throw new EspalierError(
+      `initialiser ${shown(graph.sparseInitializer[0]!.values?.name ?? "")} is sparse, which cannot be read.`,
+    );
+  return { model, graph, opset };
+}
+
+/** Whether a domain is that of ONNX's own operators. */
+export function isStandard(domain: string): boolean {
+  return domain === "" || domain === "ai.onnx";
+}

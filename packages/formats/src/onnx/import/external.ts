@@ -1,0 +1,104 @@
+import { EspalierError } from "@espalier/core";
+import {
+  type GraphProto,
+  TensorProto_DataLocation as Location,
+  type ModelProto,
+  type TensorProto,
+} from "onnx-buf";
+import { bytesOf } from "./tensor-data.ts";
+import { shown } from "./text.ts";
+
+/** Where the numbers of a tensor lie, outside the model's own file. */
+export interface ExternalRange {
+  readonly tensor: TensorProto;
+  /** A file beside the model's, or in a folder there: checked not to lead out of it. */
+  readonly location: string;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** Every tensor of a file whose numbers lie outside it. Throws an EspalierError for a location outside the model's folder. */
+export function externalRanges(model: ModelProto): ExternalRange[] {
+  return [...tensorsOf(model)].flatMap((tensor) =>
+    tensor.dataLocation === Location.EXTERNAL ? [rangeOf(tensor)] : [],
+  );
+}
+
+function rangeOf(tensor: TensorProto): ExternalRange {
+  const entries = new Map(tensor.externalData.map(({ key, value }) => [key, value]));
+  const location = entries.get("location") ?? "";
+  const where = `tensor ${shown(tensor.name)}`;
+  if (!isInside(location)) {
+    throw new EspalierError(
+      `${where}: its numbers are said to be in ${shown(location)}, which is not in the model's folder. They are not read.`,
+    );
+  }
+  const count = (key: string) => {
+    const text = entries.get(key);
+    if (text === undefined || text === "") return undefined;
+    const value = Number(text);
+    if (!/^\d{1,16}$/.test(text) || !Number.isSafeInteger(value))
+      throw new EspalierError(
+        `${where}: its ${key} ${shown(text)} in ${shown(location)} is no number of bytes.`,
+      );
+    return value;
+  };
+  const needed = located(where, () => bytesOf(tensor));
+  const length = count("length") ?? needed;
+  if (length !== needed)
+    throw new EspalierError(
+      `${where}: its shape needs ${needed} bytes, ${length} in ${shown(location)} are given.`,
+    );
+  return { tensor, location, offset: count("offset") ?? 0, length };
+}
+
+function located<T>(where: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new EspalierError(`${where}: ${error.message}.`);
+  }
+}
+
+/** Whether a location is a plain relative path that does not lead upwards, on any system. */
+function isInside(location: string): boolean {
+  const parts = location.split(/[\\/]/);
+  return (
+    location !== "" &&
+    !/[\p{C}:]/u.test(location) &&
+    !/^[\\/~]/.test(location) &&
+    parts.every((part, i) => part !== ".." && (part !== "" || i > 0))
+  );
+}
+
+/** Puts numbers from elsewhere in their tensor, as if the file had held them. */
+export function attach({ tensor, location, length }: ExternalRange, bytes: Uint8Array): void {
+  if (bytes.length !== length)
+    throw new EspalierError(
+      `tensor ${shown(tensor.name)}: ${shown(location)} has ${bytes.length} of the ${length} bytes it needs.`,
+    );
+  tensor.rawData = new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength);
+  tensor.dataLocation = Location.DEFAULT;
+}
+
+/** Initialisers and constants, those of branches and functions included. */
+function* tensorsOf(model: ModelProto): Generator<TensorProto> {
+  if (model.graph !== undefined) yield* tensorsOfGraph(model.graph);
+  for (const { node } of model.functions) yield* tensorsOfNodes(node);
+}
+
+function* tensorsOfGraph(graph: GraphProto): Generator<TensorProto> {
+  yield* graph.initializer;
+  yield* tensorsOfNodes(graph.node);
+}
+
+function* tensorsOfNodes(nodes: GraphProto["node"]): Generator<TensorProto> {
+  for (const { attribute } of nodes) {
+    for (const { t, g, tensors, graphs } of attribute) {
+      if (t !== undefined) yield t;
+      yield* tensors;
+      for (const graph of g === undefined ? graphs : [g, ...graphs]) yield* tensorsOfGraph(graph);
+    }
+  }
+}

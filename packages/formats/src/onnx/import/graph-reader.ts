@@ -1,0 +1,331 @@
+import { type Builder, EspalierError, type Value } from "@espalier/core";
+import type { AttributeProto, FunctionProto, GraphProto, NodeProto } from "onnx-buf";
+import { Attributes } from "./attributes.ts";
+import type { Call, Context, Rule } from "./call.ts";
+import { isStandard } from "./decode.ts";
+import { type Item, isKnown, isTruth, isValue } from "./items.ts";
+import { type Known, onlyNumber } from "./known.ts";
+import { inOtherLayer, isMadeUp, moduleOf, weightBeside } from "./names.ts";
+import { rules } from "./rules/index.ts";
+import { readTensor } from "./tensor-data.ts";
+import { shown } from "./text.ts";
+
+/** Nodes read in one file, functions and branches unrolled: a small file cannot ask for an endless one. */
+const mostNodes = 200_000;
+/** Numbers computed beforehand in one file. */
+const mostNumbers = 2 ** 23;
+/** Functions and branches inside each other. */
+const mostNested = 16;
+
+/** What names stand for, in a graph and those around it. */
+class Names {
+  readonly #items = new Map<string, () => Item>();
+  readonly #outer: Names | undefined;
+
+  constructor(outer?: Names) {
+    this.#outer = outer;
+  }
+
+  get(name: string): Item | undefined {
+    const found = this.#items.get(name);
+    return found === undefined ? this.#outer?.get(name) : found();
+  }
+
+  set(name: string, item: Item): void {
+    this.#items.set(name, () => item);
+  }
+
+  /** An item that is read when it is asked for. */
+  later(name: string, read: () => Item): void {
+    let item: Item | undefined;
+    this.#items.set(name, () => (item ??= read()));
+  }
+
+  has(name: string): boolean {
+    return this.#items.has(name);
+  }
+}
+
+/** A list of nodes with what is around it. */
+interface Body {
+  readonly nodes: readonly NodeProto[];
+  readonly names: Names;
+  /** Attributes of the call that a function's own refer to. */
+  readonly given: ReadonlyMap<string, AttributeProto>;
+  /** Nodes that read each name. */
+  readonly readers: ReadonlyMap<string, readonly NodeProto[]>;
+  readonly depth: number;
+  /** The module of the node that called the function. */
+  readonly module: string;
+}
+
+/** Reads the nodes of a file one after the other: what can be computed is, the rest is drawn. */
+export class GraphReader {
+  readonly #b: Builder;
+  readonly #context: Context;
+  readonly #functions: ReadonlyMap<string, FunctionProto>;
+  readonly #names = new Names();
+  #nodes = 0;
+  #numbers = 0;
+
+  constructor(b: Builder, context: Context, functions: readonly FunctionProto[]) {
+    this.#b = b;
+    this.#context = context;
+    this.#functions = new Map(functions.map((f) => [functionKey(f.domain, f.name, f.overload), f]));
+  }
+
+  /** Reads a graph whose inputs are given; gives its outputs in their order. */
+  read(graph: GraphProto, inputs: ReadonlyMap<string, Item>): readonly Item[] {
+    for (const [name, item] of inputs) this.#names.set(name, item);
+    return this.#graph(graph, this.#names, 0, "");
+  }
+
+  /** What a name of the graph stands for, once it was read: a weight for the tensor that it has become. */
+  itemNamed(name: string): Item | undefined {
+    const item = this.#names.get(name);
+    const tensor =
+      item !== undefined && isKnown(item) ? this.#b.tensorNamed(item.source?.name ?? name) : undefined;
+    return tensor ?? item;
+  }
+
+  #graph(graph: GraphProto, names: Names, depth: number, module: string): readonly Item[] {
+    graph.initializer.forEach((tensor, order) => {
+      const source = { name: tensor.name, order };
+      // What a caller gives for an input goes before the file's default.
+      if (!names.has(tensor.name))
+        names.later(tensor.name, () => readTensor(tensor, depth === 0 ? source : undefined));
+    });
+    const outputs = graph.output.map(({ name }) => name);
+    const nodes = neededNodes(graph.node, outputs);
+    this.#body({ nodes, names, given: new Map(), readers: readersOf(nodes), depth, module });
+    return outputs.map((name) => {
+      const item = names.get(name);
+      if (item === undefined) throw new EspalierError(`nothing computes the output ${shown(name)}.`);
+      return item;
+    });
+  }
+
+  #body(body: Body): void {
+    if (body.depth > mostNested) throw new EspalierError("its functions or branches are nested too deeply.");
+    for (const node of body.nodes) {
+      if (++this.#nodes > mostNodes)
+        throw new EspalierError(`it has more than ${mostNodes} nodes, which is too many.`);
+      const results = located(node, () => this.#node(node, body));
+      node.output.forEach((name, i) => {
+        if (name === "") return;
+        const item = results[i];
+        if (item === undefined) return;
+        if (body.names.has(name))
+          throw new EspalierError(`two nodes compute ${shown(name)}: the file is damaged.`);
+        body.names.set(name, this.#renamed(node, name, item));
+      });
+    }
+  }
+
+  /** A weight under another name is another weight: exporters merge those that held the same numbers. */
+  #renamed(node: NodeProto, name: string, item: Item): Item {
+    if (!isKnown(item)) return item;
+    if (item.source === undefined) this.#count(item);
+    if (node.opType !== "Identity" || item.source === undefined || isMadeUp(name)) return item;
+    if (this.#context.weights.rolesAreTold) return item;
+    return { ...item, source: { ...item.source, name } };
+  }
+
+  #count({ data }: Known): void {
+    this.#numbers += data.length;
+    if (this.#numbers > mostNumbers)
+      throw new EspalierError("it computes too many constants, which a model needs not.");
+  }
+
+  #node(node: NodeProto, body: Body): readonly (Item | undefined)[] {
+    const attributes = resolved(node.attribute, body.given);
+    const inputs = node.input.map((name) => {
+      if (name === "") return undefined;
+      const item = body.names.get(name);
+      if (item === undefined)
+        throw new RangeError(`it reads ${shown(name)}, which nothing before it computes`);
+      return item;
+    });
+    const called = this.#functions.get(functionKey(node.domain, node.opType, node.overload));
+    if (called !== undefined) return this.#call(called, node, attributes, inputs, body);
+    if (isStandard(node.domain) && node.opType === "If")
+      return this.#if(new Attributes(attributes), inputs, body, node);
+    const rule = isStandard(node.domain) ? rules.get(node.opType) : undefined;
+    if (rule === undefined) {
+      const of = isStandard(node.domain) ? "" : ` of ${shown(node.domain)}`;
+      throw new RangeError(`Espalier has no such operator${of}. It reads ${supported.join(", ")}`);
+    }
+    const module = moduleOf(node) || body.module;
+    const call: Call = {
+      operator: node.opType,
+      module,
+      b: module === "" ? this.#b : this.#b.scope(module),
+      context: this.#context,
+      attributes: new Attributes(attributes),
+      inputs,
+      wants: node.output.map((name) => name !== ""),
+      nameFor: (part) => nameFor(part, node, module, body),
+    };
+    return this.#checked(call.b, outputsOf(rule, call));
+  }
+
+  /** Where the batch was opened, samples have to stay apart. */
+  #checked(b: Builder, items: readonly (Item | undefined)[]): readonly (Item | undefined)[] {
+    const { opened } = this.#context;
+    if (opened === undefined) return items;
+    for (const item of items) {
+      const value = item === undefined || isKnown(item) ? undefined : isTruth(item) ? item.truth : item;
+      if (value !== undefined && isValue(value)) opened.check(b, value);
+    }
+    return items;
+  }
+
+  /** The branch that a known condition takes. */
+  #if(attributes: Attributes, [condition]: readonly (Item | undefined)[], body: Body, node: NodeProto) {
+    const answer = condition !== undefined && isKnown(condition) ? onlyNumber(condition) : undefined;
+    if (answer === undefined)
+      throw new RangeError("its condition is computed from the input; it must be a constant");
+    const branch = attributes.get(answer === 0 ? "else_branch" : "then_branch")?.g;
+    if (branch === undefined) throw new RangeError("it has no branch for that");
+    return this.#graph(branch, new Names(body.names), body.depth + 1, moduleOf(node) || body.module);
+  }
+
+  /** A function of the file, its nodes in the place of the call. */
+  #call(
+    f: FunctionProto,
+    node: NodeProto,
+    attributes: readonly AttributeProto[],
+    inputs: readonly (Item | undefined)[],
+    body: Body,
+  ): readonly (Item | undefined)[] {
+    const names = new Names();
+    f.input.forEach((name, i) => {
+      const item = inputs[i];
+      if (item !== undefined) names.set(name, item);
+    });
+    const given = new Map(
+      [...f.attributeProto, ...attributes].map((attribute) => [attribute.name, attribute]),
+    );
+    const nodes = neededNodes(f.node, f.output);
+    const module = moduleOf(node) || body.module;
+    // An input that was left out is as absent inside as outside.
+    const absent = new Set(f.input.filter((_, i) => inputs[i] === undefined));
+    const inside = nodes.map((one) =>
+      one.input.some((name) => absent.has(name))
+        ? { ...one, input: one.input.map((name) => (absent.has(name) ? "" : name)) }
+        : one,
+    );
+    this.#body({ nodes: inside, names, given, readers: readersOf(inside), depth: body.depth + 1, module });
+    return f.output.map((name) => names.get(name));
+  }
+}
+
+/** Operators that move truth values as they move numbers. */
+const moves = /^(Identity|Reshape|Flatten|Squeeze|Unsqueeze|Transpose|Expand|Tile|Slice)$/;
+
+function outputsOf(rule: Rule, call: Call): readonly (Item | undefined)[] {
+  const [first, ...rest] = call.inputs;
+  const moved = first !== undefined && isTruth(first) && moves.test(call.operator);
+  const result = rule(moved ? { ...call, inputs: [first.truth, ...rest] } : call);
+  const items: readonly (Item | undefined)[] = Array.isArray(result) ? result : [result as Item];
+  return moved ? items.map((item) => item && { truth: item as Value }) : items;
+}
+
+/** Names of the operators that are read. */
+const supported: readonly string[] = [...rules.keys(), "If"].sort();
+
+function functionKey(domain: string, name: string, overload: string): string {
+  return JSON.stringify([isStandard(domain) ? "" : domain, name, overload]);
+}
+
+/** Attributes of a function's node, with those of the call in the place of references to them. */
+function resolved(
+  attributes: readonly AttributeProto[],
+  given: ReadonlyMap<string, AttributeProto>,
+): readonly AttributeProto[] {
+  return attributes.flatMap((attribute) => {
+    if (attribute.refAttrName === "") return [attribute];
+    const referred = given.get(attribute.refAttrName);
+    return referred === undefined ? [] : [{ ...referred, name: attribute.name }];
+  });
+}
+
+/** Names a node reads: its inputs, and whatever its branches read. */
+function readsOf(node: NodeProto, depth = 0): string[] {
+  const inner =
+    depth > mostNested
+      ? []
+      : node.attribute.flatMap(({ g, graphs }) => (g === undefined ? graphs : [g, ...graphs]));
+  return [
+    ...node.input,
+    ...inner.flatMap((graph) => [
+      ...graph.node.flatMap((one) => readsOf(one, depth + 1)),
+      ...graph.output.map(({ name }) => name),
+    ]),
+  ];
+}
+
+/** The nodes that outputs depend on, in their order. */
+function neededNodes(nodes: readonly NodeProto[], outputs: readonly string[]): NodeProto[] {
+  const needed = new Set(outputs);
+  const kept: NodeProto[] = [];
+  for (const node of nodes.toReversed()) {
+    if (!node.output.some((name) => name !== "" && needed.has(name))) continue;
+    kept.push(node);
+    for (const name of readsOf(node)) needed.add(name);
+  }
+  return kept.reverse();
+}
+
+function readersOf(nodes: readonly NodeProto[]): ReadonlyMap<string, readonly NodeProto[]> {
+  const readers = new Map<string, NodeProto[]>();
+  for (const node of nodes) {
+    for (const name of node.input) {
+      const list = readers.get(name);
+      if (list === undefined) readers.set(name, [node]);
+      else list.push(node);
+    }
+  }
+  return readers;
+}
+
+/**
+ * The name of a weight that lost its own: after the bias that is added to the product, otherwise after the module of the
+ * node.
+ */
+function nameFor(
+  part: "weight" | "bias",
+  node: NodeProto,
+  module: string,
+  { readers }: Body,
+): string | undefined {
+  if (part === "weight") {
+    const beside =
+      node.opType === "Gemm" || node.opType === "Conv" ? node.input.slice(2) : addedTo(node, readers);
+    for (const name of beside) {
+      const weight = weightBeside(name);
+      if (weight !== undefined) return inOtherLayer(weight, module) ?? weight;
+    }
+  }
+  return module === "" ? undefined : `${module}.${part}`;
+}
+
+/** What is added to a node's only output. */
+function addedTo(node: NodeProto, readers: Body["readers"]): readonly string[] {
+  const [output] = node.output;
+  const next = readers.get(output ?? "");
+  if (next?.length !== 1 || next[0]!.opType !== "Add") return [];
+  return next[0]!.input.filter((name) => name !== output);
+}
+
+/** RangeErrors say what is wrong with a node; its name and operator are put before them. */
+function located<T>(node: NodeProto, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    const called =
+      node.name === "" ? `the node that computes ${shown(node.output[0] ?? "")}` : `node ${shown(node.name)}`;
+    throw new EspalierError(`${called} (${shown(node.opType).slice(1, -1)}): ${error.message}.`);
+  }
+}

@@ -1,0 +1,78 @@
+import { countElements } from "@espalier/core";
+
+/** What a known array holds. Integers of every width are `int`. */
+export type Kind = "float" | "int" | "bool";
+
+/** Where in the file a tensor of weights comes from. */
+export interface Source {
+  readonly name: string;
+  /** Place among the file's initialisers. */
+  readonly order: number;
+}
+
+/**
+ * An array whose numbers are known while a file is read: an initialiser, or what was computed from some, and from shapes.
+ * Numbers may be multiples of the batch size: element i stands for `data[i] · batch^powers[i]`, a power of −1, 0 or 1.
+ */
+export interface Known {
+  readonly kind: Kind;
+  readonly shape: readonly number[];
+  readonly data: Float64Array | Float32Array;
+  /** Absent where no number depends on the batch size. */
+  readonly powers?: Int8Array;
+  /** Set for initialisers: used in computations they become tensors of the model rather than numbers. */
+  readonly source?: Source;
+}
+
+/** One number: a factor and the power of the batch size it is multiplied with. */
+export type Pair = readonly [factor: number, power: number];
+
+/** Elements one computed array may have. Masks and tables are far smaller; a file that asks for more is refused unread. */
+const mostElements = 2 ** 22;
+
+/** Throws a RangeError for an array that a file merely asks for and that is too large to be of use. */
+export function checkElements(shape: readonly number[]): number {
+  const size = countElements(shape);
+  if (!(size <= mostElements))
+    throw new RangeError(`a constant of shape [${shape.slice(0, 8).join(", ")}] is too large`);
+  return size;
+}
+
+export function pairAt({ data, powers }: Known, i: number): Pair {
+  return [data[i]!, powers?.[i] ?? 0];
+}
+
+/** An array from its numbers, asked for one by one in row-major order. */
+export function build(kind: Kind, shape: readonly number[], at: (i: number) => Pair): Known {
+  const size = checkElements(shape);
+  const data = new Float64Array(size);
+  let powers: Int8Array | undefined;
+  for (let i = 0; i < size; i++) {
+    const [factor, power] = at(i);
+    data[i] = factor;
+    if (power === 0) continue;
+    powers ??= new Int8Array(size);
+    powers[i] = power;
+  }
+  return { kind, shape, data, ...(powers && { powers }) };
+}
+
+/** One axis of integers. */
+export function integers(values: readonly number[]): Known {
+  return { kind: "int", shape: [values.length], data: Float64Array.from(values) };
+}
+
+export function scalar(kind: Kind, value: number): Known {
+  return { kind, shape: [], data: Float64Array.of(value) };
+}
+
+/** The numbers of an array without the batch size; a RangeError where one depends on it. */
+export function plainNumbers(x: Known): Float64Array | Float32Array {
+  if (x.powers?.some((power) => power !== 0)) throw new RangeError("it would depend on the batch size");
+  return x.data;
+}
+
+/** The only number of an array; undefined where there are several, or it depends on the batch size. */
+export function onlyNumber(x: Known): number | undefined {
+  return x.data.length === 1 && (x.powers?.[0] ?? 0) === 0 ? x.data[0] : undefined;
+}

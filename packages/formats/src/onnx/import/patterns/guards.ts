@@ -1,0 +1,60 @@
+import type { Builder, Value } from "@espalier/core";
+import { drawnBy, inputsOf, type Scalars } from "./match.ts";
+
+/**
+ * A choice that exporters put around an operator for the sake of numbers that ours never sees:
+ * - softplus with x itself for large x: ours does not overflow;
+ * - a softmax with zeros for NaN, where no mask takes away a whole row.
+ * The guarded value; undefined for any other choice.
+ */
+export function withoutGuard(
+  b: Builder,
+  truth: Value,
+  yes: Value,
+  no: Value,
+  scalars: Guards,
+): Value | undefined {
+  const greater = drawnBy(b, truth, "Greater");
+  if (greater !== undefined) {
+    const [x, bound] = inputsOf(b, greater) as [Value, Value];
+    const large = (scalars.scalars.get(bound.id) ?? 0) >= 10;
+    return large && x.id === yes.id && isSoftplusOf(b, no, x) ? no : undefined;
+  }
+  // NaN is what differs from itself: 1 − (p = p).
+  const difference = drawnBy(b, truth, "Sub");
+  const equal = difference && drawnBy(b, b.value(difference.inputs[1]!), "Equal");
+  if (equal === undefined || equal.inputs[0] !== no.id || equal.inputs[1] !== no.id) return undefined;
+  return scalars.scalars.get(yes.id) === 0 && isSoftmaxWithoutEmptyRows(b, no, scalars) ? no : undefined;
+}
+
+/** What is known of constants: scalars, and masks. */
+interface Guards extends Scalars {
+  /** Numbers of a tensor, by the value that reads it. */
+  numbersOf(
+    value: Value,
+  ): { readonly shape: readonly number[]; readonly data: ArrayLike<number> } | undefined;
+}
+
+/** ln(1 + eˣ) as it is drawn: max(x, 0) + ln(…). */
+function isSoftplusOf(b: Builder, value: Value, x: Value): boolean {
+  const sum = drawnBy(b, value, "Add");
+  if (sum === undefined) return false;
+  const [left, right] = inputsOf(b, sum) as [Value, Value];
+  return drawnBy(b, left, "Relu")?.inputs[0] === x.id && drawnBy(b, right, "Log") !== undefined;
+}
+
+function isSoftmaxWithoutEmptyRows(b: Builder, value: Value, scalars: Guards): boolean {
+  const softmax = drawnBy(b, value, "Softmax");
+  if (softmax === undefined) return false;
+  const sum = drawnBy(b, b.value(softmax.inputs[0]!), "Add");
+  const masks = sum === undefined ? [] : inputsOf(b, sum).filter((part) => b.producer(part) === undefined);
+  return masks.every((mask) => {
+    const numbers = scalars.numbersOf(mask);
+    const width = numbers?.shape.at(-1) ?? 0;
+    if (numbers === undefined || width === 0) return false;
+    const rows = numbers.data.length / width;
+    return Array.from({ length: rows }, (_, row) => row * width).every((start) =>
+      Array.from({ length: width }, (_, i) => numbers.data[start + i]!).some(Number.isFinite),
+    );
+  });
+}

@@ -1,0 +1,65 @@
+import {
+  type Attributes,
+  type Builder,
+  isBatch,
+  type Node,
+  type ScaleAttributes,
+  type Value,
+} from "@espalier/core";
+
+/** Looking back over what was drawn: exporters write one operator as many nodes, and the last of them tells. */
+
+/** Numbers of scalar constants that were drawn. */
+export interface Scalars {
+  readonly scalars: ReadonlyMap<number, number>;
+}
+
+/** The node that drew a value, if it is of this operator. */
+export function drawnBy(b: Builder, value: Value, operator: string): Node | undefined {
+  const node = b.producer(value);
+  return node?.operator.name === operator ? node : undefined;
+}
+
+export function inputsOf(b: Builder, node: Node): readonly Value[] {
+  return node.inputs.map((id) => b.value(id));
+}
+
+/** A value multiplied with a number: both; other values are multiplied with 1. */
+export function unscaled(b: Builder, value: Value): { readonly value: Value; readonly by: number } {
+  const node = drawnBy(b, value, "Scale");
+  if (node === undefined) return { value, by: 1 };
+  const { by, per } = node.attributes as Attributes & ScaleAttributes;
+  if (isBatch(per)) return { value, by: 1 };
+  const inner = unscaled(b, b.value(node.inputs[0]!));
+  return { value: inner.value, by: (inner.by * by) / per };
+}
+
+/** The operand of a sum beside a number, and the number; undefined for any other value. */
+export function plusNumber(
+  b: Builder,
+  value: Value,
+  { scalars }: Scalars,
+): { readonly value: Value; readonly number: number } | undefined {
+  const node = drawnBy(b, value, "Add");
+  if (node === undefined) return undefined;
+  const [left, right] = inputsOf(b, node);
+  const [first, second] = [scalars.get(left!.id), scalars.get(right!.id)];
+  if (second !== undefined) return { value: left!, number: second };
+  return first === undefined ? undefined : { value: right!, number: first };
+}
+
+/** Equal but for the sixth digit: constants in files are single precision. */
+export function near(a: number, b: number): boolean {
+  return Math.abs(a - b) <= 1e-5 * Math.abs(b);
+}
+
+/** Whether two values are the same computation: exporters draw some parts twice. */
+export function isSame(b: Builder, x: Value, y: Value, depth = 4): boolean {
+  if (x.id === y.id) return true;
+  const [left, right] = [b.producer(x), b.producer(y)];
+  if (left === undefined || right === undefined || depth === 0) return false;
+  if (left.operator.name !== right.operator.name || left.inputs.length !== right.inputs.length) return false;
+  if (left.outputs.indexOf(x.id) !== right.outputs.indexOf(y.id)) return false;
+  if (JSON.stringify(left.attributes) !== JSON.stringify(right.attributes)) return false;
+  return left.inputs.every((id, i) => isSame(b, b.value(id), b.value(right.inputs[i]!), depth - 1));
+}

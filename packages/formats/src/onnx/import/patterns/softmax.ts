@@ -1,0 +1,38 @@
+import {
+  type Attributes,
+  type Builder,
+  normalizeAxis,
+  type PoolAttributes,
+  type ReduceAttributes,
+  softmax,
+  type Value,
+} from "@espalier/core";
+import { drawnBy, inputsOf, isSame } from "./match.ts";
+
+/**
+ * eˣ ÷ Σ eˣ along one axis, the largest x taken off first or not. `quotient` is the value of a Div; undefined where it is
+ * something else.
+ */
+export function recogniseSoftmax(b: Builder, quotient: Value): Value | undefined {
+  const node = drawnBy(b, quotient, "Div");
+  if (node === undefined) return undefined;
+  const [power, whole] = inputsOf(b, node) as [Value, Value];
+  const [exponential, sum] = [drawnBy(b, power, "Exp"), drawnBy(b, whole, "ReduceSum")];
+  if (exponential === undefined || sum === undefined) return undefined;
+  const { axes, keepdims } = sum.attributes as Attributes & ReduceAttributes;
+  if (axes.length !== 1 || !keepdims || !isSame(b, b.value(sum.inputs[0]!), power)) return undefined;
+  const axis = normalizeAxis(axes[0]!, power.shape.length);
+  const x = b.value(exponential.inputs[0]!);
+  return softmax(b, withoutLargest(b, x, axis) ?? x, axis);
+}
+
+/** The value that the largest along an axis was taken off. */
+function withoutLargest(b: Builder, value: Value, axis: number): Value | undefined {
+  const difference = drawnBy(b, value, "Sub");
+  if (difference === undefined) return undefined;
+  const [x, largest] = inputsOf(b, difference) as [Value, Value];
+  const pool = drawnBy(b, largest, "MaxPool");
+  if (pool === undefined || pool.inputs[0] !== x.id) return undefined;
+  const attributes = pool.attributes as Attributes & PoolAttributes;
+  return attributes.axis === axis && attributes.kernel === x.shape[axis] ? x : undefined;
+}

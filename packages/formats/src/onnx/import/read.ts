@@ -1,0 +1,193 @@
+import {
+  Builder,
+  createModel,
+  EspalierError,
+  elementsOf,
+  type Graph,
+  isBatch,
+  type Json,
+  type Model,
+  printShape,
+  removeDead,
+  type TensorData,
+} from "@espalier/core";
+import { z } from "zod";
+import { castKnown } from "./arithmetic.ts";
+import type { Context } from "./call.ts";
+import { decode, type OnnxFile } from "./decode.ts";
+import { attach, type ExternalRange, externalRanges } from "./external.ts";
+import { GraphReader } from "./graph-reader.ts";
+import { type GraphInput, readInputs, withOpenBatch } from "./inputs.ts";
+import { type Item, isKnown, isTruth, isValue } from "./items.ts";
+import type { Known } from "./known.ts";
+import { readOwnMetadata, restore, rolesOf } from "./own.ts";
+import { OpenedBatch } from "./samples.ts";
+import { shown } from "./text.ts";
+import { Weights } from "./weights.ts";
+
+const schema = z.strictObject({
+  name: z.string().default("ONNX file"),
+  axes: z.record(z.string(), z.union([z.int().positive(), z.literal("batch")])).default({}),
+  openBatch: z.boolean().default(false),
+  trainable: z.array(z.string()).default([]),
+  buffers: z.array(z.string()).default([]),
+  external: z.custom<ReadonlyMap<string, Uint8Array>>((value) => value instanceof Map).default(new Map()),
+});
+
+/**
+ * - `name`: of the file, in messages.
+ * - `axes`: lengths for open axes by their names in the file (`{ sequence: 96 }`); one axis stays open, the batch: the
+ *   first that is open, unless one is given `"batch"`.
+ * - `openBatch`: read a file that was made for one batch size as if its batch were open. Where the model mixes the
+ *   samples of a batch, or does not say where they go, it is read as it is.
+ * - `trainable`, `buffers`: weights that are (not) trained, by name pattern (`*` for any text).
+ * - `external`: contents of the files that hold numbers of this one, by their location in it.
+ */
+export type OnnxImportOptions = z.input<typeof schema>;
+type Options = z.output<typeof schema>;
+
+/**
+ * Reads an ONNX model (opset 13 to 21, float32) as a graph like any other: it runs, trains, is pruned and exported.
+ * Constants are computed, shapes with the batch as a symbol; GELU, normalisations and softmax written as many nodes
+ * become one. Trained are the weights of products, convolutions and normalisations, and all other tensors that the
+ * exporter named as the model does; running statistics, tables of sines and what exporters made up are buffers, numbers
+ * are constants. Throws an EspalierError in one line for what cannot be read, an operator Espalier does not have among it.
+ */
+export function readOnnx(bytes: Uint8Array, options: OnnxImportOptions = {}): Model {
+  const parsed = parseOptions(options);
+  return locatedIn(parsed.name, () => {
+    const file = decode(bytes);
+    for (const range of externalRanges(file.model)) attach(range, sliceOf(range, parsed.external));
+    return readModel(file, parsed);
+  });
+}
+
+/** As readOnnx, for a file whose external numbers are in their tensors already. */
+export function readDecoded(file: OnnxFile, options: OnnxImportOptions): Model {
+  const parsed = parseOptions(options);
+  return locatedIn(parsed.name, () => readModel(file, parsed));
+}
+
+function parseOptions(options: OnnxImportOptions): Options {
+  const parsed = schema.safeParse(options);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new EspalierError(`ONNX import: ${issue!.path.join(".") || "options"}: ${issue!.message}.`);
+}
+
+function sliceOf(
+  { tensor, location, offset, length }: ExternalRange,
+  files: Options["external"],
+): Uint8Array {
+  const content = files.get(location);
+  if (content === undefined) {
+    throw new EspalierError(
+      `tensor ${shown(tensor.name)}: its numbers are in ${shown(location)}. Load the model by its path, or give that file's content as external.`,
+    );
+  }
+  return content.subarray(offset, offset + length);
+}
+
+/** Puts the file's name before errors, and gives those of damaged files one line. */
+export function locatedIn<T>(name: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof EspalierError) throw new EspalierError(`${name}: ${error.message}`);
+    if (error instanceof RangeError)
+      throw new EspalierError(`${name}: the file is damaged (${error.message}).`);
+    throw error;
+  }
+}
+
+/** Combinations of places for the batch that are tried before a file is read as it is. */
+const mostAttempts = 100;
+
+function readModel(file: OnnxFile, options: Options): Model {
+  const initializers = new Set(file.graph.initializer.map(({ name }) => name));
+  const inputs = readInputs(
+    file.graph.input.filter(({ name }) => !initializers.has(name)),
+    options.axes,
+  );
+  return (options.openBatch ? drawOpened(file, options, inputs) : undefined) ?? draw(file, options, inputs);
+}
+
+function drawOpened(file: OnnxFile, options: Options, inputs: readonly GraphInput[]): Model | undefined {
+  const open = withOpenBatch(inputs);
+  if (open === undefined) return undefined;
+  const opened = new OpenedBatch(open.size);
+  for (let attempt = 0; attempt < mostAttempts; attempt++) {
+    try {
+      opened.restart();
+      return draw(file, options, open.inputs, opened);
+    } catch (error) {
+      if (!(error instanceof EspalierError)) throw error;
+      if (!opened.next()) return undefined;
+    }
+  }
+  return undefined;
+}
+
+function draw(file: OnnxFile, options: Options, inputs: readonly GraphInput[], opened?: OpenedBatch): Model {
+  const { model, graph, opset } = file;
+  const b = Builder.create();
+  const initializers = graph.initializer.map(({ name }) => name);
+  const own = readOwnMetadata(model);
+  const roles = own && rolesOf(own, initializers);
+  const weights = new Weights(b, { ...options, ...(roles && { roles }) }, new Set(initializers));
+  const context: Context = { weights, opset, ...(opened && { opened }) };
+  const given = new Map<string, Item>(
+    inputs.map(({ name, shape, dtype }) => [name, b.input(name, shape, dtype)]),
+  );
+  const reader = new GraphReader(b, context, model.functions);
+  const outputs = reader.read(graph, given);
+  for (const [i, { name }] of graph.output.entries())
+    b.output(name, outputValue(b, context, name, outputs[i]!));
+  const { graph: drawn, data } = b.build();
+  const tensors = new Map<string, TensorData>([...data, ...weights.tensors]);
+  const place = ({ name }: Graph["tensors"][number]) => weights.order.get(name) ?? Number.POSITIVE_INFINITY;
+  const order = drawn.tensors.toSorted((x, y) => place(x) - place(y) || 0);
+  checkSizes(drawn);
+  const name = modelName(graph.name);
+  const whole = createModel({ name, graph: { ...drawn, tensors: order }, tensors });
+  if (own !== undefined) return restore(whole, own, (valueName) => valueIn(reader, valueName));
+  const live = removeDead(whole);
+  const metadata: { [key: string]: Json } = { onnx: originOf(file, opened) };
+  return createModel({ name, graph: live.graph, tensors: live.tensors, metadata });
+}
+
+/** The value of the drawing that a name of the file stands for. */
+function valueIn(reader: GraphReader, name: string): number | undefined {
+  const item = reader.itemNamed(name);
+  return item !== undefined && isValue(item) ? item.id : undefined;
+}
+
+function outputValue(b: Builder, context: Context, name: string, item: Item) {
+  if (isValue(item)) return item;
+  // Truth values are ones and zeros.
+  if (isTruth(item)) return item.truth;
+  if (!isKnown(item)) throw new EspalierError(`output ${shown(name)} is a list of values.`);
+  const numbers: Known = item.kind === "bool" ? castKnown(item, "float") : item;
+  return context.weights.lift(b, numbers, { as: "operand", name });
+}
+
+/** Refuses values that no machine could hold: a file may ask for them in a few bytes. */
+function checkSizes({ values }: Graph): void {
+  for (const { shape } of values) {
+    const size = elementsOf(shape);
+    if ((isBatch(size) ? size.batch : size) <= 2 ** 31) continue;
+    throw new EspalierError(`it computes a value of shape ${printShape(shape)}, which is too large to run.`);
+  }
+}
+
+/** Names that exporters give every graph. */
+const generic = /^(main_?graph|torch[-_]?jit.*|graph|)$/i;
+
+function modelName(graph: string): string {
+  return generic.test(graph) || graph.length > 100 ? "onnx" : graph;
+}
+
+function originOf({ model, opset }: OnnxFile, opened?: OpenedBatch): Json {
+  const producer = [model.producerName, model.producerVersion].filter(Boolean).join(" ").slice(0, 100);
+  return { opset, producer, ...(opened && { openedBatch: opened.size }) };
+}

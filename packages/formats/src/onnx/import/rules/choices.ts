@@ -1,0 +1,248 @@
+import {
+  add,
+  type Builder,
+  broadcastShapes,
+  clip,
+  equal,
+  expand,
+  greater,
+  mul,
+  relu,
+  type Shape,
+  sub,
+  type Value,
+  where,
+} from "@espalier/core";
+import { TensorProto_DataType as Type } from "onnx-buf";
+import { castKnown, castToHalf, foldBinary, foldUnary, foldWhere } from "../arithmetic.ts";
+import {
+  type Call,
+  input,
+  isPlain,
+  knownNumber,
+  lift,
+  numberBeside,
+  operandItem,
+  type Rule,
+  shapeOf,
+} from "../call.ts";
+import { type Item, isKnown, isTruth, isValue } from "../items.ts";
+import { type Known, scalar } from "../known.ts";
+import { withoutGuard } from "../patterns/guards.ts";
+import { typeName } from "../tensor-data.ts";
+import { knownKind, triangle } from "./constants.ts";
+
+/** Bounds, questions and choices. Questions about computed values give values of ones and zeros. */
+
+const clipped: Rule = (call) => {
+  const item = input(call, 0);
+  const [least, largest] = [knownNumber(call, 1, "lower bound"), knownNumber(call, 2, "upper bound")];
+  if (isPlain(call, item)) {
+    const raised = least === undefined ? item : foldBinary("Max", item, scalar(item.kind, least));
+    return largest === undefined ? raised : foldBinary("Min", raised, scalar(item.kind, largest));
+  }
+  // The largest float32 numbers stand for no bound.
+  const min = least !== undefined && least > -3.4e38 ? least : undefined;
+  const max = largest !== undefined && largest < 3.4e38 ? largest : undefined;
+  const x = lift(call, item);
+  if (min === undefined && max === undefined) return x;
+  if (min === 0 && max === undefined) return relu(call.b, x);
+  return clip(call.b, x, { ...(min !== undefined && { min }), ...(max !== undefined && { max }) });
+};
+
+/** The larger (or smaller) of any number of values: y + max(x − y, 0). A scalar constant is a bound. */
+function extreme(largest: boolean): Rule {
+  const ofTwo = (call: Call, left: Item, right: Item): Item => {
+    if (isPlain(call, left) && isPlain(call, right)) return foldBinary(call.operator, left, right);
+    const { b } = call;
+    const [value, bound] = isValue(left) ? [left, right] : [right, left];
+    const number = isValue(value) ? numberBeside(call, bound, value) : undefined;
+    if (number !== undefined) {
+      if (largest && number === 0) return relu(b, value as Value);
+      return clip(b, value as Value, largest ? { min: number } : { max: number });
+    }
+    const [x, y] = [lift(call, left), lift(call, right)];
+    return largest ? add(b, y, relu(b, sub(b, x, y))) : sub(b, y, relu(b, sub(b, y, x)));
+  };
+  return (call) => {
+    if (call.inputs.length === 0) throw new RangeError("it has no inputs");
+    return call.inputs.map((_, i) => input(call, i)).reduce((left, right) => ofTwo(call, left, right));
+  };
+}
+
+const one = ({ context }: Call) => context.weights.number(1);
+const not = (call: Call, x: Value) => sub(call.b, one(call), x);
+const both = (b: Builder, x: Value, y: Value) => mul(b, x, y);
+const either = (call: Call, x: Value, y: Value) => not(call, both(call.b, not(call, x), not(call, y)));
+
+/** An operand of a question as a value: truth values as ones and zeros. */
+function asked(call: Call, i: number): Value {
+  const item = operandItem(call, i);
+  if (isTruth(item)) return item.truth;
+  if (isKnown(item) && item.kind === "bool") return lift(call, castKnown(item, "float"), named(call));
+  return lift(call, item);
+}
+
+/** A question: of constants it is answered, of values drawn. */
+function question(draw: (call: Call) => Value): Rule {
+  return (call) => {
+    const items = call.inputs.map((_, i) => operandItem(call, i));
+    if (!items.every(isKnown)) return { truth: draw(call) };
+    const [first, second] = items;
+    if (first === undefined) throw new RangeError("its input 0 is missing");
+    const folded =
+      second === undefined ? foldUnary(call.operator, first) : foldBinary(call.operator, first, second);
+    if (folded === undefined) throw new RangeError("its second input is missing");
+    return folded;
+  };
+}
+
+const questions: Readonly<Record<string, Rule>> = {
+  Greater: question((call) => greater(call.b, asked(call, 0), asked(call, 1))),
+  Less: question((call) => greater(call.b, asked(call, 1), asked(call, 0))),
+  GreaterOrEqual: question((call) => not(call, greater(call.b, asked(call, 1), asked(call, 0)))),
+  LessOrEqual: question((call) => not(call, greater(call.b, asked(call, 0), asked(call, 1)))),
+  Equal: question((call) => equal(call.b, asked(call, 0), asked(call, 1))),
+  Not: question((call) => not(call, asked(call, 0))),
+  And: question((call) => both(call.b, asked(call, 0), asked(call, 1))),
+  Or: question((call) => either(call, asked(call, 0), asked(call, 1))),
+  Xor: question((call) => not(call, equal(call.b, asked(call, 0), asked(call, 1)))),
+  /** Nothing but NaN differs from itself. */
+  IsNaN: question((call) => not(call, equal(call.b, asked(call, 0), asked(call, 0)))),
+};
+
+/** Steps, of constants. */
+const constantsOnly: Rule = (call) => {
+  const items = call.inputs.map((_, i) => input(call, i));
+  if (!items.every(isKnown))
+    throw new RangeError(
+      "it has no gradient; it can only be asked of constants, not of what is computed from the input",
+    );
+  const [first, second] = items;
+  if (first === undefined) throw new RangeError("its input 0 is missing");
+  const folded =
+    second === undefined ? foldUnary(call.operator, first) : foldBinary(call.operator, first, second);
+  if (folded === undefined) throw new RangeError("its second input is missing");
+  return folded;
+};
+
+const modulo: Rule = (call) => {
+  const fmod = call.attributes.int("fmod", 0) !== 0;
+  return constantsOnly({ ...call, operator: fmod ? "Remainder" : "Mod" });
+};
+
+const sign: Rule = (call) => {
+  const x = input(call, 0);
+  if (isPlain(call, x)) return foldUnary("Sign", x)!;
+  const { b, context } = call;
+  const [value, zero] = [lift(call, x), context.weights.number(0)];
+  return sub(b, greater(b, value, zero), greater(b, zero, value));
+};
+
+const choice: Rule = (call) => {
+  const condition = operandItem(call, 0);
+  const [yes, no] = [input(call, 1), input(call, 2)];
+  if (isTruth(condition)) {
+    const [x, y] = [lift(call, yes), lift(call, no)];
+    const unguarded = withoutGuard(call.b, condition.truth, x, y, call.context.weights);
+    return unguarded ?? where(call.b, condition.truth, x, y);
+  }
+  if (!isKnown(condition)) throw new RangeError("its condition is no truth value");
+  if (isPlain(call, yes) && isPlain(call, no)) return foldWhere(condition, yes, no);
+  if (condition.data.every((bit) => bit !== 0)) return inShapeOf(call, lift(call, yes), condition, no);
+  if (condition.data.every((bit) => bit === 0)) return inShapeOf(call, lift(call, no), condition, yes);
+  return (
+    masked(call, condition, yes, no) ??
+    masked(call, foldUnary("Not", condition)!, no, yes) ??
+    chosen(call, condition, yes, no)
+  );
+};
+
+/** Whatever minus infinity is added to is minus infinity: the mask of an attention is a sum. */
+function masked(call: Call, condition: Known, kept: Item, other: Item): Value | undefined {
+  const drowned = isPlain(call, other) && other.data.every((value) => value === Number.NEGATIVE_INFINITY);
+  if (!drowned) return undefined;
+  return add(
+    call.b,
+    lift(call, kept),
+    lift(call, foldWhere(condition, scalar("float", 0), other), named(call)),
+  );
+}
+
+function chosen(call: Call, condition: Known, yes: Item, no: Item): Value {
+  const mask = lift(call, castKnown(condition, "float"), named(call));
+  return where(call.b, mask, lift(call, yes), lift(call, no));
+}
+
+function named({ module }: Call) {
+  return { as: "operand" as const, name: [module, "mask"].filter(Boolean).join(".") };
+}
+
+/** What is always chosen, in the shape that the choice has. */
+function inShapeOf(call: Call, x: Value, ...others: readonly Item[]): Value {
+  const shape = others.reduce<Shape | undefined>(
+    (whole, item) => whole && broadcastShapes(whole, shapeOf(item)),
+    x.shape,
+  );
+  if (shape === undefined) throw new RangeError("the shapes do not broadcast");
+  return expand(call.b, x, shape);
+}
+
+/** Zeros above or below a diagonal. */
+const triangular: Rule = (call) => {
+  const x = input(call, 0);
+  const kept = triangle(call, { shape: shapeOf(x) });
+  if (isPlain(call, x)) return foldWhere(kept, x, scalar(x.kind, 0));
+  return mul(call.b, lift(call, x), lift(call, kept, named(call)));
+};
+
+/** A weight stored in another precision is still that weight. */
+const cast: Rule = (call) => {
+  const item = operandItem(call, 0);
+  const to = call.attributes.int("to");
+  const kind = knownKind(to);
+  const half = to === Type.FLOAT16 || to === Type.BFLOAT16;
+  if (isKnown(item))
+    return half && !call.context.weights.isWeight(item) ? castToHalf(item, to) : castKnown(item, kind);
+  if (half)
+    throw new RangeError(`it computes in ${typeName(to)}; a model computes in float32. Export it in float32`);
+  if (isTruth(item)) {
+    if (kind === "int")
+      throw new RangeError("truth values computed from the input cannot be cast to integers");
+    return kind === "bool" ? item : item.truth;
+  }
+  const value = lift(call, item);
+  if (kind === "bool") {
+    const zero = call.context.weights.number(0);
+    return { truth: not(call, equal(call.b, asked(call, 0), zero)) };
+  }
+  if (value.dtype === (kind === "float" ? "float32" : "int32")) return value;
+  throw new RangeError(`${value.dtype} computed from the input cannot be cast to ${kind}`);
+};
+
+export const choices: Readonly<Record<string, Rule>> = {
+  ...questions,
+  Cast: cast,
+  CastLike: (call) => {
+    const like = operandItem(call, 1);
+    const kind = isKnown(like)
+      ? like.kind
+      : isTruth(like)
+        ? "bool"
+        : isValue(like) && like.dtype === "int32"
+          ? "int"
+          : "float";
+    const item = operandItem(call, 0);
+    if (isKnown(item)) return castKnown(item, kind);
+    if (isTruth(item)) return kind === "bool" ? item : item.truth;
+    return item;
+  },
+  Clip: clipped,
+  Max: extreme(true),
+  Min: extreme(false),
+  Where: choice,
+  Trilu: triangular,
+  Sign: sign,
+  Mod: modulo,
+  ...Object.fromEntries(["Floor", "Ceil", "Round", "IsInf"].map((name) => [name, constantsOnly])),
+};

@@ -1,0 +1,138 @@
+import { type Extent, isBatch, type Shape } from "@espalier/core";
+import { indexOf } from "../arrays.ts";
+import { axisOf, type Call, input, knownInput, knownNumber, lift, type Rule, shapeOf } from "../call.ts";
+import { build, integers, type Kind, type Known, type Pair, scalar } from "../known.ts";
+import { expandTo } from "../layout.ts";
+import { kindOf, typeName } from "../tensor-data.ts";
+
+/** Operators whose result is known before the model runs: shapes and what is computed from them. */
+
+/** Shapes as numbers, with the batch size as a symbol. */
+function shapeNumbers(shape: Shape): Known {
+  return build("int", [shape.length], (i) => {
+    const extent = shape[i]!;
+    return isBatch(extent) ? [extent.batch, 1] : [extent, 0];
+  });
+}
+
+/** Known integers as a shape, −1 and 0 among them. */
+export function extentsOf({ data, powers, shape, kind }: Known): Extent[] {
+  if (shape.length > 1 || kind !== "int") throw new RangeError("its shape must be one axis of integers");
+  return Array.from(data, (factor, i): Extent => {
+    const power = powers?.[i] ?? 0;
+    if (power < 0 || !Number.isInteger(factor)) throw new RangeError("its shape must be integers");
+    return power === 0 ? factor : { batch: factor };
+  });
+}
+
+export function knownKind(type: number): Kind {
+  const kind = kindOf(type);
+  if (kind === undefined) throw new RangeError(`${typeName(type)} cannot be computed with`);
+  return kind;
+}
+
+const constant: Rule = ({ attributes }) => {
+  const tensor = attributes.tensor("value");
+  if (tensor !== undefined) return tensor;
+  if (attributes.has("value_float")) return scalar("float", attributes.float("value_float"));
+  if (attributes.has("value_int")) return scalar("int", attributes.int("value_int"));
+  const ints = attributes.ints("value_ints");
+  if (ints !== undefined) return integers(ints);
+  const floats = attributes.floats("value_floats");
+  if (floats === undefined) throw new RangeError("text and sparse constants cannot be read");
+  return { kind: "float", shape: [floats.length], data: Float64Array.from(floats) };
+};
+
+const shape: Rule = (call) => {
+  const of = shapeOf(input(call, 0));
+  const at = (position: number) =>
+    Math.min(Math.max(position < 0 ? position + of.length : position, 0), of.length);
+  const { attributes } = call;
+  return shapeNumbers(of.slice(at(attributes.int("start", 0)), at(attributes.int("end", of.length))));
+};
+
+const size: Rule = (call) => {
+  const numbers = shapeNumbers(shapeOf(input(call, 0)));
+  const power = numbers.powers?.some((p) => p !== 0) ? 1 : 0;
+  const pair: Pair = [Array.from(numbers.data).reduce((n, factor) => n * factor, 1), power];
+  return build("int", [], () => pair);
+};
+
+const constantOfShape: Rule = (call) => {
+  const target = extentsOf(knownInput(call, 0, "shape")!);
+  const value = call.attributes.tensor("value") ?? scalar("float", 0);
+  const fill: Known = { ...value, shape: [] };
+  if (!target.some(isBatch)) return build(fill.kind, target as number[], () => [fill.data[0]!, 0]);
+  return expandTo(call.b, lift(call, fill), target);
+};
+
+const range: Rule = (call) => {
+  const [start, limit, delta] = ["start", "limit", "delta"].map((what, i) => knownNumber(call, i, what)!);
+  const count = Math.max(0, Math.ceil((limit! - start!) / delta!));
+  const { kind } = input(call, 0) as Known;
+  return build(kind, [count], (i) => [start! + i * delta!, 0]);
+};
+
+const eyeLike: Rule = (call) => {
+  const of = shapeOf(input(call, 0));
+  if (of.length !== 2 || of.some(isBatch))
+    throw new RangeError("its input must have two axes of known length");
+  const offset = call.attributes.int("k", 0);
+  const kind = call.attributes.has("dtype") ? knownKind(call.attributes.int("dtype")) : "float";
+  const columns = of[1] as number;
+  return build(kind, of as readonly number[], (i) => [
+    (i % columns) - Math.floor(i / columns) === offset ? 1 : 0,
+    0,
+  ]);
+};
+
+/** Of known arrays here; of computed values it is a product with a table of zeros and ones. */
+export function triangle(call: Call, x: { readonly shape: Shape }): Known {
+  const k = knownNumber(call, 1, "diagonal") ?? 0;
+  const upper = call.attributes.int("upper", 1) !== 0;
+  const [rows, columns] = x.shape.slice(-2);
+  if (typeof rows !== "number" || typeof columns !== "number")
+    throw new RangeError("its input must end in two axes of known length");
+  return build("float", [rows, columns], (i) => {
+    const above = (i % columns) - Math.floor(i / columns);
+    return [(upper ? above >= k : above <= k) ? 1 : 0, 0];
+  });
+}
+
+const nonZero: Rule = (call) => {
+  const x = knownInput(call, 0, "input")!;
+  const found = Array.from(x.data.keys()).filter((i) => x.data[i] !== 0);
+  const rank = Math.max(1, x.shape.length);
+  const positions = found.map((i) => indexOf(x.shape, i));
+  return build("int", [rank, found.length], (i) => {
+    const index = positions[i % found.length]!;
+    return [index[Math.floor(i / found.length)] ?? 0, 0];
+  });
+};
+
+const oneHot: Rule = (call) => {
+  const indices = knownInput(call, 0, "indices")!;
+  const depth = knownNumber(call, 1, "depth")!;
+  const values = knownInput(call, 2, "values")!;
+  const rank = indices.shape.length + 1;
+  const axis = axisOf(call.attributes.int("axis", -1), rank);
+  const shape = indices.shape.toSpliced(axis, 0, depth);
+  const inner = indices.shape.slice(axis).reduce((n, extent) => n * extent, 1);
+  return build(values.kind, shape, (i) => {
+    const outer = Math.floor(i / (inner * depth));
+    const at = indices.data[outer * inner + (i % inner)]!;
+    const hot = Math.floor(i / inner) % depth === (at < 0 ? at + depth : at);
+    return [values.data[hot ? 1 : 0]!, 0];
+  });
+};
+
+export const constants: Readonly<Record<string, Rule>> = {
+  Constant: constant,
+  Shape: shape,
+  Size: size,
+  ConstantOfShape: constantOfShape,
+  Range: range,
+  EyeLike: eyeLike,
+  NonZero: nonZero,
+  OneHot: oneHot,
+};

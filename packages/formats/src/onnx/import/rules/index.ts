@@ -1,0 +1,35 @@
+import type { Rule } from "../call.ts";
+import { activations } from "./activations.ts";
+import { arithmetic } from "./arithmetic.ts";
+import { choices } from "./choices.ts";
+import { constants } from "./constants.ts";
+import { einsums } from "./einsum.ts";
+import { layout } from "./layout.ts";
+import { normalizations } from "./normalizations.ts";
+import { picking } from "./picking.ts";
+import { products } from "./products.ts";
+import { reductions } from "./reductions.ts";
+import { resampling } from "./resize.ts";
+import { sequences } from "./sequences.ts";
+import { spectra } from "./spectra.ts";
+import { windows } from "./windows.ts";
+
+/** How each operator of ONNX is read, by its name. `If` and functions are read where graphs are. */
+export const rules: ReadonlyMap<string, Rule> = new Map(
+  Object.entries({
+    ...constants,
+    ...arithmetic,
+    ...activations,
+    ...choices,
+    ...layout,
+    ...picking,
+    ...products,
+    ...einsums,
+    ...reductions,
+    ...normalizations,
+    ...windows,
+    ...resampling,
+    ...spectra,
+    ...sequences,
+  }),
+);

@@ -1,0 +1,181 @@
+import {
+  add,
+  type Builder,
+  batchNormalization,
+  div,
+  type Extent,
+  elementsOf,
+  exp,
+  layerNormalization,
+  log,
+  mul,
+  reduceMean,
+  reduceSum,
+  reshape,
+  softmax,
+  sqrt,
+  sub,
+  type Value,
+} from "@espalier/core";
+import { axisOf, type Call, fixedExtent, input, lift, type Rule, valueInput } from "../call.ts";
+import { build, type Known } from "../known.ts";
+import { absolute } from "./activations.ts";
+import { largestAlong } from "./windows.ts";
+
+/** Softmax and normalisations. */
+
+function last(call: Call): [Value, number] {
+  const x = valueInput(call, 0);
+  return [x, axisOf(call.attributes.int("axis", -1), x.shape.length)];
+}
+
+const softmaxRule: Rule = (call) => {
+  const [x, axis] = last(call);
+  fixedExtent(x.shape[axis]!, "Softmax along the batch axis");
+  return softmax(call.b, x, axis);
+};
+
+/** x − max − ln Σ e^(x − max). */
+const logSoftmax: Rule = (call) => {
+  const { b } = call;
+  const [x, axis] = last(call);
+  const shifted = sub(b, x, largestAlong(b, x, axis));
+  return sub(b, shifted, log(b, reduceSum(b, exp(b, shifted), [axis], true)));
+};
+
+/** A vector of equal numbers, for a normalisation that has none of its own. */
+function vector(call: Call, size: number, value: number): Value {
+  const known: Known = build("float", [size], () => [value, 0]);
+  const name = [call.module, value === 0 ? "zeros" : "ones"].filter(Boolean).join(".");
+  return lift(call, known, { as: "operand", name });
+}
+
+/** A parameter as one axis, in the order of its elements. */
+function flat(call: Call, i: number, size: number, as: "weight" | "bias"): Value {
+  const item = input(call, i);
+  const value = lift(call, item, { as, ...nameOf(call, as) });
+  return reshape(call.b, value, [size]);
+}
+
+function nameOf({ module }: Call, part: "weight" | "bias") {
+  return module === "" ? {} : { name: `${module}.${part}` };
+}
+
+/** Over the last axis, or over several: those are one while it is normalised. */
+const layerNormalizationRule: Rule = (call) => {
+  const { b, attributes } = call;
+  const [x, axis] = last(call);
+  const size = fixedExtent(elementsOf(x.shape.slice(axis)), "a normalisation over the batch axis");
+  const gamma = flat(call, 1, size, "weight");
+  const beta = call.inputs[2] === undefined ? vector(call, size, 0) : flat(call, 2, size, "bias");
+  const rows = reshape(b, x, [...x.shape.slice(0, axis), size]);
+  const epsilon = attributes.float("epsilon", 1e-5);
+  const y = reshape(b, layerNormalization(b, rows, gamma, beta, epsilon), x.shape);
+  if (!call.wants[1] && !call.wants[2]) return y;
+  const axes = x.shape.slice(axis).map((_, i) => axis + i);
+  const mean = reduceMean(b, x, axes, true);
+  const centred = sub(b, x, mean);
+  const variance = reduceMean(b, mul(b, centred, centred), axes, true);
+  const deviation = sqrt(b, add(b, variance, call.context.weights.number(epsilon)));
+  return [y, mean, div(b, call.context.weights.number(1), deviation)];
+};
+
+const batchNormalizationRule: Rule = (call) => {
+  const { b, attributes } = call;
+  if (attributes.int("training_mode", 0) !== 0)
+    throw new RangeError("it is in training mode. Export the model in evaluation mode (model.eval())");
+  const x = valueInput(call, 0);
+  const parameter = (i: number, part: string) => {
+    const as = i > 2 ? "statistic" : i === 1 ? "weight" : "bias";
+    return valueInput(call, i, { as, ...(call.module !== "" && { name: `${call.module}.${part}` }) });
+  };
+  const parameters = {
+    scale: parameter(1, "weight"),
+    bias: parameter(2, "bias"),
+    mean: parameter(3, "running_mean"),
+    variance: parameter(4, "running_var"),
+  };
+  // ONNX counts what stays, PyTorch what is new.
+  const momentum = Math.round((1 - attributes.float("momentum", 0.9)) * 1e6) / 1e6;
+  return batchNormalization(b, x, parameters, { epsilon: attributes.float("epsilon", 1e-5), momentum });
+};
+
+/** (x − mean) ÷ √(variance + ε) over some axes. */
+function standardized({ b, context }: Call, x: Value, axes: readonly number[], epsilon: number): Value {
+  const centred = sub(b, x, reduceMean(b, x, axes, true));
+  const variance = reduceMean(b, mul(b, centred, centred), axes, true);
+  return div(b, centred, sqrt(b, add(b, variance, context.weights.number(epsilon))));
+}
+
+/** The same over all axes from one on: a LayerNormalization without weights, which knows what to do when it is pruned. */
+function standardizedFrom(call: Call, x: Value, axis: number, epsilon: number): Value {
+  const { b } = call;
+  const size = fixedExtent(elementsOf(x.shape.slice(axis)), "a normalisation over the batch axis");
+  const rows = reshape(b, x, [...x.shape.slice(0, axis), size]);
+  const [ones, zeros] = [vector(call, size, 1), vector(call, size, 0)];
+  return reshape(b, layerNormalization(b, rows, ones, zeros, epsilon), x.shape);
+}
+
+/** A vector along axis 1. */
+function alongChannels(b: Builder, value: Value, rank: number): Value {
+  return reshape(
+    b,
+    value,
+    Array.from({ length: rank }, (_, axis): Extent => (axis === 1 ? value.shape[0]! : 1)),
+  );
+}
+
+const instanceNormalization: Rule = (call) => {
+  const { b } = call;
+  const x = valueInput(call, 0);
+  const rank = x.shape.length;
+  const normalized = standardizedFrom(call, x, 2, call.attributes.float("epsilon", 1e-5));
+  const gamma = alongChannels(b, valueInput(call, 1, { as: "weight", ...nameOf(call, "weight") }), rank);
+  const beta = alongChannels(b, valueInput(call, 2, { as: "bias", ...nameOf(call, "bias") }), rank);
+  return add(b, mul(b, normalized, gamma), beta);
+};
+
+/** Scale and bias are one number for each channel or, before opset 21, for each group. */
+const groupNormalization: Rule = (call) => {
+  const { b, attributes } = call;
+  const x = valueInput(call, 0);
+  const groups = attributes.int("num_groups");
+  const [batch, channels, ...rest] = x.shape as readonly [Extent, number, ...Extent[]];
+  if (!Number.isInteger(channels / groups))
+    throw new RangeError(`${channels} channels are no ${groups} equal groups`);
+  const grouped = reshape(b, x, [batch, groups, channels / groups, ...rest]);
+  const normalized = standardizedFrom(call, grouped, 2, attributes.float("epsilon", 1e-5));
+  const parameter = (i: number, as: "weight" | "bias") => valueInput(call, i, { as, ...nameOf(call, as) });
+  const [gamma, beta] = [parameter(1, "weight"), parameter(2, "bias")];
+  const byGroup = gamma.shape[0] === groups && groups !== channels;
+  const apply = (y: Value) =>
+    add(b, mul(b, y, alongChannels(b, gamma, y.shape.length)), alongChannels(b, beta, y.shape.length));
+  return byGroup ? reshape(b, apply(normalized), x.shape) : apply(reshape(b, normalized, x.shape));
+};
+
+const meanVarianceNormalization: Rule = (call) => {
+  const x = valueInput(call, 0);
+  const axes = (call.attributes.ints("axes") ?? [0, 2, 3]).map((axis) => axisOf(axis, x.shape.length));
+  return standardized(call, x, axes, 1e-9);
+};
+
+/** x ÷ its norm along an axis. */
+const lpNormalization: Rule = (call) => {
+  const { b } = call;
+  const [x, axis] = last(call);
+  const p = call.attributes.int("p", 2);
+  if (p !== 1 && p !== 2) throw new RangeError(`its norm ${p} is not supported`);
+  if (p === 1) return div(b, x, reduceSum(b, absolute(b, x), [axis], true));
+  return div(b, x, sqrt(b, reduceSum(b, mul(b, x, x), [axis], true)));
+};
+
+export const normalizations: Readonly<Record<string, Rule>> = {
+  Softmax: softmaxRule,
+  LogSoftmax: logSoftmax,
+  LayerNormalization: layerNormalizationRule,
+  BatchNormalization: batchNormalizationRule,
+  InstanceNormalization: instanceNormalization,
+  GroupNormalization: groupNormalization,
+  MeanVarianceNormalization: meanVarianceNormalization,
+  LpNormalization: lpNormalization,
+};

@@ -1,0 +1,162 @@
+import {
+  add,
+  cumSum,
+  type Extent,
+  exp,
+  log,
+  mul,
+  reduceMean,
+  reduceSum,
+  reshape,
+  scale,
+  sqrt,
+  sub,
+  topK,
+  type Value,
+} from "@espalier/core";
+import { foldBinary, foldUnary, pairMax, pairMin, pairProduct, pairSum } from "../arithmetic.ts";
+import { reduceKnown, reshapeKnown } from "../arrays.ts";
+import {
+  axisOf,
+  type Call,
+  input,
+  isPlain,
+  knownIntegers,
+  knownNumber,
+  lift,
+  type Rule,
+  shapeOf,
+} from "../call.ts";
+import { type Known, type Pair, scalar } from "../known.ts";
+import { absolute } from "./activations.ts";
+import { largestAlong } from "./windows.ts";
+
+/** Sums, means and extremes along axes. */
+
+/** The axes of a reduction: an attribute in older versions, an input in newer ones; none means all, or nothing. */
+function axesOf(call: Call, rank: number): number[] {
+  const given = call.attributes.ints("axes") ?? knownIntegers(call, 1, "axes") ?? [];
+  if (given.length > 0) return [...new Set(given.map((axis) => axisOf(axis, rank)))];
+  if (call.attributes.int("noop_with_empty_axes", 0) !== 0) return [];
+  return Array.from({ length: rank }, (_, axis) => axis);
+}
+
+/** How one reduction is computed of constants and drawn of values; the axes stay, 1 long. */
+interface Reduction {
+  known?(x: Known, axes: ReadonlySet<number>): Known;
+  draw?(call: Call, x: Value, axes: readonly number[]): Value;
+}
+
+function reduction({ known, draw }: Reduction): Rule {
+  return (call) => {
+    const item = input(call, 0);
+    const shape = shapeOf(item);
+    const axes = axesOf(call, shape.length);
+    const kept = call.attributes.int("keepdims", 1) !== 0;
+    const result = shape.flatMap((extent, axis): Extent[] =>
+      !axes.includes(axis) ? [extent] : kept ? [1] : [],
+    );
+    if (isPlain(call, item) && known !== undefined)
+      return reshapeKnown(known(item, new Set(axes)), result as number[]);
+    if (draw === undefined) throw new RangeError("it can only be computed of constants");
+    const x = lift(call, item);
+    if (x.dtype !== "float32") throw new RangeError("it takes floating-point numbers only");
+    return reshape(call.b, draw(call, x, axes), result);
+  };
+}
+
+const combined = (combine: (a: Pair, b: Pair) => Pair) => (x: Known, axes: ReadonlySet<number>) =>
+  reduceKnown(x, axes, combine);
+const sumKnown = combined(pairSum);
+const sumOf = ({ b }: Call, x: Value, axes: readonly number[]) => reduceSum(b, x, axes, true);
+const largestOf = ({ b }: Call, x: Value, axes: readonly number[]) =>
+  axes.reduce((value, axis) => largestAlong(b, value, axis), x);
+const negative = ({ b }: Call, x: Value) => scale(b, x, -1);
+
+function meanKnown(x: Known, axes: ReadonlySet<number>): Known {
+  const whole = sumKnown(x, axes);
+  const count = x.shape.reduce((n, extent, axis) => (axes.has(axis) ? n * extent : n), 1);
+  return foldBinary("Div", whole, scalar(whole.kind, count));
+}
+
+/** ln Σ eˣ, the largest taken off first. */
+function logSumExp(call: Call, x: Value, axes: readonly number[]): Value {
+  const { b } = call;
+  const largest = largestOf(call, x, axes);
+  return add(b, log(b, reduceSum(b, exp(b, sub(b, x, largest)), axes, true)), largest);
+}
+
+/** Positions of the largest (or smallest) values along an axis; the first, or the last, of equal ones. */
+function extremePosition(sign: 1 | -1): Rule {
+  return (call) => {
+    const x = lift(call, input(call, 0));
+    const axis = axisOf(call.attributes.int("axis", 0), x.shape.length);
+    if (call.attributes.int("select_last_index", 0) !== 0)
+      throw new RangeError("select_last_index is not supported");
+    const [, positions] = topK(call.b, sign === 1 ? x : negative(call, x), axis, 1);
+    const kept = call.attributes.int("keepdims", 1) !== 0;
+    return reshape(call.b, positions, kept ? positions.shape : positions.shape.toSpliced(axis, 1));
+  };
+}
+
+const topKRule: Rule = (call) => {
+  const x = lift(call, input(call, 0));
+  const axis = axisOf(call.attributes.int("axis", -1), x.shape.length);
+  const k = knownNumber(call, 1, "k")!;
+  if (call.attributes.int("largest", 1) !== 0) return topK(call.b, x, axis, k);
+  const [values, positions] = topK(call.b, negative(call, x), axis, k);
+  return [negative(call, values), positions];
+};
+
+const cumulative: Rule = (call) => {
+  const item = input(call, 0);
+  const axis = axisOf(knownNumber(call, 1, "axis")!, shapeOf(item).length);
+  const [exclusive, reverse] = ["exclusive", "reverse"].map((name) => call.attributes.int(name, 0) !== 0);
+  if (isPlain(call, item)) return cumulativeKnown(item, axis, exclusive!, reverse!);
+  return cumSum(call.b, lift(call, item), axis, { exclusive: exclusive!, reverse: reverse! });
+};
+
+function cumulativeKnown(x: Known, axis: number, exclusive: boolean, reverse: boolean): Known {
+  const inner = x.shape.slice(axis + 1).reduce((n, extent) => n * extent, 1);
+  const extent = x.shape[axis]!;
+  const data = new Float64Array(x.data.length);
+  for (let lane = 0; lane < data.length / Math.max(1, extent); lane++) {
+    const start = Math.floor(lane / inner) * extent * inner + (lane % inner);
+    let sum = 0;
+    for (let i = 0; i < extent; i++) {
+      const at = start + (reverse ? extent - 1 - i : i) * inner;
+      data[at] = exclusive ? sum : sum + x.data[at]!;
+      sum += x.data[at]!;
+    }
+  }
+  return { kind: x.kind, shape: x.shape, data };
+}
+
+export const reductions: Readonly<Record<string, Rule>> = {
+  ReduceSum: reduction({ known: sumKnown, draw: sumOf }),
+  ReduceMean: reduction({ known: meanKnown, draw: ({ b }, x, axes) => reduceMean(b, x, axes, true) }),
+  ReduceMax: reduction({ known: combined(pairMax), draw: largestOf }),
+  ReduceMin: reduction({
+    known: combined(pairMin),
+    draw: (call, x, axes) => negative(call, largestOf(call, negative(call, x), axes)),
+  }),
+  ReduceProd: reduction({ known: combined(pairProduct) }),
+  ReduceSumSquare: reduction({
+    known: (x, axes) => sumKnown(foldBinary("Mul", x, x), axes),
+    draw: (call, x, axes) => sumOf(call, mul(call.b, x, x), axes),
+  }),
+  ReduceL1: reduction({
+    known: (x, axes) => sumKnown(foldUnary("Abs", x)!, axes),
+    draw: (call, x, axes) => sumOf(call, absolute(call.b, x), axes),
+  }),
+  ReduceL2: reduction({
+    known: (x, axes) => foldUnary("Sqrt", sumKnown(foldBinary("Mul", x, x), axes))!,
+    draw: (call, x, axes) => sqrt(call.b, sumOf(call, mul(call.b, x, x), axes)),
+  }),
+  ReduceLogSum: reduction({ draw: (call, x, axes) => log(call.b, sumOf(call, x, axes)) }),
+  ReduceLogSumExp: reduction({ draw: logSumExp }),
+  ArgMax: extremePosition(1),
+  ArgMin: extremePosition(-1),
+  TopK: topKRule,
+  CumSum: cumulative,
+};

@@ -1,0 +1,125 @@
+import { isBatch, matMul, swapAxes, type Value } from "@espalier/core";
+import { axisOf, type Call, fixedExtent, knownInput, lift, type Rule, valueInput } from "../call.ts";
+import { build, plainNumbers } from "../known.ts";
+
+/** Resampling along axes: each is a product with the matrix of its interpolation. */
+
+/** How positions of the result lie among those of the input. */
+interface Grid {
+  readonly from: number;
+  readonly to: number;
+  /** As given; `to ÷ from` where sizes were. */
+  readonly scale: number;
+}
+
+/** Where position `at` of the result lies in the input, by `coordinate_transformation_mode`. */
+function coordinate(mode: string, at: number, { from, to, scale }: Grid): number {
+  switch (mode) {
+    case "half_pixel":
+      return (at + 0.5) / scale - 0.5;
+    case "half_pixel_symmetric": {
+      const adjustment = to / (scale * from);
+      return (from / 2) * (1 - adjustment) + (at + 0.5) / scale - 0.5;
+    }
+    case "pytorch_half_pixel":
+      return to > 1 ? (at + 0.5) / scale - 0.5 : 0;
+    case "align_corners":
+      // By scales the result may end between two positions.
+      return to > 1 ? (at * (from - 1)) / (scale * from - 1) : 0;
+    case "asymmetric":
+      return at / scale;
+    default:
+      throw new RangeError(`its coordinates ${mode.slice(0, 30)} are not supported`);
+  }
+}
+
+const nearest: Readonly<Record<string, (x: number) => number>> = {
+  round_prefer_floor: (x) => Math.ceil(x - 0.5),
+  round_prefer_ceil: (x) => Math.floor(x + 0.5),
+  floor: Math.floor,
+  ceil: Math.ceil,
+};
+
+/** Weights of neighbours: [offset from the position's floor, weight]. */
+function neighbours({ attributes }: Call, x: number): readonly (readonly [at: number, weight: number])[] {
+  const mode = attributes.text("mode", "nearest");
+  const floor = Math.floor(x);
+  const part = x - floor;
+  if (mode === "nearest") {
+    const rounding = attributes.text("nearest_mode", "round_prefer_floor");
+    const pick = Object.hasOwn(nearest, rounding) ? nearest[rounding] : undefined;
+    if (pick === undefined) throw new RangeError(`its rounding ${rounding.slice(0, 30)} is not supported`);
+    return [[pick(x), 1]];
+  }
+  if (mode === "linear")
+    return [
+      [floor, 1 - part],
+      [floor + 1, part],
+    ];
+  if (mode !== "cubic") throw new RangeError(`its mode ${mode.slice(0, 30)} is not supported`);
+  const a = attributes.float("cubic_coeff_a", -0.75);
+  const near = (t: number) => ((a + 2) * t - (a + 3)) * t * t + 1;
+  const far = (t: number) => ((a * t - 5 * a) * t + 8 * a) * t - 4 * a;
+  return [
+    [floor - 1, far(1 + part)],
+    [floor, near(part)],
+    [floor + 1, near(1 - part)],
+    [floor + 2, far(2 - part)],
+  ];
+}
+
+/** The interpolation of one axis as a matrix [from, to]; beyond the borders the outermost value counts, or nothing. */
+function matrix(call: Call, grid: Grid): Float32Array {
+  const { from, to } = grid;
+  const mode = call.attributes.text("coordinate_transformation_mode", "half_pixel");
+  const exclude = call.attributes.int("exclude_outside", 0) !== 0;
+  const entries = new Float64Array(from * to);
+  for (let column = 0; column < to; column++) {
+    const all = neighbours(call, coordinate(mode, column, grid));
+    const inside = exclude ? all.filter(([at]) => at >= 0 && at < from) : all;
+    const total = exclude ? inside.reduce((sum, [, weight]) => sum + weight, 0) : 1;
+    for (const [at, weight] of inside) {
+      const row = Math.min(Math.max(at, 0), from - 1);
+      entries[row * to + column]! += weight / total;
+    }
+  }
+  return Float32Array.from(entries);
+}
+
+const resize: Rule = (call) => {
+  const { b, attributes } = call;
+  const x = valueInput(call, 0);
+  if (attributes.int("antialias", 0) !== 0) throw new RangeError("antialias is not supported");
+  if (attributes.text("keep_aspect_ratio_policy", "stretch") !== "stretch")
+    throw new RangeError("its aspect ratio policy is not supported");
+  const rank = x.shape.length;
+  const axes = (attributes.ints("axes") ?? x.shape.map((_, i) => i)).map((axis) => axisOf(axis, rank));
+  const scales = knownInput(call, 2, "scales");
+  const factors = scales === undefined || scales.data.length === 0 ? undefined : plainNumbers(scales);
+  const given = knownInput(call, 3, "sizes");
+  const sizes = factors === undefined && given !== undefined ? given : undefined;
+  if ((factors ?? sizes?.data)?.length !== axes.length)
+    throw new RangeError("its scales or sizes do not fit its axes");
+  return axes.reduce<Value>((value, axis, i) => {
+    const extent = value.shape[axis]!;
+    const size = sizes?.data[i];
+    const open =
+      isBatch(extent) &&
+      (sizes?.powers?.[i] === 1 || size === extent.batch * (call.context.opened?.size ?? 0));
+    if (factors === undefined ? open : factors[i] === 1) return value;
+    const from = fixedExtent(extent, "resampling the batch axis");
+    if ((sizes?.powers?.[i] ?? 0) !== 0) throw new RangeError("its size would depend on the batch size");
+    const to = factors === undefined ? size! : Math.floor(from * factors[i]!);
+    if (to === from && factors === undefined) return value;
+    if (!(to >= 1 && from * to <= 2 ** 22)) throw new RangeError(`it resamples ${from} positions to ${to}`);
+    const entries = matrix(call, { from, to, scale: factors?.[i] ?? to / from });
+    const known = build("float", [from, to], (at) => [entries[at]!, 0]);
+    const weights = lift(call, known, {
+      as: "operand",
+      name: [call.module, "resampling"].filter(Boolean).join("."),
+    });
+    return swapAxes(b, matMul(b, swapAxes(b, value, axis, -1), weights), axis, -1);
+  }, x);
+};
+
+export const resampling: Readonly<Record<string, Rule>> = { Resize: resize };

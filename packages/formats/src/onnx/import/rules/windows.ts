@@ -1,0 +1,178 @@
+import {
+  add,
+  averagePool,
+  type Builder,
+  type Extent,
+  gather,
+  matMul,
+  maxPool,
+  pad,
+  printShape,
+  reduceMean,
+  reshape,
+  swapAxes,
+  type Value,
+} from "@espalier/core";
+import { type Call, fixedExtent, indexValue, type Rule, valueInput } from "../call.ts";
+import { permute, sliceAlong } from "../layout.ts";
+
+/** Convolutions and pooling: windows that slide along the axes behind batch and channels. */
+
+/** How a window moves along one axis. */
+interface Window {
+  readonly kernel: number;
+  readonly stride: number;
+  readonly dilation: number;
+  readonly before: number;
+  readonly after: number;
+  /** Positions of the window. */
+  readonly count: number;
+}
+
+/** The windows of a node along its spatial axes, from `kernel_shape`, `strides`, `dilations`, `pads` and `auto_pad`. */
+function windowsOf({ attributes }: Call, x: Value, kernels: readonly number[]): Window[] {
+  const spatial = x.shape.slice(2).map((extent) => fixedExtent(extent, "a window along the batch axis"));
+  if (kernels.length !== spatial.length)
+    throw new RangeError(`its window has ${kernels.length} axes, its input ${printShape(x.shape)}`);
+  const list = (name: string, otherwise: number, length = spatial.length) => {
+    const values = attributes.ints(name) ?? Array.from({ length }, () => otherwise);
+    if (values.length !== length || values.some((n) => !(n >= 0 && n < 2 ** 24)))
+      throw new RangeError(
+        `its ${name} [${values.slice(0, 16).join(", ")}] do not fit ${spatial.length} axes`,
+      );
+    return values;
+  };
+  const [strides, dilations] = [list("strides", 1), list("dilations", 1)];
+  const pads = list("pads", 0, 2 * spatial.length);
+  const auto = attributes.text("auto_pad", "NOTSET");
+  const ceil = attributes.int("ceil_mode", 0) !== 0;
+  return spatial.map((extent, i) => {
+    const [kernel, stride, dilation] = [kernels[i]!, Math.max(1, strides[i]!), Math.max(1, dilations[i]!)];
+    const reach = (kernel - 1) * dilation + 1;
+    let [before, after] = [pads[i]!, pads[i + spatial.length]!];
+    if (auto === "VALID") [before, after] = [0, 0];
+    if (auto.startsWith("SAME")) {
+      const total = Math.max(0, (Math.ceil(extent / stride) - 1) * stride + reach - extent);
+      const less = Math.floor(total / 2);
+      [before, after] = auto === "SAME_LOWER" ? [total - less, less] : [less, total - less];
+    }
+    let count = Math.floor((extent + before + after - reach) / stride) + 1;
+    // A last window that hangs over the end counts where it begins inside.
+    if (ceil && (count - 1) * stride + reach < extent + before + after && count * stride < extent + before) {
+      after += count * stride + reach - (extent + before + after);
+      count++;
+    }
+    if (count < 1) throw new RangeError(`a window of ${reach} does not fit its ${extent} positions`);
+    return { kernel, stride, dilation, before, after, count };
+  });
+}
+
+/** x [N, C, …], weight [O, C ÷ groups, …] and bias [O] as one product of the windows' contents with the weight. */
+const convolution: Rule = (call) => {
+  const { b, attributes } = call;
+  const x = valueInput(call, 0);
+  const weight = valueInput(call, 1, { as: "weight" });
+  const groups = attributes.int("group", 1);
+  const [out, within, ...kernels] = weight.shape as readonly number[];
+  if (
+    x.shape.length < 3 ||
+    x.shape.length !== weight.shape.length ||
+    x.shape[1] !== groups * within! ||
+    out! % groups !== 0
+  )
+    throw new RangeError(
+      `a weight ${printShape(weight.shape)} in ${groups} groups does not fit ${printShape(x.shape)}`,
+    );
+  const windows = windowsOf(call, x, attributes.ints("kernel_shape") ?? kernels);
+  const spatial = windows.length;
+  const counts = windows.map(({ count }) => count);
+  const contents = windows.reduce((value, window, i) => unfold(call, value, 2 + 2 * i, window), x);
+  // [N, C, n₁, k₁, n₂, k₂, …] → [N, n₁, n₂, …, C, k₁, k₂, …]
+  const [positions, inside] = [0, 1].map((odd) => windows.map((_, i) => 2 + 2 * i + odd)) as [
+    number[],
+    number[],
+  ];
+  const ordered = permute(b, contents, [0, ...positions, 1, ...inside]);
+  const batch = x.shape[0]!;
+  const area = kernels.reduce((n, k) => n * k, 1);
+  const size = within! * area;
+  const matrix = reshape(b, weight, groups === 1 ? [out!, size] : [groups, out! / groups, size]);
+  let product: Value;
+  if (groups === 1) {
+    const rows = reshape(b, ordered, [batch, ...counts, size]);
+    product = matMul(b, rows, swapAxes(b, matrix, 0, 1));
+  } else {
+    const rows = reshape(b, ordered, [batch, counts.reduce((n, c) => n * c, 1), groups, size]);
+    const each = matMul(b, permute(b, rows, [0, 2, 1, 3]), swapAxes(b, matrix, -1, -2));
+    product = reshape(b, permute(b, each, [0, 2, 1, 3]), [batch, ...counts, out!]);
+  }
+  const withBias =
+    call.inputs[2] === undefined ? product : add(b, product, valueInput(call, 2, { as: "bias" }));
+  return permute(b, withBias, [0, spatial + 1, ...counts.map((_, i) => i + 1)]);
+};
+
+/** The contents of all windows along one axis: […, n, …] → […, windows, kernel, …]. */
+function unfold(
+  call: Call,
+  x: Value,
+  axis: number,
+  { kernel, stride, dilation, before, after, count }: Window,
+): Value {
+  const { b } = call;
+  const padded = pad(b, x, axis, before, after);
+  const extent = padded.shape[axis] as number;
+  const shape = x.shape.toSpliced(axis, 1, count, kernel);
+  if (kernel === 1 && stride === 1) return reshape(b, sliceAlong(b, padded, axis, 0, count), shape);
+  // Windows that lie side by side are a reshape.
+  if (kernel === stride && dilation === 1 && count * kernel <= extent)
+    return reshape(b, sliceAlong(b, padded, axis, 0, count * kernel), shape);
+  const positions = Array.from(
+    { length: count * kernel },
+    (_, i) => Math.floor(i / kernel) * stride + (i % kernel) * dilation,
+  );
+  return gather(b, padded, indexValue(call, [count, kernel], positions), axis);
+}
+
+/** Pools one axis after the other, which is the same as all at once. */
+function pooling(pool: typeof averagePool, countsPadding: (call: Call) => boolean): Rule {
+  return (call) => {
+    const { b, attributes } = call;
+    if (call.wants[1]) throw new RangeError("its positions are used, which is not supported");
+    const x = valueInput(call, 0);
+    const windows = windowsOf(call, x, attributes.ints("kernel_shape") ?? []);
+    if (windows.some(({ dilation }) => dilation !== 1))
+      throw new RangeError("a dilated window is not supported");
+    return windows.reduce((value, { kernel, stride, before, after }, i) => {
+      const axis = i + 2;
+      if (before + after === 0) return pool(b, value, axis, { kernel, stride });
+      const ceil = attributes.int("ceil_mode", 0) !== 0;
+      if (!countsPadding(call)) return pool(b, value, axis, { kernel, stride, before, after });
+      if (ceil) throw new RangeError("ceil_mode with padding that counts is not supported");
+      return pool(b, pad(b, value, axis, before, after), axis, { kernel, stride });
+    }, x);
+  };
+}
+
+function spatialAxes(x: Value): number[] {
+  return x.shape.slice(2).map((_, i) => i + 2);
+}
+
+export const windows: Readonly<Record<string, Rule>> = {
+  Conv: convolution,
+  AveragePool: pooling(averagePool, ({ attributes }) => attributes.int("count_include_pad", 0) !== 0),
+  MaxPool: pooling(maxPool, () => false),
+  GlobalAveragePool: (call) => {
+    const x = valueInput(call, 0);
+    return reduceMean(call.b, x, spatialAxes(x), true);
+  },
+  GlobalMaxPool: (call) => {
+    const x = valueInput(call, 0);
+    return spatialAxes(x).reduce((value, axis) => largestAlong(call.b, value, axis), x);
+  },
+};
+
+/** The largest value along an axis, which stays. */
+export function largestAlong(b: Builder, x: Value, axis: number): Value {
+  const kernel: Extent = x.shape[axis]!;
+  return maxPool(b, x, axis, { kernel: fixedExtent(kernel, "the largest along the batch axis") });
+}

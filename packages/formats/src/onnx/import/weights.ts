@@ -1,0 +1,240 @@
+import {
+  type Builder,
+  type DataType,
+  EspalierError,
+  matchesAny,
+  swapAxes,
+  type TensorData,
+  type TensorRole,
+  type Value,
+  type ValueId,
+} from "@espalier/core";
+import { type Known, plainNumbers, type Source } from "./known.ts";
+import { inOtherLayer, isBufferName, isMadeUp } from "./names.ts";
+
+/** What a tensor of the file is used for, where it is used. */
+export interface Use {
+  /**
+   * - `weight`, `bias`: of a product or a normalisation: trained.
+   * - `statistic`: a running mean or variance: updated, not trained.
+   * - `operand`: anything else, such as what is added or multiplied element by element.
+   */
+  readonly as: "weight" | "bias" | "statistic" | "operand";
+  /** The name it gets where the exporter lost its own. */
+  readonly name?: string;
+  /** The module that uses it. */
+  readonly module?: string;
+  /** Keep it transposed, [out, in], where the exporter had transposed it: PyTorch's layout. */
+  readonly restore?: boolean;
+}
+
+export interface RoleOptions {
+  /** Roles that a file of Espalier's says itself. */
+  readonly roles?: ReadonlyMap<string, TensorRole>;
+  readonly trainable: readonly string[];
+  readonly buffers: readonly string[];
+}
+
+interface Drawn {
+  readonly name: string;
+  readonly value: Value;
+}
+
+/** The tensors of the model that is read: which numbers of the file become one, under which name and in which role. */
+export class Weights {
+  readonly tensors = new Map<string, TensorData>();
+  /** Numbers of scalar constants, so that patterns can be recognised. */
+  readonly scalars = new Map<ValueId, number>();
+  /** Place of a tensor's initialiser in the file, by the tensor's name. */
+  readonly order = new Map<string, number>();
+  readonly #b: Builder;
+  readonly #options: RoleOptions;
+  readonly #reserved: ReadonlySet<string>;
+  readonly #names = new Map<ValueId, string>();
+  readonly #drawn = new Map<string, Drawn[]>();
+
+  /** `reserved`: names of the file's initialisers, which derived names keep clear of. */
+  constructor(b: Builder, options: RoleOptions, reserved: ReadonlySet<string>) {
+    this.#b = b;
+    this.#options = options;
+    this.#reserved = reserved;
+  }
+
+  /** Whether the file says itself what its tensors are for: then it names them as the model does. */
+  get rolesAreTold(): boolean {
+    return this.#options.roles !== undefined;
+  }
+
+  /** Whether an array becomes a tensor where it meets computed values, rather than numbers of a computation beforehand. */
+  isWeight({ kind, source, shape, data }: Known): boolean {
+    if (source === undefined || kind !== "float") return false;
+    const role = this.#options.roles?.get(source.name);
+    if (this.rolesAreTold) return role !== undefined && role !== "constant";
+    if (matchesAny(this.#options.trainable, source.name)) return true;
+    return shape.length > 0 && !(data.length === 1 && isMadeUp(source.name));
+  }
+
+  /** A known array as a value of the drawing. `b` draws the transpose of a restored layout. */
+  lift(b: Builder, known: Known, use: Use): Value {
+    const { source } = known;
+    if (known.kind === "bool") throw new RangeError("truth values cannot be computed with");
+    if (source === undefined) return this.#constant(known, use.name ?? "constant");
+    if (known.shape.length === 0 && !this.isWeight(known)) return this.#scalar(known, source);
+    const role = this.#role(known, source, use);
+    const restored = this.#restored(known, source, use);
+    const transposed = restored !== undefined && use.restore === true && known.shape.length === 2;
+    const tensor = this.#tensor(transposed ? transposedKnown(known) : known, source, role, restored, use);
+    return transposed ? swapAxes(b, tensor, 0, 1) : tensor;
+  }
+
+  /** The name of a weight that has lost its own. */
+  #restored(known: Known, source: Source, { name }: Use): string | undefined {
+    if (this.#options.roles !== undefined || !isMadeUp(source.name) || known.kind !== "float")
+      return undefined;
+    return this.#free(name);
+  }
+
+  /** The tensor for one use of an initialiser: the one that is there, unless exporters had merged what is two. */
+  #tensor(
+    known: Known,
+    source: Source,
+    role: TensorRole,
+    restored: string | undefined,
+    { name, module = "" }: Use,
+  ): Value {
+    const key = `${source.name} ${role} ${known.shape.join()}`;
+    const drawn = this.#drawn.get(key) ?? [];
+    this.#drawn.set(key, drawn);
+    const own = restored ?? source.name;
+    const [first] = drawn;
+    const told = this.#options.roles !== undefined;
+    const other = told || module === "" ? undefined : this.#free(inOtherLayer(first?.name ?? own, module));
+    const wanted = other ?? own;
+    const there = drawn.find((one) => one.name === wanted);
+    // Ones and zeros are given back, one to each use.
+    const merged = first !== undefined && !told && isUniform(known);
+    if (!merged && (there ?? (other === undefined ? first : undefined)) !== undefined)
+      return (there ?? first)!.value;
+    const unique = this.#unused(merged ? (other ?? this.#free(name) ?? own) : wanted);
+    const value = this.#add(unique, role, known, source.order);
+    drawn.push({ name: unique, value });
+    return value;
+  }
+
+  /** Numbers of the tensor that a value is. */
+  numbersOf(value: Value): TensorData | undefined {
+    const name = this.#names.get(value.id);
+    return name === undefined ? undefined : this.tensors.get(name);
+  }
+
+  /** A scalar constant. */
+  number(value: number): Value {
+    const drawn = this.#b.constant(value);
+    this.scalars.set(drawn.id, value);
+    return drawn;
+  }
+
+  #role(known: Known, { name }: Source, { as }: Use): TensorRole {
+    const told = this.#options.roles?.get(name);
+    if (told !== undefined) return told;
+    if (known.kind !== "float") return "constant";
+    if (matchesAny(this.#options.trainable, name)) return "trainable";
+    if (matchesAny(this.#options.buffers, name) || as === "statistic" || isTable(name, known))
+      return "buffer";
+    return as === "operand" && isMadeUp(name) ? "buffer" : "trainable";
+  }
+
+  #constant(known: Known, name: string): Value {
+    const [only] = known.data;
+    if (known.kind === "float" && known.shape.length === 0)
+      return this.number(plainNumbers(known)[0] ?? only!);
+    return this.#add(this.#unused(name), "constant", known);
+  }
+
+  #scalar(known: Known, { name, order }: Source): Value {
+    const [before] = this.#drawn.get(name) ?? [];
+    if (before !== undefined) return before.value;
+    const same = this.#b.tensorNamed(name);
+    const number = known.data[0]!;
+    const value =
+      same !== undefined && this.scalars.get(same.id) === number
+        ? same
+        : this.#add(this.#unused(name), "constant", known, order);
+    this.scalars.set(value.id, number);
+    this.#drawn.set(name, [{ name, value }]);
+    return value;
+  }
+
+  #add(name: string, role: TensorRole, known: Known, order?: number): Value {
+    const unique = this.#unused(name);
+    const data = tensorData(known, unique);
+    this.tensors.set(unique, data);
+    if (order !== undefined) this.order.set(unique, order);
+    const value = this.#b.tensor(unique, role, data);
+    this.#names.set(value.id, unique);
+    return value;
+  }
+
+  /** A derived name, unless an initialiser has it. */
+  #free(name: string | undefined): string | undefined {
+    return name === undefined || this.#reserved.has(name) ? undefined : name;
+  }
+
+  #unused(name: string): string {
+    let unused = name;
+    for (let i = 1; this.tensors.has(unused) || this.#b.tensorNamed(unused) !== undefined; i++)
+      unused = `${name}_${i}`;
+    return unused;
+  }
+}
+
+function tensorData(known: Known, name: string): TensorData {
+  const numbers = plainNumbers(known);
+  const dtype: DataType = known.kind === "float" ? "float32" : "int32";
+  if (dtype === "float32") {
+    const data = numbers instanceof Float32Array ? numbers : Float32Array.from(numbers);
+    return { dtype, shape: known.shape, data };
+  }
+  const large = numbers.find((value) => value !== (value | 0));
+  if (large !== undefined)
+    throw new EspalierError(`tensor "${name}" holds ${large}, which int32 cannot hold.`);
+  return { dtype, shape: known.shape, data: Int32Array.from(numbers) };
+}
+
+function transposedKnown(known: Known): Known {
+  const [rows, columns] = known.shape as readonly [number, number];
+  const data = new Float32Array(rows * columns);
+  for (let r = 0; r < rows; r++) {
+    for (let c = 0; c < columns; c++) data[c * rows + r] = known.data[r * columns + c]!;
+  }
+  return { kind: "float", shape: [columns, rows], data };
+}
+
+function isUniform({ data, shape }: Known): boolean {
+  return shape.length <= 1 && data.every((value) => value === data[0]);
+}
+
+/** What nobody trains: tables of sines, masks (they hold infinities), and what is called so. */
+function isTable(name: string, known: Known): boolean {
+  return isBufferName(name) || isSinusoids(known) || !known.data.every(Number.isFinite);
+}
+
+/**
+ * A table of sines and cosines (Vaswani et al., NeurIPS 2017), interleaved or in halves: nothing that was trained has
+ * sin² + cos² = 1 in every pair of columns.
+ */
+function isSinusoids({ shape, data }: Known): boolean {
+  const extents = shape.filter((extent) => extent > 1);
+  const width = extents.at(-1) ?? 0;
+  if (extents.length !== 2 || width % 2 !== 0) return false;
+  const paired = (offset: number, step: number) => {
+    for (let row = 0; row < data.length; row += width) {
+      for (let i = 0; i < width / 2; i++) {
+        const at = row + i * step;
+        if (!(Math.abs(data[at]! ** 2 + data[at + offset]! ** 2 - 1) < 1e-4)) return false;
+      }
+    }
+    return true;
+  };
+  return paired(1, 2) || paired(width / 2, 1);
+}

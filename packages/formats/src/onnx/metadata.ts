@@ -1,0 +1,155 @@
+import {
+  account,
+  type Dimension,
+  type Dimensions,
+  type Expression,
+  inferDimensions,
+  isKept,
+  keptCount,
+  type Mask,
+  type Model,
+  sparsity,
+  type TensorData,
+  type TensorRole,
+  type ValueId,
+} from "@espalier/core";
+
+/** Keys of an ONNX file's `metadata_props`; each value is JSON, but for the format and the model's name. */
+export const metadataKeys = {
+  format: "espalier.format",
+  model: "espalier.model",
+  options: "espalier.options",
+  metadata: "espalier.metadata",
+  history: "espalier.history",
+  pruned: "espalier.pruned",
+  roles: "espalier.roles",
+  dense: "espalier.dense",
+  dimensions: "espalier.dimensions",
+} as const;
+
+/** Version of what the keys mean. */
+export const metadataFormat = 1;
+
+/** What was pruned, as `espalier.pruned` holds it. */
+export interface PrunedMetadata {
+  /** 1 − nonzero ÷ dense trainable parameters. */
+  readonly sparsity: number;
+  readonly parameters: { readonly dense: number; readonly written: number; readonly nonzero: number };
+  /** Of one pass at batch 1; `effective` skips zeros. */
+  readonly flops: { readonly dense: number; readonly written: number; readonly effective: number };
+  /** Dimensions that lost indices, and the indices they had before; one list for each index of an outer dimension. */
+  readonly dimensions: readonly {
+    readonly name: string;
+    readonly size: number;
+    readonly originalSize: number;
+    readonly kept: readonly number[] | readonly (readonly number[])[];
+  }[];
+  /** Masked tensors: their elements, and how many of them are kept. The others are stored as zeros. */
+  readonly masks: Readonly<Record<string, MaskMetadata>>;
+}
+
+export interface MaskMetadata {
+  readonly elements: number;
+  readonly kept: number;
+  /** Kept elements that are zero all the same, by position; absent where there are none. */
+  readonly zeros?: readonly number[];
+}
+
+/** Names of the tensors that are not trained, as `espalier.roles` holds them. */
+export interface RolesMetadata {
+  readonly buffer: readonly string[];
+  readonly constant: readonly string[];
+}
+
+/** What axes are made of, as `espalier.dimensions` holds it where the nodes alone do not tell: after pruning. */
+export interface DimensionsMetadata {
+  readonly list: readonly Pick<Dimension, "name" | "size" | "kind" | "fixed">[];
+  /** By ONNX name of a value, by axis; numbers index `list`. */
+  readonly axes: Readonly<Record<string, readonly Expression[]>>;
+}
+
+/** The model as it is written: its numbers as they are stored, and the names its values have in the file. */
+export interface Written {
+  readonly model: Model;
+  /** Of tensors. */
+  readonly names: ReadonlyMap<string, string>;
+  nameOf(value: ValueId): string;
+}
+
+/** What the file says about the model beyond its graph: where it comes from, and what was done to it. */
+export function metadataOf(whole: Model, written: Written): ReadonlyMap<string, string> {
+  const { name, options, metadata, history, dense } = whole;
+  const entries: [string, string][] = [
+    [metadataKeys.format, `${metadataFormat}`],
+    [metadataKeys.model, name],
+    [metadataKeys.options, JSON.stringify(options)],
+    [metadataKeys.history, JSON.stringify(history)],
+    [metadataKeys.pruned, JSON.stringify(prunedMetadata(whole, written))],
+    [metadataKeys.roles, JSON.stringify(rolesMetadata(written))],
+    [metadataKeys.dense, JSON.stringify(dense)],
+  ];
+  const dimensions = dimensionsMetadata(written);
+  if (dimensions !== undefined) entries.push([metadataKeys.dimensions, JSON.stringify(dimensions)]);
+  if (Object.keys(metadata).length > 0) entries.push([metadataKeys.metadata, JSON.stringify(metadata)]);
+  return new Map(entries);
+}
+
+function prunedMetadata(whole: Model, { model, names }: Written): PrunedMetadata {
+  const { parameters, flops } = account(model);
+  const { dense, dimensions } = whole;
+  return {
+    sparsity: sparsity(whole),
+    parameters: { dense: dense.parameters.total, written: parameters.total, nonzero: parameters.nonzero },
+    flops: { dense: dense.flops.total, written: flops.total, effective: flops.effective },
+    dimensions: dimensions.list.flatMap(({ name, size, original, originalSize }) =>
+      original === undefined || originalSize === undefined
+        ? []
+        : [{ name, size: size as number, originalSize, kept: original }],
+    ),
+    masks: Object.fromEntries(
+      [...model.masks].map(([name, mask]) => [
+        names.get(name)!,
+        maskMetadata(mask, model.tensors.get(name)!),
+      ]),
+    ),
+  };
+}
+
+function maskMetadata(mask: Mask, { data }: TensorData): MaskMetadata {
+  const zeros: number[] = [];
+  data.forEach((value, i) => {
+    if (value === 0 && isKept(mask, i)) zeros.push(i);
+  });
+  return { elements: data.length, kept: keptCount(mask), ...(zeros.length > 0 && { zeros }) };
+}
+
+function rolesMetadata({ model: { graph }, names }: Written): RolesMetadata {
+  const of = (role: TensorRole) =>
+    graph.tensors.flatMap((tensor) => (tensor.role === role ? [names.get(tensor.name)!] : []));
+  return { buffer: of("buffer"), constant: of("constant") };
+}
+
+/** Undefined where a reader finds the same dimensions by itself. */
+function dimensionsMetadata({
+  model: { graph, dimensions },
+  nameOf,
+}: Written): DimensionsMetadata | undefined {
+  const described = ({ list, axes }: Dimensions) => JSON.stringify([list.map(stored), axes]);
+  if (described(inferDimensions(graph)) === described(dimensions)) return undefined;
+  const axes = graph.values.map((_, value): [string, readonly Expression[]] => [
+    nameOf(value),
+    dimensions.axes[value]!,
+  ]);
+  return { list: dimensions.list.map(stored), axes: Object.fromEntries(axes) };
+}
+
+function stored({ name, size, kind, fixed }: Dimension): DimensionsMetadata["list"][number] {
+  return { name, size, kind, ...(fixed !== undefined && { fixed }) };
+}
+
+/** One line for people, shown by viewers of ONNX files. */
+export function describe(whole: Model, written: Model): string {
+  const { nonzero } = account(written).parameters;
+  const { total } = whole.dense.parameters;
+  return `${whole.name}: ${nonzero} of ${total} parameters, ${(100 * sparsity(whole)).toFixed(1)} % sparse`;
+}

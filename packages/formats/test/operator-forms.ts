@@ -1,0 +1,48 @@
+import { createModel, type Model, operators, reference, type Tensors } from "@espalier/core";
+import {
+  caseInputs,
+  drawCase,
+  largestError,
+  type OperatorCase,
+  operatorCases,
+  runModel,
+} from "@espalier/core/testing";
+import { expect } from "vitest";
+
+/** Operators that occur in training graphs only: gradients, and what stands for an operator while training. */
+const training = /Gradient$|Training$|^Adam$|^RandomUniform$/;
+
+/** A format has a form for every operator of an evaluation graph, and for no other. */
+export function expectComplete(forms: ReadonlyMap<string, unknown>): void {
+  expect([...operators.keys()].filter((name) => !training.test(name) && !forms.has(name))).toEqual([]);
+  expect([...forms.keys()].filter((name) => !operators.has(name))).toEqual([]);
+}
+
+/** Calls of the operators of evaluation graphs. */
+export const evaluationCases: readonly OperatorCase[] = operatorCases.filter(
+  ({ operator }) => !training.test(operator),
+);
+
+/** A model of one call. */
+export function caseModel(one: OperatorCase, name: string): Model {
+  return createModel({ name, graph: drawCase(one).graph, tensors: new Map() });
+}
+
+/** All outputs of a case are the reference's, at two batch sizes. */
+export async function expectOutputs(
+  one: OperatorCase,
+  model: Model,
+  run: (inputs: Tensors) => Promise<Tensors>,
+): Promise<void> {
+  for (const batch of [1, 3]) {
+    const inputs = caseInputs(one, batch);
+    const expected = await runModel(model, reference, inputs);
+    const got = await run(inputs);
+    expect([...got.keys()].sort()).toEqual([...expected.keys()].sort());
+    for (const [name, tensor] of expected) {
+      const { shape, dtype } = got.get(name)!;
+      expect({ shape, dtype }).toEqual({ shape: tensor.shape, dtype: tensor.dtype });
+      expect(largestError(got.get(name)!, tensor)).toBeLessThan(1e-5);
+    }
+  }
+}

@@ -1,0 +1,41 @@
+import { add, type Builder, dropout, type Value } from "@espalier/core";
+import { circularConvolution, kaimingNormal } from "./convolution.ts";
+import { linear } from "./linear.ts";
+import { positionTable } from "./positions.ts";
+
+export interface EmbeddingOptions {
+  readonly width: number;
+  readonly dropout: number;
+  /** Adds sinusoidal positions; Autoformer does without. */
+  readonly positions?: boolean;
+}
+
+/**
+ * Time-Series-Library's `DataEmbedding`: a convolution over the series, a linear layer over the time marks (undefined:
+ * none), and sinusoidal positions, summed. x [N, L, series], marks [N, L, marks] → [N, L, width].
+ */
+export function dataEmbedding(
+  b: Builder,
+  name: string,
+  x: Value,
+  marks: Value | undefined,
+  options: EmbeddingOptions,
+): Value {
+  const { width, positions = true } = options;
+  const [, length, series] = x.shape as [unknown, number, number];
+  const layer = b.scope(name);
+  let embedded = circularConvolution(layer, "value_embedding.tokenConv", x, width, {
+    initializer: kaimingNormal(3 * series),
+  });
+  if (marks !== undefined) {
+    embedded = add(layer, embedded, linear(layer, "temporal_embedding.embed", marks, width, { bias: false }));
+  }
+  if (positions) embedded = add(layer, embedded, positionTable(layer, "position_embedding", length, width));
+  return dropout(layer, embedded, options.dropout);
+}
+
+/** Where a model's position tables are kept. */
+export const positionTables = {
+  encoder: "enc_embedding.position_embedding.pe",
+  decoder: "dec_embedding.position_embedding.pe",
+} as const;

@@ -1,0 +1,61 @@
+import { type Builder, batch, slice, type Value } from "@espalier/core";
+import { decoderLayer } from "./decoder.ts";
+import { dataEmbedding } from "./embedding.ts";
+import { type Attend, encoderLayer, type FeedForwardOptions } from "./encoder.ts";
+import { linear } from "./linear.ts";
+import { layerNorm } from "./norm.ts";
+
+export interface EncoderDecoderOptions extends FeedForwardOptions {
+  readonly inputLength: number;
+  readonly labelLength: number;
+  readonly horizon: number;
+  readonly series: number;
+  readonly marks: number;
+  readonly heads: number;
+  readonly layers: number;
+  readonly decoderLayers: number;
+}
+
+/** The parts in which Time-Series-Library's transformers differ. */
+export interface EncoderDecoderParts {
+  readonly encoder: Attend;
+  /** Of the decoder over its own rows. */
+  readonly self: Attend;
+  /** Of the decoder over the encoder's rows. */
+  readonly cross: Attend;
+  /** Draws what lies between two layers of the encoder. */
+  readonly between?: (b: Builder, index: number, x: Value) => Value;
+}
+
+/** Rows that the decoder works on. */
+export function decoderRows({ labelLength, horizon }: EncoderDecoderOptions): number {
+  return labelLength + horizon;
+}
+
+/** The time marks of the encoder's or decoder's rows [batch, rows, marks]; undefined where the model takes none. */
+export function marksInput(b: Builder, name: string, rows: number, marks: number): Value | undefined {
+  return marks === 0 ? undefined : b.input(name, [batch, rows, marks]);
+}
+
+/**
+ * Encoder and decoder as Vaswani et al. (NeurIPS 2017) have them, on embedded rows: x_enc [batch, inputLength, series],
+ * x_dec [batch, labelLength + horizon, series] (the last rows of the input, then zeros) and the marks of both
+ * → [batch, horizon, series].
+ */
+export function drawEncoderDecoder(b: Builder, o: EncoderDecoderOptions, parts: EncoderDecoderParts): Value {
+  const rows = decoderRows(o);
+  const history = b.input("x_enc", [batch, o.inputLength, o.series]);
+  const historyMarks = marksInput(b, "x_mark_enc", o.inputLength, o.marks);
+  const start = b.input("x_dec", [batch, rows, o.series]);
+  const startMarks = marksInput(b, "x_mark_dec", rows, o.marks);
+  let x = dataEmbedding(b, "enc_embedding", history, historyMarks, o);
+  for (let i = 0; i < o.layers; i++) {
+    x = encoderLayer(b, `encoder.attn_layers.${i}`, x, o, parts.encoder);
+    if (parts.between !== undefined && i < o.layers - 1) x = parts.between(b, i, x);
+  }
+  const memory = layerNorm(b, "encoder.norm", x);
+  let y = dataEmbedding(b, "dec_embedding", start, startMarks, o);
+  for (let i = 0; i < o.decoderLayers; i++) y = decoderLayer(b, `decoder.layers.${i}`, y, memory, parts, o);
+  const forecast = linear(b, "decoder.projection", layerNorm(b, "decoder.norm", y), o.series);
+  return slice(b, forecast, 1, rows - o.horizon, rows);
+}

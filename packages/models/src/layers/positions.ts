@@ -1,0 +1,26 @@
+import { type Builder, float32, type TensorData, type Value } from "@espalier/core";
+
+/** The first rows of Time-Series-Library's `PositionalEmbedding`, a buffer [1, rows, width]. */
+export function positionTable(b: Builder, name: string, rows: number, width: number): Value {
+  return b.buffer(`${name}.pe`, float32([1, rows, width], sinusoids(rows, width)));
+}
+
+/** Sinusoidal positions (Vaswani et al., NeurIPS 2017), computed as PyTorch code does: [rows, width], row-major. */
+export function sinusoids(rows: number, width: number): Float32Array {
+  const table = new Float32Array(rows * width);
+  const rate = Math.fround(-(Math.log(10000) / width));
+  for (let position = 0; position < rows; position++) {
+    for (let i = 0; i < width; i += 2) {
+      const angle = Math.fround(position * Math.fround(Math.exp(Math.fround(i * rate))));
+      table[position * width + i] = Math.sin(angle);
+      if (i + 1 < width) table[position * width + i + 1] = Math.cos(angle);
+    }
+  }
+  return table;
+}
+
+/** Keeps the rows in use of checkpoints' position tables, which are stored 5000 rows long. */
+export function cutTable(table: TensorData, rows: number): TensorData {
+  const width = table.shape.at(-1)!;
+  return float32([1, rows, width], table.data.slice(0, rows * width));
+}
