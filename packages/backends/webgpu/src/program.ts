@@ -13,8 +13,10 @@ import {
 import type { Lowered, Tiling } from "./compile/lowering.ts";
 import { Lowering } from "./compile/lowering.ts";
 import { type Survey, survey } from "./compile/survey.ts";
+import { withoutTransforms } from "./compile/transforms.ts";
 import { firstLine } from "./device/device.ts";
 import { Plan } from "./memory/plan.ts";
+import type { Storage } from "./memory/storage.ts";
 import { toTensor, type WebGpuState } from "./state.ts";
 
 export interface ProgramSettings {
@@ -28,13 +30,22 @@ export class WebGpuProgram implements Program {
   readonly #state: WebGpuState;
   readonly #settings: ProgramSettings;
   readonly #survey: Survey;
+  /** Tensors that the program brings along. */
+  readonly #constants: ReadonlyMap<string, Storage>;
   readonly #plans = new Map<number, Plan>();
 
   constructor(graph: Graph, state: WebGpuState, settings: ProgramSettings) {
-    this.#graph = graph;
+    const drawn = withoutTransforms(graph);
+    this.#graph = drawn.graph;
+    this.#constants = new Map(
+      [...drawn.data].map(([name, { dtype, data }]) => {
+        const type = dtype === "int32" ? "i32" : "f32";
+        return [name, { kind: "constant", name, type, elements: data.length, data }];
+      }),
+    );
     this.#state = state;
     this.#settings = settings;
-    this.#survey = survey(graph);
+    this.#survey = survey(this.#graph);
   }
 
   /** Makes ready for a batch size, inside the state's queue. */
@@ -60,7 +71,7 @@ export class WebGpuProgram implements Program {
         storageBuffers: limits.maxStorageBuffersPerShaderStage,
         workgroupsPerAxis: limits.maxComputeWorkgroupsPerDimension,
       },
-      tensor: (name) => this.#state.slot(name).storage,
+      tensor: (name) => this.#constants.get(name) ?? this.#state.slot(name).storage,
       zeroBlocks: ({ name, kind }) => (kind === "tensor" ? this.#state.slot(name).zeroBlocks : 0),
     }).run();
   }

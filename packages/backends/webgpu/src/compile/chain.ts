@@ -147,6 +147,7 @@ function pointStep(lowering: Lowering, value: ValueId, { node, inputs }: LiveNod
   const operator = pointOperators.get(node.operator.name);
   if (operator === undefined || lowering.isDone(node)) return undefined;
   const [output] = node.outputs as [ValueId];
+  if (lowering.typeOf(output) !== "f32") return undefined;
   const shape = lowering.shapeOf(output);
   const own = lowering.shapeOf(value);
   if (own.length !== shape.length || countElements(own) !== countElements(shape)) return undefined;

@@ -145,3 +145,9 @@ export function writeView(writer: Writer, to: View, index: Index, width: Width, 
   const all = writer.bind(typeOf(to.storage.type, 4), value);
   for (let i = 0; i < 4; i++) writer.store(to.storage, offsetOf(to, index.shift(i)), `${all}[${i}]`, 1);
 }
+
+/** Adds to what is stored at a position. */
+export function accumulate(writer: Writer, to: View, index: Index, value: string): void {
+  const at = writer.bind("u32", offsetOf(to, index));
+  writer.store(to.storage, at, `${writer.load(to.storage, at, 1)} + ${value}`, 1);
+}

@@ -130,7 +130,13 @@ async function allocateAll(
       const life = lives.get(storage);
       if (life === undefined) lives.set(storage, { first: at, last: at });
       else life.last = Math.max(life.last, at);
-    } else if (!buffers.has(storage)) buffers.set(storage, await allocate(bytesOf(storage), storage.name));
+    } else if (!buffers.has(storage)) {
+      const buffer = await allocate(bytesOf(storage), storage.name);
+      buffers.set(storage, buffer);
+      if (storage.data !== undefined) {
+        device.gpu.queue.writeBuffer(buffer, 0, storage.data as Float32Array<ArrayBuffer>);
+      }
+    }
   };
   for (const { bindings } of fixed) for (const { storage } of bindings) await touch(storage, 0);
   for (const [at, { bindings }] of kernels.entries()) {

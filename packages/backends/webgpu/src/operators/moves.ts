@@ -2,6 +2,7 @@ import type {
   Attributes,
   ConcatAttributes,
   GatherAttributes,
+  GatherNDAttributes,
   PadAttributes,
   PermutationAttributes,
   SliceAttributes,
@@ -95,9 +96,33 @@ export const moves: ReadonlyMap<string, Move> = new Map<string, Move>(
           }),
       };
     },
+    GatherND([x, indices], attributes) {
+      const { batchDims } = attributes as GatherNDAttributes;
+      const rank = indices!.shape.length;
+      const size = indices!.shape[rank - 1]!;
+      const last = x!.shape.length - 1;
+      return {
+        cost: 3,
+        write: (writer, index, width) =>
+          readMoved(x!, writer, index, width, (at) => {
+            const picked = Array.from({ length: size }, (_, part) => {
+              const position = new Index(writer, indices!.shape, {
+                axis: (i) => (i === rank - 1 ? `${part}u` : at.axis(i)),
+              });
+              return writer.bind("u32", `u32(${read(indices!, writer, position, 1)})`);
+            });
+            return new Index(writer, x!.shape, {
+              axis(i) {
+                if (i < batchDims) return at.axis(i);
+                return picked[i - batchDims] ?? at.axis(rank - 1 + i - batchDims - size);
+              },
+              quad: last >= batchDims + size && at.quad !== undefined ? () => at.quad! : undefined,
+            });
+          }),
+      };
+    },
     Pad([x], attributes, shape) {
-      const { axis, before } = attributes as PadAttributes;
-      const mode = attributes.mode ?? "constant";
+      const { axis, before, mode } = attributes as PadAttributes;
       const extent = x!.shape[axis]!;
       const source = (at: string) => {
         const relative = `i32(${at}) - ${before}`;

@@ -1,6 +1,7 @@
 import {
   type Attributes,
   type BatchNormalizationAttributes,
+  type ClipAttributes,
   countElements,
   type RandomAttributes,
   type RatioAttributes,
@@ -9,7 +10,16 @@ import {
 } from "@espalier/core";
 import { read, readRepeated, splat, type Value } from "../compile/value.ts";
 import { rowMajor } from "../compile/view.ts";
-import { floats, gelu, geluSlope, literal, randomHash } from "../wgsl/functions.ts";
+import {
+  errorFunction,
+  floats,
+  gelu,
+  geluSlope,
+  literal,
+  power,
+  randomHash,
+  sine,
+} from "../wgsl/functions.ts";
 import { Index, sum } from "../wgsl/index-space.ts";
 import type { Width, Writer } from "../wgsl/writer.ts";
 
@@ -56,6 +66,37 @@ export const pointOperators: ReadonlyMap<string, PointOperator> = new Map<string
       cost: 20,
       apply: ({ writer, width }, [x, dy]) => `${dy} * ${geluSlope(writer, width)}(${x})`,
     },
+    Exp: simple(5, ([x]) => `exp(${x})`),
+    Log: simple(5, ([x]) => `log(${x})`),
+    Sigmoid: simple(6, ([x], T) => `1f / (1f + exp(-max(${x}, ${T}(-80f))))`),
+    Erf: { cost: 12, apply: ({ writer, width }, [x]) => `${errorFunction(writer, width)}(${x})` },
+    Sin: { cost: 14, apply: ({ writer, width }, [x]) => `${sine(writer, width)}(${x}, 0f)` },
+    Cos: { cost: 14, apply: ({ writer, width }, [x]) => `${sine(writer, width)}(${x}, 1f)` },
+    Pow: { cost: 16, apply: ({ writer, width }, [x, y]) => `${power(writer, width)}(${x}, ${y})` },
+    Clip: {
+      cost: 2,
+      apply({ width, attributes }, [x]) {
+        const { min, max } = attributes as ClipAttributes;
+        const T = floats(width);
+        const raised = min === undefined ? x! : `max(${x}, ${T}(${literal(min)}))`;
+        return max === undefined ? raised : `min(${raised}, ${T}(${literal(max)}))`;
+      },
+    },
+    ClipGradient: {
+      cost: 2,
+      apply({ width, attributes }, [x, dy]) {
+        const { min, max } = attributes as ClipAttributes;
+        const T = floats(width);
+        const bounds = [
+          ...(min === undefined ? [] : [`(${x} >= ${T}(${literal(min)}))`]),
+          ...(max === undefined ? [] : [`(${x} <= ${T}(${literal(max)}))`]),
+        ];
+        return bounds.length === 0 ? dy! : `select(${T}(0f), ${dy}, ${bounds.join(" & ")})`;
+      },
+    },
+    Greater: simple(1, ([a, b], T) => `select(${T}(0f), ${T}(1f), ${a} > ${b})`),
+    Equal: simple(1, ([a, b], T) => `select(${T}(0f), ${T}(1f), ${a} == ${b})`),
+    Where: simple(1, ([condition, a, b], T) => `select(${b}, ${a}, ${condition} != ${T}(0f))`),
     Scale: {
       cost: 1,
       apply: ({ attributes, batchSize }, [x]) =>

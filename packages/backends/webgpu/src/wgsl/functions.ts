@@ -44,6 +44,66 @@ function normalCdf(writer: Writer, width: Width): void {
   );
 }
 
+/** The error function, absolute error below 2e-7. */
+export function errorFunction(writer: Writer, width: Width): string {
+  normalCdf(writer, width);
+  const T = floats(width);
+  return writer.helper(
+    `errorFunction${width}`,
+    `fn errorFunction${width}(x: ${T}) -> ${T} { return 2f * normalCdf${width}(x * ${literal(Math.SQRT2)}) - 1f; }`,
+  );
+}
+
+/**
+ * sin(x + quarters · π ÷ 2). WGSL's own sine is good to 2⁻¹¹ only. Brought to ±π ÷ 4 by a π ÷ 2 in three parts whose
+ * multiples are exact (Cody and Waite, 1980), then Taylor series whose next terms are below 3e-8.
+ */
+export function sine(writer: Writer, width: Width): string {
+  const T = floats(width);
+  const [first, second, third] = threeParts(Math.PI / 2).map(literal);
+  return writer.helper(
+    `sine${width}`,
+    `fn sine${width}(x: ${T}, quarters: f32) -> ${T} {
+  let n = round(x * ${literal(2 / Math.PI)});
+  let r = ((x - n * ${first}) - n * ${second}) - n * ${third};
+  let s = r * r;
+  let odd = r * (1f + s * (${literal(-1 / 6)} + s * (${literal(1 / 120)} + s * (${literal(-1 / 5040)} + s * ${literal(1 / 362880)}))));
+  let even = 1f + s * (-0.5f + s * (${literal(1 / 24)} + s * (${literal(-1 / 720)} + s * ${literal(1 / 40320)})));
+  let m = n + quarters;
+  let quadrant = m - 4f * floor(m * 0.25f);
+  let isOdd = (quadrant == ${T}(1f)) | (quadrant == ${T}(3f));
+  let value = select(odd, even, isOdd);
+  return select(value, -value, quadrant >= ${T}(2f));
+}`,
+  );
+}
+
+/** A number as a sum of three, the first two of 11 bits, so that products with integers up to 2¹³ are exact. */
+function threeParts(value: number): [number, number, number] {
+  const short = (x: number) => {
+    const unit = 2 ** (Math.floor(Math.log2(x)) - 10);
+    return Math.floor(x / unit) * unit;
+  };
+  const first = short(value);
+  const second = short(value - first);
+  return [first, second, value - first - second];
+}
+
+/** xʸ as JavaScript and ONNX have it: 1 for y = 0, and for negative x where y is an integer. */
+export function power(writer: Writer, width: Width): string {
+  const T = floats(width);
+  return writer.helper(
+    `power${width}`,
+    `fn power${width}(x: ${T}, y: ${T}) -> ${T} {
+  let size = pow(abs(x), y);
+  let whole = floor(y) == y;
+  let odd = whole & (y - 2f * floor(y * 0.5f) == ${T}(1f));
+  let negative = select(pow(x, y), select(size, -size, odd), whole);
+  return select(select(size, negative, x < ${T}(0f)), ${T}(1f), y == ${T}(0f));
+}`,
+  );
+}
+
 /** core's exact hash: element `number` of the stream that seed, step and stream number make. */
 export function randomHash(writer: Writer): void {
   writer.helper(
