@@ -9,14 +9,16 @@ import {
   type Strategy,
   type Target,
 } from "@espalier/core";
-import { checkStrategy, randomCollect } from "@espalier/core/testing";
+import { checkStrategy, modelOf, randomCollect } from "@espalier/core/testing";
 import { decodeModel, encodeModel } from "@espalier/formats";
 import { channel } from "@espalier/strategy-channel";
 import { combined } from "@espalier/strategy-combined";
 import { head } from "@espalier/strategy-head";
 import { unstructured } from "@espalier/strategy-unstructured";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { slimming } from "../../../examples/custom-strategy/src/index.ts";
+import { drawNetwork, network } from "../../core/test/random-graph.ts";
 import { full, smallModels } from "../../models/test/small-models.ts";
 
 const scopes = ["local", "global", "isomorphic"] as const;
@@ -136,5 +138,22 @@ describe.each(Object.entries(smallModels))("on %s", (name, architecture) => {
       const masked = prune(model, await unstructured({ keep: [weight] }).plan({ model, amount: 0.6 }));
       expect(masked.masks.has(weight)).toBe(false);
     },
+  );
+});
+
+it("every strategy keeps every promise over random networks", async () => {
+  const deepest = combined([
+    head({ keepAtLeast: 0 }),
+    channel({ keepAtLeast: 0, scope: "global" }),
+    unstructured({ leastDensity: 0 }),
+  ]);
+  await fc.assert(
+    fc.asyncProperty(network, async (description) => {
+      const model = modelOf(drawNetwork(description));
+      const options = { amounts: [0.3, 0.97], stored, collect: randomCollect(1) };
+      await checkStrategy(channel({ scope: "global", criterion: "taylor" }), model, options);
+      await checkStrategy(deepest, model, { ...options, mayEmpty: true });
+    }),
+    { numRuns: 15, seed: 4 },
   );
 });

@@ -6,6 +6,10 @@ export interface Availability {
   readonly available: boolean;
   /** One line: device and version, or what is missing and the command that gets it. */
   readonly detail: string;
+  /** The GPU it runs on; absent where it runs on the processor. */
+  readonly device?: string;
+  /** A program stands in for the GPU: its results count, its times say nothing about any GPU. */
+  readonly software?: boolean;
 }
 
 /** Tensors by name. */

@@ -1,11 +1,13 @@
 import {
   account,
+  add,
   applySteps,
   Builder,
   batch,
   defineOperator,
   digest,
   matMul,
+  mul,
   type None,
   planFromJson,
   planToJson,
@@ -18,6 +20,7 @@ import {
 } from "@espalier/core";
 import {
   checkEmptying,
+  maskRandomly,
   modelChecks,
   modelOf,
   randomInputs,
@@ -32,7 +35,8 @@ describe("over random networks", () => {
   it("removing indices of a dimension keeps every promise", async () => {
     await fc.assert(
       fc.asyncProperty(network, fc.nat(50), async (description, seed) => {
-        const model = modelOf(drawNetwork(description), seed);
+        const drawn = modelOf(drawNetwork(description), seed);
+        const model = seed % 2 === 0 ? drawn : maskRandomly(drawn, seed);
         for (const { run } of modelChecks(model, { seed })) await run();
       }),
       { numRuns: 120, seed: 11 },
@@ -73,6 +77,29 @@ describe("the checks of a model", () => {
     const checks = modelChecks(modelOf(b.build()));
     const check = checks.find(({ name }) => name === "removing from up[1] (channel, 5) equals masking")!;
     await expect(check.run()).rejects.toThrow(/output "y" differs from the masked model's/);
+  });
+});
+
+describe("what is dead", () => {
+  it("stays when a live dimension is emptied, and goes with what it leads to", async () => {
+    const b = Builder.create();
+    const x = b.input("x", [batch, 3]);
+    const weight = (name: string, from: number, to: number) =>
+      b.parameter(name, [from, to], uniformFanIn(from));
+    const hidden = matMul(b, x, weight("up", 3, 5));
+    b.output("y", add(b, x, matMul(b, hidden, weight("down", 5, 3))));
+    const dead = matMul(b, matMul(b, x, weight("dead", 3, 4)), weight("end", 4, 2));
+    matMul(b, hidden, weight("after", 5, 2));
+    mul(b, dead, matMul(b, x, weight("beside", 3, 2)));
+    const model = modelOf(b.build());
+    const empty = (dimension: string) => {
+      const extent = model.dimensions.list.find(({ name }) => name === dimension)!.size as number;
+      const indices = Array.from({ length: extent }, (_, i) => i);
+      const small = applySteps(model, [{ do: "remove", dimension, extent, indices, because: "" }]);
+      return small.graph.tensors.map(({ name }) => name);
+    };
+    expect(empty("up[1]")).toEqual(["dead", "end", "beside"]);
+    expect(empty("dead[1]")).toEqual(["up", "down", "after"]);
   });
 });
 
@@ -151,5 +178,11 @@ describe("a plan", () => {
   it("of a newer format is refused with a line that says so", () => {
     expect(() => planFromJson('{"format": 2}', "p.json")).toThrow(/p.json: plan format 2 is newer/);
     expect(() => planFromJson("{}", "p.json")).toThrow(/not an Espalier plan/);
+    for (const damage of [{ expected: {} }, { notes: [7] }, { steps: [{ do: "remove" }] }, { base: 1 }])
+      expect(() => planFromJson(JSON.stringify({ ...plan, ...damage }))).toThrow(/not an Espalier plan/);
+    const mask = { do: "mask", parameter: "x", shape: [2 ** 26, 2 ** 26], keep: "AAAA", because: "" };
+    expect(() => planFromJson(JSON.stringify({ ...plan, steps: [mask] }))).toThrow(
+      /mask of "x" does not fit/,
+    );
   });
 });

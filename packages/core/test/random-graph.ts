@@ -73,6 +73,9 @@ const block: fc.Arbitrary<Block> = fc.oneof(
   of("meanGate", {}),
   of("table", { buffer: fc.boolean() }),
   of("shifted", {}),
+  of("remixed", { channels: size }),
+  of("chosen", { width: size }),
+  of("unused", { width: size }),
 );
 
 export const network: fc.Arbitrary<Network> = fc.record({
@@ -270,6 +273,30 @@ const blocks = {
     );
     const table = buffer ? b.buffer("table", data) : b.parameter("table", shape, normal);
     return add(b, x, expand(b, table, [batch, shape[1], shape[2]]));
+  },
+
+  /** A reshape that mixes tokens with part of the channels, and leaves the rest as a dimension of its own. */
+  remixed(b: Builder, x: Value, { channels }: { readonly channels: number }) {
+    const tokens = tokensOf(x);
+    if (tokens % 2 !== 0) return x;
+    const packed = linear(b, "pack", x, 3 * channels);
+    const mixed = gelu(
+      b,
+      linear(b, "mix", reshape(b, packed, [batch, (3 * tokens) / 2, 2, channels]), channels + 1),
+    );
+    const back = reshape(b, mixed, [batch, tokens, 3 * (channels + 1)]);
+    return add(b, x, linear(b, "unpack", back, widthOf(x)));
+  },
+
+  /** A softmax along channels: none of them may go. */
+  chosen: (b: Builder, x: Value, { width }: { readonly width: number }) =>
+    add(b, x, linear(b, "of", softmax(b, linear(b, "choice", x, width), -1), widthOf(x))),
+
+  /** What no output depends on. */
+  unused(b: Builder, x: Value, { width }: { readonly width: number }) {
+    linear(b, "end", gelu(b, linear(b, "dead", x, width)), width + 1);
+    b.parameter("nowhere", [widthOf(x), width], normal);
+    return x;
   },
 
   /** Each token sees the one before it: a pad and a gather along the tokens. */

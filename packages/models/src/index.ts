@@ -3,6 +3,7 @@ export { type CrossformerOptions, crossformer } from "./crossformer.ts";
 export { type DLinearOptions, dLinear } from "./d-linear.ts";
 export { type FEDformerOptions, fedformer } from "./fedformer.ts";
 export { type ITransformerOptions, iTransformer } from "./i-transformer.ts";
+export { type InferredOptions, inferOptions } from "./infer-options.ts";
 export { type InformerOptions, informer } from "./informer.ts";
 export { type PatchTSTOptions, patchTST } from "./patch-tst.ts";
 export { findModel, models } from "./registry.ts";

@@ -7,9 +7,10 @@ import {
   type RatioAttributes,
   resolveShape,
 } from "@espalier/core";
-import { kernels } from "./kernels/index.ts";
+import { type KernelSet, kernelsOf } from "./kernels/index.ts";
 import type { Kernel } from "./kernels/kernel.ts";
-import { dropoutMask, multiply } from "./kernels/training.ts";
+import { multiply } from "./kernels/training.ts";
+import type { Kind } from "./runtime.ts";
 
 /** One node made ready for one batch size. */
 export interface PlanStep {
@@ -35,13 +36,14 @@ export interface Plan {
 }
 
 /** Orders the live nodes of a graph, tells what is fixed from what is not, and says when each value is freed. */
-export function makePlan(graph: Graph, batchSize: number, backend: string): Plan {
+export function makePlan(graph: Graph, batchSize: number, kind: Kind): Plan {
   const live = liveValues(graph);
   const alias = new Map<number, number>();
   const source = (value: number) => alias.get(value) ?? value;
   const changed = new Set(graph.updates.map(({ tensor }) => tensor));
   const fixedValues = new Set(graph.tensors.flatMap(({ name, value }) => (changed.has(name) ? [] : [value])));
-  const masks = dropoutMasks(graph, live);
+  const set = kernelsOf(kind);
+  const masks = dropoutMasks(graph, live, set);
   const fixed: PlanStep[] = [];
   const steps: PlanStep[] = [];
   for (const node of graph.nodes) {
@@ -51,10 +53,10 @@ export function makePlan(graph: Graph, batchSize: number, backend: string): Plan
       alias.set(node.outputs[0]!, inputs[0]!);
       continue;
     }
-    const kernel = masks.get(node) ?? kernels.get(node.operator.name);
+    const kernel = masks.get(node) ?? set.kernels.get(node.operator.name);
     if (kernel === undefined)
       throw new EspalierError(
-        `backend ${backend} has no operator ${node.operator.name} (node ${node.name}).`,
+        `backend tfjs-${kind} has no operator ${node.operator.name} (node ${node.name}).`,
       );
     const shapes = node.outputs.map((id) => resolveShape(graph.values[id]!.shape, batchSize));
     const step = { node, kernel, inputs, shapes, free: [] };
@@ -82,7 +84,7 @@ export function makePlan(graph: Graph, batchSize: number, backend: string): Plan
  * Random numbers that only dropouts of one ratio read are drawn as their mask, so that the forward and the backward pass
  * are one product each.
  */
-function dropoutMasks(graph: Graph, live: Uint8Array): ReadonlyMap<Node, Kernel> {
+function dropoutMasks(graph: Graph, live: Uint8Array, { dropoutMask }: KernelSet): ReadonlyMap<Node, Kernel> {
   const result = new Map<Node, Kernel>();
   const outputs = new Set([...graph.outputs, ...graph.updates].map(({ value }) => value));
   for (const node of graph.nodes) {

@@ -34,7 +34,7 @@ export class TfjsProgram implements Program {
   prepare(batchSize: number): Prepared {
     const known = this.#prepared.get(batchSize);
     if (known !== undefined) return known;
-    const plan = makePlan(this.#graph, batchSize, `tfjs-${this.#state.kind}`);
+    const plan = makePlan(this.#graph, batchSize, this.#state.kind);
     const made: Prepared = { plan, values: new Map(), versions: "" };
     this.#prepared.set(batchSize, made);
     return made;

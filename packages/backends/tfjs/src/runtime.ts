@@ -1,11 +1,14 @@
 import { EspalierError } from "@espalier/core";
+import { findGpu, provideNavigatorGpu } from "@espalier/webgpu-device";
 import type * as TensorFlow from "@tensorflow/tfjs";
 
 export type Tf = typeof TensorFlow;
 export type Tensor = TensorFlow.Tensor;
+export type Tensor1D = TensorFlow.Tensor1D;
+export type Tensor2D = TensorFlow.Tensor2D;
 
 /** TensorFlow.js's own name of a backend. */
-export type Kind = "cpu" | "wasm";
+export type Kind = "cpu" | "wasm" | "webgpu";
 
 export interface RuntimeOptions {
   /** Folder or address that holds TensorFlow.js's `.wasm` files; found by itself in Node, and next to the page's bundle elsewhere. */
@@ -30,12 +33,25 @@ const ready = new Map<Kind, Promise<void>>();
 /** Makes a backend the current one; its first use loads it. Throws an EspalierError where that fails. */
 export async function activate(kind: Kind, options: RuntimeOptions): Promise<Tf> {
   const tf = await loadTf();
-  if (!ready.has(kind)) ready.set(kind, kind === "wasm" ? prepareWasm(options) : Promise.resolve());
+  if (!ready.has(kind)) ready.set(kind, prepare(kind, options));
   await ready.get(kind);
   if (tf.getBackend() !== kind && !(await tf.setBackend(kind))) {
     throw new EspalierError(`backend tfjs-${kind}: TensorFlow.js could not start it.`);
   }
   return tf;
+}
+
+async function prepare(kind: Kind, options: RuntimeOptions): Promise<void> {
+  if (kind === "wasm") await prepareWasm(options);
+  if (kind === "webgpu") await prepareWebGpu();
+}
+
+/** Its package looks for `navigator.gpu` while it loads. */
+async function prepareWebGpu(): Promise<void> {
+  const found = await findGpu();
+  if ("missing" in found) throw new EspalierError(found.missing);
+  provideNavigatorGpu(found);
+  await import("@tensorflow/tfjs-backend-webgpu");
 }
 
 async function prepareWasm({ wasmPath }: RuntimeOptions): Promise<void> {

@@ -1,10 +1,14 @@
-import { type Backend, checkTensors, EspalierError } from "@espalier/core";
+import { type Availability, type Backend, checkTensors, EspalierError } from "@espalier/core";
+import { describeGpu, findGpu } from "@espalier/webgpu-device";
 import { TfjsProgram } from "./program.ts";
 import { activate, exclusively, type Kind, type RuntimeOptions } from "./runtime.ts";
 import { TfjsState } from "./state.ts";
 
 export interface TfjsOptions extends RuntimeOptions {
-  /** `cpu`: plain JavaScript. `wasm`: WebAssembly with SIMD, one thread in Node. */
+  /**
+   * `cpu`: plain JavaScript. `wasm`: WebAssembly with SIMD, one thread in Node. `webgpu`: the page's WebGPU, or in Node
+   * that of npm's `webgpu` (Dawn).
+   */
   readonly kind: Kind;
 }
 
@@ -16,10 +20,11 @@ export function tfjs({ kind, ...options }: TfjsOptions): Backend {
     availability: () =>
       exclusively(async () => {
         try {
-          const tf = await activate(kind, options);
-          return { available: true, detail: `TensorFlow.js ${tf.version_core}, ${await describe(kind)}` };
+          return await describe(kind, `TensorFlow.js ${(await activate(kind, options)).version_core}, `);
         } catch (error) {
-          return { available: false, detail: `TensorFlow.js did not start: ${(error as Error).message}` };
+          const { message } = error as Error;
+          const known = error instanceof EspalierError;
+          return { available: false, detail: known ? message : `TensorFlow.js did not start: ${message}` };
         }
       }),
     createState: (tensors) => TfjsState.create(kind, options, tensors),
@@ -35,10 +40,11 @@ export function tfjs({ kind, ...options }: TfjsOptions): Backend {
   };
 }
 
-async function describe(kind: Kind): Promise<string> {
-  if (kind === "cpu") return "plain JavaScript";
+async function describe(kind: Kind, version: string): Promise<Availability> {
+  if (kind === "webgpu") return describeGpu(await findGpu(), version);
+  if (kind === "cpu") return { available: true, detail: `${version}plain JavaScript` };
   const { simd } = await wasmFeatures();
-  return `WebAssembly ${simd ? "with" : "without"} SIMD, 1 thread`;
+  return { available: true, detail: `${version}WebAssembly ${simd ? "with" : "without"} SIMD, 1 thread` };
 }
 
 /** Whether this engine has 128-bit SIMD: TensorFlow.js picks its build by the same test. */

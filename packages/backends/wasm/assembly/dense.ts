@@ -10,8 +10,22 @@ export function panelRows(): i32 {
 export function packPanels(N: i32, K: i32, w: usize, ns: usize, ks: usize, to: usize): void {
   for (let n = 0; n < N; n += PANEL) {
     const rows = min(PANEL, N - n);
-    let from = w + <usize>n * ns;
-    for (let k = 0; k < K; k++) {
+    let from = w + <usize>n * ns, k = 0;
+    if (rows == PANEL && ks == 4) {
+      for (; k + 4 <= K; k += 4) {
+        packFour(from, ns, to);
+        from += 16;
+        to += PANEL << 4;
+      }
+    } else if (rows == PANEL && ns == 4) {
+      for (; k < K; k++) {
+        v128.store(to, v128.load(from));
+        if (PANEL == 6) store<u64>(to, load<u64>(from, 16), 16);
+        from += ks;
+        to += PANEL << 2;
+      }
+    }
+    for (; k < K; k++) {
       let p = from;
       for (let i = 0; i < PANEL; i++) {
         store<f32>(to, i < rows ? load<f32>(p) : 0);
@@ -21,6 +35,31 @@ export function packPanels(N: i32, K: i32, w: usize, ns: usize, ks: usize, to: u
       from += ks;
     }
   }
+}
+
+/** Four columns of a panel whose rows are contiguous. */
+function packFour(from: usize, ns: usize, to: usize): void {
+  transposeFour(from, from + ns, from + 2 * ns, from + 3 * ns, to, PANEL << 2);
+  if (PANEL == 6) {
+    const a = v128.load(from + 4 * ns), b = v128.load(from + 5 * ns);
+    const low = v128.shuffle<f32>(a, b, 0, 4, 1, 5), high = v128.shuffle<f32>(a, b, 2, 6, 3, 7);
+    v128.store64_lane(to, low, 0, 16);
+    v128.store64_lane(to, low, 1, 40);
+    v128.store64_lane(to, high, 0, 64);
+    v128.store64_lane(to, high, 1, 88);
+  }
+}
+
+/** Four rows of four neighbours become four columns, `step` bytes from one to the next. */
+// @ts-ignore: decorator
+@inline function transposeFour(p: usize, q: usize, r: usize, s: usize, to: usize, step: usize): void {
+  const a = v128.load(p), b = v128.load(q), c = v128.load(r), d = v128.load(s);
+  const ab = v128.shuffle<f32>(a, b, 0, 4, 1, 5), AB = v128.shuffle<f32>(a, b, 2, 6, 3, 7);
+  const cd = v128.shuffle<f32>(c, d, 0, 4, 1, 5), CD = v128.shuffle<f32>(c, d, 2, 6, 3, 7);
+  v128.store(to, v128.shuffle<f32>(ab, cd, 0, 1, 4, 5));
+  v128.store(to + step, v128.shuffle<f32>(ab, cd, 2, 3, 6, 7));
+  v128.store(to + 2 * step, v128.shuffle<f32>(AB, CD, 0, 1, 4, 5));
+  v128.store(to + 3 * step, v128.shuffle<f32>(AB, CD, 2, 3, 6, 7));
 }
 
 /**
@@ -91,7 +130,7 @@ function denseStrip(
   }
 }
 
-/** Columns n … n + 8 of B[k, n] together: `[K][8]`. */
+/** Columns n … n + 8 of B[k, n] together: `[K][8]`, and up to three rows of what lies behind. */
 function packStrip(K: i32, columns: i32, b: usize, ks: usize, ns: usize, to: usize): void {
   if (ns == 4) {
     for (let k = 0; k < K; k++) {
@@ -100,17 +139,28 @@ function packStrip(K: i32, columns: i32, b: usize, ks: usize, ns: usize, to: usi
       b += ks;
       to += 32;
     }
-    return;
-  }
-  for (let n = 0; n < columns; n++) {
-    let p = b, q = to;
-    for (let k = 0; k < K; k++) {
-      store<f32>(q, load<f32>(p));
-      p += ks;
-      q += 32;
+  } else if (ks == 4) {
+    for (let half = 0; half < columns; half += 4) {
+      // Columns that are not there are the last one that is.
+      const last = columns - half - 1;
+      const p = b + <usize>half * ns, q = p + (last > 0 ? ns : 0), r = q + (last > 1 ? ns : 0), s = r + (last > 2 ? ns : 0);
+      const out = to + (<usize>half << 2);
+      for (let k: usize = 0; k < <usize>K; k += 4) {
+        const at = k << 2;
+        transposeFour(p + at, q + at, r + at, s + at, out + (k << 5), 32);
+      }
     }
-    b += ns;
-    to += 4;
+  } else {
+    for (let n = 0; n < columns; n++) {
+      let p = b, q = to;
+      for (let k = 0; k < K; k++) {
+        store<f32>(q, load<f32>(p));
+        p += ks;
+        q += 32;
+      }
+      b += ns;
+      to += 4;
+    }
   }
 }
 
@@ -118,7 +168,7 @@ function packStrip(K: i32, columns: i32, b: usize, ks: usize, ns: usize, to: usi
  * C[m, n] = Σₖ A[m, k]·B[k, n] for every position of up to three batch axes. Neighbouring columns of C lie together;
  * everything else has strides. `shape`: M, N, K, strides of A (m, k), B (k, n), C (m), then three times { extent,
  * strides of A, B, C }, outermost first; all in bytes. `panels` (as packPanels needs) or 0: A is read where it is, which
- * pays where it meets few columns; `strip`: 32·K bytes.
+ * pays where it meets few columns; `strip`: 32·(K + 3) bytes.
  */
 export function product(shape: usize, a: usize, b: usize, c: usize, panels: usize, strip: usize): void {
   const extent0 = load<i32>(shape, 32), extent1 = load<i32>(shape, 48), extent2 = load<i32>(shape, 64);

@@ -4,13 +4,13 @@
  * beyond their end, never written there.
  */
 import { ERF, erfScaled, EXP, exp2 } from "./math";
-import { madd, storeLanes, zero } from "./simd";
+import { least, madd, storeLanes, zero } from "./simd";
 
 /** Bytes of one axis in `dims`. */
 const AXIS: usize = 20;
 
-export const COPY = 0, SQRT = 1, RELU = 2, SCALE = 3, GELU = 4;
-export const ADD = 0, SUB = 1, MUL = 2, DIV = 3, RELU_GRADIENT = 4, GELU_GRADIENT = 5, DROPOUT = 6;
+const COPY = 0, SQRT = 1, RELU = 2, SCALE = 3, GELU = 4, EXPONENTIAL = 5, ELU = 6, SIGMOID = 7, TANH = 8;
+const ADD = 0, SUB = 1, MUL = 2, DIV = 3, RELU_GRADIENT = 4, GELU_GRADIENT = 5, DROPOUT = 6, ELU_GRADIENT = 7;
 
 /** Four numbers `stride` bytes apart. */
 // @ts-ignore: decorator
@@ -80,6 +80,59 @@ function geluRow(n: i32, y: usize, x: usize, xs: usize): void {
   }
 }
 
+/** Functions of e^x: itself, ELU, the logistic function, the hyperbolic tangent; with `d`, ELU's slope times dy. */
+function exponentialRow(operation: i32, n: i32, y: usize, x: usize, xs: usize, d: usize, ds: usize): void {
+  const lo = v128.load(EXP), magic = v128.load(EXP, 16), c0 = v128.load(EXP, 32), c1 = v128.load(EXP, 48), c2 = v128.load(EXP, 64);
+  const c3 = v128.load(EXP, 80), c4 = v128.load(EXP, 96), c5 = v128.load(EXP, 112), c6 = v128.load(EXP, 128);
+  const one = f32x4.splat(1), high = f32x4.splat(128), near = f32x4.splat(0.25);
+  const factor: f32 = operation == SIGMOID ? -1.4426950408889634 : operation == TANH ? 2.8853900817779268 : 1.4426950408889634;
+  const log = f32x4.splat(factor);
+  for (; n > 0; n -= 4) {
+    const value = xs == 4 ? v128.load(x) : collectPart(x, xs, n);
+    // 2^128 is infinity, as e^x should be there.
+    let out = exp2(least(f32x4.mul(value, log), high), lo, magic, c0, c1, c2, c3, c4, c5, c6);
+    if (operation == SIGMOID) out = f32x4.div(one, f32x4.add(one, out));
+    else if (operation == TANH) {
+      out = f32x4.sub(one, f32x4.div(f32x4.splat(2), f32x4.add(one, out)));
+      out = v128.bitselect(smallTanh(value), out, f32x4.lt(f32x4.abs(value), near));
+    } else if (operation == ELU) {
+      out = v128.bitselect(smallExpm1(value), f32x4.sub(out, one), f32x4.lt(f32x4.abs(value), near));
+      out = v128.bitselect(value, out, f32x4.gt(value, zero()));
+    } else if (operation == ELU_SLOPE) {
+      out = v128.bitselect(one, out, f32x4.gt(value, zero()));
+      out = f32x4.mul(out, ds == 4 ? v128.load(d) : collectPart(d, ds, n));
+      d += ds == 4 ? 16 : 4 * ds;
+    }
+    if (n >= 4) v128.store(y, out);
+    else storeLanes(y, out, n);
+    y += 16;
+    x += xs == 4 ? 16 : 4 * xs;
+  }
+}
+
+/** Not among the numbers of unary functions. */
+const ELU_SLOPE = -1;
+
+/** e^x − 1 for |x| < ¼, where the difference would lose digits: six terms of its series. */
+function smallExpm1(x: v128): v128 {
+  let p = madd(x, f32x4.splat(0.001388888888888889), f32x4.splat(0.008333333333333333));
+  p = madd(p, x, f32x4.splat(0.041666666666666664));
+  p = madd(p, x, f32x4.splat(0.16666666666666666));
+  p = madd(p, x, f32x4.splat(0.5));
+  p = madd(p, x, f32x4.splat(1));
+  return f32x4.mul(p, x);
+}
+
+/** tanh x for |x| < ¼: five terms of its series. */
+function smallTanh(x: v128): v128 {
+  const q = f32x4.mul(x, x);
+  let p = madd(q, f32x4.splat(0.021869488536155203), f32x4.splat(-0.05396825396825397));
+  p = madd(p, q, f32x4.splat(0.13333333333333333));
+  p = madd(p, q, f32x4.splat(-0.3333333333333333));
+  p = madd(p, q, f32x4.splat(1));
+  return f32x4.mul(p, x);
+}
+
 /** dx = (Φ(x) + x·φ(x))·dy */
 function geluGradientRow(n: i32, y: usize, x: usize, xs: usize, d: usize, ds: usize): void {
   const root = v128.load(ERF), low = v128.load(ERF, 16), high = v128.load(ERF, 32), half = v128.load(ERF, 48);
@@ -127,7 +180,8 @@ function unaryAxis(operation: i32, rank: i32, dims: usize, y: usize, x: usize, b
     case SQRT: unaryRow(SQRT, n, y, x, xs, by); break;
     case RELU: unaryRow(RELU, n, y, x, xs, by); break;
     case SCALE: unaryRow(SCALE, n, y, x, xs, by); break;
-    default: geluRow(n, y, x, xs);
+    case GELU: geluRow(n, y, x, xs); break;
+    default: exponentialRow(operation, n, y, x, xs, 0, 0);
   }
 }
 
@@ -205,7 +259,8 @@ function binaryAxis(operation: i32, rank: i32, dims: usize, y: usize, a: usize, 
     case DIV: binaryRow(DIV, n, y, a, sa, b, sb, ratio, scale); break;
     case RELU_GRADIENT: binaryRow(RELU_GRADIENT, n, y, a, sa, b, sb, ratio, scale); break;
     case DROPOUT: binaryRow(DROPOUT, n, y, a, sa, b, sb, ratio, scale); break;
-    default: geluGradientRow(n, y, a, sa, b, sb);
+    case GELU_GRADIENT: geluGradientRow(n, y, a, sa, b, sb); break;
+    default: exponentialRow(ELU_SLOPE, n, y, a, sa, b, sb);
   }
 }
 

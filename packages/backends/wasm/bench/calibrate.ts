@@ -7,7 +7,7 @@ import { writeFile } from "node:fs/promises";
 import { cpus } from "node:os";
 import { randomStream } from "@espalier/core";
 import { Heap } from "../src/memory/heap.ts";
-import { blocksOf, type Format, formats, type Rates } from "../src/weights/cost.ts";
+import { countsOf, type Format, formats, type Rates } from "../src/weights/cost.ts";
 import { packDense } from "../src/weights/dense-pack.ts";
 import type { WeightSource } from "../src/weights/packed-weight.ts";
 import { blockRows, packSparse } from "../src/weights/sparse-pack.ts";
@@ -19,7 +19,8 @@ const sizes = [
   { N: 512, K: 512 },
   { N: 128, K: 256 },
 ] as const;
-const vectorCounts = [2, 6, 8, 24, 72];
+/** Odd ones, too, so that vectors and passes are no multiples of each other. */
+const vectorCounts = [2, 3, 5, 6, 24, 72];
 
 /** Counts that a cost is linear in, and the nanoseconds they took. */
 interface Sample {
@@ -102,10 +103,9 @@ function sample(format: Format, N: number, K: number, density: number, vectors: 
   });
   const values = pack.format === "panels" ? N * K : pack.values;
   const pattern = { N, K, nonzero: values, pairs: values / 2, quads: values / 4 };
-  const blocks = blocksOf(format, pattern, kernels.panelRows());
   pack.dispose();
   for (const address of [x, y, bias, strip, source.slot.address]) heap.free(address);
-  return { counts: [blocks * vectors, blocks, N], time };
+  return { counts: countsOf(format, pattern, vectors, kernels.panelRows()), time };
 }
 
 /** The gradient of a weight with `density` of its elements, masked or whole. */
@@ -182,7 +182,7 @@ for (const format of formats) {
   const samples: Sample[] = [];
   for (const { N, K } of sizes) {
     for (const vectors of vectorCounts) {
-      for (const density of format === "panels" ? [1] : [0.1, 0.3, 0.6]) {
+      for (const density of format === "panels" ? [1] : [0.05, 0.1, 0.3, 0.6]) {
         samples.push(sample(format, N, K, density, vectors));
       }
     }

@@ -27,19 +27,19 @@ export class PlacedPlan {
   readonly #blocks: number[] = [];
   readonly #bound: Record<Phase, Bound[]>;
   readonly #versions = new Map<string, number>();
+  readonly #updated: ReadonlySet<string>;
   #generation = -1;
 
   constructor(plan: Plan, graph: Graph, state: WasmState) {
     this.plan = plan;
     this.#graph = graph;
     this.#state = state;
+    this.#updated = new Set(graph.updates.map(({ tensor }) => tensor));
     for (const mask of plan.masks) this.#versions.set(mask, state.version(mask));
     try {
       this.memory = this.#place();
-      for (const packed of plan.weights.packed) {
-        this.#checkFinite(packed.source.slot.name);
-        packed.refresh();
-      }
+      this.#checkFinite(() => true);
+      for (const packed of plan.weights.packed) packed.refresh();
     } catch (error) {
       this.dispose();
       throw error;
@@ -59,11 +59,9 @@ export class PlacedPlan {
     if (this.#generation === this.#state.generation) return;
     const { weights } = this.plan;
     let rebind = false;
-    for (const packed of weights.packed) {
-      const { name } = packed.source.slot;
-      if (packed.source.pattern === "values") this.#checkFinite(name);
-      if (packed.refresh()) rebind = true;
-    }
+    const updated = this.#updated;
+    this.#checkFinite((name) => !updated.has(name));
+    for (const packed of weights.packed) if (packed.refresh()) rebind = true;
     if (rebind) {
       for (const bound of Object.values(this.#bound).flat())
         if ("weight" in bound.step.call) bound.run = this.#bind(bound.step);
@@ -137,7 +135,7 @@ export class PlacedPlan {
 
   #fixedChanged(): boolean {
     if (this.plan.steps.fixed.length === 0) return false;
-    const updated = new Set(this.#graph.updates.map(({ tensor }) => tensor));
+    const updated = this.#updated;
     let changed = false;
     for (const { name } of this.#graph.tensors) {
       if (updated.has(name)) continue;
@@ -148,19 +146,22 @@ export class PlacedPlan {
     return changed;
   }
 
-  /** Weights are checked whenever they were written from outside; what training makes of them its loss tells. */
-  #checkFinite(name: string): void {
-    const slot = this.#state.slot(name);
-    const key = `finite ${name}`;
-    if (this.#versions.get(key) === slot.version) return;
-    const at = this.#state.heap.kernels.firstNonFinite(slot.length, slot.address);
-    if (at >= 0) {
-      const value = this.#state.heap.floats(slot.address, slot.length)[at];
-      throw new EspalierError(
-        `tensor "${name}" holds ${value} at position ${at}: a weight must be a finite number. Was the model trained with too high a learning rate?`,
-      );
+  /** Parameters are checked whenever they were written from outside; what training makes of them its loss tells. */
+  #checkFinite(which: (name: string) => boolean): void {
+    const { heap } = this.#state;
+    for (const { name, role } of this.#graph.tensors) {
+      if (role !== "trainable" || !which(name)) continue;
+      const slot = this.#state.slot(name);
+      const key = `finite ${name}`;
+      if (this.#versions.get(key) === slot.version) continue;
+      const at = heap.kernels.firstNonFinite(slot.length, slot.address);
+      if (at >= 0) {
+        throw new EspalierError(
+          `tensor "${name}" holds ${heap.floats(slot.address, slot.length)[at]} at position ${at}: a weight must be a finite number. Was the model trained with too high a learning rate?`,
+        );
+      }
+      this.#versions.set(key, slot.version);
     }
-    this.#versions.set(key, slot.version);
   }
 
   /** Gives every storage an address: what lives from fixed steps on a place of its own, the rest one in the arena. */

@@ -4,14 +4,16 @@ import {
   batch,
   EspalierError,
   expand,
+  filled,
   float32,
   gather,
   int32,
   reduceSum,
+  reference,
   type Tensors,
   zeros,
 } from "@espalier/core";
-import { drawEncoder, modelOf, randomInputs } from "@espalier/core/testing";
+import { drawEncoder, largestError, linear, modelOf, randomInputs, runModel } from "@espalier/core/testing";
 import { describe, expect, it } from "vitest";
 import { sparsified } from "../bench/models.ts";
 import { wasm } from "../src/index.ts";
@@ -83,7 +85,6 @@ describe("errors", () => {
   });
 
   it("refuse another backend's state", async () => {
-    const { reference } = await import("@espalier/core");
     const state = await reference.createState(model.tensors);
     await expect(backend.compile(model.graph, { state })).rejects.toThrow("made by another backend");
   });
@@ -128,5 +129,23 @@ describe("a program", () => {
     const { program } = await prepared(sparsified(model, { amount: 0.6, block: 4 }));
     const formats = program.describe!(1).calls.flatMap(({ format }) => format ?? []);
     expect(formats).toContain("quads");
+  });
+
+  it.each([
+    ["rows", 1, 0.8],
+    ["pairs", 2, 0.8],
+    ["panels", 1, 0],
+  ] as const)("reads activations that lie on many pages in strips: %s", async (format, block, amount) => {
+    const b = Builder.create();
+    const x = b.input("x", [batch, 81, 512]);
+    const layer = linear(b, "layer", x, 512, 37);
+    b.output("y", add(b, layer, b.parameter("residual", [1, 81, 37], filled(0.5))));
+    const drawn = modelOf(b.build());
+    const wide = { ...drawn, tensors: sparsified(drawn, { amount, block }) };
+    const program = await backend.compile(wide.graph, { state: await backend.createState(wide.tensors) });
+    const inputs = randomInputs(wide, 2);
+    const [got, expected] = [await program.run(inputs), await runModel(wide, reference, inputs)];
+    expect(largestError(got.get("y")!, expected.get("y")!)).toBeLessThan(1e-5);
+    expect(program.describe!(2).calls.find((call) => call.format !== undefined)!.format).toBe(format);
   });
 });

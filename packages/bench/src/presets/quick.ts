@@ -23,7 +23,7 @@ export const quick: SweepInput = {
   targets: [{ sparsity: 0.3 }, { sparsity: 0.5 }, { sparsity: 0.7 }, { sparsity: 0.9 }],
   training: { epochs: 4, learningRate: 0.002, batchesPerEpoch: 60 },
   fineTuning: [{ epochs: 1, learningRate: 0.001, batchesPerEpoch: 60 }],
-  backends: ["tfjs-wasm", "tfjs-cpu"],
+  backends: ["wasm", "tfjs-wasm", "tfjs-cpu"],
   batchSizes: [1, 8],
   latency: { time: 120, samples: 10 },
 };

@@ -43,9 +43,9 @@ const sweepSchema = z.strictObject({
     .nonempty()
     .default([{ epochs: 0 }]),
   /** What trains and evaluates. */
-  trainingBackend: z.string().default("tfjs-wasm"),
+  trainingBackend: z.string().default("wasm"),
   /** What latency is measured on. */
-  backends: z.array(z.string()).nonempty().default(["tfjs-wasm"]),
+  backends: z.array(z.string()).nonempty().default(["wasm"]),
   batchSizes: z.array(z.int().min(1)).nonempty().default([1, 32]),
   seeds: z.array(z.int().min(0)).nonempty().default([0]),
   /** Milliseconds each of dense and pruned is timed for, and the least number of samples. */

@@ -1,4 +1,6 @@
 import { tfjs } from "@espalier/backend-tfjs";
+import { wasm } from "@espalier/backend-wasm";
+import { webgpu } from "@espalier/backend-webgpu";
 import {
   type Backend,
   type ModelFactory,
@@ -28,7 +30,14 @@ export interface Registry {
 export function createRegistry(plugins: readonly StrategyPlugin[] = []): Registry {
   const strategies = new Map([channel, combined, head, unstructured, ...plugins].map((p) => [p.name, p]));
   const backends = new Map(
-    [tfjs({ kind: "wasm" }), tfjs({ kind: "cpu" }), reference].map((b): [string, Backend] => [b.name, b]),
+    [
+      wasm(),
+      webgpu(),
+      tfjs({ kind: "wasm" }),
+      tfjs({ kind: "webgpu" }),
+      tfjs({ kind: "cpu" }),
+      reference,
+    ].map((b): [string, Backend] => [b.name, b]),
   );
   const registry: Registry = {
     strategies,

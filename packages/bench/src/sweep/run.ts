@@ -221,8 +221,13 @@ class SweepRun {
 
   async #latency(cell: LatencyCell): Promise<LatencyRecord["result"]> {
     const backend = this.#options.registry.backend(cell.backend);
-    const { available, detail } = await backend.availability();
+    const { available, detail, software = false } = await backend.availability();
     if (!available) throw new EspalierError(`backend ${cell.backend} is not available: ${detail}`);
+    if (software) {
+      throw new EspalierError(
+        `backend ${cell.backend} runs on ${detail}: its times say nothing about a GPU, so none are taken. Leave it out, or give it a GPU.`,
+      );
+    }
     const dense = await this.#dense(cell.pruned.dense);
     const pruned = await this.#prunedModel(cell.pruned, dense);
     const { signal } = this.#options;

@@ -25,7 +25,7 @@ describe("a sweep's configuration", () => {
     const config = parseSweepConfig(yaml, "sweep.yaml");
     expect(config).toEqual(readSweepConfig(smallest));
     expect(config).toEqual(parseSweepConfig(JSON.stringify(smallest), "sweep.json"));
-    expect(config).toMatchObject({ inputLength: 96, seeds: [0], backends: ["tfjs-wasm"] });
+    expect(config).toMatchObject({ inputLength: 96, seeds: [0], backends: ["wasm"] });
   });
 
   it.each([
@@ -63,11 +63,11 @@ describe("a sweep's configuration", () => {
     expect(sweepJsonSchema()).toMatchObject({ type: "object" });
   });
 
-  it("of the quick preset has all four strategies, four targets and both backends", () => {
+  it("of the quick preset has all four strategies, four targets and three backends", () => {
     const { strategies, targets, backends } = readSweepConfig(presets.quick);
     expect(strategies.map(labelOf).sort()).toEqual(["channel", "combined", "head", "unstructured"]);
     expect(targets.length).toBeGreaterThanOrEqual(4);
-    expect(backends).toEqual(["tfjs-wasm", "tfjs-cpu"]);
+    expect(backends).toEqual(["wasm", "tfjs-wasm", "tfjs-cpu"]);
   });
 });
 
@@ -77,6 +77,7 @@ describe("the cells of a sweep", () => {
     seeds: [0, 1],
     targets: [{ sparsity: 0.5 }, { flops: 0.5 }],
     fineTuning: [{ epochs: 1 }, { epochs: 2 }],
+    trainingBackend: "tfjs-wasm",
     backends: ["tfjs-wasm", "tfjs-cpu"],
     batchSizes: [1, 32],
   });

@@ -32,7 +32,7 @@ const models = [
 ];
 
 describe.skipIf(!present)("PyTorch's numbers (shared/reference)", () => {
-  describe.each(["reference", "tfjs-wasm"])("on %s", (backend) => {
+  describe.each(["reference", "tfjs-wasm", "wasm"])("on %s", (backend) => {
     it.each(models)(
       "%s: outputs, gradients, parameters, dead parameters, FLOPs and what is pruned",
       async (model) => {

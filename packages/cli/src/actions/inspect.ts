@@ -12,6 +12,8 @@ import { loadModel } from "@espalier/formats/node";
 import type { InspectOptions } from "../commands/inspect.ts";
 import type { Context } from "../context.ts";
 import { inspectedLines } from "../output/inspected.ts";
+import { type DescribedProgram, programLines } from "../output/program.ts";
+import { openBackend } from "../shared/backend.ts";
 import { chosenModel } from "../shared/models.ts";
 
 /** `espalier inspect`. */
@@ -23,8 +25,17 @@ export async function inspect(
   if (file !== undefined && (options.model !== undefined || options.from !== undefined)) {
     throw new EspalierError("give a model file, or --model; not both.");
   }
+  if (options.batch !== undefined && options.backend === undefined) {
+    throw new EspalierError("--batch is of a run: give --backend, too, or leave it out.");
+  }
   const path = file ?? (options.model === undefined ? options.from : undefined);
   const model = path === undefined ? await drawn(options, context) : await loadModel(context.path(path));
+  if (options.backend !== undefined) {
+    const program = await describedProgram(model, options.backend, options.batch ?? 1);
+    if (options.json) context.print([JSON.stringify(program, null, 2)]);
+    else context.print(programLines(program, context.stdout.columns, context.colors));
+    return;
+  }
   const bytes = path === undefined ? undefined : (await stat(context.path(path))).size;
   if (options.json) context.print([JSON.stringify(inspected(model, bytes), null, 2)]);
   else
@@ -37,6 +48,25 @@ function drawn(options: InspectOptions, context: Context): Promise<Model> {
   if (options.model === undefined) throw new EspalierError("give a model file, or --model NAME.");
   const { series } = options;
   return chosenModel(options, createRegistry(), context, series === undefined ? {} : { series });
+}
+
+/** What a model becomes on a backend. Throws an EspalierError where the backend does not tell. */
+async function describedProgram(model: Model, name: string, batch: number): Promise<DescribedProgram> {
+  const backend = await openBackend(createRegistry(), name);
+  const state = await backend.createState(model.tensors);
+  try {
+    const program = await backend.compile(model.graph, { state, batch: [batch] });
+    try {
+      const description = program.describe?.(batch);
+      if (description === undefined)
+        throw new EspalierError(`backend ${name} does not tell what it makes of a model. wasm does.`);
+      return { name: model.name, backend: name, batch, ...description };
+    } finally {
+      program.dispose();
+    }
+  } finally {
+    state.dispose();
+  }
 }
 
 /** The same as data. */

@@ -24,6 +24,16 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./predict.ts"),
   },
   {
+    name: "export",
+    summary: "Write a model for ONNX, TensorFlow.js or safetensors.",
+    load: () => import("./export.ts"),
+  },
+  {
+    name: "import",
+    summary: "Make a model of an ONNX file, or of weights.",
+    load: () => import("./import.ts"),
+  },
+  {
     name: "sweep",
     summary: "Compare strategies over many sparsities, and draw the report.",
     load: () => import("./sweep.ts"),

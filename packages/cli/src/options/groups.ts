@@ -108,7 +108,7 @@ export function addTraining(command: Command): Command {
 }
 
 export function addBackend(command: Command): Command {
-  return command.option("--backend <name>", "what it runs on (espalier backends)", "tfjs-wasm");
+  return command.option("--backend <name>", "what it runs on (espalier backends)", "wasm");
 }
 
 /** The settings of `fit` among a command's options; those left out keep fit's defaults. */

@@ -147,9 +147,10 @@ function isStoredPlan(raw: unknown): raw is StoredPlan {
           typeof step.keep === "string" &&
           (step.pattern === undefined || isPattern(step.pattern)),
     );
-  return (
-    plan.format === 1 && texts && steps && Array.isArray(plan.notes) && typeof plan.expected === "object"
-  );
+  const expected = plan.expected as Partial<Expected> | null | undefined;
+  const counts = [expected?.parameters, expected?.nonzero, expected?.flops, expected?.bytes];
+  const notes = Array.isArray(plan.notes) && plan.notes.every((note) => typeof note === "string");
+  return plan.format === 1 && texts && steps && notes && counts.every(Number.isFinite);
 }
 
 function isPattern(raw: unknown): raw is MaskPattern {

@@ -3,6 +3,7 @@ import { Builder, type Value } from "../graph/builder.ts";
 import type { Extent } from "../graph/extent.ts";
 import type { Graph } from "../graph/graph.ts";
 import { float32, type TensorData } from "../graph/tensor.ts";
+import { isKept } from "../model/mask.ts";
 import type { Model } from "../model/model.ts";
 import { reduceSum } from "../operators/broadcast.ts";
 import { add, div, mul, sqrt, sub } from "../operators/elementwise.ts";
@@ -43,15 +44,35 @@ export function maskMembers(model: Model, removals: readonly Removal[]): Runnabl
 
 /** The elements of every tensor that are left when some indices go, in order: what a pruned model has to hold. */
 export function sliceMembers(model: Model, removals: readonly Removal[]): ReadonlyMap<string, number[]> {
+  return new Map(
+    [...keptElements(model, removals)].map(([name, kept]) => {
+      const { data } = model.tensors.get(name)!;
+      return [name, kept.map((i) => data[i]!)];
+    }),
+  );
+}
+
+/** Of every mask, whether it keeps the elements that are left, in order. */
+export function sliceMasks(model: Model, removals: readonly Removal[]): ReadonlyMap<string, boolean[]> {
+  return new Map(
+    [...keptElements(model, removals)].flatMap(([name, kept]) => {
+      const mask = model.masks.get(name);
+      return mask === undefined ? [] : [[name, kept.map((i) => isKept(mask, i))] as const];
+    }),
+  );
+}
+
+/** Of every tensor, the elements that no removed index takes along. */
+function keptElements(model: Model, removals: readonly Removal[]): ReadonlyMap<string, number[]> {
   const isRemoved = removedPositions(model, removals);
   return new Map(
     model.graph.tensors.map(({ name, value }) => {
       const { shape, data } = model.tensors.get(name)!;
       const axes = model.dimensions.axes[value]!;
-      const left = Array.from(data).filter((_, i) =>
+      const kept = Array.from(data.keys()).filter((i) =>
         positionsOf(shape, i).every((position, axis) => !isRemoved(axes[axis]!, position)),
       );
-      return [name, left];
+      return [name, kept];
     }),
   );
 }

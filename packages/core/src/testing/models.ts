@@ -9,6 +9,7 @@ import {
 } from "../graph/builder.ts";
 import { batch, resolveShape, type Shape } from "../graph/extent.ts";
 import { float32, type TensorData } from "../graph/tensor.ts";
+import { maskFrom } from "../model/mask.ts";
 import { createModel, type Model } from "../model/model.ts";
 import { add, gelu, relu } from "../operators/elementwise.ts";
 import { layerNormalization } from "../operators/layer-normalization.ts";
@@ -17,6 +18,8 @@ import { matMul } from "../operators/matmul.ts";
 import { dropout, randomStream } from "../operators/random.ts";
 import { scale } from "../operators/scale.ts";
 import { softmax } from "../operators/softmax.ts";
+import type { MaskStep } from "../pruning/plan.ts";
+import { applySteps } from "../pruning/prune.ts";
 
 /** A model from a drawing, every parameter filled by its initialiser from a seed. */
 export function modelOf(drawing: Drawing, seed = 1, name = "test"): Model {
@@ -27,6 +30,17 @@ export function modelOf(drawing: Drawing, seed = 1, name = "test"): Model {
     tensors.set(tensor, float32(shape, drawing.initializers.get(tensor)!(shape, randomStream(seed, tensor))));
   }
   return createModel({ name, graph: drawing.graph, tensors });
+}
+
+/** The model with about a third of the weights of every trainable tensor masked, by a seed. */
+export function maskRandomly(model: Model, seed = 1): Model {
+  const steps = model.graph.tensors.flatMap(({ name, role }): MaskStep[] => {
+    if (role !== "trainable") return [];
+    const next = randomStream(seed, `mask ${name}`);
+    const keep = maskFrom(model.tensors.get(name)!.shape, () => next() > 1 / 3);
+    return [{ do: "mask", parameter: name, keep, because: "" }];
+  });
+  return applySteps(model, steps);
 }
 
 /** Random inputs for a graph at a batch size, uniform in ±1. */

@@ -86,6 +86,8 @@ export const operatorCases: readonly OperatorCase[] = [
   one("MatMul", [x(33, 31), x(31, 7)]),
   one("MatMul", [x(batch, 2, 31, 1), x(batch, 2, 1, 33)]),
   one("MatMul", [x(batch, 3, 5, 7), x(batch, 3, 7, 129)]),
+  one("MatMul", [x(batch, 2, 5, 33), x(batch, 2, 33, 1)]),
+  one("MatMul", [x(batch, 2, 1, 7), x(batch, 2, 7, 9)]),
   one("MatMul", [x(batch, 1, 5, 7), x(3, 7, 2)]),
   one("MatMul", [x(5, 7), x(batch, 7, 4)]),
   one("Transpose", [x(31, 33)], { perm: [1, 0] }),

@@ -1,3 +1,8 @@
+import type { Kind } from "../runtime.ts";
+import { deviceIndexing } from "./device/indexing.ts";
+import { deviceLayout } from "./device/layout.ts";
+import { devicePooling } from "./device/pooling.ts";
+import { deviceDropoutMask, deviceTraining } from "./device/training.ts";
 import { elementwise } from "./elementwise.ts";
 import { fourier } from "./fourier.ts";
 import { indexing } from "./indexing.ts";
@@ -6,18 +11,31 @@ import { layout } from "./layout.ts";
 import { normalization } from "./normalization.ts";
 import { pooling } from "./pooling.ts";
 import { products } from "./products.ts";
-import { training } from "./training.ts";
+import { dropoutMask, training } from "./training.ts";
 
 /** How TensorFlow.js computes each operator. Dropout is not among them: in evaluation it is nothing. */
-export const kernels: ReadonlyMap<string, Kernel> = new Map(
-  Object.entries({
-    ...elementwise,
-    ...products,
-    ...layout,
-    ...indexing,
-    ...pooling,
-    ...fourier,
-    ...normalization,
-    ...training,
-  }),
-);
+export interface KernelSet {
+  readonly kernels: ReadonlyMap<string, Kernel>;
+  /** RandomUniform, where only dropouts of one ratio read it: the factors they multiply with. */
+  readonly dropoutMask: (ratio: number) => Kernel;
+}
+
+const shared = { ...elementwise, ...products, ...fourier, ...normalization };
+
+/** Where data lies in this process's memory, loops over it beat TensorFlow.js in many places. */
+const inMemory: KernelSet = {
+  kernels: new Map(Object.entries({ ...shared, ...layout, ...indexing, ...pooling, ...training })),
+  dropoutMask,
+};
+
+/** Where it lies on a device nothing may be read back in the middle of a run: slow in a page, impossible in Node. */
+const onDevice: KernelSet = {
+  kernels: new Map(
+    Object.entries({ ...shared, ...deviceLayout, ...deviceIndexing, ...devicePooling, ...deviceTraining }),
+  ),
+  dropoutMask: deviceDropoutMask,
+};
+
+export function kernelsOf(kind: Kind): KernelSet {
+  return kind === "webgpu" ? onDevice : inMemory;
+}

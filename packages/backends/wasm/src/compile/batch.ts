@@ -38,6 +38,10 @@ function keepsApart(name: string, attributes: Attributes, inputs: readonly Shape
     case "Sqrt":
     case "Relu":
     case "Gelu":
+    case "Exp":
+    case "Elu":
+    case "Sigmoid":
+    case "Tanh":
     case "Dropout":
     case "Transpose":
     case "Expand":

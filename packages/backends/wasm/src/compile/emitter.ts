@@ -1,6 +1,7 @@
 import { EspalierError, type Graph, resolveShape, type ValueId } from "@espalier/core";
 import type { KernelName } from "../modules/load.ts";
 import type { Slot, WasmState } from "../state.ts";
+import type { Format } from "../weights/cost.ts";
 import type { PackedWeight, WeightSource } from "../weights/packed-weight.ts";
 import type { Pitches } from "../weights/sparse-pack.ts";
 import type { Argument, Call, HostCall, Phase, Pointer, Step } from "./step.ts";
@@ -21,7 +22,7 @@ import { type Operand, walkOf } from "./walk.ts";
 
 /** What packs weights: one per program, so that plans of several batch sizes share copies. */
 export interface Weights {
-  get(source: WeightSource, vectors: number, pitches: Pitches): PackedWeight;
+  get(source: WeightSource, vectors: number, pitches: Pitches, formats: readonly Format[]): PackedWeight;
 }
 
 export interface EmitterOptions {

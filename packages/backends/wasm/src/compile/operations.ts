@@ -146,6 +146,8 @@ function survey(graph: Graph): Surroundings {
 const asNode = ({ node, inputs }: LiveNode): Operation & { kind: "node" } => ({ kind: "node", node, inputs });
 const rankOf = (graph: Graph, value: ValueId) => graph.values[value]!.shape.length;
 
+const activations: ReadonlySet<string> = new Set(["Gelu", "Relu", "Elu", "Sigmoid", "Tanh"]);
+
 /** Takes in what follows a product: bias, then an activation or a residual. */
 function matchLinear(
   live: LiveNode,
@@ -176,7 +178,7 @@ function matchLinear(
         draft.bias = other;
       else if (sameShape(type.shape, shape)) draft.residual = other;
       else break;
-    } else if (name === "Gelu" || name === "Relu") {
+    } else if (activations.has(name)) {
       if (draft.activation !== undefined || draft.residual !== undefined) break;
       draft.activation = next.node;
     } else break;

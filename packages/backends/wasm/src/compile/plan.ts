@@ -30,9 +30,19 @@ export interface Plan {
   readonly masks: readonly string[];
 }
 
+/** Throws an EspalierError where memory is too small or an operator unknown; nothing stays allocated then. */
 export function makePlan(graph: Graph, state: WasmState, batchSize: number): Plan {
-  const { operations, source } = findOperations(graph);
   const weights = new WeightStore(state);
+  try {
+    return emitPlan(graph, state, batchSize, weights);
+  } catch (error) {
+    weights.dispose();
+    throw error;
+  }
+}
+
+function emitPlan(graph: Graph, state: WasmState, batchSize: number, weights: WeightStore): Plan {
+  const { operations, source } = findOperations(graph);
   const e = new Emitter({
     graph,
     state,

@@ -1,10 +1,20 @@
 import { countElements, type ScaleAttributes, scaleFactor, type ValueId } from "@espalier/core";
 import { type Emitter, pointer } from "../compile/emitter.ts";
 import { expandView, type Layout, layoutOf, type View } from "../compile/view.ts";
+import { byDefinition } from "./by-definition.ts";
 import type { Emit, Emits } from "./kernel.ts";
 
 /** Numbers of `unary`'s and `binary`'s functions in assembly/elementwise.ts. */
-const unaryCodes = { Sqrt: 1, Relu: 2, Scale: 3, Gelu: 4 } as const;
+const unaryCodes = {
+  Sqrt: 1,
+  Relu: 2,
+  Scale: 3,
+  Gelu: 4,
+  Exp: 5,
+  Elu: 6,
+  Sigmoid: 7,
+  Tanh: 8,
+} as const;
 const binaryCodes = {
   Add: 0,
   Sub: 1,
@@ -13,6 +23,7 @@ const binaryCodes = {
   ReluGradient: 4,
   GeluGradient: 5,
   DropoutTraining: 6,
+  EluGradient: 7,
 } as const;
 
 export type UnaryName = keyof typeof unaryCodes;
@@ -51,30 +62,29 @@ function sharesNeighbours(view: View, { order }: Layout): boolean {
   return inner === undefined || view.strides[inner] === 1;
 }
 
-function onlyFloats(e: Emitter, values: readonly ValueId[]): void {
-  if (values.some((value) => e.graph.values[value]!.dtype !== "float32"))
-    throw e.fail("it computes with float32 only; int32 values are indices.");
-}
-
-const unary =
-  (name: UnaryName): Emit =>
-  (e, { inputs, node }) => {
-    onlyFloats(e, inputs);
-    const x = e.view(inputs[0]!);
-    emitUnary(e, name, outputLike(e, node.outputs[0]!, [x]), x);
+/** Kernels compute with float32; positions (int32) are few, and computed by definition. */
+const ofFloats =
+  (emit: Emit): Emit =>
+  (e, call) => {
+    const floats = call.inputs.every((value) => e.graph.values[value]!.dtype === "float32");
+    (floats ? emit : byDefinition)(e, call);
   };
 
-const binary =
-  (name: BinaryName, ratio: (attributes: Record<string, unknown>) => number = () => 0): Emit =>
-  (e, { inputs, node, attributes }) => {
-    onlyFloats(e, inputs);
+const unary = (name: UnaryName): Emit =>
+  ofFloats((e, { inputs, node }) => {
+    const x = e.view(inputs[0]!);
+    emitUnary(e, name, outputLike(e, node.outputs[0]!, [x]), x);
+  });
+
+const binary = (name: BinaryName, ratio: (attributes: Record<string, unknown>) => number = () => 0): Emit =>
+  ofFloats((e, { inputs, node, attributes }) => {
     const [a, b] = inputs.map((id) => e.view(id)) as [View, View];
     const y = outputLike(e, node.outputs[0]!, [a, b]);
     // An operand that crosses the rows of a large output is brought into its order first; if it is fixed, once for all.
     const straight = (view: View) =>
       crosses(view, y) && (e.isFixed(view) || same(view, y)) ? e.copy(view, alike(view, y)) : view;
     emitBinary(e, name, y, straight(a), straight(b), ratio(attributes));
-  };
+  });
 
 const same = (a: View, b: View) => countElements(a.shape) === countElements(b.shape);
 
@@ -99,14 +109,18 @@ export const elementwise: Emits = {
   Div: binary("Div"),
   ReluGradient: binary("ReluGradient"),
   GeluGradient: binary("GeluGradient"),
+  EluGradient: binary("EluGradient"),
   DropoutTraining: binary("DropoutTraining", ({ ratio }) => ratio as number),
   Sqrt: unary("Sqrt"),
   Relu: unary("Relu"),
   Gelu: unary("Gelu"),
-  Scale(e, { inputs, node, attributes }) {
-    onlyFloats(e, inputs);
+  Exp: unary("Exp"),
+  Elu: unary("Elu"),
+  Sigmoid: unary("Sigmoid"),
+  Tanh: unary("Tanh"),
+  Scale: ofFloats((e, { inputs, node, attributes }) => {
     const x = e.view(inputs[0]!);
     const factor = scaleFactor(attributes as ScaleAttributes, e.batchSize);
     emitUnary(e, "Scale", outputLike(e, node.outputs[0]!, [x]), x, factor);
-  },
+  }),
 };

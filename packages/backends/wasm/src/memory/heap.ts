@@ -5,6 +5,8 @@ import { Blocks } from "./blocks.ts";
 /** Kernels read up to two vectors beyond what they are given. */
 const slack = 64;
 const page = 65536;
+/** 16 MiB. */
+const growth = 256;
 /** WebAssembly addresses have 32 bits. */
 const limit = 65536;
 
@@ -45,7 +47,7 @@ export class Heap {
     const missing = Math.ceil((this.#blocks.end + slack) / page) - this.#memory.buffer.byteLength / page;
     if (missing > 0) {
       try {
-        this.#memory.grow(missing);
+        this.#grow(missing);
       } catch {
         this.#blocks.give(address);
         throw this.#tooLarge(bytes, what);
@@ -69,6 +71,17 @@ export class Heap {
 
   copy(from: number, to: number, bytes: number): void {
     new Uint8Array(this.#memory.buffer).copyWithin(to, from, from + bytes);
+  }
+
+  /** In large steps where there is room: pages are taken only when touched, and neighbours touched later can be huge ones. */
+  #grow(missing: number): void {
+    const step = Math.max(missing, growth);
+    try {
+      this.#memory.grow(step);
+    } catch (error) {
+      if (step === missing) throw error;
+      this.#memory.grow(missing);
+    }
   }
 
   #tooLarge(bytes: number, what: string): EspalierError {

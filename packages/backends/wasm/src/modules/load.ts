@@ -33,7 +33,6 @@ export const kernelNames = [
   "softmaxRows",
   "sparsePairStrips",
   "sparsePairs",
-  "sparseQuadStrips",
   "sparseQuads",
   "sparseRowStrips",
   "sparseRows",

@@ -11,10 +11,10 @@ export const calibration: {
   machine: "AMD EPYC, Node 24.21.0, relaxed SIMD",
   date: "2026-11-24",
   rates: {
-    panels: { perVector: 0.141, perBlock: 0, perRow: 0 },
-    rows: { perVector: 0.219, perBlock: 0, perRow: 1.47 },
-    pairs: { perVector: 0.268, perBlock: 0.379, perRow: 0 },
-    quads: { perVector: 0.615, perBlock: 0, perRow: 0.17 },
+    panels: { perVector: 0.104, perBlock: 0.0723, perRow: 2.86 },
+    rows: { perVector: 0.204, perBlock: 0.0232, perRow: 1.93 },
+    pairs: { perVector: 0.2, perBlock: 0.527, perRow: 1.24 },
+    quads: { perVector: 0.227, perBlock: 0.759, perRow: 2.29 },
   },
-  gradients: { masked: { perVector: 0.278, perBlock: 0 }, dense: { perVector: 0.16, perBlock: 0.0626 } },
+  gradients: { masked: { perVector: 0.278, perBlock: 0 }, dense: { perVector: 0.156, perBlock: 0.0988 } },
 };

@@ -16,7 +16,7 @@ export interface Pattern {
   readonly quads: number;
 }
 
-/** Nanoseconds on the calibrated machine: each block (of a panel: each weight) for one vector of tokens, each block itself, each row. */
+/** Nanoseconds on the calibrated machine: of each block for one vector of tokens; of each block, and each row of blocks, for one pass. */
 export interface Rates {
   readonly perVector: number;
   readonly perBlock: number;
@@ -24,23 +24,43 @@ export interface Rates {
 }
 
 /** Weights, or blocks of weights, that a format visits. */
-export function blocksOf(format: Format, pattern: Pattern, panelRows: number): number {
+function blocksOf(format: Format, pattern: Pattern, panelRows: number): number {
   const { N, K, nonzero, pairs, quads } = pattern;
   if (format === "panels") return Math.ceil(N / panelRows) * panelRows * K;
   return format === "rows" ? nonzero : format === "pairs" ? pairs : quads;
 }
 
-/** The cheapest format, or the one given, and what its product is expected to cost. */
+/** Vectors of tokens that each format's kernel takes in one pass over the weight, at most. */
+const passWidth: Readonly<Record<Format, number>> = { panels: 2, rows: 6, pairs: 6, quads: 2 };
+
+/** Outputs that share a row of blocks. */
+const rowsOfBlocks = (format: Format, N: number, panelRows: number) =>
+  Math.ceil(N / { panels: panelRows, rows: 1, pairs: 2, quads: 4 }[format]);
+
+/** What a product's time is linear in: blocks × vectors, blocks × passes, rows of blocks × passes. */
+export function countsOf(
+  format: Format,
+  pattern: Pattern,
+  vectors: number,
+  panelRows: number,
+): readonly [number, number, number] {
+  const blocks = blocksOf(format, pattern, panelRows);
+  const passes = Math.ceil(vectors / passWidth[format]);
+  return [blocks * vectors, blocks * passes, rowsOfBlocks(format, pattern.N, panelRows) * passes];
+}
+
+/** The cheapest of some formats, and what its product is expected to cost. */
 export function chooseFormat(
   pattern: Pattern,
   vectors: number,
   panelRows: number,
-  only?: Format,
+  candidates: readonly Format[] = formats,
 ): { format: Format; cost: number } {
   let best: { format: Format; cost: number } | undefined;
-  for (const format of only === undefined ? formats : [only]) {
+  for (const format of candidates) {
     const { perVector, perBlock, perRow } = calibration.rates[format];
-    const cost = blocksOf(format, pattern, panelRows) * (perVector * vectors + perBlock) + pattern.N * perRow;
+    const [forVectors, forBlocks, forRows] = countsOf(format, pattern, vectors, panelRows);
+    const cost = forVectors * perVector + forBlocks * perBlock + forRows * perRow;
     if (best === undefined || cost < best.cost) best = { format, cost };
   }
   return best!;

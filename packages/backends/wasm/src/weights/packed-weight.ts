@@ -25,6 +25,8 @@ export class PackedWeight {
   /** Vectors of tokens that meet it. */
   readonly vectors: number;
   readonly pitches: Pitches;
+  /** What its product has kernels for. */
+  readonly formats: readonly Format[];
   readonly #heap: Heap;
   #pack: DensePack | SparsePack | undefined;
   #measured: Pattern | undefined;
@@ -32,11 +34,18 @@ export class PackedWeight {
   #maskSeen = -1;
   #stale = false;
 
-  constructor(heap: Heap, source: WeightSource, vectors: number, pitches: Pitches) {
+  constructor(
+    heap: Heap,
+    source: WeightSource,
+    vectors: number,
+    pitches: Pitches,
+    formats: readonly Format[],
+  ) {
     this.#heap = heap;
     this.source = source;
     this.vectors = vectors;
     this.pitches = pitches;
+    this.formats = formats;
   }
 
   get pack(): DensePack | SparsePack {
@@ -53,7 +62,7 @@ export class PackedWeight {
 
   /** Expected time of its product, in nanoseconds. */
   get cost(): number {
-    return chooseFormat(this.#measured!, this.vectors, this.#heap.kernels.panelRows(), this.format).cost;
+    return chooseFormat(this.#measured!, this.vectors, this.#heap.kernels.panelRows(), [this.format]).cost;
   }
 
   /** The program that reads this pack changed the weight itself, within its pattern. */
@@ -71,18 +80,18 @@ export class PackedWeight {
       this.#stale = false;
       return false;
     }
+    if (pattern === "any" && this.#pack !== undefined) {
+      // A dense pack of what stays dense takes the new values where it is.
+      this.#pack.refresh();
+    } else {
+      this.dispose();
+      this.#build();
+    }
+    const rebind = pattern !== "any" || this.#seen < 0;
     this.#seen = slot.version;
     this.#maskSeen = mask;
     this.#stale = false;
-    const before = this.#pack;
-    // A dense pack of what stays dense takes the new values where it is.
-    if (pattern === "any" && before !== undefined) {
-      before.refresh();
-      return false;
-    }
-    before?.dispose();
-    this.#build();
-    return true;
+    return rebind;
   }
 
   dispose(): void {
@@ -111,7 +120,7 @@ export class PackedWeight {
       const quads = sparse ? count(4) : N * K;
       this.#heap.free(counts);
       this.#measured = { N, K, nonzero, pairs, quads };
-      format = chooseFormat(this.#measured, this.vectors, kernels.panelRows()).format;
+      format = chooseFormat(this.#measured, this.vectors, kernels.panelRows(), this.formats).format;
     }
     this.#pack =
       format === "panels"

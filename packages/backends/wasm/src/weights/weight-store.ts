@@ -1,6 +1,6 @@
 import type { View } from "../compile/view.ts";
 import type { Slot, WasmState } from "../state.ts";
-import { prefersMaskedGradient } from "./cost.ts";
+import { type Format, prefersMaskedGradient } from "./cost.ts";
 import { PackedWeight, type WeightSource } from "./packed-weight.ts";
 import { type Pitches, packSparse, type SparsePack } from "./sparse-pack.ts";
 
@@ -29,12 +29,12 @@ export class WeightStore {
     return bytes;
   }
 
-  get(source: WeightSource, vectors: number, pitches: Pitches): PackedWeight {
+  get(source: WeightSource, vectors: number, pitches: Pitches, formats: readonly Format[]): PackedWeight {
     const { slot, offset, N, K, ns, ks } = source;
     const key = [slot.name, offset, N, K, ns, ks, vectors, pitches.x, pitches.y].join("|");
     let packed = this.#packed.get(key);
     if (packed === undefined) {
-      packed = new PackedWeight(this.#state.heap, source, vectors, pitches);
+      packed = new PackedWeight(this.#state.heap, source, vectors, pitches, formats);
       this.#packed.set(key, packed);
     }
     return packed;

@@ -1,0 +1,2 @@
+export { describeGpu, findGpu, type Gpu, type GpuSearch, isSoftware, type Missing } from "./find.ts";
+export { provideNavigatorGpu } from "./globals.ts";

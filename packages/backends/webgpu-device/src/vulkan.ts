@@ -1,0 +1,57 @@
+/** Files of a Vulkan driver that is a program. */
+export interface SoftwareDriver {
+  readonly manifest: string;
+  readonly loader: string;
+}
+
+/** Folders in which Chromium's packages keep SwiftShader. */
+const chromiumFolders = [
+  "/usr/lib/chromium",
+  "/usr/lib/chromium-browser",
+  "/usr/lib64/chromium-browser",
+  "/opt/google/chrome",
+];
+
+/** Folders in which the Vulkan loader looks for drivers. */
+const driverFolders = [
+  "/usr/share/vulkan/icd.d",
+  "/usr/local/share/vulkan/icd.d",
+  "/etc/vulkan/icd.d",
+  "/usr/local/etc/vulkan/icd.d",
+];
+
+/** SwiftShader, where a Chromium lies at a known place. */
+export async function findSoftwareDriver(): Promise<SoftwareDriver | undefined> {
+  const { existsSync } = await import("node:fs");
+  for (const folder of chromiumFolders) {
+    const driver = { manifest: `${folder}/vk_swiftshader_icd.json`, loader: `${folder}/libvulkan.so.1` };
+    if (existsSync(driver.manifest)) return driver;
+  }
+  return undefined;
+}
+
+/** Whether any driver is registered with the system's Vulkan loader. */
+export async function hasDrivers(): Promise<boolean> {
+  const { readdirSync } = await import("node:fs");
+  const home = process.env.XDG_DATA_HOME ?? `${process.env.HOME ?? ""}/.local/share`;
+  return [...driverFolders, `${home}/vulkan/icd.d`].some((folder) => {
+    try {
+      return readdirSync(folder).some((file) => file.endsWith(".json"));
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** Loads a shared library so that others find its symbols. False where there is none. */
+export function loadLibrary(file: string): boolean {
+  // RTLD_NOW | RTLD_GLOBAL | RTLD_NODELETE
+  const flags = 0x2 | 0x100 | 0x1000;
+  try {
+    process.dlopen({ exports: {} }, file, flags);
+    return true;
+  } catch (error) {
+    // It was loaded, and is no addon of Node.
+    return `${(error as Error).message}`.includes("did not self-register");
+  }
+}

@@ -1,0 +1,75 @@
+import {
+  Builder,
+  type DftAttributes,
+  dftMatrix,
+  elementsOf,
+  float32,
+  type Graph,
+  matMul,
+  type Node,
+  reshape,
+  type TensorData,
+  transpose,
+  type Value,
+} from "@espalier/core";
+
+const isTransform = ({ operator }: Node) => operator.name === "DFT";
+
+/**
+ * The graph with its Fourier transforms drawn as products with constant matrices, and these matrices by tensor name: at
+ * the lengths of a model's windows a product is as fast as anything, and the changes of layout around it vanish into views.
+ */
+export function withoutTransforms(graph: Graph): {
+  readonly graph: Graph;
+  readonly data: ReadonlyMap<string, TensorData>;
+} {
+  if (!graph.nodes.some(isTransform)) return { graph, data: new Map() };
+  const b = Builder.create();
+  const values: Value[] = new Array(graph.values.length);
+  for (const { name, value } of graph.inputs) {
+    const { shape, dtype } = graph.values[value]!;
+    values[value] = b.input(name, shape, dtype);
+  }
+  for (const { name, role, value } of graph.tensors)
+    values[value] = b.tensor(name, role, graph.values[value]!);
+  for (const node of graph.nodes) {
+    const inputs = node.inputs.map((id) => values[id]!);
+    const outputs = isTransform(node)
+      ? [drawTransform(b, node, inputs[0]!)]
+      : b.applyAll(node.operator, inputs, node.attributes, node.name);
+    node.outputs.forEach((id, i) => {
+      values[id] = outputs[i]!;
+    });
+  }
+  for (const { name, value } of graph.outputs) b.output(name, values[value]!);
+  for (const { tensor, value } of graph.updates) b.update(tensor, values[value]!);
+  return b.build();
+}
+
+/** x […, position, …, part] · matrix [position × part, position × part]. */
+function drawTransform(builder: Builder, node: Node, x: Value): Value {
+  const attributes = node.attributes as unknown as DftAttributes;
+  const { axis, inverse, onesided, length } = attributes;
+  const parts = x.shape.at(-1) as number;
+  const positions = x.shape[axis] as number;
+  const b = builder.scope(node.name);
+  const matrix = dftMatrix(attributes, parts);
+  const columns = matrix.length / (positions * parts);
+  const name = `DFT ${inverse ? "inverse" : "forward"} ${onesided ? "one-sided" : "whole"} ${length} ${parts}`;
+  const weights = builder.constant(float32([positions * parts, columns], matrix), name);
+  const rank = x.shape.length;
+  const others = Array.from({ length: rank - 1 }, (_, i) => i).filter((i) => i !== axis);
+  const rows = others.map((i) => x.shape[i]!);
+  const turned = reshape(b, transpose(b, x, [...others, axis, rank - 1]), [
+    elementsOf(rows),
+    positions * parts,
+  ]);
+  const to = onesided && inverse ? 1 : 2;
+  const product = reshape(b, matMul(b, turned, weights), [...rows, columns / to, to]);
+  // The axis back to its place.
+  const order = Array.from({ length: rank }, (_, i) => {
+    if (i === axis) return rank - 2;
+    return i === rank - 1 ? rank - 1 : others.indexOf(i);
+  });
+  return transpose(b, product, order);
+}

@@ -1,0 +1,2 @@
+export type { Tiling } from "./compile/lowering.ts";
+export { type WebGpuOptions, webgpu } from "./webgpu.ts";

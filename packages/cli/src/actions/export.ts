@@ -1,0 +1,93 @@
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { createRegistry } from "@espalier/bench";
+import { EspalierError, type Model } from "@espalier/core";
+import { roundToFloat16 } from "@espalier/formats";
+import { checkReplaceable, loadModel, saveModel, saveOnnx, saveTfjs } from "@espalier/formats/node";
+import type { ExportOptions } from "../commands/export.ts";
+import type { Context } from "../context.ts";
+import { required } from "../options/groups.ts";
+import { type ExportedReport, exportedJson, exportedLines } from "../output/exported.ts";
+import { type Bar, openBar } from "../output/progress.ts";
+import { openBackend } from "../shared/backend.ts";
+import { errorChange, outputChange, type Rounding } from "../shared/rounding.ts";
+
+/** `espalier export`. */
+export async function exportModel(file: string, options: ExportOptions, context: Context): Promise<void> {
+  const out = required(options.out, "--out PATH for what is written");
+  const to = required(options.to, "--to onnx, --to tfjs or --to safetensors") as ExportedReport["to"];
+  const mistake = mistakeIn(to, options);
+  if (mistake !== undefined) throw new EspalierError(mistake);
+  const path = context.path(out);
+  if (to === "tfjs") await checkFolder(path, out);
+  else await checkReplaceable(path, options.force);
+  const model = await loadModel(context.path(file));
+  const bar = await openBar(context);
+  try {
+    const rounding =
+      options.weights === "float16" ? await roundingOf(model, options, context, bar) : undefined;
+    await write[to](path, model, options);
+    bar.stop();
+    const fileBytes = (await stat(context.path(file))).size;
+    const report: ExportedReport = { model, to, out, rounding, fileBytes, bytes: await bytesAt(path) };
+    if (options.json) context.print([JSON.stringify(exportedJson(report), null, 2)]);
+    else context.print(exportedLines(report, context.colors));
+  } finally {
+    bar.stop();
+  }
+}
+
+const write = {
+  onnx: (path: string, model: Model, { weights, opset, force = false }: ExportOptions) =>
+    saveOnnx(path, model, {
+      force,
+      ...(weights === undefined ? {} : { weights }),
+      ...(opset === undefined ? {} : { opset }),
+    }),
+  tfjs: (path: string, model: Model, { force = false }: ExportOptions) => saveTfjs(path, model, { force }),
+  safetensors: (path: string, model: Model, { force = false }: ExportOptions) =>
+    saveModel(path, model, { force, compact: false }),
+};
+
+function mistakeIn(to: ExportedReport["to"], { weights, opset, dataset }: ExportOptions): string | undefined {
+  const given = Object.entries({ "--weights": weights, "--opset": opset }).find(
+    ([, value]) => value !== undefined,
+  );
+  if (to !== "onnx" && given !== undefined) return `${given[0]} is for --to onnx: leave it out.`;
+  if (dataset !== undefined && weights !== "float16")
+    return "--dataset measures what float16 changes: give --weights float16, too, or leave it out.";
+  return undefined;
+}
+
+/** What --force replaces is a whole folder: only one that an export may have written. */
+async function checkFolder(path: string, out: string): Promise<void> {
+  const inside = await readdir(path).catch((): string[] => []);
+  if (inside.length > 0 && !inside.includes("model.json")) {
+    throw new EspalierError(`${out} is a folder with other things in it. Give the name of a new one.`);
+  }
+}
+
+/** Where the data is only what the model says of itself, it need not be at hand: then outputs have to do. */
+async function roundingOf(
+  model: Model,
+  options: ExportOptions,
+  context: Context,
+  bar: Bar,
+): Promise<Rounding> {
+  const backend = await openBackend(createRegistry(), options.backend);
+  const pair = { before: model, after: roundToFloat16(model), backend };
+  try {
+    return await errorChange(pair, options, context, bar);
+  } catch (error) {
+    if (options.dataset !== undefined || !(error instanceof EspalierError)) throw error;
+    return outputChange(pair, error.message);
+  }
+}
+
+/** Of a file, or of all files in a folder. */
+async function bytesAt(path: string): Promise<number> {
+  const found = await stat(path);
+  if (!found.isDirectory()) return found.size;
+  const inside = await Promise.all((await readdir(path)).map((name) => bytesAt(join(path, name))));
+  return inside.reduce((sum, size) => sum + size, 0);
+}

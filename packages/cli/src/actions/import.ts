@@ -1,0 +1,97 @@
+import { extname } from "node:path";
+import { createRegistry, drawModel } from "@espalier/bench";
+import { EspalierError, type Model, type Tensors } from "@espalier/core";
+import { readCheckpoint, readSafetensors } from "@espalier/formats";
+import { checkReplaceable, loadOnnx, readBytes, saveModel } from "@espalier/formats/node";
+import { findModel, inferOptions } from "@espalier/models";
+import type { ImportOptions } from "../commands/import.ts";
+import type { Context } from "../context.ts";
+import { required } from "../options/groups.ts";
+import { type Settings, settingsOf } from "../options/settings.ts";
+import { type ImportedReport, importedJson, importedLines } from "../output/imported.ts";
+
+/** `espalier import`. */
+export async function importModel(file: string, options: ImportOptions, context: Context): Promise<void> {
+  const out = required(options.out, "--out FILE for the model");
+  const onnx = extname(file).toLowerCase() === ".onnx";
+  refuseStrange(onnx, options);
+  const { force = false } = options;
+  await checkReplaceable(context.path(out), force);
+  const imported = onnx
+    ? { model: await importOnnx(file, options, context) }
+    : await importWeights(file, options, context);
+  await saveModel(context.path(out), imported.model, { force });
+  const report: ImportedReport = { ...imported, file, out };
+  if (options.json) context.print([JSON.stringify(importedJson(report), null, 2)]);
+  else context.print(importedLines(report, context.colors));
+}
+
+function refuseStrange(onnx: boolean, { model, set, openBatch, axis }: ImportOptions): void {
+  const strange = onnx ? { "--model": model, "--set": set } : { "--open-batch": openBatch, "--axis": axis };
+  const given = Object.entries(strange).find(([, value]) => value !== undefined)?.[0];
+  if (given === undefined) return;
+  throw new EspalierError(
+    onnx
+      ? `${given} is for weights: an ONNX file says itself what it computes. Leave it out.`
+      : `${given} is for ONNX files (.onnx): leave it out.`,
+  );
+}
+
+function importOnnx(file: string, { openBatch = false, axis }: ImportOptions, context: Context) {
+  return loadOnnx(context.path(file), { openBatch, axes: settingsOf(axis) as Record<string, number> });
+}
+
+/** A model of the architecture that is named, with what was seen of its options and what was not. */
+async function importWeights(
+  file: string,
+  options: ImportOptions,
+  context: Context,
+): Promise<Pick<ImportedReport, "model" | "seen" | "given" | "assumed">> {
+  const tensors = await readWeights(file, context);
+  if (options.model === undefined) {
+    throw new EspalierError(
+      `${file}: weights do not say what model they are of: give --model NAME, such as --model PatchTST.`,
+    );
+  }
+  const { name } = findModel(options.model).definition;
+  const given = settingsOf(options.set);
+  const { seen, needed } = located(file, () => inferOptions(name, tensors));
+  const missing = needed.filter((option) => !Object.hasOwn(given, option));
+  if (missing.length > 0) {
+    const asked = missing.map((option) => `--set ${option}=…`).join(" ");
+    throw new EspalierError(`${file}: the shapes of ${name}'s weights do not tell everything: give ${asked}`);
+  }
+  const model = drawModel(createRegistry(), { ...seen, ...given, use: name }).load(tensors);
+  return { model, seen, given, assumed: assumedOf(model, { ...seen, ...given }) };
+}
+
+/** Options that are neither seen nor given: they have the architecture's defaults. Dropout counts in training alone. */
+function assumedOf({ options }: Model, known: Settings): Settings {
+  return Object.fromEntries(
+    Object.entries(options as Settings).filter(
+      ([option]) => option !== "dropout" && !Object.hasOwn(known, option),
+    ),
+  );
+}
+
+async function readWeights(file: string, context: Context): Promise<Tensors> {
+  const path = context.path(file);
+  const bytes = await readBytes(path, "checkpoint");
+  const name = `checkpoint ${file}`;
+  // A safetensors file begins with the length of a header in JSON.
+  if (bytes[8] === 0x7b && readSafetensors(bytes, { name }).metadata.format === "espalier") {
+    throw new EspalierError(
+      `${file} is an Espalier model already: there is nothing to import. See espalier inspect ${file}.`,
+    );
+  }
+  return readCheckpoint(bytes, { name });
+}
+
+function located<T>(file: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof EspalierError) throw new EspalierError(`${file}: ${error.message}`);
+    throw error;
+  }
+}

@@ -1,0 +1,52 @@
+import { type Command, Option } from "commander";
+import type { Context } from "../context.ts";
+import {
+  addBackend,
+  addCommon,
+  addData,
+  addExamples,
+  addForce,
+  type CommonOptions,
+  type DataOptions,
+  type OutputOptions,
+} from "../options/groups.ts";
+import { wholeNumber } from "../options/values.ts";
+
+export interface ExportOptions extends CommonOptions, DataOptions, OutputOptions {
+  readonly to?: "onnx" | "tfjs" | "safetensors";
+  readonly out?: string;
+  readonly weights?: "float32" | "float16";
+  readonly opset?: number;
+  readonly backend: string;
+}
+
+export function define(command: Command, context: Context): void {
+  command
+    .description(
+      "Writes a model for other tools: an ONNX file, a folder for TensorFlow.js, or safetensors with every tensor in full. " +
+        "Says what it weighs before and after, and what float16 changes: the test error where the data is at hand, else the " +
+        "outputs for random inputs.",
+    )
+    .argument("<model>", "a model file")
+    .optionsGroup("Output:")
+    .addOption(new Option("--to <format>", "what to write").choices(["onnx", "tfjs", "safetensors"]))
+    .option("--out <path>", "the file to write; with --to tfjs, the folder")
+    .addOption(
+      new Option("--weights <type>", "of ONNX: how weights are stored").choices(["float32", "float16"]),
+    )
+    .option("--opset <n>", "of ONNX: version of its operators, 17 to 21 (20)", wholeNumber({ from: 1 }));
+  addForce(command);
+  addData(command, "for float16: what the model was trained on");
+  addBackend(command.optionsGroup("Run:"));
+  addCommon(command.optionsGroup("Other:"));
+  addExamples(command, [
+    "export small.safetensors --to onnx --out small.onnx",
+    "export small.safetensors --to onnx --weights float16 \\\n      --dataset sales.csv --out half.onnx",
+    "export small.safetensors --to tfjs --out web-model",
+    "export small.safetensors --to safetensors --out dense.safetensors",
+  ]);
+  command.action(async (file: string, options: ExportOptions) => {
+    const { exportModel } = await import("../actions/export.ts");
+    await exportModel(file, options, context);
+  });
+}

@@ -1,0 +1,111 @@
+import { account, type Model, sparsity } from "@espalier/core";
+import type { Colors } from "../context.ts";
+import type { Rounding } from "../shared/rounding.ts";
+import { bytes, change, count, measure, percent, plural } from "./numbers.ts";
+import { tableLines } from "./table.ts";
+
+/** What an export wrote. */
+export interface ExportedReport {
+  readonly model: Model;
+  readonly to: "onnx" | "tfjs" | "safetensors";
+  readonly out: string;
+  /** Of the model's file. */
+  readonly fileBytes: number;
+  /** Of what was written. */
+  readonly bytes: number;
+  /** Where weights were rounded. */
+  readonly rounding: Rounding | undefined;
+}
+
+const formats = { onnx: "ONNX", tfjs: "TensorFlow.js", safetensors: "safetensors, in full" };
+
+export function exportedLines(report: ExportedReport, colors: Colors): string[] {
+  const { model, to, out, rounding, fileBytes } = report;
+  const { parameters, bytes: size } = account(model);
+  const { dense } = model;
+  const rows = [
+    ["weights, unpruned", bytes(dense.bytes.dense), ""],
+    ["weights, masks and kept values", bytes(size.stored), change(dense.bytes.dense, size.stored)],
+    ["the model's file", bytes(fileBytes), ""],
+    ["written", bytes(report.bytes), change(fileBytes, report.bytes)],
+  ];
+  return [
+    `${colors.bold(model.name)} as ${formats[to]}`,
+    `${count(parameters.nonzero)} of ${count(dense.parameters.total)} parameters, sparsity ${percent(sparsity(model))}`,
+    ...prunedLines(model).map((line) => colors.dim(line)),
+    "",
+    ...tableLines(rows),
+    ...(rounding === undefined ? [] : ["", ...roundingLines(rounding, colors)]),
+    "",
+    colors.green(out),
+  ];
+}
+
+/** What was removed, and what was masked. */
+function prunedLines(model: Model): string[] {
+  const { kinds, masked } = pruned(model);
+  if (kinds.length === 0 && masked.tensors === 0) return ["nothing is pruned"];
+  return [
+    ...kinds.map(
+      ({ kind, dimensions, size, originalSize }) =>
+        `${kind}: ${count(size)} of ${count(originalSize)} left in ${plural(dimensions, "dimension")}`,
+    ),
+    ...(masked.tensors === 0
+      ? []
+      : [
+          `masks on ${plural(masked.tensors, "tensor")}: what is masked is written as zeros, which takes room`,
+        ]),
+  ];
+}
+
+function pruned(model: Model) {
+  const shrunk = model.dimensions.list.filter(({ originalSize }) => originalSize !== undefined);
+  const kinds = [...Map.groupBy(shrunk, ({ kind }) => kind)].map(([kind, list]) => ({
+    kind,
+    dimensions: list.length,
+    size: list.reduce((sum, { size }) => sum + (size as number), 0),
+    originalSize: list.reduce((sum, { originalSize }) => sum + originalSize!, 0),
+  }));
+  return { kinds, masked: { tensors: model.masks.size } };
+}
+
+function roundingLines(rounding: Rounding, colors: Colors): string[] {
+  if (rounding.measured === "outputs") {
+    return [
+      `float16 weights change outputs by at most ${measure(rounding.change)} of the largest, for ${rounding.samples} random inputs`,
+      colors.dim(`not the test error: ${rounding.reason}`),
+    ];
+  }
+  const { before, after, data } = rounding;
+  const rows = (["mse", "mae"] as const).map((key) => [
+    `test ${key.toUpperCase()}, ${data}`,
+    measure(before[key]),
+    measure(after[key]),
+    exactChange(before[key], after[key]),
+  ]);
+  const head = ["", "float32", "float16", "change"].map((text) => colors.bold(text));
+  return tableLines([head, ...rows]);
+}
+
+/** Rounding changes little: as a power of ten where percents have too few digits. */
+function exactChange(from: number, to: number): string {
+  const share = to / from - 1;
+  if (!Number.isFinite(share) || share === 0 || Math.abs(share) >= 0.001) return change(from, to);
+  return `${share < 0 ? "−" : "+"}${(100 * Math.abs(share)).toExponential(1)} %`;
+}
+
+export function exportedJson({ model, to, out, fileBytes, bytes, rounding }: ExportedReport): object {
+  const counts = account(model);
+  return {
+    model: model.name,
+    format: to,
+    ...counts,
+    sparsity: sparsity(model, counts),
+    unpruned: model.dense,
+    pruned: pruned(model),
+    fileBytes,
+    writtenBytes: bytes,
+    ...(rounding && { float16: rounding }),
+    written: [out],
+  };
+}

@@ -1,0 +1,223 @@
+import { copyFile, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { isKept, reference } from "@espalier/core";
+import { randomInputs, relativeError, runModel } from "@espalier/core/testing";
+import { readSafetensors, writeSafetensors } from "@espalier/formats";
+import { loadModel, loadOnnx } from "@espalier/formats/node";
+import { iTransformer, patchTST } from "@espalier/models";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { espalier, temporaryFolder, tinyTrain, words } from "./espalier.ts";
+
+const fixtures = fileURLToPath(new URL("../../formats/test", import.meta.url));
+const sizes = { width: 12, heads: 3, feedForward: 10, horizon: 5 };
+
+/** A folder with a pruned model, weights and files of other tools. */
+let cwd: string;
+const at = (name: string) => join(cwd, name);
+const run = (line: string) => espalier(words(line), { cwd });
+const json = async (line: string) => {
+  const { code, stdout, stderr } = await run(`${line} --json`);
+  expect(code, stderr).toBe(0);
+  return JSON.parse(stdout);
+};
+
+beforeAll(async () => {
+  cwd = await temporaryFolder(afterAll);
+  await espalier(tinyTrain("m.safetensors", "--epochs 1"), { cwd });
+  await json(
+    "prune m.safetensors --strategy channel --strategy unstructured --sparsity 0.6 --out s.safetensors",
+  );
+  const weights = iTransformer({ ...sizes, inputLength: 9, series: 2 }).initialize(1);
+  await writeFile(at("w.safetensors"), writeSafetensors(weights.tensors));
+  for (const file of ["onnx/encoder-ts-15-fixed.onnx", "onnx/external.onnx", "onnx/external.onnx.data"])
+    await copyFile(join(fixtures, file), at(file.slice(5)));
+  await copyFile(join(fixtures, "pytorch/module.pth"), at("module.pth"));
+  await mkdir(at("folder"));
+  await writeFile(at("folder/mine.txt"), "mine");
+});
+
+describe("export", () => {
+  it("to ONNX gives a file of the size it says, with the model's outputs", async () => {
+    const { stdout, code } = await run("export s.safetensors --to onnx --opset 17 --out s.onnx");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^iTransformer as ONNX\n3,\d+ of 9,606 parameters, sparsity 60\.\d %\n/);
+    expect(stdout).toMatch(/^channel: \d+ of 64 left in 1 dimension$/m);
+    expect(stdout).toMatch(/^masks on \d+ tensors/m);
+    const result = await json("export s.safetensors --to onnx --force --out s.onnx");
+    expect(result).toMatchObject({ format: "onnx", written: ["s.onnx"] });
+    expect(result.writtenBytes).toBe((await stat(at("s.onnx"))).size);
+    expect(result.fileBytes).toBe((await stat(at("s.safetensors"))).size);
+    const [model, back] = [await loadModel(at("s.safetensors")), await loadOnnx(at("s.onnx"))];
+    expect(result.unpruned).toEqual(model.dense);
+    const inputs = randomInputs(model);
+    const [a, b] = [await runModel(back, reference, inputs), await runModel(model, reference, inputs)];
+    expect(relativeError(a.get("output")!, b.get("output")!)).toBeLessThan(1e-6);
+  });
+
+  it("with float16 weights says what that changes on the data the model knows", async () => {
+    const { float16, writtenBytes } = await json(
+      "export s.safetensors --to onnx --weights float16 --out h.onnx",
+    );
+    expect(writtenBytes).toBeLessThan((await stat(at("s.onnx"))).size);
+    const { mse } = await json("evaluate s.safetensors");
+    expect(float16).toMatchObject({ measured: "test", data: "synthetic", before: { mse } });
+    expect(float16.after.mse).not.toBe(mse);
+    expect(float16.after.mse / mse).toBeCloseTo(1, 2);
+    const { stdout } = await run("export s.safetensors --to onnx --weights float16 --force --out h.onnx");
+    expect(stdout).toMatch(/^test MSE, synthetic +\d\.\d+ +\d\.\d+ +[+−]\d/m);
+  });
+
+  it("with float16 weights compares outputs where there is no data, and says so", async () => {
+    await json("import encoder-ts-15-fixed.onnx --open-batch --out e.safetensors");
+    const { float16 } = await json("export e.safetensors --to onnx --weights float16 --out e.onnx");
+    expect(float16).toMatchObject({ measured: "outputs", reason: expect.stringContaining("give --dataset") });
+    expect(float16.change).toBeGreaterThan(0);
+    expect(float16.change).toBeLessThan(2 ** -8);
+    const { stdout } = await run("export e.safetensors --to onnx --weights float16 --force --out e.onnx");
+    expect(stdout).toMatch(/change outputs by at most \d.* random inputs\nnot the test error: the model/);
+  });
+
+  it("to TensorFlow.js writes a folder, and replaces no other", async () => {
+    const { writtenBytes } = await json("export s.safetensors --to tfjs --out web");
+    const files = await readdir(at("web"));
+    expect(files).toContain("model.json");
+    const bytes = await Promise.all(files.map(async (name) => (await stat(at(`web/${name}`))).size));
+    expect(writtenBytes).toBe(bytes.reduce((sum, size) => sum + size, 0));
+    expect((await run("export s.safetensors --to tfjs --out web --force")).code).toBe(0);
+  });
+
+  it("to safetensors has every tensor in full, zeros where weights are masked", async () => {
+    await json("export s.safetensors --to safetensors --out full.safetensors");
+    const { tensors } = readSafetensors(await readFile(at("full.safetensors")));
+    const model = await loadModel(at("s.safetensors"));
+    expect(model.masks.size).toBeGreaterThan(0);
+    for (const { name } of model.graph.tensors) {
+      expect(tensors.get(name)).toEqual(model.tensors.get(name));
+      const mask = model.masks.get(name);
+      tensors.get(name)!.data.forEach((value, i) => {
+        if (mask !== undefined && !isKept(mask, i)) expect(value).toBe(0);
+      });
+    }
+  });
+});
+
+describe("import", () => {
+  it("takes an ONNX file as it is, also with its numbers beside it", async () => {
+    const { stdout } = await run("import encoder-ts-15-fixed.onnx --open-batch --force --out e.safetensors");
+    for (const part of [/^parameters +1,048$/m, /^in +x \[batch, 12, 3\]$/m, /MatMul × 8/, /^head +1 +2 /m])
+      expect(stdout).toMatch(part);
+    const result = await json("import external.onnx --out external.safetensors");
+    expect(result.written).toEqual(["external.safetensors"]);
+    const model = await loadModel(at("external.safetensors"));
+    expect(model.tensors).toEqual((await loadOnnx(at("external.onnx"))).tensors);
+  });
+
+  it("reads sizes off the shapes of weights, and names what it cannot see", async () => {
+    const asked = await run("import w.safetensors --model itransformer --set series=2 --out w2.safetensors");
+    expect(asked).toMatchObject({
+      code: 1,
+      stdout: "",
+      stderr:
+        "espalier: w.safetensors: the shapes of iTransformer's weights do not tell everything: give --set marks=… --set heads=…\n",
+    });
+    const given = "--set series=2 --set heads=3 --set marks=0";
+    const result = await json(`import w.safetensors --model itransformer ${given} --out w2.safetensors`);
+    expect(result).toMatchObject({
+      model: "iTransformer",
+      seen: { inputLength: 9, horizon: 5, width: 12, feedForward: 10, layers: 2 },
+      given: { series: 2, heads: 3, marks: 0 },
+      assumed: { activation: "gelu", normalize: true },
+    });
+    expect(result.prunable).toContainEqual({ kind: "head", dimensions: 2, size: 6 });
+    const model = await loadModel(at("w2.safetensors"));
+    const drawn = iTransformer({ ...sizes, inputLength: 9, series: 2 }).initialize(1);
+    expect(model.tensors).toEqual(drawn.tensors);
+    const { stdout } = await run(`import w.safetensors --model itransformer ${given} --out w3.safetensors`);
+    expect(stdout).toMatch(/^seen in shapes +inputLength 9, horizon 5, width 12, /m);
+    expect(stdout).toMatch(/^by default +activation gelu, normalize true$/m);
+  });
+
+  it("takes what was exported: weights in full are a model still", async () => {
+    const { stderr } = await run("import full.safetensors --out again.safetensors");
+    expect(stderr).toMatch(/^espalier: full.safetensors is an Espalier model already/);
+  });
+});
+
+describe("inspect --backend", () => {
+  it("shows kernels, weight formats, densities and costs by node, and memory", async () => {
+    const program = await json("inspect s.safetensors --backend wasm --batch 8");
+    expect(program).toMatchObject({ name: "iTransformer", backend: "wasm", batch: 8, part: 8 });
+    for (const bytes of [program.bytes.arena, program.bytes.weights]) expect(bytes).toBeGreaterThan(0);
+    const product = { kernel: expect.any(String), format: expect.any(String), density: expect.any(Number) };
+    expect(program.calls).toContainEqual({
+      node: "projection/MatMul",
+      ...product,
+      cost: expect.any(Number),
+    });
+    const { stdout } = await run("inspect s.safetensors --backend wasm");
+    expect(stdout).toMatch(/^iTransformer on wasm, batch 1\n\d+ calls; 8 products with weights, expected \d/);
+    expect(stdout).toMatch(/^projection\/MatMul +\w+ +\w+ +\d+ % +[\d.]+ [nµm]s$/m);
+    expect(stdout).toMatch(/^weights, packed +[\d.]+ kB$/m);
+  });
+
+  it("of a model that is drawn", async () => {
+    const line = "inspect --model PatchTST --set width=8 --set heads=2 --set layers=1 --backend wasm";
+    const { calls } = await json(line);
+    const { graph } = patchTST({ width: 8, heads: 2, layers: 1 }).initialize(0);
+    const nodes = new Set(graph.nodes.map(({ name }) => name));
+    expect(calls.filter(({ node }: { node: string }) => nodes.has(node)).length).toBeGreaterThan(10);
+  });
+});
+
+describe("bad input ends in one line, and writes nothing:", () => {
+  it.each([
+    ["export s.safetensors --to onnx", "give --out PATH for what is written"],
+    ["export s.safetensors --out new", "give --to onnx, --to tfjs or --to safetensors."],
+    ["export s.safetensors --to onxx --out new", "Allowed choices are onnx, tfjs, safetensors."],
+    ["export s.safetensors --to tfjs --weights float16 --out new", "--weights is for --to onnx"],
+    ["export s.safetensors --to onnx --opset 9 --out new", "ONNX export: opset: "],
+    ["export s.safetensors --to onnx --dataset synthetic --out new", "give --weights float16, too"],
+    [
+      "export s.safetensors --to onnx --weights float16 --dataset ETTh --out new",
+      'dataset "ETTh" is not known.',
+    ],
+    ["export s.safetensors --to onnx --out m.safetensors", "m.safetensors exists. Give --force"],
+    ["export s.safetensors --to tfjs --out folder --force", "folder is a folder with other things in it."],
+    ["export no.safetensors --to tfjs --out new", "no.safetensors: there is no such file."],
+    ["import w.safetensors --model iTransformer", "give --out FILE for the model"],
+    ["import w.safetensors --out new", "give --model NAME, such as --model PatchTST."],
+    ["import w.safetensors --model iTrans --out new", 'model "iTrans" is not known.'],
+    [
+      "import module.pth --model PatchTST --out new",
+      'module.pth: this is no checkpoint of PatchTST: "patch_embedding',
+    ],
+    [
+      "import w.safetensors --model iTransformer --set heads=3 --set series=2 --set marks=0 --set widht=1 --out new",
+      'option "widht" is not known. Did you mean "width"?',
+    ],
+    [
+      "import w.safetensors --model iTransformer --set heads=5 --set series=2 --set marks=0 --out new",
+      "width: must be a multiple of heads",
+    ],
+    ["import w.safetensors --open-batch --out new", "--open-batch is for ONNX files"],
+    ["import external.onnx --model PatchTST --out new", "--model is for weights"],
+    ["import external.onnx --axis a=b --out new", "ONNX import: axes.a: "],
+    ["import external.onnx --out m.safetensors", "m.safetensors exists. Give --force"],
+    ["import no.onnx --out new", "no.onnx: there is no such file."],
+    [
+      "inspect s.safetensors --backend reference",
+      "backend reference does not tell what it makes of a model.",
+    ],
+    ["inspect s.safetensors --backend wsm", 'backend "wsm" is not known. Did you mean "wasm"?'],
+    ["inspect s.safetensors --batch 4", "--batch is of a run: give --backend, too"],
+  ])("%s", async (line, message) => {
+    const before = await readdir(cwd);
+    const { code, stdout, stderr } = await run(line);
+    expect([code, stdout]).toEqual([1, ""]);
+    expect(stderr).toMatch(/^espalier: [^\n]+\n$/);
+    expect(stderr).toContain(message);
+    expect(await readdir(cwd)).toEqual(before);
+    expect(await readFile(at("folder/mine.txt"), "utf8")).toBe("mine");
+  });
+});

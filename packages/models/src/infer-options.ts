@@ -1,0 +1,161 @@
+import { EspalierError, type Tensors } from "@espalier/core";
+import { findModel } from "./registry.ts";
+
+/** Options of a model as far as a checkpoint of it tells them. */
+export interface InferredOptions {
+  /** Seen in the names and shapes of its tensors. */
+  readonly seen: Readonly<Record<string, number | boolean>>;
+  /** Names of the options that no shape tells, and that no default can be right for: they have to be given. */
+  readonly needed: readonly string[];
+}
+
+/**
+ * Reads a model's sizes off a state dict of Time-Series-Library (its names, PyTorch's layouts). What only changes how
+ * numbers are computed (activation, moving average, factor of a sparse attention) leaves no trace, and is neither seen nor
+ * needed. Throws an EspalierError where tensors are missing that every checkpoint of the model has.
+ */
+export function inferOptions(model: string, tensors: Tensors): InferredOptions {
+  const { name } = findModel(model).definition;
+  return inferences[name]!(new Shapes(name, tensors));
+}
+
+const inferences: Readonly<Record<string, (shapes: Shapes) => InferredOptions>> = {
+  PatchTST: patchTST,
+  iTransformer,
+  Crossformer: crossformer,
+  SedimarkCrossformer: sedimarkCrossformer,
+  Transformer: encoderDecoder,
+  Informer: informer,
+  Autoformer: encoderDecoder,
+  FEDformer: fedformer,
+  DLinear: dLinear,
+};
+
+/** Series are independent in it, and patches cover more lengths than one. */
+function patchTST(shapes: Shapes): InferredOptions {
+  const [width, patchLength] = shapes.of("patch_embedding.value_embedding.weight", 2);
+  const [horizon] = shapes.of("head.linear.weight", 2);
+  return {
+    seen: { horizon, width, ...encoder(shapes), patchLength },
+    needed: ["inputLength", "series", "heads"],
+  };
+}
+
+/** Series and time marks are tokens, as many as there are. */
+function iTransformer(shapes: Shapes): InferredOptions {
+  const [width, inputLength] = shapes.of("enc_embedding.value_embedding.weight", 2);
+  const [horizon] = shapes.of("projection.weight", 2);
+  return {
+    seen: { inputLength, horizon, width, ...encoder(shapes) },
+    needed: ["series", "marks", "heads"],
+  };
+}
+
+/** Lengths are rounded up to whole segments. */
+function crossformer(shapes: Shapes): InferredOptions {
+  const [, series] = shapes.of("enc_pos_embedding", 4);
+  const [width, segmentLength] = shapes.of("enc_value_embedding.value_embedding.weight", 2);
+  const [feedForward] = shapes.of("encoder.encode_blocks.0.encode_layers.0.MLP1.0.weight", 2);
+  const [, factor] = shapes.of("encoder.encode_blocks.0.encode_layers.0.router", 3);
+  const layers = shapes.count("encoder.encode_blocks");
+  const merged =
+    layers > 1 ? shapes.of("encoder.encode_blocks.1.merge_layer.linear_trans.weight", 2)[1] : undefined;
+  return {
+    seen: {
+      series,
+      width,
+      feedForward,
+      layers,
+      factor,
+      segmentLength,
+      ...(merged === undefined ? {} : { window: merged / width }),
+    },
+    needed: ["inputLength", "horizon", "heads"],
+  };
+}
+
+/** Not of Time-Series-Library; its sizes are to be given. */
+function sedimarkCrossformer(): InferredOptions {
+  const sizes = ["inputLength", "horizon", "series", "width", "feedForward", "heads", "blocks"];
+  return { seen: {}, needed: [...sizes, "segmentLength", "window", "factor", "variant"] };
+}
+
+/** Of Transformer, Informer, Autoformer and FEDformer: time is no axis of any weight. */
+function encoderDecoder(shapes: Shapes): InferredOptions {
+  const [width, series] = shapes.of("enc_embedding.value_embedding.tokenConv.weight", 3);
+  const marks = shapes.find("enc_embedding.temporal_embedding.embed.weight")?.[1] ?? 0;
+  const decoderLayers = shapes.count("decoder.layers");
+  return {
+    seen: { series, marks, width, ...encoder(shapes), decoderLayers },
+    needed: ["inputLength", "horizon", "labelLength", "heads"],
+  };
+}
+
+/** One layer alone has nothing to distil. */
+function informer(shapes: Shapes): InferredOptions {
+  const { seen, needed } = encoderDecoder(shapes);
+  return { seen: { ...seen, distil: shapes.count("encoder.conv_layers") > 0 }, needed };
+}
+
+/** Heads, and the frequencies a part keeps, are axes of its weights: the most of any part is what was asked for. */
+function fedformer(shapes: Shapes): InferredOptions {
+  const { seen, needed } = encoderDecoder(shapes);
+  const kept = ["encoder.attn_layers.0.attention", "decoder.layers.0.self_attention"].map((part) =>
+    shapes.of(`${part}.inner_correlation.weights1`, 4),
+  );
+  const heads = kept[0]![0];
+  const modes = Math.max(...kept.map(([, , , frequencies]) => frequencies));
+  return { seen: { ...seen, heads, modes }, needed: needed.filter((name) => name !== "heads") };
+}
+
+/** Series share its two layers, unless each has its own. */
+function dLinear(shapes: Shapes): InferredOptions {
+  const individual = shapes.count("Linear_Seasonal");
+  const own = individual > 0;
+  const [horizon, inputLength] = shapes.of(`Linear_Seasonal${own ? ".0" : ""}.weight`, 2);
+  const seen = { inputLength, horizon, individual: own };
+  return own ? { seen: { ...seen, series: individual }, needed: [] } : { seen, needed: ["series"] };
+}
+
+/** Of Time-Series-Library's encoder layers. */
+function encoder(shapes: Shapes): { feedForward: number; layers: number } {
+  const [feedForward] = shapes.of("encoder.attn_layers.0.conv1.weight", 3);
+  return { feedForward, layers: shapes.count("encoder.attn_layers") };
+}
+
+/** The shapes of a checkpoint's tensors. */
+class Shapes {
+  readonly #model: string;
+  readonly #tensors: Tensors;
+
+  constructor(model: string, tensors: Tensors) {
+    this.#model = model;
+    this.#tensors = tensors;
+  }
+
+  /** Of a tensor that has to be there. */
+  of(name: string, rank: 2): readonly [number, number];
+  of(name: string, rank: 3): readonly [number, number, number];
+  of(name: string, rank: 4): readonly [number, number, number, number];
+  of(name: string, rank: number): readonly number[] {
+    const shape = this.find(name);
+    if (shape?.length === rank) return shape;
+    const found = shape === undefined ? "is not there" : `has the shape [${shape.join(", ")}]`;
+    throw new EspalierError(
+      `this is no checkpoint of ${this.#model}: "${name}", a tensor with ${rank} axes, ${found}.`,
+    );
+  }
+
+  find(name: string): readonly number[] | undefined {
+    return this.#tensors.get(name)?.shape;
+  }
+
+  /** Number of modules in a list, `<list>.0.…`, `<list>.1.…`. */
+  count(list: string): number {
+    const indices = [...this.#tensors.keys()].flatMap((name) => {
+      const index = name.startsWith(`${list}.`) ? /^\d+(?=\.)/.exec(name.slice(list.length + 1)) : null;
+      return index === null ? [] : [index[0]];
+    });
+    return new Set(indices).size;
+  }
+}
