@@ -89,7 +89,7 @@ export function readView(view: View, writer: Writer, index: Index, width: Width)
   if (width === 1) return writer.bind(type, writer.load(view.storage, offsetOf(view, index), 1));
   const quad = quadOffsetOf(view, index);
   if (quad !== undefined) return writer.bind(type, writer.load(view.storage, quad, 4));
-  if (view.strides.at(-1) === 0 && index.quad !== undefined) {
+  if (view.strides.at(-1) === 0 && index.isRun) {
     return splat(readView(view, writer, index, 1), view.storage.type, 4);
   }
   return fours(view.storage.type, (i) => readView(view, writer, index.shift(i), 1));
@@ -99,9 +99,8 @@ export function readView(view: View, writer: Writer, index: Index, width: Width)
 export function readRepeated(value: Value, writer: Writer, index: Index, width: Width): string {
   const to = index.broadcastTo(value.shape);
   if (width === 1) return read(value, writer, to, 1);
-  if (value.shape.length === 0 || value.shape.at(-1) !== index.shape.at(-1)) {
-    return splat(read(value, writer, to, 1), value.type, 4);
-  }
+  const repeated = index.isRun && value.shape.at(-1) !== index.shape.at(-1);
+  if (value.shape.length === 0 || repeated) return splat(read(value, writer, to, 1), value.type, 4);
   return readMoved(value, writer, index, 4, (at) => at.broadcastTo(value.shape));
 }
 

@@ -73,7 +73,7 @@ export const moves: ReadonlyMap<string, Move> = new Map<string, Move>(
         (index) => {
           const at = `${index.axis(axis)} + ${start}u`;
           const aligned = axis === x!.shape.length - 1 && start % 4 === 0 && extent % 4 === 0;
-          const quad = aligned && index.quad !== undefined ? `${index.quad} + ${start / 4}u` : undefined;
+          const quad = aligned && index.isRun ? `${index.quad} + ${start / 4}u` : undefined;
           return index.with(axis, extent, at, quad);
         },
         (view) => sliceView(view, axis, start, end),
@@ -91,7 +91,7 @@ export const moves: ReadonlyMap<string, Move> = new Map<string, Move>(
             const from = writer.bind("u32", `u32(${read(indices!, writer, position, 1)})`);
             return new Index(writer, x!.shape, {
               axis: (i) => (i === axis ? from : at.axis(i < axis ? i : i - 1 + rank)),
-              quad: axis !== last && at.quad !== undefined ? () => at.quad! : undefined,
+              quad: axis !== last && at.isRun ? () => at.quad! : undefined,
             });
           }),
       };
@@ -116,7 +116,7 @@ export const moves: ReadonlyMap<string, Move> = new Map<string, Move>(
                 if (i < batchDims) return at.axis(i);
                 return picked[i - batchDims] ?? at.axis(rank - 1 + i - batchDims - size);
               },
-              quad: last >= batchDims + size && at.quad !== undefined ? () => at.quad! : undefined,
+              quad: last >= batchDims + size && at.isRun ? () => at.quad! : undefined,
             });
           }),
       };
@@ -180,7 +180,7 @@ function alongOrAcross(
   element: (writer: Writer, index: Index, width: Width) => string,
 ): Expression["write"] {
   return (writer, index, width) => {
-    if (width === 1 || (!along && index.quad !== undefined)) return element(writer, index, width);
+    if (width === 1 || (!along && index.isRun)) return element(writer, index, width);
     return fours(type, (i) => element(writer, index.shift(i), 1));
   };
 }

@@ -8,7 +8,7 @@ import {
   type ScaleAttributes,
   scaleFactor,
 } from "@espalier/core";
-import { read, readRepeated, splat, type Value } from "../compile/value.ts";
+import { read, readMoved, readRepeated, splat, type Value } from "../compile/value.ts";
 import { rowMajor } from "../compile/view.ts";
 import {
   errorFunction,
@@ -144,12 +144,13 @@ export const pointOperators: ReadonlyMap<string, PointOperator> = new Map<string
 /** A vector along axis 1 at a position of a value [N, C, …]. */
 export function readChannel(vector: Value, writer: Writer, index: Index, width: Width): string {
   const last = index.shape.length === 2;
-  const to = new Index(writer, vector.shape, {
-    axis: () => index.axis(1),
-    quad: last && index.quad !== undefined ? () => index.quad! : undefined,
-  });
-  if (width === 4 && to.isQuad) return read(vector, writer, to, 4);
-  return splat(read(vector, writer, to, 1), "f32", width);
+  const move = (at: Index) =>
+    new Index(writer, vector.shape, {
+      axis: () => at.axis(1),
+      quad: last && at.isRun ? () => at.quad! : undefined,
+    });
+  if (width === 4 && !last && index.isRun) return splat(read(vector, writer, move(index), 1), "f32", 4);
+  return readMoved(vector, writer, index, width, move);
 }
 
 /** WGSL of the result from operands that are read where they lie. `given` replaces operands that are at hand. */

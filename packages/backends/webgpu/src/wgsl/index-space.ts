@@ -15,7 +15,8 @@ interface Parts {
 
 /**
  * A position in a value while a kernel is written: WGSL expressions of its coordinates. What nobody asks for is never
- * written. It may stand for four elements that follow each other along the last axis, from a multiple of 4 on.
+ * written. It may stand for four elements that follow each other, from a multiple of 4 on: along the last axis, or (after
+ * a change of shape) in row-major order only.
  */
 export class Index {
   readonly shape: readonly number[];
@@ -65,9 +66,14 @@ export class Index {
     return this.#parts.flatQuad?.();
   }
 
-  /** Whether it may stand for four elements. */
+  /** Whether it stands for four elements. */
   get isQuad(): boolean {
     return this.#parts.quad !== undefined || this.#parts.flatQuad !== undefined;
+  }
+
+  /** Whether the four follow each other along the last axis; otherwise they do so in the row-major order of all elements. */
+  get isRun(): boolean {
+    return this.#parts.quad !== undefined;
   }
 
   /** One of the four elements. */
