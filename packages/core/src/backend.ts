@@ -61,6 +61,8 @@ export interface Program {
 export interface ProgramDescription {
   /** Elements of the batch that are run at a time. */
   readonly part: number;
+  /** Threads that run it together, where there is more than one. */
+  readonly threads?: number;
   /** Memory beside the state's tensors: intermediate values, packed weights, and values kept between runs. */
   readonly bytes: { readonly arena: number; readonly weights: number; readonly kept: number };
   readonly calls: readonly CallDescription[];
@@ -73,8 +75,10 @@ export interface CallDescription {
   /** Of products with a weight: how it is stored, and its share of weights that are not zero. */
   readonly format?: string;
   readonly density?: number;
-  /** Expected nanoseconds of one call, where a cost model knows. */
+  /** Expected nanoseconds of one call on one thread, where a cost model knows. */
   readonly cost?: number;
+  /** Parts it is divided into, which threads run at once; left out where one thread runs it. */
+  readonly parts?: number;
 }
 
 /** Something that runs graphs. */

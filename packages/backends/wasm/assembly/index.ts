@@ -4,7 +4,7 @@ export { dense, packPanels, panelRows, product } from "./dense";
 export { affine, binary, unary } from "./elementwise";
 export { fill, gather, reduce, transposed } from "./layout";
 export { sparsePairs, sparsePairStrips, sparseQuads, sparseRows, sparseRowStrips } from "./micro-kernels";
-export { batchNormGradient, batchNormTraining, foldStatistics, layerNorm, layerNormGradient } from "./normalization";
+export { batchNormGradient, batchNormTraining, foldStatistics, layerNorm, layerNormGradient, layerNormSums } from "./normalization";
 export { softmaxGradientLanes, softmaxGradientRows, softmaxLanes, softmaxRows } from "./softmax";
 export { countBlocks, fillBlocks, firstNonFinite, gatherValues, maskedGradient, opensMask } from "./sparse";
 export { adam, adamAt, random } from "./training";

@@ -66,15 +66,16 @@ export function emitLinear(e: Emitter, linear: Linear, patternOf: PatternOf): vo
     e.weighted(packed, touches, macs, () => {
       const { pack } = packed;
       if (pack.format === "panels") return dense(pack.address);
+      const { rowStarts } = pack;
       const { rows, offsets, values } = pack.address;
       const list = [rows, offsets, values, bias, to, residual];
       const yld = pack.format === "rows" ? [] : [4 * y.pitch];
       if (!strips || pack.format === "quads") {
         const args = [vectors, pack.count, from, ...list, ...yld];
-        return { kernel: sparseKernels[pack.format], args };
+        return { kernel: sparseKernels[pack.format], args, rowStarts };
       }
       const args = [vectors, pack.count, K, from, 4 * x.pitch, ...list, strip, ...yld];
-      return { kernel: stripKernels[pack.format], args };
+      return { kernel: stripKernels[pack.format], args, rowStarts };
     });
   } else {
     const panels = e.scratch(Math.ceil(N / e.panelRows) * e.panelRows * K * 4);
