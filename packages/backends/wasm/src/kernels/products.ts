@@ -78,7 +78,7 @@ export function emitLinear(e: Emitter, linear: Linear, patternOf: PatternOf): vo
       return { kernel: stripKernels[pack.format], args, rowStarts };
     });
   } else {
-    const panels = e.scratch(Math.ceil(N / e.panelRows) * e.panelRows * K * 4);
+    const panels = { storage: e.storage(Math.ceil(N / e.panelRows) * e.panelRows * K * 4), bytes: 0 };
     e.call("packPanels", N, K, pointer(weight), 4 * ns, 4 * ks, panels);
     const call = dense(panels);
     e.push({ call, touches: call.args.filter((one) => typeof one !== "number"), macs });

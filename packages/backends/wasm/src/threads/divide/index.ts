@@ -1,6 +1,7 @@
 import type { Call } from "../../compile/step.ts";
 import type { KernelName } from "../../modules/load.ts";
 import type { Divider, Surroundings } from "./divider.ts";
+import { leastPart, longPart, mostPerThread } from "./limits.ts";
 import { productDividers } from "./products.ts";
 import { rangeDividers } from "./ranges.ts";
 import { walkDividers } from "./walks.ts";
@@ -12,12 +13,6 @@ const dividers: Partial<Record<KernelName, Divider>> = {
   ...productDividers,
   ...weightDividers,
 };
-
-/** Nanoseconds of work that a part must have: less costs more to hand over than it saves. */
-const leastPart = 10_000;
-/** Nanoseconds beyond which a part is divided further, up to so many for each thread: who is held up waits less for others. */
-const longPart = 60_000;
-const mostPerThread = 4;
 
 /** A call as calls that threads may run at once: itself where it is too small, or its kernel cannot be divided. */
 export function divide(call: Call, threads: number, surroundings: Surroundings): readonly Call[] {
