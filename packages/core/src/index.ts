@@ -76,5 +76,8 @@ export {
   type WeightRanking,
 } from "./pruning/weights.ts";
 export * from "./pruning/write-plan.ts";
+export * from "./reconstruction/reconstruct.ts";
+export type { RefitMethod } from "./reconstruction/refit.ts";
 export type { NdArray } from "./reference/array.ts";
 export { reference } from "./reference/backend.ts";
+export { groupLasso } from "./regularization/group-lasso.ts";
