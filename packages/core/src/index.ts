@@ -55,6 +55,13 @@ export * from "./operators/scale.ts";
 export * from "./operators/slice.ts";
 export * from "./operators/softmax.ts";
 export * from "./operators/top-k.ts";
+export {
+  type Allocation,
+  type AllocationOptions,
+  type RankedTensor,
+  rolePattern,
+  type Scope,
+} from "./pruning/allocation.ts";
 export * from "./pruning/indices.ts";
 export * from "./pruning/meet.ts";
 export { type ModuleKind, type ResidualModule, residualModules } from "./pruning/modules.ts";
@@ -67,14 +74,7 @@ export { CutError, removeDead } from "./pruning/simplify.ts";
 export * from "./pruning/strategy.ts";
 export { type StructuredOptions, structuredStrategy } from "./pruning/structured.ts";
 export type { Block } from "./pruning/tiling.ts";
-export {
-  type MaskOptions,
-  maskWeakest,
-  rankWeights,
-  rolePattern,
-  type Scope,
-  type WeightRanking,
-} from "./pruning/weights.ts";
+export { type MaskOptions, maskWeakest, rankWeights, type WeightRanking } from "./pruning/weights.ts";
 export * from "./pruning/write-plan.ts";
 export type { NdArray } from "./reference/array.ts";
 export { reference } from "./reference/backend.ts";

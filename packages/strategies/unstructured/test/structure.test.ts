@@ -28,6 +28,8 @@ async function masksOf(options: Parameters<typeof unstructured>[0], amount: numb
 it.each([
   { structure: "4x1" },
   { structure: "2x1", scope: "local" },
+  { structure: "2x2", scope: "erk" },
+  { structure: "1x4", scope: "lamp" },
   { structure: "3x4" },
   { structure: "2:4" },
   { structure: "1:4" },
@@ -97,6 +99,7 @@ it("blocks meet a sparsity", async () => {
 
 it("a structure nobody knows is refused", () => {
   expect(() => unstructured({ structure: "4 by 1" })).toThrow(/rows x columns/);
+  expect(() => unstructured({ structure: "2:4", scope: "erk" })).toThrow("leave scope out");
   expect(() => plugin.create({ structure: "2x2", scope: "row" }, () => unstructured())).toThrow(
     "blocks span rows",
   );
