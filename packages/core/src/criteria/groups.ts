@@ -19,7 +19,7 @@ export async function groupSums(
   return dimensions.map((dimension) => {
     const outer = outerExtent(model, dimension);
     const sums = new Float64Array(outer * dimension.size);
-    for (const { tensor, shape, axes } of members(model, dimension)) {
+    for (const { tensor, shape, axes } of groupMembers(model, dimension)) {
       const numbers = values.get(tensor);
       if (numbers !== undefined) addGroups(sums, numbers, shape, axes);
     }
@@ -34,7 +34,7 @@ export function groupSlices(
 ): { readonly outer: number; readonly vectors: readonly Float32Array[] } {
   const outer = outerExtent(model, dimension);
   const parts: number[][] = Array.from({ length: outer * dimension.size }, () => []);
-  for (const { tensor, shape, axes } of members(model, dimension)) {
+  for (const { tensor, shape, axes } of groupMembers(model, dimension)) {
     const weights = weightsOf(model, tensor);
     const slotsAt = slotsOfElements(shape, axes);
     for (let i = 0; i < weights.length; i++) for (const slot of slotsAt(i)) parts[slot]!.push(weights[i]!);
@@ -50,8 +50,15 @@ export function outerExtent(model: Model, { within }: PrunableDimension): number
 /** By position of an axis, the slots (outer index × size + index) of a dimension that it belongs to. */
 export type Slots = readonly (readonly number[])[];
 
+/** A tensor that a dimension is part of, and for each of its axes the slots of each position; undefined for other axes. */
+export interface GroupMember {
+  readonly tensor: string;
+  readonly shape: readonly number[];
+  readonly axes: readonly (Slots | undefined)[];
+}
+
 /** Every prunable tensor that a dimension is part of, with the slots of each position of each axis. */
-function* members(model: Model, dimension: PrunableDimension) {
+export function* groupMembers(model: Model, dimension: PrunableDimension): Generator<GroupMember> {
   const prunable = new Set(prunableTensors(model));
   const values = new Map(model.graph.tensors.map(({ name, value }) => [name, value]));
   const size = (d: number): Extent => model.dimensions.list[d]!.size;
