@@ -12,6 +12,7 @@ export { groupSlices, groupSums } from "./criteria/groups.ts";
 export * from "./criteria/index.ts";
 export { lamp } from "./criteria/lamp.ts";
 export { l1, l2 } from "./criteria/magnitude.ts";
+export { type MovementOptions, movement } from "./criteria/movement.ts";
 export { random } from "./criteria/random.ts";
 export { spat } from "./criteria/spat.ts";
 export { taylor } from "./criteria/taylor.ts";

@@ -1,4 +1,5 @@
 import {
+  applySteps,
   Builder,
   batch,
   type Collect,
@@ -12,7 +13,9 @@ import {
   geometricMedian,
   lamp,
   type Model,
+  maskFrom,
   matMul,
+  movement,
   prunableDimensions,
   reference,
   relu,
@@ -75,21 +78,25 @@ const collect: Collect = async ({ graph, tensors, outputs }) => {
 };
 
 /** Of one batch, by hand: the hidden values, and d(y − t)² by every weight. */
-function byHand({ x, target }: (typeof batches)[number]) {
-  const before = [0, 1, 2].map((i) => first[2 * i]! * x[0]! + first[2 * i + 1]! * x[1]!);
+function byHand(
+  { x, target }: (typeof batches)[number],
+  weights: { readonly a: readonly number[]; readonly b: readonly number[] },
+) {
+  const { a, b } = weights;
+  const before = [0, 1, 2].map((i) => a[2 * i]! * x[0]! + a[2 * i + 1]! * x[1]!);
   const hidden = before.map((value) => Math.max(value, 0));
-  const error = 2 * (hidden.reduce((sum, value, i) => sum + value * second[i]!, 0) - target[0]!);
+  const error = 2 * (hidden.reduce((sum, value, i) => sum + value * b[i]!, 0) - target[0]!);
   return {
     hidden,
-    a: first.map((_, i) => {
+    a: a.map((_, i) => {
       const unit = Math.floor(i / 2);
-      return before[unit]! > 0 ? error * second[unit]! * x[i % 2]! : 0;
+      return before[unit]! > 0 ? error * b[unit]! * x[i % 2]! : 0;
     }),
     b: hidden.map((value) => error * value),
   };
 }
 
-const parts = batches.map(byHand);
+const parts = batches.map((given) => byHand(given, { a: first, b: second }));
 const [hiddenDimension] = prunableDimensions(model.dimensions);
 
 function expectClose(got: ArrayLike<number> | undefined, expected: readonly number[]): void {
@@ -234,6 +241,70 @@ describe("criteria, against values by hand", () => {
     expectClose(one, slopes);
   });
 
+  it("movement: −Σ w·g over steps of gradient descent, from the least on", async () => {
+    const learningRate = 0.05;
+    const weights = { a: [...first], b: [...second] };
+    const moved = { a: first.map(() => 0), b: second.map(() => 0) };
+    for (const given of batches) {
+      const gradients = byHand(given, weights);
+      for (const key of ["a", "b"] as const) {
+        weights[key].forEach((w, i) => {
+          moved[key][i]! -= w * gradients[key][i]!;
+          weights[key][i] = w - learningRate * gradients[key][i]!;
+        });
+      }
+    }
+    const request = { model, collect };
+    const all = [...moved.a, ...moved.b];
+    const scores = await movement({ learningRate }).weights(request, ["a.weight", "b.weight"]);
+    const least = Math.min(0, ...all);
+    expect(least).toBeLessThan(0);
+    expectClose(
+      [...scores.get("a.weight")!, ...scores.get("b.weight")!],
+      all.map((value) => value - least),
+    );
+    const [group] = await movement({ learningRate }).indices(request, [hiddenDimension!]);
+    const sums = [0, 1, 2].map((i) => moved.a[2 * i]! + moved.a[2 * i + 1]! + moved.b[i]!);
+    expectClose(
+      group!.values,
+      sums.map((value) => value - Math.min(0, ...sums)),
+    );
+    expect([...model.tensors.get("a.weight")!.data]).toEqual(first);
+  });
+
+  it("movement: a masked weight stays zero, so that the others move as if it were not there", async () => {
+    const keep = maskFrom([3, 2], (i) => i !== 0);
+    const masked = applySteps(model, [{ do: "mask", parameter: "a.weight", keep, because: "" }]);
+    const request = { model: masked, collect };
+    const scores = await movement({ learningRate: 0 }).weights(request, ["a.weight"]);
+    const products = first.map((w, i) =>
+      i === 0
+        ? 0
+        : -w *
+          batches.reduce(
+            (sum, given) => sum + byHand(given, { a: [0, ...first.slice(1)], b: second }).a[i]!,
+            0,
+          ),
+    );
+    expectClose(
+      scores.get("a.weight"),
+      products.map((value) => value - Math.min(0, ...products)),
+    );
+    // Were it to move, the second step would see another loss.
+    const still = await movement({ learningRate: 1e-3 }).weights(request, ["a.weight"]);
+    const { a, b } = byHand(batches[0]!, { a: [0, ...first.slice(1)], b: second });
+    const after = {
+      a: first.map((w, i) => (i === 0 ? 0 : w - 1e-3 * a[i]!)),
+      b: second.map((w, i) => w - 1e-3 * b[i]!),
+    };
+    const next = byHand(batches[1]!, after).a;
+    const expected = first.map((w, i) => (i === 0 ? 0 : -w * a[i]! - after.a[i]! * next[i]!));
+    expectClose(
+      still.get("a.weight"),
+      expected.map((value) => value - Math.min(0, ...expected)),
+    );
+  });
+
   it("lamp: the squared weight over all squares at least as large", async () => {
     const scores = await lamp.weights({ model }, ["a.weight", "b.weight"]);
     const share = (all: readonly number[]) =>
@@ -287,7 +358,7 @@ describe("every criterion", () => {
     }
   });
 
-  it.each(["taylor", "fisher", "wanda", "spat"])(
+  it.each(["taylor", "fisher", "wanda", "spat", "movement"])(
     "%s says what it needs where there is no data",
     async (name) => {
       const asked = findCriterion(name).weights({ model: encoder }, ["projection.weight"]);
