@@ -42,12 +42,13 @@ export function groupSlices(
   return { outer, vectors: parts.map((part) => Float32Array.from(part)) };
 }
 
-/** Rows of a dimension's indices: the extent of the dimension it lies within, else 1. */
+/** Rows of a dimension's scores: the indices of the dimension around it, or 1. */
 export function outerExtent(model: Model, { within }: PrunableDimension): number {
   return within === undefined ? 1 : (model.dimensions.list[within]!.size as number);
 }
 
-type Slots = readonly (readonly number[])[];
+/** By position of an axis, the slots (outer index × size + index) of a dimension that it belongs to. */
+export type Slots = readonly (readonly number[])[];
 
 /** A tensor that a dimension is part of, and for each of its axes the slots of each position; undefined for other axes. */
 export interface GroupMember {
@@ -84,14 +85,15 @@ function slotsOfElements(
 
 /**
  * For each position of an axis, the slots (outer index × size + index) of the dimension that it belongs to: one, or two
- * where the dimension occurs twice. Undefined for an axis without the dimension.
+ * where the dimension occurs twice. Undefined for an axis without the dimension, or without the one around it.
  */
-function slotsOf(
+export function slotsOf(
   e: Expression,
   { number, within, size }: PrunableDimension,
   sizes: (d: number) => Extent,
 ): Slots | undefined {
-  if (!dimensionsIn(e).includes(number)) return undefined;
+  const present = dimensionsIn(e);
+  if (!present.includes(number) || (within !== undefined && !present.includes(within))) return undefined;
   return Array.from({ length: extentOf(e, sizes) as number }, (_, position) => {
     const digits = indicesAt(e, position, sizes);
     const row = within === undefined ? 0 : digits.find(([d]) => d === within)![1];
