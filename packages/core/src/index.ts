@@ -55,6 +55,7 @@ export * from "./operators/slice.ts";
 export * from "./operators/softmax.ts";
 export * from "./operators/top-k.ts";
 export * from "./pruning/indices.ts";
+export type { LatencyMeter, TimeShare } from "./pruning/latency.ts";
 export * from "./pruning/meet.ts";
 export { matchesAny } from "./pruning/patterns.ts";
 export * from "./pruning/plan.ts";
@@ -64,6 +65,7 @@ export { maskWithinRuns, type RunMaskOptions } from "./pruning/runs.ts";
 export { CutError, removeDead } from "./pruning/simplify.ts";
 export * from "./pruning/strategy.ts";
 export { type StructuredOptions, structuredStrategy } from "./pruning/structured.ts";
+export * from "./pruning/target.ts";
 export type { Block } from "./pruning/tiling.ts";
 export {
   type MaskOptions,

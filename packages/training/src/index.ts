@@ -14,11 +14,12 @@ export {
   windowShapeOf,
   withData,
 } from "./model-data.ts";
-export { type FitOptions, type FitSettings, readSettings } from "./options.ts";
+export { type FitOptions, type FitSettings, readSettings, settingsSchema } from "./options.ts";
 export { predict } from "./predict.ts";
 export { type OnProgress, type Progress, progressReporter } from "./progress.ts";
 export {
   type Curve,
+  curveNames,
   iterativeTargets,
   type PruneAndTuneRequest,
   type PruneAndTuneResult,

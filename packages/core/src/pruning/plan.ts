@@ -54,6 +54,27 @@ export interface TargetReport {
   readonly met: boolean;
   /** Why not, where it is not met. */
   readonly why?: string;
+  /** Of latency: how it was found. */
+  readonly measured?: MeasuredTarget;
+  /** Where several were asked for: this is the one that decided the amount, and these were reached, or missed, with it. */
+  readonly others?: readonly TargetReport[];
+}
+
+/** What was timed to meet a target. */
+export interface MeasuredTarget {
+  /** The backend and the batch. */
+  readonly on: string;
+  /** Half the distance between the quartiles of the ratios that gave what was achieved. */
+  readonly spread: number;
+  /** All that was timed, in order. */
+  readonly tries: readonly LatencyTry[];
+}
+
+/** One plan that was timed: its amount, and its time as a share of the unpruned model's. */
+export interface LatencyTry {
+  readonly amount: number;
+  readonly share: number;
+  readonly spread: number;
 }
 
 /** What is to be done to a model: decided by a strategy, carried out by `prune`. Plain data, to be printed, stored, replayed. */
