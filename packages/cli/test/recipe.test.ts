@@ -133,11 +133,7 @@ describe("espalier prune --recipe", () => {
     ],
     ["a plan beside it", "prune --recipe plain.yaml --plan p.json --dry-run", "--plan says all that is done"],
     ["no model", "prune --recipe stepped.yaml --dry-run", "give a model file, or --recipe FILE with one."],
-    [
-      "a file that is not there",
-      "prune --recipe no.yaml --dry-run",
-      "no.yaml: there is no such file.",
-    ],
+    ["a file that is not there", "prune --recipe no.yaml --dry-run", "no.yaml: there is no such file."],
     [
       "a strategy nobody knows, which it cannot load by itself",
       "prune --recipe slimming.yaml --dry-run",
@@ -243,7 +239,7 @@ describe("the gallery", () => {
       ...["--recipe", join(gallery, name), "--out", `${name}.safetensors`],
       ...words(tuned && !whole ? "--fine-tune 1 --batches-per-epoch 2 --batch-size 8" : ""),
       // How long a call takes here, on a busy machine, is no matter of the recipe.
-      ...(text.includes("latency:") ? ["--accept-nearest"] : []),
+      ...(text.includes("latency:") ? words("--accept-nearest --latency-time 20") : []),
     ];
     const { code, stderr } = await espalier(line, { cwd });
     expect(stderr).not.toContain("espalier:");

@@ -71,6 +71,11 @@ export const recipeSchema = z
       .strictObject({
         backend: z.string().optional().describe("wasm by default."),
         batch: z.int().min(1).optional().describe("Windows a call; 1 by default."),
+        time: z
+          .number()
+          .positive()
+          .optional()
+          .describe("Milliseconds each model is timed for; 500 by default."),
       })
       .optional()
       .describe("What a latency target is measured on."),

@@ -171,13 +171,14 @@ class Pruning {
   /** What a search for a target is given: what measures, where latency is asked for, and how it shows. */
   async #search(target: Target): Promise<Pick<MeetRequest, "latency" | "onTry">> {
     const { options, registry, model, context, bar } = this.#parts;
-    const { latencyBackend = "wasm", batch } = options;
+    const { latencyBackend = "wasm", batch, latencyTime: time } = options;
     const onTry = showSearch(bar);
     if (target.latency === undefined) return { onTry };
     this.#meter ??= await latencyMeter(model, {
       backend: registry.backend(latencyBackend),
       signal: context.signal,
       ...(batch === undefined ? {} : { batch }),
+      ...(time === undefined ? {} : { time }),
     });
     return { onTry, latency: this.#meter };
   }

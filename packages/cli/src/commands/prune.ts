@@ -13,7 +13,15 @@ import {
   type TrainingDataOptions,
   type TrainingOptions,
 } from "../options/groups.ts";
-import { type Assignment, assignment, several, share, text, wholeNumber } from "../options/values.ts";
+import {
+  type Assignment,
+  assignment,
+  positive,
+  several,
+  share,
+  text,
+  wholeNumber,
+} from "../options/values.ts";
 
 export interface PruneOptions extends CommonOptions, TrainingDataOptions, TrainingOptions, OutputOptions {
   readonly strategy?: string[];
@@ -30,6 +38,7 @@ export interface PruneOptions extends CommonOptions, TrainingDataOptions, Traini
   readonly latency?: number;
   readonly latencyBackend?: string;
   readonly batch?: number;
+  readonly latencyTime?: number;
   readonly acceptNearest?: boolean;
   readonly plan?: string;
   readonly recipe?: string;
@@ -83,6 +92,7 @@ export async function define(command: Command, context: Context): Promise<void> 
     .option("--latency <share>", "time of a call left, found by measuring", share)
     .option("--latency-backend <name>", "what latency is measured on (wasm)", text)
     .option("--batch <n>", "windows of a call that is measured (1)", wholeNumber({ from: 1 }))
+    .option("--latency-time <ms>", "milliseconds that each model is timed for (500)", positive)
     .option("--plan <file>", "do what a plan says, instead of a strategy and a target")
     .option("--accept-nearest", "take the nearest plan where the target cannot be met");
   command

@@ -46,28 +46,20 @@ export function prunedLines(report: PrunedReport, colors: Colors): string[] {
   return [
     `${colors.bold(before.model.name)}, pruned by ${plan.strategy}`,
     `sparsity ${percent(sparsity(before.model, a))} → ${percent(sparsity(after.model, b))} of the unpruned model${asked}${nearest}`,
+    ...goals.flatMap(timedLines),
     ...(tuningEpochs > 0 ? [`fine-tuned for ${plural(tuningEpochs, "epoch")}`] : []),
     "",
-    ...goals.flatMap(timedLines),
     ...tableLines([["", "before", "after", "change"].map((text) => colors.bold(text)), ...rows]),
     ...plan.notes.map((note) => colors.dim(note)),
   ];
 }
 
-/** What a target that was measured came to, and how it was found. */
+/** What a target that was measured came to; progress has shown each try, and JSON and the plan keep them. */
 function timedLines({ achieved, measured }: TargetReport): string[] {
   if (measured === undefined) return [];
   const { on, spread, tries } = measured;
-  const rows = tries.map((tried) => [
-    tried.amount.toFixed(4),
-    percent(tried.share),
-    `± ${percent(tried.spread)}`,
-  ]);
-  return [
-    `${percent(achieved)} of the unpruned time on ${on}, ± ${percent(spread)}, found in ${plural(tries.length, "measurement")}:`,
-    ...tableLines([["amount", "of the time", ""], ...rows], { align: ["right"], indent: "  " }),
-    "",
-  ];
+  const found = plural(tries.length, "measurement");
+  return [`${percent(achieved)} of the unpruned time on ${on}, ± ${percent(spread)}, found in ${found}`];
 }
 
 function errorRows(

@@ -32,7 +32,7 @@ export function jobOf(recipe: Recipe, given: Partial<PruneOptions>, defaults: Pr
   const job = {
     ...(given.dataset === undefined ? data : {}),
     ...(retargeted ? {} : target),
-    ...(timed ? { latencyBackend: latency.backend, batch: latency.batch } : {}),
+    ...(timed ? { latencyBackend: latency.backend, batch: latency.batch, latencyTime: latency.time } : {}),
     ...(given.strategy === undefined ? { strategies, combined } : {}),
     ...schedule,
     ...(fineTuning === undefined ? {} : { fineTune: fineTuning.epochs, tuning, distill }),

@@ -42,8 +42,9 @@ function mistakeIn(options: PruneOptions): string | undefined {
     if (given !== undefined) return `${given[0]} needs --fine-tune EPOCHS.`;
   }
   if (options.latency === undefined) {
-    const { latencyBackend, batch } = options;
-    const given = Object.entries({ "--latency-backend": latencyBackend, "--batch": batch });
+    const { latencyBackend, batch, latencyTime } = options;
+    const timing = { "--latency-backend": latencyBackend, "--batch": batch, "--latency-time": latencyTime };
+    const given = Object.entries(timing);
     const idle = given.find(([, value]) => value !== undefined);
     if (idle !== undefined)
       return `${idle[0]} is of a measured target: give --latency, too, or leave it out.`;

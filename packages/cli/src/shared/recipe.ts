@@ -44,7 +44,7 @@ export function recipeText(
   const { seed: _one, ...settings } = { ...tuning, ...fitSettings(job, fineTune) };
   const model = file ?? source;
   const target = chosenTarget(job);
-  const latency = defined({ backend: job.latencyBackend, batch: job.batch });
+  const latency = defined({ backend: job.latencyBackend, batch: job.batch, time: job.latencyTime });
   const recipe = defined({
     model: typeof model === "string" ? beside(model) : model && withoutPath(model, beside),
     training: typeof model === "object" ? training : undefined,
