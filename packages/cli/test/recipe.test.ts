@@ -114,9 +114,13 @@ describe("espalier prune --recipe", () => {
     const training = await stopped(/train 1 /, "prune --recipe drawn.yaml --out stop.safetensors");
     expect(training.code).toBe(1);
     expect(training.stderr).toMatch(
-      /espalier: stopped in training; stop.dense.safetensors holds the best of 1 epoch, not pruned\. To prune it: give it as the model\.\n$/,
+      /espalier: stopped before pruning; stop.dense.safetensors holds the trained model, the best of 1 epoch\. To go on: the same command with stop.dense.safetensors as the model\.\n$/,
     );
     expect(await history("stop.dense.safetensors")).toMatchObject([{ did: "fit", epochs: 1 }]);
+    const planning = await stopped(/train 2 /, "prune --recipe drawn.yaml --evaluate --out plan.safetensors");
+    expect(planning.stderr).toMatch(
+      /stopped before pruning; plan.dense.safetensors holds .* best of 2 epochs/,
+    );
     expect(await readdir(cwd)).not.toContain("stop.safetensors");
     const tuning = await stopped(
       /fine-tune 1 /,

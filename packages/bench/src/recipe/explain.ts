@@ -40,10 +40,7 @@ export function explain(issue: Issue, root: unknown, schema: unknown): string {
 
 function outside(issue: Issue & { code: "too_big" | "too_small" }): string {
   if (issue.code === "too_big")
-    return `expected at most ${issue.inclusive ? "" : "less than "}${issue.maximum}`.replace(
-      "at most less",
-      "less",
-    );
+    return `expected ${issue.inclusive ? "at most" : "less than"} ${issue.maximum}`;
   return `expected ${issue.inclusive ? "at least" : "more than"} ${issue.minimum}`;
 }
 

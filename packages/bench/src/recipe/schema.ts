@@ -48,7 +48,6 @@ export const recipeSchema = z
   .strictObject({
     $schema: z.string().optional().describe("For editors: where this schema is."),
     format: z.literal(1).optional().describe("Version of the recipe format."),
-    name: z.string().optional(),
     model: z
       .union([z.string().describe("A model file beside the recipe."), drawnModel], {
         error: "expected the path of a model file, or { use: NAME, …options }",

@@ -33,7 +33,7 @@ import { type Bar, openBar } from "../output/progress.ts";
 import { type PrunedReport, prunedJson, prunedLines } from "../output/pruned.ts";
 import { openBackend } from "../shared/backend.ts";
 import { loadSourceFor } from "../shared/data.ts";
-import { denseModel } from "../shared/dense.ts";
+import { denseModel, keepDense } from "../shared/dense.ts";
 import { type ShownFit, showEvaluation, showFit } from "../shared/fitting.ts";
 import { registryWith } from "../shared/plugins.ts";
 import { jobOf, type PruneJob } from "../shared/prune-job.ts";
@@ -59,7 +59,13 @@ export async function prune(
   try {
     const dense = await denseModel(file, job, registry, context, bar);
     const { model, bytes } = dense;
-    await new Pruning({ file, model, bytes, registry, chosen, options: job, context, bar }).run();
+    const pruning = new Pruning({ file, model, bytes, registry, chosen, options: job, context, bar });
+    await pruning.run().catch(async (error: unknown) => {
+      // What was trained a moment ago would be lost.
+      throw context.signal.aborted && error === context.signal.reason && dense.epochs
+        ? await keepDense(dense, job, context)
+        : error;
+    });
   } finally {
     bar.stop();
   }

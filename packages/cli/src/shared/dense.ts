@@ -16,6 +16,8 @@ import type { PruneJob } from "./prune-job.ts";
 export interface Dense {
   readonly model: Model;
   readonly bytes: number;
+  /** Epochs it was trained here; absent for a model that was there already. */
+  readonly epochs?: number;
 }
 
 /** The model a file holds, or the one that a recipe draws and trains. */
@@ -30,8 +32,22 @@ export async function denseModel(
   if (source === undefined)
     throw new EspalierError("give a model file, or --recipe FILE with one. See espalier prune --help.");
   if (typeof source === "string") return { model: await loadModel(source), bytes: (await stat(source)).size };
-  const model = await drawn(source, job, registry, context, bar);
-  return { model, bytes: encodeModel(model).length };
+  const { model, epochs } = await drawn(source, job, registry, context, bar);
+  return { model, bytes: encodeModel(model).length, epochs };
+}
+
+/** After a Ctrl-C keeps a model that was trained here, beside what would have been written, and says so in one line. */
+export async function keepDense(
+  { model, epochs = 0 }: Pick<Dense, "model" | "epochs">,
+  { out, dryRun, force = false }: PruneJob,
+  context: Context,
+): Promise<Error> {
+  if (epochs === 0 || out === undefined || dryRun) return new EspalierError("stopped: nothing was written.");
+  const kept = out.replace(/(\.safetensors)?$/, ".dense.safetensors");
+  await saveModel(context.path(kept), model, { force });
+  return new EspalierError(
+    `stopped before pruning; ${kept} holds the trained model, the best of ${plural(epochs, "epoch")}. To go on: the same command with ${kept} as the model.`,
+  );
 }
 
 async function drawn(
@@ -40,7 +56,7 @@ async function drawn(
   registry: Registry,
   context: Context,
   bar: Bar,
-): Promise<Model> {
+): Promise<{ model: Model; epochs: number }> {
   const { scale, splits, seed = 0, training } = job;
   const loaded = await loadSource(job.dataset ?? "synthetic", job, context, bar);
   const architecture = drawModel(registry, drawingOf(source), { series: loaded.table.columns.length });
@@ -50,7 +66,7 @@ async function drawn(
       : architecture.load(await readTensors(source.weights));
   const data = forecastingDataFor(fresh, loaded, { scale, splits });
   const model = withData(fresh, data);
-  if (training === undefined) return model;
+  if (training === undefined) return { model, epochs: 0 };
   const backend = await openBackend(registry, job.backend);
   context.endsInOrder(bar.line);
   const shown = showFit(bar, context, { epochs: training.epochs, title: "train" });
@@ -65,17 +81,7 @@ async function drawn(
     signal: context.signal,
     ...shown,
   });
-  if (trained.ended === "aborted") throw await stopped(trained.model, trained.epochs.length, job, context);
-  return trained.model;
-}
-
-/** Keeps what was trained when Ctrl-C came, beside what would have been written. */
-async function stopped(model: Model, epochs: number, job: PruneJob, context: Context): Promise<Error> {
-  const { out, dryRun, force = false } = job;
-  if (epochs === 0 || out === undefined || dryRun) return new EspalierError("stopped: nothing was written.");
-  const kept = out.replace(/(\.safetensors)?$/, ".dense.safetensors");
-  await saveModel(context.path(kept), model, { force });
-  return new EspalierError(
-    `stopped in training; ${kept} holds the best of ${plural(epochs, "epoch")}, not pruned. To prune it: give it as the model.`,
-  );
+  const result = { model: trained.model, epochs: trained.epochs.length };
+  if (trained.ended === "aborted") throw await keepDense(result, job, context);
+  return result;
 }

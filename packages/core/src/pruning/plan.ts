@@ -1,5 +1,6 @@
 import { EspalierError } from "../errors.ts";
 import type { Mask } from "../model/mask.ts";
+import type { TimeShare } from "./latency.ts";
 
 /** Removes indices of a dimension: the slices of every member go. */
 export interface RemoveStep {
@@ -26,9 +27,12 @@ export interface MaskStep {
   readonly because: string;
 }
 
-/** `n` of every `m` weights in a row along the last axis stay; or whole blocks of rows × columns of the last two axes go. */
+/**
+ * `n` of every `m` neighbours along an axis stay, the one that the parameter's product contracts; or whole blocks of rows ×
+ * columns (outputs × inputs of the product) go.
+ */
 export type MaskPattern =
-  | { readonly n: number; readonly m: number }
+  | { readonly n: number; readonly m: number; readonly axis: number }
   | { readonly block: readonly [rows: number, columns: number] };
 
 /** One change that a plan makes. */
@@ -70,11 +74,9 @@ export interface MeasuredTarget {
   readonly tries: readonly LatencyTry[];
 }
 
-/** One plan that was timed: its amount, and its time as a share of the unpruned model's. */
-export interface LatencyTry {
+/** One plan that was timed. */
+export interface LatencyTry extends TimeShare {
   readonly amount: number;
-  readonly share: number;
-  readonly spread: number;
 }
 
 /** What is to be done to a model: decided by a strategy, carried out by `prune`. Plain data, to be printed, stored, replayed. */
@@ -142,7 +144,8 @@ export function planFromJson(text: string, where = "plan"): PruningPlan {
       }
       if (size % 8 !== 0) bits[bits.length - 1]! &= (1 << (size % 8)) - 1;
       const keep = { shape, bits };
-      return { do: verb, parameter, keep, ...(pattern === undefined ? {} : { pattern }), because };
+      const laidOut = pattern === undefined ? {} : { pattern: withAxis(pattern, shape) };
+      return { do: verb, parameter, keep, ...laidOut, because };
     }),
   };
 }
@@ -166,19 +169,36 @@ function isStoredPlan(raw: unknown): raw is StoredPlan {
           typeof step.parameter === "string" &&
           numbers(step.shape) &&
           typeof step.keep === "string" &&
-          (step.pattern === undefined || isPattern(step.pattern)),
+          (step.pattern === undefined || isPattern(step.pattern, step.shape)),
     );
   const expected = plan.expected as Partial<Expected> | null | undefined;
   const counts = [expected?.parameters, expected?.nonzero, expected?.flops, expected?.bytes];
   const notes = Array.isArray(plan.notes) && plan.notes.every((note) => typeof note === "string");
-  return plan.format === 1 && texts && steps && notes && counts.every(Number.isFinite);
+  const target = plan.target === undefined || isTarget(plan.target);
+  return plan.format === 1 && texts && steps && notes && target && counts.every(Number.isFinite);
 }
 
-function isPattern(raw: unknown): raw is MaskPattern {
-  const pattern = raw as { n?: unknown; m?: unknown; block?: unknown } | null;
+function isTarget(raw: unknown): boolean {
+  const { metric, asked, achieved, met, why, measured, others } = (raw ?? {}) as Partial<TargetReport>;
+  const tries = measured === undefined || (measured !== null && Array.isArray(measured.tries));
+  const more = others === undefined || (Array.isArray(others) && others.every(isTarget));
+  const texts = typeof metric === "string" && (why === undefined || typeof why === "string");
+  return texts && [asked, achieved].every(Number.isFinite) && typeof met === "boolean" && tries && more;
+}
+
+/** Patterns that name no axis are from before they did, and follow the last one. */
+function withAxis(pattern: MaskPattern, shape: readonly number[]): MaskPattern {
+  return "block" in pattern ? pattern : { ...pattern, axis: pattern.axis ?? shape.length - 1 };
+}
+
+function isPattern(raw: unknown, shape: readonly number[]): raw is MaskPattern {
+  const pattern = raw as { n?: unknown; m?: unknown; axis?: unknown; block?: unknown } | null;
   const count = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 1;
   if (typeof pattern !== "object" || pattern === null) return false;
-  if (pattern.block === undefined) return count(pattern.n) && count(pattern.m);
+  if (pattern.block === undefined) {
+    const { axis = 0 } = pattern;
+    return count(pattern.n) && count(pattern.m) && (axis as number) in shape;
+  }
   return Array.isArray(pattern.block) && pattern.block.length === 2 && pattern.block.every(count);
 }
 
