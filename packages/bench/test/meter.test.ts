@@ -22,6 +22,8 @@ function watched(backend: Backend) {
       const number = graphs.push(graph) - 1;
       return {
         run(inputs, options) {
+          // What is loaded first is slow, whatever else this machine does.
+          for (const end = performance.now() + 2; number === 0 && performance.now() < end; );
           if (turns.at(-1) !== number) turns.push(number);
           return program.run(inputs, options);
         },
@@ -45,6 +47,7 @@ describe("a latency meter", () => {
     for (const plan of plans) {
       const { share, spread } = await meter.measure(prune(model, plan));
       expect(share).toBeGreaterThan(0);
+      expect(share).toBeLessThan(1);
       expect(spread).toBeGreaterThanOrEqual(0);
     }
     expect(graphs).toHaveLength(3);

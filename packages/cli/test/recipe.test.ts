@@ -40,6 +40,11 @@ target: { sparsity: 0.6 }
 schedule: { steps: 2, curve: linear }
 fineTuning: { epochs: 1, batchesPerEpoch: 3, weightDecay: 0.01 }
 `,
+  "series.yaml": `
+data: { dataset: data.csv, series: [s1, s2], splits: { rows: [200, 100, 100] } }
+strategies: [{ use: channel, criterion: taylor }]
+target: { flops: 0.7 }
+`,
   "escapes.yaml": "model: ../m.safetensors\nstrategies: [{ use: head }]\ntarget: { flops: 0.5 }\n",
 };
 
@@ -93,6 +98,8 @@ describe("espalier prune --recipe", () => {
     expect(retargeted.target.others).toBeUndefined();
     const other = await dry("--strategy head --accept-nearest");
     expect(other).toMatchObject({ strategy: "head", target: { others: [{}] } });
+    // Of the recipe's data nothing is left: its series would not be the model's.
+    await json("prune m.safetensors --recipe series.yaml --dataset synthetic --accept-nearest --dry-run");
     await json(
       "prune m.safetensors --recipe stepped.yaml --learning-rate 0.002 --curve cubic --out s.safetensors",
     );
