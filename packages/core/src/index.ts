@@ -70,6 +70,7 @@ export {
   type Scope,
 } from "./pruning/allocation.ts";
 export * from "./pruning/indices.ts";
+export type { LatencyMeter, TimeShare } from "./pruning/latency.ts";
 export * from "./pruning/meet.ts";
 export { type ModuleKind, type ResidualModule, residualModules } from "./pruning/modules.ts";
 export { matchesAny } from "./pruning/patterns.ts";
@@ -80,6 +81,7 @@ export { maskWithinRuns, type RunMaskOptions } from "./pruning/runs.ts";
 export { CutError, removeDead } from "./pruning/simplify.ts";
 export * from "./pruning/strategy.ts";
 export { type StructuredOptions, structuredStrategy } from "./pruning/structured.ts";
+export * from "./pruning/target.ts";
 export type { Block } from "./pruning/tiling.ts";
 export { type MaskOptions, maskWeakest, rankWeights, type WeightRanking } from "./pruning/weights.ts";
 export * from "./pruning/write-plan.ts";

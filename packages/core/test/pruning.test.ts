@@ -145,6 +145,10 @@ describe("a plan", () => {
 
   it("is the same after JSON", () => {
     expect(planFromJson(planToJson(plan))).toEqual(plan);
+    const report = { metric: "flops", asked: 0.5, achieved: 0.5, met: true };
+    const measured = { on: "wasm, batch 1", spread: 0.1, tries: [{ amount: 0, share: 1, spread: 0 }] };
+    const reached = { ...plan, target: { ...report, measured, others: [report] } };
+    expect(planFromJson(planToJson(reached))).toEqual(reached);
   });
   it("promises the counts that pruning gives", () => {
     const counts = account(prune(model, plan));
@@ -178,7 +182,17 @@ describe("a plan", () => {
   it("of a newer format is refused with a line that says so", () => {
     expect(() => planFromJson('{"format": 2}', "p.json")).toThrow(/p.json: plan format 2 is newer/);
     expect(() => planFromJson("{}", "p.json")).toThrow(/not an Espalier plan/);
-    for (const damage of [{ expected: {} }, { notes: [7] }, { steps: [{ do: "remove" }] }, { base: 1 }])
+    const target = { metric: "flops", asked: 0.5, achieved: 0.5, met: true };
+    for (const damage of [
+      { expected: {} },
+      { notes: [7] },
+      { steps: [{ do: "remove" }] },
+      { base: 1 },
+      { target: "flops" },
+      { target: { ...target, met: "no" } },
+      { target: { ...target, others: {} } },
+      { target: { ...target, measured: {} } },
+    ])
       expect(() => planFromJson(JSON.stringify({ ...plan, ...damage }))).toThrow(/not an Espalier plan/);
     const mask = { do: "mask", parameter: "x", shape: [2 ** 26, 2 ** 26], keep: "AAAA", because: "" };
     expect(() => planFromJson(JSON.stringify({ ...plan, steps: [mask] }))).toThrow(

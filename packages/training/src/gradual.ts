@@ -12,7 +12,7 @@ import {
   type TargetReport,
 } from "@espalier/core";
 import { z } from "zod";
-import { type Curve, leftAt } from "./curve.ts";
+import { type Curve, curveNames, leftAt } from "./curve.ts";
 import { tightened } from "./moving-masks.ts";
 
 /** Pruning while training (Zhu and Gupta, 2017): masks tighten between steps until a target is reached. */
@@ -41,7 +41,7 @@ export interface GradualSettings {
 }
 
 const schema = z.object({
-  curve: z.enum(["linear", "cubic", "exponential"]).default("cubic"),
+  curve: z.enum(curveNames).default("cubic"),
   until: z.number().gt(0).lt(1).default(0.6),
   every: z.int().min(1).default(50),
 });

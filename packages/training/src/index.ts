@@ -1,6 +1,6 @@
 export { type FitOrigin, TrainingCheckpoint } from "./checkpoint.ts";
 export { type CollectorOptions, collector } from "./collect.ts";
-export type { Curve } from "./curve.ts";
+export { type Curve, curveNames } from "./curve.ts";
 export { type EvaluateOptions, evaluate, evaluateProgram } from "./evaluate.ts";
 export { type EpochRecord, type FitRequest, type FitResult, fit, type Teacher } from "./fit.ts";
 export { forecastNext } from "./forecast.ts";
@@ -16,7 +16,13 @@ export {
   windowShapeOf,
   withData,
 } from "./model-data.ts";
-export { type FitOptions, type FitSettings, type RegrowSettings, readSettings } from "./options.ts";
+export {
+  type FitOptions,
+  type FitSettings,
+  type RegrowSettings,
+  readSettings,
+  settingsSchema,
+} from "./options.ts";
 export { predict } from "./predict.ts";
 export { type OnProgress, type Progress, progressReporter } from "./progress.ts";
 export {

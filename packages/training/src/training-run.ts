@@ -261,7 +261,7 @@ export class TrainingRun {
       ...(teacher === undefined ? {} : { teacher: { model: digest(teacher.model), weight: teacher.weight } }),
       ...(this.#gradual === undefined
         ? {}
-        : { gradual: { ...this.#gradual.settings, target: { ...this.#gradual.target } } }),
+        : { gradual: { ...this.#gradual.settings, target: this.#gradual.target as unknown as Json } }),
     };
     const tensors = await this.#bestTensors();
     const masks =

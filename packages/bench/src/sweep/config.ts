@@ -1,12 +1,13 @@
 import { EspalierError } from "@espalier/core";
 import { parse as parseYaml } from "yaml";
 import { z } from "zod";
+import { targetShares } from "../recipe/target.ts";
 
 const targetSchema = z.union([
-  z.strictObject({ sparsity: z.number().min(0).lt(1) }),
-  z.strictObject({ parameters: z.number().positive().max(1) }),
-  z.strictObject({ flops: z.number().positive().max(1) }),
-  z.strictObject({ bytes: z.number().positive().max(1) }),
+  z.strictObject({ sparsity: targetShares.sparsity }),
+  z.strictObject({ parameters: targetShares.parameters }),
+  z.strictObject({ flops: targetShares.flops }),
+  z.strictObject({ bytes: targetShares.bytes }),
 ]);
 
 const trainingSchema = z.strictObject({
@@ -19,7 +20,8 @@ const trainingSchema = z.strictObject({
   batchesPerEpoch: z.int().min(1).optional(),
 });
 
-const useSchema = z.looseObject({ use: z.string() });
+/** Something by name; all other keys are its options. */
+export const useSchema = z.looseObject({ use: z.string() });
 
 const sweepSchema = z.strictObject({
   /** Shown as the report's title. */

@@ -10,7 +10,7 @@ import {
   type StrategySpec,
   unknownName,
 } from "@espalier/core";
-import { findModel } from "@espalier/models";
+import { findModel, models } from "@espalier/models";
 import { plugin as channel } from "@espalier/strategy-channel";
 import { plugin as combined } from "@espalier/strategy-combined";
 import { plugin as depth } from "@espalier/strategy-depth";
@@ -22,6 +22,7 @@ import { optionError } from "./draw.ts";
 export interface Registry {
   readonly strategies: ReadonlyMap<string, StrategyPlugin>;
   readonly backends: ReadonlyMap<string, Backend>;
+  readonly models: ReadonlyMap<string, ModelFactory<never>>;
   strategy(spec: StrategySpec): Strategy;
   backend(name: string): Backend;
   model(name: string): ModelFactory<unknown>;
@@ -45,6 +46,7 @@ export function createRegistry(plugins: readonly StrategyPlugin[] = []): Registr
   const registry: Registry = {
     strategies,
     backends,
+    models,
     strategy(spec) {
       const { use, label: _label, ...options } = spec;
       const plugin = strategies.get(use);

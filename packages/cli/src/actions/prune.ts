@@ -1,18 +1,20 @@
-import { stat } from "node:fs/promises";
-import type { Registry } from "@espalier/bench";
+import { dirname } from "node:path";
+import { type DenseMeter, latencyMeter, type Registry } from "@espalier/bench";
 import {
   type Backend,
   prune as carryOut,
   EspalierError,
+  type MeetRequest,
   type Model,
   meet,
   type PruningPlan,
   planFromJson,
   planToJson,
+  type Target,
 } from "@espalier/core";
 import type { ForecastingData } from "@espalier/datasets";
 import { encodeModel } from "@espalier/formats";
-import { loadModel, readBytes, writeFileAtomically } from "@espalier/formats/node";
+import { readBytes, writeFileAtomically } from "@espalier/formats/node";
 import {
   collector,
   evaluate,
@@ -31,32 +33,54 @@ import { type Bar, openBar } from "../output/progress.ts";
 import { type PrunedReport, prunedJson, prunedLines } from "../output/pruned.ts";
 import { openBackend } from "../shared/backend.ts";
 import { loadSourceFor } from "../shared/data.ts";
+import { denseModel, keepDense } from "../shared/dense.ts";
 import { type ShownFit, showEvaluation, showFit } from "../shared/fitting.ts";
 import { registryWith } from "../shared/plugins.ts";
+import { jobOf, type PruneJob } from "../shared/prune-job.ts";
 import { checkPruneOptions, inStages } from "../shared/prune-options.ts";
+import { loadRecipe, recipeText } from "../shared/recipe.ts";
+import { showSearch } from "../shared/search.ts";
 import { type ChosenStrategies, chosenStrategies, chosenTarget, targetText } from "../shared/strategies.ts";
 
-/** `espalier prune`. */
-export async function prune(file: string, options: PruneOptions, context: Context): Promise<void> {
-  await checkPruneOptions(options, context);
+/** `espalier prune`. `given` are those of the options that the user gave. */
+export async function prune(
+  file: string | undefined,
+  options: PruneOptions,
+  given: Partial<PruneOptions>,
+  context: Context,
+): Promise<void> {
   const registry = await registryWith(options.plugin, context);
-  const model = await loadModel(context.path(file));
-  const chosen = options.plan === undefined ? chosenStrategies(options, registry) : undefined;
+  const { recipe } = options;
+  const job: PruneJob =
+    recipe === undefined ? options : jobOf(await loadRecipe(recipe, registry, context), given, options);
+  await checkPruneOptions(job, context);
+  const chosen = job.plan === undefined ? chosenStrategies(job, registry) : undefined;
   const bar = await openBar(context);
   try {
-    await new Pruning({ file: context.path(file), model, registry, chosen, options, context, bar }).run();
+    const dense = await denseModel(file, job, registry, context, bar);
+    const { model, bytes } = dense;
+    const pruning = new Pruning({ file, model, bytes, registry, chosen, options: job, context, bar });
+    await pruning.run().catch(async (error: unknown) => {
+      // What was trained a moment ago would be lost.
+      throw context.signal.aborted && error === context.signal.reason && dense.epochs
+        ? await keepDense(dense, job, context)
+        : error;
+    });
   } finally {
     bar.stop();
   }
 }
 
 interface PruningParts {
-  readonly file: string;
+  /** Absent where a recipe says which. */
+  readonly file: string | undefined;
   readonly model: Model;
+  /** Of its file. */
+  readonly bytes: number;
   readonly registry: Registry;
   /** Absent where a plan says what to do. */
   readonly chosen: ChosenStrategies | undefined;
-  readonly options: PruneOptions;
+  readonly options: PruneJob;
   readonly context: Context;
   readonly bar: Bar;
 }
@@ -75,13 +99,22 @@ class Pruning {
   /** Both are loaded once, and only where something needs them. */
   #data: Promise<ForecastingData> | undefined;
   #backend: Promise<Backend> | undefined;
+  #meter: DenseMeter | undefined;
 
   constructor(parts: PruningParts) {
     this.#parts = parts;
   }
 
   async run(): Promise<void> {
-    const { options, context, model, bar, file } = this.#parts;
+    try {
+      await this.#run();
+    } finally {
+      this.#meter?.dispose();
+    }
+  }
+
+  async #run(): Promise<void> {
+    const { options, context, model, bar } = this.#parts;
     const { fineTune, out, force = false, dryRun, compact } = options;
     const plan = await this.#plan();
     const measured = options.evaluate || fineTune !== undefined;
@@ -100,8 +133,9 @@ class Pruning {
     const pruned = before && (await this.#measure(outcome.pruned, "test pruned"));
     const tuned = fineTune === undefined ? pruned : await this.#measure(outcome.model, "test tuned");
     bar.stop();
+    await this.#writeRecipe();
     this.#report({
-      before: { model, bytes: (await stat(file)).size, test: before },
+      before: { model, bytes: this.#parts.bytes, test: before },
       after: { model: outcome.model, bytes: bytes.length, test: tuned },
       pruned: fineTune === undefined ? undefined : pruned,
       plan,
@@ -117,9 +151,11 @@ class Pruning {
       const text = new TextDecoder().decode(await readBytes(context.path(file!), "plan"));
       return planFromJson(text, `plan ${file}`);
     }
-    const plan = await meet(chosenTarget(options), registry.strategy(chosen.whole), {
+    const target = chosenTarget(options);
+    const plan = await meet(target, registry.strategy(chosen.whole), {
       model,
       signal: context.signal,
+      ...(await this.#search(target)),
       collect: async (collection) => {
         const [{ train }, backend] = [await this.#dataOf(), await this.#open()];
         const onProgress = showEvaluation(this.#parts.bar, "calibrate");
@@ -128,14 +164,29 @@ class Pruning {
     });
     const written = planOut !== undefined && !dryRun;
     if (written) await writeFileAtomically(context.path(planOut), planToJson(plan), { force });
-    const { target } = plan;
-    if (target === undefined || target.met || acceptNearest) return plan;
+    const { target: reached } = plan;
+    if (reached === undefined || reached.met || acceptNearest) return plan;
     const nearest = written
       ? `Nearest plan written to ${planOut}.`
       : "Give --accept-nearest to take the nearest plan.";
     throw new EspalierError(
-      `target ${targetText(target)} cannot be met by "${plan.strategy}": ${target.why ?? "nothing comes near"}. ${nearest}`,
+      `target ${targetText(reached)} cannot be met by "${plan.strategy}": ${reached.why ?? "nothing comes near"}. ${nearest}`,
     );
+  }
+
+  /** What a search for a target is given: what measures, where latency is asked for, and how it shows. */
+  async #search(target: Target): Promise<Pick<MeetRequest, "latency" | "onTry">> {
+    const { options, registry, model, context, bar } = this.#parts;
+    const { latencyBackend = "wasm", batch, latencyTime: time } = options;
+    const onTry = showSearch(bar);
+    if (target.latency === undefined) return { onTry };
+    this.#meter ??= await latencyMeter(model, {
+      backend: registry.backend(latencyBackend),
+      signal: context.signal,
+      ...(batch === undefined ? {} : { batch }),
+      ...(time === undefined ? {} : { time }),
+    });
+    return { onTry, latency: this.#meter };
   }
 
   async #carryOut(plan: PruningPlan): Promise<Outcome> {
@@ -169,11 +220,14 @@ class Pruning {
     const specs = steps === undefined ? each : Array.from({ length: steps }, () => whole);
     const targets = iterativeTargets(chosenTarget(options), specs.length, curve);
     let shown: ShownFit | undefined;
+    const { latency, onTry } = await this.#search(targets.at(-1)!);
     const result = await pruneAndTune({
       ...(await this.#fitting(epochs)),
       model: withData(model, await this.#dataOf()),
       stages: specs.map((spec, i) => ({ strategy: registry.strategy(spec), target: targets[i]! })),
       tune: "each",
+      ...(latency && { latency }),
+      ...(onTry && { onTry }),
       onPlan: ({ target, strategy }, stage) => {
         const reached = target === undefined ? "" : `, ${target.metric} ${percent(target.achieved)}`;
         bar.line(`stage ${stage + 1} of ${specs.length}: ${strategy}${reached}`);
@@ -199,11 +253,20 @@ class Pruning {
       backend: await this.#open(),
       train,
       validation,
-      settings: fitSettings(options, epochs),
+      settings: { ...options.tuning, ...fitSettings(options, epochs) },
       data: { name, checksum },
       signal: context.signal,
       ...(options.distill === undefined ? {} : { teacher: { model, weight: options.distill } }),
     };
+  }
+
+  async #writeRecipe(): Promise<void> {
+    const { options, context, registry, file } = this.#parts;
+    const { recipeOut, dryRun, force = false } = options;
+    if (recipeOut === undefined || dryRun) return;
+    const path = context.path(recipeOut);
+    const text = recipeText(options, { file, folder: dirname(path), registry, context });
+    await writeFileAtomically(path, text, { force });
   }
 
   #show(title: string, epochs: number): ShownFit {
@@ -234,8 +297,8 @@ class Pruning {
   #report(report: PrunedReport): void {
     const { context, options } = this.#parts;
     const { print, colors } = context;
-    const { json, out, planOut, dryRun } = options;
-    const written = dryRun ? [] : [out, planOut].filter((path) => path !== undefined);
+    const { json, out, planOut, recipeOut, dryRun } = options;
+    const written = dryRun ? [] : [out, planOut, recipeOut].filter((path) => path !== undefined);
     if (json) {
       print([JSON.stringify({ ...prunedJson(report), written }, null, 2)]);
       return;

@@ -114,6 +114,14 @@ function historyLines(history: readonly Json[]): string[] {
   return history.map((entry, i) => `${i + 1}  ${historyLine(entry as Record<string, Json>)}`);
 }
 
+/** A target as the history keeps it. */
+interface Reached {
+  readonly metric: string;
+  readonly achieved: number;
+  readonly on?: string;
+  readonly others?: readonly Reached[];
+}
+
 /** An entry of a kind that is not known is shown as it is. */
 function historyLine(entry: Record<string, Json>): string {
   if (entry.did === "fit") {
@@ -128,9 +136,12 @@ function historyLine(entry: Record<string, Json>): string {
     return `trained${on}: ${plural(epochs, "epoch")}, best ${best}, validation MSE ${measure(validation.mse)} (${backend})`;
   }
   if (entry.did === "prune") {
-    const { strategy, target } = entry as { strategy: string; target?: { metric: string; achieved: number } };
-    const reached = target === undefined ? "" : ` to ${target.metric} ${percent(target.achieved)}`;
-    return `pruned by ${strategy}${reached}`;
+    const { strategy, target } = entry as unknown as { strategy: string; target?: Reached };
+    const goals = target === undefined ? [] : [target, ...(target.others ?? [])];
+    const reached = goals.map(({ metric, achieved, on }) => {
+      return `${metric} ${percent(achieved)}${on === undefined ? "" : ` (${on})`}`;
+    });
+    return `pruned by ${strategy}${goals.length === 0 ? "" : ` to ${reached.join(" and ")}`}`;
   }
   return JSON.stringify(entry);
 }

@@ -13,18 +13,22 @@ export function inStages({ steps, tune }: PruneOptions): boolean {
 export async function checkPruneOptions(options: PruneOptions, context: Context): Promise<void> {
   const mistake = mistakeIn(options);
   if (mistake !== undefined) throw new EspalierError(mistake);
-  const { plan, dryRun, out, planOut, force = false } = options;
+  const { plan, dryRun, out, planOut, recipeOut, force = false } = options;
   if (plan === undefined) chosenTarget(options);
   if (dryRun) return;
-  for (const path of [out, planOut]) {
+  for (const path of [out, planOut, recipeOut]) {
     if (path !== undefined) await checkReplaceable(context.path(path), force);
   }
 }
 
 function mistakeIn(options: PruneOptions): string | undefined {
-  const { plan, strategy, out, planOut, dryRun, fineTune, steps, tune, curve, distill } = options;
+  const { plan, strategy, recipe, recipeOut, out, planOut, dryRun, fineTune, steps, tune, curve, distill } =
+    options;
   if (out === undefined && planOut === undefined && !dryRun) {
     return "give --out FILE for the pruned model, --plan-out FILE for the plan, or --dry-run.";
+  }
+  if (plan !== undefined && (recipe !== undefined || recipeOut !== undefined)) {
+    return "--plan says all that is done: leave --recipe and --recipe-out out, or the plan.";
   }
   if (plan !== undefined && strategy !== undefined) {
     return "--plan says what to prune: leave --strategy out, or the plan.";
@@ -36,6 +40,14 @@ function mistakeIn(options: PruneOptions): string | undefined {
     const needs = { "--steps": steps, "--tune": tune, "--distill": distill };
     const given = Object.entries(needs).find(([, value]) => value !== undefined);
     if (given !== undefined) return `${given[0]} needs --fine-tune EPOCHS.`;
+  }
+  if (options.latency === undefined) {
+    const { latencyBackend, batch, latencyTime } = options;
+    const timing = { "--latency-backend": latencyBackend, "--batch": batch, "--latency-time": latencyTime };
+    const given = Object.entries(timing);
+    const idle = given.find(([, value]) => value !== undefined);
+    if (idle !== undefined)
+      return `${idle[0]} is of a measured target: give --latency, too, or leave it out.`;
   }
   if (curve !== undefined && steps === undefined) return "--curve needs --steps N.";
   if (steps !== undefined && tune === "each") return "give --steps, or --tune each.";

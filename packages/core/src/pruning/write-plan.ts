@@ -11,7 +11,17 @@ export function writePlan(
   notes: readonly string[] = [],
 ): PruningPlan {
   const expected = expectedAfter(applySteps(model, steps));
-  return { format: 1, strategy, base: digest(model), steps, expected, notes };
+  return {
+    format: 1,
+    strategy,
+    // Hashing takes longer than planning, and most plans are only looked at: those of stages, and of a search for an amount.
+    get base() {
+      return digest(model);
+    },
+    steps,
+    expected,
+    notes,
+  };
 }
 
 /** An empty plan that says why: nothing of the kind looked for can be removed from this model. */

@@ -130,5 +130,6 @@ export const plugin: StrategyPlugin = {
     keep: "tensors left alone, by name pattern (* for any text)",
     seed: "seed of the criterion random (0)",
   },
+  schema,
   create: (options) => unstructured(options as UnstructuredOptions),
 };

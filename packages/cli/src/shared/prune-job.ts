@@ -1,0 +1,47 @@
+import type { DrawnModel, Recipe } from "@espalier/bench";
+import type { StrategySpec } from "@espalier/core";
+import type { FitOptions } from "@espalier/training";
+import type { PruneOptions } from "../commands/prune.ts";
+
+/** What is to be done: a command's options, over those of its recipe. */
+export interface PruneJob extends PruneOptions {
+  /** The recipe's strategies, where the command line names none. */
+  readonly strategies?: readonly StrategySpec[];
+  /** Options of several strategies together. */
+  readonly combined?: Readonly<Record<string, unknown>>;
+  /** The recipe's model: a file's path, or what is drawn. */
+  readonly source?: string | DrawnModel;
+  /** How a drawn model is trained first. */
+  readonly training?: FitOptions;
+  /** The recipe's settings of fine-tuning; options of the command line go before them. */
+  readonly tuning?: FitOptions;
+}
+
+const targets = ["sparsity", "parameters", "flops", "bytes", "latency"] as const;
+
+/**
+ * A command's options over a recipe's. An option takes the place of the recipe's own; three take more: a target that of
+ * all the recipe's targets, `--strategy` that of its strategies, `--dataset` that of all it says of data.
+ */
+export function jobOf(recipe: Recipe, given: Partial<PruneOptions>, defaults: PruneOptions): PruneJob {
+  const { target, latency = {}, schedule = {}, fineTuning, strategies, combined, data = {} } = recipe;
+  const { model, training, seed, backend, acceptNearest } = recipe;
+  const { distill, ...tuning } = fineTuning ?? {};
+  const retargeted = targets.some((metric) => given[metric] !== undefined);
+  const timed = (retargeted ? given : target).latency !== undefined;
+  const job = {
+    ...(given.dataset === undefined ? data : {}),
+    ...(retargeted ? {} : target),
+    ...(timed ? { latencyBackend: latency.backend, batch: latency.batch, latencyTime: latency.time } : {}),
+    ...(given.strategy === undefined ? { strategies, combined } : {}),
+    ...schedule,
+    ...(fineTuning === undefined ? {} : { fineTune: fineTuning.epochs, tuning, distill }),
+    source: model,
+    training,
+    seed,
+    backend,
+    acceptNearest,
+  };
+  const said = Object.entries({ ...job, ...given }).filter(([, value]) => value !== undefined);
+  return { ...defaults, ...Object.fromEntries(said) } as PruneJob;
+}
