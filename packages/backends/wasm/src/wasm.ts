@@ -22,7 +22,8 @@ export function wasm(options: WasmOptions = {}): Backend {
         const detail = `this engine has no WebAssembly with ${options.simd ?? "128-bit"} SIMD; every browser since 2021 and Node since 16 have it`;
         return { available: false, detail };
       }
-      return { available: true, detail: `Espalier's kernels, ${simd()} SIMD, 1 thread` };
+      const level = simd() === "plain" ? "128-bit" : "relaxed";
+      return { available: true, detail: `Espalier's kernels, ${simd()} SIMD, 1 thread`, threads: 1, simd: level };
     },
     createState: async (tensors) => WasmState.create(await Heap.create(simd()), tensors),
     async compile(graph, { state, batch = [] }) {
