@@ -10,6 +10,14 @@ export interface Availability {
   readonly device?: string;
   /** A program stands in for the GPU: its results count, its times say nothing about any GPU. */
   readonly software?: boolean;
+  /** What computes, with its version, by name. */
+  readonly versions?: Readonly<Record<string, string>>;
+  /** Threads of the processor that a run may use. */
+  readonly threads?: number;
+  /** Vector instructions of the processor that are used: `relaxed`, `128-bit`, `AVX-512`; `none`. */
+  readonly simd?: string;
+  /** Where something is missing: the one command that gets it. */
+  readonly command?: string;
 }
 
 /** Tensors by name. */

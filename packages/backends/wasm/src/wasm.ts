@@ -36,10 +36,16 @@ export function wasm(options: WasmOptions = {}): Backend {
         const detail = `this engine has no WebAssembly with ${options.simd ?? "128-bit"} SIMD; every browser since 2021 and Node since 16 have it`;
         return { available: false, detail };
       }
-      const detail = hindrance();
-      if (detail !== undefined) return { available: false, detail };
+      const why = hindrance();
+      if (why !== undefined) return { available: false, detail: why };
       const count = threads === 1 ? "1 thread" : `${threads} threads`;
-      return { available: true, detail: `Espalier's kernels, ${simd()} SIMD, ${count}` };
+      const level = simd() === "plain" ? "128-bit" : "relaxed";
+      return {
+        available: true,
+        detail: `Espalier's kernels, ${simd()} SIMD, ${count}`,
+        threads,
+        simd: level,
+      };
     },
     async createState(tensors) {
       const reason = hindrance();

@@ -36,6 +36,7 @@ export function createRegistry(plugins: readonly StrategyPlugin[] = []): Registr
   const backends = new Map(
     [
       wasm(),
+      tfjs({ kind: "tensorflow" }),
       webgpu(),
       tfjs({ kind: "wasm" }),
       tfjs({ kind: "webgpu" }),
