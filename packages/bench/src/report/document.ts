@@ -26,6 +26,7 @@ export const tableToggle = "The numbers as a table";
 
 export interface DocumentOptions {
   readonly title: string;
+  readonly note?: string | undefined;
   /** The sparsity of the model-size chart. */
   readonly sparsity: number;
 }
@@ -39,6 +40,7 @@ export function documentOf(records: readonly ResultRecord[], options: DocumentOp
     title: options.title,
     lead: leadOf(latest),
     blocks: [
+      ...(options.note === undefined ? [] : [paragraph(options.note)]),
       heading(2, "Summary"),
       ...(sections.length === 0 ? [paragraph("There are no results.")] : []),
       ...sections.flatMap(summaryBlocks),

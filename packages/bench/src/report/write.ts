@@ -13,6 +13,8 @@ export interface ReportOptions {
   readonly out: string;
   /** Heading of the report; "Pruning report" by default. */
   readonly title?: string;
+  /** Stands under the heading. */
+  readonly note?: string | undefined;
   /** The sparsity at which the model-size chart compares strategies: the nearest target is taken. Default 0.5. */
   readonly sparsity?: number;
   /** Replaces a report that is there already. Without it that is an EspalierError, as are other files in the folder. */
@@ -37,10 +39,10 @@ export async function writeReport(
   records: readonly ResultRecord[],
   options: ReportOptions,
 ): Promise<WrittenReport> {
-  const { title = "Pruning report", sparsity = 0.5, force = false, signal } = options;
+  const { title = "Pruning report", note, sparsity = 0.5, force = false, signal } = options;
   const out = resolve(options.out);
   await checkFree(out, force);
-  const report = documentOf(records, { title, sparsity });
+  const report = documentOf(records, { title, note, sparsity });
   const svgs = new Map<string, string>();
   const files = new Map<string, string | Uint8Array>();
   for (const block of report.blocks) {

@@ -26,6 +26,8 @@ export const useSchema = z.looseObject({ use: z.string() });
 const sweepSchema = z.strictObject({
   /** Shown as the report's title. */
   name: z.string().default("sweep"),
+  /** What a reader of the report has to know before its figures. */
+  note: z.string().optional(),
   /** Models by name; all other keys are options of the model. Lengths and series come from the data. */
   models: z.array(useSchema).nonempty(),
   /** Data sets by name of the catalogue, `synthetic`, or a path to a CSV file. */
