@@ -4,6 +4,7 @@ import { type Simd, supports } from "./modules/load.ts";
 import { WasmProgram } from "./program.ts";
 import { WasmState } from "./state.ts";
 
+/** How the WebAssembly backend is made. */
 export interface WasmOptions {
   /** Which build of the kernels; by default `relaxed` where the engine has it, else `plain`. */
   readonly simd?: Simd;

@@ -20,6 +20,7 @@ export interface Missing {
   readonly missing: string;
 }
 
+/** A GPU, or what is missing for one. */
 export type GpuSearch = Gpu | Missing;
 
 /** What npm's `webgpu` exports. */

@@ -5,6 +5,7 @@ import { quick } from "./quick.ts";
 /** Sweeps by name. */
 export const presets: Readonly<Record<string, SweepInput>> = { quick };
 
+/** A built-in sweep by its name. Throws an EspalierError with the nearest name for an unknown one. */
 export function findPreset(name: string): SweepInput {
   const preset = Object.hasOwn(presets, name) ? presets[name] : undefined;
   if (preset === undefined)

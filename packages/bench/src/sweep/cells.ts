@@ -38,6 +38,7 @@ export interface LatencyCell {
   readonly latency: SweepConfig["latency"];
 }
 
+/** One thing to do: train, prune, or time. */
 export type Cell = TrainCell | PruneCell | LatencyCell;
 
 /** All cells of a sweep, each after what it depends on. */

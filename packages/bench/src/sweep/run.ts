@@ -32,6 +32,7 @@ import { drawModel } from "./draw.ts";
 import { ModelStore } from "./model-store.ts";
 import type { Registry } from "./registry.ts";
 
+/** Where a sweep keeps what it does, and who hears of it. */
 export interface SweepOptions {
   /** Folder for `results.jsonl` and the models; made where it does not exist. What it holds already is not done again. */
   readonly out: string;
@@ -45,6 +46,7 @@ export interface SweepOptions {
   };
   /** Versions of further packages, for the record. */
   readonly versions?: Readonly<Record<string, string>>;
+  /** Told when a cell starts, and when it ends. */
   readonly onCell?: (event: CellEvent) => void;
   readonly onProgress?: OnProgress;
 }
@@ -58,6 +60,7 @@ export interface CellEvent {
   readonly record?: ResultRecord;
 }
 
+/** What a sweep did, and what it left undone. */
 export interface SweepResult {
   /** Path of the results file. */
   readonly results: string;

@@ -3,6 +3,7 @@ import type { Model } from "../model/model.ts";
 import type { MaskStep } from "./plan.ts";
 import { keptScores } from "./weights.ts";
 
+/** How weights within runs are ranked. */
 export interface RunMaskOptions {
   /** Share of every run to mask, in [0, 1). */
   readonly amount: number;

@@ -26,6 +26,7 @@ export async function saveModel(path: string, model: Model, options: SaveOptions
   await writeFileAtomically(path, encodeModel(model, options), options);
 }
 
+/** How an ONNX file is written. */
 export type SaveOnnxOptions = OnnxOptions & {
   /** Replace a file that exists. */
   readonly force?: boolean;
@@ -45,6 +46,7 @@ export async function readTensors(path: string): Promise<Tensors> {
   return readCheckpoint(await readBytes(path, "checkpoint"), { name: `checkpoint ${path}` });
 }
 
+/** How a folder for TensorFlow.js is written. */
 export interface SaveTfjsOptions extends TfjsOptions {
   /** Replace a folder that exists. */
   readonly force?: boolean;
