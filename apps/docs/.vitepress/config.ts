@@ -41,12 +41,16 @@ export default defineConfig({
     outline: [2, 3],
     nav: [
       { text: "Guides", link: "/guides/quick-start", activeMatch: "/guides/" },
+      { text: "Reference", link: "/reference/", activeMatch: "/reference/" },
       ...(page("Results", "/results/") as DefaultTheme.NavItem[]),
       ...(page("Playground", "/playground") as DefaultTheme.NavItem[]),
     ],
     sidebar: {
       "/guides/": guides,
-      "/results/": [{ text: "Results", link: "/results/", items: [...generated.results] }],
+      "/reference/": [...generated.reference] as DefaultTheme.SidebarItem[],
+      "/results/": [
+        { text: "Results", link: "/results/", items: [...generated.results] as DefaultTheme.SidebarItem[] },
+      ],
     },
     footer: { message: "Apache-2.0", copyright: "The Espalier authors" },
   },

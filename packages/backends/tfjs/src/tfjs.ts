@@ -4,6 +4,7 @@ import { TfjsProgram } from "./program.ts";
 import { activate, exclusively, type Kind, nameOf, type RuntimeOptions, type Tf } from "./runtime.ts";
 import { TfjsState } from "./state.ts";
 
+/** Which of TensorFlow.js's own backends, and where its files are. */
 export interface TfjsOptions extends RuntimeOptions {
   /**
    * `cpu`: plain JavaScript. `wasm`: WebAssembly with SIMD, one thread in Node. `webgpu`: the page's WebGPU, or in Node

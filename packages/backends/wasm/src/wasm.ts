@@ -5,6 +5,7 @@ import { WasmProgram } from "./program.ts";
 import { WasmState } from "./state.ts";
 import { mostThreads, whyNotShared } from "./threads/sharing.ts";
 
+/** How the WebAssembly backend is made. */
 export interface WasmOptions {
   /** Which build of the kernels; by default `relaxed` where the engine has it, else `plain`. */
   readonly simd?: Simd;

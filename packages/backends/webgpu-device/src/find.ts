@@ -29,6 +29,7 @@ export interface Missing {
   readonly command?: string;
 }
 
+/** A GPU, or what is missing for one. */
 export type GpuSearch = Gpu | Missing;
 
 /** What npm's `webgpu` exports. */

@@ -5,6 +5,7 @@ import { Device } from "./device/device.ts";
 import { WebGpuProgram } from "./program.ts";
 import { WebGpuState } from "./state.ts";
 
+/** How the WebGPU backend is made. */
 export interface WebGpuOptions {
   /**
    * Stores activations and packed weights in 16 bits, which halves what is moved; numbers are still computed with in 32.

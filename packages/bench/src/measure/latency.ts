@@ -3,6 +3,7 @@ import { randomInputs } from "@espalier/core/testing";
 import type { Timing } from "../results/records.ts";
 import { alternate, type Contender, type Measurement, ratioOf } from "./alternate.ts";
 
+/** How long to measure, and when to stop. */
 export interface LatencyOptions {
   /** Milliseconds of timing for each program, over all rounds. */
   readonly time: number;
@@ -11,6 +12,7 @@ export interface LatencyOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Times of two programs that took turns, in milliseconds a call, and their ratio. */
 export interface LatencyResult {
   readonly dense: Timing;
   readonly pruned: Timing;

@@ -8,6 +8,7 @@ import { toHtml } from "./html.ts";
 import { toMarkdown } from "./markdown.ts";
 import { renderPng, renderSvg } from "./render.ts";
 
+/** Where a report goes, and what it is called. */
 export interface ReportOptions {
   /** Folder for the report. Made where it does not exist, and its parents too. */
   readonly out: string;

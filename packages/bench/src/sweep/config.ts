@@ -73,8 +73,11 @@ const sweepSchema = z.strictObject({
 
 /** What a sweep runs over; every combination is a cell. */
 export type SweepConfig = z.output<typeof sweepSchema>;
+/** A sweep as it is written down: what is left out gets its default. */
 export type SweepInput = z.input<typeof sweepSchema>;
+/** How a model is trained or fine-tuned. */
 export type TrainingConfig = z.output<typeof trainingSchema>;
+/** A model or strategy by name (`use`); all other keys are its options. */
 export type UseConfig = z.output<typeof useSchema>;
 
 /** Checks a sweep's configuration and fills in defaults. Throws an EspalierError that names the place. */

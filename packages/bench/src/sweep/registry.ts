@@ -23,8 +23,11 @@ export interface Registry {
   readonly strategies: ReadonlyMap<string, StrategyPlugin>;
   readonly backends: ReadonlyMap<string, Backend>;
   readonly models: ReadonlyMap<string, ModelFactory<never>>;
+  /** The strategy a plug-in makes of its options. Throws an EspalierError for an unknown name or option. */
   strategy(spec: StrategySpec): Strategy;
+  /** A backend by its name. Throws an EspalierError with the nearest name for an unknown one. */
   backend(name: string): Backend;
+  /** A model by its name. Throws an EspalierError with the nearest name for an unknown one. */
   model(name: string): ModelFactory<unknown>;
 }
 

@@ -55,6 +55,7 @@ import { ModelStore } from "./model-store.ts";
 import type { Registry } from "./registry.ts";
 import { type DataPlaces, SweepData } from "./sweep-data.ts";
 
+/** Where a sweep keeps what it does, and who hears of it. */
 export interface SweepOptions {
   /** Folder for `results.jsonl` and the models; made where it does not exist. What it holds already is not done again. */
   readonly out: string;
@@ -64,6 +65,7 @@ export interface SweepOptions {
   readonly data?: DataPlaces;
   /** Versions of further packages, for the record. */
   readonly versions?: Readonly<Record<string, string>>;
+  /** Told when a cell starts, and when it ends. */
   readonly onCell?: (event: CellEvent) => void;
   readonly onProgress?: OnProgress;
 }
@@ -77,6 +79,7 @@ export interface CellEvent {
   readonly record?: ResultRecord;
 }
 
+/** What a sweep did, and what it left undone. */
 export interface SweepResult {
   /** Path of the results file. */
   readonly results: string;

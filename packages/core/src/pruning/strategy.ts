@@ -33,5 +33,6 @@ export interface PlanRequest {
 /** Looks at a model and writes down what should go. Decides, never edits; knows no backend. A larger amount never removes less. */
 export interface Strategy {
   readonly name: string;
+  /** What should go. Throws an EspalierError for an amount outside [0, 1), or where its criterion misses data. */
   plan(request: PlanRequest): Promise<PruningPlan>;
 }
