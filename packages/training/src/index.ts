@@ -15,6 +15,7 @@ export {
   withData,
 } from "./model-data.ts";
 export { type FitOptions, type FitSettings, readSettings } from "./options.ts";
+export { createPause } from "./pause.ts";
 export { predict } from "./predict.ts";
 export { type OnProgress, type Progress, progressReporter } from "./progress.ts";
 export {

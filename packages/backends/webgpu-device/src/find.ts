@@ -65,7 +65,9 @@ async function searchBrowser(): Promise<GpuSearch> {
 async function searchNode(): Promise<GpuSearch> {
   let dawn: Dawn;
   try {
-    dawn = (await import("webgpu" as string)) as Dawn;
+    // Bundlers of pages must not follow it: Dawn is for Node alone.
+    const name = "webgpu";
+    dawn = (await import(/* @vite-ignore */ /* webpackIgnore: true */ name)) as Dawn;
   } catch (error) {
     const known = (error as NodeJS.ErrnoException).code === "ERR_MODULE_NOT_FOUND";
     return {
