@@ -8,6 +8,7 @@ export interface DataConfig {
   readonly horizon: number;
   readonly scale: SweepConfig["scale"];
   readonly missing?: SweepConfig["missing"];
+  readonly evaluationWindows?: SweepConfig["evaluationWindows"];
 }
 
 /** Trains one dense model. */
@@ -38,12 +39,19 @@ export interface LatencyCell {
   readonly latency: SweepConfig["latency"];
 }
 
-export type Cell = TrainCell | PruneCell | LatencyCell;
+/** Prunes each layer of a dense model alone, and measures the error. */
+export interface SensitivityCell {
+  readonly kind: "sensitivity";
+  readonly dense: TrainCell;
+  readonly sensitivity: NonNullable<SweepConfig["sensitivity"]>;
+}
+
+export type Cell = TrainCell | PruneCell | LatencyCell | SensitivityCell;
 
 /** All cells of a sweep, each after what it depends on. */
 export function cellsOf(config: SweepConfig): Cell[] {
   const cells: Cell[] = [];
-  const { inputLength, horizon, scale, missing } = config;
+  const { inputLength, horizon, scale, missing, evaluationWindows, sensitivity } = config;
   for (const dataset of config.datasets) {
     const data: DataConfig = {
       dataset,
@@ -51,6 +59,7 @@ export function cellsOf(config: SweepConfig): Cell[] {
       horizon,
       scale,
       ...(missing === undefined ? {} : { missing }),
+      ...(evaluationWindows === undefined ? {} : { evaluationWindows }),
     };
     for (const model of config.models) {
       for (const seed of config.seeds) {
@@ -62,7 +71,9 @@ export function cellsOf(config: SweepConfig): Cell[] {
           seed,
           backend: config.trainingBackend,
         };
-        cells.push(dense, ...pruneCells(config, dense));
+        cells.push(dense);
+        if (sensitivity !== undefined) cells.push({ kind: "sensitivity", dense, sensitivity });
+        cells.push(...pruneCells(config, dense));
       }
     }
   }
@@ -75,10 +86,14 @@ function pruneCells(config: SweepConfig, dense: TrainCell): Cell[] {
       config.fineTuning.flatMap((fineTuning, variant) => {
         const pruned: PruneCell = { kind: "prune", dense, strategy, target, fineTuning };
         // Fine-tuning changes no shape and no mask: its first variant is timed for all.
-        return [pruned, ...(variant === 0 ? latencyCells(config, pruned) : [])];
+        return [pruned, ...(variant === 0 && isTimed(config, target) ? latencyCells(config, pruned) : [])];
       }),
     ),
   );
+}
+
+function isTimed({ timedTargets }: SweepConfig, target: Target): boolean {
+  return timedTargets?.some((timed) => stableKey(timed) === stableKey(target)) ?? true;
 }
 
 function latencyCells(config: SweepConfig, pruned: PruneCell): LatencyCell[] {
@@ -117,6 +132,12 @@ function canonical(value: Json, checksums: ReadonlyMap<string, string>): Json {
         : [key, canonical(item, checksums)],
     );
   return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** The dense model that a cell is about. */
+export function denseCell(cell: Cell): TrainCell {
+  if (cell.kind === "train") return cell;
+  return cell.kind === "latency" ? cell.pruned.dense : cell.dense;
 }
 
 /** How a strategy is called in charts. */
