@@ -1,4 +1,4 @@
-import { EspalierError, type Model } from "@espalier/core";
+import { EspalierError, type Model, type ModelFactory } from "@espalier/core";
 import { decodeModel, readCheckpoint, readSafetensors } from "@espalier/formats";
 import { findModel, inferOptions, iTransformer, models } from "@espalier/models";
 import { shippedModels } from "../catalogue.ts";
@@ -65,7 +65,7 @@ function isModelFile(file: string, bytes: Uint8Array): boolean {
 async function loadWeights(file: string, bytes: Uint8Array, { model, options }: WeightsOf): Promise<Model> {
   const tensors = await readCheckpoint(bytes, { name: file });
   const { seen } = inferOptions(model, tensors);
-  const factory = findModel(model) as (options: unknown) => { load(from: typeof tensors): Model };
+  const factory = findModel(model) as ModelFactory<unknown>;
   try {
     return factory({ ...seen, ...options }).load(tensors);
   } catch (error) {

@@ -15,7 +15,7 @@ import {
   type Tensors,
 } from "@espalier/core";
 import { randomInputs } from "@espalier/core/testing";
-import { type Table, unscaleValues } from "@espalier/datasets";
+import { spacedWindows, type Table, unscaleValues } from "@espalier/datasets";
 import { encodeModel } from "@espalier/formats";
 import { collector, createPause, evaluate, inputsFrom, windowShapeOf } from "@espalier/training";
 import { shippedSeries } from "../catalogue.ts";
@@ -240,14 +240,11 @@ export class Session {
 
   async #errors(pruned: Model, { signal }: Work): Promise<Errors | undefined> {
     if (this.#frame === undefined) return undefined;
-    const { shown } = this.#frame;
-    const stride = Math.ceil(shown.count / mostEvaluated);
-    const indices = Int32Array.from({ length: Math.ceil(shown.count / stride) }, (_, i) => i * stride);
-    const some = { ...shown, count: indices.length, batch: (at: ArrayLike<number>) => shown.batch(Array.from(at, (i) => indices[i]!)) };
+    const some = spacedWindows(this.#frame.shown, mostEvaluated);
     const options = { backend: this.#backends.wasm, windows: some, batchSize: 32, signal };
     const dense = await evaluate({ ...options, model: this.#model() });
     const after = await evaluate({ ...options, model: pruned });
-    return { windows: indices.length, dense, pruned: after };
+    return { windows: some.count, dense, pruned: after };
   }
 
   async #run(model: Model, { shown }: Frame, window: number): Promise<Float64Array> {
