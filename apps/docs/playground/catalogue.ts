@@ -1,48 +1,51 @@
+import type { ModelSource, SeriesSource } from "./protocol.ts";
+
 /** A model that comes with the page. */
 export interface ShippedModel {
-  readonly id: string;
   readonly title: string;
   readonly about: string;
-  /** Where its file is, or the seed its weights are drawn from. */
-  readonly origin: { readonly url: URL } | { readonly seed: number; readonly options: WideOptions };
-}
-
-interface WideOptions {
-  readonly inputLength: number;
-  readonly horizon: number;
-  readonly series: number;
-  readonly width: number;
-  readonly feedForward: number;
-  readonly heads: number;
-  readonly layers: number;
+  readonly source: Extract<ModelSource, { shipped: string }>;
 }
 
 export const shippedModels: readonly ShippedModel[] = [
   {
-    id: "itransformer-etth1",
     title: "iTransformer",
-    about: "width 128, 2 layers, 8 heads; trained on ETTh1",
-    origin: { url: new URL("./models/itransformer-etth1.onnx", import.meta.url) },
+    about: "width 128, 2 layers, trained on ETTh1",
+    source: {
+      shipped: "itransformer-etth1",
+      origin: { url: new URL("./models/itransformer-etth1.onnx", import.meta.url).href },
+    },
   },
   {
-    id: "patchtst-etth1",
     title: "PatchTST",
-    about: "width 64, 2 layers, 4 heads; trained on ETTh1",
-    origin: { url: new URL("./models/patchtst-etth1.onnx", import.meta.url) },
+    about: "width 64, 2 layers, trained on ETTh1",
+    source: {
+      shipped: "patchtst-etth1",
+      origin: { url: new URL("./models/patchtst-etth1.onnx", import.meta.url).href },
+    },
   },
   {
-    id: "itransformer-wide",
     title: "iTransformer, wide",
-    about: "width 512, 3 layers, 8 heads; drawn from a seed, not trained: it is here for its speed",
-    origin: {
-      seed: 1,
-      options: { inputLength: 96, horizon: 96, series: 7, width: 512, feedForward: 512, heads: 8, layers: 3 },
+    about: "width 512, untrained (from a seed): for speed",
+    source: {
+      shipped: "itransformer-wide",
+      origin: {
+        seed: 1,
+        options: {
+          inputLength: 96,
+          horizon: 96,
+          series: 7,
+          width: 512,
+          feedForward: 512,
+          heads: 8,
+          layers: 3,
+        },
+      },
     },
   },
 ];
 
-export const shippedSeries: { readonly file: string; readonly title: string; readonly url: URL } = {
-  file: "ETTh1, an excerpt",
-  title: "ETTh1",
-  url: new URL("./data/etth1-excerpt.csv", import.meta.url),
+export const shippedSeries: Extract<SeriesSource, { shipped: string }> = {
+  shipped: "ETTh1, an excerpt",
+  url: new URL("./data/etth1-excerpt.csv", import.meta.url).href,
 };

@@ -1,5 +1,5 @@
-import type { Accounting, Target, TargetReport } from "@espalier/core";
 import type { Ratio } from "@espalier/bench/measure";
+import type { Accounting, Target, TargetReport } from "@espalier/core";
 import type { HeadRow, Picture } from "./worker/pictures.ts";
 
 /** What page and worker say to each other: a call by name, then its progress, then its result or why there is none. */
@@ -34,8 +34,13 @@ export interface WorkProgress {
 }
 
 export type ModelSource =
-  | { readonly shipped: string }
-  | { readonly file: string; readonly bytes: Uint8Array; readonly weights?: WeightsOf };
+  | { readonly shipped: string; readonly origin: ModelOrigin }
+  | { readonly file: string; readonly content: Blob; readonly weights?: WeightsOf };
+
+/** Where a model that comes with the page has its weights from: a file, or a seed (an iTransformer's). */
+export type ModelOrigin =
+  | { readonly url: string }
+  | { readonly seed: number; readonly options: Readonly<Record<string, number>> };
 
 /** The architecture that a file of weights alone belongs to, and what no shape tells of it. */
 export interface WeightsOf {
@@ -66,7 +71,9 @@ export interface WeightsOnly {
   readonly candidates: readonly Candidate[];
 }
 
-export type SeriesSource = { readonly shipped: true } | { readonly file: string; readonly bytes: Uint8Array };
+export type SeriesSource =
+  | { readonly shipped: string; readonly url: string }
+  | { readonly file: string; readonly content: Blob };
 
 export interface ReadSeries {
   readonly name: string;

@@ -16,7 +16,11 @@ export function specOf({ strategy, criterion, structure }: Choice): StrategySpec
 }
 
 /** Arguments of `espalier prune` that do the same to a model file; `nearest`: the target cannot be met. */
-export function commandOf(choice: Choice, files: { readonly model: string; readonly out: string }, nearest: boolean): string[] {
+export function commandOf(
+  choice: Choice,
+  files: { readonly model: string; readonly out: string },
+  nearest: boolean,
+): string[] {
   const { strategy, criterion, structure, target } = choice;
   const used = strategy === "combined" ? stages : [strategy];
   return [

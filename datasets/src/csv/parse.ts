@@ -1,5 +1,5 @@
-import { CsvError, parse } from "#csv-parse";
 import { EspalierError } from "@espalier/core";
+import { CsvError, parse } from "#csv-parse";
 import { parseOptions } from "../options.ts";
 import { type CsvOptions, csvOptions } from "./options.ts";
 import { type TableAndReport, TableReader } from "./reader.ts";
@@ -40,7 +40,11 @@ export function parseCsv(name: string, text: string | Uint8Array, options: CsvOp
 }
 
 function decoded(bytes: Uint8Array): string {
-  const encoding = startsWith(bytes, 0xff, 0xfe) ? "utf-16le" : startsWith(bytes, 0xfe, 0xff) ? "utf-16be" : "utf-8";
+  const encoding = startsWith(bytes, 0xff, 0xfe)
+    ? "utf-16le"
+    : startsWith(bytes, 0xfe, 0xff)
+      ? "utf-16be"
+      : "utf-8";
   return new TextDecoder(encoding).decode(bytes);
 }
 

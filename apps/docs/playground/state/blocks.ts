@@ -24,5 +24,20 @@ export function blocksOf(pictures: readonly Picture[], heads: readonly HeadRow[]
     block.pictures.push({ picture, name: rest.replace(/\.weight$/, "") });
   }
   for (const row of heads) blockOf(`${row.name}.heads`).block.heads.push(row);
-  return [...blocks].map(([name, block]) => ({ name, ...block }));
+  return [...blocks].map(([name, block]) => ({ name, ...block, pictures: shortened(block.pictures) }));
+}
+
+/** Names by as many of their last parts as tell them apart. */
+function shortened<T extends { readonly name: string }>(items: readonly T[]): T[] {
+  const last = (name: string, parts: number) => name.split(".").slice(-parts).join(".");
+  return items.map((item) => {
+    let parts = 1;
+    const most = item.name.split(".").length;
+    while (
+      parts < most &&
+      items.filter(({ name }) => last(name, parts) === last(item.name, parts)).length > 1
+    )
+      parts++;
+    return { ...item, name: last(item.name, parts) };
+  });
 }

@@ -10,9 +10,9 @@ export interface Option<T extends string> {
 
 export const strategies: readonly Option<StrategyName>[] = [
   { value: "head", title: "Heads", about: "Whole attention heads go, weakest first." },
-  { value: "channel", title: "Channels", about: "Widths shrink: feed-forward, inside heads, embedding." },
+  { value: "channel", title: "Channels", about: "Widths shrink: feed-forward, heads, embedding." },
   { value: "unstructured", title: "Weights", about: "Single weights become zero; shapes stay." },
-  { value: "combined", title: "Combined", about: "Heads, then channels, then weights, as 1 : 1 : 4." },
+  { value: "combined", title: "Combined", about: "Heads, channels, then weights, as 1 : 1 : 4." },
 ];
 
 export interface CriterionOption extends Option<string> {
@@ -54,9 +54,27 @@ export const criteria: readonly CriterionOption[] = [
     data: true,
     strategies: all,
   },
-  { value: "fisher", title: "Fisher", about: "what changes the loss least, by the squared gradient", data: true, strategies: all },
-  { value: "wanda", title: "Wanda", about: "magnitude times what the weight is given", data: true, strategies: all },
-  { value: "random", title: "Random", about: "the yardstick: anything should beat it", data: false, strategies: all },
+  {
+    value: "fisher",
+    title: "Fisher",
+    about: "what changes the loss least, by the squared gradient",
+    data: true,
+    strategies: all,
+  },
+  {
+    value: "wanda",
+    title: "Wanda",
+    about: "magnitude times what the weight is given",
+    data: true,
+    strategies: all,
+  },
+  {
+    value: "random",
+    title: "Random",
+    about: "the yardstick: anything should beat it",
+    data: false,
+    strategies: all,
+  },
 ];
 
 export const criteriaFor = (strategy: StrategyName): readonly CriterionOption[] =>
@@ -79,7 +97,7 @@ export const structures: readonly Option<"" | "4x1" | "2:4">[] = [
 export type Metric = "sparsity" | "flops" | "bytes";
 
 export const metrics: readonly Option<Metric>[] = [
-  { value: "sparsity", title: "parameters", about: "Zero or gone, of all that the unpruned model had." },
+  { value: "sparsity", title: "parameters", about: "Zero or gone, of all the model had." },
   { value: "flops", title: "FLOPs", about: "Of one forecast, zeros skipped." },
   { value: "bytes", title: "bytes", about: "As stored; a masked weight takes a bit." },
 ];

@@ -25,14 +25,18 @@ export const change = (from: number, to: number): string => {
   return text === "0.0 %" ? "±0 %" : `${share < 0 ? "−" : "+"}${text}`;
 };
 
-/** Milliseconds with three digits: `0.123 ms`, `12.3 ms`. */
-export const milliseconds = (time: number): string =>
-  `${time >= 100 ? time.toFixed(0) : time.toPrecision(3)} ms`;
+/** Milliseconds with three digits: `0.123 ms`, `12.3 ms`, `1.23 s`. */
+export const duration = (milliseconds: number): string =>
+  milliseconds >= 1000 ? `${(milliseconds / 1000).toPrecision(3)} s` : `${milliseconds.toPrecision(3)} ms`;
 
 /** A value of a series with about four digits. */
 export const value = (x: number): string => {
   const size = Math.abs(x);
-  return size >= 1000 ? whole.format(Math.round(x)) : size >= 100 ? x.toFixed(1) : x.toFixed(size < 1 ? 3 : 2);
+  return size >= 1000
+    ? whole.format(Math.round(x))
+    : size >= 100
+      ? x.toFixed(1)
+      : x.toFixed(size < 1 ? 3 : 2);
 };
 
 /** Timestamps read as if the wall clock were UTC: `9 Nov 2017, 14:00`. */

@@ -49,10 +49,10 @@ interface Known {
   backends: readonly BackendState[];
   latencies: readonly Latency[];
   /** A file of weights that waits for somebody to say what they are of. */
-  weights: { file: string; bytes: Uint8Array; candidates: readonly Candidate[] } | undefined;
+  weights: { file: string; content: Blob; candidates: readonly Candidate[] } | undefined;
   error: string | undefined;
   /** What is going on; nothing where the page waits for the visitor. */
-  busy: { progress: WorkProgress; cancel: () => void } | undefined;
+  busy: WorkProgress | undefined;
 }
 
 /** Milliseconds that the slider rests before anything is planned. */
@@ -99,6 +99,7 @@ export function createPlayground(start: () => Worker) {
   });
   /** What a fresh worker has to be given again. */
   const opened: { model?: ModelSource; series?: SeriesSource } = {};
+  const running = new Set<AbortController>();
   let planning: AbortController | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -119,38 +120,36 @@ export function createPlayground(start: () => Worker) {
     argument: Argument<K>,
     controller = new AbortController(),
   ): Promise<Result<K> | undefined> {
-    const shown = {
-      progress: { what: "Working" },
-      cancel: () => void cancel(controller),
-    };
-    known.busy = shown;
+    running.add(controller);
+    known.busy ??= { what: "Working" };
     try {
-      const result = await client.call(call, argument, {
+      return await client.call(call, argument, {
         signal: controller.signal,
         onProgress: (progress) => {
-          if (known.busy?.cancel === shown.cancel) known.busy = { ...shown, progress };
+          known.busy = progress;
         },
       });
-      return result;
     } catch (error) {
       if (!(error instanceof Cancelled)) known.error = (error as Error).message;
       return undefined;
     } finally {
-      if (known.busy?.cancel === shown.cancel) known.busy = undefined;
+      running.delete(controller);
+      if (running.size === 0) known.busy = undefined;
     }
   }
 
-  /** Tells the worker; where it does not hear in time, ends it, and gives a fresh one what this one had. */
-  async function cancel(controller: AbortController): Promise<void> {
-    const before = known.busy?.cancel;
-    controller.abort();
+  /** Tells the worker to stop; where it does not hear in time, ends it, and gives a fresh one what this one had. */
+  async function cancel(): Promise<void> {
+    clearTimeout(timer);
+    const stopping = [...running];
+    for (const controller of stopping) controller.abort();
     await new Promise((resolve) => setTimeout(resolve, patience));
-    if (before === undefined || known.busy?.cancel !== before) return;
+    if (!stopping.some((controller) => running.has(controller))) return;
     client.end();
     known.pruned = undefined;
     known.forecast = undefined;
-    if (opened.model !== undefined) await work("open", opened.model);
     if (opened.series !== undefined) await work("read", opened.series);
+    if (opened.model !== undefined) await work("open", opened.model);
   }
 
   async function open(source: ModelSource): Promise<void> {
@@ -247,11 +246,14 @@ export function createPlayground(start: () => Worker) {
     clearTimeout(timer);
     timer = setTimeout(() => void prune(), rest);
   });
-  watch(() => settings.window, () => void forecast());
+  watch(
+    () => settings.window,
+    () => void forecast(),
+  );
 
-  async function begin(model: string): Promise<void> {
-    await read({ shipped: true });
-    await open({ shipped: model });
+  async function begin(model: ModelSource, series: SeriesSource): Promise<void> {
+    await read(series);
+    await open(model);
     known.backends = (await work("backends", undefined)) ?? [];
   }
 
@@ -260,5 +262,5 @@ export function createPlayground(start: () => Worker) {
     client.end();
   });
 
-  return { settings, known, choice, begin, open, read, measure, save };
+  return { settings, known, choice, begin, open, read, measure, save, cancel };
 }

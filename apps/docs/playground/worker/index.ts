@@ -5,7 +5,10 @@ import { Session, type Work } from "./session.ts";
 /** Takes calls one after the other, and cancels them when told to, those that wait as well. */
 const session = new Session(async (url) => {
   const response = await fetch(url);
-  if (!response.ok) throw new EspalierError(`${url.pathname} cannot be fetched (${response.status}). Is the network there?`);
+  if (!response.ok)
+    throw new EspalierError(
+      `${new URL(url).pathname} cannot be fetched (${response.status}). Is the network there?`,
+    );
   return new Uint8Array(await response.arrayBuffer());
 });
 const running = new Map<number, AbortController>();
@@ -24,7 +27,12 @@ addEventListener("message", ({ data }: MessageEvent<ToWorker>) => {
   last = last.then(() => answer(id, call, argument, controller));
 });
 
-async function answer(id: number, call: CallName, argument: unknown, { signal }: AbortController): Promise<void> {
+async function answer(
+  id: number,
+  call: CallName,
+  argument: unknown,
+  { signal }: AbortController,
+): Promise<void> {
   const work: Work = { signal, onProgress: (progress) => send({ id, progress }) };
   try {
     signal.throwIfAborted();

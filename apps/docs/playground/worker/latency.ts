@@ -27,7 +27,13 @@ export async function measurePair(
   const programs = [await loadProgram(dense, backend, size)];
   try {
     programs.push(await loadProgram(pruned, backend, size));
-    const calls = await callsPerSample(programs.map(({ run }) => () => run(inputs)));
+    const calls = await callsPerSample(
+      programs.map(
+        ({ run }) =>
+          () =>
+            run(inputs),
+      ),
+    );
     const contenders = programs.map(({ run }, i) => ({
       name: i === 0 ? "dense" : "pruned",
       async run() {

@@ -1,37 +1,47 @@
 import { EspalierError, type Model, type ModelFactory } from "@espalier/core";
-import { decodeModel, readCheckpoint, readSafetensors } from "@espalier/formats";
+import { decodeModel, readCheckpoint, readOnnx, readSafetensors } from "@espalier/formats";
 import { findModel, inferOptions, iTransformer, models } from "@espalier/models";
-import { shippedModels } from "../catalogue.ts";
 import type { Candidate, ModelSource, WeightsOf } from "../protocol.ts";
 
 /** Bytes of a file that comes with the page. */
-export type Fetch = (url: URL) => Promise<Uint8Array>;
+export type Fetch = (url: string) => Promise<Uint8Array>;
 
 /** Largest file that is opened: a page has little memory. */
 const largest = 512 * 2 ** 20;
 
 /** Opens a model that comes with the page, or a file's. Throws an EspalierError for a file that is none. */
 export async function openModel(source: ModelSource, fetch: Fetch): Promise<Model> {
-  if ("shipped" in source) return openShipped(source.shipped, fetch);
-  const { file, bytes, weights } = source;
-  if (bytes.length > largest) {
-    throw new EspalierError(`${file} has ${Math.round(bytes.length / 2 ** 20)} MiB; this page opens up to 512. Use the espalier command.`);
-  }
+  if ("shipped" in source) return openShipped(source, fetch);
+  const { file, weights } = source;
+  const bytes = await bytesOf(source);
   if (weights !== undefined) return loadWeights(file, bytes, weights);
-  if (/\.onnx$/i.test(file)) {
-    const { readOnnx } = await import("@espalier/formats");
-    return readOnnx(bytes, { name: file });
-  }
+  if (/\.onnx$/i.test(file)) return readOnnx(bytes, { name: file });
   return decodeModel(bytes, file);
 }
 
-async function openShipped(id: string, fetch: Fetch): Promise<Model> {
-  const shipped = shippedModels.find((model) => model.id === id);
-  if (shipped === undefined) throw new EspalierError(`no model "${id}" comes with this page.`);
-  const { origin } = shipped;
+/** The content of a file of the visitor's. Throws an EspalierError for one that a page has no room for. */
+export async function bytesOf({
+  file,
+  content,
+}: {
+  readonly file: string;
+  readonly content: Blob;
+}): Promise<Uint8Array> {
+  if (content.size > largest) {
+    const size = Math.round(content.size / 2 ** 20);
+    throw new EspalierError(
+      `${file} has ${size} MiB; this page opens up to ${largest / 2 ** 20}. Use the espalier command.`,
+    );
+  }
+  return new Uint8Array(await content.arrayBuffer());
+}
+
+async function openShipped(
+  { shipped, origin }: Extract<ModelSource, { shipped: string }>,
+  fetch: Fetch,
+): Promise<Model> {
   if ("seed" in origin) return iTransformer(origin.options).initialize(origin.seed);
-  const { readOnnx } = await import("@espalier/formats");
-  return readOnnx(await fetch(origin.url), { name: id });
+  return readOnnx(await fetch(origin.url), { name: shipped });
 }
 
 /**

@@ -23,7 +23,7 @@ export interface HeadRow {
 }
 
 /** Cells along the longer side of a picture. */
-const most = 72;
+const most = 64;
 
 /** Every prunable tensor of the model, those that pruning removed wholly as well, in graph order. */
 export function picturesOf(dense: Model, pruned: Model): Picture[] {
@@ -32,7 +32,8 @@ export function picturesOf(dense: Model, pruned: Model): Picture[] {
     const there = left.has(tensor);
     const picture = maskPicture(there ? pruned : dense, tensor, { most });
     const { original, rows, columns, kept, masked } = picture;
-    const level = (shares: Float32Array) => Uint8Array.from(shares, (share) => (there ? Math.round(255 * share) : 0));
+    const level = (shares: Float32Array) =>
+      Uint8Array.from(shares, (share) => (there ? Math.round(255 * share) : 0));
     return {
       tensor,
       original,

@@ -25,7 +25,10 @@ export interface Frame {
 }
 
 /** Reads a CSV file; a missing value takes the one before it, and the note says how many did. */
-export function readSeries(file: string, bytes: Uint8Array): { readonly table: Table; readonly note?: string } {
+export function readSeries(
+  file: string,
+  bytes: Uint8Array,
+): { readonly table: Table; readonly note?: string } {
   const delimiter = /\.tsv$/i.test(file) ? "\t" : guessDelimiter(bytes);
   const { table, missing } = parseCsv(file, bytes, {
     delimiter,
@@ -106,5 +109,8 @@ function decimalOf(bytes: Uint8Array): "." | "," {
 }
 
 function firstLines(bytes: Uint8Array, count: number): string {
-  return new TextDecoder().decode(bytes.subarray(0, 65_536)).split(/\r\n|\n|\r/, count).join("\n");
+  return new TextDecoder()
+    .decode(bytes.subarray(0, 65_536))
+    .split(/\r\n|\n|\r/, count)
+    .join("\n");
 }

@@ -16,9 +16,8 @@ import {
 } from "@espalier/core";
 import { randomInputs } from "@espalier/core/testing";
 import { spacedWindows, type Table, unscaleValues } from "@espalier/datasets";
-import { encodeModel } from "@espalier/formats";
+import { encodeModel, writeOnnx } from "@espalier/formats";
 import { collector, createPause, evaluate, inputsFrom, windowShapeOf } from "@espalier/training";
-import { shippedSeries } from "../catalogue.ts";
 import type {
   BackendName,
   BackendState,
@@ -41,7 +40,7 @@ import type {
 } from "../protocol.ts";
 import { specOf } from "../recipe.ts";
 import { measurePair } from "./latency.ts";
-import { candidatesOf, type Fetch, openModel } from "./open.ts";
+import { bytesOf, candidatesOf, type Fetch, openModel } from "./open.ts";
 import { headsOf, picturesOf } from "./pictures.ts";
 import { describeFrame, describeSeries, type Frame, frameFor, readSeries } from "./series.ts";
 import { strategyOf } from "./strategies.ts";
@@ -76,7 +75,7 @@ export class Session {
   async open(source: ModelSource, { onProgress }: Work): Promise<OpenedModel | WeightsOnly> {
     onProgress({ what: "Opening the model" });
     if ("file" in source && source.weights === undefined) {
-      const candidates = await candidatesOf(source.file, source.bytes);
+      const candidates = await candidatesOf(source.file, await bytesOf(source));
       if (candidates !== undefined) return { candidates };
     }
     const model = await openModel(source, this.#fetch);
@@ -99,8 +98,8 @@ export class Session {
     onProgress({ what: "Reading the series" });
     const [file, bytes] =
       "file" in source
-        ? [source.file, source.bytes]
-        : [shippedSeries.file, await this.#fetch(shippedSeries.url)];
+        ? [source.file, await bytesOf(source)]
+        : [source.shipped, await this.#fetch(source.url)];
     const { table, note } = readSeries(file, bytes);
     this.#table = table;
     this.#strategies.clear();
@@ -205,7 +204,6 @@ export class Session {
       return fileOf(`${name}.plan.json`, "application/json", new TextEncoder().encode(planToJson(plan)));
     }
     if (format === "safetensors") return fileOf(`${name}.safetensors`, binary, encodeModel(model));
-    const { writeOnnx } = await import("@espalier/formats");
     return fileOf(`${name}.onnx`, binary, writeOnnx(model));
   }
 

@@ -77,9 +77,9 @@ async function searchNode(): Promise<GpuSearch> {
     };
   }
   const chosen = ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"].some((name) => process.env[name] !== undefined);
-  const driver = process.platform === "linux" && !chosen ? await findSoftwareDriver() : undefined;
+  const driver = process.platform === "linux" && !chosen ? findSoftwareDriver() : undefined;
   // Without a driver Dawn would only print warnings.
-  const real = process.platform !== "linux" || chosen || (await hasDrivers()) || driver === undefined;
+  const real = process.platform !== "linux" || chosen || hasDrivers() || driver === undefined;
   const own = real ? await requestFrom(dawn) : undefined;
   if (own !== undefined && (chosen || !own.software || driver === undefined)) return own;
   return (driver && (await requestSoftware(dawn, driver))) ?? own ?? { missing: noAdapter() };

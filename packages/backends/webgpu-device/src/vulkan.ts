@@ -21,8 +21,8 @@ const driverFolders = [
 ];
 
 /** SwiftShader, where a Chromium lies at a known place. */
-export async function findSoftwareDriver(): Promise<SoftwareDriver | undefined> {
-  const { existsSync } = await import("node:fs");
+export function findSoftwareDriver(): SoftwareDriver | undefined {
+  const { existsSync } = fileSystem();
   for (const folder of chromiumFolders) {
     const driver = { manifest: `${folder}/vk_swiftshader_icd.json`, loader: `${folder}/libvulkan.so.1` };
     if (existsSync(driver.manifest)) return driver;
@@ -31,8 +31,8 @@ export async function findSoftwareDriver(): Promise<SoftwareDriver | undefined> 
 }
 
 /** Whether any driver is registered with the system's Vulkan loader. */
-export async function hasDrivers(): Promise<boolean> {
-  const { readdirSync } = await import("node:fs");
+export function hasDrivers(): boolean {
+  const { readdirSync } = fileSystem();
   const home = process.env.XDG_DATA_HOME ?? `${process.env.HOME ?? ""}/.local/share`;
   return [...driverFolders, `${home}/vulkan/icd.d`].some((folder) => {
     try {
@@ -54,4 +54,9 @@ export function loadLibrary(file: string): boolean {
     // It was loaded, and is no addon of Node.
     return `${(error as Error).message}`.includes("did not self-register");
   }
+}
+
+/** Not imported: bundlers of pages would follow it. */
+function fileSystem(): typeof import("node:fs") {
+  return process.getBuiltinModule("node:fs");
 }
