@@ -23,6 +23,7 @@ export {
   readSettings,
   settingsSchema,
 } from "./options.ts";
+export { createPause } from "./pause.ts";
 export { predict } from "./predict.ts";
 export { type OnProgress, type Progress, progressReporter } from "./progress.ts";
 export {

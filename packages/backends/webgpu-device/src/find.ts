@@ -85,7 +85,9 @@ async function searchBrowser(): Promise<GpuSearch> {
 async function searchNode(): Promise<GpuSearch> {
   let dawn: Dawn;
   try {
-    dawn = (await import("webgpu" as string)) as Dawn;
+    // Bundlers of pages must not follow it: Dawn is for Node alone.
+    const name = "webgpu";
+    dawn = (await import(/* @vite-ignore */ /* webpackIgnore: true */ name)) as Dawn;
   } catch (error) {
     const known = (error as NodeJS.ErrnoException).code === "ERR_MODULE_NOT_FOUND";
     if (!known) return { missing: `package webgpu (Dawn) does not load here: ${firstLine(error)}` };
@@ -93,10 +95,10 @@ async function searchNode(): Promise<GpuSearch> {
   }
   const chosen = ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"].some((name) => process.env[name] !== undefined);
   const searching = process.platform === "linux" && !chosen;
-  const hidden = searching ? await findHiddenDriver() : undefined;
-  const program = searching ? await findSoftwareDriver() : undefined;
+  const hidden = searching ? findHiddenDriver() : undefined;
+  const program = searching ? findSoftwareDriver() : undefined;
   // Without a driver Dawn would only print warnings.
-  const registered = !searching || (await hasDrivers()) || (hidden ?? program) === undefined;
+  const registered = !searching || hasDrivers() || (hidden ?? program) === undefined;
   const own = registered ? await requestFrom(dawn) : undefined;
   if (own !== undefined && (chosen || !own.software)) return own;
   const other = hidden && (await requestWith(dawn, hidden));

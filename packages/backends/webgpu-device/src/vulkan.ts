@@ -28,15 +28,15 @@ const driverFolders = [
 const hiddenManifests = ["/usr/local/nvidia/share/vulkan/icd.d/nvidia_icd.json"];
 
 /** A GPU's driver that is on the machine, and registered nowhere. */
-export async function findHiddenDriver(): Promise<VulkanDriver | undefined> {
-  const { existsSync } = await import("node:fs");
+export function findHiddenDriver(): VulkanDriver | undefined {
+  const { existsSync } = fileSystem();
   const manifest = hiddenManifests.find((file) => existsSync(file));
   return manifest === undefined ? undefined : { manifest, loader: loaderName };
 }
 
 /** SwiftShader, where a Chromium lies at a known place. */
-export async function findSoftwareDriver(): Promise<VulkanDriver | undefined> {
-  const { existsSync } = await import("node:fs");
+export function findSoftwareDriver(): VulkanDriver | undefined {
+  const { existsSync } = fileSystem();
   for (const folder of chromiumFolders) {
     const driver = { manifest: `${folder}/vk_swiftshader_icd.json`, loader: `${folder}/${loaderName}` };
     if (existsSync(driver.manifest)) return driver;
@@ -45,8 +45,8 @@ export async function findSoftwareDriver(): Promise<VulkanDriver | undefined> {
 }
 
 /** Whether any driver is registered with the system's Vulkan loader. */
-export async function hasDrivers(): Promise<boolean> {
-  const { readdirSync } = await import("node:fs");
+export function hasDrivers(): boolean {
+  const { readdirSync } = fileSystem();
   const home = process.env.XDG_DATA_HOME ?? `${process.env.HOME ?? ""}/.local/share`;
   return [...driverFolders, `${home}/vulkan/icd.d`].some((folder) => {
     try {
@@ -68,4 +68,9 @@ export function loadLibrary(file: string): boolean {
     // It was loaded, and is no addon of Node.
     return `${(error as Error).message}`.includes("did not self-register");
   }
+}
+
+/** Not imported: bundlers of pages would follow it. */
+function fileSystem(): typeof import("node:fs") {
+  return process.getBuiltinModule("node:fs");
 }
