@@ -1,13 +1,6 @@
 import { ratioOf } from "../measure/alternate.ts";
 import type { Block, Document } from "../report/document.ts";
-import {
-  formatBytes,
-  formatFlops,
-  formatShare,
-  formatSpeedup,
-  formatTime,
-  withSpread,
-} from "../report/numbers.ts";
+import { formatFlops, formatShare, formatSpeedup, formatTime, withSpread } from "../report/numbers.ts";
 import type { Table } from "../report/tables.ts";
 import { speedUpCurves } from "./chart.ts";
 import { agrees, entryOf, type PeerEntry, type PeerResults, type PeerRun } from "./results.ts";
@@ -65,13 +58,16 @@ function promiseBlocks(all: readonly Verdict[]): Block[] {
   ];
 }
 
+/** As the promise is given. */
+const kilobytes = (bytes: number) => `${(bytes / 1000).toFixed(1)} kB`;
+
 /** A row a promise, a column a batch size. */
 function promiseTable(model: string, known: readonly Verdict[]): Table {
   const batches = [...new Set(known.map(({ batch }) => batch))].toSorted((a = 0, b = 0) => a - b);
   const cell = (verdict: Verdict | undefined): string => {
     if (verdict === undefined) return "";
     const { bound, unit, measured, met } = verdict;
-    const format = { ms: formatTime, bytes: formatBytes, "×": formatSpeedup }[unit];
+    const format = { ms: formatTime, bytes: kilobytes, "×": formatSpeedup }[unit];
     const got = measured === undefined ? "outputs differ" : format(measured.median);
     return `${got} (${unit === "×" ? "≥" : "≤"} ${format(bound)}) ${met ? "✓" : "✗"}`;
   };
