@@ -79,6 +79,24 @@ export async function compareForecasts(
   return { ...run, entries: [...lone, ...run.entries] };
 }
 
+/** Times one thread against several, taking turns: forecasts and steps of training, dense and at 90 %. */
+export async function compareThreads(
+  prepared: PreparedSubject,
+  batch: number,
+  options: Omit<CompareOptions, "oracle" | "alone">,
+): Promise<PeerRun[]> {
+  const { name } = prepared;
+  const models = prepared.models.filter(({ variant }) => isDenseOrNinety(variant));
+  const runnables = models.map(({ variant, model }) => ({ variant, runnable: model }));
+  const inputs = randomInputs(models[0]!.model, batch);
+  const what = { name, batch, task: "threads forecast" as const, where: `${name}, threads, batch ${batch}` };
+  const forecast = await compareAll(what, runnables, inputs, options);
+  const training = await compareTraining(prepared, batch, options);
+  return [forecast, { ...training, task: "threads training" }];
+}
+
+const isDenseOrNinety = ({ id }: Variant) => id === "dense" || id === "unstructured-90";
+
 /** Times steps of training (forward, backward, Adam) on backends: dense and at 90 %. */
 export async function compareTraining(
   { name, models }: PreparedSubject,
@@ -86,7 +104,7 @@ export async function compareTraining(
   options: Omit<CompareOptions, "oracle" | "alone">,
 ): Promise<PeerRun> {
   const steps = models
-    .filter(({ variant }) => variant.id === "dense" || variant.id === "unstructured-90")
+    .filter(({ variant }) => isDenseOrNinety(variant))
     .map(({ variant, model }) => {
       const { graph, tensors } = drawTrainingStep(model, { seed: 1 });
       return { variant, runnable: { graph, tensors: new Map([...model.tensors, ...tensors]) } };

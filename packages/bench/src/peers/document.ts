@@ -13,7 +13,7 @@ export function peersDocument(results: PeerResults): Document {
   const all = verdicts(results);
   return {
     title: "Speed against other runtimes",
-    lead: `${machine.processor} (${machine.cores} cores), ${machine.platform}, Node ${machine.node}, ${machine.date.slice(0, 10)}. One thread each; contenders take turns in one process (${settings.rounds} rounds); medians, ratios are medians over rounds.${settings.rounds < 7 ? " So few rounds are for trying out, not for quoting." : ""}`,
+    lead: `${machine.processor} (${machine.cores} cores), ${machine.platform}, Node ${machine.node}, ${machine.date.slice(0, 10)}. One thread each where nothing else is said; contenders take turns in one process (${settings.rounds} rounds); medians, ratios are medians over rounds.${settings.rounds < 7 ? " So few rounds are for trying out, not for quoting." : ""}`,
     blocks: [
       { kind: "list", items: peers.map(({ name, detail }) => `${name}: ${detail}`) },
       ...problemBlocks(results),
@@ -58,19 +58,25 @@ function promiseBlocks(all: readonly Verdict[]): Block[] {
   ];
 }
 
+/** As the promise is given. */
+const kilobytes = (bytes: number) => `${(bytes / 1000).toFixed(1)} kB`;
+
 /** A row a promise, a column a batch size. */
 function promiseTable(model: string, known: readonly Verdict[]): Table {
-  const batches = [...new Set(known.map(({ batch }) => batch))].toSorted((a, b) => a - b);
+  const batches = [...new Set(known.map(({ batch }) => batch))].toSorted((a = 0, b = 0) => a - b);
   const cell = (verdict: Verdict | undefined): string => {
     if (verdict === undefined) return "";
     const { bound, unit, measured, met } = verdict;
-    const format = unit === "ms" ? formatTime : formatSpeedup;
+    const format = { ms: formatTime, bytes: kilobytes, "×": formatSpeedup }[unit];
     const got = measured === undefined ? "outputs differ" : format(measured.median);
-    return `${got} (${unit === "ms" ? "≤" : "≥"} ${format(bound)}) ${met ? "✓" : "✗"}`;
+    return `${got} (${unit === "×" ? "≥" : "≤"} ${format(bound)}) ${met ? "✓" : "✗"}`;
   };
   return {
     caption: `${model}: measured (promised)`,
-    columns: [{ label: "promise" }, ...batches.map((batch) => ({ label: `batch ${batch}`, numeric: true }))],
+    columns: [
+      { label: "promise" },
+      ...batches.map((batch) => ({ label: batch === undefined ? "size" : `batch ${batch}`, numeric: true })),
+    ],
     rows: [...new Set(known.map(({ what }) => what))].map((what) => [
       what,
       ...batches.map((batch) => cell(known.find((v) => v.what === what && v.batch === batch))),
@@ -109,6 +115,8 @@ const tasks = {
   forecast: "a forecast",
   training: "a training step",
   compile: "making the model ready",
+  "threads forecast": "a forecast on one thread and on more",
+  "threads training": "a training step on one thread and on more",
 } as const;
 
 /** What times are set against, where it ran the dense model. */

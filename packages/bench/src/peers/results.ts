@@ -18,8 +18,11 @@ const entry = z.strictObject({
 const run = z.strictObject({
   model: z.string(),
   batch: z.int().positive(),
-  /** A forecast, a step of training (forward, backward, Adam), or making a model ready. */
-  task: z.enum(["forecast", "training", "compile"]),
+  /**
+   * A forecast, a step of training (forward, backward, Adam), or making a model ready; `threads`: the first two by the own
+   * backend on one thread and on more.
+   */
+  task: z.enum(["forecast", "training", "compile", "threads forecast", "threads training"]),
   entries: z.array(entry),
   /**
    * How far outputs (of training: the first loss) are from those of another runtime: ‖a − b‖ ÷ ‖b‖; null where they are
@@ -50,6 +53,8 @@ const results = z.strictObject({
   }),
   settings: z.strictObject({ time: positive, samples: z.int(), rounds: z.int() }),
   peers: z.array(z.strictObject({ name: z.string(), detail: z.string() })),
+  /** Bytes of the own backend's modules, by SIMD level; files of before lack it. */
+  modules: z.record(z.string(), z.int().positive()).optional(),
   sizes: z.array(size),
   runs: z.array(run),
   /** What could not be run, and why. */

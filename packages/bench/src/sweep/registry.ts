@@ -25,7 +25,7 @@ export interface Registry {
   readonly models: ReadonlyMap<string, ModelFactory<never>>;
   /** The strategy a plug-in makes of its options. Throws an EspalierError for an unknown name or option. */
   strategy(spec: StrategySpec): Strategy;
-  /** A backend by its name. Throws an EspalierError with the nearest name for an unknown one. */
+  /** A backend by its name; `wasm:4` is `wasm` on four threads. Throws an EspalierError with the nearest name for an unknown one. */
   backend(name: string): Backend;
   /** A model by its name. Throws an EspalierError with the nearest name for an unknown one. */
   model(name: string): ModelFactory<unknown>;
@@ -47,6 +47,7 @@ export function createRegistry(plugins: readonly StrategyPlugin[] = []): Registr
       reference,
     ].map((b): [string, Backend] => [b.name, b]),
   );
+  const threaded = new Map<string, Backend>();
   const registry: Registry = {
     strategies,
     backends,
@@ -59,13 +60,21 @@ export function createRegistry(plugins: readonly StrategyPlugin[] = []): Registr
       return named(plugin, options, (inner) => registry.strategy(inner));
     },
     backend(name) {
-      const backend = backends.get(name);
-      if (backend === undefined) throw unknownName("backend", name, [...backends.keys()]);
+      const backend = backends.get(name) ?? threaded.get(name) ?? onThreads(name);
+      if (backend === undefined)
+        throw unknownName("backend", name, [...backends.keys()], " (wasm:4: on 4 threads)");
+      threaded.set(name, backend);
       return backend;
     },
     model: (name) => findModel(name) as ModelFactory<unknown>,
   };
   return registry;
+}
+
+/** `wasm:4`: the own backend on four threads. */
+function onThreads(name: string): Backend | undefined {
+  const threads = /^wasm:(\d+)$/.exec(name)?.[1];
+  return threads === undefined ? undefined : wasm({ threads: Number(threads) });
 }
 
 /** Options are checked by the plug-in's schema; what it refuses becomes one line that names strategy and option. */

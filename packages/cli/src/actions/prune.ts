@@ -274,7 +274,7 @@ class Pruning {
   }
 
   #open(): Promise<Backend> {
-    this.#backend ??= openBackend(this.#parts.registry, this.#parts.options.backend);
+    this.#backend ??= openBackend(this.#parts.registry, this.#parts.options);
     return this.#backend;
   }
 

@@ -75,8 +75,12 @@ export function loadModule(simd: Simd, shared = false): Promise<WebAssembly.Modu
   return module;
 }
 
-/** Bytes of a module as it is carried along. */
-export async function moduleBytes(simd: Simd): Promise<Uint8Array<ArrayBuffer>> {
+/** Bytes of all kernels of one SIMD level. */
+export async function kernelSize(simd: Simd): Promise<number> {
+  return (await moduleBytes(simd)).length;
+}
+
+async function moduleBytes(simd: Simd): Promise<Uint8Array<ArrayBuffer>> {
   const text =
     simd === "relaxed"
       ? (await import("./relaxed-module.ts")).relaxedModule
