@@ -3,6 +3,7 @@ import {
   Builder,
   batch,
   type Collect,
+  type Criterion,
   concat,
   criterionNames,
   EspalierError,
@@ -11,12 +12,15 @@ import {
   fisher,
   float32,
   geometricMedian,
+  l1,
+  l2,
   lamp,
   type Model,
   maskFrom,
   matMul,
   movement,
   prunableDimensions,
+  random,
   reference,
   relu,
   reshape,
@@ -26,7 +30,9 @@ import {
   taylor,
   transpose,
   wanda,
+  weightStatistics,
   withTensors,
+  wsap,
 } from "@espalier/core";
 import { drawEncoder, modelOf, runModel } from "@espalier/core/testing";
 import { describe, expect, it } from "vitest";
@@ -107,6 +113,66 @@ function expectClose(got: ArrayLike<number> | undefined, expected: readonly numb
 }
 
 describe("criteria, against values by hand", () => {
+  /** Of each index of the hidden dimension, the sum of a number of each weight that goes with it. */
+  const grouped = (a: readonly number[], b: readonly number[]) =>
+    [0, 1, 2].map((i) => a[2 * i]! + a[2 * i + 1]! + b[i]!);
+  const scored = async (criterion: Criterion) => {
+    const weights = await criterion.weights({ model, collect }, ["a.weight", "b.weight"]);
+    const [group] = await criterion.indices({ model, collect }, [hiddenDimension!]);
+    return { a: weights.get("a.weight"), b: weights.get("b.weight"), group: group!.values };
+  };
+
+  it("l1: the magnitude, of a group the sum", async () => {
+    const { a, b, group } = await scored(l1);
+    expectClose(a, [1, 2, 3, 0.5, 4, 1]);
+    expectClose(b, [2, 1, 0.25]);
+    expectClose(group, [1 + 2 + 2, 3 + 0.5 + 1, 4 + 1 + 0.25]);
+  });
+
+  it("l2: the magnitude, of a group and of a whole dimension the norm", async () => {
+    const { a, group } = await scored(l2);
+    expectClose(a, [1, 2, 3, 0.5, 4, 1]);
+    expectClose(group, [Math.hypot(1, 2, 2), Math.hypot(3, 0.5, 1), Math.hypot(4, 1, 0.25)]);
+    expect(l2.whole!(group)).toBeCloseTo(Math.hypot(...first, ...second), 6);
+  });
+
+  it("wsap: shares by the rank of standard deviation ÷ |mean|, groups weighted by what is kept", async () => {
+    const variation = (all: readonly number[]) => {
+      const mean = all.reduce((sum, w) => sum + w, 0) / all.length;
+      return Math.sqrt(all.reduce((sum, w) => sum + (w - mean) ** 2, 0) / all.length) / Math.abs(mean);
+    };
+    const statistics = weightStatistics(model);
+    const [ofA, ofB] = [variation(first), variation(second)];
+    expect(statistics.get("a.weight")!.coefficientOfVariation).toBeCloseTo(ofA, 5);
+    expect(statistics.get("b.weight")!.coefficientOfVariation).toBeCloseTo(ofB, 5);
+    // Of two, the percentiles lie between: the larger is above the 66th, the smaller below the 33rd.
+    const [shareA, shareB] = ofA > ofB ? [0.7, 0.3] : [0.3, 0.7];
+    const shares = (amount: number) => wsap.shares!(model, ["a.weight", "b.weight"], amount);
+    expect([...shares(0.5).values()].map((share) => +share.toFixed(6))).toEqual([shareA, shareB]);
+    expect(shares(0.75).get("a.weight")).toBeCloseTo(1 - (1 - shareA) ** 2, 6);
+    const { group } = await scored(wsap);
+    const kept = (all: readonly number[], share: number) => all.map((w) => Math.abs(w) * (1 - share));
+    expectClose(group, grouped(kept(first, shareA), kept(second, shareB)));
+  });
+
+  it("random: uniform, the same for a seed, another for each tensor, index and seed", async () => {
+    const numbers = async (seed: number) => {
+      const { a, b, group } = await scored(random(seed));
+      return [...a!, ...b!, ...group];
+    };
+    const once = await numbers(5);
+    expect(await numbers(5)).toEqual(once);
+    expect(new Set([...once, ...(await numbers(6))]).size).toBe(24);
+    const wide = modelOf(drawEncoder({ width: 32, feedForward: 64, layers: 1 }));
+    const many = await random(1).weights({ model: wide }, ["layers.0.feedForward1.weight"]);
+    const all = many.get("layers.0.feedForward1.weight")!;
+    const mean = all.reduce((sum, value) => sum + value, 0) / all.length;
+    const variance = all.reduce((sum, value) => sum + (value - mean) ** 2, 0) / all.length;
+    expect(mean).toBeCloseTo(1 / 2, 1);
+    expect(variance).toBeCloseTo(1 / 12, 2);
+    expect(random(1).whole!(Float64Array.of(0.3, 0.4))).toBe(0.3);
+  });
+
   it("taylor: |g·w| of the summed gradient, |Σ g·w| of a group", async () => {
     const sum = (key: "a" | "b", i: number) => parts.reduce((total, part) => total + part[key][i]!, 0);
     const a = first.map((w, i) => w * sum("a", i));
@@ -147,6 +213,13 @@ describe("criteria, against values by hand", () => {
     expectClose(
       scores.get("b.weight"),
       second.map((w, i) => Math.abs(w) * hidden[i]!),
+    );
+    expectClose(
+      (await scored(wanda())).group,
+      grouped(
+        first.map((w, i) => Math.abs(w) * inputs[i % 2]!),
+        second.map((w, i) => Math.abs(w) * hidden[i]!),
+      ),
     );
   });
 
@@ -312,6 +385,12 @@ describe("criteria, against values by hand", () => {
     expectClose(scores.get("a.weight"), share(first));
     expectClose(scores.get("b.weight"), share(second));
     expect(Math.max(...scores.get("b.weight")!)).toBe(1);
+    const energy = (all: readonly number[]) => {
+      const total = all.reduce((sum, w) => sum + w * w, 0);
+      return all.map((w) => (w * w) / total);
+    };
+    const { group } = await scored(lamp);
+    expectClose(group, grouped(energy(first), energy(second)));
   });
 
   it("geometric-median: the distance of a group from all others", async () => {
@@ -323,6 +402,7 @@ describe("criteria, against values by hand", () => {
       scores!.values,
       groups.map((own) => groups.reduce((sum, other) => sum + distance(own, other), 0)),
     );
+    expectClose((await scored(geometricMedian)).b, [2, 1, 0.25]);
   });
 });
 

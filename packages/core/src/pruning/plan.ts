@@ -197,7 +197,7 @@ function isPattern(raw: unknown, shape: readonly number[]): raw is MaskPattern {
   if (typeof pattern !== "object" || pattern === null) return false;
   if (pattern.block === undefined) {
     const { axis = 0 } = pattern;
-    return count(pattern.n) && count(pattern.m) && (axis as number) in shape;
+    return count(pattern.n) && count(pattern.m) && typeof axis === "number" && axis in shape;
   }
   return Array.isArray(pattern.block) && pattern.block.length === 2 && pattern.block.every(count);
 }
