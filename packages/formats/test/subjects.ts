@@ -12,6 +12,7 @@ import {
 } from "@espalier/models";
 import { channel } from "@espalier/strategy-channel";
 import { combined } from "@espalier/strategy-combined";
+import { depth } from "@espalier/strategy-depth";
 import { head } from "@espalier/strategy-head";
 import { unstructured } from "@espalier/strategy-unstructured";
 
@@ -51,6 +52,7 @@ export const strategies: readonly (readonly [string, Strategy, number])[] = [
   ["half of the heads", head(), 0.5],
   ["all but one head", head(), 0.99],
   ["attention branches", head({ keepAtLeast: 0, scope: "local", keep: ["decoder.*"] }), 0.99],
+  ["attention and feed-forward modules", depth(), 0.6],
   ["channels", channel(), 0.95],
   ["weights", unstructured(), 0.8],
   ["heads, channels and weights", combined([head(), channel(), unstructured()]), 0.6],
