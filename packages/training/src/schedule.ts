@@ -12,8 +12,10 @@ import {
   type Tried,
 } from "@espalier/core";
 import { collector } from "./collect.ts";
+import { type Curve, leftAt } from "./curve.ts";
 import { type FitRequest, type FitResult, fit } from "./fit.ts";
 import type { FitOptions } from "./options.ts";
+import { pruneAndReconstruct, type ReconstructSettings } from "./prune-and-reconstruct.ts";
 
 /** One stage of pruning: what removes, and how much. Targets are measured against the model before any pruning. */
 export interface Stage {
@@ -36,6 +38,8 @@ export interface PruneAndTuneRequest extends Omit<FitRequest, "model" | "resume"
   readonly latency?: LatencyMeter;
   /** Called for each amount that a stage's search tries. */
   readonly onTry?: (tried: Tried, stage: number) => void;
+  /** Refits every pruned model to the outputs of the one it was pruned from, before any fine-tuning. */
+  readonly reconstruct?: ReconstructSettings;
   /** Called when a stage, from 0, has its plan and before it is carried out. */
   readonly onPlan?: (plan: PruningPlan, stage: number) => void;
 }
@@ -43,7 +47,7 @@ export interface PruneAndTuneRequest extends Omit<FitRequest, "model" | "resume"
 /** What one stage did. */
 export interface StageResult {
   readonly plan: PruningPlan;
-  /** Right after pruning. */
+  /** Right after pruning, and reconstruction where it was asked for. */
   readonly pruned: Model;
   /** Absent where the stage was not followed by fine-tuning. */
   readonly tuned?: FitResult;
@@ -79,7 +83,8 @@ export async function pruneAndTune(request: PruneAndTuneRequest): Promise<PruneA
     });
     if (plan === undefined) break;
     request.onPlan?.(plan, i);
-    const pruned = prune(model, plan);
+    const pruned = await carryOut(request, model, plan);
+    if (pruned === undefined) break;
     model = pruned;
     if (tune === "last" && i < stages.length - 1) {
       results.push({ plan, pruned });
@@ -92,25 +97,29 @@ export async function pruneAndTune(request: PruneAndTuneRequest): Promise<PruneA
   return { model, stages: results };
 }
 
+/** The pruned model; undefined where the signal stopped its reconstruction. */
+async function carryOut(
+  request: PruneAndTuneRequest,
+  model: Model,
+  plan: PruningPlan,
+): Promise<Model | undefined> {
+  const { reconstruct: settings, backend, train: windows, data, signal } = request;
+  if (settings === undefined) return prune(model, plan);
+  const context = { ...(data && { data }), ...(signal && { signal }) };
+  return pruneAndReconstruct({ model, plan, backend, windows, settings, ...context }).then(
+    (reconstruction) => reconstruction.model,
+    (error: unknown) => {
+      if (signal?.aborted) return undefined;
+      throw error;
+    },
+  );
+}
+
 /** Every stage shuffles anew, so that short fits do not see the same batches again. */
 function settingsOf({ settings = {}, stages }: PruneAndTuneRequest, stage: number): FitOptions {
   const { seed = 0 } = settings;
   return { ...settings, seed: seed + stage, ...stages[stage]!.settings };
 }
-
-/**
- * How what is removed grows over the steps: `linear`; `cubic`, fast at first (Zhu and Gupta, 2017); `exponential`, the same
- * share of what is left at every step.
- */
-export type Curve = (typeof curveNames)[number];
-
-export const curveNames = ["linear", "cubic", "exponential"] as const;
-
-const curves: Readonly<Record<Curve, (left: number, progress: number) => number>> = {
-  linear: (left, progress) => 1 - (1 - left) * progress,
-  cubic: (left, progress) => 1 - (1 - left) * (1 - (1 - progress) ** 3),
-  exponential: (left, progress) => left ** progress,
-};
 
 /** Targets of iterative and gradual pruning, the last of them the one given. */
 export function iterativeTargets(target: Target, steps: number, curve: Curve = "exponential"): Target[] {
@@ -118,7 +127,7 @@ export function iterativeTargets(target: Target, steps: number, curve: Curve = "
   return Array.from({ length: steps }, (_, i) => {
     const shares = goals.map(({ metric, asked }) => {
       const left = leftOf(metric, asked);
-      const share = i === steps - 1 ? left : curves[curve](left, (i + 1) / steps);
+      const share = leftAt(curve, left, (i + 1) / steps);
       return [metric, leftOf(metric, share)];
     });
     return Object.fromEntries(shares) as Target;

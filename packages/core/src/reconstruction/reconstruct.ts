@@ -37,7 +37,7 @@ export interface LayerError {
 /** A pruned model whose weights make up for what is gone. */
 export interface Reconstruction {
   readonly model: Model;
-  /** In the order of the graph; layers before the first that lost anything are not among them. */
+  /** Those that had lost something, in the order of the graph. */
   readonly layers: readonly LayerError[];
 }
 
@@ -63,10 +63,9 @@ export async function reconstruct(request: ReconstructRequest): Promise<Reconstr
       known = { key, moments: await inputMoments({ dense, pruned: model }, pair, collect) };
     const { moments } = known;
     if (moments === undefined) continue;
-    const { error, tensors } = refitPair({ dense, pruned: model }, pair, origins, moments, {
-      damping,
-      method,
-    });
+    const refitted = refitPair({ dense, pruned: model }, pair, origins, moments, { damping, method });
+    if (refitted === undefined) continue;
+    const { error, tensors } = refitted;
     model = withTensors(model, tensors);
     layers.push(error);
     onLayer?.(error, i + 1, pairs.length);
@@ -82,25 +81,18 @@ export async function reconstruct(request: ReconstructRequest): Promise<Reconstr
   return { model: { ...model, history: [...pruned.history, entry] }, layers };
 }
 
-/** Products that both models have, from the first whose weights changed. Weights that several products share stay out. */
+/** Products that both models have. Weights that several products share stay out. */
 function pairsOf(dense: Model, pruned: Model): Pair[] {
   const own = uniqueProducts(dense);
-  const pairs = [...uniqueProducts(pruned)].flatMap(([tensor, product]): Pair[] => {
+  return [...uniqueProducts(pruned)].flatMap(([tensor, product]): Pair[] => {
     const before = own.get(tensor);
     return before === undefined ? [] : [{ dense: before, pruned: product }];
   });
-  const first = pairs.findIndex(({ pruned: { tensor } }) => changed(dense, pruned, tensor));
-  return first < 0 ? [] : pairs.slice(first);
 }
 
 function uniqueProducts(model: Model): Map<string, Product> {
   const groups = Map.groupBy(productsOf(model.graph), ({ tensor }) => tensor);
   return new Map([...groups].flatMap(([tensor, all]) => (all.length === 1 ? [[tensor, all[0]!]] : [])));
-}
-
-function changed(dense: Model, pruned: Model, tensor: string): boolean {
-  const [before, after] = [dense.tensors.get(tensor)!.data, pruned.tensors.get(tensor)!.data];
-  return before.length !== after.length || after.some((value, i) => value !== before[i]);
 }
 
 /** For every tensor of the pruned model, the elements of the dense model's that it kept. */
@@ -120,24 +112,24 @@ interface RefitSettings {
   readonly method: RefitMethod | undefined;
 }
 
-/** One pair's new weights, and its error before and after. */
+/** One pair's new weights, and its error before and after; undefined where it lost nothing. */
 function refitPair(
   models: { readonly dense: Model; readonly pruned: Model },
   { dense, pruned }: Pair,
   origins: Model["tensors"],
   moments: Moments,
   { damping, method }: RefitSettings,
-): { readonly error: LayerError; readonly tensors: Map<string, TensorData> } {
+): { readonly error: LayerError; readonly tensors: Map<string, TensorData> } | undefined {
   const { inputs, outputs, elements, tensor, bias } = pruned;
-  const whole = columnsOf(models.dense, dense);
+  const all = columnsOf(models.dense, dense);
   const where = new Int32Array(dense.elements.length);
   dense.elements.forEach((element, position) => {
     where[element] = position;
   });
   const origin = origins.get(tensor)!.data;
-  const before = Array.from(
+  const whole = Array.from(
     { length: outputs },
-    (_, o) => whole[where[origin[elements[o]!]!]! % dense.outputs]!,
+    (_, o) => all[where[origin[elements[o]!]!]! % dense.outputs]!,
   );
   const mask = models.pruned.masks.get(tensor);
   const biasMask = bias === undefined ? undefined : models.pruned.masks.get(bias);
@@ -154,18 +146,25 @@ function refitPair(
   for (let i = 0; i < inputs; i++) trace += own.data[i * own.size + i]!;
   const problem: Problem = {
     moments: own,
-    targets: before.map((w) => times(cross, own.size, w)),
+    targets: whole.map((w) => times(cross, own.size, w)),
     columns: columnsOf(models.pruned, pruned),
     free,
     ridge: Math.max((damping * trace) / inputs, Number.MIN_VALUE),
   };
-  const columns = refit(problem, method);
-  const norm = before.reduce((sum, w) => sum + dot(w, times(moments.dense.data, w.length, w)), 0);
+  const norm = whole.reduce((sum, w) => sum + dot(w, times(moments.dense.data, w.length, w)), 0);
   const errorOf = (all: readonly Float64Array[]) =>
     norm === 0 ? 0 : Math.max(0, 1 + all.reduce((sum, w, o) => sum + excess(problem, o, w), 0) / norm);
-  const error = { tensor, before: errorOf(problem.columns), after: errorOf(columns) };
-  return { error, tensors: tensorsOf(models.pruned, pruned, columns) };
+  const error = errorOf(problem.columns);
+  if (error < rounding) return undefined;
+  const columns = refit(problem, method);
+  return {
+    error: { tensor, before: error, after: errorOf(columns) },
+    tensors: tensorsOf(models.pruned, pruned, columns),
+  };
 }
+
+/** Errors that come from summing float32 numbers alone. */
+const rounding = 1e-6;
 
 /** W's columns with the bias behind each. */
 function columnsOf(model: Model, { inputs, outputs, elements, tensor, bias }: Product): Float64Array[] {
