@@ -112,6 +112,42 @@ describe("espalier prune --recipe", () => {
     ]);
   });
 
+  it("refits layers, moves masks and tightens them, as the command's flags do", async () => {
+    const fit = "fineTuning: { epochs: 1, batchesPerEpoch: 4, batchSize: 8, learningRate: 0.002 }";
+    const strategies = "strategies: [{ use: unstructured }]\ntarget: { sparsity: 0.7 }";
+    await writeFile(join(cwd, "refit.yaml"), `${strategies}\nreconstruction: {}\n${fit}\nseed: 2\n`);
+    await writeFile(
+      join(cwd, "grad.yaml"),
+      `${strategies}\nschedule: { curve: linear, gradual: {} }\n${fit}\n`,
+    );
+    const settings = "--fine-tune 1 --batches-per-epoch 4 --batch-size 8 --learning-rate 0.002";
+    const lines = [
+      ["refit", `--strategy unstructured --sparsity 0.7 --reconstruct ${settings} --seed 2`],
+      ["grad", `--strategy unstructured --sparsity 0.7 --gradual --curve linear ${settings}`],
+    ];
+    for (const [name, line] of lines) {
+      const done = await json(`prune m.safetensors --recipe ${name}.yaml --out ${name}-a.safetensors`);
+      expect(done).toMatchObject({ target: { metric: "sparsity", met: true }, tuningEpochs: 1 });
+      expect(done.after.sparsity).toBeCloseTo(0.7, 2);
+      await json(`prune m.safetensors ${line} --out ${name}-b.safetensors --recipe-out ${name}-out.yaml`);
+      await json(`prune --recipe ${name}-out.yaml --out ${name}-c.safetensors`);
+      const [a, b, c] = await Promise.all(
+        ["a", "b", "c"].map((end) => readFile(join(cwd, `${name}-${end}.safetensors`))),
+      );
+      expect([b!.equals(a!), c!.equals(a!)]).toEqual([true, true]);
+    }
+    expect((await history("refit-a.safetensors")).map(({ did }) => did)).toEqual([
+      "fit",
+      "prune",
+      "reconstruct",
+      "fit",
+    ]);
+    expect(await history("grad-a.safetensors")).toMatchObject([
+      { did: "fit" },
+      { did: "fit", gradual: { curve: "linear", target: { met: true } } },
+    ]);
+  });
+
   it("keeps the trained model when it is stopped before pruning, and the pruned one after", async () => {
     const stopped = (when: RegExp, line: string) => {
       const controller = new AbortController();
@@ -143,6 +179,11 @@ describe("espalier prune --recipe", () => {
       `recipe escapes.yaml, line 1, model: "../m.safetensors" leads out of the recipe's folder. Put it there, or name it on the command line.`,
     ],
     ["a plan beside it", "prune --recipe plain.yaml --plan p.json --dry-run", "--plan says all that is done"],
+    [
+      "masks that tighten in steps",
+      "prune m.safetensors --recipe stepped.yaml --gradual --dry-run",
+      "--steps and --gradual exclude each other",
+    ],
     ["no model", "prune --recipe stepped.yaml --dry-run", "give a model file, or --recipe FILE with one."],
     ["a file that is not there", "prune --recipe no.yaml --dry-run", "no.yaml: there is no such file."],
     [
@@ -256,8 +297,8 @@ describe("the gallery", () => {
     expect(stderr).not.toContain("espalier:");
     expect(code).toBe(0);
     const did = (await history(`${name}.safetensors`)).map((entry) => entry.did);
-    expect(did.slice(0, 2)).toEqual(["fit", "prune"]);
-    expect(did.at(-1)).toBe(tuned ? "fit" : "prune");
+    expect(did.slice(0, 2)).toEqual(["fit", text.includes("gradual:") ? "fit" : "prune"]);
+    expect(did.at(-1)).toBe(tuned ? "fit" : text.includes("reconstruction:") ? "reconstruct" : "prune");
   });
 });
 

@@ -40,7 +40,8 @@ export interface GradualSettings {
   readonly every: number;
 }
 
-const schema = z.object({
+/** How masks tighten, with bounds and defaults. */
+export const gradualSchema = z.strictObject({
   curve: z.enum(curveNames).default("cubic"),
   until: z.number().gt(0).lt(1).default(0.6),
   every: z.int().min(1).default(50),
@@ -125,7 +126,7 @@ export class GradualSchedule {
 
 /** Checks how gradual pruning is to go. Throws an EspalierError that names the setting. */
 export function settingsOf({ strategy, target, curve, until, every }: GradualPruning): GradualSettings {
-  const result = schema.safeParse({ curve, until, every });
+  const result = gradualSchema.safeParse({ curve, until, every });
   if (result.success) return { strategy: strategy.name, target, ...result.data };
   const [issue] = result.error.issues;
   throw new EspalierError(`gradual pruning, ${issue!.path.join(".")}: ${issue!.message}.`);

@@ -4,7 +4,7 @@ export { type Curve, curveNames } from "./curve.ts";
 export { type EvaluateOptions, evaluate, evaluateProgram } from "./evaluate.ts";
 export { type EpochRecord, type FitRequest, type FitResult, fit, type Teacher } from "./fit.ts";
 export { forecastNext } from "./forecast.ts";
-export type { GradualPruning } from "./gradual.ts";
+export { type GradualPruning, gradualSchema } from "./gradual.ts";
 export { batchesOf, inputsFrom } from "./inputs.ts";
 export { ErrorSums, type Errors, type Metrics } from "./metrics.ts";
 export {
@@ -30,6 +30,7 @@ export {
   type PruneAndReconstructRequest,
   pruneAndReconstruct,
   type ReconstructSettings,
+  reconstructSchema,
 } from "./prune-and-reconstruct.ts";
 export {
   iterativeTargets,

@@ -34,12 +34,12 @@ export interface PruneAndTuneRequest extends Omit<FitRequest, "model" | "resume"
   readonly tune?: "each" | "last";
   /** Calibration for criteria that look at data; by default batches of the training windows. */
   readonly collect?: Collect;
-  /** Refits every pruned model to the outputs of the one it was pruned from, before any fine-tuning. */
-  readonly reconstruct?: ReconstructSettings;
   /** What measures, for targets that name latency: against the model before the first stage. */
   readonly latency?: LatencyMeter;
   /** Called for each amount that a stage's search tries. */
   readonly onTry?: (tried: Tried, stage: number) => void;
+  /** Refits every pruned model to the outputs of the one it was pruned from, before any fine-tuning. */
+  readonly reconstruct?: ReconstructSettings;
   /** Called when a stage, from 0, has its plan and before it is carried out. */
   readonly onPlan?: (plan: PruningPlan, stage: number) => void;
 }
@@ -127,7 +127,7 @@ export function iterativeTargets(target: Target, steps: number, curve: Curve = "
   return Array.from({ length: steps }, (_, i) => {
     const shares = goals.map(({ metric, asked }) => {
       const left = leftOf(metric, asked);
-      const share = i === steps - 1 ? left : leftAt(curve, left, (i + 1) / steps);
+      const share = leftAt(curve, left, (i + 1) / steps);
       return [metric, leftOf(metric, share)];
     });
     return Object.fromEntries(shares) as Target;

@@ -1,5 +1,5 @@
 import { missingRules, scaleKinds, splitRule } from "@espalier/datasets";
-import { curveNames, settingsSchema } from "@espalier/training";
+import { curveNames, gradualSchema, reconstructSchema, settingsSchema } from "@espalier/training";
 import { z } from "zod";
 import { useSchema } from "../sweep/config.ts";
 import { targetSchema } from "./target.ts";
@@ -41,6 +41,10 @@ const schedule = z.strictObject({
   steps: z.int().min(1).optional().describe("Reach the target in so many steps, fine-tuning after each."),
   curve: z.enum(curveNames).optional().describe("How the steps grow; exponential by default."),
   tune: z.enum(["each", "last"]).optional().describe("With several strategies: fine-tune after which."),
+  gradual: gradualSchema
+    .omit({ curve: true })
+    .optional()
+    .describe("Masks tighten while the model is fine-tuned, not before."),
 });
 
 /** A recipe: everything that `espalier prune` is told, as one file. */
@@ -78,6 +82,10 @@ export const recipeSchema = z
       })
       .optional()
       .describe("What a latency target is measured on."),
+    reconstruction: reconstructSchema
+      .omit({ seed: true })
+      .optional()
+      .describe("Refits what is left to the unpruned layers' outputs, without labels; {} for the defaults."),
     schedule: schedule.optional().describe("In how many steps, and when to fine-tune."),
     fineTuning: fitting
       .extend({
@@ -110,8 +118,18 @@ export type DrawnModel = z.input<typeof drawnModel>;
 type Contradiction = [path: string[], message: string];
 
 function contradictions(recipe: z.output<typeof recipeSchema>): Contradiction[] {
-  const { model, training, target, latency, schedule = {}, fineTuning, strategies, combined } = recipe;
-  const { steps, curve, tune } = schedule;
+  const {
+    model,
+    training,
+    target,
+    latency,
+    schedule = {},
+    fineTuning,
+    strategies,
+    combined,
+    reconstruction,
+  } = recipe;
+  const { steps, curve, tune, gradual } = schedule;
   const drawn = typeof model === "object";
   const found: (Contradiction | false)[] = [
     training !== undefined && !drawn && [["training"], "is of a model that is drawn: give model.use"],
@@ -120,9 +138,26 @@ function contradictions(recipe: z.output<typeof recipeSchema>): Contradiction[] 
       model.weights === undefined && [["model"], "has no weights yet: give training, or model.weights"],
     latency !== undefined &&
       target.latency === undefined && [["latency"], "says where to measure: give target.latency, too"],
-    (steps !== undefined || tune !== undefined) &&
-      fineTuning === undefined && [["schedule"], "has fine-tuning between its steps: give fineTuning"],
-    curve !== undefined && steps === undefined && [["schedule", "curve"], "is of steps: give schedule.steps"],
+    (steps !== undefined || tune !== undefined || gradual !== undefined) &&
+      fineTuning === undefined && [["schedule"], "is of fine-tuning: give fineTuning"],
+    curve !== undefined &&
+      steps === undefined &&
+      gradual === undefined && [["schedule", "curve"], "is of steps: give schedule.steps, or gradual"],
+    gradual !== undefined &&
+      (steps !== undefined || tune !== undefined) && [
+        ["schedule", "gradual"],
+        "goes on within one fit: leave steps and tune out",
+      ],
+    gradual !== undefined &&
+      reconstruction !== undefined && [
+        ["reconstruction"],
+        "comes between pruning and tuning: leave gradual out",
+      ],
+    gradual !== undefined &&
+      target.latency !== undefined && [
+        ["target", "latency"],
+        "cannot be measured while training: leave gradual out",
+      ],
     steps !== undefined && tune === "each" && [["schedule", "tune"], "give steps, or tune: each; not both"],
     combined !== undefined &&
       strategies.length === 1 && [["combined"], "is of several strategies: there is one"],

@@ -55,11 +55,11 @@ describe("a recipe", () => {
   });
 
   it("takes every setting of a fit, whatever those are", () => {
-    const settings = "epochs: 1, batchSize: 8, learningRate: 0.1, patience: 2, weightDecay: 0.1";
+    const settings = "epochs: 1, batchSize: 8, weightDecay: 0.1, warmup: 0.1, regrow: { every: 5 }";
     const { recipe } = read(
       `strategies: [{ use: head }]\ntarget: { flops: 0.5 }\nfineTuning: { ${settings} }`,
     );
-    expect(recipe.fineTuning).toMatchObject({ batchSize: 8, weightDecay: 0.1 });
+    expect(recipe.fineTuning).toMatchObject({ batchSize: 8, weightDecay: 0.1, regrow: { every: 5 } });
   });
 });
 
@@ -84,7 +84,7 @@ describe("a recipe that is not sound is refused with line, key and what is allow
     [
       "an unknown key further down",
       changed("  curve: cubic", "  curv: cubic"),
-      'recipe r.yaml, line 27, schedule.curv: is not known. Did you mean "curve"? Known: steps, curve, tune.',
+      'recipe r.yaml, line 27, schedule.curv: is not known. Did you mean "curve"? Known: steps, curve, tune, gradual.',
     ],
     [
       "an unknown setting of a fit",
@@ -147,12 +147,27 @@ describe("a recipe that is not sound is refused with line, key and what is allow
     [
       "a curve without steps",
       changed("  steps: 3\n", ""),
-      "schedule.curve: is of steps: give schedule.steps.",
+      "schedule.curve: is of steps: give schedule.steps, or gradual.",
     ],
     [
       "a schedule without fine-tuning",
       changed("fineTuning:\n  epochs: 1\n  distill: 0.5\n", ""),
-      "line 25, schedule: has fine-tuning between its steps: give fineTuning.",
+      "line 25, schedule: is of fine-tuning: give fineTuning.",
+    ],
+    [
+      "masks that tighten in steps",
+      changed("  curve: cubic", "  curve: cubic\n  gradual: { until: 0.5 }"),
+      "line 28, schedule.gradual: goes on within one fit: leave steps and tune out.",
+    ],
+    [
+      "a setting of another schedule",
+      changed("  curve: cubic", "  gradual: { unitl: 0.5 }"),
+      'line 27, schedule.gradual.unitl: is not known. Did you mean "until"? Known: until, every.',
+    ],
+    [
+      "an unknown way to refit",
+      changed("seed: 4", "reconstruction: { method: ols }"),
+      'line 31, reconstruction.method: "ols" is not one of these. Did you mean "obs"? Known: least-squares, obs.',
     ],
     [
       "training of a file",

@@ -1,8 +1,7 @@
 import { dirname } from "node:path";
-import { type DenseMeter, latencyMeter, type Registry } from "@espalier/bench";
+import { type DenseMeter, latencyMeter } from "@espalier/bench";
 import {
   type Backend,
-  prune as carryOut,
   EspalierError,
   type MeetRequest,
   type Model,
@@ -15,32 +14,22 @@ import {
 import type { ForecastingData } from "@espalier/datasets";
 import { encodeModel } from "@espalier/formats";
 import { readBytes, writeFileAtomically } from "@espalier/formats/node";
-import {
-  collector,
-  evaluate,
-  fit,
-  forecastingDataFor,
-  iterativeTargets,
-  type Metrics,
-  pruneAndTune,
-  withData,
-} from "@espalier/training";
+import { collector, evaluate, forecastingDataFor, type Metrics } from "@espalier/training";
 import type { PruneOptions } from "../commands/prune.ts";
 import type { Context } from "../context.ts";
-import { fitSettings } from "../options/groups.ts";
-import { percent, plural } from "../output/numbers.ts";
-import { type Bar, openBar } from "../output/progress.ts";
+import { openBar } from "../output/progress.ts";
 import { type PrunedReport, prunedJson, prunedLines } from "../output/pruned.ts";
 import { openBackend } from "../shared/backend.ts";
 import { loadSourceFor } from "../shared/data.ts";
 import { denseModel, keepDense } from "../shared/dense.ts";
-import { type ShownFit, showEvaluation, showFit } from "../shared/fitting.ts";
+import { showEvaluation } from "../shared/fitting.ts";
 import { registryWith } from "../shared/plugins.ts";
-import { jobOf, type PruneJob } from "../shared/prune-job.ts";
-import { checkPruneOptions, inStages } from "../shared/prune-options.ts";
+import { carryOutAndTune, type Workshop } from "../shared/prune-and-tune.ts";
+import { jobOf } from "../shared/prune-job.ts";
+import { checkPruneOptions } from "../shared/prune-options.ts";
 import { loadRecipe, recipeText } from "../shared/recipe.ts";
 import { showSearch } from "../shared/search.ts";
-import { type ChosenStrategies, chosenStrategies, chosenTarget, targetText } from "../shared/strategies.ts";
+import { chosenStrategies, chosenTarget, targetText } from "../shared/strategies.ts";
 
 /** `espalier prune`. `given` are those of the options that the user gave. */
 export async function prune(
@@ -50,9 +39,9 @@ export async function prune(
   context: Context,
 ): Promise<void> {
   const registry = await registryWith(options.plugin, context);
-  const { recipe } = options;
-  const job: PruneJob =
-    recipe === undefined ? options : jobOf(await loadRecipe(recipe, registry, context), given, options);
+  const recipe =
+    options.recipe === undefined ? undefined : await loadRecipe(options.recipe, registry, context);
+  const job = jobOf(recipe, given, options);
   await checkPruneOptions(job, context);
   const chosen = job.plan === undefined ? chosenStrategies(job, registry) : undefined;
   const bar = await openBar(context);
@@ -71,27 +60,12 @@ export async function prune(
   }
 }
 
-interface PruningParts {
+/** What is at hand from the start. */
+interface PruningParts extends Omit<Workshop, "data" | "backend" | "search" | "collect"> {
   /** Absent where a recipe says which. */
   readonly file: string | undefined;
-  readonly model: Model;
-  /** Of its file. */
+  /** Of the model's file. */
   readonly bytes: number;
-  readonly registry: Registry;
-  /** Absent where a plan says what to do. */
-  readonly chosen: ChosenStrategies | undefined;
-  readonly options: PruneJob;
-  readonly context: Context;
-  readonly bar: Bar;
-}
-
-/** What pruning and fine-tuning gave. */
-interface Outcome {
-  readonly pruned: Model;
-  readonly model: Model;
-  readonly tuningEpochs: number;
-  /** What the model is, where a Ctrl-C ended fine-tuning. */
-  readonly stopped?: string;
 }
 
 class Pruning {
@@ -119,7 +93,7 @@ class Pruning {
     const plan = await this.#plan();
     const measured = options.evaluate || fineTune !== undefined;
     const before = measured ? await this.#measure(model, "test before") : undefined;
-    const outcome = await this.#carryOut(plan);
+    const outcome = await carryOutAndTune(this.#workshop(), plan);
     const bytes = encodeModel(outcome.model, { compact });
     const kept = out !== undefined && !dryRun;
     if (kept) await writeFileAtomically(context.path(out), bytes, { force });
@@ -130,7 +104,8 @@ class Pruning {
           : "stopped: nothing was written.",
       );
     }
-    const pruned = before && (await this.#measure(outcome.pruned, "test pruned"));
+    const between = measured && outcome.pruned;
+    const pruned = between ? await this.#measure(between, "test pruned") : undefined;
     const tuned = fineTune === undefined ? pruned : await this.#measure(outcome.model, "test tuned");
     bar.stop();
     await this.#writeRecipe();
@@ -138,7 +113,7 @@ class Pruning {
       before: { model, bytes: this.#parts.bytes, test: before },
       after: { model: outcome.model, bytes: bytes.length, test: tuned },
       pruned: fineTune === undefined ? undefined : pruned,
-      plan,
+      plan: outcome.target === undefined ? plan : { ...plan, target: outcome.target },
       tuningEpochs: outcome.tuningEpochs,
     });
   }
@@ -156,11 +131,7 @@ class Pruning {
       model,
       signal: context.signal,
       ...(await this.#search(target)),
-      collect: async (collection) => {
-        const [{ train }, backend] = [await this.#dataOf(), await this.#open()];
-        const onProgress = showEvaluation(this.#parts.bar, "calibrate");
-        return collector({ backend, windows: train, onProgress, signal: context.signal })(collection);
-      },
+      collect: this.#workshop().collect,
     });
     const written = planOut !== undefined && !dryRun;
     if (written) await writeFileAtomically(context.path(planOut), planToJson(plan), { force });
@@ -174,7 +145,6 @@ class Pruning {
     );
   }
 
-  /** What a search for a target is given: what measures, where latency is asked for, and how it shows. */
   async #search(target: Target): Promise<Pick<MeetRequest, "latency" | "onTry">> {
     const { options, registry, model, context, bar } = this.#parts;
     const { latencyBackend = "wasm", batch, latencyTime: time } = options;
@@ -189,74 +159,18 @@ class Pruning {
     return { onTry, latency: this.#meter };
   }
 
-  async #carryOut(plan: PruningPlan): Promise<Outcome> {
-    const { options, context, model } = this.#parts;
-    const { fineTune } = options;
-    if (fineTune === undefined) {
-      const pruned = carryOut(model, plan);
-      return { pruned, model: pruned, tuningEpochs: 0 };
-    }
-    context.endsInOrder(this.#parts.bar.line);
-    if (inStages(options)) return this.#tuneInStages(fineTune);
-    const pruned = carryOut(model, plan);
-    const request = await this.#fitting(fineTune);
-    const tuned = await fit({
-      ...request,
-      model: withData(pruned, await this.#dataOf()),
-      ...this.#show("fine-tune", fineTune),
-    });
-    const tuningEpochs = tuned.epochs.length;
-    const stopped =
-      tuningEpochs === 0
-        ? "the pruned model, not fine-tuned"
-        : `the best of ${plural(tuningEpochs, "epoch")}`;
-    return { pruned, model: tuned.model, tuningEpochs, ...(tuned.ended === "aborted" ? { stopped } : {}) };
-  }
-
-  async #tuneInStages(epochs: number): Promise<Outcome> {
-    const { options, context, model, chosen, registry, bar } = this.#parts;
-    const { steps, curve } = options;
-    const { stages: each, whole } = chosen!;
-    const specs = steps === undefined ? each : Array.from({ length: steps }, () => whole);
-    const targets = iterativeTargets(chosenTarget(options), specs.length, curve);
-    let shown: ShownFit | undefined;
-    const { latency, onTry } = await this.#search(targets.at(-1)!);
-    const result = await pruneAndTune({
-      ...(await this.#fitting(epochs)),
-      model: withData(model, await this.#dataOf()),
-      stages: specs.map((spec, i) => ({ strategy: registry.strategy(spec), target: targets[i]! })),
-      tune: "each",
-      ...(latency && { latency }),
-      ...(onTry && { onTry }),
-      onPlan: ({ target, strategy }, stage) => {
-        const reached = target === undefined ? "" : `, ${target.metric} ${percent(target.achieved)}`;
-        bar.line(`stage ${stage + 1} of ${specs.length}: ${strategy}${reached}`);
-        shown = this.#show("epoch", epochs);
-      },
-      onProgress: (progress) => shown?.onProgress(progress),
-      onEpoch: (record) => shown?.onEpoch(record),
-    });
-    const last = result.stages.at(-1);
-    // Stopped before anything was pruned: there is nothing to keep.
-    if (last === undefined) throw context.signal.reason;
-    const tuningEpochs = result.stages.reduce((sum, { tuned }) => sum + (tuned?.epochs.length ?? 0), 0);
-    const aborted = result.stages.length < specs.length || last.tuned?.ended === "aborted";
-    const stopped = `the model as it was in stage ${result.stages.length} of ${specs.length}`;
-    return { pruned: last.pruned, model: result.model, tuningEpochs, ...(aborted ? { stopped } : {}) };
-  }
-
-  /** What every fit of a pruned model is given. */
-  async #fitting(epochs: number) {
-    const { options, context, model } = this.#parts;
-    const { train, validation, name, checksum } = await this.#dataOf();
+  #workshop(): Workshop {
+    const { context, bar } = this.#parts;
     return {
-      backend: await this.#open(),
-      train,
-      validation,
-      settings: { ...options.tuning, ...fitSettings(options, epochs) },
-      data: { name, checksum },
-      signal: context.signal,
-      ...(options.distill === undefined ? {} : { teacher: { model, weight: options.distill } }),
+      ...this.#parts,
+      data: () => this.#dataOf(),
+      backend: () => this.#open(),
+      search: (target) => this.#search(target),
+      collect: async (collection) => {
+        const [{ train }, backend] = [await this.#dataOf(), await this.#open()];
+        const onProgress = showEvaluation(bar, "calibrate");
+        return collector({ backend, windows: train, onProgress, signal: context.signal })(collection);
+      },
     };
   }
 
@@ -267,10 +181,6 @@ class Pruning {
     const path = context.path(recipeOut);
     const text = recipeText(options, { file, folder: dirname(path), registry, context });
     await writeFileAtomically(path, text, { force });
-  }
-
-  #show(title: string, epochs: number): ShownFit {
-    return showFit(this.#parts.bar, this.#parts.context, { title, epochs });
   }
 
   #open(): Promise<Backend> {

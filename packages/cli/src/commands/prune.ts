@@ -49,6 +49,8 @@ export interface PruneOptions extends CommonOptions, TrainingDataOptions, Traini
   readonly tune?: "each" | "last";
   readonly curve?: "linear" | "cubic" | "exponential";
   readonly distill?: number;
+  readonly reconstruct?: boolean;
+  readonly gradual?: boolean;
   readonly evaluate?: boolean;
   readonly out?: string;
   readonly dryRun?: boolean;
@@ -97,11 +99,13 @@ export async function define(command: Command, context: Context): Promise<void> 
     .option("--accept-nearest", "take the nearest plan where the target cannot be met");
   command
     .optionsGroup("Fine-tuning:")
+    .option("--reconstruct", "refit what is left to the unpruned layers' outputs first, without labels")
     .option("--fine-tune <epochs>", "at most so many epochs after pruning", wholeNumber({ from: 1 }))
     .option("--steps <n>", "reach the target in n steps, fine-tuning after each", wholeNumber({ from: 1 }))
+    .option("--gradual", "mask weights bit by bit while fine-tuning, not before")
     .addOption(new Option("--tune <when>", "with several strategies, after which").choices(["each", "last"]))
     .addOption(
-      new Option("--curve <name>", "how --steps grow (exponential)").choices([
+      new Option("--curve <name>", "how --steps grow (exponential), or masks tighten (cubic)").choices([
         "linear",
         "cubic",
         "exponential",

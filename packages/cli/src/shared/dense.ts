@@ -67,7 +67,7 @@ async function drawn(
   const data = forecastingDataFor(fresh, loaded, { scale, splits });
   const model = withData(fresh, data);
   if (training === undefined) return { model, epochs: 0 };
-  const backend = await openBackend(registry, job.backend);
+  const backend = await openBackend(registry, job);
   context.endsInOrder(bar.line);
   const shown = showFit(bar, context, { epochs: training.epochs, title: "train" });
   const { train, validation, name, checksum } = data;

@@ -1,6 +1,6 @@
 import type { DrawnModel, Recipe } from "@espalier/bench";
 import type { StrategySpec } from "@espalier/core";
-import type { FitOptions } from "@espalier/training";
+import type { FitOptions, GradualPruning, ReconstructSettings } from "@espalier/training";
 import type { PruneOptions } from "../commands/prune.ts";
 
 /** What is to be done: a command's options, over those of its recipe. */
@@ -15,33 +15,56 @@ export interface PruneJob extends PruneOptions {
   readonly training?: FitOptions;
   /** The recipe's settings of fine-tuning; options of the command line go before them. */
   readonly tuning?: FitOptions;
+  /** How layers are refitted; absent where they are not. */
+  readonly reconstruction?: ReconstructSettings;
+  /** How masks tighten while fine-tuning; absent where pruning comes first. */
+  readonly gradually?: Pick<GradualPruning, "until" | "every">;
 }
 
 const targets = ["sparsity", "parameters", "flops", "bytes", "latency"] as const;
 
 /**
- * A command's options over a recipe's. An option takes the place of the recipe's own; three take more: a target that of
- * all the recipe's targets, `--strategy` that of its strategies, `--dataset` that of all it says of data.
+ * A command's options over a recipe's, where there is one. An option takes the place of the recipe's own; three take more:
+ * a target that of all the recipe's targets, `--strategy` that of its strategies, `--dataset` that of all it says of data.
  */
-export function jobOf(recipe: Recipe, given: Partial<PruneOptions>, defaults: PruneOptions): PruneJob {
+export function jobOf(
+  recipe: Recipe | undefined,
+  given: Partial<PruneOptions>,
+  defaults: PruneOptions,
+): PruneJob {
+  const said = recipe === undefined ? {} : saidBy(recipe, given);
+  const job = Object.entries({ ...said, ...given }).filter(([, value]) => value !== undefined);
+  const { reconstruction, gradually, ...rest } = { ...defaults, ...Object.fromEntries(job) } as PruneJob;
+  const refits = reconstruction ?? (rest.reconstruct ? {} : undefined);
+  const tightens = gradually ?? (rest.gradual ? {} : undefined);
+  return {
+    ...rest,
+    ...(refits === undefined ? {} : { reconstruction: refits }),
+    ...(tightens === undefined ? {} : { gradually: tightens }),
+  };
+}
+
+/** A recipe as options, without what the command line takes the place of. */
+function saidBy(recipe: Recipe, given: Partial<PruneOptions>) {
   const { target, latency = {}, schedule = {}, fineTuning, strategies, combined, data = {} } = recipe;
-  const { model, training, seed, backend, acceptNearest } = recipe;
+  const { model, training, reconstruction, seed, backend, acceptNearest } = recipe;
   const { distill, ...tuning } = fineTuning ?? {};
+  const { gradual: gradually, ...stepped } = schedule;
   const retargeted = targets.some((metric) => given[metric] !== undefined);
   const timed = (retargeted ? given : target).latency !== undefined;
-  const job = {
+  return {
     ...(given.dataset === undefined ? data : {}),
     ...(retargeted ? {} : target),
     ...(timed ? { latencyBackend: latency.backend, batch: latency.batch, latencyTime: latency.time } : {}),
     ...(given.strategy === undefined ? { strategies, combined } : {}),
-    ...schedule,
+    ...stepped,
     ...(fineTuning === undefined ? {} : { fineTune: fineTuning.epochs, tuning, distill }),
     source: model,
     training,
+    reconstruction,
+    gradually,
     seed,
     backend,
     acceptNearest,
   };
-  const said = Object.entries({ ...job, ...given }).filter(([, value]) => value !== undefined);
-  return { ...defaults, ...Object.fromEntries(said) } as PruneJob;
 }

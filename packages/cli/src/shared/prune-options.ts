@@ -1,16 +1,16 @@
 import { EspalierError } from "@espalier/core";
 import { checkReplaceable } from "@espalier/formats/node";
-import type { PruneOptions } from "../commands/prune.ts";
 import type { Context } from "../context.ts";
+import type { PruneJob } from "./prune-job.ts";
 import { chosenTarget } from "./strategies.ts";
 
 /** Whether pruning goes in stages with fine-tuning after each. */
-export function inStages({ steps, tune }: PruneOptions): boolean {
+export function inStages({ steps, tune }: PruneJob): boolean {
   return steps !== undefined || tune === "each";
 }
 
 /** Before anything long begins: options that contradict each other, and files that may not be replaced. */
-export async function checkPruneOptions(options: PruneOptions, context: Context): Promise<void> {
+export async function checkPruneOptions(options: PruneJob, context: Context): Promise<void> {
   const mistake = mistakeIn(options);
   if (mistake !== undefined) throw new EspalierError(mistake);
   const { plan, dryRun, out, planOut, recipeOut, force = false } = options;
@@ -21,7 +21,7 @@ export async function checkPruneOptions(options: PruneOptions, context: Context)
   }
 }
 
-function mistakeIn(options: PruneOptions): string | undefined {
+function mistakeIn(options: PruneJob): string | undefined {
   const { plan, strategy, recipe, recipeOut, out, planOut, dryRun, fineTune, steps, tune, curve, distill } =
     options;
   if (out === undefined && planOut === undefined && !dryRun) {
@@ -37,7 +37,8 @@ function mistakeIn(options: PruneOptions): string | undefined {
     return "--fine-tune needs --out FILE for the tuned model.";
   }
   if (fineTune === undefined) {
-    const needs = { "--steps": steps, "--tune": tune, "--distill": distill };
+    const gradual = options.gradually;
+    const needs = { "--steps": steps, "--tune": tune, "--gradual": gradual, "--distill": distill };
     const given = Object.entries(needs).find(([, value]) => value !== undefined);
     if (given !== undefined) return `${given[0]} needs --fine-tune EPOCHS.`;
   }
@@ -49,7 +50,21 @@ function mistakeIn(options: PruneOptions): string | undefined {
     if (idle !== undefined)
       return `${idle[0]} is of a measured target: give --latency, too, or leave it out.`;
   }
-  if (curve !== undefined && steps === undefined) return "--curve needs --steps N.";
+  if (curve !== undefined && steps === undefined && options.gradually === undefined)
+    return "--curve needs --steps N, or --gradual.";
+  if (options.gradually !== undefined) {
+    const { latency, reconstruction } = options;
+    const others = {
+      "--steps": steps,
+      "--tune": tune,
+      "--latency": latency,
+      "--reconstruct": reconstruction,
+    };
+    const given = Object.entries({ ...others, "--plan": plan, "--plan-out": planOut });
+    const other = given.find(([, value]) => value !== undefined);
+    if (other !== undefined)
+      return `${other[0]} and --gradual exclude each other: masks tighten within one fit.`;
+  }
   if (steps !== undefined && tune === "each") return "give --steps, or --tune each.";
   if (inStages(options) && (planOut !== undefined || plan !== undefined)) {
     return "a plan is of one stage: leave out --plan and --plan-out, or --steps and --tune each.";

@@ -41,6 +41,7 @@ export function recipeText(
   const beside = (path: string) => pathBeside(folder, context.path(path));
   const { stages, together } = chosenStrategies(job, registry);
   const { fineTune, tuning, distill, training, seed, acceptNearest, steps, curve, tune, source } = job;
+  const { gradually, reconstruction } = job;
   const { seed: _one, ...settings } = { ...tuning, ...fitSettings(job, fineTune) };
   const model = file ?? source;
   const target = chosenTarget(job);
@@ -54,7 +55,8 @@ export function recipeText(
     target,
     acceptNearest,
     latency,
-    schedule: defined({ steps, curve, tune }),
+    schedule: defined({ steps, curve, tune, gradual: gradually }),
+    reconstruction,
     fineTuning: fineTune === undefined ? undefined : defined({ ...settings, distill }),
     backend: job.backend,
     seed,

@@ -7,9 +7,10 @@ import type { ValueId } from "../graph/graph.ts";
 import type { TensorData } from "../graph/tensor.ts";
 import { applyMask, intersect, type Mask } from "../model/mask.ts";
 import { digest, type Json, type Model } from "../model/model.ts";
-import type { Expected, MaskStep, PruningPlan, RemoveStep, Step, TargetReport } from "./plan.ts";
+import type { Expected, MaskStep, PruningPlan, RemoveStep, Step } from "./plan.ts";
 import { type Kept, keptPositions, takeFromMask, takeFromTensor } from "./select.ts";
 import { simplify } from "./simplify.ts";
+import { targetEntry } from "./target.ts";
 
 /**
  * Carries a plan out: a new, smaller model; the one given stays as it is. The same plan on the same model gives the same
@@ -29,18 +30,9 @@ export function prune(model: Model, plan: PruningPlan): Model {
     base: plan.base,
     steps: plan.steps.length,
     expected: { ...plan.expected },
-    ...(plan.target === undefined ? {} : { target: remembered(plan.target) }),
+    ...(plan.target === undefined ? {} : { target: targetEntry(plan.target) }),
   };
   return { ...pruned, history: [...model.history, entry] };
-}
-
-/** A target as the history keeps it: the search for it is the plan's. */
-function remembered({ measured, others, ...target }: TargetReport): Json {
-  return {
-    ...target,
-    ...(measured === undefined ? {} : { on: measured.on, spread: measured.spread }),
-    ...(others === undefined ? {} : { others: others.map(remembered) }),
-  };
 }
 
 function short(hash: string): string {

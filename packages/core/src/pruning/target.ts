@@ -1,6 +1,6 @@
 import { EspalierError } from "../errors.ts";
-import type { Model } from "../model/model.ts";
-import type { Expected } from "./plan.ts";
+import type { Json, Model } from "../model/model.ts";
+import type { Expected, TargetReport } from "./plan.ts";
 
 /**
  * What a plan has to reach, all measured against the model before any pruning; several at once must all be reached.
@@ -53,4 +53,13 @@ export function countedLeft(metric: CountedMetric, expected: Expected, { dense }
   if (metric === "parameters") return expected.parameters / dense.parameters.total;
   if (metric === "flops") return expected.flops / dense.flops.effective;
   return expected.bytes / dense.bytes.dense;
+}
+
+/** A target as a model's history keeps it: the search for it is the plan's. */
+export function targetEntry({ measured, others, ...target }: TargetReport): Json {
+  return {
+    ...target,
+    ...(measured === undefined ? {} : { on: measured.on, spread: measured.spread }),
+    ...(others === undefined ? {} : { others: others.map(targetEntry) }),
+  };
 }

@@ -1,6 +1,6 @@
 import type { Dimension } from "../dimensions/dimensions.ts";
 import { digest, type Model } from "../model/model.ts";
-import type { PruningPlan, Step } from "./plan.ts";
+import type { Expected, PruningPlan, Step } from "./plan.ts";
 import { applySteps, expectedAfter } from "./prune.ts";
 
 /** A plan from steps: names the model it is for, and says what it leads to. */
@@ -10,16 +10,19 @@ export function writePlan(
   steps: readonly Step[],
   notes: readonly string[] = [],
 ): PruningPlan {
-  const expected = expectedAfter(applySteps(model, steps));
+  let expected: Expected | undefined;
   return {
     format: 1,
     strategy,
-    // Hashing takes longer than planning, and most plans are only looked at: those of stages, and of a search for an amount.
+    // Both take longer than planning itself, and nobody asks them of the plans of a sequence's stages.
     get base() {
       return digest(model);
     },
     steps,
-    expected,
+    get expected() {
+      expected ??= expectedAfter(applySteps(model, steps));
+      return expected;
+    },
     notes,
   };
 }
