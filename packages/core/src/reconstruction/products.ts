@@ -1,4 +1,4 @@
-import { countElements } from "../graph/extent.ts";
+import { countElements, sameShape } from "../graph/extent.ts";
 import {
   dataValues,
   type Graph,
@@ -10,6 +10,7 @@ import {
 } from "../graph/graph.ts";
 import { addOperator } from "../operators/elementwise.ts";
 import { matMulOperator } from "../operators/matmul.ts";
+import { dropoutOperator } from "../operators/random.ts";
 
 /** One product of data with a matrix W [inputs, outputs] whose elements are those of one trainable tensor. */
 export interface Product {
@@ -19,8 +20,14 @@ export interface Product {
   /** What is multiplied, and its axis that is contracted. */
   readonly data: ValueId;
   readonly dataAxis: number;
-  /** The product, and, where a bias is all that is done with it, the sum. */
+  /**
+   * What the product is for, and its axis of outputs: itself, with the bias, and with the residual that is added where
+   * nothing else reads it before.
+   */
   readonly result: ValueId;
+  readonly resultAxis: number;
+  /** The residual among that. */
+  readonly residual?: ValueId;
   readonly inputs: number;
   readonly outputs: number;
   /** The tensor's element that each element of W is, row-major. */
@@ -52,14 +59,18 @@ export function productsOf(graph: Graph): Product[] {
     const [rows, columns] = shape as [number, number];
     const rank = graph.values[other]!.shape.length;
     const product = node.outputs[0]!;
-    const bias = side === 1 ? biasOf(graph, product, columns, readers, trainable) : undefined;
+    const read = { graph, readers, trainable };
+    const bias = side === 1 ? biasOf(read, product, columns) : undefined;
+    const summed = residualOf(read, bias?.sum ?? product, data);
     return [
       {
         node: node.name,
         tensor: source.tensor,
         data: other,
         dataAxis: side === 1 ? rank - 1 : rank - 2,
-        result: bias?.sum ?? product,
+        result: summed?.sum ?? bias?.sum ?? product,
+        resultAxis: side === 1 ? rank - 1 : rank - 2,
+        ...(summed === undefined ? {} : { residual: summed.residual }),
         inputs: side === 1 ? rows : columns,
         outputs: side === 1 ? columns : rows,
         elements: side === 1 ? source.elements : transposed(source.elements, rows, columns),
@@ -110,20 +121,42 @@ function readersOf(graph: Graph, live: Uint8Array): ReadonlyMap<ValueId, readonl
   return readers;
 }
 
-/** A bias that is added to a product, where nothing else reads either of them. */
-function biasOf(
-  graph: Graph,
-  product: ValueId,
-  outputs: number,
-  readers: ReadonlyMap<ValueId, readonly Node[]>,
-  trainable: ReadonlyMap<ValueId, string>,
-): { readonly tensor: string; readonly sum: ValueId } | undefined {
-  const [node, ...others] = readers.get(product) ?? [];
+interface Reading {
+  readonly graph: Graph;
+  readonly readers: ReadonlyMap<ValueId, readonly Node[]>;
+  readonly trainable: ReadonlyMap<ValueId, string>;
+}
+
+/** The sum that is all that is made of a value, and what is added to it. */
+function sumOf(
+  { graph, readers }: Reading,
+  value: ValueId,
+): { readonly sum: ValueId; readonly added: ValueId } | undefined {
+  const [node, ...others] = readers.get(value) ?? [];
   if (node?.operator.name !== addOperator.name || others.length > 0) return undefined;
-  if (graph.outputs.some(({ value }) => value === product)) return undefined;
-  const added = node.inputs[node.inputs[0] === product ? 1 : 0]!;
-  const tensor = trainable.get(added);
-  const { shape } = graph.values[added]!;
-  const fits = shape.length === 1 && shape[0] === outputs && readers.get(added)!.length === 1;
-  return tensor === undefined || !fits ? undefined : { tensor, sum: node.outputs[0]! };
+  if (node.inputs[0] === node.inputs[1] || graph.outputs.some((output) => output.value === value))
+    return undefined;
+  return { sum: node.outputs[0]!, added: node.inputs[node.inputs[0] === value ? 1 : 0]! };
+}
+
+function biasOf(reading: Reading, product: ValueId, outputs: number) {
+  const { graph, readers, trainable } = reading;
+  const found = sumOf(reading, product);
+  const tensor = found && trainable.get(found.added);
+  if (found === undefined || tensor === undefined) return undefined;
+  const { shape } = graph.values[found.added]!;
+  const fits = shape.length === 1 && shape[0] === outputs && readers.get(found.added)!.length === 1;
+  return fits ? { tensor, sum: found.sum } : undefined;
+}
+
+function residualOf(reading: Reading, result: ValueId, data: Uint8Array) {
+  const { graph, readers } = reading;
+  const [dropped, ...others] = readers.get(result) ?? [];
+  // In evaluation it does nothing.
+  const through = dropped?.operator.name === dropoutOperator.name && others.length === 0;
+  const value = through ? dropped.outputs[0]! : result;
+  const found = sumOf(reading, value);
+  if (found === undefined || !data[found.added]) return undefined;
+  const same = sameShape(graph.values[found.added]!.shape, graph.values[value]!.shape);
+  return same ? { sum: found.sum, residual: found.added } : undefined;
 }
