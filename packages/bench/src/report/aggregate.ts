@@ -29,6 +29,7 @@ export function denseRow(group: readonly ResultRecord[]): DenseRow | undefined {
     epochs: Math.max(...seen.map(({ epochs }) => epochs)),
     size: sizeOf(seen.map(({ counts }) => counts)),
     errors: errorsOf(seen.map(({ test }) => test)),
+    parts: trained[0]?.result.parts,
   };
 }
 
@@ -55,6 +56,8 @@ export function runRow(group: readonly PruneRecord[], names: Names): RunRow {
     before: errorsOf(results.map(({ pruned }) => pruned)),
     after: errorsOf(results.map(({ tuned }) => tuned)),
     tuningEpochs: Math.max(...results.map(({ tuningEpochs }) => tuningEpochs)),
+    parts: results[0]!.parts,
+    id: group[0]!.id,
   };
 }
 
