@@ -26,10 +26,15 @@ export interface ErrorStats {
 
 /** What a model costs, mean over seeds. FLOPs of one window. */
 export interface Size {
-  /** Elements of trainable tensors, of those that are kept, and that no output depends on. */
-  readonly parameters: { readonly total: number; readonly nonzero: number; readonly dead: number };
-  /** As a dense kernel executes them, and with zeros skipped. */
-  readonly flops: { readonly total: number; readonly effective: number };
+  /** Elements of trainable tensors: all, those that are kept, those that no output depends on, and of those what is kept. */
+  readonly parameters: {
+    readonly total: number;
+    readonly nonzero: number;
+    readonly dead: number;
+    readonly deadNonzero: number;
+  };
+  /** As drawn, those of live nodes with zeros skipped, and those of dead nodes. */
+  readonly flops: { readonly total: number; readonly effective: number; readonly dead: number };
   readonly bytes: { readonly dense: number; readonly stored: number };
 }
 
