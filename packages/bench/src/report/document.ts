@@ -29,6 +29,8 @@ export interface DocumentOptions {
   readonly note?: string | undefined;
   /** The sparsity of the model-size chart. */
   readonly sparsity: number;
+  /** Figures that need the models themselves, by the slug of their section. */
+  readonly pictures?: ReadonlyMap<string, readonly Figure[]>;
 }
 
 /** Everything a report says, in order. */
@@ -46,7 +48,10 @@ export function documentOf(records: readonly ResultRecord[], options: DocumentOp
       ...sections.flatMap(summaryBlocks),
       ...sections.flatMap((section) => [
         heading(2, `${section.title}, ${section.lengths}`),
-        ...figuresOf(section, rows, options.sparsity).map((figure): Block => ({ kind: "figure", figure })),
+        ...[
+          ...figuresOf(section, rows, options.sparsity),
+          ...(options.pictures?.get(section.slug) ?? []),
+        ].map((figure): Block => ({ kind: "figure", figure })),
         ...missedBlocks(section),
       ]),
       ...(sections.some(({ runs }) => runs.length > 0) ? [heading(2, "Before and after")] : []),

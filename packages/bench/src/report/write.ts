@@ -2,11 +2,15 @@ import { randomUUID } from "node:crypto";
 import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { EspalierError } from "@espalier/core";
+import { loadModel } from "@espalier/formats/node";
 import type { ResultRecord } from "../results/records.ts";
 import { documentOf } from "./document.ts";
+import type { Figure } from "./figures.ts";
 import { toHtml } from "./html.ts";
 import { toMarkdown } from "./markdown.ts";
+import { pictureFigures } from "./pictures.ts";
 import { renderPng, renderSvg } from "./render.ts";
+import { rowsOf } from "./rows.ts";
 
 /** Where a report goes, and what it is called. */
 export interface ReportOptions {
@@ -18,6 +22,11 @@ export interface ReportOptions {
   readonly note?: string | undefined;
   /** The sparsity at which the model-size chart compares strategies: the nearest target is taken. Default 0.5. */
   readonly sparsity?: number;
+  /**
+   * Folder with the models of the results, as a sweep keeps them (`models`): their masks and the importance of their weights
+   * are drawn, too. Those that are not there are left out.
+   */
+  readonly models?: string | undefined;
   /** Replaces a report that is there already. Without it that is an EspalierError, as are other files in the folder. */
   readonly force?: boolean;
   readonly signal?: AbortSignal;
@@ -43,7 +52,8 @@ export async function writeReport(
   const { title = "Pruning report", note, sparsity = 0.5, force = false, signal } = options;
   const out = resolve(options.out);
   await checkFree(out, force);
-  const report = documentOf(records, { title, note, sparsity });
+  const pictures = await picturesOf(records, sparsity, options.models);
+  const report = documentOf(records, { title, note, sparsity, pictures });
   const svgs = new Map<string, string>();
   const files = new Map<string, string | Uint8Array>();
   for (const block of report.blocks) {
@@ -64,6 +74,22 @@ export async function writeReport(
     markdown: join(options.out, "report.md"),
     charts: charts.map((path) => join(options.out, path)),
   };
+}
+
+async function picturesOf(
+  records: readonly ResultRecord[],
+  sparsity: number,
+  folder: string | undefined,
+): Promise<Map<string, readonly Figure[]>> {
+  const pictures = new Map<string, readonly Figure[]>();
+  if (folder === undefined) return pictures;
+  const find = async (id: string) => {
+    const path = join(folder, `${id}.safetensors`);
+    return (await stat(path).catch(() => undefined)) === undefined ? undefined : loadModel(path);
+  };
+  for (const section of rowsOf(records).sections)
+    pictures.set(section.slug, await pictureFigures(section, sparsity, find));
+  return pictures;
 }
 
 const own = new Set(["report.html", "report.md", "charts"]);

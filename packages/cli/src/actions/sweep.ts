@@ -178,6 +178,7 @@ async function finish(result: SweepResult, { config, out, json, context }: Finis
           out: join(out, "report"),
           title: config.name,
           note: config.note,
+          models: join(out, "models"),
           force: true,
         });
   if (json) {
