@@ -3,21 +3,24 @@ import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { EspalierError } from "@espalier/core";
 import type { ResultRecord } from "../results/records.ts";
-import { documentOf } from "./document.ts";
+import { type Document, documentOf } from "./document.ts";
 import { toHtml } from "./html.ts";
 import { toMarkdown } from "./markdown.ts";
 import { renderPng, renderSvg } from "./render.ts";
 
-export interface ReportOptions {
+export interface WriteOptions {
   /** Folder for the report. Made where it does not exist, and its parents too. */
   readonly out: string;
+  /** Replaces a report that is there already. Without it that is an EspalierError, as are other files in the folder. */
+  readonly force?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+export interface ReportOptions extends WriteOptions {
   /** Heading of the report; "Pruning report" by default. */
   readonly title?: string;
   /** The sparsity at which the model-size chart compares strategies: the nearest target is taken. Default 0.5. */
   readonly sparsity?: number;
-  /** Replaces a report that is there already. Without it that is an EspalierError, as are other files in the folder. */
-  readonly force?: boolean;
-  readonly signal?: AbortSignal;
 }
 
 /** Paths of what was written. */
@@ -37,10 +40,15 @@ export async function writeReport(
   records: readonly ResultRecord[],
   options: ReportOptions,
 ): Promise<WrittenReport> {
-  const { title = "Pruning report", sparsity = 0.5, force = false, signal } = options;
+  const { title = "Pruning report", sparsity = 0.5 } = options;
+  return writeDocument(documentOf(records, { title, sparsity }), options);
+}
+
+/** Writes a document as a report, as `writeReport` does. */
+export async function writeDocument(report: Document, options: WriteOptions): Promise<WrittenReport> {
+  const { force = false, signal } = options;
   const out = resolve(options.out);
   await checkFree(out, force);
-  const report = documentOf(records, { title, sparsity });
   const svgs = new Map<string, string>();
   const files = new Map<string, string | Uint8Array>();
   for (const block of report.blocks) {

@@ -18,7 +18,7 @@ export function define(command: Command, context: Context): void {
     .description(
       "Draws the report of a results file: a page that needs no other file, Markdown, charts as SVG and PNG.",
     )
-    .argument("<results>", "results.jsonl of a sweep")
+    .argument("<results>", "results.jsonl of a sweep, or the JSON of a comparison (bench:peers, bench:gpu)")
     .option("--out <folder>", "where to write it; made if need be")
     .option("--title <text>", "its heading");
   addForce(command);
