@@ -1,7 +1,16 @@
 export { type BackendTimes, backendTasks, measureBackends } from "./measure/backends.ts";
 export { type LatencyOptions, type LatencyResult, measureLatency } from "./measure/latency.ts";
 export { type DenseMeter, latencyMeter, type MeterOptions } from "./measure/meter.ts";
-export { type PeerResults, parsePeerResults, peersDocument, type Verdict, verdicts } from "./peers/index.ts";
+export {
+  isComparison,
+  type PeerResults,
+  parsePeerResults,
+  peersDocument,
+  peersSummaryLines,
+  type Verdict,
+  verdicts,
+  writePeersReport,
+} from "./peers/index.ts";
 export { findPreset, presets } from "./presets/index.ts";
 export {
   besideRecipe,

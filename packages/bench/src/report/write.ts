@@ -4,7 +4,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { EspalierError } from "@espalier/core";
 import { loadModel } from "@espalier/formats/node";
 import type { ResultRecord } from "../results/records.ts";
-import { documentOf } from "./document.ts";
+import { type Document, documentOf } from "./document.ts";
 import type { Figure } from "./figures.ts";
 import { toHtml } from "./html.ts";
 import { toMarkdown } from "./markdown.ts";
@@ -12,10 +12,17 @@ import { pictureFigures } from "./pictures.ts";
 import { renderPng, renderSvg } from "./render.ts";
 import { rowsOf } from "./rows.ts";
 
-/** Where a report goes, and what it is called. */
-export interface ReportOptions {
+/** Where a document goes. */
+export interface WriteOptions {
   /** Folder for the report. Made where it does not exist, and its parents too. */
   readonly out: string;
+  /** Replaces a report that is there already. Without it that is an EspalierError, as are other files in the folder. */
+  readonly force?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** Where a report goes, and what it is called. */
+export interface ReportOptions extends WriteOptions {
   /** Heading of the report; "Pruning report" by default. */
   readonly title?: string;
   /** Stands under the heading. */
@@ -27,9 +34,6 @@ export interface ReportOptions {
    * are drawn, too. Those that are not there are left out.
    */
   readonly models?: string | undefined;
-  /** Replaces a report that is there already. Without it that is an EspalierError, as are other files in the folder. */
-  readonly force?: boolean;
-  readonly signal?: AbortSignal;
 }
 
 /** Paths of what was written. */
@@ -49,11 +53,18 @@ export async function writeReport(
   records: readonly ResultRecord[],
   options: ReportOptions,
 ): Promise<WrittenReport> {
-  const { title = "Pruning report", note, sparsity = 0.5, force = false, signal } = options;
+  const { title = "Pruning report", note, sparsity = 0.5, force = false } = options;
+  // Asked before models are read and drawn.
+  await checkFree(resolve(options.out), force);
+  const pictures = await picturesOf(records, sparsity, options.models);
+  return writeDocument(documentOf(records, { title, note, sparsity, pictures }), options);
+}
+
+/** Writes a document as a report, as `writeReport` does. */
+export async function writeDocument(report: Document, options: WriteOptions): Promise<WrittenReport> {
+  const { force = false, signal } = options;
   const out = resolve(options.out);
   await checkFree(out, force);
-  const pictures = await picturesOf(records, sparsity, options.models);
-  const report = documentOf(records, { title, note, sparsity, pictures });
   const svgs = new Map<string, string>();
   const files = new Map<string, string | Uint8Array>();
   for (const block of report.blocks) {
