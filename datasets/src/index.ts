@@ -30,4 +30,4 @@ export {
   timeFeatureNames,
   timeFeatures,
 } from "./time-features.ts";
-export { type Batch, type WindowOptions, type WindowSet, windows } from "./windows.ts";
+export { type Batch, spacedWindows, type WindowOptions, type WindowSet, windows } from "./windows.ts";

@@ -153,6 +153,23 @@ export function windows(table: Table, range: RowRange, options: WindowOptions): 
   };
 }
 
+/** Every n-th window of a set, from the first on, so that at most so many are left; the set itself where it is no larger. */
+export function spacedWindows(set: WindowSet, most: number): WindowSet {
+  const step = Math.ceil(set.count / most);
+  if (step <= 1) return set;
+  const count = Math.ceil(set.count / step);
+  const expand = (indices: ArrayLike<number>): number[] =>
+    Array.from(indices, (index) => (index < count ? index * step : set.count));
+  return {
+    ...set,
+    count,
+    stride: set.stride * step,
+    rowOf: (index) => set.rowOf(index < count ? index * step : set.count),
+    batch: (indices) => set.batch(expand(indices)),
+    fill: (indices, into) => set.fill(expand(indices), into),
+  };
+}
+
 function marksOf(table: Table, marks: TimeFeatures | false | undefined): TimeFeatures | undefined {
   if (marks === false) return undefined;
   if (marks === undefined) {

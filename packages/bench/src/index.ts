@@ -6,6 +6,7 @@ export { type ReportOptions, type WrittenReport, writeReport } from "./report/wr
 export { environment } from "./results/environment.ts";
 export { openResults, parseResults, type ResultsFile, readResults } from "./results/file.ts";
 export * from "./results/records.ts";
+export { withAvailableBackends } from "./sweep/backends.ts";
 export {
   type Cell,
   cellId,
@@ -14,6 +15,7 @@ export {
   type LatencyCell,
   labelOf,
   type PruneCell,
+  type SensitivityCell,
   type TrainCell,
 } from "./sweep/cells.ts";
 export {

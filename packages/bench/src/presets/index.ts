@@ -1,9 +1,17 @@
 import { unknownName } from "@espalier/core";
 import type { SweepInput } from "../sweep/config.ts";
+import { kiefer, kieferFull } from "./kiefer.ts";
 import { quick } from "./quick.ts";
+import { sedimark, sedimarkFull } from "./sedimark.ts";
 
 /** Sweeps by name. */
-export const presets: Readonly<Record<string, SweepInput>> = { quick };
+export const presets: Readonly<Record<string, SweepInput>> = {
+  quick,
+  sedimark,
+  "sedimark-full": sedimarkFull,
+  kiefer,
+  "kiefer-full": kieferFull,
+};
 
 /** A built-in sweep by its name. Throws an EspalierError with the nearest name for an unknown one. */
 export function findPreset(name: string): SweepInput {

@@ -1,5 +1,5 @@
 import type { ResultRecord } from "../results/records.ts";
-import { type Cell, labelOf, type TrainCell } from "../sweep/cells.ts";
+import { type Cell, denseCell, labelOf } from "../sweep/cells.ts";
 import type { TrainingConfig, UseConfig } from "../sweep/config.ts";
 import { datasetLabel, distinctLabels, groupBy } from "./labels.ts";
 
@@ -51,17 +51,12 @@ function named<T extends object>(
   return { all: labels, of: (item) => byItem.get(item)! };
 }
 
-/** The dense model that a cell is about. */
-export function denseCell(cell: Cell): TrainCell {
-  if (cell.kind === "train") return cell;
-  return cell.kind === "prune" ? cell.dense : cell.pruned.dense;
-}
-
 /** A cell in words. */
 export function describeCell(cell: Cell, names: Names): string {
   const { model, data, seed } = denseCell(cell);
   const dense = `${names.model(model)} on ${datasetLabel(data.dataset)}, seed ${seed}`;
   if (cell.kind === "train") return `training ${dense}`;
+  if (cell.kind === "sensitivity") return `pruning single layers of ${dense}`;
   const { strategy, target, fineTuning } = cell.kind === "prune" ? cell : cell.pruned;
   const [metric, asked] = Object.entries(target)[0]!;
   const run = `${names.strategy(strategy)} at ${metric} ${asked} of ${dense}`;

@@ -1,8 +1,7 @@
 import type { Environment, ResultRecord } from "../results/records.ts";
-import type { Cell, PruneCell } from "../sweep/cells.ts";
+import { type Cell, denseCell, type PruneCell } from "../sweep/cells.ts";
 import type { SweepInput } from "../sweep/config.ts";
 import { groupBy } from "./labels.ts";
-import { denseCell } from "./names.ts";
 
 /** A data set by name, with the checksum of what was read. */
 export interface DataIdentity {

@@ -1,8 +1,8 @@
 import { isFailure, isLatency, isPrune, type ResultRecord } from "../results/records.ts";
-import type { TrainCell } from "../sweep/cells.ts";
+import { denseCell, type TrainCell } from "../sweep/cells.ts";
 import { denseRow, runRow, timingRows } from "./aggregate.ts";
 import { datasetLabel, distinctLabels, groupBy, slugs } from "./labels.ts";
-import { denseCell, describeCell, namesOf } from "./names.ts";
+import { describeCell, namesOf } from "./names.ts";
 
 /** A number over seeds: its mean, and the sample standard deviation (0 for one seed). */
 export interface Stat {

@@ -1,6 +1,13 @@
-import type { Accounting, Expected, TargetReport } from "@espalier/core";
+import type {
+  Accounting,
+  Expected,
+  HeadDensity,
+  LayerCount,
+  Sensitivity,
+  TargetReport,
+} from "@espalier/core";
 import type { Errors } from "@espalier/training";
-import type { LatencyCell, PruneCell, TrainCell } from "../sweep/cells.ts";
+import type { Cell, LatencyCell, PruneCell, SensitivityCell, TrainCell } from "../sweep/cells.ts";
 
 /** What it takes to repeat a result. */
 export interface Environment {
@@ -23,6 +30,12 @@ interface Common {
   readonly seconds: number;
 }
 
+/** What a model consists of. Results of earlier versions lack it. */
+export interface Parts {
+  readonly layers: readonly LayerCount[];
+  readonly heads: readonly HeadDensity[];
+}
+
 /** A dense model was trained. */
 export interface TrainRecord extends Common {
   readonly cell: TrainCell;
@@ -30,6 +43,7 @@ export interface TrainRecord extends Common {
     readonly test: TestErrors;
     readonly epochs: number;
     readonly counts: Accounting;
+    readonly parts?: Parts;
     /** Digest of the model, so that another machine's can be compared. */
     readonly digest: string;
   };
@@ -52,6 +66,7 @@ export interface PruneRecord extends Common {
     readonly sparsity: number;
     readonly expected: Expected;
     readonly counts: Accounting;
+    readonly parts?: Parts;
     readonly dense: { readonly counts: Accounting; readonly test: TestErrors };
     /** Right after pruning. */
     readonly pruned: TestErrors;
@@ -86,14 +101,20 @@ export interface LatencyRecord extends Common {
   };
 }
 
+/** Each layer of a dense model was pruned alone. Errors are MSEs on windows of the validation split. */
+export interface SensitivityRecord extends Common {
+  readonly cell: SensitivityCell;
+  readonly result: Sensitivity;
+}
+
 /** A cell that failed: its error, so that the report can say so. It is tried again by the next run. */
 export interface FailureRecord extends Common {
-  readonly cell: TrainCell | PruneCell | LatencyCell;
+  readonly cell: Cell;
   readonly error: string;
 }
 
 /** A line of a results file. */
-export type ResultRecord = TrainRecord | PruneRecord | LatencyRecord | FailureRecord;
+export type ResultRecord = TrainRecord | PruneRecord | LatencyRecord | SensitivityRecord | FailureRecord;
 
 /** Whether a record is of a dense model that was trained. */
 export function isTrain(record: ResultRecord): record is TrainRecord {
@@ -106,6 +127,10 @@ export function isPrune(record: ResultRecord): record is PruneRecord {
 /** Whether a record holds times. */
 export function isLatency(record: ResultRecord): record is LatencyRecord {
   return record.cell.kind === "latency" && "result" in record;
+}
+/** Whether a record holds what pruning single layers does. */
+export function isSensitivity(record: ResultRecord): record is SensitivityRecord {
+  return record.cell.kind === "sensitivity" && "result" in record;
 }
 /** Whether a record says what failed instead. */
 export function isFailure(record: ResultRecord): record is FailureRecord {

@@ -8,6 +8,7 @@ export interface DataConfig {
   readonly horizon: number;
   readonly scale: SweepConfig["scale"];
   readonly missing?: SweepConfig["missing"];
+  readonly evaluationWindows?: SweepConfig["evaluationWindows"];
 }
 
 /** Trains one dense model. */
@@ -38,13 +39,20 @@ export interface LatencyCell {
   readonly latency: SweepConfig["latency"];
 }
 
+/** Prunes each layer of a dense model alone, and measures the error. */
+export interface SensitivityCell {
+  readonly kind: "sensitivity";
+  readonly dense: TrainCell;
+  readonly sensitivity: NonNullable<SweepConfig["sensitivity"]>;
+}
+
 /** One thing to do: train, prune, or time. */
-export type Cell = TrainCell | PruneCell | LatencyCell;
+export type Cell = TrainCell | PruneCell | LatencyCell | SensitivityCell;
 
 /** All cells of a sweep, each after what it depends on. */
 export function cellsOf(config: SweepConfig): Cell[] {
   const cells: Cell[] = [];
-  const { inputLength, horizon, scale, missing } = config;
+  const { inputLength, horizon, scale, missing, evaluationWindows, sensitivity } = config;
   for (const dataset of config.datasets) {
     const data: DataConfig = {
       dataset,
@@ -52,6 +60,7 @@ export function cellsOf(config: SweepConfig): Cell[] {
       horizon,
       scale,
       ...(missing === undefined ? {} : { missing }),
+      ...(evaluationWindows === undefined ? {} : { evaluationWindows }),
     };
     for (const model of config.models) {
       for (const seed of config.seeds) {
@@ -63,7 +72,9 @@ export function cellsOf(config: SweepConfig): Cell[] {
           seed,
           backend: config.trainingBackend,
         };
-        cells.push(dense, ...pruneCells(config, dense));
+        cells.push(dense);
+        if (sensitivity !== undefined) cells.push({ kind: "sensitivity", dense, sensitivity });
+        cells.push(...pruneCells(config, dense));
       }
     }
   }
@@ -76,10 +87,14 @@ function pruneCells(config: SweepConfig, dense: TrainCell): Cell[] {
       config.fineTuning.flatMap((fineTuning, variant) => {
         const pruned: PruneCell = { kind: "prune", dense, strategy, target, fineTuning };
         // Fine-tuning changes no shape and no mask: its first variant is timed for all.
-        return [pruned, ...(variant === 0 ? latencyCells(config, pruned) : [])];
+        return [pruned, ...(variant === 0 && isTimed(config, target) ? latencyCells(config, pruned) : [])];
       }),
     ),
   );
+}
+
+function isTimed({ timedTargets }: SweepConfig, target: Target): boolean {
+  return timedTargets?.some((timed) => stableKey(timed) === stableKey(target)) ?? true;
 }
 
 function latencyCells(config: SweepConfig, pruned: PruneCell): LatencyCell[] {
@@ -118,6 +133,12 @@ function canonical(value: Json, checksums: ReadonlyMap<string, string>): Json {
         : [key, canonical(item, checksums)],
     );
   return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** The dense model that a cell is about. */
+export function denseCell(cell: Cell): TrainCell {
+  if (cell.kind === "train") return cell;
+  return cell.kind === "latency" ? cell.pruned.dense : cell.dense;
 }
 
 /** How a strategy is called in charts. */

@@ -1,5 +1,6 @@
 import { EspalierError } from "@espalier/core";
-import type { ForecastingData } from "@espalier/datasets";
+import type { LoadedDataset } from "@espalier/datasets";
+import { stableKey } from "./cells.ts";
 import type { SweepConfig } from "./config.ts";
 import { drawModel } from "./draw.ts";
 import type { Registry } from "./registry.ts";
@@ -8,7 +9,7 @@ import type { Registry } from "./registry.ts";
  * Refuses a sweep whose names or options no cell could run with, before hours are spent on the others. Throws an
  * EspalierError that names the place. `data` are those of the configuration, in its order.
  */
-export function checkSweep(config: SweepConfig, registry: Registry, data: readonly ForecastingData[]): void {
+export function checkSweep(config: SweepConfig, registry: Registry, data: readonly LoadedDataset[]): void {
   config.strategies.forEach((strategy, i) => {
     at(`strategies.${i}`, () => registry.strategy(strategy));
   });
@@ -16,10 +17,17 @@ export function checkSweep(config: SweepConfig, registry: Registry, data: readon
   config.backends.forEach((backend, i) => {
     at(`backends.${i}`, () => registry.backend(backend));
   });
+  const asked = config.targets.map((target) => stableKey(target));
+  config.timedTargets?.forEach((target, i) => {
+    if (!asked.includes(stableKey(target)))
+      throw new EspalierError(`sweep, timedTargets.${i}: this is none of the targets.`);
+  });
   const { inputLength, horizon } = config;
   config.models.forEach((model, i) => {
-    for (const { series } of data)
-      at(`models.${i}`, () => drawModel(registry, model, { inputLength, horizon, series: series.length }));
+    for (const { table } of data)
+      at(`models.${i}`, () =>
+        drawModel(registry, model, { inputLength, horizon, series: table.columns.length }),
+      );
   });
 }
 

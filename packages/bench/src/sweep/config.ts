@@ -32,6 +32,8 @@ const sweepSchema = z.strictObject({
   horizon: z.int().min(1).default(96),
   scale: z.enum(["standard", "min-max", "none"]).default("standard"),
   missing: z.enum(["error", "forward-fill", "interpolate", "drop"]).optional(),
+  /** At most so many windows of validation and of test, evenly spaced, for data of many thousands; all by default. */
+  evaluationWindows: z.int().min(1).optional(),
   /** Strategies by name; all other keys are options; `label` names it in charts. */
   strategies: z.array(useSchema).nonempty(),
   targets: z.array(targetSchema).nonempty(),
@@ -44,7 +46,7 @@ const sweepSchema = z.strictObject({
     .default([{ epochs: 0 }]),
   /** What trains and evaluates. */
   trainingBackend: z.string().default("wasm"),
-  /** What latency is measured on. */
+  /** What latency is measured on; `available` stands for every backend that can run here. */
   backends: z.array(z.string()).nonempty().default(["wasm"]),
   batchSizes: z.array(z.int().min(1)).nonempty().default([1, 32]),
   seeds: z.array(z.int().min(0)).nonempty().default([0]),
@@ -52,6 +54,17 @@ const sweepSchema = z.strictObject({
   latency: z
     .strictObject({ time: z.number().positive(), samples: z.int().min(5) })
     .default({ time: 500, samples: 20 }),
+  /** Targets whose models are timed; all by default. */
+  timedTargets: z.array(targetSchema).optional(),
+  /** Errors when each layer of a dense model alone is pruned, without fine-tuning; not measured by default. */
+  sensitivity: z
+    .strictObject({
+      /** Shares of the layer's weights to mask. */
+      amounts: z.array(z.number().min(0).lt(1)).nonempty().default([0.5, 0.9]),
+      /** Windows of the validation split, evenly spaced. */
+      windows: z.int().min(1).default(256),
+    })
+    .optional(),
 });
 
 /** What a sweep runs over; every combination is a cell. */

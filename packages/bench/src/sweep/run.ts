@@ -1,9 +1,27 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { account, digest, EspalierError, type Model, meet, prune, sparsity } from "@espalier/core";
-import type { ForecastingData } from "@espalier/datasets";
-import { forecastingData } from "@espalier/datasets/node";
-import { collector, evaluate, fit, type Metrics, type OnProgress, withData } from "@espalier/training";
+import {
+  account,
+  digest,
+  EspalierError,
+  headDensities,
+  layerCounts,
+  layerSensitivity,
+  type Model,
+  meet,
+  prune,
+  sparsity,
+} from "@espalier/core";
+import { type ForecastingData, type LoadedDataset, spacedWindows } from "@espalier/datasets";
+import {
+  collector,
+  evaluate,
+  fit,
+  type Metrics,
+  type OnProgress,
+  progressReporter,
+  withData,
+} from "@espalier/training";
 import { measureLatency } from "../measure/latency.ts";
 import { environment } from "../results/environment.ts";
 import { openResults, type ResultsFile } from "../results/file.ts";
@@ -11,19 +29,23 @@ import {
   isFailure,
   isTrain,
   type LatencyRecord,
+  type Parts,
   type PruneRecord,
   type ResultRecord,
+  type SensitivityRecord,
   type TestErrors,
   type TrainRecord,
 } from "../results/records.ts";
 import { packageVersions } from "../results/versions.ts";
+import { withAvailableBackends } from "./backends.ts";
 import {
   type Cell,
   cellId,
   cellsOf,
-  type DataConfig,
+  denseCell,
   type LatencyCell,
   type PruneCell,
+  type SensitivityCell,
   type TrainCell,
 } from "./cells.ts";
 import { checkSweep } from "./check.ts";
@@ -31,6 +53,7 @@ import type { SweepConfig, TrainingConfig } from "./config.ts";
 import { drawModel } from "./draw.ts";
 import { ModelStore } from "./model-store.ts";
 import type { Registry } from "./registry.ts";
+import { type DataPlaces, SweepData } from "./sweep-data.ts";
 
 /** Where a sweep keeps what it does, and who hears of it. */
 export interface SweepOptions {
@@ -39,11 +62,7 @@ export interface SweepOptions {
   readonly registry: Registry;
   readonly signal?: AbortSignal;
   /** Data set folder, cache and download settings. */
-  readonly data?: {
-    readonly folder?: string | undefined;
-    readonly cache?: string | undefined;
-    readonly offline?: boolean;
-  };
+  readonly data?: DataPlaces;
   /** Versions of further packages, for the record. */
   readonly versions?: Readonly<Record<string, string>>;
   /** Told when a cell starts, and when it ends. */
@@ -80,7 +99,11 @@ export interface SweepResult {
 export async function runSweep(config: SweepConfig, options: SweepOptions): Promise<SweepResult> {
   await mkdir(join(options.out, "models"), { recursive: true });
   const path = join(options.out, "results.jsonl");
-  const run = new SweepRun(config, options, await openResults(path));
+  const run = new SweepRun(
+    await withAvailableBackends(config, options.registry),
+    options,
+    await openResults(path),
+  );
   const counts = await run.all();
   return { results: path, records: run.records, ...counts };
 }
@@ -89,7 +112,7 @@ class SweepRun {
   readonly #options: SweepOptions;
   readonly #config: SweepConfig;
   readonly #file: ResultsFile;
-  readonly #data = new Map<string, Promise<ForecastingData>>();
+  readonly #data: SweepData;
   readonly #checksums = new Map<string, string>();
   readonly #models: ModelStore;
 
@@ -97,6 +120,7 @@ class SweepRun {
     this.#config = config;
     this.#options = options;
     this.#file = file;
+    this.#data = new SweepData(options.registry, { ...options.data, signal: options.signal });
     this.#models = new ModelStore(join(options.out, "models"), (cell) => this.#id(cell));
   }
 
@@ -108,9 +132,9 @@ class SweepRun {
   async all(): Promise<{ done: number; kept: number; failed: number; aborted: boolean }> {
     const { signal, onCell } = this.#options;
     const cells = cellsOf(this.#config);
-    const data: ForecastingData[] = [];
+    const data: LoadedDataset[] = [];
     for (const dataset of this.#config.datasets) {
-      const loaded = await this.#load({ ...this.#config, dataset });
+      const loaded = await this.#data.source({ ...this.#config, dataset });
       this.#checksums.set(dataset, loaded.checksum);
       data.push(loaded);
     }
@@ -146,7 +170,7 @@ class SweepRun {
   /** The cell's record; a failure is one too, and costs this cell only. Undefined where the signal stopped it. */
   async #attempt(cell: Cell): Promise<ResultRecord | undefined> {
     const start = performance.now();
-    const checksum = this.#checksums.get(dataOf(cell).dataset)!;
+    const checksum = this.#checksums.get(denseCell(cell).data.dataset)!;
     const common = () => ({
       format: 1 as const,
       id: this.#id(cell),
@@ -156,6 +180,7 @@ class SweepRun {
     try {
       if (cell.kind === "train") return { cell, result: await this.#train(cell), ...common() };
       if (cell.kind === "prune") return { cell, result: await this.#prune(cell), ...common() };
+      if (cell.kind === "sensitivity") return { cell, result: await this.#sensitivity(cell), ...common() };
       return { cell, result: await this.#latency(cell), ...common() };
     } catch (error) {
       if (this.#options.signal?.aborted) return undefined;
@@ -164,14 +189,14 @@ class SweepRun {
   }
 
   async #train(cell: TrainCell): Promise<TrainRecord["result"]> {
-    const data = await this.#load(cell.data);
+    const data = await this.#data.windows(cell);
     const { model, epochs } = await this.#trainDense(cell);
     const test = await this.#test(model, data, cell.backend);
-    return { test, epochs, counts: account(model), digest: digest(model) };
+    return { test, epochs, counts: account(model), parts: partsOf(model), digest: digest(model) };
   }
 
   async #trainDense(cell: TrainCell): Promise<{ model: Model; epochs: number }> {
-    const data = await this.#load(cell.data);
+    const data = await this.#data.windows(cell);
     const { registry } = this.#options;
     const architecture = drawModel(registry, cell.model, { ...cell.data, series: data.series.length });
     const started = withData(architecture.initialize(cell.seed), data);
@@ -181,7 +206,7 @@ class SweepRun {
   }
 
   async #prune(cell: PruneCell): Promise<PruneRecord["result"]> {
-    const data = await this.#load(cell.dense.data);
+    const data = await this.#data.windows(cell.dense);
     const dense = await this.#dense(cell.dense);
     const made = await this.#makePruned(cell, dense, data);
     const { plan, pruned, tuned } = made;
@@ -196,6 +221,7 @@ class SweepRun {
       sparsity: sparsity(pruned),
       expected: plan.expected,
       counts: account(pruned),
+      parts: partsOf(pruned),
       dense: before,
       pruned: prunedErrors,
       tuned: tunedErrors,
@@ -220,6 +246,26 @@ class SweepRun {
         : await this.#fit(pruned, data, cell.fineTuning, cell.dense);
     await this.#models.keep(cell, tuned.model);
     return { plan, pruned, tuned, planSeconds };
+  }
+
+  async #sensitivity(cell: SensitivityCell): Promise<SensitivityRecord["result"]> {
+    const { registry, signal, onProgress } = this.#options;
+    const { amounts, windows: most } = cell.sensitivity;
+    const model = await this.#dense(cell.dense);
+    const { validation } = await this.#data.windows(cell.dense);
+    const windows = spacedWindows(validation, most);
+    const backend = registry.backend(cell.dense.backend);
+    let report: ReturnType<typeof progressReporter> | undefined;
+    return layerSensitivity({
+      model,
+      amounts,
+      evaluate: async (pruned) => (await evaluate({ model: pruned, backend, windows })).mse,
+      onProgress(done, total) {
+        report ??= progressReporter(total, onProgress);
+        report(done, "sensitivity");
+      },
+      ...(signal && { signal }),
+    });
   }
 
   async #latency(cell: LatencyCell): Promise<LatencyRecord["result"]> {
@@ -249,7 +295,7 @@ class SweepRun {
   async #prunedModel(cell: PruneCell, dense: Model): Promise<Model> {
     const kept = await this.#models.find(cell);
     if (kept !== undefined) return kept;
-    const data = await this.#load(cell.dense.data);
+    const data = await this.#data.windows(cell.dense);
     return (await this.#makePruned(cell, dense, data)).tuned.model;
   }
 
@@ -298,29 +344,10 @@ class SweepRun {
     });
     return errorsOf(metrics);
   }
-
-  #load(data: DataConfig): Promise<ForecastingData> {
-    const known = this.#data.get(data.dataset);
-    if (known !== undefined) return known;
-    const { dataset, inputLength, horizon, scale, missing } = data;
-    const { signal } = this.#options;
-    const loading = forecastingData({
-      dataset,
-      inputLength,
-      horizon,
-      scale,
-      ...(missing === undefined ? {} : { missing }),
-      ...(signal && { signal }),
-      ...this.#options.data,
-    });
-    this.#data.set(dataset, loading);
-    return loading;
-  }
 }
 
-function dataOf(cell: Cell): DataConfig {
-  if (cell.kind === "train") return cell.data;
-  return cell.kind === "prune" ? cell.dense.data : cell.pruned.dense.data;
+function partsOf(model: Model): Parts {
+  return { layers: layerCounts(model), heads: headDensities(model) };
 }
 
 function errorsOf({ mse, mae, rmse, original }: Metrics): TestErrors {

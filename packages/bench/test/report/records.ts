@@ -10,6 +10,7 @@ import {
   type TrainCell,
   type TrainRecord,
 } from "../../src/index.ts";
+import { denseCell as denseCellOf } from "../../src/sweep/cells.ts";
 
 /** A name as a user's file may have it: mark-up in HTML and in Markdown. */
 export const hostile = "C:\\data\\<img src=x onerror=alert(1)>_|`*.csv";
@@ -148,8 +149,7 @@ export function latencyRecord(
 }
 
 export function failureRecord(cell: Cell, error: string): ResultRecord {
-  const dense = cell.kind === "train" ? cell : cell.kind === "prune" ? cell.dense : cell.pruned.dense;
-  return { ...envelope(cell, dense.data.dataset), error };
+  return { ...envelope(cell, denseCellOf(cell).data.dataset), error };
 }
 
 const tooMuch = 'with all that "head" may remove, 67.0 % of the parameters remain';

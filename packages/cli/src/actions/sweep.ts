@@ -13,6 +13,7 @@ import {
   type SweepResult,
   summaryLines,
   type UseConfig,
+  withAvailableBackends,
   writeReport,
 } from "@espalier/bench";
 import { EspalierError } from "@espalier/core";
@@ -36,7 +37,10 @@ export async function sweep(
   context: Context,
 ): Promise<void> {
   const registry = await registryWith(options.plugin, context);
-  const config = chosen(await configOf(file, options, context), options, registry, context);
+  const config = await withAvailableBackends(
+    chosen(await configOf(file, options, context), options, registry, context),
+    registry,
+  );
   const given =
     options.out ?? join("espalier-out", slug([config.name, ...(options.dataset ?? [])].join("-")));
   const out = context.path(given);
@@ -74,7 +78,7 @@ function chosen(
 ): SweepConfig {
   const datasets = (options.dataset ?? config.datasets).map((name) => datasetPath(name, context));
   const { backends = config.backends } = options;
-  for (const name of backends) registry.backend(name);
+  for (const name of options.backends ?? []) if (name !== "available") registry.backend(name);
   return {
     ...config,
     datasets: datasets as [string, ...string[]],

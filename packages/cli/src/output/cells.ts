@@ -4,13 +4,14 @@ import {
   isFailure,
   isLatency,
   isPrune,
+  isSensitivity,
   isTrain,
   labelOf,
   type PruneCell,
   type ResultRecord,
 } from "@espalier/bench";
 import type { Colors } from "../context.ts";
-import { change, duration, measure } from "./numbers.ts";
+import { change, duration, measure, plural } from "./numbers.ts";
 import { cut } from "./table.ts";
 
 const [whatWidth, resultWidth] = [43, 18];
@@ -18,6 +19,7 @@ const [whatWidth, resultWidth] = [43, 18];
 /** What a cell is about. A latency cell stands under the one whose model it times. */
 export function cellText(cell: Cell): string {
   if (cell.kind === "train") return `train ${cell.model.use} on ${cell.data.dataset}`;
+  if (cell.kind === "sensitivity") return `${cell.dense.model.use}, single layers pruned`;
   if (cell.kind === "prune")
     return `${cell.dense.model.use}, ${labelOf(cell.strategy)}, ${targetOf(cell).join(" ")}`;
   return `  ${labelOf(cell.pruned.strategy)} ${targetOf(cell.pruned)[1]} on ${cell.backend} × ${cell.batch}`;
@@ -49,5 +51,6 @@ function resultText(record: ResultRecord): string {
     const { tuned, dense, applicable } = record.result;
     return applicable ? `MSE ${measure(tuned.mse)} ${change(dense.test.mse, tuned.mse)}` : "nothing to prune";
   }
+  if (isSensitivity(record)) return plural(record.result.layers.length, "layer");
   return isLatency(record) ? `${record.result.speedup.toFixed(2)} × as fast` : "";
 }

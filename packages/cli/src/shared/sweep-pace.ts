@@ -37,5 +37,6 @@ export function createSweepPace(): SweepPace {
 function keysOf(cell: Cell): string[] {
   if (cell.kind === "train") return [`train ${cell.model.use}`, "train", "any"];
   if (cell.kind === "prune") return [`prune ${cell.dense.model.use}`, "prune", "any"];
+  if (cell.kind === "sensitivity") return [`sensitivity ${cell.dense.model.use}`, "sensitivity", "any"];
   return [`latency ${cell.backend} ${cell.batch}`, "latency", "any"];
 }

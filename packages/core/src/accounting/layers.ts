@@ -1,5 +1,7 @@
 import { extentOf } from "../dimensions/expression.ts";
+import { originalSize } from "../dimensions/original.ts";
 import { countElements } from "../graph/extent.ts";
+import { liveValues } from "../graph/graph.ts";
 import { keptCount } from "../model/mask.ts";
 import type { Model } from "../model/model.ts";
 
@@ -14,27 +16,37 @@ export interface LayerCount {
   readonly nonzero: number;
   /** nonzero ÷ original; 1 for a layer without elements. */
   readonly density: number;
+  /** Whether some output depends on it. */
+  readonly live: boolean;
 }
 
 /** Counts the trainable tensors of a model by layer, in graph order. Layers that pruning removed wholly are not listed. */
 export function layerCounts(model: Model): LayerCount[] {
   const { list, axes } = model.dimensions;
-  const originalSize = (d: number) => list[d]!.originalSize ?? list[d]!.size;
-  const layers = new Map<string, { original: number; parameters: number; nonzero: number }>();
+  const before = (d: number) => originalSize(list[d]!);
+  const live = liveValues(model.graph);
+  const layers = new Map<string, { original: number; parameters: number; nonzero: number; live: boolean }>();
   for (const { name, role, value } of model.graph.tensors) {
     if (role !== "trainable") continue;
-    const layer = name.slice(0, Math.max(0, name.lastIndexOf("."))) || name;
-    const sum = layers.get(layer) ?? { original: 0, parameters: 0, nonzero: 0 };
+    const layer = layerOf(name);
+    const sum = layers.get(layer) ?? { original: 0, parameters: 0, nonzero: 0, live: false };
     const parameters = countElements(model.tensors.get(name)!.shape);
     const mask = model.masks.get(name);
-    sum.original += axes[value]!.reduce<number>((n, e) => n * (extentOf(e, originalSize) as number), 1);
+    sum.original += axes[value]!.reduce<number>((n, e) => n * (extentOf(e, before) as number), 1);
     sum.parameters += parameters;
     sum.nonzero += mask === undefined ? parameters : keptCount(mask);
+    sum.live ||= live[value] === 1;
     layers.set(layer, sum);
   }
-  return [...layers].map(([name, sum]) => ({
+  return [...layers].map(([name, { live: isLive, ...sum }]) => ({
     name,
     ...sum,
     density: sum.original === 0 ? 1 : sum.nonzero / sum.original,
+    live: isLive,
   }));
+}
+
+/** The layer a tensor belongs to: its name without the last part. */
+export function layerOf(tensor: string): string {
+  return tensor.slice(0, Math.max(0, tensor.lastIndexOf("."))) || tensor;
 }

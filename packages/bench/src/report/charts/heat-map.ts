@@ -1,0 +1,96 @@
+import { ink, muted, palette, paper, type Spec } from "./theme.ts";
+
+/** One cell; its row and its column by name. */
+export interface HeatCell {
+  readonly row: string;
+  readonly column: string;
+  /** How much ink, 0 to 1. */
+  readonly share: number;
+  readonly text: string;
+}
+
+/** Columns that belong together, under a title. */
+export interface HeatPanel {
+  readonly title: string;
+  readonly columns: readonly string[];
+  readonly cells: readonly HeatCell[];
+}
+
+export interface HeatMapOptions {
+  /** One of the palette's: the page swaps it in a dark scheme, where shades of its own could not be. */
+  readonly color?: string;
+  /** Width of a cell. */
+  readonly step?: number;
+}
+
+const rowHeight = 19;
+/** From here on a cell is dark enough for text in the paper's colour. */
+const dark = 0.6;
+
+/**
+ * Shares as one colour at different opacity, with their text: rows down, panels side by side. Names of rows are shown as
+ * they are.
+ */
+export function heatMap(
+  rows: readonly string[],
+  panels: readonly HeatPanel[],
+  options: HeatMapOptions = {},
+): Spec {
+  const { color = palette[0]!.light, step = 44 } = options;
+  return {
+    hconcat: panels.map(({ title, columns, cells }, i) => ({
+      ...(title === ""
+        ? {}
+        : { title: { text: title, anchor: "start", fontSize: 12, offset: 6, limit: 400 } }),
+      width: step * columns.length,
+      height: rowHeight * rows.length,
+      data: { values: cells },
+      encoding: {
+        x: {
+          field: "column",
+          type: "nominal",
+          scale: { domain: columns, paddingInner: 0.06, paddingOuter: 0 },
+          axis: {
+            title: null,
+            orient: "top",
+            labelAngle: 0,
+            ticks: false,
+            domain: false,
+            labelLimit: step + 8,
+          },
+        },
+        y: {
+          field: "row",
+          type: "nominal",
+          scale: { domain: rows, paddingInner: 0.1, paddingOuter: 0 },
+          axis:
+            i === 0 ? { title: null, ticks: false, domain: false, labelLimit: 400, labelColor: ink } : null,
+        },
+      },
+      layer: [
+        {
+          mark: { type: "rect", color, stroke: muted, strokeOpacity: 0.35, strokeWidth: 0.6 },
+          encoding: { fillOpacity: { field: "share", type: "quantitative", scale: null } },
+        },
+        { transform: [{ filter: `datum.share < ${dark}` }], mark: { ...label, color: ink } },
+        { transform: [{ filter: `datum.share >= ${dark}` }], mark: { ...label, color: paper } },
+      ].map((layer, at) => (at === 0 ? layer : { ...layer, encoding: { text: { field: "text" } } })),
+    })),
+    spacing: 14,
+  };
+}
+
+const label = { type: "text", fontSize: 10 } as const;
+
+/** Dotted names cut to a length at a dot, their ends kept, since they differ there; longer where two would be the same. */
+export function shortNames(names: readonly string[], length = 40): string[] {
+  const short = names.map((name) => shortName(name, length));
+  return short.map((text, i) => (short.indexOf(text) === short.lastIndexOf(text) ? text : names[i]!));
+}
+
+function shortName(name: string, length: number): string {
+  if (name.length <= length) return name;
+  const end = name.slice(name.length - (length - 1));
+  const dot = end.indexOf(".");
+  return `…${dot >= 0 && dot < length / 2 ? end.slice(dot) : end}`;
+}

@@ -1,0 +1,73 @@
+import {
+  type ForecastingData,
+  forecastingDataOf,
+  type LoadedDataset,
+  spacedWindows,
+} from "@espalier/datasets";
+import { loadDataset } from "@espalier/datasets/node";
+import { windowShapeOf } from "@espalier/training";
+import type { DataConfig, TrainCell } from "./cells.ts";
+import { drawModel } from "./draw.ts";
+import type { Registry } from "./registry.ts";
+
+/** Data set folder, cache and download settings. */
+export interface DataPlaces {
+  readonly folder?: string | undefined;
+  readonly cache?: string | undefined;
+  readonly offline?: boolean;
+}
+
+/** The data of a sweep: every file is read once, and cut into the windows that each model takes. */
+export class SweepData {
+  readonly #registry: Registry;
+  readonly #options: DataPlaces & { readonly signal?: AbortSignal | undefined };
+  readonly #sources = new Map<string, Promise<LoadedDataset>>();
+  readonly #windows = new Map<string, ForecastingData>();
+
+  constructor(registry: Registry, options: DataPlaces & { readonly signal?: AbortSignal | undefined }) {
+    this.#registry = registry;
+    this.#options = options;
+  }
+
+  source({ dataset, missing }: Pick<DataConfig, "dataset" | "missing">): Promise<LoadedDataset> {
+    const known = this.#sources.get(dataset);
+    if (known !== undefined) return known;
+    const { signal, ...places } = this.#options;
+    const loading = loadDataset(dataset, {
+      ...places,
+      ...(missing && { missing }),
+      ...(signal && { signal }),
+    });
+    this.#sources.set(dataset, loading);
+    return loading;
+  }
+
+  /** The windows of a cell's model: a decoder sees the end of the input as well, and some models take time marks. */
+  async windows({ model, data }: TrainCell): Promise<ForecastingData> {
+    const source = await this.source(data);
+    const { graph } = drawModel(this.#registry, model, { ...data, series: source.table.columns.length });
+    const { inputLength, horizon, labelLength, marks } = windowShapeOf(graph);
+    const shape = {
+      inputLength,
+      horizon,
+      labelLength,
+      frequency: marks === 0 ? (false as const) : undefined,
+    };
+    const key = JSON.stringify([data, shape, marks]);
+    const known = this.#windows.get(key);
+    if (known !== undefined) return known;
+    const whole = forecastingDataOf(source, { ...shape, scale: data.scale });
+    const made = limited(whole, data.evaluationWindows);
+    this.#windows.set(key, made);
+    return made;
+  }
+}
+
+function limited(data: ForecastingData, most: number | undefined): ForecastingData {
+  if (most === undefined) return data;
+  return {
+    ...data,
+    validation: spacedWindows(data.validation, most),
+    test: spacedWindows(data.test, most),
+  };
+}

@@ -1,0 +1,123 @@
+import { extentOf } from "../dimensions/expression.ts";
+import { originalPositions, originalSize } from "../dimensions/original.ts";
+import { EspalierError } from "../errors.ts";
+import { countElements } from "../graph/extent.ts";
+import { isKept } from "../model/mask.ts";
+import type { Model } from "../model/model.ts";
+
+/** What is left of a tensor, as a picture of the tensor as it was drawn: each cell stands for one element or for several. */
+export interface MaskPicture {
+  readonly tensor: string;
+  /** Of the tensor before anything was pruned, and now. */
+  readonly original: readonly number[];
+  readonly shape: readonly number[];
+  /** Cells, row-major. */
+  readonly rows: number;
+  readonly columns: number;
+  /** Share of each cell's elements that is kept, that is masked, and whose slice was removed: together 1. */
+  readonly kept: Float32Array;
+  readonly masked: Float32Array;
+  readonly removed: Float32Array;
+  /** Kept ÷ all elements of the original. */
+  readonly density: number;
+}
+
+/** How fine a picture is. */
+export interface MaskPictureOptions {
+  /** Most cells along a side; 64 by default. */
+  readonly most?: number;
+}
+
+/**
+ * Draws a trainable tensor's mask, and what was cut off it, on the tensor as it was before pruning. Tensors with more
+ * than two axes are laid out as near to a square as joining neighbouring axes allows. Throws an EspalierError for a tensor
+ * that the model does not have.
+ */
+export function maskPicture(
+  model: Model,
+  tensor: string,
+  { most = 64 }: MaskPictureOptions = {},
+): MaskPicture {
+  const spec = model.graph.tensors.find(({ name, role }) => name === tensor && role === "trainable");
+  if (spec === undefined) throw new EspalierError(`the model has no trainable tensor "${tensor}".`);
+  const { list, axes } = model.dimensions;
+  const expressions = axes[spec.value]!;
+  const original = expressions.map((e) => extentOf(e, (d) => originalSize(list[d]!)) as number);
+  const { shape } = model.tensors.get(tensor)!;
+  const mask = model.masks.get(tensor);
+  const split = squarest(original);
+  const [height, width] = [countElements(original.slice(0, split)), countElements(original.slice(split))];
+  const rows = Math.min(height, most);
+  const columns = Math.min(width, most);
+  const [kept, masked, all] = [0, 1, 2].map(() => new Float32Array(rows * columns)) as [
+    Float32Array,
+    Float32Array,
+    Float32Array,
+  ];
+  const rowOf = cellOf(height, rows);
+  const columnOf = cellOf(width, columns);
+  for (let r = 0; r < height; r++) for (let c = 0; c < width; c++) all[rowOf[r]! * columns + columnOf[c]!]!++;
+  // The elements that are left lie on a grid: original row and column of each pair of positions.
+  const positions = expressions.map((e) => originalPositions(e, list));
+  const atRow = joined(positions.slice(0, split), original.slice(0, split));
+  const atColumn = joined(positions.slice(split), original.slice(split));
+  let element = 0;
+  let count = 0;
+  for (const r of atRow) {
+    for (const c of atColumn) {
+      const cell = rowOf[r]! * columns + columnOf[c]!;
+      if (mask === undefined || isKept(mask, element)) {
+        kept[cell]!++;
+        count++;
+      } else masked[cell]!++;
+      element++;
+    }
+  }
+  const share = (counts: Float32Array) => counts.map((n, i) => n / all[i]!);
+  const [keptShare, maskedShare] = [share(kept), share(masked)];
+  return {
+    tensor,
+    original,
+    shape,
+    rows,
+    columns,
+    kept: keptShare,
+    masked: maskedShare,
+    removed: keptShare.map((k, i) => Math.max(0, 1 - k - maskedShare[i]!)),
+    density: count / Math.max(1, height * width),
+  };
+}
+
+/** Trainable tensors with two or more axes that pruning changed, in graph order: those worth a picture. */
+export function prunedTensors(model: Model): string[] {
+  const { list, axes } = model.dimensions;
+  return model.graph.tensors.flatMap(({ name, role, value }) => {
+    const shrunk = axes[value]!.some(
+      (e) => extentOf(e, (d) => originalSize(list[d]!)) !== extentOf(e, (d) => list[d]!.size),
+    );
+    const pruned = role === "trainable" && axes[value]!.length >= 2 && (shrunk || model.masks.has(name));
+    return pruned ? [name] : [];
+  });
+}
+
+/** Where to part the axes so that the two sides are as alike as can be. */
+function squarest(shape: readonly number[]): number {
+  const ratio = (split: number) =>
+    Math.abs(Math.log(countElements(shape.slice(0, split)) / countElements(shape.slice(split))));
+  let best = shape.length < 2 ? 0 : 1;
+  for (let split = best + 1; split < shape.length; split++) if (ratio(split) < ratio(best)) best = split;
+  return best;
+}
+
+/** The cell each of `extent` positions falls into. */
+function cellOf(extent: number, cells: number): Int32Array {
+  return Int32Array.from({ length: extent }, (_, i) => Math.floor((i * cells) / extent));
+}
+
+/** Positions along several axes as positions along the one they make together. */
+function joined(positions: readonly (readonly number[])[], extents: readonly number[]): number[] {
+  return positions.reduce<number[]>(
+    (outer, list, axis) => outer.flatMap((o) => list.map((p) => o * extents[axis]! + p)),
+    [0],
+  );
+}
