@@ -118,6 +118,7 @@ describe.skipIf(chromiumPath() === undefined)("the playground", () => {
   it.each([
     ["Heads", [15, 30, 45]],
     ["Channels", [25, 50, 75]],
+    ["Depth", [15, 29, 44]],
     ["Weights", [30, 60, 90]],
     ["Combined", [30, 60, 90]],
   ])("prunes at three sparsities as the command it shows does: %s", async (strategy, sparsities) => {
