@@ -93,7 +93,7 @@ export interface Fit {
   readonly starts?: readonly number[];
 }
 
-export type StrategyName = "head" | "channel" | "unstructured" | "combined";
+export type StrategyName = "head" | "channel" | "depth" | "unstructured" | "combined";
 
 /** Everything that decides what is pruned. */
 export interface Choice {

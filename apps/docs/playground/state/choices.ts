@@ -11,6 +11,7 @@ export interface Option<T extends string> {
 export const strategies: readonly Option<StrategyName>[] = [
   { value: "head", title: "Heads", about: "Whole attention heads go, weakest first." },
   { value: "channel", title: "Channels", about: "Widths shrink: feed-forward, heads, embedding." },
+  { value: "depth", title: "Depth", about: "Whole attention and feed-forward modules go." },
   { value: "unstructured", title: "Weights", about: "Single weights become zero; shapes stay." },
   { value: "combined", title: "Combined", about: "Heads, channels, then weights, as 1 : 1 : 4." },
 ];
@@ -21,7 +22,7 @@ export interface CriterionOption extends Option<string> {
   readonly strategies: readonly StrategyName[];
 }
 
-const all: readonly StrategyName[] = ["head", "channel", "unstructured", "combined"];
+const all: readonly StrategyName[] = ["head", "channel", "depth", "unstructured", "combined"];
 
 export const criteria: readonly CriterionOption[] = [
   { value: "l2", title: "Magnitude, L2", about: "small weights go first", data: false, strategies: all },
@@ -55,6 +56,13 @@ export const criteria: readonly CriterionOption[] = [
     strategies: all,
   },
   {
+    value: "spat",
+    title: "SPAT",
+    about: "what the loss feels least, window by window",
+    data: true,
+    strategies: ["head", "channel", "depth"],
+  },
+  {
     value: "fisher",
     title: "Fisher",
     about: "what changes the loss least, by the squared gradient",
@@ -84,6 +92,7 @@ export const criteriaFor = (strategy: StrategyName): readonly CriterionOption[] 
 export const usualCriterion: Readonly<Record<StrategyName, string>> = {
   head: "l2",
   channel: "l2",
+  depth: "l2",
   unstructured: "l1",
   combined: "l2",
 };

@@ -155,7 +155,8 @@ export function createPlayground(start: () => Worker) {
   async function open(source: ModelSource): Promise<void> {
     planning?.abort();
     known.error = undefined;
-    const found = await work("open", source);
+    const controller = new AbortController();
+    const found = await work("open", source, controller);
     if (found === undefined) return;
     if ("candidates" in found) {
       if ("file" in source) known.weights = { ...source, candidates: found.candidates };
@@ -169,18 +170,19 @@ export function createPlayground(start: () => Worker) {
     known.forecast = undefined;
     known.latencies = [];
     refit(found);
-    await prune();
+    if (!controller.signal.aborted) await prune();
   }
 
   async function read(source: SeriesSource): Promise<void> {
     planning?.abort();
     known.error = undefined;
-    const found = await work("read", source);
+    const controller = new AbortController();
+    const found = await work("read", source, controller);
     if (found === undefined) return;
     opened.series = source;
     known.series = found;
     refit(found);
-    if (known.model !== undefined) await prune();
+    if (known.model !== undefined && !controller.signal.aborted) await prune();
   }
 
   function refit({ fit, misfit }: { readonly fit?: Fit; readonly misfit?: string }): void {

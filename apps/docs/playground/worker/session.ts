@@ -17,7 +17,14 @@ import {
 import { randomInputs } from "@espalier/core/testing";
 import { spacedWindows, type Table, unscaleValues } from "@espalier/datasets";
 import { encodeModel, writeOnnx } from "@espalier/formats";
-import { collector, createPause, evaluate, inputsFrom, windowShapeOf } from "@espalier/training";
+import {
+  collector,
+  createPause,
+  evaluate,
+  inputsFrom,
+  type Metrics,
+  windowShapeOf,
+} from "@espalier/training";
 import type {
   BackendName,
   BackendState,
@@ -65,6 +72,8 @@ export class Session {
   #dense: Model | undefined;
   #table: Table | undefined;
   #frame: Frame | undefined;
+  /** On the frame, once they were asked for. */
+  #denseErrors: Metrics | undefined;
   #pruned: { readonly model: Model; readonly plan: PruningPlan } | undefined;
 
   constructor(fetch: Fetch) {
@@ -72,13 +81,14 @@ export class Session {
   }
 
   /** Opens a model; the one before stays where this one cannot be read. */
-  async open(source: ModelSource, { onProgress }: Work): Promise<OpenedModel | WeightsOnly> {
+  async open(source: ModelSource, { signal, onProgress }: Work): Promise<OpenedModel | WeightsOnly> {
     onProgress({ what: "Opening the model" });
     if ("file" in source && source.weights === undefined) {
       const candidates = await candidatesOf(source.file, await bytesOf(source));
       if (candidates !== undefined) return { candidates };
     }
     const model = await openModel(source, this.#fetch);
+    await heard(signal);
     this.#forget();
     this.#dense = model;
     this.#pruned = undefined;
@@ -94,13 +104,14 @@ export class Session {
   }
 
   /** Reads the series that forecasts are shown on. */
-  async read(source: SeriesSource, { onProgress }: Work): Promise<ReadSeries> {
+  async read(source: SeriesSource, { signal, onProgress }: Work): Promise<ReadSeries> {
     onProgress({ what: "Reading the series" });
     const [file, bytes] =
       "file" in source
         ? [source.file, await bytesOf(source)]
         : [source.shipped, await this.#fetch(source.url)];
     const { table, note } = readSeries(file, bytes);
+    await heard(signal);
     this.#table = table;
     this.#strategies.clear();
     return { ...describeSeries(table, note), ...this.#reframe() };
@@ -226,6 +237,7 @@ export class Session {
   /** Cuts the series for the model, where both are there. */
   #reframe(): { readonly fit?: Fit; readonly misfit?: string } {
     this.#frame = undefined;
+    this.#denseErrors = undefined;
     if (this.#dense === undefined || this.#table === undefined) return {};
     try {
       this.#frame = frameFor(this.#dense, this.#table);
@@ -240,9 +252,9 @@ export class Session {
     if (this.#frame === undefined) return undefined;
     const some = spacedWindows(this.#frame.shown, mostEvaluated);
     const options = { backend: this.#backends.wasm, windows: some, batchSize: 32, signal };
-    const dense = await evaluate({ ...options, model: this.#model() });
+    this.#denseErrors ??= await evaluate({ ...options, model: this.#model() });
     const after = await evaluate({ ...options, model: pruned });
-    return { windows: some.count, dense, pruned: after };
+    return { windows: some.count, dense: this.#denseErrors, pruned: after };
   }
 
   async #run(model: Model, { shown }: Frame, window: number): Promise<Float64Array> {
@@ -270,6 +282,12 @@ export class Session {
     for (const model of this.#programs.keys()) this.#drop(model);
     this.#strategies.clear();
   }
+}
+
+/** Lets messages in; throws where one of them was to stop. Nothing is replaced before. */
+async function heard(signal: AbortSignal): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve));
+  signal.throwIfAborted();
 }
 
 /** The strategy, that lets messages in before each plan: planning is promises alone, which never do. */

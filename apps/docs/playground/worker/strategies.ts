@@ -1,11 +1,12 @@
 import { type Strategy, type StrategyPlugin, type StrategySpec, unknownName } from "@espalier/core";
 import { plugin as channel } from "@espalier/strategy-channel";
 import { plugin as combined } from "@espalier/strategy-combined";
+import { plugin as depth } from "@espalier/strategy-depth";
 import { plugin as head } from "@espalier/strategy-head";
 import { plugin as unstructured } from "@espalier/strategy-unstructured";
 
 const plugins: ReadonlyMap<string, StrategyPlugin> = new Map(
-  [channel, combined, head, unstructured].map((plugin) => [plugin.name, plugin]),
+  [channel, combined, depth, head, unstructured].map((plugin) => [plugin.name, plugin]),
 );
 
 /** The strategy that a spec names. */

@@ -26,7 +26,6 @@ export function define(command: Command, context: Context): void {
   addCommon(command);
   addExamples(command, [
     "backends",
-    "backends --bench",
     "backends --bench wasm tensorflow",
     "backends install tensorflow",
     "backends --json",

@@ -3,7 +3,7 @@ import { digest, type Model } from "../model/model.ts";
 import type { Expected, PruningPlan, Step } from "./plan.ts";
 import { applySteps, expectedAfter } from "./prune.ts";
 
-/** A plan from steps: names the model it is for, and says what it leads to. */
+/** A plan from steps: names the model it is for, and says what it leads to (both are worked out when they are asked for). */
 export function writePlan(
   model: Model,
   strategy: string,
