@@ -48,7 +48,7 @@ export function recoveryDocument(results: RecoveryResults, command: string): Doc
       { kind: "list", items: recipeText() },
       heading("What the recipe was chosen from"),
       text(
-        "iTransformer with 90 % of the weights masked, seed 0, which no row above has. The least validation error decides; test errors are shown, not used.",
+        "90 % of the weights masked, seed 0, which no row above has. The least validation error decides; test errors are shown, not used.",
       ),
       { kind: "table", table: choiceTable(results) },
       heading("Every run"),
@@ -73,7 +73,7 @@ function recipeText(): string[] {
   return [
     "Masks: unstructured by magnitude, ranked over all weights with two or more axes, no tensor below a quarter of the average density. They tighten between steps along a cubic curve over the first 60 % of training, every 50 steps.",
     "What is removed goes at once, and the layers left are refitted to the dense outputs on 16 batches of training windows without labels (reconstruction).",
-    "5 epochs of Adam: rate 0.001 after a warm-up over 5 % of the steps, then half a cosine down to a hundredth; batches of 32; half of the loss is the distance from the dense checkpoint's forecasts. The epoch with the least validation error is kept.",
+    "5 epochs of Adam: rate 0.004 after a warm-up over 5 % of the steps, then half a cosine down to a hundredth; batches of 32; half of the loss is the distance from the dense checkpoint's forecasts. The epoch with the least validation error is kept.",
   ];
 }
 
@@ -136,10 +136,17 @@ function mainTable(results: RecoveryResults): Table {
 function choiceTable(results: RecoveryResults): Table {
   return {
     caption: "Validation MSE of the epoch that was kept",
-    columns: [{ label: "" }, { label: "validation", numeric: true }, { label: "test", numeric: true }],
+    columns: [
+      { label: "model" },
+      { label: "tuned with" },
+      { label: "validation", numeric: true },
+      { label: "test", numeric: true },
+    ],
     rows: choices.flatMap((one) => {
       const run = results.runs.find((candidate) => candidate.case === one.id);
-      return run === undefined ? [] : [[one.what, three(run.validation[run.best - 1]!), three(run.test.mse)]];
+      return run === undefined
+        ? []
+        : [[one.model, one.what, three(run.validation[run.best - 1]!), three(run.test.mse)]];
     }),
   };
 }
