@@ -142,6 +142,12 @@ describe("espalier prune --recipe", () => {
       "reconstruct",
       "fit",
     ]);
+    expect((await run("inspect refit-a.safetensors")).stdout).toMatch(
+      /2 {2}pruned by unstructured to sparsity 70\.\d %\n3 {2}refitted to the unpruned outputs: \d+ layers, errors \d+\.\d % → \d+\.\d %\n/,
+    );
+    expect((await run("inspect grad-a.safetensors")).stdout).toMatch(
+      /2 {2}trained on synthetic, pruned by unstructured to sparsity 70\.\d %: 1 epoch, /,
+    );
     expect(await history("grad-a.safetensors")).toMatchObject([
       { did: "fit" },
       { did: "fit", gradual: { curve: "linear", target: { met: true } } },

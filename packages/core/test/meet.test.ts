@@ -150,7 +150,7 @@ describe("a latency target", () => {
   });
 
   it("is not met by one lucky moment", async () => {
-    // The third call, half the weights masked, seems to be just right.
+    // The third call, for the first guess, seems to be just right.
     const fake = meter((pruned, call) => (call === 3 ? 0.3 : time(pruned)));
     const plan = await meet({ latency: 0.3 }, weights, { model, latency: fake });
     expect(plan.target!.met).toBe(true);

@@ -78,7 +78,8 @@ export async function pruneAndReconstruct(request: PruneAndReconstructRequest): 
 }
 
 function readReconstruct(settings: ReconstructSettings): z.output<typeof reconstructSchema> {
-  const result = reconstructSchema.safeParse(settings);
+  // What a model's history holds of them may be given as it is: it says where they were run, too.
+  const result = reconstructSchema.strip().safeParse(settings);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   throw new EspalierError(`reconstruction, ${issue!.path.join(".") || "settings"}: ${issue!.message}.`);

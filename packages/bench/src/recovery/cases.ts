@@ -131,7 +131,7 @@ function choice(
   };
 }
 
-const rates = [1e-3, 2e-3, 4e-3, 8e-3];
+const rates = [1e-3, 2e-3, 4e-3];
 
 /** What the recipe was chosen from: 90 % masked, one seed that no row has; the validation error decides. */
 export const choices: readonly Case[] = [

@@ -1,8 +1,10 @@
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { parse } from "yaml";
+import { z } from "zod";
 import { besideRecipe, createRegistry, formatRecipe, readRecipe, recipeJsonSchema } from "../../src/index.ts";
 
 const registry = createRegistry();
@@ -271,7 +273,24 @@ describe("the JSON schema of recipes", () => {
     const drawn = schema.properties.model!.anyOf.slice(1);
     expect(drawn.map(({ properties }) => properties.use!.const)).toEqual([...registry.models.keys()]);
     for (const { properties } of drawn) expect(Object.keys(properties)).toContain("inputLength");
+    expect(Object.keys(schema.properties.combined!.properties)).toEqual(["weights"]);
     expect(Object.keys(schema.properties.fineTuning!.properties)).toContain("learningRate");
+  });
+
+  it("accepts every recipe of the gallery, and no slip of a key", async () => {
+    const check = z.fromJSONSchema(schema as unknown as Parameters<typeof z.fromJSONSchema>[0]);
+    const gallery = fileURLToPath(new URL("../../../../recipes", import.meta.url));
+    const files = (await readdir(gallery)).filter((name) => name.endsWith(".yaml"));
+    expect(files.length).toBeGreaterThan(9);
+    for (const file of files) {
+      const recipe = parse(await readFile(join(gallery, file), "utf8")) as { strategies: object[] };
+      expect(check.safeParse(recipe).error, file).toBeUndefined();
+      const slips = [
+        { ...recipe, stratgies: [] },
+        { ...recipe, strategies: [{ ...recipe.strategies[0], slip: 1 }] },
+      ];
+      for (const slip of slips) expect(check.safeParse(slip).success, file).toBe(false);
+    }
   });
 
   it("lies beside the gallery as it is", async () => {

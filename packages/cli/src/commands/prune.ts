@@ -98,7 +98,7 @@ export async function define(command: Command, context: Context): Promise<void> 
     .option("--plan <file>", "do what a plan says, instead of a strategy and a target")
     .option("--accept-nearest", "take the nearest plan where the target cannot be met");
   command
-    .optionsGroup("Fine-tuning:")
+    .optionsGroup("Reconstruction and fine-tuning:")
     .option("--reconstruct", "refit what is left to the unpruned layers' outputs first, without labels")
     .option("--fine-tune <epochs>", "at most so many epochs after pruning", wholeNumber({ from: 1 }))
     .option("--steps <n>", "reach the target in n steps, fine-tuning after each", wholeNumber({ from: 1 }))

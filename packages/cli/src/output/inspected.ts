@@ -125,23 +125,36 @@ interface Reached {
 /** An entry of a kind that is not known is shown as it is. */
 function historyLine(entry: Record<string, Json>): string {
   if (entry.did === "fit") {
-    const { epochs, best, validation, data, backend } = entry as {
+    const { epochs, best, validation, data, backend, gradual } = entry as unknown as {
       epochs: number;
       best: number;
       validation: { mse: number };
       data?: { name: string };
       backend: string;
+      gradual?: { strategy: string; target: Reached };
     };
     const on = data === undefined ? "" : ` on ${data.name}`;
-    return `trained${on}: ${plural(epochs, "epoch")}, best ${best}, validation MSE ${measure(validation.mse)} (${backend})`;
+    const pruned = gradual === undefined ? "" : `, pruned by ${gradual.strategy}${reached(gradual.target)}`;
+    return `trained${on}${pruned}: ${plural(epochs, "epoch")}, best ${best}, validation MSE ${measure(validation.mse)} (${backend})`;
   }
   if (entry.did === "prune") {
     const { strategy, target } = entry as unknown as { strategy: string; target?: Reached };
-    const goals = target === undefined ? [] : [target, ...(target.others ?? [])];
-    const reached = goals.map(({ metric, achieved, on }) => {
-      return `${metric} ${percent(achieved)}${on === undefined ? "" : ` (${on})`}`;
-    });
-    return `pruned by ${strategy}${goals.length === 0 ? "" : ` to ${reached.join(" and ")}`}`;
+    return `pruned by ${strategy}${reached(target)}`;
+  }
+  if (entry.did === "reconstruct") {
+    const { layers } = entry as unknown as { layers: { before: number; after: number }[] };
+    const mean = (of: (layer: (typeof layers)[number]) => number) =>
+      percent(layers.reduce((sum, layer) => sum + of(layer), 0) / layers.length);
+    const errors = layers.length === 0 ? "" : `, errors ${mean((l) => l.before)} → ${mean((l) => l.after)}`;
+    return `refitted to the unpruned outputs: ${plural(layers.length, "layer")}${errors}`;
   }
   return JSON.stringify(entry);
+}
+
+function reached(target: Reached | undefined): string {
+  if (target === undefined) return "";
+  const goals = [target, ...(target.others ?? [])].map(({ metric, achieved, on }) => {
+    return `${metric} ${percent(achieved)}${on === undefined ? "" : ` (${on})`}`;
+  });
+  return ` to ${goals.join(" and ")}`;
 }

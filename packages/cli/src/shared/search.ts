@@ -7,9 +7,13 @@ const settled = 1;
 
 /** A bar over the search for a target, and a line for each plan that was timed. */
 export function showSearch(bar: Bar): (tried: Tried) => void {
-  const start = performance.now();
+  let start = performance.now();
+  let before = 0;
   let timed = 0;
   return ({ amount, progress, latency }) => {
+    // Counting is followed by measuring, one stage by the next.
+    if (progress < before) start = performance.now();
+    before = progress;
     const seconds = (performance.now() - start) / 1000;
     const remaining = seconds < settled || progress === 0 ? null : (seconds * (1 - progress)) / progress;
     bar.update({ label: latency === undefined ? "plan" : "measure", share: progress, remaining });

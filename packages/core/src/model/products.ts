@@ -17,6 +17,8 @@ export interface TensorProduct {
   readonly otherAxis: number;
   /** Whether that depends on the model's inputs. */
   readonly byData: boolean;
+  /** What the product gives. */
+  readonly result: ValueId;
 }
 
 /** The live products of tensors that are laid out by transposing, reshaping and slicing alone, in graph order. */
@@ -39,7 +41,8 @@ export function tensorProducts({ graph }: Pick<Model, "graph">): TensorProduct[]
       if (inputs === undefined || outputs === undefined || tensor === undefined) return [];
       const otherAxis = side === 0 ? otherRank - 2 : otherRank - 1;
       const byData = data[other] === 1;
-      return [{ tensor, inputs: inputs.axes, outputs: outputs.axes, other, otherAxis, byData }];
+      const axes = { inputs: inputs.axes, outputs: outputs.axes };
+      return [{ tensor, ...axes, other, otherAxis, byData, result: node.outputs[0]! }];
     });
   });
 }

@@ -104,7 +104,9 @@ class Search {
     await this.#timeTwice(end, asked, 1 / halvings.timed);
     if (end.timed!.share > asked) return;
     let [low, high] = [start.amount, most];
-    let guess = Math.max(1 - asked, (low + high) / 2);
+    // As if time fell evenly between the two; after that the bracket is halved.
+    const fall = (start.timed!.share - asked) / (start.timed!.share - end.timed!.share);
+    let guess = low + (high - low) * Math.min(Math.max(fall, 0.05), 0.95);
     for (let i = 0; i < halvings.timed && high - low > 2 ** -10; i++) {
       const attempt = await this.#at(guess);
       await this.#timeTwice(attempt, asked, (i + 2) / (halvings.timed + 2));

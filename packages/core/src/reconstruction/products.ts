@@ -1,21 +1,11 @@
 import { countElements, sameShape } from "../graph/extent.ts";
-import {
-  dataValues,
-  type Graph,
-  isLive,
-  liveValues,
-  type Node,
-  producers,
-  type ValueId,
-} from "../graph/graph.ts";
+import { dataValues, type Graph, isLive, liveValues, type Node, type ValueId } from "../graph/graph.ts";
+import { tensorProducts } from "../model/products.ts";
 import { addOperator } from "../operators/elementwise.ts";
-import { matMulOperator } from "../operators/matmul.ts";
 import { dropoutOperator } from "../operators/random.ts";
 
 /** One product of data with a matrix W [inputs, outputs] whose elements are those of one trainable tensor. */
 export interface Product {
-  /** Name of the node. */
-  readonly node: string;
   readonly tensor: string;
   /** What is multiplied, and its axis that is contracted. */
   readonly data: ValueId;
@@ -37,79 +27,56 @@ export interface Product {
 }
 
 /**
- * The live products of a graph with trainable matrices, in the order they are computed. A matrix may be a tensor that was
- * transposed or reshaped; one that is made of several, or differs along a batch axis, is left out.
+ * The live products of a graph's data with whole trainable tensors, in the order they are computed. Tensors that are cut
+ * (convolutions wider than 1), or that differ along a batch axis, are left out.
  */
 export function productsOf(graph: Graph): Product[] {
   const live = liveValues(graph);
   const data = dataValues(graph);
-  const producer = producers(graph);
+  const readers = readersOf(graph, live);
   const trainable = new Map(
     graph.tensors.flatMap(({ name, role, value }) => (role === "trainable" ? [[value, name] as const] : [])),
   );
-  const readers = readersOf(graph, live);
-  return graph.nodes.flatMap((node): Product[] => {
-    if (node.operator.name !== matMulOperator.name || !isLive(node, live)) return [];
-    const side = data[node.inputs[0]!] ? 1 : 0;
-    const [weight, other] = [node.inputs[side]!, node.inputs[1 - side]!];
-    if (data[weight] || !data[other]) return [];
-    const { shape } = graph.values[weight]!;
-    const source = shape.length === 2 ? sourceOf(graph, weight, producer, trainable) : undefined;
-    if (source === undefined) return [];
-    const [rows, columns] = shape as [number, number];
+  const reading = { graph, readers, trainable };
+  const shapes = new Map(
+    [...trainable].map(([value, name]) => [name, graph.values[value]!.shape as readonly number[]]),
+  );
+  return tensorProducts({ graph }).flatMap((product): Product[] => {
+    const { tensor, other, otherAxis, byData, result } = product;
+    const shape = shapes.get(tensor);
+    if (!byData || shape === undefined) return [];
+    const [rows, columns] = [offsets(shape, product.inputs), offsets(shape, product.outputs)];
     const rank = graph.values[other]!.shape.length;
-    const product = node.outputs[0]!;
-    const read = { graph, readers, trainable };
-    const bias = side === 1 ? biasOf(read, product, columns) : undefined;
-    const summed = residualOf(read, bias?.sum ?? product, data);
+    const whole = rows.length * columns.length === countElements(shape);
+    if (!whole || graph.values[result]!.shape.length !== rank) return [];
+    const bias = otherAxis === rank - 1 ? biasOf(reading, result, columns.length) : undefined;
+    const summed = residualOf(reading, bias?.sum ?? result, data);
     return [
       {
-        node: node.name,
-        tensor: source.tensor,
+        tensor,
         data: other,
-        dataAxis: side === 1 ? rank - 1 : rank - 2,
-        result: summed?.sum ?? bias?.sum ?? product,
-        resultAxis: side === 1 ? rank - 1 : rank - 2,
+        dataAxis: otherAxis,
+        result: summed?.sum ?? bias?.sum ?? result,
+        resultAxis: otherAxis,
         ...(summed === undefined ? {} : { residual: summed.residual }),
-        inputs: side === 1 ? rows : columns,
-        outputs: side === 1 ? columns : rows,
-        elements: side === 1 ? source.elements : transposed(source.elements, rows, columns),
+        inputs: rows.length,
+        outputs: columns.length,
+        elements: Int32Array.from(rows.flatMap((row) => columns.map((column) => row + column))),
         ...(bias === undefined ? {} : { bias: bias.tensor }),
       },
     ];
   });
 }
 
-/** The tensor that a matrix is, and which of its elements each of the matrix is. */
-function sourceOf(
-  graph: Graph,
-  value: ValueId,
-  producer: readonly (Node | undefined)[],
-  trainable: ReadonlyMap<ValueId, string>,
-): { readonly tensor: string; readonly elements: Int32Array } | undefined {
-  const chain: Node[] = [];
-  let at = value;
-  for (let node = producer[at]; node !== undefined; node = producer[at]) {
-    if (node.operator.rearranges !== "all" || node.inputs.length !== 1) return undefined;
-    chain.unshift(node);
-    at = node.inputs[0]!;
-  }
-  const tensor = trainable.get(at);
-  if (tensor === undefined) return undefined;
-  const shapeOf = (id: ValueId) => graph.values[id]!.shape as readonly number[];
-  const size = countElements(shapeOf(at));
-  // An element that stands in several places would have to get several values.
-  if (countElements(shapeOf(value)) !== size) return undefined;
-  let array = { shape: shapeOf(at), data: Float64Array.from({ length: size }, (_, i) => i) };
-  for (const { operator, attributes, outputs } of chain) {
-    const [moved] = operator.evaluate([array], attributes, [shapeOf(outputs[0]!)], 1);
-    array = { shape: moved!.shape, data: Float64Array.from(moved!.data) };
-  }
-  return { tensor, elements: Int32Array.from(array.data) };
-}
-
-function transposed(elements: Int32Array, rows: number, columns: number): Int32Array {
-  return Int32Array.from(elements, (_, i) => elements[(i % rows) * columns + Math.floor(i / rows)]!);
+/** Where the elements along some axes of a tensor lie, those axes flattened in their order. */
+function offsets(shape: readonly number[], axes: readonly number[]): number[] {
+  return axes.reduce<number[]>(
+    (all, axis) => {
+      const step = countElements(shape.slice(axis + 1));
+      return all.flatMap((at) => Array.from({ length: shape[axis]! }, (_, i) => at + i * step));
+    },
+    [0],
+  );
 }
 
 function readersOf(graph: Graph, live: Uint8Array): ReadonlyMap<ValueId, readonly Node[]> {
