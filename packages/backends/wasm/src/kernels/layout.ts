@@ -19,7 +19,6 @@ import {
   transposeView,
   type View,
 } from "../compile/view.ts";
-import { byDefinition } from "./by-definition.ts";
 import type { Emits } from "./kernel.ts";
 
 export const layout: Emits = {
@@ -48,17 +47,23 @@ export const layout: Emits = {
       start = end;
     }
   },
-  Pad(e, call) {
-    const { inputs, node, attributes } = call;
-    const { axis, before, mode } = attributes as PadAttributes;
-    if (mode !== "constant") {
-      byDefinition(e, call);
-      return;
-    }
+  Pad(e, { inputs, node, attributes }) {
+    const { axis, before, after, mode } = attributes as PadAttributes;
     const x = e.view(inputs[0]!);
+    const extent = x.shape[axis]!;
     const y = e.output(node.outputs[0]!, orderOf(x));
-    clear(e, y);
-    e.copyInto(sliceView(y, axis, before, before + x.shape[axis]!), x);
+    if (mode === "constant") clear(e, y);
+    e.copyInto(sliceView(y, axis, before, before + extent), x);
+    if (mode === "constant") return;
+    /** Positions of x, or one of them repeated, into as many of y. */
+    const put = (at: number, count: number, from: number) => {
+      if (count === 0) return;
+      const part = sliceView(x, axis, from, mode === "edge" ? from + 1 : from + count);
+      const to = sliceView(y, axis, at, at + count);
+      e.copyInto(to, expandView(part, to.shape));
+    };
+    put(0, before, mode === "edge" ? 0 : extent - before);
+    put(before + extent, after, mode === "edge" ? extent - 1 : 0);
   },
   Gather(e, { inputs, node, attributes }) {
     const { axis } = attributes as GatherAttributes;

@@ -59,6 +59,24 @@ const rules = {
     apart: ([, x, index], call) => numberAt(call, 6) === 0 || (x !== 0 && index === 0),
     element: () => 1.2,
   },
+  pool: {
+    walk: 0,
+    operands: [1, 2],
+    vectors: 1,
+    element: (call) => 0.12 * numberAt(call, 3) * numberAt(call, 7),
+  },
+  averagePoolGradient: {
+    walk: 0,
+    operands: [1, 2],
+    vectors: 1,
+    element: (call) => 0.3 * numberAt(call, 3) * numberAt(call, 7),
+  },
+  maxPoolGradient: {
+    walk: 0,
+    operands: [1, 2, 3],
+    vectors: 1,
+    element: (call) => 0.5 * numberAt(call, 4) * numberAt(call, 9),
+  },
   // A sum is one thread's, so that its order stays.
   reduce: { walk: 0, operands: [1, 2], vectors: 1, apart: ([y]) => y !== 0, element: () => 0.2 },
 } satisfies Partial<Record<KernelName, Rule>>;
