@@ -5,6 +5,7 @@ import { normalization } from "./normalization.ts";
 import { pooling } from "./pooling.ts";
 import { emitProduct } from "./products.ts";
 import { training } from "./training.ts";
+import { transforms } from "./transforms.ts";
 
 /** How each operator becomes calls of kernels. Dropout is not among them: in evaluation it is nothing. */
 export const emits: ReadonlyMap<string, Emit> = new Map(
@@ -14,6 +15,7 @@ export const emits: ReadonlyMap<string, Emit> = new Map(
     ...normalization,
     ...pooling,
     ...training,
+    ...transforms,
     MatMul: emitProduct,
   }),
 );
