@@ -51,6 +51,7 @@ function keepsApart(name: string, attributes: Attributes, inputs: readonly Shape
       return typeof attributes.per === "number";
     case "Softmax":
     case "AveragePool":
+    case "CumSum":
     case "DFT":
     case "MaxPool":
     case "Slice":

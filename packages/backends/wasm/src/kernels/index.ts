@@ -4,6 +4,7 @@ import { layout } from "./layout.ts";
 import { normalization } from "./normalization.ts";
 import { pooling } from "./pooling.ts";
 import { emitProduct } from "./products.ts";
+import { ranking } from "./ranking.ts";
 import { training } from "./training.ts";
 import { transforms } from "./transforms.ts";
 
@@ -14,6 +15,7 @@ export const emits: ReadonlyMap<string, Emit> = new Map(
     ...layout,
     ...normalization,
     ...pooling,
+    ...ranking,
     ...training,
     ...transforms,
     MatMul: emitProduct,

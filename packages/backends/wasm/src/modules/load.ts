@@ -12,6 +12,7 @@ export const kernelNames = [
   "batchNormTraining",
   "binary",
   "countBlocks",
+  "cumulativeSum",
   "dense",
   "fill",
   "fillBlocks",
@@ -41,6 +42,7 @@ export const kernelNames = [
   "sparseQuads",
   "sparseRowStrips",
   "sparseRows",
+  "topK",
   "transposed",
   "unary",
 ] as const;
