@@ -5,6 +5,8 @@ export { affine, binary, unary } from "./elementwise";
 export { fill, gather, reduce, transposed } from "./layout";
 export { sparsePairs, sparsePairStrips, sparseQuads, sparseRows, sparseRowStrips } from "./micro-kernels";
 export { batchNormGradient, batchNormTraining, foldStatistics, layerNorm, layerNormGradient, layerNormSums } from "./normalization";
+export { averagePoolGradient, maxPoolGradient, pool } from "./pooling";
+export { cumulativeSum, topK } from "./ranking";
 export { softmaxGradientLanes, softmaxGradientRows, softmaxLanes, softmaxRows } from "./softmax";
 export { countBlocks, fillBlocks, firstNonFinite, gatherValues, maskedGradient, opensMask } from "./sparse";
 export { adam, adamAt, random } from "./training";

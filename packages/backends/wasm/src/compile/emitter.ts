@@ -133,6 +133,13 @@ export class Emitter {
     return { storage: this.constantStorage, bytes };
   }
 
+  /** float32 numbers that a call reads. */
+  floats(numbers: ArrayLike<number>): Pointer {
+    const bytes = 4 * this.constants.length;
+    for (const bits of new Int32Array(Float32Array.from(numbers).buffer)) this.constants.push(bits);
+    return { storage: this.constantStorage, bytes };
+  }
+
   floats64(numbers: readonly number[]): Pointer {
     if (this.constants.length % 2 === 1) this.constants.push(0);
     return this.integers([...new Int32Array(Float64Array.from(numbers).buffer)]);

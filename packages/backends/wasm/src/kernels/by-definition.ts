@@ -28,6 +28,14 @@ export const byDefinition: Emit = (e, { node, inputs }) => {
   e.host([...views, ...outputs].map(pointer), run);
 };
 
+/** Kernels compute with float32; positions (int32) are few, and computed by definition. */
+export const ofFloats =
+  (emit: Emit): Emit =>
+  (e, call) => {
+    const floats = call.inputs.every((value) => e.graph.values[value]!.dtype === "float32");
+    (floats ? emit : byDefinition)(e, call);
+  };
+
 function straight(e: Emitter, view: View): View {
   return isContiguous(view) ? view : e.copy(view, rowMajor(view.shape.length));
 }

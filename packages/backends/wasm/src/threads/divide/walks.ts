@@ -23,7 +23,7 @@ interface Rule {
 
 /** Of `unary` and `binary`, by the numbers they have for their functions (elementwise.ts). */
 const unaryCosts = [0.15, 0.3, 0.15, 0.15, 0.75, 0.6, 0.75, 0.75, 0.8];
-const binaryCosts = [0.2, 0.2, 0.2, 0.4, 0.2, 1.4, 0.2, 0.9];
+const binaryCosts = [0.2, 0.2, 0.2, 0.4, 0.2, 1.4, 0.2, 0.9, 0.2];
 
 const rules = {
   unary: { walk: 1, operands: [2, 3], vectors: 1, element: (call) => unaryCosts[numberAt(call, 0)]! },
@@ -55,9 +55,34 @@ const rules = {
     walk: 0,
     operands: [1, 2, 3],
     vectors: 1,
-    // What is added at indices may meet: only axes beside them keep apart.
-    apart: ([, x, index], call) => numberAt(call, 6) === 0 || (x !== 0 && index === 0),
+    // What is added or put at indices may meet: only other axes keep apart.
+    apart: ([, x], call) => numberAt(call, 6) === 0 || x !== 0,
     element: () => 1.2,
+  },
+  topK: {
+    walk: 0,
+    operands: [1, 2, 3],
+    vectors: 0,
+    element: (call) => numberAt(call, 4) * (1 + 0.2 * numberAt(call, 5)),
+  },
+  cumulativeSum: { walk: 0, operands: [1, 2], vectors: 1, element: (call) => 0.3 * numberAt(call, 3) },
+  pool: {
+    walk: 0,
+    operands: [1, 2],
+    vectors: 1,
+    element: (call) => 0.12 * numberAt(call, 3) * numberAt(call, 7),
+  },
+  averagePoolGradient: {
+    walk: 0,
+    operands: [1, 2],
+    vectors: 1,
+    element: (call) => 0.3 * numberAt(call, 3) * numberAt(call, 7),
+  },
+  maxPoolGradient: {
+    walk: 0,
+    operands: [1, 2, 3],
+    vectors: 1,
+    element: (call) => 0.5 * numberAt(call, 4) * numberAt(call, 9),
   },
   // A sum is one thread's, so that its order stays.
   reduce: { walk: 0, operands: [1, 2], vectors: 1, apart: ([y]) => y !== 0, element: () => 0.2 },
