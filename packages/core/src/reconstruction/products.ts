@@ -1,15 +1,7 @@
-import { countElements } from "../graph/extent.ts";
-import {
-  dataValues,
-  type Graph,
-  isLive,
-  liveValues,
-  type Node,
-  producers,
-  type ValueId,
-} from "../graph/graph.ts";
+import { type Graph, isLive, liveValues, type Node, type ValueId } from "../graph/graph.ts";
+import { matrixView } from "../model/matrix.ts";
+import { tensorProducts } from "../model/products.ts";
 import { addOperator } from "../operators/elementwise.ts";
-import { matMulOperator } from "../operators/matmul.ts";
 
 /** One product of data with a matrix W [inputs, outputs] whose elements are those of one trainable tensor. */
 export interface Product {
@@ -35,70 +27,37 @@ export interface Product {
  */
 export function productsOf(graph: Graph): Product[] {
   const live = liveValues(graph);
-  const data = dataValues(graph);
-  const producer = producers(graph);
   const trainable = new Map(
-    graph.tensors.flatMap(({ name, role, value }) => (role === "trainable" ? [[value, name] as const] : [])),
+    graph.tensors.flatMap(({ name, role, value }) => (role === "trainable" ? [[name, value] as const] : [])),
   );
+  const names = new Map([...trainable].map(([name, value]) => [value, name]));
   const readers = readersOf(graph, live);
-  return graph.nodes.flatMap((node): Product[] => {
-    if (node.operator.name !== matMulOperator.name || !isLive(node, live)) return [];
-    const side = data[node.inputs[0]!] ? 1 : 0;
-    const [weight, other] = [node.inputs[side]!, node.inputs[1 - side]!];
-    if (data[weight] || !data[other]) return [];
-    const { shape } = graph.values[weight]!;
-    const source = shape.length === 2 ? sourceOf(graph, weight, producer, trainable) : undefined;
-    if (source === undefined) return [];
-    const [rows, columns] = shape as [number, number];
-    const rank = graph.values[other]!.shape.length;
+  return tensorProducts(graph).flatMap((found): Product[] => {
+    const { node, tensor, other, otherAxis, byData } = found;
+    const value = trainable.get(tensor);
+    if (value === undefined || !byData) return [];
+    const { matrices, rows, columns } = matrixView(graph.values[value]!.shape as readonly number[], found);
+    if (matrices.length > 1) return [];
     const product = node.outputs[0]!;
-    const bias = side === 1 ? biasOf(graph, product, columns, readers, trainable) : undefined;
+    const right = node.inputs[0] === other;
+    const bias = right ? biasOf(graph, product, rows.length, readers, names) : undefined;
     return [
       {
         node: node.name,
-        tensor: source.tensor,
+        tensor,
         data: other,
-        dataAxis: side === 1 ? rank - 1 : rank - 2,
+        dataAxis: otherAxis,
         result: bias?.sum ?? product,
-        inputs: side === 1 ? rows : columns,
-        outputs: side === 1 ? columns : rows,
-        elements: side === 1 ? source.elements : transposed(source.elements, rows, columns),
+        inputs: columns.length,
+        outputs: rows.length,
+        elements: Int32Array.from(
+          { length: columns.length * rows.length },
+          (_, i) => columns[Math.floor(i / rows.length)]! + rows[i % rows.length]!,
+        ),
         ...(bias === undefined ? {} : { bias: bias.tensor }),
       },
     ];
   });
-}
-
-/** The tensor that a matrix is, and which of its elements each of the matrix is. */
-function sourceOf(
-  graph: Graph,
-  value: ValueId,
-  producer: readonly (Node | undefined)[],
-  trainable: ReadonlyMap<ValueId, string>,
-): { readonly tensor: string; readonly elements: Int32Array } | undefined {
-  const chain: Node[] = [];
-  let at = value;
-  for (let node = producer[at]; node !== undefined; node = producer[at]) {
-    if (node.operator.rearranges !== "all" || node.inputs.length !== 1) return undefined;
-    chain.unshift(node);
-    at = node.inputs[0]!;
-  }
-  const tensor = trainable.get(at);
-  if (tensor === undefined) return undefined;
-  const shapeOf = (id: ValueId) => graph.values[id]!.shape as readonly number[];
-  const size = countElements(shapeOf(at));
-  // An element that stands in several places would have to get several values.
-  if (countElements(shapeOf(value)) !== size) return undefined;
-  let array = { shape: shapeOf(at), data: Float64Array.from({ length: size }, (_, i) => i) };
-  for (const { operator, attributes, outputs } of chain) {
-    const [moved] = operator.evaluate([array], attributes, [shapeOf(outputs[0]!)], 1);
-    array = { shape: moved!.shape, data: Float64Array.from(moved!.data) };
-  }
-  return { tensor, elements: Int32Array.from(array.data) };
-}
-
-function transposed(elements: Int32Array, rows: number, columns: number): Int32Array {
-  return Int32Array.from(elements, (_, i) => elements[(i % rows) * columns + Math.floor(i / rows)]!);
 }
 
 function readersOf(graph: Graph, live: Uint8Array): ReadonlyMap<ValueId, readonly Node[]> {
