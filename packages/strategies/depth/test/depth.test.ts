@@ -189,6 +189,17 @@ describe("the modules of a model", () => {
     ]);
   });
 
+  it("are emptied by what takes most weights along: all heads, all feed-forward channels", () => {
+    expect(residualModules(model.graph, model.dimensions).map(({ dimension }) => dimension!.kind)).toEqual([
+      "head",
+      "channel",
+      "head",
+      "channel",
+      "head",
+      "channel",
+    ]);
+  });
+
   it("are whole branches: Crossformer's sender and receiver are one", () => {
     const { graph, dimensions } = crossformer({ ...sizes, segmentLength: 4, layers: 1 }).initialize(1);
     const names = residualModules(graph, dimensions).map(({ name }) => name);
