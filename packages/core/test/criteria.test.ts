@@ -346,32 +346,30 @@ describe("criteria, against values by hand", () => {
   });
 
   it("movement: a masked weight stays zero, so that the others move as if it were not there", async () => {
-    const keep = maskFrom([3, 2], (i) => i !== 0);
+    const keep = maskFrom([3, 2], (i) => i !== 2);
     const masked = applySteps(model, [{ do: "mask", parameter: "a.weight", keep, because: "" }]);
     const request = { model: masked, collect };
     const scores = await movement({ learningRate: 0 }).weights(request, ["a.weight"]);
     const products = first.map((w, i) =>
-      i === 0
+      i === 2
         ? 0
         : -w *
-          batches.reduce(
-            (sum, given) => sum + byHand(given, { a: [0, ...first.slice(1)], b: second }).a[i]!,
-            0,
-          ),
+          batches.reduce((sum, given) => sum + byHand(given, { a: first.with(2, 0), b: second }).a[i]!, 0),
     );
     expectClose(
       scores.get("a.weight"),
       products.map((value) => value - Math.min(0, ...products)),
     );
+    const rate = 0.05;
     // Were it to move, the second step would see another loss.
-    const still = await movement({ learningRate: 1e-3 }).weights(request, ["a.weight"]);
-    const { a, b } = byHand(batches[0]!, { a: [0, ...first.slice(1)], b: second });
+    const still = await movement({ learningRate: rate }).weights(request, ["a.weight"]);
+    const { a, b } = byHand(batches[0]!, { a: first.with(2, 0), b: second });
     const after = {
-      a: first.map((w, i) => (i === 0 ? 0 : w - 1e-3 * a[i]!)),
-      b: second.map((w, i) => w - 1e-3 * b[i]!),
+      a: first.map((w, i) => (i === 2 ? 0 : w - rate * a[i]!)),
+      b: second.map((w, i) => w - rate * b[i]!),
     };
     const next = byHand(batches[1]!, after).a;
-    const expected = first.map((w, i) => (i === 0 ? 0 : -w * a[i]! - after.a[i]! * next[i]!));
+    const expected = first.map((w, i) => (i === 2 ? 0 : -w * a[i]! - after.a[i]! * next[i]!));
     expectClose(
       still.get("a.weight"),
       expected.map((value) => value - Math.min(0, ...expected)),

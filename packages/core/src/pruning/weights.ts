@@ -1,7 +1,7 @@
 import { isKept, maskFrom } from "../model/mask.ts";
+import { matrixViews } from "../model/matrix.ts";
 import type { Model } from "../model/model.ts";
 import { type AllocationOptions, allocate, type RankedTensor } from "./allocation.ts";
-import { matrixViews } from "./matrix.ts";
 import type { MaskStep } from "./plan.ts";
 import { countBelow, sortScores } from "./sort.ts";
 import { type Block, singly, type Tiling, tile, unitScores } from "./tiling.ts";

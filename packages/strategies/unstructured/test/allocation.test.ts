@@ -61,6 +61,16 @@ describe("density by shape (Erdős–Rényi)", () => {
     expect(kept.first! + kept.wide! + kept.last!).toBe(92);
   });
 
+  it("is the same for a linear layer and for a convolution with a kernel of 1", async () => {
+    const b = Builder.create();
+    const x = b.input("x", [batch, 20]);
+    const linear = b.parameter("linear", [20, 20], uniformFanIn(20));
+    const convolution = b.parameter("convolution", [20, 20, 1], uniformFanIn(20));
+    b.output("y", matMul(b, relu(b, matMul(b, x, linear)), reshape(b, convolution, [20, 20])));
+    const both = modelOf(b.build());
+    expect(await keptOf({ scope: "erk" }, 0.5, both)).toEqual({ linear: 200, convolution: 200 });
+  });
+
   it("is cut at 1, and the others take on what is left", async () => {
     // 552 weights stay. At factor 552 ÷ 166 the last layer's density would be 1.7: it is dense, and so is the first.
     const kept = await keptOf({ scope: "erk" }, 0.7);
