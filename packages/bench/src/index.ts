@@ -1,3 +1,6 @@
+export { comparisonTable } from "./insight/document.ts";
+export type { Comparison, Insight, Side } from "./insight/insight.ts";
+export { type WriteInsightOptions, writeInsight } from "./insight/write.ts";
 export { type LatencyOptions, type LatencyResult, measureLatency } from "./measure/latency.ts";
 export { type PeerResults, parsePeerResults, peersDocument, type Verdict, verdicts } from "./peers/index.ts";
 export { findPreset, presets } from "./presets/index.ts";
