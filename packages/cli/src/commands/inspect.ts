@@ -70,7 +70,7 @@ export function define(command: Command, context: Context): void {
   addCommon(command.optionsGroup("Other:"));
   addExamples(command, [
     "inspect --model PatchTST --set width=64 --set layers=3",
-    "inspect small.safetensors --masks *attention* --importance --out page",
+    "inspect small.safetensors --masks --importance --out page",
     "inspect small.safetensors --against model.safetensors --evaluate",
     "inspect small.safetensors --backend wasm --batch 32",
   ]);
