@@ -6,6 +6,7 @@ import { account, type Model, prune, type Strategy } from "@espalier/core";
 import { drawEncoder, modelOf } from "@espalier/core/testing";
 import { channel } from "@espalier/strategy-channel";
 import { combined } from "@espalier/strategy-combined";
+import { depth } from "@espalier/strategy-depth";
 import { head } from "@espalier/strategy-head";
 import { unstructured } from "@espalier/strategy-unstructured";
 
@@ -22,6 +23,7 @@ const strategies: readonly (() => Strategy)[] = [
   () => unstructured(),
   () => channel(),
   () => head(),
+  () => depth(),
   () => combined([head(), channel(), unstructured()]),
 ];
 

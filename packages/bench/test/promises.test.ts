@@ -13,6 +13,7 @@ import { checkStrategy, modelOf, randomCollect } from "@espalier/core/testing";
 import { decodeModel, encodeModel } from "@espalier/formats";
 import { channel } from "@espalier/strategy-channel";
 import { combined } from "@espalier/strategy-combined";
+import { depth } from "@espalier/strategy-depth";
 import { head } from "@espalier/strategy-head";
 import { unstructured } from "@espalier/strategy-unstructured";
 import fc from "fast-check";
@@ -27,7 +28,7 @@ interface Case {
   readonly name: string;
   readonly strategy: Strategy;
   /** Which dimensions it needs, where it is no use without. */
-  readonly needs?: "head" | "channel";
+  readonly needs?: keyof typeof without;
   readonly mayEmpty?: boolean;
 }
 
@@ -55,6 +56,13 @@ const cases: readonly Case[] = [
   },
   { name: "head", strategy: head(), needs: "head" },
   { name: "head, whole branches", strategy: head({ keepAtLeast: 0 }), needs: "head", mayEmpty: true },
+  { name: "depth", strategy: depth(), needs: "module", mayEmpty: true },
+  {
+    name: "depth, layer by layer, down to none",
+    strategy: depth({ unit: "layer", criterion: "taylor", keepAtLeast: 0 }),
+    needs: "module",
+    mayEmpty: true,
+  },
   { name: "slimming, written outside", strategy: slimming(), needs: "channel" },
   { name: "combined", strategy: combined([head(), channel(), unstructured()]) },
   {
@@ -62,14 +70,26 @@ const cases: readonly Case[] = [
     strategy: combined([head({ keepAtLeast: 0 }), channel(), unstructured()]),
     mayEmpty: true,
   },
+  {
+    name: "combined, modules between",
+    strategy: combined([head(), depth({ keepAtLeast: 0 }), channel(), unstructured()]),
+    mayEmpty: true,
+  },
 ];
 
 /** Models without heads, or without any width, that can be removed; and what the plan then says. */
-const frozen = (what: "head" | "channel") =>
-  what === "head" ? ["Informer", "FEDformer", "DLinear"] : ["DLinear"];
+const frozen = (what: keyof typeof without): readonly string[] => without[what];
+const without = {
+  head: ["Informer", "FEDformer", "DLinear"],
+  channel: ["DLinear"],
+  // No block of the encoder reaches the output as it was published.
+  module: ["DLinear", "SedimarkCrossformer, asPublished"],
+};
 const reasons: Readonly<Record<string, RegExp>> = {
   Informer: /query_projection.*a reshape mixes it into an axis that is fixed/,
   FEDformer: /weights1\[0\]: a reshape mixes it into an axis that is fixed/,
+  "SedimarkCrossformer, asPublished":
+    /no attention or feed-forward module can be removed: the model has none/,
   DLinear: /the model has none|reaches the output/,
 };
 
@@ -106,7 +126,9 @@ describe.each(Object.entries(smallModels))("on %s", (name, architecture) => {
         unstructured(),
         channel({ scope: "global" }),
         head(),
+        depth(),
         combined([channel(), unstructured()]),
+        combined([depth(), channel()]),
       ]) {
         const plan = await meet(target, strategy, { model });
         const [[metric, asked]] = Object.entries(target) as [[string, number]];
@@ -143,6 +165,7 @@ describe.each(Object.entries(smallModels))("on %s", (name, architecture) => {
 
 it("every strategy keeps every promise over random networks", async () => {
   const deepest = combined([
+    depth({ keepAtLeast: 0 }),
     head({ keepAtLeast: 0 }),
     channel({ keepAtLeast: 0, scope: "global" }),
     unstructured({ leastDensity: 0 }),

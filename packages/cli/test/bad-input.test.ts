@@ -46,7 +46,7 @@ describe("bad input ends in one line and exit code 1, and writes nothing:", () =
     [
       "an unknown strategy",
       prune("--strategy chanel --sparsity 0.5"),
-      'strategy "chanel" is not known. Did you mean "channel"? Known: channel, combined, head, unstructured (and any package given by --plugin).',
+      'strategy "chanel" is not known. Did you mean "channel"? Known: channel, combined, depth, head, unstructured (and any package given by --plugin).',
     ],
     [
       "an unknown criterion",
@@ -76,7 +76,7 @@ describe("bad input ends in one line and exit code 1, and writes nothing:", () =
       "give one target, --sparsity, --parameters, --flops or --bytes, or --plan: none is given.",
     ],
     ["two targets", prune("--strategy head --sparsity 0.5 --flops 0.5"), "--sparsity and --flops are given."],
-    ["no strategy", prune("--sparsity 0.5"), "give --strategy: channel, combined, head, unstructured"],
+    ["no strategy", prune("--sparsity 0.5"), "give --strategy: channel, combined, depth, head, unstructured"],
     [
       "nowhere to write",
       words("prune m.safetensors --strategy head --sparsity 0.5"),

@@ -1,13 +1,14 @@
 import { copyFile, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { isKept, reference } from "@espalier/core";
+import { float32, isKept, reference } from "@espalier/core";
 import { randomInputs, relativeError, runModel } from "@espalier/core/testing";
 import { readSafetensors, writeSafetensors } from "@espalier/formats";
 import { loadModel, loadOnnx } from "@espalier/formats/node";
 import { iTransformer, patchTST } from "@espalier/models";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { espalier, temporaryFolder, tinyTrain, words } from "./espalier.ts";
+import forecast from "./pytorch/forecast.json" with { type: "json" };
 
 const fixtures = fileURLToPath(new URL("../../formats/test", import.meta.url));
 const sizes = { width: 12, heads: 3, feedForward: 10, horizon: 5 };
@@ -33,6 +34,7 @@ beforeAll(async () => {
   for (const file of ["onnx/encoder-ts-15-fixed.onnx", "onnx/external.onnx", "onnx/external.onnx.data"])
     await copyFile(join(fixtures, file), at(file.slice(5)));
   await copyFile(join(fixtures, "pytorch/module.pth"), at("module.pth"));
+  await copyFile(fileURLToPath(new URL("pytorch/checkpoint.pth", import.meta.url)), at("checkpoint.pth"));
   await mkdir(at("folder"));
   await writeFile(at("folder/mine.txt"), "mine");
 });
@@ -138,6 +140,21 @@ describe("import", () => {
     expect(stdout).toMatch(/^by default +activation gelu, normalize true$/m);
   });
 
+  it("takes a whole model that PyTorch saved, which forecasts here as there, and is pruned", async () => {
+    const line = "import checkpoint.pth --model iTransformer --set series=3 --set heads=2 --set marks=0";
+    expect(await json(`${line} --out torch.safetensors`)).toMatchObject({
+      seen: { inputLength: 24, horizon: 6, width: 8, feedForward: 12, layers: 2 },
+    });
+    const model = await loadModel(at("torch.safetensors"));
+    const inputs = new Map([["x_enc", float32([2, 24, 3], forecast.x)]]);
+    const output = (await runModel(model, reference, inputs)).get("output")!;
+    expect(relativeError(output, float32([2, 6, 3], forecast.y))).toBeLessThan(1e-5);
+    const pruned = await json(
+      "prune torch.safetensors --strategy head --flops 0.8 --accept-nearest --out torch-small.safetensors",
+    );
+    expect(pruned.after.sparsity).toBeGreaterThan(0.1);
+  });
+
   it("takes what was exported: weights in full are a model still", async () => {
     const { stderr } = await run("import full.safetensors --out again.safetensors");
     expect(stderr).toMatch(/^espalier: full.safetensors is an Espalier model already/);
@@ -176,7 +193,7 @@ describe("bad input ends in one line, and writes nothing:", () => {
     ["export s.safetensors --out new", "give --to onnx, --to tfjs or --to safetensors."],
     ["export s.safetensors --to onxx --out new", "Allowed choices are onnx, tfjs, safetensors."],
     ["export s.safetensors --to tfjs --weights float16 --out new", "--weights is for --to onnx"],
-    ["export s.safetensors --to onnx --opset 9 --out new", "ONNX export: opset: "],
+    ["export s.safetensors --to onnx --opset 9 --out new", "ONNX export: opset: must be 17 to 21."],
     ["export s.safetensors --to onnx --dataset synthetic --out new", "give --weights float16, too"],
     [
       "export s.safetensors --to onnx --weights float16 --dataset ETTh --out new",

@@ -13,6 +13,7 @@ export * from "./criteria/index.ts";
 export { lamp } from "./criteria/lamp.ts";
 export { l1, l2 } from "./criteria/magnitude.ts";
 export { random } from "./criteria/random.ts";
+export { spat } from "./criteria/spat.ts";
 export { taylor } from "./criteria/taylor.ts";
 export { wanda } from "./criteria/wanda.ts";
 export * from "./criteria/wsap.ts";
@@ -62,6 +63,7 @@ export * from "./operators/softmax.ts";
 export * from "./operators/top-k.ts";
 export * from "./pruning/indices.ts";
 export * from "./pruning/meet.ts";
+export { type ModuleKind, type ResidualModule, residualModules } from "./pruning/modules.ts";
 export { matchesAny } from "./pruning/patterns.ts";
 export * from "./pruning/plan.ts";
 export * from "./pruning/plugin.ts";
@@ -80,5 +82,8 @@ export {
   type WeightRanking,
 } from "./pruning/weights.ts";
 export * from "./pruning/write-plan.ts";
+export * from "./reconstruction/reconstruct.ts";
+export type { RefitMethod } from "./reconstruction/refit.ts";
 export type { NdArray } from "./reference/array.ts";
 export { reference } from "./reference/backend.ts";
+export { groupLasso } from "./regularization/group-lasso.ts";

@@ -1,33 +1,11 @@
 import { isKept, type Model, prunableDimensions, prune, reference, removeDead } from "@espalier/core";
 import { largestError, randomInputs, runModel } from "@espalier/core/testing";
 import { type OnnxOptions, readOnnx, roundToFloat16, writeOnnx } from "@espalier/formats";
-import { crossformer, iTransformer, patchTST, sedimarkCrossformer } from "@espalier/models";
 import { channel } from "@espalier/strategy-channel";
-import { combined } from "@espalier/strategy-combined";
 import { head } from "@espalier/strategy-head";
 import { unstructured } from "@espalier/strategy-unstructured";
 import { describe, expect, it } from "vitest";
-import { libraryModels } from "./library-models.ts";
-
-const small = { inputLength: 24, horizon: 6, series: 3, width: 8, feedForward: 12, heads: 2 };
-const models: readonly (readonly [string, Model])[] = [
-  ...[
-    patchTST({ ...small, layers: 1, patchLength: 8, stride: 4 }),
-    iTransformer({ ...small, layers: 1 }),
-    crossformer({ ...small, layers: 1, segmentLength: 6 }),
-    sedimarkCrossformer({ ...small, blocks: 1 }),
-  ].map((architecture) => [architecture.name, architecture.initialize(1)] as const),
-  ...libraryModels.map(([name, model]) => [name, model] as const),
-];
-
-/** Down to single heads and channels, whose dimensions the shapes do not show any more. */
-const strategies = [
-  ["heads", head(), 0.99],
-  ["attention branches", head({ keepAtLeast: 0, scope: "local", keep: ["decoder.*"] }), 0.99],
-  ["channels", channel(), 0.95],
-  ["weights", unstructured(), 0.8],
-  ["heads, channels and weights", combined([head(), channel(), unstructured()]), 0.6],
-] as const;
+import { models, strategies } from "./subjects.ts";
 
 function describeDimensions({ dimensions }: Model) {
   return prunableDimensions(dimensions).map(({ number: _number, within, ...dimension }) => ({

@@ -4,6 +4,7 @@ import * as tf from "@tensorflow/tfjs";
 interface Manifest {
   readonly format: string;
   readonly modelTopology: object;
+  readonly signature: object;
   readonly weightsManifest: readonly { paths: string[]; weights: tf.io.WeightsManifestEntry[] }[];
 }
 
@@ -14,9 +15,9 @@ export async function loadTfjs(files: ReadonlyMap<string, Uint8Array>): Promise<
   const [group] = json.weightsManifest;
   const shards = group!.paths.map((path) => files.get(path)!);
   const weightData = await new Blob(shards as Uint8Array<ArrayBuffer>[]).arrayBuffer();
-  const { modelTopology, format } = json;
+  const { modelTopology, signature, format } = json;
   return tf.loadGraphModel(
-    tf.io.fromMemory({ modelTopology, format, weightSpecs: group!.weights, weightData }),
+    tf.io.fromMemory({ modelTopology, signature, format, weightSpecs: group!.weights, weightData }),
   );
 }
 

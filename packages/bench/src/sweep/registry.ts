@@ -13,6 +13,7 @@ import {
 import { findModel } from "@espalier/models";
 import { plugin as channel } from "@espalier/strategy-channel";
 import { plugin as combined } from "@espalier/strategy-combined";
+import { plugin as depth } from "@espalier/strategy-depth";
 import { plugin as head } from "@espalier/strategy-head";
 import { plugin as unstructured } from "@espalier/strategy-unstructured";
 import { optionError } from "./draw.ts";
@@ -28,7 +29,9 @@ export interface Registry {
 
 /** The strategies and backends that come with Espalier, and plug-ins beside them. */
 export function createRegistry(plugins: readonly StrategyPlugin[] = []): Registry {
-  const strategies = new Map([channel, combined, head, unstructured, ...plugins].map((p) => [p.name, p]));
+  const strategies = new Map(
+    [channel, combined, depth, head, unstructured, ...plugins].map((p) => [p.name, p]),
+  );
   const backends = new Map(
     [
       wasm(),

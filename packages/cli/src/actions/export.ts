@@ -3,12 +3,19 @@ import { join } from "node:path";
 import { createRegistry } from "@espalier/bench";
 import { EspalierError, type Model } from "@espalier/core";
 import { roundToFloat16 } from "@espalier/formats";
-import { checkReplaceable, loadModel, saveModel, saveOnnx, saveTfjs } from "@espalier/formats/node";
+import {
+  checkReplaceable,
+  loadModel,
+  type OnProgress,
+  saveModel,
+  saveOnnx,
+  saveTfjs,
+} from "@espalier/formats/node";
 import type { ExportOptions } from "../commands/export.ts";
 import type { Context } from "../context.ts";
 import { required } from "../options/groups.ts";
 import { type ExportedReport, exportedJson, exportedLines } from "../output/exported.ts";
-import { type Bar, openBar } from "../output/progress.ts";
+import { type Bar, openBar, stage } from "../output/progress.ts";
 import { openBackend } from "../shared/backend.ts";
 import { errorChange, outputChange, type Rounding } from "../shared/rounding.ts";
 
@@ -21,12 +28,12 @@ export async function exportModel(file: string, options: ExportOptions, context:
   const path = context.path(out);
   if (to === "tfjs") await checkFolder(path, out);
   else await checkReplaceable(path, options.force);
-  const model = await loadModel(context.path(file));
   const bar = await openBar(context);
   try {
+    const model = await loadModel(context.path(file), { onProgress: stage(bar, "reading", 0) });
     const rounding =
       options.weights === "float16" ? await roundingOf(model, options, context, bar) : undefined;
-    await write[to](path, model, options);
+    await write[to](path, model, options, stage(bar, "writing", 0.5));
     bar.stop();
     const fileBytes = (await stat(context.path(file))).size;
     const report: ExportedReport = { model, to, out, rounding, fileBytes, bytes: await bytesAt(path) };
@@ -38,15 +45,22 @@ export async function exportModel(file: string, options: ExportOptions, context:
 }
 
 const write = {
-  onnx: (path: string, model: Model, { weights, opset, force = false }: ExportOptions) =>
+  onnx: (
+    path: string,
+    model: Model,
+    { weights, opset, force = false }: ExportOptions,
+    onProgress: OnProgress,
+  ) =>
     saveOnnx(path, model, {
       force,
+      onProgress,
       ...(weights === undefined ? {} : { weights }),
       ...(opset === undefined ? {} : { opset }),
     }),
-  tfjs: (path: string, model: Model, { force = false }: ExportOptions) => saveTfjs(path, model, { force }),
-  safetensors: (path: string, model: Model, { force = false }: ExportOptions) =>
-    saveModel(path, model, { force, compact: false }),
+  tfjs: (path: string, model: Model, { force = false }: ExportOptions, onProgress: OnProgress) =>
+    saveTfjs(path, model, { force, onProgress }),
+  safetensors: (path: string, model: Model, { force = false }: ExportOptions, onProgress: OnProgress) =>
+    saveModel(path, model, { force, compact: false, onProgress }),
 };
 
 function mistakeIn(to: ExportedReport["to"], { weights, opset, dataset }: ExportOptions): string | undefined {

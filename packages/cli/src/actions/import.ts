@@ -2,13 +2,14 @@ import { extname } from "node:path";
 import { createRegistry, drawModel } from "@espalier/bench";
 import { EspalierError, type Model, type Tensors } from "@espalier/core";
 import { readCheckpoint, readSafetensors } from "@espalier/formats";
-import { checkReplaceable, loadOnnx, readBytes, saveModel } from "@espalier/formats/node";
+import { checkReplaceable, loadOnnx, type OnProgress, readBytes, saveModel } from "@espalier/formats/node";
 import { findModel, inferOptions } from "@espalier/models";
 import type { ImportOptions } from "../commands/import.ts";
 import type { Context } from "../context.ts";
 import { required } from "../options/groups.ts";
 import { type Settings, settingsOf } from "../options/settings.ts";
 import { type ImportedReport, importedJson, importedLines } from "../output/imported.ts";
+import { openBar, stage } from "../output/progress.ts";
 
 /** `espalier import`. */
 export async function importModel(file: string, options: ImportOptions, context: Context): Promise<void> {
@@ -17,13 +18,20 @@ export async function importModel(file: string, options: ImportOptions, context:
   refuseStrange(onnx, options);
   const { force = false } = options;
   await checkReplaceable(context.path(out), force);
-  const imported = onnx
-    ? { model: await importOnnx(file, options, context) }
-    : await importWeights(file, options, context);
-  await saveModel(context.path(out), imported.model, { force });
-  const report: ImportedReport = { ...imported, file, out };
-  if (options.json) context.print([JSON.stringify(importedJson(report), null, 2)]);
-  else context.print(importedLines(report, context.colors));
+  const bar = await openBar(context);
+  try {
+    const reading = stage(bar, "reading", 0);
+    const imported = onnx
+      ? { model: await importOnnx(file, options, context, reading) }
+      : await importWeights(file, options, context, reading);
+    await saveModel(context.path(out), imported.model, { force, onProgress: stage(bar, "writing", 0.5) });
+    bar.stop();
+    const report: ImportedReport = { ...imported, file, out };
+    if (options.json) context.print([JSON.stringify(importedJson(report), null, 2)]);
+    else context.print(importedLines(report, context.colors));
+  } finally {
+    bar.stop();
+  }
 }
 
 function refuseStrange(onnx: boolean, { model, set, openBatch, axis }: ImportOptions): void {
@@ -37,8 +45,14 @@ function refuseStrange(onnx: boolean, { model, set, openBatch, axis }: ImportOpt
   );
 }
 
-function importOnnx(file: string, { openBatch = false, axis }: ImportOptions, context: Context) {
-  return loadOnnx(context.path(file), { openBatch, axes: settingsOf(axis) as Record<string, number> });
+function importOnnx(
+  file: string,
+  { openBatch = false, axis }: ImportOptions,
+  context: Context,
+  onProgress: OnProgress,
+) {
+  const axes = settingsOf(axis) as Record<string, number>;
+  return loadOnnx(context.path(file), { openBatch, axes, onProgress });
 }
 
 /** A model of the architecture that is named, with what was seen of its options and what was not. */
@@ -46,8 +60,9 @@ async function importWeights(
   file: string,
   options: ImportOptions,
   context: Context,
+  onProgress: OnProgress,
 ): Promise<Pick<ImportedReport, "model" | "seen" | "given" | "assumed">> {
-  const tensors = await readWeights(file, context);
+  const tensors = await readWeights(file, context, onProgress);
   if (options.model === undefined) {
     throw new EspalierError(
       `${file}: weights do not say what model they are of: give --model NAME, such as --model PatchTST.`,
@@ -74,9 +89,9 @@ function assumedOf({ options }: Model, known: Settings): Settings {
   );
 }
 
-async function readWeights(file: string, context: Context): Promise<Tensors> {
+async function readWeights(file: string, context: Context, onProgress: OnProgress): Promise<Tensors> {
   const path = context.path(file);
-  const bytes = await readBytes(path, "checkpoint");
+  const bytes = await readBytes(path, "checkpoint", { onProgress });
   const name = `checkpoint ${file}`;
   // A safetensors file begins with the length of a header in JSON.
   if (bytes[8] === 0x7b && readSafetensors(bytes, { name }).metadata.format === "espalier") {

@@ -52,7 +52,7 @@ export async function define(command: Command, context: Context): Promise<void> 
     .optionsGroup("Strategy:")
     .option(
       "--strategy <name>",
-      "head, channel, unstructured, or one of a plug-in; repeatable",
+      "depth, head, channel, unstructured, or one of a plug-in; repeatable",
       several(text),
     )
     .option("--criterion <name>", "how important something is (below)")

@@ -32,6 +32,11 @@ export async function openBar(context: Context): Promise<Bar> {
   return context.stderr.isTTY === true ? terminalBar(context) : plainBar(context);
 }
 
+/** For the half of a task from `start` on, such as reading before writing: takes how much of that half is done. */
+export function stage(bar: Bar, label: string, start: number): (share: number) => void {
+  return (share) => bar.update({ label, share: start + share / 2 });
+}
+
 async function terminalBar(context: Context): Promise<Bar> {
   const { createLogUpdate } = await import("log-update");
   // Hiding the cursor would need it to be brought back by whatever ends the process.

@@ -23,6 +23,8 @@ export interface Criterion {
   weights(request: ScoreRequest, tensors: readonly string[]): Promise<ReadonlyMap<string, Float32Array>>;
   /** By dimension, one number an index, over all its members together. */
   indices(request: ScoreRequest, dimensions: readonly PrunableDimension[]): Promise<readonly IndexScores[]>;
+  /** Importance of a whole dimension from its indices' numbers; their sum by default. */
+  whole?(values: Float64Array): number;
   /**
    * The share of each tensor's weights to remove, for criteria that decide this themselves (WSAP); grows with `amount`.
    */

@@ -19,7 +19,7 @@ export async function groupSums(
   return dimensions.map((dimension) => {
     const outer = outerExtent(model, dimension);
     const sums = new Float64Array(outer * dimension.size);
-    for (const { tensor, shape, axes } of members(model, dimension)) {
+    for (const { tensor, shape, axes } of groupMembers(model, dimension)) {
       const numbers = values.get(tensor);
       if (numbers !== undefined) addGroups(sums, numbers, shape, axes);
     }
@@ -34,7 +34,7 @@ export function groupSlices(
 ): { readonly outer: number; readonly vectors: readonly Float32Array[] } {
   const outer = outerExtent(model, dimension);
   const parts: number[][] = Array.from({ length: outer * dimension.size }, () => []);
-  for (const { tensor, shape, axes } of members(model, dimension)) {
+  for (const { tensor, shape, axes } of groupMembers(model, dimension)) {
     const weights = weightsOf(model, tensor);
     const slotsAt = slotsOfElements(shape, axes);
     for (let i = 0; i < weights.length; i++) for (const slot of slotsAt(i)) parts[slot]!.push(weights[i]!);
@@ -42,14 +42,23 @@ export function groupSlices(
   return { outer, vectors: parts.map((part) => Float32Array.from(part)) };
 }
 
-function outerExtent(model: Model, { within }: PrunableDimension): number {
+/** Rows of a dimension's scores: the indices of the dimension around it, or 1. */
+export function outerExtent(model: Model, { within }: PrunableDimension): number {
   return within === undefined ? 1 : (model.dimensions.list[within]!.size as number);
 }
 
-type Slots = readonly (readonly number[])[];
+/** By position of an axis, the slots (outer index × size + index) of a dimension that it belongs to. */
+export type Slots = readonly (readonly number[])[];
+
+/** A tensor that a dimension is part of, and for each of its axes the slots of each position; undefined for other axes. */
+export interface GroupMember {
+  readonly tensor: string;
+  readonly shape: readonly number[];
+  readonly axes: readonly (Slots | undefined)[];
+}
 
 /** Every prunable tensor that a dimension is part of, with the slots of each position of each axis. */
-function* members(model: Model, dimension: PrunableDimension) {
+export function* groupMembers(model: Model, dimension: PrunableDimension): Generator<GroupMember> {
   const prunable = new Set(prunableTensors(model));
   const values = new Map(model.graph.tensors.map(({ name, value }) => [name, value]));
   const size = (d: number): Extent => model.dimensions.list[d]!.size;
@@ -76,14 +85,15 @@ function slotsOfElements(
 
 /**
  * For each position of an axis, the slots (outer index × size + index) of the dimension that it belongs to: one, or two
- * where the dimension occurs twice. Undefined for an axis without the dimension.
+ * where the dimension occurs twice. Undefined for an axis without the dimension, or without the one around it.
  */
-function slotsOf(
+export function slotsOf(
   e: Expression,
   { number, within, size }: PrunableDimension,
   sizes: (d: number) => Extent,
 ): Slots | undefined {
-  if (!dimensionsIn(e).includes(number)) return undefined;
+  const present = dimensionsIn(e);
+  if (!present.includes(number) || (within !== undefined && !present.includes(within))) return undefined;
   return Array.from({ length: extentOf(e, sizes) as number }, (_, position) => {
     const digits = indicesAt(e, position, sizes);
     const row = within === undefined ? 0 : digits.find(([d]) => d === within)![1];

@@ -5,6 +5,7 @@ import { geometricMedian } from "./geometric-median.ts";
 import { lamp } from "./lamp.ts";
 import { l1, l2 } from "./magnitude.ts";
 import { random } from "./random.ts";
+import { spat } from "./spat.ts";
 import { taylor } from "./taylor.ts";
 import { wanda } from "./wanda.ts";
 import { wsap } from "./wsap.ts";
@@ -18,6 +19,7 @@ const factories: Readonly<Record<string, (seed: number) => Criterion>> = {
   wanda: () => wanda(),
   lamp: () => lamp,
   "geometric-median": () => geometricMedian,
+  spat: () => spat(),
   wsap: () => wsap,
 };
 

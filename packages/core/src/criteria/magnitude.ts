@@ -21,6 +21,7 @@ export const l2: Criterion = {
     const sums = await groupSums(model, dimensions, squares);
     return sums.map((scores) => ({ ...scores, values: scores.values.map(Math.sqrt) }));
   },
+  whole: (values) => Math.hypot(...values),
 };
 
 /** A function of every weight; a plain loop, which is several times faster than `map` of a typed array. */

@@ -20,5 +20,7 @@ export function random(seed = 0): Criterion {
           dimension.within === undefined ? 1 : (model.dimensions.list[dimension.within]!.size as number);
         return { dimension, outer, values: Float64Array.from({ length: outer * dimension.size }, next) };
       }),
+    // A sum would grow with the number of indices.
+    whole: (values) => values[0]!,
   };
 }

@@ -1,12 +1,10 @@
 import { Builder } from "../graph/builder.ts";
 import { countElements } from "../graph/extent.ts";
-import { dataValues, isLive, liveValues, type Node, producers, type ValueId } from "../graph/graph.ts";
 import type { Model } from "../model/model.ts";
 import { perModel } from "../model/per-model.ts";
+import { type TensorProduct, tensorProducts } from "../model/products.ts";
 import { reduceMean } from "../operators/broadcast.ts";
 import { mul } from "../operators/elementwise.ts";
-import { type PermutationAttributes, transposeOperator } from "../operators/layout.ts";
-import { matMulOperator } from "../operators/matmul.ts";
 import { type Criterion, prunableTensors, type ScoreRequest, weightsOf } from "./criterion.ts";
 import { groupSums } from "./groups.ts";
 import { needData } from "./loss-gradients.ts";
@@ -32,20 +30,11 @@ export function wanda(): Criterion {
   };
 }
 
-/** One product of a tensor with data: what it multiplies, and the tensor's axis that is contracted. */
-interface Use {
-  readonly tensor: string;
-  readonly axis: number;
-  readonly data: ValueId;
-  /** Axis of the data that is contracted. */
-  readonly dataAxis: number;
-}
-
 async function weightedMagnitudes({
   model,
   collect,
 }: ScoreRequest): Promise<ReadonlyMap<string, Float32Array>> {
-  const uses = productsOf(model);
+  const uses = inputsOfTensors(model);
   const squares = await needData(collect, "wanda")(squaresGraph(model, uses));
   return new Map(
     prunableTensors(model).map((name) => {
@@ -58,12 +47,30 @@ async function weightedMagnitudes({
       const norms = Float64Array.from(first.mean, (_, k) =>
         Math.sqrt(own.reduce((sum, { mean }) => sum + mean[k]!, 0)),
       );
-      const { shape } = model.tensors.get(name)!;
-      const inner = countElements(shape.slice(first.axis + 1));
-      const extent = shape[first.axis]!;
-      return [name, weights.map((w, i) => Math.abs(w) * norms[Math.floor(i / inner) % extent]!)] as const;
+      const inputOf = positionAlong(model.tensors.get(name)!.shape, first.inputs);
+      return [name, weights.map((w, i) => Math.abs(w) * norms[inputOf(i)]!)] as const;
     }),
   );
+}
+
+/** Products of prunable tensors with data; of a tensor that is contracted along different axes, those like the first. */
+function inputsOfTensors(model: Model): TensorProduct[] {
+  const prunable = new Set(prunableTensors(model));
+  const inputs = new Map<string, string>();
+  return tensorProducts(model).filter((product) => {
+    const { tensor, byData } = product;
+    if (!byData || !prunable.has(tensor)) return false;
+    const axes = product.inputs.join();
+    if (!inputs.has(tensor)) inputs.set(tensor, axes);
+    return inputs.get(tensor) === axes;
+  });
+}
+
+/** Which position of some axes, flattened in their order, an element lies at. */
+function positionAlong(shape: readonly number[], axes: readonly number[]): (element: number) => number {
+  const steps = axes.map((axis) => ({ step: countElements(shape.slice(axis + 1)), extent: shape[axis]! }));
+  return (element) =>
+    steps.reduce((at, { step, extent }) => at * extent + (Math.floor(element / step) % extent), 0);
 }
 
 function outputName(use: number): string {
@@ -71,53 +78,14 @@ function outputName(use: number): string {
 }
 
 /** The evaluation graph with the mean squares of each product's input as outputs. */
-function squaresGraph(model: Model, uses: readonly Use[]) {
+function squaresGraph(model: Model, uses: readonly TensorProduct[]) {
   const b = Builder.create(model.graph);
-  const outputs = uses.map(({ data, dataAxis }, i) => {
-    const x = b.value(data);
-    const others = x.shape.flatMap((_, axis) => (axis === dataAxis ? [] : [axis]));
+  const outputs = uses.map(({ other, otherAxis }, i) => {
+    const x = b.value(other);
+    const others = x.shape.flatMap((_, axis) => (axis === otherAxis ? [] : [axis]));
     b.output(outputName(i), reduceMean(b, mul(b, x, x), others));
     return outputName(i);
   });
   const { graph, data } = b.build();
   return { graph, tensors: new Map([...model.tensors, ...data]), outputs };
-}
-
-/** Where live products multiply data with a prunable tensor, transposed or not. */
-function productsOf(model: Model): Use[] {
-  const { graph } = model;
-  const live = liveValues(graph);
-  const data = dataValues(graph);
-  const producer = producers(graph);
-  const prunable = new Set(prunableTensors(model));
-  const names = new Map(graph.tensors.map(({ name, value }) => [value, name]));
-  const axes = new Map<string, number>();
-  return graph.nodes.flatMap((node): Use[] => {
-    if (node.operator.name !== matMulOperator.name || !isLive(node, live)) return [];
-    return [0, 1].flatMap((side) => {
-      const [weight, other] = [node.inputs[side]!, node.inputs[1 - side]!];
-      if (data[weight] || !data[other]) return [];
-      const rank = (value: ValueId) => graph.values[value]!.shape.length;
-      const source = throughTransposes(weight, rank(weight) - (side === 0 ? 1 : 2), producer);
-      const tensor = names.get(source.value);
-      if (tensor === undefined || !prunable.has(tensor)) return [];
-      // A tensor that is contracted along different axes has no one input.
-      if ((axes.get(tensor) ?? source.axis) !== source.axis) return [];
-      axes.set(tensor, source.axis);
-      return [{ tensor, axis: source.axis, data: other, dataAxis: rank(other) - (side === 0 ? 2 : 1) }];
-    });
-  });
-}
-
-function throughTransposes(value: ValueId, axis: number, producer: readonly (Node | undefined)[]) {
-  let at = { value, axis };
-  for (
-    let node = producer[at.value];
-    node?.operator.name === transposeOperator.name;
-    node = producer[at.value]
-  ) {
-    const { perm } = node.attributes as PermutationAttributes;
-    at = { value: node.inputs[0]!, axis: perm[at.axis]! };
-  }
-  return at;
 }

@@ -26,9 +26,12 @@ export interface MaskStep {
   readonly because: string;
 }
 
-/** `n` of every `m` weights in a row along the last axis stay; or whole blocks of rows × columns of the last two axes go. */
+/**
+ * `n` of every `m` neighbours along an axis stay, the one that the parameter's product contracts; or whole blocks of rows ×
+ * columns (outputs × inputs of the product) go.
+ */
 export type MaskPattern =
-  | { readonly n: number; readonly m: number }
+  | { readonly n: number; readonly m: number; readonly axis: number }
   | { readonly block: readonly [rows: number, columns: number] };
 
 /** One change that a plan makes. */
@@ -121,7 +124,8 @@ export function planFromJson(text: string, where = "plan"): PruningPlan {
       }
       if (size % 8 !== 0) bits[bits.length - 1]! &= (1 << (size % 8)) - 1;
       const keep = { shape, bits };
-      return { do: verb, parameter, keep, ...(pattern === undefined ? {} : { pattern }), because };
+      const laidOut = pattern === undefined ? {} : { pattern: withAxis(pattern, shape) };
+      return { do: verb, parameter, keep, ...laidOut, because };
     }),
   };
 }
@@ -145,7 +149,7 @@ function isStoredPlan(raw: unknown): raw is StoredPlan {
           typeof step.parameter === "string" &&
           numbers(step.shape) &&
           typeof step.keep === "string" &&
-          (step.pattern === undefined || isPattern(step.pattern)),
+          (step.pattern === undefined || isPattern(step.pattern, step.shape)),
     );
   const expected = plan.expected as Partial<Expected> | null | undefined;
   const counts = [expected?.parameters, expected?.nonzero, expected?.flops, expected?.bytes];
@@ -153,11 +157,19 @@ function isStoredPlan(raw: unknown): raw is StoredPlan {
   return plan.format === 1 && texts && steps && notes && counts.every(Number.isFinite);
 }
 
-function isPattern(raw: unknown): raw is MaskPattern {
-  const pattern = raw as { n?: unknown; m?: unknown; block?: unknown } | null;
+/** Patterns that name no axis are from before they did, and follow the last one. */
+function withAxis(pattern: MaskPattern, shape: readonly number[]): MaskPattern {
+  return "block" in pattern ? pattern : { ...pattern, axis: pattern.axis ?? shape.length - 1 };
+}
+
+function isPattern(raw: unknown, shape: readonly number[]): raw is MaskPattern {
+  const pattern = raw as { n?: unknown; m?: unknown; axis?: unknown; block?: unknown } | null;
   const count = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 1;
   if (typeof pattern !== "object" || pattern === null) return false;
-  if (pattern.block === undefined) return count(pattern.n) && count(pattern.m);
+  if (pattern.block === undefined) {
+    const { axis = 0 } = pattern;
+    return count(pattern.n) && count(pattern.m) && (axis as number) in shape;
+  }
   return Array.isArray(pattern.block) && pattern.block.length === 2 && pattern.block.every(count);
 }
 

@@ -1,30 +1,34 @@
-import { countElements } from "../graph/extent.ts";
+import type { MatrixView } from "./matrix.ts";
 
-/** What is masked together: a single weight, or a block of rows × columns of the last two axes (outputs × inputs). */
+/** What is masked together: a single weight, or a block of rows × columns (outputs × inputs). */
 export type Block = readonly [rows: number, columns: number];
 
-/** A tensor cut into units that are masked together, numbered row-major. Blocks at the edges may be smaller. */
+/** A tensor cut into units that are masked together. Blocks at the edges may be smaller. */
 export interface Tiling {
   readonly units: number;
   /** The unit of an element. */
   unitOf(index: number): number;
 }
 
-/** Cuts a shape of two or more axes into blocks; leading axes are cut apart. */
-export function tile(shape: readonly number[], [rows, columns]: Block): Tiling {
-  if (rows === 1 && columns === 1) return { units: countElements(shape), unitOf: (index) => index };
-  const [height, width] = [shape.at(-2)!, shape.at(-1)!];
-  const across = Math.ceil(width / columns);
-  const down = Math.ceil(height / rows);
-  return {
-    units: countElements(shape.slice(0, -2)) * down * across,
-    unitOf(index) {
-      const row = Math.floor(index / width);
-      const matrix = Math.floor(row / height);
-      const block = matrix * down + Math.floor((row % height) / rows);
-      return block * across + Math.floor((index % width) / columns);
-    },
-  };
+/** Every element by itself. */
+export function singly(elements: number): Tiling {
+  return { units: elements, unitOf: (index) => index };
+}
+
+/** Cuts the matrices of a tensor into blocks, numbered row-major. */
+export function tile({ matrices, rows, columns }: MatrixView, [height, width]: Block): Tiling {
+  const across = Math.ceil(columns.length / width);
+  const down = Math.ceil(rows.length / height);
+  const unit = new Uint32Array(matrices.length * rows.length * columns.length);
+  matrices.forEach((matrix, m) => {
+    rows.forEach((row, r) => {
+      const first = (m * down + Math.floor(r / height)) * across;
+      for (let c = 0; c < columns.length; c++) {
+        unit[matrix + row + columns[c]!] = first + Math.floor(c / width);
+      }
+    });
+  });
+  return { units: matrices.length * down * across, unitOf: (index) => unit[index]! };
 }
 
 /** Mean score of every unit's elements that are still kept; −1 where none is. */

@@ -1,8 +1,9 @@
 import { isKept, maskFrom } from "../model/mask.ts";
 import type { Model } from "../model/model.ts";
+import { matrixViews } from "./matrix.ts";
 import type { MaskStep } from "./plan.ts";
 import { sortScores } from "./sort.ts";
-import { type Block, type Tiling, tile, unitScores } from "./tiling.ts";
+import { type Block, singly, type Tiling, tile, unitScores } from "./tiling.ts";
 
 /**
  * What is compared with what. `local`: every tensor (or dimension) loses the same share. `global`: all are ranked
@@ -41,8 +42,10 @@ export function rankWeights(
   scores: ReadonlyMap<string, Float32Array>,
   block: Block = [1, 1],
 ): WeightRanking {
+  const single = block[0] * block[1] === 1;
+  const views = single ? undefined : matrixViews(model, [...scores.keys()]);
   const tensors = [...scores].map(([name, given]) => {
-    const tiling = tile(model.tensors.get(name)!.shape, block);
+    const tiling = views === undefined ? singly(given.length) : tile(views.get(name)!, block);
     const own = unitScores(keptScores(model, name, given), tiling);
     return { name, tiling, scores: own, sorted: sortScores(own) };
   });

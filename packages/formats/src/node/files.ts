@@ -1,12 +1,27 @@
 import { randomUUID } from "node:crypto";
-import { link, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, link, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { EspalierError } from "@espalier/core";
 
+/** Told now and then which share of a file has been read or written, from 0 to 1. */
+export type OnProgress = (share: number) => void;
+
+/** For files that may be large. */
+export interface ProgressOptions {
+  readonly onProgress?: OnProgress;
+}
+
+/** Bytes between two tellings of progress. */
+const portion = 8 * 2 ** 20;
+
 /** Reads a file; a missing one, or a folder, is an EspalierError in one line. */
-export async function readBytes(path: string, what = "file"): Promise<Uint8Array> {
+export async function readBytes(
+  path: string,
+  what = "file",
+  { onProgress }: ProgressOptions = {},
+): Promise<Uint8Array> {
   try {
-    return await readFile(path);
+    return onProgress === undefined ? await readFile(path) : await readInPortions(path, onProgress);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT") throw new EspalierError(`${what} ${path}: there is no such file.`);
@@ -14,6 +29,25 @@ export async function readBytes(path: string, what = "file"): Promise<Uint8Array
     if (code === "EACCES" || code === "EPERM")
       throw new EspalierError(`${what} ${path}: it may not be read (no permission).`);
     throw error;
+  }
+}
+
+async function readInPortions(path: string, onProgress: OnProgress): Promise<Uint8Array> {
+  const file = await open(path);
+  try {
+    const size = (await file.stat()).size;
+    // Pipes and the like have no size.
+    if (size <= portion) return await file.readFile();
+    const bytes = new Uint8Array(size);
+    for (let at = 0; at < size; ) {
+      const { bytesRead } = await file.read(bytes, at, Math.min(portion, size - at), at);
+      if (bytesRead === 0) return bytes.subarray(0, at);
+      at += bytesRead;
+      onProgress(at / size);
+    }
+    return bytes;
+  } finally {
+    await file.close();
   }
 }
 
@@ -35,14 +69,15 @@ export async function checkReplaceable(path: string, force = false): Promise<voi
 export async function writeFileAtomically(
   path: string,
   content: Uint8Array | string,
-  { force = false } = {},
+  { force = false, onProgress }: { readonly force?: boolean } & ProgressOptions = {},
 ): Promise<void> {
   await checkReplaceable(path, force);
   const beside = join(dirname(path), `.${basename(path)}.${randomUUID()}.part`);
   try {
     const file = await open(beside, "wx");
     try {
-      await file.writeFile(content);
+      if (typeof content === "string") await file.writeFile(content);
+      else await writeInPortions(file, content, onProgress);
       await file.sync();
     } finally {
       await file.close();
@@ -51,6 +86,18 @@ export async function writeFileAtomically(
     else await claim(beside, path);
   } finally {
     await rm(beside, { force: true });
+  }
+}
+
+async function writeInPortions(
+  file: FileHandle,
+  content: Uint8Array,
+  onProgress: OnProgress = () => {},
+): Promise<void> {
+  for (let at = 0; at < content.length; at += portion) {
+    const part = content.subarray(at, at + portion);
+    await file.writeFile(part);
+    onProgress((at + part.length) / content.length);
   }
 }
 

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { EspalierError } from "@espalier/core";
+import type { ProgressOptions } from "./files.ts";
 
 /**
  * Writes a folder of files so that it is either whole or not there: beside it first, then renamed. A folder that exists
@@ -10,7 +11,7 @@ import { EspalierError } from "@espalier/core";
 export async function writeFolderAtomically(
   path: string,
   files: ReadonlyMap<string, Uint8Array>,
-  { force = false } = {},
+  { force = false, onProgress }: { readonly force?: boolean } & ProgressOptions = {},
 ): Promise<void> {
   const found = await stat(path).catch(() => undefined);
   if (found !== undefined && !found.isDirectory()) {
@@ -28,9 +29,13 @@ export async function writeFolderAtomically(
   const old = named("old");
   try {
     await mkdir(beside);
+    const size = [...files.values()].reduce((sum, { length }) => sum + length, 0);
+    let written = 0;
     for (const [name, content] of files) {
       await mkdir(dirname(join(beside, name)), { recursive: true });
       await writeFile(join(beside, name), content);
+      written += content.length;
+      onProgress?.(written / size);
     }
     if (found !== undefined) await rename(path, old);
     await rename(beside, path);

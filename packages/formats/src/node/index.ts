@@ -3,41 +3,50 @@ import { readCheckpoint } from "../checkpoint.ts";
 import { decodeModel, type EncodeOptions, encodeModel } from "../model/model-file.ts";
 import { type OnnxOptions, writeOnnx } from "../onnx/write.ts";
 import { type TfjsOptions, writeTfjs } from "../tfjs/graph-model.ts";
-import { readBytes, writeFileAtomically } from "./files.ts";
+import { type ProgressOptions, readBytes, writeFileAtomically } from "./files.ts";
 import { writeFolderAtomically } from "./folder.ts";
 
-export { checkReplaceable, readBytes, writeFileAtomically } from "./files.ts";
+export {
+  checkReplaceable,
+  type OnProgress,
+  type ProgressOptions,
+  readBytes,
+  writeFileAtomically,
+} from "./files.ts";
 export { writeFolderAtomically } from "./folder.ts";
 export { type LoadOnnxOptions, loadOnnx } from "./onnx.ts";
 
 /** Reads a model file. Throws an EspalierError where there is none, or it is not sound. */
-export async function loadModel(path: string): Promise<Model> {
-  return decodeModel(await readBytes(path, "model file"), `model file ${path}`);
+export async function loadModel(path: string, options: ProgressOptions = {}): Promise<Model> {
+  return decodeModel(await readBytes(path, "model file", options), `model file ${path}`);
+}
+
+/** How something is saved. */
+interface WriteOptions extends ProgressOptions {
+  /** Replace what exists. */
+  readonly force?: boolean;
 }
 
 /** How a model is saved. */
-export interface SaveOptions extends EncodeOptions {
-  /** Replace a file that exists. */
-  readonly force?: boolean;
-}
+export interface SaveOptions extends EncodeOptions, WriteOptions {}
 
 /** Writes a model as one self-describing safetensors file, whole or not at all. */
 export async function saveModel(path: string, model: Model, options: SaveOptions = {}): Promise<void> {
   await writeFileAtomically(path, encodeModel(model, options), options);
 }
 
-export type SaveOnnxOptions = OnnxOptions & {
-  /** Replace a file that exists. */
-  readonly force?: boolean;
-};
+export type SaveOnnxOptions = OnnxOptions & WriteOptions;
 
 /** Writes a model as an ONNX file, whole or not at all. */
 export async function saveOnnx(
   path: string,
   model: Model,
-  { force = false, ...options }: SaveOnnxOptions = {},
+  { force = false, onProgress, ...options }: SaveOnnxOptions = {},
 ): Promise<void> {
-  await writeFileAtomically(path, writeOnnx(model, options), { force });
+  await writeFileAtomically(path, writeOnnx(model, options), {
+    force,
+    ...(onProgress && { onProgress }),
+  });
 }
 
 /** Reads the tensors of a checkpoint: safetensors, or a state dict that PyTorch saved (`.pth`, `.pt`). */
@@ -45,10 +54,7 @@ export async function readTensors(path: string): Promise<Tensors> {
   return readCheckpoint(await readBytes(path, "checkpoint"), { name: `checkpoint ${path}` });
 }
 
-export interface SaveTfjsOptions extends TfjsOptions {
-  /** Replace a folder that exists. */
-  readonly force?: boolean;
-}
+export interface SaveTfjsOptions extends TfjsOptions, WriteOptions {}
 
 /** Writes a model as a folder that `tf.loadGraphModel` loads (`model.json` and weight files), whole or not at all. */
 export async function saveTfjs(folder: string, model: Model, options: SaveTfjsOptions = {}): Promise<void> {

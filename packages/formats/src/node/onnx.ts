@@ -5,27 +5,31 @@ import { decode } from "../onnx/import/decode.ts";
 import { attach, type ExternalRange, externalRanges } from "../onnx/import/external.ts";
 import { locatedIn, type OnnxImportOptions, readDecoded } from "../onnx/import/read.ts";
 import { shown } from "../onnx/import/text.ts";
-import { readBytes } from "./files.ts";
+import { type ProgressOptions, readBytes } from "./files.ts";
 
 /** As for readOnnx; the file's name and what it keeps in other files are known. */
-export type LoadOnnxOptions = Omit<OnnxImportOptions, "name" | "external">;
+export type LoadOnnxOptions = Omit<OnnxImportOptions, "name" | "external"> & ProgressOptions;
 
 /**
  * Reads an ONNX model file, see readOnnx. Numbers that it keeps in other files are read from its own folder and those in
  * it, and from nowhere else, links included.
  */
-export async function loadOnnx(path: string, options: LoadOnnxOptions = {}): Promise<Model> {
-  const bytes = await readBytes(path, "ONNX file");
+export async function loadOnnx(
+  path: string,
+  { onProgress, ...options }: LoadOnnxOptions = {},
+): Promise<Model> {
+  const bytes = await readBytes(path, "ONNX file", { ...(onProgress && { onProgress }) });
   const name = `ONNX file ${path}`;
   const file = locatedIn(name, () => decode(bytes));
   const ranges = locatedIn(name, () => externalRanges(file.model));
   const opened = new Map<string, FileHandle>();
   try {
-    for (const range of ranges) {
+    for (const [i, range] of ranges.entries()) {
       const handle = opened.get(range.location) ?? (await openBeside(path, range, name));
       opened.set(range.location, handle);
       const content = await readRange(handle, range, name);
       locatedIn(name, () => attach(range, content));
+      onProgress?.((i + 1) / ranges.length);
     }
   } finally {
     for (const handle of opened.values()) await handle.close();

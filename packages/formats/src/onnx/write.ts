@@ -12,9 +12,10 @@ import { float16Tensor, int, tensorProto, valueInfo } from "./proto.ts";
 /** The IR version that came with each operator set. */
 const irVersions: Readonly<Record<number, number>> = { 17: 8, 18: 8, 19: 9, 20: 9, 21: 10 };
 
+const opsetRange = "must be 17 to 21";
 const schema = z
   .strictObject({
-    opset: z.int().min(17).max(21).default(20),
+    opset: z.int(opsetRange).min(17, opsetRange).max(21, opsetRange).default(20),
     gelu: z.enum(["operator", "decomposed"]).optional(),
     weights: z.enum(["float32", "float16"]).default("float32"),
   })

@@ -51,7 +51,7 @@ it("blocks go as a whole, the weakest on average first", async () => {
 it("2:4 keeps the two largest of every four in a row, and never fewer", async () => {
   for (const amount of [0.5, 0.9]) {
     for (const { parameter, keep, pattern } of await masksOf({ structure: "2:4" }, amount)) {
-      expect(pattern).toEqual({ n: 2, m: 4 });
+      expect(pattern).toEqual({ n: 2, m: 4, axis: 1 });
       const width = keep.shape[1]!;
       const { data } = model.tensors.get(parameter)!;
       for (let i = 0; i < data.length; i++) {

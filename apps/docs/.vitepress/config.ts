@@ -1,0 +1,53 @@
+import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { type DefaultTheme, defineConfig } from "vitepress";
+import type { GeneratedPages } from "../build/generate.ts";
+
+const root = new URL("..", import.meta.url);
+const at = (path: string) => fileURLToPath(new URL(path, root));
+
+/** Where the site will be served, such as `/espalier/`; the root of its host by default. */
+const base = `/${process.env.DOCS_BASE ?? ""}/`.replaceAll(/\/{2,}/g, "/");
+
+/** A page that is there; a link to one that is not would be a dead one. */
+const page = (text: string, link: string): DefaultTheme.SidebarItem[] =>
+  existsSync(at(`${link.slice(1)}.md`)) || existsSync(at(`${link.slice(1)}index.md`)) ? [{ text, link }] : [];
+
+const guides: DefaultTheme.SidebarItem[] = [
+  {
+    text: "Begin",
+    items: [...page("Quick start", "/guides/quick-start"), ...page("Concepts", "/guides/concepts")],
+  },
+];
+
+/** Pages that `build/generate.ts` made. */
+const generated = JSON.parse(readFileSync(at("generated/pages.json"), "utf8")) as GeneratedPages;
+
+export default defineConfig({
+  title: "Espalier",
+  description: "Prunes time-series transformers, and proves what was gained.",
+  lang: "en-GB",
+  base,
+  srcExclude: ["**/README.md"],
+  head: [
+    ["link", { rel: "icon", href: `${base}mark.svg`, type: "image/svg+xml" }],
+    ["meta", { name: "theme-color", content: "#2c6640" }],
+  ],
+  lastUpdated: false,
+  markdown: { theme: { light: "github-light-high-contrast", dark: "github-dark-high-contrast" } },
+  themeConfig: {
+    logo: "/mark.svg",
+    search: { provider: "local" },
+    outline: [2, 3],
+    nav: [
+      { text: "Guides", link: "/guides/quick-start", activeMatch: "/guides/" },
+      ...(page("Results", "/results/") as DefaultTheme.NavItem[]),
+      ...(page("Playground", "/playground") as DefaultTheme.NavItem[]),
+    ],
+    sidebar: {
+      "/guides/": guides,
+      "/results/": [{ text: "Results", link: "/results/", items: [...generated.results] }],
+    },
+    footer: { message: "Apache-2.0", copyright: "The Espalier authors" },
+  },
+});

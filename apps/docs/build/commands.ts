@@ -1,0 +1,41 @@
+import { run } from "espalier";
+
+/** One command of `espalier`, with what its `--help` prints. */
+export interface CommandHelp {
+  readonly name: string;
+  readonly summary: string;
+  readonly help: string;
+}
+
+/** Every command, as the program itself describes it. */
+export async function commandHelp(): Promise<CommandHelp[]> {
+  const overview = await helpOf([]);
+  const listed = /^Commands:\n((?: {2}.*\n)+)/m.exec(overview)?.[1];
+  if (listed === undefined) throw new Error("espalier --help has no list of commands any more.");
+  const commands = [...listed.matchAll(/^ {2}(\w+)[^\n]*? {2,}(.+)$/gm)].map(([, name, summary]) => ({
+    name: name!,
+    summary: summary!,
+  }));
+  return Promise.all(commands.map(async (command) => ({ ...command, help: await helpOf([command.name]) })));
+}
+
+async function helpOf(command: readonly string[]): Promise<string> {
+  let text = "";
+  const stdout = { columns: 96, write: (part: string) => (text += part) };
+  const code = await run([...command, "--help"], { stdout, env: { NO_COLOR: "1" } });
+  if (code !== 0) throw new Error(`espalier ${command.join(" ")} --help ends with ${code}.`);
+  return text;
+}
+
+/** The page of one command: its own words, a section for each group of options. */
+export function commandPage({ name, summary, help }: CommandHelp): string {
+  const sections = help.trimEnd().split(/\n\n(?=\S)/);
+  const body = sections.map((section) => {
+    const [first, ...rest] = section.split("\n");
+    const heading = /^([A-Z][^:]*):(.*)$/.exec(first!);
+    if (heading === null) return section.replaceAll(/\n */g, " ");
+    const text = [heading[2]!.trim(), ...rest].filter((line, i) => i > 0 || line !== "").join("\n");
+    return `## ${heading[1]}\n\n\`\`\`text\n${text}\n\`\`\``;
+  });
+  return `# espalier ${name}\n\n${summary}\n\n${body.join("\n\n")}\n`;
+}

@@ -1,0 +1,114 @@
+import { existsSync } from "node:fs";
+import { copyFile, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { readResults } from "@espalier/bench";
+import { stringify } from "yaml";
+import { configurationsOf, dataOf, machinesOf } from "../../../packages/bench/src/report/repeat.ts";
+import { type Rows, rowsOf } from "../../../packages/bench/src/report/rows.ts";
+
+/** What a page of results draws from. */
+export interface ResultsData extends Rows {
+  readonly name: string;
+}
+
+/** A page of results, for the list of all. */
+export interface ResultsPage {
+  readonly title: string;
+  readonly link: string;
+  readonly summary: string;
+}
+
+/** A page for each folder of `results/` with a `results.jsonl`: charts, what it ran on, raw data, and how to repeat it. */
+export async function writeResults(workspace: string, site: string): Promise<ResultsPage[]> {
+  const from = join(workspace, "results");
+  const names = (await readdir(from)).filter((name) => existsSync(join(from, name, "results.jsonl"))).sort();
+  const pages: ResultsPage[] = [];
+  for (const name of names) pages.push(await writeSweep(name, join(from, name), site));
+  return pages;
+}
+
+async function writeSweep(name: string, folder: string, site: string): Promise<ResultsPage> {
+  const records = await readResults(join(folder, "results.jsonl"));
+  const rows = rowsOf(records);
+  const raw = join(site, "public", "data", name);
+  await mkdir(raw, { recursive: true });
+  await mkdir(join(site, "generated", "results"), { recursive: true });
+  await copyFile(join(folder, "results.jsonl"), join(raw, "results.jsonl"));
+  const configurations = configurationsOf(records);
+  const files = configurations.map((_, i) =>
+    configurations.length === 1 ? "sweep.yaml" : `sweep-${i + 1}.yaml`,
+  );
+  for (const [i, file] of files.entries())
+    await writeFile(join(raw, file), stringify({ name, ...configurations[i] }));
+  const data: ResultsData = { name, ...rows };
+  await writeFile(join(site, "generated", "results", `${name}.json`), JSON.stringify(data));
+
+  const about = await readFile(join(folder, "README.md"), "utf8").catch(() => undefined);
+  const [heading, ...body] = (about ?? `# ${name}\n`).trim().split("\n");
+  const title = heading!.replace(/^# /, "");
+  const dates = records.map(({ environment }) => environment.date.slice(0, 10)).sort();
+  const machines = machinesOf(records).map(
+    ({ processor, cores, platform, node, versions }) =>
+      `${processor}, ${cores} cores, ${platform}, Node ${node.slice(1)}; ${Object.entries(versions)
+        .map(([of, version]) => `${of} ${version}`)
+        .join(", ")}`,
+  );
+  const seeds = Math.max(...rows.sections.map(({ dense }) => dense.seeds.length));
+  const summary = `${rows.sections.map((section) => `${section.title} (${section.lengths})`).join("; ")}; ${
+    records.length
+  } measurements.`;
+  const text = `---
+title: ${JSON.stringify(title)}
+outline: [2, 2]
+---
+
+<script setup>
+import data from "../generated/results/${name}.json";
+import ResultsExplorer from "../.vitepress/theme/results/ResultsExplorer.vue";
+</script>
+
+# ${title}
+
+${body.join("\n").trim() || summary}
+
+<ResultsExplorer :data="data" />
+
+## Raw data
+
+[results.jsonl](/data/${name}/results.jsonl){download}: ${records.length} records, one line of JSON each, every measurement
+with its configuration and what it ran on. \`npx espalier report results.jsonl --out report\` draws the printed report of it.
+
+## What it ran on
+
+${machines.map((machine) => `- ${machine}`).join("\n")}
+- Data: ${dataOf(records)
+    .map(({ dataset, checksum }) => `${datasetName(dataset)} (SHA-256 \`${checksum.slice(0, 12)}…\`)`)
+    .join(", ")}
+- ${dates[0] === dates.at(-1) ? dates[0] : `${dates[0]} to ${dates.at(-1)}`}; ${seeds === 1 ? "one seed" : `${seeds} seeds`}
+
+## Repeat it
+
+${files
+  .map(
+    (file) =>
+      `Save [${file}](/data/${name}/${file}){download}, then run it; a sweep that was stopped goes on where it was:
+
+<!-- not run here: it takes as long as it took -->
+
+\`\`\`sh
+npx espalier sweep ${file} --out espalier-out/${name}
+\`\`\`
+`,
+  )
+  .join("\n")}
+Errors come out the same to the last digit on the same kind of processor. Times do not: compare ratios.
+`;
+  await mkdir(join(site, "results"), { recursive: true });
+  await writeFile(join(site, "results", `${name}.md`), text);
+  return { title, link: `/results/${name}`, summary };
+}
+
+/** A path of the machine that measured is nobody's business. */
+function datasetName(dataset: string): string {
+  return dataset.split("/").at(-1)!;
+}

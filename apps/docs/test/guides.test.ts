@@ -1,0 +1,119 @@
+import { spawn } from "node:child_process";
+import { existsSync, globSync } from "node:fs";
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join, relative } from "node:path";
+import { parseSweepConfig } from "@espalier/bench";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Block, blocksOf, includesOf } from "./blocks.ts";
+import { site } from "./site.ts";
+
+/**
+ * A reader's way: the clone is packed, its packages are installed in a folder of their own, and the blocks of each guide
+ * are done in order in a fresh folder that knows nothing of the workspace.
+ */
+const workspace = join(site, "../..");
+const guides = globSync("guides/*.md", { cwd: site })
+  .sort()
+  .map((path) => ({ name: path.replace(/^guides\//, "").replace(/\.md$/, ""), path }));
+const texts = new Map<string, string>();
+for (const { name, path } of guides) texts.set(name, await readFile(join(site, path), "utf8"));
+
+/** Languages that are done, or checked. */
+const done = new Set(["ts", "sh", "yaml", "json", "csv"]);
+
+let home: string;
+beforeAll(async () => {
+  home = await mkdtemp(join(tmpdir(), "espalier-guides-"));
+  await run("npx -y pnpm@12 --silent tarballs", workspace);
+  await symlink(workspace, join(home, "espalier"));
+  await install(join(home, "quick-start"));
+});
+afterAll(() => rm(home, { recursive: true, force: true }));
+
+/** The commands of the quick start that make a project: every other guide begins where they end. */
+async function install(folder: string): Promise<void> {
+  const block = blocksOf(texts.get("quick-start")!).find(({ code }) => code.includes("npm install"));
+  await mkdir(folder, { recursive: true });
+  await run(block!.code, folder);
+}
+
+async function project(name: string): Promise<string> {
+  const folder = join(home, name);
+  if (existsSync(folder)) return folder;
+  await mkdir(folder);
+  await writeFile(join(folder, "package.json"), JSON.stringify({ name, private: true, type: "module" }));
+  await symlink(join(home, "quick-start", "node_modules"), join(folder, "node_modules"));
+  return folder;
+}
+
+describe.each(guides)("$name", ({ name, path }) => {
+  const text = texts.get(name)!;
+  const blocks = blocksOf(text);
+
+  it("says of every block that is not run why", () => {
+    const silent = blocks.filter(({ language, reason }) => !done.has(language) && reason === undefined);
+    expect(
+      silent.map(({ line, language }) => `line ${line}: ${language || "a block without a language"}`),
+    ).toEqual([]);
+  });
+
+  it("shows whole files from where they are tested", () => {
+    for (const include of includesOf(text)) {
+      const file = relative(workspace, join(site, dirname(path), include));
+      expect(file, include).toMatch(/^(examples|recipes)\//);
+      expect(existsSync(join(workspace, file)), file).toBe(true);
+    }
+  });
+
+  it("does not ask for packages that are not published", () => {
+    expect(text).not.toMatch(/npm (install|i|add) (-\S+ )*(espalier|@espalier\/)/);
+  });
+
+  const steps = blocks.filter(({ language, reason }) => done.has(language) && reason === undefined);
+  it.runIf(steps.length > 0)("does what it says", async () => {
+    const folder = await project(name);
+    const commands = steps.filter(({ language }) => language === "sh").map(({ code }) => code);
+    for (const block of steps) {
+      try {
+        await perform(block, folder, commands);
+      } catch (error) {
+        throw new Error(`${path}, line ${block.line}: ${(error as Error).message}`);
+      }
+    }
+  });
+});
+
+async function perform(
+  { language, file, code }: Block,
+  folder: string,
+  commands: readonly string[],
+): Promise<void> {
+  if (file !== undefined) {
+    await mkdir(dirname(join(folder, file)), { recursive: true });
+    await writeFile(join(folder, file), code);
+  }
+  if (language === "yaml") parseSweepConfig(code, file ?? "block");
+  if (language === "json") JSON.parse(code);
+  if (language === "sh" && !code.includes("npm install")) await run(code, folder);
+  if (language === "ts") {
+    if (file === undefined) throw new Error("a block of code needs the name of a file.");
+    if (!commands.some((command) => command.includes(file))) await run(`node ${file}`, folder);
+  }
+}
+
+/** A shell's commands, with this process's Node first. Throws an Error with what they print where one of them fails. */
+function run(commands: string, cwd: string): Promise<void> {
+  const path = `${dirname(process.execPath)}:${process.env.PATH}`;
+  const env = { ...process.env, PATH: path, NO_COLOR: "1", NODE_OPTIONS: "" };
+  const child = spawn("bash", ["-euo", "pipefail", "-c", commands], { cwd, env });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (part) => (output += part));
+  return new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (code) => {
+      if (code === 0) resolve();
+      else reject(new Error(`${commands.trim()}\nended with ${code}:\n${output.slice(-3000)}`));
+    });
+  });
+}

@@ -1,0 +1,144 @@
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { dirname, join, normalize } from "node:path";
+import { AxeBuilder } from "@axe-core/playwright";
+import type { Browser, BrowserContext, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { chromiumPath, dist, launch, pagesOf, type Server, serve } from "./site.ts";
+
+if (!existsSync(dist)) throw new Error("there is no built site: run `npx -y pnpm@12 docs:build` first.");
+
+const pages = pagesOf(dist);
+
+/** What a reader sees most, one of each kind. */
+const main = [
+  "index.html",
+  "guides/quick-start.html",
+  "guides/concepts.html",
+  "reference/index.html",
+  "results/index.html",
+  "results/etth1-quick.html",
+].filter((page) => pages.includes(page));
+
+describe("links", () => {
+  it("lead to a page, and to a place that it has", async () => {
+    const texts = new Map<string, string>();
+    for (const page of pages) texts.set(page, await readFile(join(dist, page), "utf8"));
+    const dead = [...texts].flatMap(([page, html]) =>
+      [...html.matchAll(/<a\b[^>]*\shref="([^"]*)"/g)].flatMap(([, raw]) => {
+        const href = raw!.replaceAll("&amp;", "&");
+        if (/^[a-z]+:/.test(href)) return [];
+        const [path = "", anchor] = href.split("#");
+        const target = path === "" ? page : normalize(join(path.startsWith("/") ? "." : dirname(page), path));
+        const file = target.endsWith("/") || target === "." ? join(target, "index.html") : target;
+        const there = texts.get(file);
+        if (there === undefined) return existsSync(join(dist, file)) ? [] : [`${page}: ${href}`];
+        if (!anchor) return [];
+        return there.includes(`id="${decodeURIComponent(anchor)}"`) ? [] : [`${page}: ${href}`];
+      }),
+    );
+    expect(dead).toEqual([]);
+  });
+});
+
+describe.skipIf(chromiumPath() === undefined)("in a browser", () => {
+  let server: Server;
+  let browser: Browser;
+  beforeAll(async () => {
+    [server, browser] = await Promise.all([serve(dist), launch()]);
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await server?.close();
+  });
+
+  it("every page renders without an error in the console", async () => {
+    const left = [...pages];
+    const wrong: string[] = [];
+    const visit = async () => {
+      const context = await browser.newContext();
+      for (let page = left.shift(); page !== undefined; page = left.shift()) {
+        for (const line of await complaintsOf(context, page)) wrong.push(`${page}: ${line}`);
+      }
+      await context.close();
+    };
+    await Promise.all([visit(), visit(), visit()]);
+    expect(wrong).toEqual([]);
+  });
+
+  async function complaintsOf(context: BrowserContext, path: string): Promise<string[]> {
+    const lines: string[] = [];
+    const page = await context.newPage();
+    page.on("console", (message) => {
+      if (message.type() === "error" || message.type() === "warning") lines.push(message.text());
+    });
+    page.on("pageerror", (error) => lines.push(error.message));
+    page.on("response", (response) => {
+      if (response.status() >= 400) lines.push(`${response.status()} ${response.url()}`);
+    });
+    await page.goto(server.url + path, { waitUntil: "networkidle" });
+    if ((await page.locator("h1").count()) !== 1) lines.push("not one h1");
+    await page.close();
+    return lines;
+  }
+
+  it.each(main.flatMap((page) => [[page, "light"] as const, [page, "dark"] as const]))(
+    "%s has no serious accessibility problem, %s",
+    async (path, colorScheme) => {
+      const context = await browser.newContext({ colorScheme });
+      const page = await context.newPage();
+      await page.goto(server.url + path, { waitUntil: "networkidle" });
+      const { violations } = await new AxeBuilder({ page }).analyze();
+      const serious = violations
+        .filter(({ impact }) => impact === "serious" || impact === "critical")
+        .flatMap(({ id, nodes }) =>
+          nodes.map((node) => `${id}: ${node.html.slice(0, 160)} ${node.failureSummary ?? ""}`),
+        );
+      expect(serious).toEqual([]);
+      await context.close();
+    },
+  );
+
+  it("the landing page takes less than 300 KB", async () => {
+    const own = await serve(dist);
+    const page = await freshPage();
+    await page.goto(own.url, { waitUntil: "networkidle" });
+    const bytes = own.sent();
+    await page.context().close();
+    await own.close();
+    expect(bytes).toBeGreaterThan(20_000);
+    expect(bytes).toBeLessThan(300_000);
+  });
+
+  it("the landing page's slider shows what was measured", async () => {
+    const page = await freshPage();
+    await page.goto(server.url, { waitUntil: "networkidle" });
+    const read = () => page.locator(".wall dd").allTextContents();
+    const slider = page.locator(".wall input");
+    const seen = new Set<string>();
+    await slider.focus();
+    await page.keyboard.press("Home");
+    expect((await read()).slice(2)).toEqual(["100 %", "1.0 ×"]);
+    for (let i = 0; i < 5; i++) {
+      seen.add((await read()).join());
+      await page.keyboard.press("ArrowRight");
+    }
+    expect(seen.size).toBe(5);
+    await page.context().close();
+  });
+
+  it("search finds a guide by its words", async () => {
+    const page = await freshPage();
+    await page.goto(server.url, { waitUntil: "networkidle" });
+    await page.keyboard.press("Control+k");
+    await page.locator(".VPLocalSearchBox input").fill("residual stream");
+    await page.locator(".VPLocalSearchBox .result").first().waitFor();
+    expect(await page.locator(".VPLocalSearchBox .result").first().textContent()).toMatch(/Concepts/);
+    await page.context().close();
+  });
+
+  async function freshPage(): Promise<Page> {
+    const context = await browser.newContext();
+    return context.newPage();
+  }
+});

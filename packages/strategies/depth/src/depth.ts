@@ -1,0 +1,158 @@
+import {
+  type Criterion,
+  checkAmount,
+  criterionNames,
+  findCriterion,
+  isCriterion,
+  type Model,
+  matchesAny,
+  type PlanRequest,
+  perModel,
+  type RemoveStep,
+  type ResidualModule,
+  residualModules,
+  type Strategy,
+  type StrategyPlugin,
+  writePlan,
+} from "@espalier/core";
+import { z } from "zod";
+import { type Unit, unitsOf } from "./units.ts";
+
+const schema = z.strictObject({
+  criterion: z
+    // Which names there are is core's to say, with the nearest one.
+    .union([z.string(), z.custom<Criterion>(isCriterion)])
+    .optional(),
+  modules: z
+    .array(z.enum(["attention", "feed-forward"]))
+    .nonempty()
+    .default(["attention", "feed-forward"]),
+  unit: z.enum(["module", "layer"]).default("module"),
+  keepAtLeast: z.int().min(0).default(1),
+  keep: z.array(z.string()).default([]),
+  seed: z.int().default(0),
+});
+
+/**
+ * - `criterion`: importance of a module, from that of its heads or channels: their sum, of `l2` the norm. By default `spat`
+ *   where calibration data is given, else `l2`.
+ * - `modules`: what may go, a list of `attention` and `feed-forward`; both by default.
+ * - `unit`: what goes at a time: one `module` (the default), or those of one `layer` together.
+ * - `keepAtLeast`: attention modules, and feed-forward modules, that the model keeps (1), or layers.
+ * - `keep`: modules, dimensions or tensors left alone, by name pattern (`*` for any text).
+ * - `seed`: of `random`.
+ */
+export type DepthOptions = z.input<typeof schema>;
+
+/**
+ * Removes whole attention and feed-forward modules, the least important first: SPAT (Guo et al., arXiv 2505.08768) for
+ * attention, and what layer dropping does for both (Fan et al., ICLR 2020). Of a module its last bias and the
+ * normalisation around it stay; the residual path goes on. `amount` is the share of the modules.
+ */
+export function depth(options: DepthOptions = {}): Strategy {
+  const parsed = schema.parse(options);
+  const { criterion, seed } = parsed;
+  const rank = (one: string | Criterion) => ranking(findCriterion(one, seed));
+  const chosen = criterion === undefined ? undefined : rank(criterion);
+  const [bySensitivity, byMagnitude] = [rank("spat"), rank("l2")];
+  return {
+    name: "depth",
+    async plan(request) {
+      const { model, amount } = request;
+      checkAmount(amount);
+      const { free, fixed } = candidates(model, parsed);
+      const stay = fixed.map(({ name, kind, fixed: why }) => `${kind} ${name} stays: ${why}`);
+      const units = unitsOf(free, parsed.unit);
+      if (units.length === 0) {
+        const why = stay.length === 0 ? "the model has none" : stay.slice(0, 12).join("; ");
+        const what = parsed.modules.join(" or ");
+        return writePlan(model, "depth", [], [`no ${what} module can be removed: ${why}`]);
+      }
+      const by = chosen ?? (request.collect === undefined ? byMagnitude : bySensitivity);
+      const scores = await by(request, units);
+      return writePlan(model, "depth", removeLeast(units, scores, amount, parsed.keepAtLeast), stay);
+    },
+  };
+}
+
+/** Importance of units by a criterion, remembered for each model. */
+function ranking(criterion: Criterion) {
+  const remembered = perModel<readonly number[]>();
+  return (request: PlanRequest, units: readonly Unit[]): Promise<readonly number[]> =>
+    remembered(request.model, async () => {
+      const modules = units.flatMap(({ modules }) => modules);
+      const scores = await criterion.indices(
+        request,
+        modules.map(({ dimension }) => dimension),
+      );
+      const whole = criterion.whole ?? ((values) => values.reduce((sum, value) => sum + value, 0));
+      const byModule = new Map(modules.map((module, i) => [module, whole(scores[i]!.values)]));
+      return units.map((unit) => unit.modules.reduce((sum, module) => sum + byModule.get(module)!, 0));
+    });
+}
+
+/** The modules that a strategy looks at: those that can go, and those that cannot. */
+function candidates(model: Model, { modules, keep }: Pick<z.output<typeof schema>, "modules" | "keep">) {
+  const kept = ({ name, dimension }: ResidualModule) =>
+    matchesAny(keep, name) ||
+    (dimension !== undefined &&
+      (matchesAny(keep, dimension.name) || dimension.members.some(({ tensor }) => matchesAny(keep, tensor))));
+  const all = residualModules(model.graph, model.dimensions).filter(
+    (module) => modules.includes(module.kind) && !kept(module),
+  );
+  return {
+    free: all.flatMap((module) =>
+      module.dimension === undefined ? [] : [{ ...module, dimension: module.dimension }],
+    ),
+    fixed: all.filter(({ dimension }) => dimension === undefined),
+  };
+}
+
+/** Empties the dimensions of the least important units; of each kind, some stay. */
+function removeLeast(
+  units: readonly Unit[],
+  scores: readonly number[],
+  amount: number,
+  keepAtLeast: number,
+): RemoveStep[] {
+  const left = new Map([...Map.groupBy(units, ({ kind }) => kind)].map(([kind, own]) => [kind, own.length]));
+  const order = Array.from(units.keys()).sort((a, b) => scores[a]! - scores[b]! || a - b);
+  const going = order.filter((i) => {
+    const { kind } = units[i]!;
+    if (left.get(kind)! <= keepAtLeast) return false;
+    left.set(kind, left.get(kind)! - 1);
+    return true;
+  });
+  const chosen = new Set(going.slice(0, Math.round(amount * units.length)));
+  return units.flatMap(({ modules }, i) => {
+    if (!chosen.has(i)) return [];
+    const place = `its importance ${scores[i]!.toPrecision(3)} is number ${order.indexOf(i) + 1} of ${units.length}`;
+    return modules.map((module) => emptied(module, place));
+  });
+}
+
+function emptied({ name, kind, dimension }: Unit["modules"][number], place: string): RemoveStep {
+  const { size } = dimension;
+  return {
+    do: "remove",
+    dimension: dimension.name,
+    extent: size,
+    indices: Array.from({ length: size }, (_, i) => i),
+    because: `the ${kind} ${name} goes: ${place}`,
+  };
+}
+
+/** Depth pruning by name, for commands, recipes and sweeps. */
+export const plugin: StrategyPlugin = {
+  name: "depth",
+  description: "remove whole attention and feed-forward modules",
+  options: {
+    criterion: `importance: ${criterionNames.join(", ")} (spat)`,
+    modules: "what may go, a list of attention, feed-forward (both)",
+    unit: "what goes at a time: a module (the default) or a layer's modules together",
+    keepAtLeast: "modules of each kind that the model keeps, or layers (1)",
+    keep: "modules, dimensions or tensors left alone, by name pattern (* for any text)",
+    seed: "seed of the criterion random (0)",
+  },
+  create: (options) => depth(options as DepthOptions),
+};

@@ -1,0 +1,1 @@
+export { type DepthOptions, depth, plugin } from "./depth.ts";

@@ -1,0 +1,29 @@
+import type { PrunableDimension, ResidualModule } from "@espalier/core";
+
+/** A module whose dimension can be emptied. */
+export type RemovableModule = ResidualModule & { readonly dimension: PrunableDimension };
+
+/** Modules that go together. */
+export interface Unit {
+  readonly kind: ResidualModule["kind"] | "layer";
+  readonly modules: readonly RemovableModule[];
+}
+
+/**
+ * Modules one by one, or by layer: an attention (a decoder has two) and the feed-forward that follows. Modules that share
+ * their weights share the dimension, and are one.
+ */
+export function unitsOf(modules: readonly RemovableModule[], unit: "module" | "layer"): Unit[] {
+  const distinct = [...Map.groupBy(modules, ({ dimension }) => dimension.number).values()].map(
+    ([first]) => first!,
+  );
+  if (unit === "module") return distinct.map((module) => ({ kind: module.kind, modules: [module] }));
+  const layers: RemovableModule[][] = [];
+  for (const [i, module] of distinct.entries()) {
+    const before = distinct[i - 1];
+    const begins = before === undefined || before.kind === "feed-forward";
+    if (begins) layers.push([module]);
+    else layers.at(-1)!.push(module);
+  }
+  return layers.map((own) => ({ kind: "layer", modules: own }));
+}
