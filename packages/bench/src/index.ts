@@ -1,3 +1,4 @@
+export { type ClaimedResults, claimsMarkdown } from "./claims/index.ts";
 export { comparisonTable } from "./insight/document.ts";
 export type { Comparison, Insight, Side } from "./insight/insight.ts";
 export { type WriteInsightOptions, writeInsight } from "./insight/write.ts";
