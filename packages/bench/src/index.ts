@@ -1,3 +1,7 @@
+export { type ClaimedResults, claimsMarkdown } from "./claims/index.ts";
+export { comparisonTable } from "./insight/document.ts";
+export type { Comparison, Insight, Side } from "./insight/insight.ts";
+export { type WriteInsightOptions, writeInsight } from "./insight/write.ts";
 export { type BackendTimes, backendTasks, measureBackends } from "./measure/backends.ts";
 export { type LatencyOptions, type LatencyResult, measureLatency } from "./measure/latency.ts";
 export { type DenseMeter, latencyMeter, type MeterOptions } from "./measure/meter.ts";

@@ -54,16 +54,16 @@ function sweep(scale: Scale): SweepInput {
   };
 }
 
-/** A quarter of the width, few steps, some of the windows: under ten minutes of processor time. */
+/** A quarter of the width, few steps, some of the windows: about ten minutes of processor time. */
 export const sedimark: SweepInput = sweep({
   name: "SEDIMARK's Crossformer",
   note:
-    "Reduced: width 64 and feed-forward 128 instead of 256 and 512, 120 training steps, and 200 of the windows of validation and " +
+    "Reduced: width 64 and feed-forward 128 instead of 256 and 512, 120 training steps, 40 of fine-tuning, and 200 of the windows of validation and " +
     "of test, evenly spaced. The preset sedimark-full has the published widths and every window.",
   width: 64,
   feedForward: 128,
   training: { epochs: 3, learningRate: 0.002, batchesPerEpoch: 40 },
-  fineTuning: { epochs: 1, learningRate: 0.001, batchesPerEpoch: 15 },
+  fineTuning: { epochs: 1, learningRate: 0.001, batchesPerEpoch: 40 },
   evaluationWindows: 200,
   sensitivityWindows: 40,
   multipleOf: 2,

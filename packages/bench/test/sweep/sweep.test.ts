@@ -10,6 +10,7 @@ import {
   isFailure,
   isLatency,
   isPrune,
+  isSensitivity,
   isTrain,
   type LatencyCell,
   type Registry,
@@ -104,8 +105,26 @@ describe("a sweep", () => {
       expect(times.pruned.median).toBeGreaterThan(0);
       expect(times.speedup).toBeGreaterThan(0);
     }
-    const report = await writeReport(stored, { out: join(out, "report") });
-    expect(report.charts).toHaveLength(12);
+    const report = await writeReport(stored, { out: join(out, "report"), models: join(out, "models") });
+    const names = report.charts
+      .filter((path) => path.endsWith(".svg"))
+      .map((path) => path.split("4-").at(-1));
+    const drawn = names.map((path) => path!.replace(/^.*waves-csv-/, ""));
+    expect(drawn).toEqual([
+      "model-size.svg",
+      "parameters-flops.svg",
+      "error-sparsity.svg",
+      "error-size.svg",
+      "density-layers.svg",
+      "density-heads.svg",
+      "speedup.svg",
+      "latency.svg",
+      "error-latency.svg",
+      "importance.svg",
+      "masks-1.svg",
+      "masks-2.svg",
+      "masks-3.svg",
+    ]);
     expect(summaryLines(stored)[0]).toBe("iTransformer on waves.csv, 12 → 4");
   });
 
@@ -131,6 +150,64 @@ describe("a sweep", () => {
       }),
     );
     expect(result).toMatchObject({ done: 3, kept: 2 });
+  });
+});
+
+describe("a sweep with options", () => {
+  const quiet: Partial<SweepInput> = { fineTuning: [{ epochs: 0 }], strategies: [{ use: "unstructured" }] };
+
+  it("times some of the targets, on every backend that is there", async () => {
+    const { records } = await run(
+      await temporaryFolder(),
+      tiny({
+        strategies: [{ use: "unstructured" }],
+        targets: [{ sparsity: 0.3 }, { sparsity: 0.5 }],
+        timedTargets: [{ sparsity: 0.5 }],
+        backends: ["available"],
+      }),
+    );
+    const timed = records.filter(isLatency).map(({ cell }) => [cell.backend, cell.pruned.target]);
+    expect(timed.map(([backend]) => backend)).toEqual(
+      expect.arrayContaining(["wasm", "tfjs-wasm", "tfjs-cpu"]),
+    );
+    expect(timed.map(([backend]) => backend)).not.toContain("reference");
+    expect(timed.every(([, target]) => (target as { sparsity: number }).sparsity === 0.5)).toBe(true);
+  });
+
+  it("refuses to time what is no target", async () => {
+    const wrong = tiny({ timedTargets: [{ sparsity: 0.6 }] });
+    await expect(run(await temporaryFolder(), wrong)).rejects.toThrow("sweep, timedTargets.0: ");
+  });
+
+  it("measures each layer of the dense model pruned alone", async () => {
+    const input = tiny({ ...quiet, backends: ["tfjs-wasm"], sensitivity: { amounts: [0, 0.9], windows: 5 } });
+    const { records } = await run(await temporaryFolder(), { ...input, timedTargets: [] });
+    const measured = records.filter(isSensitivity);
+    expect(measured).toHaveLength(1);
+    const { amounts, layers, error } = measured[0]!.result;
+    expect(amounts).toEqual([0, 0.9]);
+    // Nothing masked changes nothing.
+    for (const { errors } of layers) expect(errors[0]).toBe(error);
+    expect(layers.some(({ errors }) => errors[1] !== error)).toBe(true);
+  });
+
+  it("evaluates on some windows, evenly spaced", async () => {
+    const errors = async (evaluationWindows: number) => {
+      const input = tiny({ ...quiet, timedTargets: [], evaluationWindows });
+      const { records } = await run(await temporaryFolder(), input);
+      return records.find(isTrain)!.result.test.mse;
+    };
+    const [few, all, more] = [await errors(3), await errors(1000), await errors(2000)];
+    expect(all).toBe(more);
+    expect(few).not.toBe(all);
+  });
+
+  it("gives a decoder the rows it starts from", async () => {
+    const model = { use: "Transformer", width: 8, feedForward: 8, heads: 2, layers: 1, marks: 0 };
+    const input = tiny({ ...quiet, timedTargets: [], models: [{ ...model, labelLength: 6 }] });
+    const { failed, records } = await run(await temporaryFolder(), input);
+    expect(failed).toBe(0);
+    expect(records.find(isPrune)!.result.tuned.mse).toBeGreaterThan(0);
   });
 });
 

@@ -1,6 +1,15 @@
-import { account, type Json, layerCounts, type Model, prunableDimensions, sparsity } from "@espalier/core";
+import {
+  account,
+  headDensities,
+  type Json,
+  layerCounts,
+  type Model,
+  prunableDimensions,
+  sparsity,
+} from "@espalier/core";
 import { dataOf } from "@espalier/training";
 import type { Colors } from "../context.ts";
+import { headDensityLines } from "./insight.ts";
 import { bytes, count, measure, operations, percent, plural } from "./numbers.ts";
 import { shareBar, shortName, tableLines } from "./table.ts";
 import { wrap } from "./text.ts";
@@ -20,12 +29,16 @@ const shownNames = 3;
 
 export function inspectedLines(model: Model, options: InspectedOptions, colors: Colors): string[] {
   const title = (text: string) => ["", colors.bold(text)];
+  const heads = headDensities(model);
   return [
     ...headLines(model, colors),
     "",
     ...costLines(model, options.bytes, colors),
     ...title("density by layer"),
     ...layerLines(model, room(options, besideLayer), colors),
+    ...(heads.length === 0
+      ? []
+      : [...title("density by head, %"), ...headDensityLines(heads, options.columns ?? 80, colors)]),
     ...title("prunable dimensions"),
     ...dimensionLines(model, room(options, besideDimension), colors),
     ...title("not prunable"),
