@@ -1,6 +1,7 @@
 import { Builder, type Value } from "../graph/builder.ts";
 import { elementsOf, sameExtent } from "../graph/extent.ts";
-import { type Graph, isLive, liveValues } from "../graph/graph.ts";
+import { type Graph, liveValues } from "../graph/graph.ts";
+import { redrawNodes } from "../graph/redraw.ts";
 import type { Model } from "../model/model.ts";
 import { expand } from "../operators/broadcast.ts";
 import { reshape, swapAxes } from "../operators/layout.ts";
@@ -84,13 +85,6 @@ function redraw(b: Builder, graph: Graph, wanted: number): Value {
   for (const { name, role, value } of graph.tensors) {
     if (live[value]) values[value] = b.tensor(prefix + name, role, graph.values[value]!);
   }
-  for (const node of graph.nodes) {
-    if (!isLive(node, live)) continue;
-    const inputs = node.inputs.map((id) => values[id]!);
-    const outputs = b.applyAll(node.operator, inputs, node.attributes, prefix + node.name);
-    node.outputs.forEach((id, i) => {
-      values[id] = outputs[i]!;
-    });
-  }
+  redrawNodes(b, graph, values, { live, prefix });
   return values[wanted]!;
 }
