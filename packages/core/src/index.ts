@@ -28,6 +28,7 @@ export * from "./graph/bind.ts";
 export * from "./graph/builder.ts";
 export * from "./graph/extent.ts";
 export * from "./graph/graph.ts";
+export * from "./graph/redraw.ts";
 export * from "./graph/tensor.ts";
 export * from "./insight/density.ts";
 export * from "./insight/heads.ts";

@@ -91,7 +91,9 @@ try {
   await main();
 } catch (error) {
   const known =
-    error instanceof EspalierError || String((error as { code?: string }).code).startsWith("ERR_PARSE_ARGS");
+    error instanceof EspalierError ||
+    "syscall" in (error as object) ||
+    String((error as { code?: string }).code).startsWith("ERR_PARSE_ARGS");
   if (!known) throw error;
   console.error(`espalier-gpu: ${(error as Error).message}`);
   process.exitCode = 1;

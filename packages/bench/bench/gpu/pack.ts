@@ -36,9 +36,9 @@ async function main(): Promise<void> {
     console.error("bundling");
     await stage(join(staging, root), (line) => console.error(line));
     await mkdir(dirname(out), { recursive: true });
-    console.error("packing (xz -9)");
+    console.error("packing");
     const sorted = ["--sort=name", "--owner=0", "--group=0", "--numeric-owner"];
-    const program = `xz -9e -T1`;
+    const program = `xz -7 -T0`;
     await runTool("tar", ["-C", staging, ...sorted, `--use-compress-program=${program}`, "-cf", part, root]);
     await rename(part, out);
   } finally {

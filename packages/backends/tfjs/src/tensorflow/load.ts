@@ -67,7 +67,7 @@ function loadInstalled(tf: Tf, folder: string, record: InstallRecord): void {
 
 /**
  * The package as its own installer left it, beside this one; it registers itself while it loads. It is no dependency, nor
- * an optional one: package managers would fetch it, and its sixty packages, for everybody.
+ * an optional one: package managers would fetch it, and dozens of others with it, for everybody.
  */
 function loadPackage(): void {
   const require = createRequire(import.meta.url);
