@@ -51,6 +51,8 @@ interface Known {
   /** A file of weights that waits for somebody to say what they are of. */
   weights: { file: string; content: Blob; candidates: readonly Candidate[] } | undefined;
   error: string | undefined;
+  /** Whether another model is being opened. */
+  opening: boolean;
   /** What is going on; nothing where the page waits for the visitor. */
   busy: WorkProgress | undefined;
 }
@@ -95,6 +97,7 @@ export function createPlayground(start: () => Worker) {
     latencies: [],
     weights: undefined,
     error: undefined,
+    opening: false,
     busy: undefined,
   });
   /** What a fresh worker has to be given again. */
@@ -156,7 +159,9 @@ export function createPlayground(start: () => Worker) {
     planning?.abort();
     known.error = undefined;
     const controller = new AbortController();
+    known.opening = true;
     const found = await work("open", source, controller);
+    known.opening = false;
     if (found === undefined) return;
     if ("candidates" in found) {
       if ("file" in source) known.weights = { ...source, candidates: found.candidates };
