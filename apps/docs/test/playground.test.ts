@@ -199,7 +199,8 @@ describe.skipIf(chromiumPath() === undefined)("the playground", () => {
     const line = await page.locator("[data-line=pruned]").getAttribute("d");
     await page.locator("#window").fill("7");
     await page.locator(`[data-line=pruned]:not([d="${line}"])`).waitFor();
-    await page.locator("#criterion").selectOption("l1");
+    await page.locator("#criterion").selectOption("l2");
+    await page.locator("[data-command]", { hasText: "--criterion l2" }).waitFor();
     await idle();
   });
 
@@ -335,7 +336,7 @@ describe.skipIf(chromiumPath() === undefined)("the playground", () => {
     expect(await textOf(phone.locator("output[for=amount]"))).not.toBe(before);
     await phone.keyboard.press("Tab");
     await phone.keyboard.press("ArrowLeft");
-    await phone.locator("[data-command]", { hasText: "--strategy unstructured --criterion l1" }).waitFor();
+    await phone.locator("[data-command]", { hasText: "--strategy unstructured --criterion l2" }).waitFor();
     const { scroll, width } = await phone.evaluate(() => ({
       scroll: document.documentElement.scrollWidth,
       width: innerWidth,

@@ -18,7 +18,7 @@ import type {
   StrategyName,
   WorkProgress,
 } from "../protocol.ts";
-import { type Metric, targetOf, usualCriterion } from "./choices.ts";
+import { criteriaFor, type Metric, targetOf } from "./choices.ts";
 import { Cancelled, WorkerClient } from "./client.ts";
 
 /** What the visitor has set. */
@@ -76,7 +76,7 @@ export function createPlayground(start: () => Worker) {
   const client = new WorkerClient(start);
   const settings = reactive<Settings>({
     strategy: "combined",
-    criterion: usualCriterion.combined,
+    criterion: "l2",
     structure: "",
     metric: "sparsity",
     percent: 60,
@@ -244,7 +244,8 @@ export function createPlayground(start: () => Worker) {
   watch(
     () => settings.strategy,
     (strategy) => {
-      settings.criterion = usualCriterion[strategy];
+      const known = criteriaFor(strategy).some(({ value }) => value === settings.criterion);
+      if (!known) settings.criterion = "l2";
     },
   );
   watch(choice, (now, before) => {
