@@ -26,7 +26,7 @@ export const shippedModels: readonly ShippedModel[] = [
   },
   {
     title: "iTransformer, wide",
-    about: "width 512, untrained (from a seed): for speed",
+    about: "width 512, untrained: here for its speed",
     source: {
       shipped: "itransformer-wide",
       origin: {

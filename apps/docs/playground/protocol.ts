@@ -79,6 +79,8 @@ export interface ReadSeries {
   readonly name: string;
   readonly rows: number;
   readonly columns: readonly string[];
+  /** Whether it comes with the page. */
+  readonly shipped: boolean;
   readonly note?: string;
   readonly misfit?: string;
   readonly fit?: Fit;

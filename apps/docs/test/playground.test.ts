@@ -138,6 +138,27 @@ describe.skipIf(chromiumPath() === undefined)("the playground", () => {
     expect(lines.size).toBe(3);
   });
 
+  it.each([
+    ["Channels", "flops", "", 50],
+    ["Combined", "bytes", "2:4", 35],
+    ["Weights", "sparsity", "4x1", 80],
+  ])("and for other targets and structures: %s, %s %s", async (strategy, metric, structure, percent) => {
+    await saved("dense");
+    await page.getByRole("radio", { name: strategy, exact: true }).check({ force: true });
+    await page.getByLabel("What the target counts").selectOption(metric);
+    if (structure !== "") await page.locator("#structure").selectOption(structure);
+    await page.locator("#amount").fill(`${percent}`);
+    const share = metric === "sparsity" ? percent / 100 : 1 - percent / 100;
+    const shown = page.locator("[data-command]");
+    if (structure !== "") await shown.filter({ hasText: `structure=${structure}` }).waitFor();
+    await shown.filter({ hasText: `--${metric} ${share} ` }).waitFor();
+    await idle();
+    const { after } = await espalier(...(await shownCommand()), "--force", "--json");
+    expect(await counts("after")).toEqual(countsIn(after));
+    await page.getByLabel("What the target counts").selectOption("sparsity");
+    if (structure !== "") await page.locator("#structure").selectOption("");
+  });
+
   it("says why a target cannot be met, and shows the nearest plan", async () => {
     await prune("Heads", 90);
     expect(await textOf(page.locator("[data-unmet]"))).toMatch(/with all that "head" may remove/);
@@ -178,7 +199,8 @@ describe.skipIf(chromiumPath() === undefined)("the playground", () => {
     const line = await page.locator("[data-line=pruned]").getAttribute("d");
     await page.locator("#window").fill("7");
     await page.locator(`[data-line=pruned]:not([d="${line}"])`).waitFor();
-    await page.locator("#criterion").selectOption("l1");
+    await page.locator("#criterion").selectOption("l2");
+    await page.locator("[data-command]", { hasText: "--criterion l2" }).waitFor();
     await idle();
   });
 
@@ -222,6 +244,7 @@ describe.skipIf(chromiumPath() === undefined)("the playground", () => {
     await page.locator("[data-model=itransformer-wide]").click();
     await page.locator("[data-action=cancel]").click();
     await idle();
+    expect(await page.locator("[data-model=itransformer-etth1] input").isChecked()).toBe(true);
     await page.locator("[data-model=itransformer-wide]").click();
     await prune("Weights", 90);
     await page.locator("[data-action=measure]").click();
@@ -313,7 +336,7 @@ describe.skipIf(chromiumPath() === undefined)("the playground", () => {
     expect(await textOf(phone.locator("output[for=amount]"))).not.toBe(before);
     await phone.keyboard.press("Tab");
     await phone.keyboard.press("ArrowLeft");
-    await phone.locator("[data-command]", { hasText: "--strategy unstructured --criterion l1" }).waitFor();
+    await phone.locator("[data-command]", { hasText: "--strategy unstructured --criterion l2" }).waitFor();
     const { scroll, width } = await phone.evaluate(() => ({
       scroll: document.documentElement.scrollWidth,
       width: innerWidth,

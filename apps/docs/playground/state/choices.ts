@@ -88,15 +88,6 @@ export const criteria: readonly CriterionOption[] = [
 export const criteriaFor = (strategy: StrategyName): readonly CriterionOption[] =>
   criteria.filter(({ strategies: known }) => known.includes(strategy));
 
-/** What each strategy is best known with. */
-export const usualCriterion: Readonly<Record<StrategyName, string>> = {
-  head: "l2",
-  channel: "l2",
-  depth: "l2",
-  unstructured: "l1",
-  combined: "l2",
-};
-
 export const structures: readonly Option<"" | "4x1" | "2:4">[] = [
   { value: "", title: "Single weights", about: "any" },
   { value: "4x1", title: "Blocks of 4 × 1", about: "four outputs of one input go together" },

@@ -18,7 +18,7 @@ import type {
   StrategyName,
   WorkProgress,
 } from "../protocol.ts";
-import { type Metric, targetOf, usualCriterion } from "./choices.ts";
+import { criteriaFor, type Metric, targetOf } from "./choices.ts";
 import { Cancelled, WorkerClient } from "./client.ts";
 
 /** What the visitor has set. */
@@ -51,6 +51,8 @@ interface Known {
   /** A file of weights that waits for somebody to say what they are of. */
   weights: { file: string; content: Blob; candidates: readonly Candidate[] } | undefined;
   error: string | undefined;
+  /** Whether another model is being opened. */
+  opening: boolean;
   /** What is going on; nothing where the page waits for the visitor. */
   busy: WorkProgress | undefined;
 }
@@ -74,7 +76,7 @@ export function createPlayground(start: () => Worker) {
   const client = new WorkerClient(start);
   const settings = reactive<Settings>({
     strategy: "combined",
-    criterion: usualCriterion.combined,
+    criterion: "l2",
     structure: "",
     metric: "sparsity",
     percent: 60,
@@ -95,6 +97,7 @@ export function createPlayground(start: () => Worker) {
     latencies: [],
     weights: undefined,
     error: undefined,
+    opening: false,
     busy: undefined,
   });
   /** What a fresh worker has to be given again. */
@@ -156,7 +159,9 @@ export function createPlayground(start: () => Worker) {
     planning?.abort();
     known.error = undefined;
     const controller = new AbortController();
+    known.opening = true;
     const found = await work("open", source, controller);
+    known.opening = false;
     if (found === undefined) return;
     if ("candidates" in found) {
       if ("file" in source) known.weights = { ...source, candidates: found.candidates };
@@ -239,7 +244,8 @@ export function createPlayground(start: () => Worker) {
   watch(
     () => settings.strategy,
     (strategy) => {
-      settings.criterion = usualCriterion[strategy];
+      const known = criteriaFor(strategy).some(({ value }) => value === settings.criterion);
+      if (!known) settings.criterion = "l2";
     },
   );
   watch(choice, (now, before) => {

@@ -15,7 +15,7 @@ export async function openModel(source: ModelSource, fetch: Fetch): Promise<Mode
   const { file, weights } = source;
   const bytes = await bytesOf(source);
   if (weights !== undefined) return loadWeights(file, bytes, weights);
-  if (/\.onnx$/i.test(file)) return readOnnx(bytes, { name: file });
+  if (/\.onnx$/i.test(file)) return readOnnx(bytes, { name: file, openBatch: true });
   return decodeModel(bytes, file);
 }
 

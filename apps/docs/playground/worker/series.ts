@@ -12,8 +12,8 @@ import {
   windows,
   withHistory,
 } from "@espalier/datasets";
-import { dataOf, windowShapeOf } from "@espalier/training";
-import type { Fit, ReadSeries } from "../protocol.ts";
+import { dataOf, inputsFrom, windowShapeOf } from "@espalier/training";
+import type { Fit } from "../protocol.ts";
 
 /** A series cut for a model: its first half to calibrate on, the second to forecast. */
 export interface Frame {
@@ -37,12 +37,6 @@ export function readSeries(
   });
   if (missing.cells === 0) return { table };
   return { table, note: `${missing.cells.toLocaleString("en")} missing values take the one before them.` };
-}
-
-/** What the page is told of a series. */
-export function describeSeries(table: Table, note?: string): ReadSeries {
-  const { name, rows, columns } = table;
-  return { name, rows, columns, ...(note !== undefined && { note }) };
 }
 
 /**
@@ -79,12 +73,10 @@ export function frameFor(model: Model, given: Table): Frame {
     labelLength,
     marks: marks === 0 ? (false as const) : timeFeatures(timestamps!, known?.frequency ?? frequencyOf(table)),
   };
-  return {
-    table,
-    scaler,
-    calibration: windows(scaled, { start: 0, end: middle }, options),
-    shown: windows(scaled, withHistory({ start: middle, end: rows }, inputLength), options),
-  };
+  const shown = windows(scaled, withHistory({ start: middle, end: rows }, inputLength), options);
+  // Says what an input takes that no window has.
+  inputsFrom(model.graph, shown)([0, 0]);
+  return { table, scaler, calibration: windows(scaled, { start: 0, end: middle }, options), shown };
 }
 
 /** What the page is told of a frame. */

@@ -49,7 +49,7 @@ import { specOf } from "../recipe.ts";
 import { measurePair } from "./latency.ts";
 import { bytesOf, candidatesOf, type Fetch, openModel } from "./open.ts";
 import { headsOf, picturesOf } from "./pictures.ts";
-import { describeFrame, describeSeries, type Frame, frameFor, readSeries } from "./series.ts";
+import { describeFrame, type Frame, frameFor, readSeries } from "./series.ts";
 import { strategyOf } from "./strategies.ts";
 
 /** What every call may say, and listen to. */
@@ -58,6 +58,8 @@ export interface Work {
   readonly onProgress: (progress: WorkProgress) => void;
 }
 
+/** Strategies that are remembered: scores of a large model take much memory. */
+const mostStrategies = 2;
 /** Most windows that the errors are measured on. */
 const mostEvaluated = 64;
 
@@ -114,17 +116,16 @@ export class Session {
     await heard(signal);
     this.#table = table;
     this.#strategies.clear();
-    return { ...describeSeries(table, note), ...this.#reframe() };
+    const { name, rows, columns } = table;
+    const shipped = "shipped" in source;
+    return { name, rows, columns, shipped, ...(note !== undefined && { note }), ...this.#reframe() };
   }
 
   /** Plans, carries the plan out, and measures errors on the shown series where the model forecasts it. */
   async prune(choice: Choice, work: Work): Promise<Pruned> {
     const { signal, onProgress } = work;
     const dense = this.#model();
-    const spec = specOf(choice);
-    const key = JSON.stringify(spec);
-    const strategy = this.#strategies.get(key) ?? strategyOf(spec);
-    this.#strategies.set(key, strategy);
+    const strategy = this.#strategy(choice);
     const start = performance.now();
     const plan = await meet(choice.target, heardBetween(strategy, work), {
       model: dense,
@@ -232,6 +233,18 @@ export class Session {
     if (this.#frame !== undefined) return this.#frame;
     const { misfit } = this.#reframe();
     throw new EspalierError(`${what}: ${misfit ?? "there is no series yet."}`);
+  }
+
+  /** The strategy of a choice, with the scores it already has. */
+  #strategy(choice: Choice): Strategy {
+    const spec = specOf(choice);
+    const key = JSON.stringify(spec);
+    const strategy = this.#strategies.get(key) ?? strategyOf(spec);
+    // The last one used stands last.
+    this.#strategies.delete(key);
+    this.#strategies.set(key, strategy);
+    for (const old of [...this.#strategies.keys()].slice(0, -mostStrategies)) this.#strategies.delete(old);
+    return strategy;
   }
 
   /** Cuts the series for the model, where both are there. */
