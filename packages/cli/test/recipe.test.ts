@@ -171,6 +171,12 @@ describe("espalier prune --recipe", () => {
       /stopped before pruning; plan.dense.safetensors holds .* best of 2 epochs/,
     );
     expect(await readdir(cwd)).not.toContain("stop.safetensors");
+    const tightening = await stopped(
+      /prune and tune 1 /,
+      "prune --recipe drawn.yaml --strategy unstructured --gradual --fine-tune 4 --out tight.safetensors",
+    );
+    expect(tightening.stderr).toMatch(/stopped before pruning; tight.dense.safetensors holds/);
+    expect(await readdir(cwd)).not.toContain("tight.safetensors");
     const tuning = await stopped(
       /fine-tune 1 /,
       "prune --recipe drawn.yaml --fine-tune 3 --out tuned.safetensors",

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { fit } from "../src/index.ts";
+import { fit, type TrainingCheckpoint } from "../src/index.ts";
 import { rateAt } from "../src/rate.ts";
 import { common, inverted, settings } from "./small.ts";
 
@@ -26,6 +26,22 @@ describe("the learning rate", () => {
     }
     expect(rates({ warmup: 0.2 })[4]).toBeCloseTo(0.2, 12);
     expect(rates({ warmup: 0.2, rateSchedule: "constant" }).slice(4)).toEqual(Array(16).fill(0.2));
+  });
+
+  it("that follows the number of epochs lets no checkpoint go on to more of them", async () => {
+    const resumed = async (change: object) => {
+      let resume: TrainingCheckpoint | undefined;
+      const first = { ...settings, epochs: 1, ...change };
+      const onCheckpoint = (made: TrainingCheckpoint) => {
+        resume = made;
+      };
+      await fit({ ...common, model: inverted, settings: first, onCheckpoint });
+      return fit({ ...common, model: inverted, settings: { ...first, epochs: 2 }, resume: resume! });
+    };
+    expect((await resumed({ rateSchedule: "halving" })).epochs).toHaveLength(2);
+    const refused = "trained with epochs 1, this run has 2";
+    await expect(resumed({ rateSchedule: "cosine" })).rejects.toThrow(refused);
+    await expect(resumed({ warmup: 0.1 })).rejects.toThrow(refused);
   });
 
   it("of a fit is the one of its last step in each epoch's record", async () => {

@@ -2,7 +2,6 @@ import type { Registry } from "@espalier/bench";
 import {
   type Backend,
   type Collect,
-  EspalierError,
   type MeetRequest,
   type Model,
   type PruningPlan,
@@ -100,7 +99,7 @@ async function tuneAfter(workshop: Workshop, pruned: Model, epochs: number): Pro
 }
 
 async function tuneGradually(workshop: Workshop, epochs: number): Promise<Outcome> {
-  const { model, options, chosen, registry, collect } = workshop;
+  const { model, options, chosen, registry, collect, context } = workshop;
   const { curve } = options;
   const strategy = registry.strategy(chosen!.whole);
   const given = withData(model, await workshop.data());
@@ -117,8 +116,8 @@ async function tuneGradually(workshop: Workshop, epochs: number): Promise<Outcom
     ...show(workshop, "prune and tune", epochs),
   });
   const tuningEpochs = tuned.epochs.length;
-  if (tuned.model === given)
-    throw new EspalierError("stopped before the target was reached: nothing was written.");
+  // Stopped before the target was reached: what there is is not pruned.
+  if (tuned.model === given) throw context.signal.reason;
   const stopped = `the best of ${plural(tuningEpochs, "epoch")}, pruned to the target`;
   return {
     model: tuned.model,
