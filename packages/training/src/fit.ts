@@ -73,7 +73,12 @@ export async function fit(request: FitRequest): Promise<FitResult> {
   if (weight !== undefined && !(weight > 0 && weight <= 1)) {
     throw new EspalierError(`the teacher's weight ${weight} is outside (0, 1].`);
   }
-  const run = await TrainingRun.start(request, settings);
+  const { signal, resume, model } = request;
+  const run = await TrainingRun.start(request, settings).catch((error: unknown) => {
+    if (signal?.aborted) return undefined;
+    throw error;
+  });
+  if (run === undefined) return { model, epochs: resume?.epochs ?? [], ended: "aborted" };
   try {
     return await run.toTheEnd();
   } finally {

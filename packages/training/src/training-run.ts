@@ -147,7 +147,7 @@ export class TrainingRun {
       learningRate = rateAt(step, batches.length, this.#settings);
       const given = inputs(indices).set("learningRate", float32([], [learningRate]));
       if (teach !== undefined) given.set("teacher", await teach(indices));
-      await this.#masks?.before(step, total, given);
+      if (!(await this.#changeMasks(step, total, given))) return undefined;
       const loss = (await this.#step.run(given)).get("loss")!.data[0]!;
       if (!Number.isFinite(loss)) {
         throw new EspalierError(
@@ -178,6 +178,17 @@ export class TrainingRun {
     await this.#checkpoint();
     await this.#request.onEpoch?.(record);
     return record;
+  }
+
+  /** Changes masks where it is time to; false where the signal stopped it. */
+  async #changeMasks(step: number, total: number, inputs: ReadonlyMap<string, TensorData>): Promise<boolean> {
+    try {
+      await this.#masks?.before(step, total, inputs);
+      return true;
+    } catch (error) {
+      if (this.#request.signal?.aborted) return false;
+      throw error;
+    }
   }
 
   /** Whether the model is pruned as far as it is to be after an epoch. */

@@ -104,6 +104,27 @@ describe("gradual pruning", () => {
     }
   });
 
+  it("ends with the model it was given when it is stopped while it plans, first or later", async () => {
+    for (const stopAt of [1, 25]) {
+      const controller = new AbortController();
+      let plans = 0;
+      const strategy = {
+        name: "stopped",
+        plan(of: Parameters<GradualPruning["strategy"]["plan"]>[0]) {
+          if (++plans === stopAt) controller.abort();
+          controller.signal.throwIfAborted();
+          return unstructured().plan(of);
+        },
+      };
+      const { signal } = controller;
+      const long = { ...settings, batchesPerEpoch: 40 };
+      const run = { ...request, settings: long, signal, gradual: { ...gradual, strategy, until: 0.9 } };
+      const stopped = await fit(run);
+      expect(stopped).toMatchObject({ ended: "aborted", epochs: [] });
+      expect(stopped.model).toBe(inverted);
+    }
+  });
+
   it("refuses strategies that remove, and settings that make no sense", async () => {
     const refused = (change: Partial<GradualPruning>, model = inverted) =>
       expect(fit({ ...request, model, gradual: { ...gradual, ...change } })).rejects;
