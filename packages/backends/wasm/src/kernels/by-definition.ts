@@ -10,7 +10,7 @@ interface Operand {
 }
 
 /**
- * Operators that are too rare for a kernel of their own (transforms, pooling, ranking, indices in tuples): JavaScript
+ * Operators that are too rare for a kernel of their own (comparisons, powers, tuples of several indices): JavaScript
  * computes them on the memory by the operator's definition in core, in double precision. Right, and some ten times slower
  * than a kernel; a program's description calls them `JavaScript`.
  */

@@ -14,6 +14,11 @@ const dividers: Partial<Record<KernelName, Divider>> = {
   ...weightDividers,
 };
 
+/** Expected nanoseconds of a call on one thread; undefined of kernels that cannot be divided. bench/costs.ts measures them. */
+export function costOf(call: Call, surroundings: Surroundings): number | undefined {
+  return dividers[call.kernel]?.cost(call, surroundings);
+}
+
 /** A call as calls that threads may run at once: itself where it is too small, or its kernel cannot be divided. */
 export function divide(call: Call, threads: number, surroundings: Surroundings): readonly Call[] {
   const divider = dividers[call.kernel];

@@ -39,7 +39,7 @@ const attentionSize = 19;
 const product: Divider = {
   cost(call, { constants }) {
     const [M, N, K, , , , , , e0, , , , e1, , , , e2] = numbersOf(call, 0, productSize, constants);
-    return M! * N! * K! * e0! * e1! * e2! * 0.045;
+    return M! * N! * K! * e0! * e1! * e2! * 0.06;
   },
   divide(call, parts, surroundings) {
     const numbers = numbersOf(call, 0, productSize, surroundings.constants);

@@ -26,7 +26,7 @@ const rules = {
     count: 0,
     grain: 16,
     moves: { 2: 4, 5: 4, 7: 4, 10: 8 },
-    step: (call) => 0.5 * numberAt(call, 1),
+    step: (call) => numberAt(call, 1),
   },
   layerNormSums: {
     count: 1,
@@ -38,7 +38,7 @@ const rules = {
     count: 0,
     grain: 1,
     moves: { 2: { like: 3 }, 4: 4, 5: 4, 6: 4, 7: 4, 8: { like: 9 }, 10: 4, 11: 4 },
-    step: (call) => 0.5 * numberAt(call, 1),
+    step: (call) => numberAt(call, 1),
   },
   batchNormGradient: {
     count: 0,
@@ -46,14 +46,14 @@ const rules = {
     moves: { 2: { like: 3 }, 4: 4, 5: { like: 6 }, 7: { like: 8 }, 9: 4, 10: 4 },
     step: (call) => 0.8 * numberAt(call, 1),
   },
-  fill: { count: 1, grain: 4096, moves: { 0: 1 }, step: () => 0.03 },
+  fill: { count: 1, grain: 4096, moves: { 0: 1 }, step: () => 0.015 },
   adam: {
     count: 0,
     grain: 64,
     moves: { 1: 4, 2: 4, 3: 4, 4: 4, 5: 4, 6: 4, 7: 4, 8: 4 },
-    step: () => 1.3,
+    step: () => 0.8,
   },
-  adamAt: { count: 0, grain: 64, moves: { 1: 4, 3: 4 }, step: () => 5 },
+  adamAt: { count: 0, grain: 64, moves: { 1: 4, 3: 4 }, step: () => 3.5 },
   gatherValues: { count: 0, grain: 64, moves: { 2: 4, 3: 4 }, step: () => 0.7 },
 } satisfies Partial<Record<KernelName, Rule>>;
 

@@ -21,17 +21,17 @@ interface Rule {
   readonly element: (call: Call) => number;
 }
 
-/** Of `unary` and `binary`, by the numbers they have for their functions (elementwise.ts). */
-const unaryCosts = [0.15, 0.3, 0.15, 0.15, 0.75, 0.6, 0.75, 0.75, 0.8];
+/** Nanoseconds an element of `unary` and `binary`, by the numbers they have for their functions (elementwise.ts). */
+const unaryCosts = [0.15, 0.5, 0.15, 0.15, 0.75, 0.8, 1.5, 1, 1];
 const binaryCosts = [0.2, 0.2, 0.2, 0.4, 0.2, 1.4, 0.2, 0.9, 0.2];
 
 const rules = {
   unary: { walk: 1, operands: [2, 3], vectors: 1, element: (call) => unaryCosts[numberAt(call, 0)]! },
   binary: { walk: 1, operands: [2, 3, 4], vectors: 1, element: (call) => binaryCosts[numberAt(call, 0)]! },
   affine: { walk: 0, operands: [1, 2, 3, 4], vectors: 1, element: () => 0.2 },
-  transposed: { walk: 0, operands: [1, 2], vectors: 2, element: () => 0.3 },
+  transposed: { walk: 0, operands: [1, 2], vectors: 2, element: () => 0.5 },
   // The second operand is the number of the first element.
-  random: { walk: 0, operands: [1, 7], vectors: 1, element: () => 0.6 },
+  random: { walk: 0, operands: [1, 7], vectors: 1, element: () => 0.9 },
   softmaxLanes: {
     walk: 0,
     operands: [1, 2],
@@ -63,29 +63,29 @@ const rules = {
     walk: 0,
     operands: [1, 2, 3],
     vectors: 0,
-    element: (call) => numberAt(call, 4) * (1 + 0.2 * numberAt(call, 5)),
+    element: (call) => numberAt(call, 4) * (2 + 0.4 * numberAt(call, 5)),
   },
-  cumulativeSum: { walk: 0, operands: [1, 2], vectors: 1, element: (call) => 0.3 * numberAt(call, 3) },
+  cumulativeSum: { walk: 0, operands: [1, 2], vectors: 1, element: (call) => 1.3 * numberAt(call, 3) },
   pool: {
-    walk: 0,
-    operands: [1, 2],
-    vectors: 1,
-    element: (call) => 0.12 * numberAt(call, 3) * numberAt(call, 7),
-  },
-  averagePoolGradient: {
     walk: 0,
     operands: [1, 2],
     vectors: 1,
     element: (call) => 0.3 * numberAt(call, 3) * numberAt(call, 7),
   },
+  averagePoolGradient: {
+    walk: 0,
+    operands: [1, 2],
+    vectors: 1,
+    element: (call) => 0.7 * numberAt(call, 3) * numberAt(call, 7),
+  },
   maxPoolGradient: {
     walk: 0,
     operands: [1, 2, 3],
     vectors: 1,
-    element: (call) => 0.5 * numberAt(call, 4) * numberAt(call, 9),
+    element: (call) => numberAt(call, 4) * numberAt(call, 9),
   },
   // A sum is one thread's, so that its order stays.
-  reduce: { walk: 0, operands: [1, 2], vectors: 1, apart: ([y]) => y !== 0, element: () => 0.2 },
+  reduce: { walk: 0, operands: [1, 2], vectors: 1, apart: ([y]) => y !== 0, element: () => 0.3 },
 } satisfies Partial<Record<KernelName, Rule>>;
 
 interface Axis {

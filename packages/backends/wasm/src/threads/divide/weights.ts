@@ -98,7 +98,7 @@ const maskedGradient: Divider = {
 };
 
 const packPanels: Divider = {
-  cost: (call) => 0.7 * numberAt(call, 0) * numberAt(call, 1),
+  cost: (call) => 0.2 * numberAt(call, 0) * numberAt(call, 1),
   divide: (call, parts, { panelRows }) =>
     cut(numberAt(call, 0), parts, panelRows).map(([start, end]) =>
       changed(call, { 0: end - start }, { 2: start * numberAt(call, 3), 5: 4 * start * numberAt(call, 1) }),
