@@ -119,7 +119,7 @@ function barPanel(name: string, bars: readonly Bar[], color: string, dense: numb
     axis: { title: null, labelExpr: "split(datum.value, '|')[1]", labelAngle: 0, ticks: false },
   };
   return {
-    ...(name === "" ? {} : { title: { text: name, anchor: "middle", fontSize: 12, offset: 6, limit: 180 } }),
+    ...(name === "" ? {} : { title: { text: name, anchor: "middle", fontSize: 12, offset: 6, limit: 260 } }),
     width: Math.max(56, 40 * bars.length),
     height: 170,
     data: { values: bars },
@@ -135,12 +135,14 @@ function barPanel(name: string, bars: readonly Bar[], color: string, dense: numb
         encoding: { x, y: { ...y, field: "full" } },
       },
       ...(bars.some((bar) => bar.withDead > bar.kept)
-        ? [
-            {
-              mark: { type: "bar", width: 26, color: muted, fillOpacity: 0.55 },
-              encoding: { x, y: { ...y, field: "withDead", stack: null }, y2: { field: "kept" } },
-            },
-          ]
+        ? // Grey over the ground's colour: what is pale behind it must not tint it.
+          [
+            { color: paper, fillOpacity: 1 },
+            { color: muted, fillOpacity: 0.5 },
+          ].map((fill) => ({
+            mark: { type: "bar", width: 26, ...fill },
+            encoding: { x, y: { ...y, field: "withDead", stack: null }, y2: { field: "kept" } },
+          }))
         : []),
       {
         transform: [{ filter: "datum.kept > 0" }],
