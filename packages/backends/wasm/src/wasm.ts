@@ -5,6 +5,7 @@ import { WasmProgram } from "./program.ts";
 import { WasmState } from "./state.ts";
 import { mostThreads, whyNotShared } from "./threads/sharing.ts";
 
+/** How the WebAssembly backend is made. */
 export interface WasmOptions {
   /** Which build of the kernels; by default `relaxed` where the engine has it, else `plain`. */
   readonly simd?: Simd;
@@ -36,10 +37,16 @@ export function wasm(options: WasmOptions = {}): Backend {
         const detail = `this engine has no WebAssembly with ${options.simd ?? "128-bit"} SIMD; every browser since 2021 and Node since 16 have it`;
         return { available: false, detail };
       }
-      const detail = hindrance();
-      if (detail !== undefined) return { available: false, detail };
+      const why = hindrance();
+      if (why !== undefined) return { available: false, detail: why };
       const count = threads === 1 ? "1 thread" : `${threads} threads`;
-      return { available: true, detail: `Espalier's kernels, ${simd()} SIMD, ${count}` };
+      const level = simd() === "plain" ? "128-bit" : "relaxed";
+      return {
+        available: true,
+        detail: `Espalier's kernels, ${simd()} SIMD, ${count}`,
+        threads,
+        simd: level,
+      };
     },
     async createState(tensors) {
       const reason = hindrance();

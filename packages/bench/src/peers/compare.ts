@@ -16,6 +16,8 @@ export interface CompareOptions {
   readonly alone?: Peer | undefined;
   readonly timing: AlternateOptions;
   readonly onProgress?: (text: string) => void;
+  /** Called where a peer cannot run a variant, which is then left out; without it the comparison fails. */
+  readonly onFailure?: (peer: string, variant: string, error: Error) => void;
 }
 
 /** A subject with its variants, made once for all batch sizes. */
@@ -148,7 +150,12 @@ async function compareAll(
   { name, batch, task, where }: { name: string; batch: number; task: Task; where: string },
   all: readonly Entry[],
   inputs: Tensors,
-  { peers, timing, onProgress }: Pick<CompareOptions, "peers" | "timing" | "onProgress">,
+  {
+    peers,
+    timing,
+    onProgress,
+    onFailure,
+  }: Pick<CompareOptions, "peers" | "timing" | "onProgress" | "onFailure">,
 ): Promise<PeerRun> {
   return withField(async (field) => {
     for (const { variant, runnable, expected } of all) {
@@ -157,8 +164,13 @@ async function compareAll(
       onProgress?.(`${where}: loading ${variant.id}`);
       let outputs = await expected?.();
       for (const peer of able) {
-        const got = await field.enter(peer, variant.id, runnable, inputs, batch, outputs);
-        outputs ??= got;
+        try {
+          const got = await field.enter(peer, variant.id, runnable, inputs, batch, outputs);
+          outputs ??= got;
+        } catch (error) {
+          if (onFailure === undefined) throw error;
+          onFailure(peer.name, variant.id, error as Error);
+        }
       }
     }
     const entries = await field.time({

@@ -1,7 +1,8 @@
 import { ratioOf } from "../measure/alternate.ts";
-import { agrees, entryOf, type PeerResults, runOf, type Task } from "./results.ts";
+import { gpuModels } from "./gpu-subjects.ts";
+import { agrees, entryOf, onSoftware, ownOf, type PeerResults, runOf, type Task } from "./results.ts";
 
-/** The own backend, in which zeros are time. */
+/** The own backend on a processor, in which zeros are time. */
 export const own = "wasm";
 export const ownOnTwoThreads = "wasm:2";
 
@@ -128,6 +129,24 @@ export const targets: readonly Target[] = [
   ),
 ];
 
+/** The same for every model that is timed on a GPU. */
+const onGpu = (bounds: Readonly<Record<number, number>>): Least =>
+  Object.fromEntries(gpuModels.map((model) => [model, bounds]));
+
+/** What is promised for a GPU. */
+export const gpuTargets: readonly Target[] = [
+  target("forecast", "dense against tfjs-webgpu", ["dense"], dense("tfjs-webgpu"), onGpu({ 1: 2, 32: 1.5 })),
+  target(
+    "forecast",
+    "50 % of channels against own dense",
+    ["channels-50"],
+    dense("webgpu"),
+    onGpu({ 256: 1.5 }),
+  ),
+];
+
+const promised: Readonly<Record<string, readonly Target[]>> = { wasm: targets, webgpu: gpuTargets };
+
 /** Most milliseconds for making a model of five million parameters ready, from its graph to the first run. */
 const compileLimit = { what: "compile of a 5-million-parameter model", model: "iTransformer", most: 250 };
 
@@ -150,10 +169,12 @@ export interface Verdict {
   readonly met: boolean | undefined;
 }
 
-/** Every promise for the models and batch sizes that were timed. */
+/** Every promise for the models and batch sizes that were timed; none on a program that stands in for a GPU. */
 export function verdicts(results: PeerResults): Verdict[] {
+  if (onSoftware(results)) return [];
+  const kept = promised[ownOf(results)] ?? [];
   return [
-    ...targets.flatMap((target) => ratioVerdicts(results, target)),
+    ...kept.flatMap((target) => ratioVerdicts(results, target)),
     ...compileVerdicts(results),
     ...moduleVerdicts(results),
   ];
@@ -174,7 +195,7 @@ function moduleVerdicts({ modules = {} }: PeerResults): Verdict[] {
 
 function ratioVerdicts(
   results: PeerResults,
-  { what, task, variants, against, least: bounds, peer = own }: Target,
+  { what, task, variants, against, least: bounds, peer = ownOf(results) }: Target,
 ): Verdict[] {
   return Object.entries(bounds).flatMap(([model, batches]) =>
     Object.entries(batches).flatMap(([size, bound]): Verdict[] => {
@@ -185,7 +206,13 @@ function ratioVerdicts(
       const timed = variants.flatMap((variant) => {
         const fast = entryOf(run, peer, variant);
         if (slow === undefined || fast === undefined) return [];
-        return [{ fast, slow, sound: [fast, slow].every((e) => agrees(run, e.peer, e.variant)) }];
+        return [
+          {
+            fast,
+            slow,
+            sound: [fast, slow].every((e) => agrees(run, e.peer, e.variant, results.settings.tolerance)),
+          },
+        ];
       });
       const ratios = timed.flatMap(({ fast, slow, sound }) => (sound ? [ratioOf(slow, fast)] : []));
       const measured = ratios.toSorted((a, b) => b.median - a.median)[0];
@@ -196,6 +223,7 @@ function ratioVerdicts(
 }
 
 function compileVerdicts(results: PeerResults): Verdict[] {
+  if (ownOf(results) !== own) return [];
   const { what, model, most } = compileLimit;
   const run = runOf(results, model, 1, "compile");
   if (run === undefined) return [];

@@ -10,7 +10,7 @@ import {
   type StrategySpec,
   unknownName,
 } from "@espalier/core";
-import { findModel } from "@espalier/models";
+import { findModel, models } from "@espalier/models";
 import { plugin as channel } from "@espalier/strategy-channel";
 import { plugin as combined } from "@espalier/strategy-combined";
 import { plugin as depth } from "@espalier/strategy-depth";
@@ -22,9 +22,12 @@ import { optionError } from "./draw.ts";
 export interface Registry {
   readonly strategies: ReadonlyMap<string, StrategyPlugin>;
   readonly backends: ReadonlyMap<string, Backend>;
+  readonly models: ReadonlyMap<string, ModelFactory<never>>;
+  /** The strategy a plug-in makes of its options. Throws an EspalierError for an unknown name or option. */
   strategy(spec: StrategySpec): Strategy;
-  /** A backend by name; `wasm:4` is `wasm` on four threads. */
+  /** A backend by its name; `wasm:4` is `wasm` on four threads. Throws an EspalierError with the nearest name for an unknown one. */
   backend(name: string): Backend;
+  /** A model by its name. Throws an EspalierError with the nearest name for an unknown one. */
   model(name: string): ModelFactory<unknown>;
 }
 
@@ -36,6 +39,7 @@ export function createRegistry(plugins: readonly StrategyPlugin[] = []): Registr
   const backends = new Map(
     [
       wasm(),
+      tfjs({ kind: "tensorflow" }),
       webgpu(),
       tfjs({ kind: "wasm" }),
       tfjs({ kind: "webgpu" }),
@@ -47,6 +51,7 @@ export function createRegistry(plugins: readonly StrategyPlugin[] = []): Registr
   const registry: Registry = {
     strategies,
     backends,
+    models,
     strategy(spec) {
       const { use, label: _label, ...options } = spec;
       const plugin = strategies.get(use);

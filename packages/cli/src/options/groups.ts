@@ -7,6 +7,7 @@ import {
   names,
   positive,
   several,
+  share,
   splits,
   text,
   wholeNumber,
@@ -86,8 +87,11 @@ export interface TrainingOptions extends BackendOptions {
   readonly batchSize?: number;
   readonly batchesPerEpoch?: number;
   readonly patience?: number;
-  readonly rateSchedule?: "halving" | "constant";
+  readonly rateSchedule?: "halving" | "cosine" | "constant";
+  readonly warmup?: number;
   readonly weightDecay?: number;
+  readonly groupPenalty?: number;
+  readonly regrow?: number;
   readonly seed?: number;
 }
 
@@ -96,12 +100,19 @@ export function addTraining(command: Command): Command {
   command
     .option("--learning-rate <n>", "step of Adam (0.0001)", positive)
     .addOption(
-      new Option("--rate-schedule <name>", "learning rate over the epochs").choices(["halving", "constant"]),
+      new Option("--rate-schedule <name>", "learning rate over the epochs (halving)").choices([
+        "halving",
+        "cosine",
+        "constant",
+      ]),
     )
+    .option("--warmup <share>", "share of the steps over which the rate rises first (0)", share)
     .option("--batch-size <n>", "windows a step (32)", wholeNumber({ from: 1 }))
     .option("--batches-per-epoch <n>", "at most so many, drawn at random (all)", wholeNumber({ from: 1 }))
     .option("--patience <n>", "stop after so many epochs without a gain; 0 never (3)", wholeNumber())
     .option("--weight-decay <n>", "of Adam (0)", nonNegative)
+    .option("--group-penalty <n>", "group lasso on what could be removed, in the loss (0)", nonNegative)
+    .option("--regrow <share>", "share of masked models' weights that moves at first, by RigL (0)", share)
     .option("--seed <n>", "of weights, dropout and the order of windows (0)", wholeNumber());
   return addBackend(command);
 }
@@ -121,8 +132,21 @@ export function addThreads(command: Command): Command {
 
 /** The settings of `fit` among a command's options; those left out keep fit's defaults. */
 export function fitSettings(options: TrainingOptions, epochs: number | undefined): FitOptions {
-  const { learningRate, rateSchedule, batchSize, batchesPerEpoch, patience, weightDecay, seed } = options;
-  const all = { epochs, learningRate, rateSchedule, batchSize, batchesPerEpoch, patience, weightDecay, seed };
+  const { learningRate, rateSchedule, warmup, batchSize, batchesPerEpoch, patience, seed } = options;
+  const { weightDecay, groupPenalty, regrow: moving } = options;
+  const rate = { learningRate, rateSchedule, warmup };
+  const regrow = moving ? { share: moving } : undefined;
+  const all = {
+    epochs,
+    ...rate,
+    batchSize,
+    batchesPerEpoch,
+    patience,
+    weightDecay,
+    groupPenalty,
+    regrow,
+    seed,
+  };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 
