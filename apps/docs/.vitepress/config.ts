@@ -55,6 +55,12 @@ export default defineConfig({
     ["meta", { name: "theme-color", content: "#2c6640" }],
   ],
   lastUpdated: false,
+  vite: {
+    // The playground runs the packages from their sources, in a module worker.
+    resolve: { conditions: ["@espalier/source"] },
+    worker: { format: "es" },
+    build: { target: "es2022" },
+  },
   markdown: {
     theme: { light: "github-light-high-contrast", dark: "github-dark-high-contrast" },
     config: (md) => void md.use(fileTitles),

@@ -10,6 +10,14 @@ export interface Availability {
   readonly device?: string;
   /** A program stands in for the GPU: its results count, its times say nothing about any GPU. */
   readonly software?: boolean;
+  /** What computes, with its version, by name. */
+  readonly versions?: Readonly<Record<string, string>>;
+  /** Threads of the processor that a run may use. */
+  readonly threads?: number;
+  /** Vector instructions of the processor that are used: `relaxed`, `128-bit`, `AVX-512`; `none`. */
+  readonly simd?: string;
+  /** Where something is missing: the one command that gets it. */
+  readonly command?: string;
 }
 
 /** Tensors by name. */
@@ -65,6 +73,8 @@ export interface Program {
 export interface ProgramDescription {
   /** Elements of the batch that are run at a time. */
   readonly part: number;
+  /** Threads that run it together, where there is more than one. */
+  readonly threads?: number;
   /** Memory beside the state's tensors: intermediate values, packed weights, and values kept between runs. */
   readonly bytes: { readonly arena: number; readonly weights: number; readonly kept: number };
   readonly calls: readonly CallDescription[];
@@ -78,8 +88,10 @@ export interface CallDescription {
   /** Of products with a weight: how it is stored, and its share of weights that are not zero. */
   readonly format?: string;
   readonly density?: number;
-  /** Expected nanoseconds of one call, where a cost model knows. */
+  /** Expected nanoseconds of one call on one thread, where a cost model knows. */
   readonly cost?: number;
+  /** Parts it is divided into, which threads run at once; left out where one thread runs it. */
+  readonly parts?: number;
 }
 
 /** Something that runs graphs. */

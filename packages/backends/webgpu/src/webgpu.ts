@@ -46,10 +46,10 @@ export function webgpu({ float16 = false, tiling, memory }: WebGpuOptions = {}):
     name: "webgpu",
     async availability() {
       const found = await findGpu();
-      if ("missing" in found) return describeGpu(found, "");
+      if ("missing" in found) return describeGpu(found);
       try {
         await device();
-        return describeGpu(found, "");
+        return describeGpu(found);
       } catch (error) {
         return { available: false, detail: (error as Error).message };
       }

@@ -128,7 +128,7 @@ export function isPrune(record: ResultRecord): record is PruneRecord {
 export function isLatency(record: ResultRecord): record is LatencyRecord {
   return record.cell.kind === "latency" && "result" in record;
 }
-/** Whether a record holds what pruning single layers does. */
+/** Whether a record says what pruning each layer alone does. */
 export function isSensitivity(record: ResultRecord): record is SensitivityRecord {
   return record.cell.kind === "sensitivity" && "result" in record;
 }

@@ -3,7 +3,6 @@ import { join } from "node:path";
 import {
   account,
   digest,
-  EspalierError,
   headDensities,
   layerCounts,
   layerSensitivity,
@@ -22,6 +21,7 @@ import {
   progressReporter,
   withData,
 } from "@espalier/training";
+import { expectTimes } from "../measure/expect-times.ts";
 import { measureLatency } from "../measure/latency.ts";
 import { environment } from "../results/environment.ts";
 import { openResults, type ResultsFile } from "../results/file.ts";
@@ -270,13 +270,7 @@ class SweepRun {
 
   async #latency(cell: LatencyCell): Promise<LatencyRecord["result"]> {
     const backend = this.#options.registry.backend(cell.backend);
-    const { available, detail, software = false } = await backend.availability();
-    if (!available) throw new EspalierError(`backend ${cell.backend} is not available: ${detail}`);
-    if (software) {
-      throw new EspalierError(
-        `backend ${cell.backend} runs on ${detail}: its times say nothing about a GPU, so none are taken. Leave it out, or give it a GPU.`,
-      );
-    }
+    const device = await expectTimes(backend);
     const dense = await this.#dense(cell.pruned.dense);
     const pruned = await this.#prunedModel(cell.pruned, dense);
     const { signal } = this.#options;
@@ -284,7 +278,7 @@ class SweepRun {
       ...cell.latency,
       ...(signal && { signal }),
     });
-    return { device: detail, ...measured, sparsity: sparsity(pruned) };
+    return { device, ...measured, sparsity: sparsity(pruned) };
   }
 
   /** The trained dense model: at hand, from its file, or trained again, which gives the same. */

@@ -1,6 +1,6 @@
 import { maskFrom } from "../model/mask.ts";
+import { type MatrixView, matrixViews } from "../model/matrix.ts";
 import type { Model } from "../model/model.ts";
-import { type MatrixView, matrixViews } from "./matrix.ts";
 import type { MaskStep } from "./plan.ts";
 import { keptScores } from "./weights.ts";
 

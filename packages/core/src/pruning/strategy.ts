@@ -8,8 +8,10 @@ export interface Collection {
   readonly graph: Graph;
   /** All tensors of the graph. */
   readonly tensors: Tensors;
-  /** Graph outputs to sum over the batches. */
+  /** Graph outputs to sum over the batches, which come one after the other: what the graph updates stays so for the next. */
   readonly outputs: readonly string[];
+  /** How many batches it takes; what is usual for calibration where it does not matter. */
+  readonly batches?: number;
 }
 
 /**
