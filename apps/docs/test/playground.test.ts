@@ -116,12 +116,13 @@ describe.skipIf(chromiumPath() === undefined)("the playground", () => {
   }
 
   it.each([
-    ["Heads", [15, 30, 45]],
-    ["Channels", [25, 50, 75]],
-    ["Depth", [15, 29, 44]],
-    ["Weights", [30, 60, 90]],
-    ["Combined", [30, 60, 90]],
-  ])("prunes at three sparsities as the command it shows does: %s", async (strategy, sparsities) => {
+    ["Heads", [15, 30, 45], 3],
+    ["Channels", [25, 50, 75], 3],
+    // Of two layers one module of each kind stays: there are two ways to go.
+    ["Depth", [15, 30, 44], 2],
+    ["Weights", [30, 60, 90], 3],
+    ["Combined", [30, 60, 90], 3],
+  ])("prunes at three sparsities as the command it shows does: %s", async (strategy, sparsities, distinct) => {
     const dense = await saved("dense");
     const lines = new Set<string | null>();
     for (const percent of sparsities) {
@@ -135,7 +136,7 @@ describe.skipIf(chromiumPath() === undefined)("the playground", () => {
       const errors = page.locator("[data-errors]");
       expect(await errors.getAttribute("data-pruned")).not.toBe(await errors.getAttribute("data-dense"));
     }
-    expect(lines.size).toBe(3);
+    expect(lines.size).toBe(distinct);
   });
 
   it.each([
