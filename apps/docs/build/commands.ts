@@ -12,10 +12,13 @@ export async function commandHelp(): Promise<CommandHelp[]> {
   const overview = await helpOf([]);
   const listed = /^Commands:\n((?: {2}.*\n)+)/m.exec(overview)?.[1];
   if (listed === undefined) throw new Error("espalier --help has no list of commands any more.");
-  const commands = [...listed.matchAll(/^ {2}(\w+)[^\n]*? {2,}(.+)$/gm)].map(([, name, summary]) => ({
-    name: name!,
-    summary: summary!,
-  }));
+  // `help` only repeats the others' help.
+  const commands = [...listed.matchAll(/^ {2}(\w+)[^\n]*? {2,}(.+)$/gm)]
+    .map(([, name, summary]) => ({
+      name: name!,
+      summary: summary!,
+    }))
+    .filter(({ name }) => name !== "help");
   return Promise.all(commands.map(async (command) => ({ ...command, help: await helpOf([command.name]) })));
 }
 

@@ -21,6 +21,7 @@ import {
 } from "@espalier/core";
 import { drawEncoder, modelOf, randomCollect, randomInputs, runModel } from "@espalier/core/testing";
 import { describe, expect, it } from "vitest";
+import { refit } from "../src/reconstruction/refit.ts";
 
 const collect = randomCollect(4);
 
@@ -139,6 +140,8 @@ describe("reconstruction", () => {
       damping: 1e-9,
     });
     expect(smaller.tensors.get("second.weight")!.shape).toEqual([2, 5]);
+    // The first layer gives what it gave, of the channels that stay: it lost nothing.
+    expect(layers.map(({ tensor }) => tensor)).toEqual(["second.weight"]);
     const inputs = randomInputs(model, 3, 99);
     const [dense, refitted] = await Promise.all([model, smaller].map((m) => runModel(m, reference, inputs)));
     dense!.get("y")!.data.forEach((value, i) => {
@@ -146,6 +149,21 @@ describe("reconstruction", () => {
     });
     expect(layers.at(-1)!.before).toBeGreaterThan(1e-2);
     expect(layers.at(-1)!.after).toBeLessThan(1e-6);
+  });
+});
+
+describe("the sweep of obs", () => {
+  it("leaves a column alone that would come out further from its target", () => {
+    // All free, (3, 3) is best, since the inputs cancel out; without the second, 3 is far worse than the 1 it was.
+    const problem = {
+      moments: { size: 2, data: Float64Array.of(1, -0.95, -0.95, 1) },
+      targets: [Float64Array.of(0.15, 0.15)],
+      columns: [Float64Array.of(1, 0)],
+      free: [[0]],
+      ridge: 1e-12,
+    };
+    expect(refit(problem, "obs")).toEqual([Float64Array.of(1, 0)]);
+    expect(refit(problem, "least-squares")[0]![0]).toBeCloseTo(0.15, 9);
   });
 });
 

@@ -1,8 +1,12 @@
-/** Files of a Vulkan driver that is a program. */
-export interface SoftwareDriver {
+/** A Vulkan driver that has to be named to the loader. */
+export interface VulkanDriver {
   readonly manifest: string;
+  /** The loader to take where the system has none. */
   readonly loader: string;
 }
+
+/** What the loader is called. */
+const loaderName = "libvulkan.so.1";
 
 /** Folders in which Chromium's packages keep SwiftShader. */
 const chromiumFolders = [
@@ -20,11 +24,21 @@ const driverFolders = [
   "/usr/local/etc/vulkan/icd.d",
 ];
 
+/** Where the device plug-ins of container clusters put NVIDIA's driver: no loader looks there. */
+const hiddenManifests = ["/usr/local/nvidia/share/vulkan/icd.d/nvidia_icd.json"];
+
+/** A GPU's driver that is on the machine, and registered nowhere. */
+export function findHiddenDriver(): VulkanDriver | undefined {
+  const { existsSync } = fileSystem();
+  const manifest = hiddenManifests.find((file) => existsSync(file));
+  return manifest === undefined ? undefined : { manifest, loader: loaderName };
+}
+
 /** SwiftShader, where a Chromium lies at a known place. */
-export function findSoftwareDriver(): SoftwareDriver | undefined {
+export function findSoftwareDriver(): VulkanDriver | undefined {
   const { existsSync } = fileSystem();
   for (const folder of chromiumFolders) {
-    const driver = { manifest: `${folder}/vk_swiftshader_icd.json`, loader: `${folder}/libvulkan.so.1` };
+    const driver = { manifest: `${folder}/vk_swiftshader_icd.json`, loader: `${folder}/${loaderName}` };
     if (existsSync(driver.manifest)) return driver;
   }
   return undefined;

@@ -14,7 +14,7 @@ export function writePlan(
   return {
     format: 1,
     strategy,
-    // A digest and counts take longer than planning does, and strategies that plan in stages ask the stages for neither.
+    // Both take longer than planning itself, and nobody asks them of the plans of a sequence's stages.
     get base() {
       return digest(model);
     },
