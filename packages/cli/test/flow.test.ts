@@ -179,6 +179,40 @@ describe("train, prune, inspect, evaluate, predict", () => {
     expect(pruned).toMatchObject([{ target: { asked: 0.375 } }, { target: { asked: 0.75 } }]);
   });
 
+  it("prunes to several targets at once, and says which decided", async () => {
+    const line = "prune m.safetensors --strategy unstructured --flops 0.6 --bytes 0.4 --out both.safetensors";
+    const { code, stdout } = await espalier(words(line), { cwd });
+    expect(code).toBe(0);
+    expect(stdout).toContain("asked for bytes 0.4 and flops 0.6\n");
+    const { history } = await loadModel(join(cwd, "both.safetensors"));
+    expect(history.at(-1)).toMatchObject({
+      target: { metric: "bytes", met: true, others: [{ metric: "flops", met: true }] },
+    });
+    expect((await espalier(words("inspect both.safetensors"), { cwd })).stdout).toMatch(
+      /2 {2}pruned by unstructured to bytes 40\.\d % and flops \d+\.\d %/,
+    );
+  });
+
+  it("prunes to a time that is measured, shows each try, and keeps it", async () => {
+    const line =
+      "prune m.safetensors --strategy channel --latency 0.7 --batch 2 --latency-time 20 --accept-nearest --plan-out time.json --out time.safetensors";
+    const { code, stdout, stderr } = await espalier(words(line), { cwd });
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/^try {2}1 {2}amount 0\.0000 {2}\d+\.\d % of the time, ± \d+\.\d %\n/);
+    expect(stdout).toMatch(
+      /\n\d+\.\d % of the unpruned time on wasm, batch 2, ± \d+\.\d %, found in \d+ measurements?\n/,
+    );
+    const { target } = JSON.parse(await readFile(join(cwd, "time.json"), "utf8"));
+    expect(target).toMatchObject({ metric: "latency", asked: 0.7, measured: { on: "wasm, batch 2" } });
+    expect(stderr.match(/^try /gm)).toHaveLength(target.measured.tries.length);
+    // The search is the plan's; the model remembers what came of it.
+    const { history } = await loadModel(join(cwd, "time.safetensors"));
+    expect(Object.keys((history.at(-1) as { target: object }).target)).not.toContain("measured");
+    expect((await espalier(words("inspect time.safetensors"), { cwd })).stdout).toMatch(
+      /pruned by channel to latency \d+\.\d % \(wasm, batch 2\)/,
+    );
+  });
+
   it("prunes by several strategies, each with its own options", async () => {
     const line =
       "--strategy head --strategy channel --strategy unstructured --round-to 4 --set channel.scope=local --set unstructured.scope=local --set combined.weights=[1,1,4]";

@@ -21,6 +21,7 @@ import {
 } from "@espalier/core";
 import { drawEncoder, modelOf, randomCollect, randomInputs, runModel } from "@espalier/core/testing";
 import { describe, expect, it } from "vitest";
+import { refit } from "../src/reconstruction/refit.ts";
 
 const collect = randomCollect(4);
 
@@ -139,6 +140,8 @@ describe("reconstruction", () => {
       damping: 1e-9,
     });
     expect(smaller.tensors.get("second.weight")!.shape).toEqual([2, 5]);
+    // The first layer gives what it gave, of the channels that stay: it lost nothing.
+    expect(layers.map(({ tensor }) => tensor)).toEqual(["second.weight"]);
     const inputs = randomInputs(model, 3, 99);
     const [dense, refitted] = await Promise.all([model, smaller].map((m) => runModel(m, reference, inputs)));
     dense!.get("y")!.data.forEach((value, i) => {
@@ -146,6 +149,21 @@ describe("reconstruction", () => {
     });
     expect(layers.at(-1)!.before).toBeGreaterThan(1e-2);
     expect(layers.at(-1)!.after).toBeLessThan(1e-6);
+  });
+});
+
+describe("the sweep of obs", () => {
+  it("leaves a column alone that would come out further from its target", () => {
+    // All free, (3, 3) is best, since the inputs cancel out; without the second, 3 is far worse than the 1 it was.
+    const problem = {
+      moments: { size: 2, data: Float64Array.of(1, -0.95, -0.95, 1) },
+      targets: [Float64Array.of(0.15, 0.15)],
+      columns: [Float64Array.of(1, 0)],
+      free: [[0]],
+      ridge: 1e-12,
+    };
+    expect(refit(problem, "obs")).toEqual([Float64Array.of(1, 0)]);
+    expect(refit(problem, "least-squares")[0]![0]).toBeCloseTo(0.15, 9);
   });
 });
 
@@ -198,5 +216,30 @@ describe.each(["least-squares", "obs"] as const)("reconstruction of an encoder b
       { did: "prune" },
       { did: "reconstruct", base: request.plan.base, method, damping: 0.01, calibration: { batches: 4 } },
     ]);
+  });
+});
+
+describe("two products that are added to each other", () => {
+  it("are refitted one after the other, not both for the whole of what is missing", async () => {
+    const b = Builder.create();
+    const x = b.input("x", [batch, 3, 4]);
+    const branch = (name: string) =>
+      matMul(b, x, swapAxes(b, b.parameter(`${name}.weight`, [2, 4], uniformFanIn(4)), 0, 1));
+    b.output("y", add(b, branch("a"), branch("b")));
+    const model = modelOf(b.build());
+    // What "a" loses, "b" could make up for alone; so could "a" itself, but for one input.
+    const step = mask(model, "a.weight", (i) => i % 4 !== 1);
+    const { model: refitted, layers } = await reconstruct({
+      model,
+      plan: plan(model, step),
+      collect,
+      damping: 1e-9,
+    });
+    expect(layers.at(-1)!.after).toBeLessThan(1e-6);
+    const inputs = randomInputs(model, 3, 99);
+    const [dense, whole] = await Promise.all([model, refitted].map((m) => runModel(m, reference, inputs)));
+    dense!.get("y")!.data.forEach((value, i) => {
+      expect(whole!.get("y")!.data[i]).toBeCloseTo(value, 3);
+    });
   });
 });

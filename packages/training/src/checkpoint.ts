@@ -10,6 +10,7 @@ const otherwise = {
   model: "from another model (its options, its seed, or where it started)",
   data: "on other data",
   teacher: "with another teacher, or another weight of it",
+  gradual: "with another gradual pruning",
 } as const;
 
 /** What a fit started from. */
@@ -20,6 +21,8 @@ export interface FitOrigin {
   readonly data?: string | undefined;
   /** What it was distilled from, and how strongly. */
   readonly teacher?: string | undefined;
+  /** How it is pruned while it is trained. */
+  readonly gradual?: string | undefined;
 }
 
 /** Where a fit stood after an epoch: weights, optimiser, the best weights so far, and the record. */
@@ -44,23 +47,34 @@ export class TrainingCheckpoint {
     this.best = best;
   }
 
-  /** Throws an EspalierError unless a fit like this can go on from here; more epochs, and another patience, are allowed. */
+  /**
+   * Throws an EspalierError unless a fit like this can go on from here. Another patience is allowed, and more epochs where
+   * nothing follows their number.
+   */
   check(settings: FitSettings, origin: FitOrigin): void {
     const keys = [
       "batchSize",
       "learningRate",
       "rateSchedule",
       "weightDecay",
+      "warmup",
+      "groupPenalty",
+      "regrow",
       "seed",
       "batchesPerEpoch",
+      ...(followsEpochs(settings, origin) ? (["epochs"] as const) : []),
     ] as const;
-    const changed = keys.find((key) => settings[key] !== this.settings[key]);
+    const text = (of: FitSettings, key: (typeof keys)[number]) =>
+      JSON.stringify(of[key])?.replaceAll('"', "");
+    const changed = keys.find((key) => text(settings, key) !== text(this.settings, key));
     if (changed !== undefined) {
       throw new EspalierError(
-        `the checkpoint was trained with ${changed} ${this.settings[changed]}, this run has ${settings[changed]}. Use the same settings, or start anew.`,
+        `the checkpoint was trained with ${changed} ${text(this.settings, changed)}, this run has ${text(settings, changed)}. Use the same settings, or start anew.`,
       );
     }
-    const other = (["model", "data", "teacher"] as const).find((key) => origin[key] !== this.origin[key]);
+    const other = (["model", "data", "teacher", "gradual"] as const).find(
+      (key) => origin[key] !== this.origin[key],
+    );
     if (other !== undefined) {
       throw new EspalierError(
         `the checkpoint was trained ${otherwise[other]}. Give the same, or start anew.`,
@@ -85,6 +99,7 @@ export class TrainingCheckpoint {
     });
   }
 
+  /** Reads what `encode` wrote. Throws an EspalierError for anything else. */
   static decode(bytes: Uint8Array, where = "checkpoint"): TrainingCheckpoint {
     const { tensors, metadata } = readSafetensors(bytes, { name: where });
     if (metadata.format !== "espalier-training") {
@@ -107,12 +122,18 @@ export class TrainingCheckpoint {
   }
 }
 
+/** Whether what happens in an epoch depends on how many there are. */
+function followsEpochs({ rateSchedule, warmup, regrow }: FitSettings, { gradual }: FitOrigin): boolean {
+  return rateSchedule === "cosine" || warmup > 0 || regrow !== undefined || gradual !== undefined;
+}
+
 const recordSchema = z.object({
   settings: settingsSchema,
   origin: z.object({
     model: z.string(),
     data: z.string().optional(),
     teacher: z.string().optional(),
+    gradual: z.string().optional(),
   }),
   epochs: z.array(
     z.object({

@@ -1,8 +1,10 @@
 export { type FitOrigin, TrainingCheckpoint } from "./checkpoint.ts";
 export { type CollectorOptions, collector } from "./collect.ts";
+export { type Curve, curveNames } from "./curve.ts";
 export { type EvaluateOptions, evaluate, evaluateProgram } from "./evaluate.ts";
 export { type EpochRecord, type FitRequest, type FitResult, fit, type Teacher } from "./fit.ts";
 export { forecastNext } from "./forecast.ts";
+export { type GradualPruning, gradualSchema } from "./gradual.ts";
 export { batchesOf, inputsFrom } from "./inputs.ts";
 export { ErrorSums, type Errors, type Metrics } from "./metrics.ts";
 export {
@@ -14,11 +16,23 @@ export {
   windowShapeOf,
   withData,
 } from "./model-data.ts";
-export { type FitOptions, type FitSettings, readSettings } from "./options.ts";
+export {
+  type FitOptions,
+  type FitSettings,
+  type RegrowSettings,
+  readSettings,
+  settingsSchema,
+} from "./options.ts";
+export { createPause } from "./pause.ts";
 export { predict } from "./predict.ts";
 export { type OnProgress, type Progress, progressReporter } from "./progress.ts";
 export {
-  type Curve,
+  type PruneAndReconstructRequest,
+  pruneAndReconstruct,
+  type ReconstructSettings,
+  reconstructSchema,
+} from "./prune-and-reconstruct.ts";
+export {
   iterativeTargets,
   type PruneAndTuneRequest,
   type PruneAndTuneResult,

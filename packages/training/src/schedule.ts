@@ -1,5 +1,7 @@
 import {
   type Collect,
+  type LatencyMeter,
+  leftOf,
   type Model,
   meet,
   type PruningPlan,
@@ -7,10 +9,13 @@ import {
   readTarget,
   type Strategy,
   type Target,
+  type Tried,
 } from "@espalier/core";
 import { collector } from "./collect.ts";
+import { type Curve, leftAt } from "./curve.ts";
 import { type FitRequest, type FitResult, fit } from "./fit.ts";
 import type { FitOptions } from "./options.ts";
+import { pruneAndReconstruct, type ReconstructSettings } from "./prune-and-reconstruct.ts";
 
 /** One stage of pruning: what removes, and how much. Targets are measured against the model before any pruning. */
 export interface Stage {
@@ -29,6 +34,12 @@ export interface PruneAndTuneRequest extends Omit<FitRequest, "model" | "resume"
   readonly tune?: "each" | "last";
   /** Calibration for criteria that look at data; by default batches of the training windows. */
   readonly collect?: Collect;
+  /** What measures, for targets that name latency: against the model before the first stage. */
+  readonly latency?: LatencyMeter;
+  /** Called for each amount that a stage's search tries. */
+  readonly onTry?: (tried: Tried, stage: number) => void;
+  /** Refits every pruned model to the outputs of the one it was pruned from, before any fine-tuning. */
+  readonly reconstruct?: ReconstructSettings;
   /** Called when a stage, from 0, has its plan and before it is carried out. */
   readonly onPlan?: (plan: PruningPlan, stage: number) => void;
 }
@@ -36,7 +47,7 @@ export interface PruneAndTuneRequest extends Omit<FitRequest, "model" | "resume"
 /** What one stage did. */
 export interface StageResult {
   readonly plan: PruningPlan;
-  /** Right after pruning. */
+  /** Right after pruning, and reconstruction where it was asked for. */
   readonly pruned: Model;
   /** Absent where the stage was not followed by fine-tuning. */
   readonly tuned?: FitResult;
@@ -53,7 +64,7 @@ export interface PruneAndTuneResult {
  * several targets of one strategy are iterative pruning. Aborting ends it after what runs, with what is done so far.
  */
 export async function pruneAndTune(request: PruneAndTuneRequest): Promise<PruneAndTuneResult> {
-  const { stages, tune = "last", signal, backend, train } = request;
+  const { stages, tune = "last", signal, backend, train, latency, onTry } = request;
   const collect =
     request.collect ?? collector({ backend, windows: train, ...(signal === undefined ? {} : { signal }) });
   const results: StageResult[] = [];
@@ -63,14 +74,17 @@ export async function pruneAndTune(request: PruneAndTuneRequest): Promise<PruneA
     const plan = await meet(target, strategy, {
       model,
       collect,
+      ...(latency === undefined ? {} : { latency }),
       ...(signal === undefined ? {} : { signal }),
+      ...(onTry === undefined ? {} : { onTry: (tried) => onTry(tried, i) }),
     }).catch((error: unknown) => {
       if (signal?.aborted) return undefined;
       throw error;
     });
     if (plan === undefined) break;
     request.onPlan?.(plan, i);
-    const pruned = prune(model, plan);
+    const pruned = await carryOut(request, model, plan);
+    if (pruned === undefined) break;
     model = pruned;
     if (tune === "last" && i < stages.length - 1) {
       results.push({ plan, pruned });
@@ -83,30 +97,39 @@ export async function pruneAndTune(request: PruneAndTuneRequest): Promise<PruneA
   return { model, stages: results };
 }
 
+/** The pruned model; undefined where the signal stopped its reconstruction. */
+async function carryOut(
+  request: PruneAndTuneRequest,
+  model: Model,
+  plan: PruningPlan,
+): Promise<Model | undefined> {
+  const { reconstruct: settings, backend, train: windows, data, signal } = request;
+  if (settings === undefined) return prune(model, plan);
+  const context = { ...(data && { data }), ...(signal && { signal }) };
+  return pruneAndReconstruct({ model, plan, backend, windows, settings, ...context }).then(
+    (reconstruction) => reconstruction.model,
+    (error: unknown) => {
+      if (signal?.aborted) return undefined;
+      throw error;
+    },
+  );
+}
+
 /** Every stage shuffles anew, so that short fits do not see the same batches again. */
 function settingsOf({ settings = {}, stages }: PruneAndTuneRequest, stage: number): FitOptions {
   const { seed = 0 } = settings;
   return { ...settings, seed: seed + stage, ...stages[stage]!.settings };
 }
 
-/**
- * How what is removed grows over the steps: `linear`; `cubic`, fast at first (Zhu and Gupta, 2017); `exponential`, the same
- * share of what is left at every step.
- */
-export type Curve = "linear" | "cubic" | "exponential";
-
-const curves: Readonly<Record<Curve, (left: number, progress: number) => number>> = {
-  linear: (left, progress) => 1 - (1 - left) * progress,
-  cubic: (left, progress) => 1 - (1 - left) * (1 - (1 - progress) ** 3),
-  exponential: (left, progress) => left ** progress,
-};
-
 /** Targets of iterative and gradual pruning, the last of them the one given. */
 export function iterativeTargets(target: Target, steps: number, curve: Curve = "exponential"): Target[] {
-  const { metric, asked } = readTarget(target);
-  const left = metric === "sparsity" ? 1 - asked : asked;
+  const goals = readTarget(target);
   return Array.from({ length: steps }, (_, i) => {
-    const share = i === steps - 1 ? left : curves[curve](left, (i + 1) / steps);
-    return { [metric]: metric === "sparsity" ? 1 - share : share } as unknown as Target;
+    const shares = goals.map(({ metric, asked }) => {
+      const left = leftOf(metric, asked);
+      const share = leftAt(curve, left, (i + 1) / steps);
+      return [metric, leftOf(metric, share)];
+    });
+    return Object.fromEntries(shares) as Target;
   });
 }

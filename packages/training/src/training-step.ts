@@ -7,9 +7,11 @@ import {
   EspalierError,
   float32,
   type Graph,
+  groupLasso,
   type Model,
   maskValues,
   meanSquaredError,
+  prunableDimensions,
   scale,
   type TensorData,
   type Value,
@@ -41,30 +43,90 @@ export interface TrainingStep {
 export const optimiserPrefix = "optimiser:";
 const stepName = `${optimiserPrefix}step`;
 
+/** Name of the tensor that holds a parameter's mask while it is trained: 1 where it is kept. */
+export function maskName(parameter: string): string {
+  return `${optimiserPrefix}mask:${parameter}`;
+}
+
+/** Names of Adam's two moments of a parameter. */
+export function momentNames(parameter: string): readonly [m: string, v: string] {
+  return [`${optimiserPrefix}m:${parameter}`, `${optimiserPrefix}v:${parameter}`];
+}
+
 /** How a training step is drawn. */
-export interface TrainingStepOptions {
+export interface TrainingStepOptions extends LossOptions {
+  readonly adam?: AdamSettings;
+}
+
+/** What the loss of a training step is. */
+export interface LossOptions {
   /** Decides dropout. */
   readonly seed: number;
-  readonly adam?: AdamSettings;
   /** Share of the loss that is the distance from the input `teacher`, another model's forecast; 0 by default. */
   readonly distillation?: number;
+  /** Group lasso over all that structured pruning removes, added to the loss; 0 by default. */
+  readonly groupPenalty?: number;
 }
 
 /**
  * Draws one training step of a model: the training forward pass, mean squared error against `target`, the backward pass,
- * and Adam for every parameter the output depends on. Masked weights stay zero.
+ * and Adam for every parameter the output depends on. Masked weights stay zero. `loss` is without the group penalty.
  */
 export function drawTrainingStep(model: Model, options: TrainingStepOptions): TrainingStep {
-  const { seed, adam = defaultAdam, distillation = 0 } = options;
+  const { adam = defaultAdam } = options;
+  const { b, tensors, state, step, loss, parameters, gradients } = drawGradients(model, options);
+  const rate = b.input("learningRate", []);
+  const nextStep = add(b, step, b.constant(1));
+  parameters.forEach(([name, parameter], i) => {
+    const gradient = gradients[i];
+    if (gradient === undefined) return;
+    const shape = parameter.shape as readonly number[];
+    const names = momentNames(name);
+    const moments = names.map((moment) => state(moment, zeros(shape)));
+    const mask = model.masks.get(name);
+    const kept = mask === undefined ? [] : [state(maskName(name), float32(shape, maskValues(mask)))];
+    const inputs = [parameter, gradient, ...moments, nextStep, rate, ...kept];
+    const [updated, m, v] = b.applyAll(adamOperator, inputs, { ...adam });
+    b.update(name, updated!);
+    b.update(names[0], m!);
+    b.update(names[1], v!);
+  });
+  b.update(stepName, nextStep);
+  b.output("loss", loss);
+  const { graph, data } = b.build();
+  for (const [name, value] of data) if (!model.tensors.has(name)) tensors.set(name, value);
+  const changing = graph.updates.flatMap(({ tensor }) => (model.tensors.has(tensor) ? [tensor] : []));
+  return { graph, tensors, changing };
+}
+
+/** Name of the output that is a parameter's gradient in `drawLossGradients`. */
+export function gradientName(parameter: string): string {
+  return `gradient:${parameter}`;
+}
+
+/**
+ * Draws the gradients of a training step's loss by some parameters, masked weights included, as outputs; changes nothing.
+ * Runs over the state of the training step that was drawn with the same options.
+ */
+export function drawLossGradients(model: Model, names: readonly string[], options: LossOptions): Graph {
+  const { b, parameters, gradients } = drawGradients(model, options);
+  parameters.forEach(([name], i) => {
+    if (names.includes(name) && gradients[i] !== undefined) b.output(gradientName(name), gradients[i]);
+  });
+  return { ...b.build().graph, updates: [] };
+}
+
+/** The loss and its gradients, and what the drawing goes on with. */
+function drawGradients(model: Model, { seed, distillation = 0, groupPenalty = 0 }: LossOptions) {
   const tensors = new Map<string, TensorData>();
-  const state = (b: Builder, name: string, data: TensorData): Value => {
+  const on = (b: Builder, name: string, data: TensorData): Value => {
     tensors.set(name, data);
     return b.tensor(name, "buffer", data);
   };
-  let stepNow: Value | undefined;
+  let step: Value | undefined;
   const forward = drawTrainingForward(model.graph, (b) => {
-    stepNow = state(b, stepName, float32([], [0]));
-    return { seed: b.constant(float32([], [seed % 2 ** 24]), `${optimiserPrefix}seed`), step: stepNow };
+    step = on(b, stepName, float32([], [0]));
+    return { seed: b.constant(float32([], [seed % 2 ** 24]), `${optimiserPrefix}seed`), step };
   });
   const b = forward.builder;
   const forecast = [...forward.outputs.values()][0]!;
@@ -77,36 +139,17 @@ export function drawTrainingStep(model: Model, options: TrainingStepOptions): Tr
           scale(b, error, 1 - distillation),
           scale(b, meanSquaredError(b, forecast, b.input("teacher", forecast.shape)), distillation),
         );
-  const rate = b.input("learningRate", []);
   const parameters = [...forward.parameters];
   if (parameters.length === 0)
     throw new EspalierError("the model has no parameter that its output depends on: nothing to train.");
+  const dimensions = groupPenalty === 0 ? [] : prunableDimensions(model.dimensions);
+  const penalty = groupLasso(b, model, dimensions, forward.parameters);
+  const whole = penalty === undefined ? loss : add(b, loss, scale(b, penalty, groupPenalty));
   const gradients = differentiate(
     b,
-    loss,
+    whole,
     parameters.map(([, value]) => value),
   );
-  const nextStep = add(b, stepNow!, b.constant(1));
-  parameters.forEach(([name, parameter], i) => {
-    const gradient = gradients[i];
-    if (gradient === undefined) return;
-    const shape = parameter.shape as readonly number[];
-    const moments = ["m", "v"].map((moment) => state(b, `${optimiserPrefix}${moment}:${name}`, zeros(shape)));
-    const mask = model.masks.get(name);
-    const kept =
-      mask === undefined
-        ? []
-        : [state(b, `${optimiserPrefix}mask:${name}`, float32(shape, maskValues(mask)))];
-    const inputs = [parameter, gradient, ...moments, nextStep, rate, ...kept];
-    const [updated, m, v] = b.applyAll(adamOperator, inputs, { ...adam });
-    b.update(name, updated!);
-    b.update(`${optimiserPrefix}m:${name}`, m!);
-    b.update(`${optimiserPrefix}v:${name}`, v!);
-  });
-  b.update(stepName, nextStep);
-  b.output("loss", loss);
-  const { graph, data } = b.build();
-  for (const [name, value] of data) if (!model.tensors.has(name)) tensors.set(name, value);
-  const changing = graph.updates.flatMap(({ tensor }) => (model.tensors.has(tensor) ? [tensor] : []));
-  return { graph, tensors, changing };
+  const state = (name: string, data: TensorData) => on(b, name, data);
+  return { b, tensors, state, step: step!, loss, parameters, gradients };
 }

@@ -77,7 +77,7 @@ function heading(level: 2 | 3, text: string): Block {
   return { kind: "heading", level, text };
 }
 
-function paragraph(text: string): Block {
+export function paragraph(text: string): Block {
   return { kind: "paragraph", text };
 }
 

@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { loadModel } from "@espalier/formats/node";
 import type { ResultRecord } from "../results/records.ts";
-import { documentOf } from "./document.ts";
+import { type Document, documentOf } from "./document.ts";
 import type { Figure } from "./figures.ts";
 import { checkFree, drawFigures, writeFolder } from "./folder.ts";
 import { toHtml } from "./html.ts";
@@ -10,9 +10,17 @@ import { toMarkdown } from "./markdown.ts";
 import { pictureFigures } from "./pictures.ts";
 import { rowsOf } from "./rows.ts";
 
-export interface ReportOptions {
+/** Where a document goes. */
+export interface WriteOptions {
   /** Folder for the report. Made where it does not exist, and its parents too. */
   readonly out: string;
+  /** Replaces a report that is there already. Without it that is an EspalierError, as are other files in the folder. */
+  readonly force?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** Where a report goes, and what it is called. */
+export interface ReportOptions extends WriteOptions {
   /** Heading of the report; "Pruning report" by default. */
   readonly title?: string;
   /** Stands under the heading. */
@@ -24,9 +32,6 @@ export interface ReportOptions {
    * are drawn, too. Those that are not there are left out.
    */
   readonly models?: string | undefined;
-  /** Replaces a report that is there already. Without it that is an EspalierError, as are other files in the folder. */
-  readonly force?: boolean;
-  readonly signal?: AbortSignal;
 }
 
 /** Paths of what was written. */
@@ -46,25 +51,32 @@ export async function writeReport(
   records: readonly ResultRecord[],
   options: ReportOptions,
 ): Promise<WrittenReport> {
-  const { title = "Pruning report", note, sparsity = 0.5, force = false, signal } = options;
-  const out = resolve(options.out);
-  await checkFree(out, report, force);
+  const { title = "Pruning report", note, sparsity = 0.5, force = false } = options;
+  // Asked before models are read and drawn.
+  await checkFree(resolve(options.out), reportKind, force);
   const pictures = await picturesOf(records, sparsity, options.models);
-  const document = documentOf(records, { title, note, sparsity, pictures });
+  return writeDocument(documentOf(records, { title, note, sparsity, pictures }), options);
+}
+
+/** What a folder with a report holds. */
+const reportKind = { name: "report", files: new Set(["report.html", "report.md"]) };
+
+/** Writes a document as a report, as `writeReport` does. */
+export async function writeDocument(document: Document, options: WriteOptions): Promise<WrittenReport> {
+  const { force = false, signal } = options;
+  const out = resolve(options.out);
+  await checkFree(out, reportKind, force);
   const { svgs, files } = await drawFigures(document, signal);
   const charts = [...files.keys()];
   files.set("report.md", toMarkdown(document));
   files.set("report.html", toHtml(document, svgs));
-  await writeFolder(out, files, report, force);
+  await writeFolder(out, files, reportKind, force);
   return {
     html: join(options.out, "report.html"),
     markdown: join(options.out, "report.md"),
     charts: charts.map((path) => join(options.out, path)),
   };
 }
-
-/** What a folder with a report holds. */
-const report = { name: "report", files: new Set(["report.html", "report.md"]) };
 
 async function picturesOf(
   records: readonly ResultRecord[],

@@ -1,7 +1,7 @@
 import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { EspalierError, type StrategyPlugin } from "@espalier/core";
+import { type Backend, EspalierError, type Program, reference, type StrategyPlugin } from "@espalier/core";
 import { unstructured } from "@espalier/strategy-unstructured";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import {
@@ -12,6 +12,7 @@ import {
   isPrune,
   isSensitivity,
   isTrain,
+  type LatencyCell,
   type Registry,
   type ResultRecord,
   readResults,
@@ -333,6 +334,88 @@ describe("a cell that fails", () => {
     expect(result).toMatchObject({ done: 3, failed: 1 });
     expect(result.records.filter(isFailure)[0]!.error).toBe(
       "backend reference is not available: no such device",
+    );
+  });
+});
+
+/** The reference backend, whose device is lost in a run of a program; counts what it has not been given back. */
+function losesItsDevice(at: { program: number; run: number }): { backend: Backend; held: () => number } {
+  let [made, held, lost] = [0, 0, false];
+  /** The same thing, counted until it is disposed of. */
+  const counted = <T extends { dispose(): void }>(thing: T): T => {
+    held++;
+    const dispose = thing.dispose.bind(thing);
+    thing.dispose = () => {
+      held--;
+      dispose();
+    };
+    return thing;
+  };
+  const backend: Backend = {
+    ...reference,
+    createState: async (tensors) => counted(await reference.createState(tensors)),
+    async compile(graph, options) {
+      const program = await reference.compile(graph, options);
+      const number = made++;
+      let runs = 0;
+      const run: Program["run"] = (inputs, read) => {
+        lost ||= number === at.program && runs++ === at.run;
+        if (lost) throw new EspalierError("a run of 7 kernels: the device was lost");
+        return program.run(inputs, read);
+      };
+      return counted({ ...program, run, dispose: () => program.dispose() });
+    },
+  };
+  return { backend, held: () => held };
+}
+
+function registryWith(backend: Backend): Registry {
+  const base = createRegistry();
+  return { ...base, backend: (name) => (name === "reference" ? backend : base.backend(name)) };
+}
+
+describe("a backend that fails in the middle", () => {
+  it("of a measurement costs its own cells only, and gives back what it held", async () => {
+    const { backend, held } = losesItsDevice({ program: 3, run: 4 });
+    const result = await run(await temporaryFolder(), tiny(), { registry: registryWith(backend) });
+    const timed = result.records.filter(({ cell }) => cell.kind === "latency");
+    const outcomes = timed.map((record) => {
+      const { backend: name } = record.cell as LatencyCell;
+      return `${name} ${isFailure(record) ? record.error : "timed"}`;
+    });
+    expect(outcomes.filter((one) => one.startsWith("tfjs-wasm"))).toEqual(Array(3).fill("tfjs-wasm timed"));
+    const lost = "reference a run of 7 kernels: the device was lost";
+    expect(outcomes.filter((one) => one.startsWith("reference"))).toEqual(["reference timed", lost, lost]);
+    expect(result).toMatchObject({ done: 8, failed: 2 });
+    expect(held()).toBe(0);
+  });
+
+  it("of training costs that model's cells only, and gives back what it held", async () => {
+    const { backend, held } = losesItsDevice({ program: 0, run: 2 });
+    const config = tiny({ trainingBackend: "reference", backends: ["tfjs-wasm"] });
+    const result = await run(await temporaryFolder(), config, { registry: registryWith(backend) });
+    expect(result).toMatchObject({ done: 0, failed: 7 });
+    const errors = result.records.filter(isFailure).map(({ error }) => error);
+    expect(errors[0]).toBe("a run of 7 kernels: the device was lost");
+    expect(new Set(errors.slice(1)).size).toBe(1);
+    expect(errors[1]).toContain("training failed: a run of 7 kernels: the device was lost");
+    expect(held()).toBe(0);
+  });
+
+  it("or stands in for a GPU gives no times", async () => {
+    const software = {
+      ...reference,
+      availability: async () => ({
+        available: true,
+        detail: "SwiftShader (software: correctness only)",
+        software: true,
+      }),
+    };
+    const config = tiny({ strategies: [{ use: "channel" }] });
+    const result = await run(await temporaryFolder(), config, { registry: registryWith(software) });
+    expect(result).toMatchObject({ done: 3, failed: 1 });
+    expect(result.records.filter(isFailure)[0]!.error).toMatch(
+      /SwiftShader .* its times say nothing about a GPU/,
     );
   });
 });

@@ -11,6 +11,7 @@ import {
 import { loadModel } from "@espalier/formats/node";
 import type { InspectOptions } from "../commands/inspect.ts";
 import type { Context } from "../context.ts";
+import type { BackendOptions } from "../options/groups.ts";
 import { insightJson, insightLines } from "../output/insight.ts";
 import { inspectedLines } from "../output/inspected.ts";
 import { type DescribedProgram, programLines } from "../output/program.ts";
@@ -27,13 +28,15 @@ export async function inspect(
   if (file !== undefined && (options.model !== undefined || options.from !== undefined)) {
     throw new EspalierError("give a model file, or --model; not both.");
   }
-  if (options.batch !== undefined && options.backend === undefined) {
-    throw new EspalierError("--batch is of a run: give --backend, too, or leave it out.");
+  for (const name of ["batch", "threads"] as const) {
+    if (options[name] !== undefined && options.backend === undefined)
+      throw new EspalierError(`--${name} is of a run: give --backend, too, or leave it out.`);
   }
   const path = file ?? (options.model === undefined ? options.from : undefined);
   const model = path === undefined ? await drawnModel(options, context) : await loadModel(context.path(path));
   if (options.backend !== undefined) {
-    const program = await describedProgram(model, options.backend, options.batch ?? 1);
+    const { backend, threads, batch = 1 } = options;
+    const program = await describedProgram(model, { backend, threads }, batch);
     if (options.json) context.print([JSON.stringify(program, null, 2)]);
     else context.print(programLines(program, context.stdout.columns, context.colors));
     return;
@@ -67,8 +70,13 @@ function drawnModel(options: InspectOptions, context: Context): Promise<Model> {
 }
 
 /** What a model becomes on a backend. Throws an EspalierError where the backend does not tell. */
-async function describedProgram(model: Model, name: string, batch: number): Promise<DescribedProgram> {
-  const backend = await openBackend(createRegistry(), name);
+async function describedProgram(
+  model: Model,
+  asked: BackendOptions,
+  batch: number,
+): Promise<DescribedProgram> {
+  const backend = await openBackend(createRegistry(), asked);
+  const { name } = backend;
   const state = await backend.createState(model.tensors);
   try {
     const program = await backend.compile(model.graph, { state, batch: [batch] });

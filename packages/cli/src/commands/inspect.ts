@@ -17,6 +17,7 @@ export interface InspectOptions extends CommonOptions, ModelOptions, DataOptions
   readonly series?: number;
   readonly all?: boolean;
   readonly backend?: string;
+  readonly threads?: number;
   readonly batch?: number;
   /** A pattern; true for all. */
   readonly masks?: string | true;
@@ -63,6 +64,7 @@ export function define(command: Command, context: Context): void {
     .optionsGroup("Run:")
     .option("--backend <name>", "show kernels, weight formats, costs and memory on it: wasm")
     .option("--batch <n>", "with --backend: windows a run (1)", wholeNumber({ from: 1 }))
+    .option("--threads <n>", "with --backend wasm: threads it runs on (1)", wholeNumber({ from: 1 }))
     .optionsGroup("Output:")
     .option("--out <folder>", "draw it all: a page, and charts as SVG and PNG")
     .option("--all", "every dimension that cannot be pruned, not just the reasons");

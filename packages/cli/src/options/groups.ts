@@ -7,6 +7,7 @@ import {
   names,
   positive,
   several,
+  share,
   splits,
   text,
   wholeNumber,
@@ -81,15 +82,17 @@ export function addTrainingData(command: Command, fallback: string): Command {
     .addOption(new Option("--scale <kind>", "how series are scaled").choices(scales));
 }
 
-export interface TrainingOptions {
+export interface TrainingOptions extends BackendOptions {
   readonly learningRate?: number;
   readonly batchSize?: number;
   readonly batchesPerEpoch?: number;
   readonly patience?: number;
-  readonly rateSchedule?: "halving" | "constant";
+  readonly rateSchedule?: "halving" | "cosine" | "constant";
+  readonly warmup?: number;
   readonly weightDecay?: number;
+  readonly groupPenalty?: number;
+  readonly regrow?: number;
   readonly seed?: number;
-  readonly backend: string;
 }
 
 /** How a model is trained; the number of epochs is each command's own. */
@@ -97,24 +100,53 @@ export function addTraining(command: Command): Command {
   command
     .option("--learning-rate <n>", "step of Adam (0.0001)", positive)
     .addOption(
-      new Option("--rate-schedule <name>", "learning rate over the epochs").choices(["halving", "constant"]),
+      new Option("--rate-schedule <name>", "learning rate over the epochs (halving)").choices([
+        "halving",
+        "cosine",
+        "constant",
+      ]),
     )
+    .option("--warmup <share>", "share of the steps over which the rate rises first (0)", share)
     .option("--batch-size <n>", "windows a step (32)", wholeNumber({ from: 1 }))
     .option("--batches-per-epoch <n>", "at most so many, drawn at random (all)", wholeNumber({ from: 1 }))
     .option("--patience <n>", "stop after so many epochs without a gain; 0 never (3)", wholeNumber())
     .option("--weight-decay <n>", "of Adam (0)", nonNegative)
+    .option("--group-penalty <n>", "group lasso on what could be removed, in the loss (0)", nonNegative)
+    .option("--regrow <share>", "share of masked models' weights that moves at first, by RigL (0)", share)
     .option("--seed <n>", "of weights, dropout and the order of windows (0)", wholeNumber());
   return addBackend(command);
 }
 
+export interface BackendOptions {
+  readonly backend: string;
+  readonly threads?: number | undefined;
+}
+
 export function addBackend(command: Command): Command {
-  return command.option("--backend <name>", "what it runs on (espalier backends)", "wasm");
+  return addThreads(command.option("--backend <name>", "what it runs on (espalier backends)", "wasm"));
+}
+
+export function addThreads(command: Command): Command {
+  return command.option("--threads <n>", "threads that wasm runs on (1)", wholeNumber({ from: 1 }));
 }
 
 /** The settings of `fit` among a command's options; those left out keep fit's defaults. */
 export function fitSettings(options: TrainingOptions, epochs: number | undefined): FitOptions {
-  const { learningRate, rateSchedule, batchSize, batchesPerEpoch, patience, weightDecay, seed } = options;
-  const all = { epochs, learningRate, rateSchedule, batchSize, batchesPerEpoch, patience, weightDecay, seed };
+  const { learningRate, rateSchedule, warmup, batchSize, batchesPerEpoch, patience, seed } = options;
+  const { weightDecay, groupPenalty, regrow: moving } = options;
+  const rate = { learningRate, rateSchedule, warmup };
+  const regrow = moving ? { share: moving } : undefined;
+  const all = {
+    epochs,
+    ...rate,
+    batchSize,
+    batchesPerEpoch,
+    patience,
+    weightDecay,
+    groupPenalty,
+    regrow,
+    seed,
+  };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 

@@ -144,7 +144,7 @@ class Gathering {
   }
 
   #openBackend(): Promise<Backend> {
-    this.#backend ??= openBackend(createRegistry(), this.#options.on);
+    this.#backend ??= openBackend(createRegistry(), { backend: this.#options.on });
     return this.#backend;
   }
 

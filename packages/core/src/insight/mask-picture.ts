@@ -22,6 +22,7 @@ export interface MaskPicture {
   readonly density: number;
 }
 
+/** How fine a picture is. */
 export interface MaskPictureOptions {
   /** Most cells along a side; 96 by default. */
   readonly most?: number;

@@ -1,12 +1,20 @@
 import { countElements } from "../graph/extent.ts";
-import { dataValues, isLive, liveValues, type Node, producers, type ValueId } from "../graph/graph.ts";
+import {
+  dataValues,
+  type Graph,
+  isLive,
+  liveValues,
+  type Node,
+  producers,
+  type ValueId,
+} from "../graph/graph.ts";
 import { type PermutationAttributes, reshapeOperator, transposeOperator } from "../operators/layout.ts";
 import { matMulOperator } from "../operators/matmul.ts";
 import { type SliceAttributes, sliceOperator } from "../operators/slice.ts";
-import type { Model } from "./model.ts";
 
 /** A matrix product that multiplies a tensor, whatever its layout there: a linear layer's weight, a convolution's. */
 export interface TensorProduct {
+  readonly node: Node;
   readonly tensor: string;
   /** Axes of the tensor that are contracted, in the order in which the product runs through them; those of extent 1 left out. */
   readonly inputs: readonly number[];
@@ -20,7 +28,7 @@ export interface TensorProduct {
 }
 
 /** The live products of tensors that are laid out by transposing, reshaping and slicing alone, in graph order. */
-export function tensorProducts({ graph }: Pick<Model, "graph">): TensorProduct[] {
+export function tensorProducts(graph: Graph): TensorProduct[] {
   const live = liveValues(graph);
   const data = dataValues(graph);
   const producer = producers(graph);
@@ -39,7 +47,7 @@ export function tensorProducts({ graph }: Pick<Model, "graph">): TensorProduct[]
       if (inputs === undefined || outputs === undefined || tensor === undefined) return [];
       const otherAxis = side === 0 ? otherRank - 2 : otherRank - 1;
       const byData = data[other] === 1;
-      return [{ tensor, inputs: inputs.axes, outputs: outputs.axes, other, otherAxis, byData }];
+      return [{ node, tensor, inputs: inputs.axes, outputs: outputs.axes, other, otherAxis, byData }];
     });
   });
 }
@@ -49,7 +57,7 @@ function trace(
   from: ValueId,
   axis: number,
   producer: readonly (Node | undefined)[],
-  shapeOf: (value: ValueId) => Model["graph"]["values"][number]["shape"],
+  shapeOf: (value: ValueId) => Graph["values"][number]["shape"],
 ): { readonly value: ValueId; readonly axes: readonly number[] } | undefined {
   let value = from;
   let axes: readonly number[] = [axis];

@@ -1,8 +1,11 @@
 import { Builder, type Value } from "../graph/builder.ts";
-import { elementsOf, sameExtent } from "../graph/extent.ts";
-import { type Graph, isLive, liveValues } from "../graph/graph.ts";
+import { type Extent, elementsOf, sameExtent } from "../graph/extent.ts";
+import { type Graph, liveValues, type ValueId } from "../graph/graph.ts";
+import { redrawNodes } from "../graph/redraw.ts";
+import { float32 } from "../graph/tensor.ts";
 import type { Model } from "../model/model.ts";
-import { expand } from "../operators/broadcast.ts";
+import { expand, reduceSum } from "../operators/broadcast.ts";
+import { mul, sub } from "../operators/elementwise.ts";
 import { reshape, swapAxes } from "../operators/layout.ts";
 import { matMul } from "../operators/matmul.ts";
 import { concat } from "../operators/slice.ts";
@@ -14,83 +17,116 @@ import type { Product } from "./products.ts";
 export interface Pair {
   readonly dense: Product;
   readonly pruned: Product;
+  /** The dense product's output that each output of the pruned one is. */
+  readonly outputs: Int32Array;
 }
 
 /**
- * Sums over calibration data of products of inputs, each with a 1 behind its last (what a bias is multiplied with): x of
- * the pruned product, d of the dense one.
+ * Sums over calibration data: x is what goes into the pruned product, with a 1 behind its last number (what a bias is
+ * multiplied with); y what it has to give, so that with the residual it comes to what the dense product came to.
  */
 export interface Moments {
   /** Σ xᵀx. */
-  readonly own: Square;
-  /** Σ xᵀd, [x's inputs + 1, d's inputs + 1]. */
+  readonly inputs: Square;
+  /** Σ xᵀy, [inputs + 1, outputs]. */
   readonly cross: Float64Array;
-  /** Σ dᵀd. */
-  readonly dense: Square;
+  /** Σ y². */
+  readonly target: number;
+  /** Σ of the squared dense results, residual included. */
+  readonly norm: number;
 }
 
 /**
- * Runs the dense and the pruned model side by side and sums the second moments of what goes into a pair's products.
- * Undefined where the two have not the same positions.
+ * Runs the dense and the pruned model side by side and sums the moments of pairs that have their inputs in common, by
+ * pair. None where the two models' positions are not the same.
  */
-export async function inputMoments(
+export async function momentsOf(
   models: { readonly dense: Model; readonly pruned: Model },
-  pair: Pair,
+  pairs: readonly Pair[],
   collect: Collect,
-): Promise<Moments | undefined> {
+): Promise<ReadonlyMap<Pair, Moments>> {
   const { dense, pruned } = models;
   const b = Builder.create({ ...dense.graph, outputs: [], updates: [] });
-  const d = rows(b, b.value(pair.dense.data), pair.dense.dataAxis);
-  const after = redraw(b, pruned.graph, pair.pruned.data);
-  const x = rows(b, after, pair.pruned.dataAxis);
-  if (!sameExtent(d.shape[0]!, x.shape[0]!)) return undefined;
-  const outputs = { own: [x, x], cross: [x, d], dense: [d, d] } as const;
-  for (const [name, [left, right]] of Object.entries(outputs)) {
-    b.output(`${prefix}${name}`, matMul(b, swapAxes(b, left, 0, 1), right));
-  }
+  const first = pairs[0]!.pruned;
+  const wanted = [first.data, ...pairs.flatMap((pair) => pair.pruned.residual ?? [])];
+  const after = redraw(b, pruned.graph, wanted);
+  const plain = rows(b, after.get(first.data)!, first.dataAxis);
+  const positions = plain.shape[0]!;
+  const x = withOnes(b, plain, positions);
+  const xt = swapAxes(b, x, 0, 1);
+  b.output(`${prefix}inputs`, matMul(b, xt, x));
+  const drawn = pairs.filter((pair, i) => {
+    const whole = selected(b, rows(b, b.value(pair.dense.result), pair.dense.resultAxis), pair);
+    if (!sameExtent(whole.shape[0]!, positions)) return false;
+    const residual = residualOf(b, pair, after);
+    const y = residual === undefined ? whole : sub(b, whole, residual);
+    b.output(`${prefix}cross ${i}`, matMul(b, xt, y));
+    b.output(`${prefix}target ${i}`, reduceSum(b, mul(b, y, y), [0]));
+    b.output(`${prefix}norm ${i}`, reduceSum(b, mul(b, whole, whole), [0]));
+    return true;
+  });
   const { graph, data } = b.build();
   const tensors = new Map([
     ...dense.tensors,
     ...[...pruned.tensors].map(([name, tensor]) => [prefix + name, tensor] as const),
     ...data,
   ]);
-  const sums = await collect({ graph, tensors, outputs: Object.keys(outputs).map((name) => prefix + name) });
-  const sum = (name: string) => Float64Array.from(sums.get(prefix + name)!.data);
-  return {
-    own: { size: pair.pruned.inputs + 1, data: sum("own") },
-    cross: sum("cross"),
-    dense: { size: pair.dense.inputs + 1, data: sum("dense") },
-  };
+  const sums = await collect({ graph, tensors, outputs: graph.outputs.map(({ name }) => name) });
+  const numbers = (name: string) => Float64Array.from(sums.get(prefix + name)!.data);
+  const total = (name: string) => numbers(name).reduce((sum, value) => sum + value, 0);
+  const inputs: Square = { size: first.inputs + 1, data: numbers("inputs") };
+  return new Map(
+    drawn.map((pair): [Pair, Moments] => {
+      const i = pairs.indexOf(pair);
+      const [cross, target, norm] = [numbers(`cross ${i}`), total(`target ${i}`), total(`norm ${i}`)];
+      return [pair, { inputs, cross, target, norm }];
+    }),
+  );
 }
 
 /** What keeps the pruned model's tensors and the sums apart from the dense model's names. */
 const prefix = "reconstruction:";
 
-/** A value as a matrix [positions, features + 1], the axis named last, with ones behind it. */
+/** A value as a matrix [positions, features], the features along the axis named. */
 function rows(b: Builder, value: Value, axis: number): Value {
   const last = swapAxes(b, value, axis, -1);
-  const positions = elementsOf(last.shape.slice(0, -1));
-  const flat = reshape(b, last, [positions, last.shape.at(-1)!]);
-  const one = reshape(b, b.constant(1), [1, 1]);
-  return concat(b, [flat, expand(b, one, [positions, 1])], 1);
+  return reshape(b, last, [elementsOf(last.shape.slice(0, -1)), last.shape.at(-1)!]);
 }
 
-/** Draws as much of a graph as a value of it needs, over the same inputs and tensors of its own; gives that value. */
-function redraw(b: Builder, graph: Graph, wanted: number): Value {
-  const live = liveValues({ ...graph, outputs: [], updates: [] }, [wanted]);
+function withOnes(b: Builder, x: Value, positions: Extent): Value {
+  return concat(b, [x, expand(b, reshape(b, b.constant(1), [1, 1]), [positions, 1])], 1);
+}
+
+/** The columns of a dense result that the pruned one has. */
+function selected(b: Builder, whole: Value, { dense, pruned, outputs }: Pair): Value {
+  if (outputs.length === dense.outputs && outputs.every((column, o) => column === o)) return whole;
+  const choice = new Float32Array(dense.outputs * outputs.length);
+  outputs.forEach((column, o) => {
+    choice[column * outputs.length + o] = 1;
+  });
+  const shape = [dense.outputs, outputs.length];
+  return matMul(b, whole, b.constant(float32(shape, choice), `${prefix}selection ${pruned.tensor}`));
+}
+
+/** What is added to the pruned product; only where the dense result has its residual in it, too. */
+function residualOf(
+  b: Builder,
+  { dense, pruned }: Pair,
+  after: ReadonlyMap<ValueId, Value>,
+): Value | undefined {
+  if (dense.residual === undefined || pruned.residual === undefined) return undefined;
+  return rows(b, after.get(pruned.residual)!, pruned.resultAxis);
+}
+
+/** Draws as much of a graph as some of its values need, over the same inputs and tensors of its own. */
+function redraw(b: Builder, graph: Graph, wanted: readonly ValueId[]): ReadonlyMap<ValueId, Value> {
+  const live = liveValues({ ...graph, outputs: [], updates: [] }, wanted);
   const values: Value[] = new Array(graph.values.length);
   const given = new Map(b.build().graph.inputs.map(({ name, value }) => [name, value]));
   for (const { name, value } of graph.inputs) values[value] = b.value(given.get(name)!);
   for (const { name, role, value } of graph.tensors) {
     if (live[value]) values[value] = b.tensor(prefix + name, role, graph.values[value]!);
   }
-  for (const node of graph.nodes) {
-    if (!isLive(node, live)) continue;
-    const inputs = node.inputs.map((id) => values[id]!);
-    const outputs = b.applyAll(node.operator, inputs, node.attributes, prefix + node.name);
-    node.outputs.forEach((id, i) => {
-      values[id] = outputs[i]!;
-    });
-  }
-  return values[wanted]!;
+  redrawNodes(b, graph, values, { live, prefix });
+  return new Map(wanted.map((id) => [id, values[id]!]));
 }

@@ -5,7 +5,7 @@ import { type Json, type Model, withTensors } from "../model/model.ts";
 import type { PruningPlan } from "../pruning/plan.ts";
 import { applySteps, prune } from "../pruning/prune.ts";
 import type { Collect } from "../pruning/strategy.ts";
-import { inputMoments, type Moments, type Pair } from "./moments.ts";
+import { type Moments, momentsOf, type Pair } from "./moments.ts";
 import { type Product, productsOf } from "./products.ts";
 import { excess, type Problem, type RefitMethod, refit } from "./refit.ts";
 
@@ -23,10 +23,14 @@ export interface ReconstructRequest {
   /** What `collect` runs over, for the model's history. */
   readonly calibration?: Json;
   readonly signal?: AbortSignal;
+  /** Told after each layer. */
   readonly onLayer?: (layer: LayerError, done: number, total: number) => void;
 }
 
-/** How far a layer's output is from the dense model's, over the calibration data: ‖y − ŷ‖² ÷ ‖y‖². */
+/**
+ * How far a layer's output, with the residual that is added to it, is from the dense model's over the calibration data:
+ * ‖y − ŷ‖² ÷ ‖y‖².
+ */
 export interface LayerError {
   /** Name of its weight. */
   readonly tensor: string;
@@ -37,7 +41,7 @@ export interface LayerError {
 /** A pruned model whose weights make up for what is gone. */
 export interface Reconstruction {
   readonly model: Model;
-  /** In the order of the graph; layers before the first that lost anything are not among them. */
+  /** Those that had lost something, in the order of the graph. */
   readonly layers: readonly LayerError[];
 }
 
@@ -51,25 +55,21 @@ export async function reconstruct(request: ReconstructRequest): Promise<Reconstr
   const { model: dense, plan, collect, damping = 0.01, method, calibration, signal, onLayer } = request;
   if (!(damping > 0)) throw new EspalierError(`damping ${damping} of reconstruction must be above 0.`);
   const pruned = prune(dense, plan);
-  const pairs = pairsOf(dense, pruned);
-  const origins = originsOf(dense, plan);
+  const pairs = pairsOf(dense, pruned, plan);
   const layers: LayerError[] = [];
   let model = pruned;
-  let known: { readonly key: string; readonly moments: Moments | undefined } | undefined;
-  for (const [i, pair] of pairs.entries()) {
+  let done = 0;
+  for (const group of groupsOf(pairs)) {
     signal?.throwIfAborted();
-    const key = `${pair.dense.data} ${pair.pruned.data}`;
-    if (known?.key !== key)
-      known = { key, moments: await inputMoments({ dense, pruned: model }, pair, collect) };
-    const { moments } = known;
-    if (moments === undefined) continue;
-    const { error, tensors } = refitPair({ dense, pruned: model }, pair, origins, moments, {
-      damping,
-      method,
-    });
-    model = withTensors(model, tensors);
-    layers.push(error);
-    onLayer?.(error, i + 1, pairs.length);
+    const moments = await momentsOf({ dense, pruned: model }, group, collect);
+    for (const [{ pruned: product }, sums] of moments) {
+      const refitted = refitProduct(model, product, sums, { damping, method });
+      if (refitted === undefined) continue;
+      model = withTensors(model, refitted.tensors);
+      layers.push(refitted.error);
+      onLayer?.(refitted.error, done, pairs.length);
+    }
+    done += group.length;
   }
   const entry: Json = {
     did: "reconstruct",
@@ -82,25 +82,48 @@ export async function reconstruct(request: ReconstructRequest): Promise<Reconstr
   return { model: { ...model, history: [...pruned.history, entry] }, layers };
 }
 
-/** Products that both models have, from the first whose weights changed. Weights that several products share stay out. */
-function pairsOf(dense: Model, pruned: Model): Pair[] {
+/** Products that both models have, in the pruned graph's order. Weights that several products share stay out. */
+function pairsOf(dense: Model, pruned: Model, plan: PruningPlan): Pair[] {
   const own = uniqueProducts(dense);
-  const pairs = [...uniqueProducts(pruned)].flatMap(([tensor, product]): Pair[] => {
+  const origins = originsOf(dense, plan);
+  return [...uniqueProducts(pruned)].flatMap(([tensor, product]): Pair[] => {
     const before = own.get(tensor);
-    return before === undefined ? [] : [{ dense: before, pruned: product }];
+    if (before === undefined) return [];
+    const where = new Int32Array(before.elements.length);
+    before.elements.forEach((element, position) => {
+      where[element] = position;
+    });
+    const origin = origins.get(tensor)!.data;
+    const outputs = Int32Array.from(
+      { length: product.outputs },
+      (_, o) => where[origin[product.elements[o]!]!]! % before.outputs,
+    );
+    return [{ dense: before, pruned: product, outputs }];
   });
-  const first = pairs.findIndex(({ pruned: { tensor } }) => changed(dense, pruned, tensor));
-  return first < 0 ? [] : pairs.slice(first);
+}
+
+/**
+ * Products in a row that have their inputs in common, such as those of queries, keys and values. One that is added to
+ * something stands alone: that may be another of them, and must be as it will be.
+ */
+function groupsOf(pairs: readonly Pair[]): Pair[][] {
+  const groups: Pair[][] = [];
+  for (const pair of pairs) {
+    const last = groups.at(-1) ?? [];
+    if (last[0] !== undefined && goTogether(last[0].pruned, pair.pruned)) last.push(pair);
+    else groups.push([pair]);
+  }
+  return groups;
+}
+
+function goTogether(a: Product, b: Product): boolean {
+  const alone = a.residual !== undefined || b.residual !== undefined;
+  return !alone && a.data === b.data && a.dataAxis === b.dataAxis;
 }
 
 function uniqueProducts(model: Model): Map<string, Product> {
   const groups = Map.groupBy(productsOf(model.graph), ({ tensor }) => tensor);
   return new Map([...groups].flatMap(([tensor, all]) => (all.length === 1 ? [[tensor, all[0]!]] : [])));
-}
-
-function changed(dense: Model, pruned: Model, tensor: string): boolean {
-  const [before, after] = [dense.tensors.get(tensor)!.data, pruned.tensors.get(tensor)!.data];
-  return before.length !== after.length || after.some((value, i) => value !== before[i]);
 }
 
 /** For every tensor of the pruned model, the elements of the dense model's that it kept. */
@@ -120,52 +143,54 @@ interface RefitSettings {
   readonly method: RefitMethod | undefined;
 }
 
-/** One pair's new weights, and its error before and after. */
-function refitPair(
-  models: { readonly dense: Model; readonly pruned: Model },
-  { dense, pruned }: Pair,
-  origins: Model["tensors"],
-  moments: Moments,
+/** One product's new weights, and its error before and after; undefined where it lost nothing. */
+function refitProduct(
+  model: Model,
+  product: Product,
+  { inputs: moments, cross, target, norm }: Moments,
   { damping, method }: RefitSettings,
-): { readonly error: LayerError; readonly tensors: Map<string, TensorData> } {
-  const { inputs, outputs, elements, tensor, bias } = pruned;
-  const whole = columnsOf(models.dense, dense);
-  const where = new Int32Array(dense.elements.length);
-  dense.elements.forEach((element, position) => {
-    where[element] = position;
-  });
-  const origin = origins.get(tensor)!.data;
-  const before = Array.from(
-    { length: outputs },
-    (_, o) => whole[where[origin[elements[o]!]!]! % dense.outputs]!,
-  );
-  const mask = models.pruned.masks.get(tensor);
-  const biasMask = bias === undefined ? undefined : models.pruned.masks.get(bias);
-  const free = Array.from({ length: outputs }, (_, o) => {
-    const kept: number[] = [];
-    for (let i = 0; i < inputs; i++) {
-      if (mask === undefined || isKept(mask, elements[i * outputs + o]!)) kept.push(i);
-    }
-    if (bias !== undefined && (biasMask === undefined || isKept(biasMask, o))) kept.push(inputs);
-    return kept;
-  });
-  const { own, cross } = moments;
+): { readonly error: LayerError; readonly tensors: Map<string, TensorData> } | undefined {
+  const { inputs, outputs, tensor } = product;
   let trace = 0;
-  for (let i = 0; i < inputs; i++) trace += own.data[i * own.size + i]!;
+  for (let i = 0; i < inputs; i++) trace += moments.data[i * moments.size + i]!;
   const problem: Problem = {
-    moments: own,
-    targets: before.map((w) => times(cross, own.size, w)),
-    columns: columnsOf(models.pruned, pruned),
-    free,
+    moments,
+    targets: Array.from({ length: outputs }, (_, o) =>
+      Float64Array.from({ length: moments.size }, (_, i) => cross[i * outputs + o]!),
+    ),
+    columns: columnsOf(model, product),
+    free: freeOf(model, product),
     ridge: Math.max((damping * trace) / inputs, Number.MIN_VALUE),
   };
+  const errorOf = (columns: readonly Float64Array[]) => {
+    const sum = columns.reduce((total, w, o) => total + excess(problem, o, w), target);
+    return norm === 0 ? 0 : Math.max(0, sum / norm);
+  };
+  const before = errorOf(problem.columns);
+  if (before < rounding) return undefined;
   const columns = refit(problem, method);
-  const norm = before.reduce((sum, w) => sum + dot(w, times(moments.dense.data, w.length, w)), 0);
-  const errorOf = (all: readonly Float64Array[]) =>
-    norm === 0 ? 0 : Math.max(0, 1 + all.reduce((sum, w, o) => sum + excess(problem, o, w), 0) / norm);
-  const error = { tensor, before: errorOf(problem.columns), after: errorOf(columns) };
-  return { error, tensors: tensorsOf(models.pruned, pruned, columns) };
+  return {
+    error: { tensor, before, after: errorOf(columns) },
+    tensors: tensorsOf(model, product, columns),
+  };
 }
+
+/** Which of each column's weights, and its bias behind them, no mask holds at zero. */
+function freeOf({ masks }: Model, { inputs, outputs, elements, tensor, bias }: Product): number[][] {
+  const mask = masks.get(tensor);
+  const biasMask = bias === undefined ? undefined : masks.get(bias);
+  return Array.from({ length: outputs }, (_, o) => {
+    const free: number[] = [];
+    for (let i = 0; i < inputs; i++) {
+      if (mask === undefined || isKept(mask, elements[i * outputs + o]!)) free.push(i);
+    }
+    if (bias !== undefined && (biasMask === undefined || isKept(biasMask, o))) free.push(inputs);
+    return free;
+  });
+}
+
+/** Errors that come from summing float32 numbers alone. */
+const rounding = 1e-6;
 
 /** W's columns with the bias behind each. */
 function columnsOf(model: Model, { inputs, outputs, elements, tensor, bias }: Product): Float64Array[] {
@@ -198,17 +223,4 @@ function tensorsOf(
       ),
     );
   return tensors;
-}
-
-/** A·w, A with `rows` rows. */
-function times(a: Float64Array, rows: number, w: Float64Array): Float64Array {
-  return Float64Array.from({ length: rows }, (_, i) => {
-    let sum = 0;
-    for (let j = 0; j < w.length; j++) sum += a[i * w.length + j]! * w[j]!;
-    return sum;
-  });
-}
-
-function dot(a: Float64Array, b: Float64Array): number {
-  return a.reduce((sum, value, i) => sum + value * b[i]!, 0);
 }

@@ -1,0 +1,18 @@
+/**
+ * How what is removed grows: `linear`; `cubic`, fast at first (Zhu and Gupta, 2017); `exponential`, the same share of what is
+ * left at every step.
+ */
+export type Curve = (typeof curveNames)[number];
+
+export const curveNames = ["linear", "cubic", "exponential"] as const;
+
+const curves: Readonly<Record<Curve, (left: number, progress: number) => number>> = {
+  linear: (left, progress) => 1 - (1 - left) * progress,
+  cubic: (left, progress) => 1 - (1 - left) * (1 - (1 - progress) ** 3),
+  exponential: (left, progress) => left ** progress,
+};
+
+/** What is left at a progress in [0, 1] towards the share `left`; 1 at the start. */
+export function leftAt(curve: Curve, left: number, progress: number): number {
+  return progress >= 1 ? left : curves[curve](left, progress);
+}
