@@ -1,6 +1,7 @@
 export { type CatalogueEntry, catalogue, findDataset } from "./catalogue.ts";
 export { nextTimestamps, withFutureRows } from "./continue.ts";
 export type { CsvOptions } from "./csv/options.ts";
+export { parseCsv } from "./csv/parse.ts";
 export type { TableAndReport } from "./csv/reader.ts";
 export { formatCsv } from "./csv/write.ts";
 export {

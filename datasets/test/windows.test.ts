@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { splitOf, synthetic, type Table, windows, withHistory } from "../src/index.ts";
+import { spacedWindows, splitOf, synthetic, type Table, windows, withHistory } from "../src/index.ts";
 
 /** Row r of series s holds 100 r + s. */
 function counting(rows: number, series: number): Table {
@@ -126,6 +126,16 @@ describe("windows", () => {
     const x = new Float32Array(expected.x.length);
     set.fill([5, 0, 5], { x });
     expect(x).toEqual(expected.x);
+  });
+
+  it("may be thinned out: every n-th, from the first on", () => {
+    const all = windows(counting(20, 1), { start: 0, end: 20 }, { inputLength: 2, horizon: 1 });
+    const some = spacedWindows(all, 5);
+    expect([all.count, some.count, some.stride]).toEqual([18, 5, 4]);
+    expect(Array.from({ length: 5 }, (_, i) => some.rowOf(i))).toEqual([0, 4, 8, 12, 16]);
+    expect(some.batch([1, 4]).y).toEqual(all.batch([4, 16]).y);
+    expect(() => some.batch([5])).toThrow("there is no window");
+    expect(spacedWindows(all, 18)).toBe(all);
   });
 
   it("are none in a range too short, and refuse what is not there", () => {

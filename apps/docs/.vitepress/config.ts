@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { type DefaultTheme, defineConfig } from "vitepress";
 import type { GeneratedPages } from "../build/generate.ts";
+import { fileTitles } from "./file-titles.ts";
 
 const root = new URL("..", import.meta.url);
 const at = (path: string) => fileURLToPath(new URL(path, root));
@@ -13,10 +14,30 @@ const base = `/${process.env.DOCS_BASE ?? ""}/`.replaceAll(/\/{2,}/g, "/");
 const page = (text: string, link: string): DefaultTheme.SidebarItem[] =>
   existsSync(at(`${link.slice(1)}.md`)) || existsSync(at(`${link.slice(1)}index.md`)) ? [{ text, link }] : [];
 
+const guide = (text: string, name: string) => ({ text, link: `/guides/${name}` });
 const guides: DefaultTheme.SidebarItem[] = [
+  { text: "Begin", items: [guide("Quick start", "quick-start"), guide("Concepts", "concepts")] },
   {
-    text: "Begin",
-    items: [...page("Quick start", "/guides/quick-start"), ...page("Concepts", "/guides/concepts")],
+    text: "Use",
+    items: [
+      guide("Your own PyTorch model", "pytorch-model"),
+      guide("Your own CSV", "your-own-csv"),
+      guide("Run the benchmark", "benchmark"),
+      guide("Deploy", "deploy"),
+    ],
+  },
+  {
+    text: "Extend",
+    items: [
+      guide("Write a strategy", "write-a-strategy"),
+      guide("Write a criterion", "write-a-criterion"),
+      guide("Write a model", "write-a-model"),
+      guide("Write a backend", "write-a-backend"),
+    ],
+  },
+  {
+    text: "Look up",
+    items: [guide("How numbers are counted", "numbers"), guide("Troubleshooting", "troubleshooting")],
   },
 ];
 
@@ -34,19 +55,40 @@ export default defineConfig({
     ["meta", { name: "theme-color", content: "#2c6640" }],
   ],
   lastUpdated: false,
-  markdown: { theme: { light: "github-light-high-contrast", dark: "github-dark-high-contrast" } },
+  vite: {
+    // The playground runs the packages from their sources, in a module worker.
+    resolve: { conditions: ["@espalier/source"] },
+    worker: { format: "es" },
+    build: { target: "es2022" },
+  },
+  markdown: {
+    theme: { light: "github-light-high-contrast", dark: "github-dark-high-contrast" },
+    config: (md) => void md.use(fileTitles),
+  },
   themeConfig: {
     logo: "/mark.svg",
-    search: { provider: "local" },
+    search: {
+      provider: "local",
+      // Who searches wants to do something first, and to look a name up second.
+      options: {
+        miniSearch: {
+          searchOptions: { boostDocument: (id: string) => (id.includes("/guides/") ? 3 : 1) },
+        },
+      },
+    },
     outline: [2, 3],
     nav: [
       { text: "Guides", link: "/guides/quick-start", activeMatch: "/guides/" },
+      { text: "Reference", link: "/reference/", activeMatch: "/reference/" },
       ...(page("Results", "/results/") as DefaultTheme.NavItem[]),
       ...(page("Playground", "/playground") as DefaultTheme.NavItem[]),
     ],
     sidebar: {
       "/guides/": guides,
-      "/results/": [{ text: "Results", link: "/results/", items: [...generated.results] }],
+      "/reference/": [...generated.reference] as DefaultTheme.SidebarItem[],
+      "/results/": [
+        { text: "Results", link: "/results/", items: [...generated.results] as DefaultTheme.SidebarItem[] },
+      ],
     },
     footer: { message: "Apache-2.0", copyright: "The Espalier authors" },
   },

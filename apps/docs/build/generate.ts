@@ -1,23 +1,28 @@
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { landing } from "./landing.ts";
+import { type SidebarEntry, writeReference } from "./reference.ts";
 import { writeResults } from "./results.ts";
 
 /** What the sidebar shows of generated pages. */
 export interface GeneratedPages {
-  readonly results: readonly { readonly text: string; readonly link: string }[];
+  readonly results: readonly SidebarEntry[];
+  readonly reference: readonly SidebarEntry[];
 }
 
-/** Makes what no one writes: pages of results, figures for the landing page. `root` is the site's folder. */
+/** Makes what no one writes: reference, pages of results, figures for the landing page. `root` is the site's folder. */
 export async function generate(root: string): Promise<void> {
   const workspace = join(root, "../..");
-  for (const old of ["generated", "results", "public/data"])
+  for (const old of ["generated", "results", "reference", "public/data"])
     await rm(join(root, old), { recursive: true, force: true });
   await mkdir(join(root, "generated"), { recursive: true });
   await writeFile(join(root, "generated", "landing.json"), JSON.stringify(await landing(root)));
   const results = await writeResults(workspace, root);
   await writeFile(join(root, "results", "index.md"), resultsIndex(results));
-  const pages: GeneratedPages = { results: results.map(({ title, link }) => ({ text: title, link })) };
+  const pages: GeneratedPages = {
+    results: results.map(({ title, link }) => ({ text: title, link })),
+    reference: await writeReference(workspace, root),
+  };
   await writeFile(join(root, "generated", "pages.json"), JSON.stringify(pages));
 }
 

@@ -9,13 +9,15 @@ import { generate } from "./generate.ts";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const [task = "build"] = process.argv.slice(2);
 
-await generate(root);
-if (task === "dev") {
-  const server = await createServer(root, { host: "localhost" });
-  await server.listen();
-  server.printUrls();
-} else if (task === "build") {
-  await build(root);
-} else {
-  throw new Error(`site.ts: "${task}" is neither dev nor build.`);
+try {
+  await generate(root);
+  if (task === "dev") {
+    const server = await createServer(root, { host: "localhost" });
+    await server.listen();
+    server.printUrls();
+  } else if (task === "build") await build(root);
+  else throw new Error(`"${task}" is neither dev nor build.`);
+} catch (error) {
+  console.error(`docs: ${(error as Error).message}`);
+  process.exitCode = 1;
 }

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { parseSweepConfig } from "@espalier/bench";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Block, blocksOf, includesOf } from "./blocks.ts";
+import { type Block, blocksOf } from "./blocks.ts";
 import { site } from "./site.ts";
 
 /**
@@ -20,7 +20,7 @@ const texts = new Map<string, string>();
 for (const { name, path } of guides) texts.set(name, await readFile(join(site, path), "utf8"));
 
 /** Languages that are done, or checked. */
-const done = new Set(["ts", "sh", "yaml", "json", "csv"]);
+const done = new Set(["ts", "sh", "yaml", "json", "csv", "file"]);
 
 let home: string;
 beforeAll(async () => {
@@ -59,9 +59,10 @@ describe.each(guides)("$name", ({ name, path }) => {
   });
 
   it("shows whole files from where they are tested", () => {
-    for (const include of includesOf(text)) {
+    for (const { include } of blocks) {
+      if (include === undefined) continue;
       const file = relative(workspace, join(site, dirname(path), include));
-      expect(file, include).toMatch(/^(examples|recipes)\//);
+      expect(file).toMatch(/^(examples|recipes)\//);
       expect(existsSync(join(workspace, file)), file).toBe(true);
     }
   });
@@ -70,7 +71,9 @@ describe.each(guides)("$name", ({ name, path }) => {
     expect(text).not.toMatch(/npm (install|i|add) (-\S+ )*(espalier|@espalier\/)/);
   });
 
-  const steps = blocks.filter(({ language, reason }) => done.has(language) && reason === undefined);
+  const steps = blocks.filter(
+    ({ language, reason, instead }) => (done.has(language) && reason === undefined) || instead !== undefined,
+  );
   it.runIf(steps.length > 0)("does what it says", async () => {
     const folder = await project(name);
     const commands = steps.filter(({ language }) => language === "sh").map(({ code }) => code);
@@ -84,14 +87,34 @@ describe.each(guides)("$name", ({ name, path }) => {
   });
 });
 
-async function perform(
-  { language, file, code }: Block,
-  folder: string,
-  commands: readonly string[],
-): Promise<void> {
+/** What readers' editors would say of the code. */
+describe("the code of the guides", () => {
+  it("has sound types", async () => {
+    const compilerOptions = {
+      target: "es2023",
+      lib: ["es2024", "dom"],
+      module: "nodenext",
+      strict: true,
+      noEmit: true,
+      allowImportingTsExtensions: true,
+      erasableSyntaxOnly: true,
+      skipLibCheck: true,
+      typeRoots: [join(workspace, "node_modules", "@types")],
+      types: ["node"],
+    };
+    const include = ["*/*.ts"];
+    await writeFile(join(home, "tsconfig.json"), JSON.stringify({ compilerOptions, include }));
+    await run(`node ${join(workspace, "node_modules/typescript/bin/tsc")} -p .`, home);
+  });
+});
+
+async function perform(block: Block, folder: string, commands: readonly string[]): Promise<void> {
+  const { language, file, code, include, instead } = block;
+  if (instead !== undefined) return run(instead, folder);
   if (file !== undefined) {
+    const text = include === undefined ? code : await readFile(join(site, "guides", include), "utf8");
     await mkdir(dirname(join(folder, file)), { recursive: true });
-    await writeFile(join(folder, file), code);
+    await writeFile(join(folder, file), text);
   }
   if (language === "yaml") parseSweepConfig(code, file ?? "block");
   if (language === "json") JSON.parse(code);

@@ -1,4 +1,5 @@
-export { type CsvFile, parseCsv, readCsv } from "./csv.ts";
+export { parseCsv } from "../csv/parse.ts";
+export { type CsvFile, readCsv } from "./csv.ts";
 export { type DownloadOptions, type DownloadProgress, download } from "./download.ts";
 export { type ForecastingRequest, forecastingData } from "./forecasting.ts";
 export {

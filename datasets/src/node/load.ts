@@ -4,12 +4,13 @@ import { EspalierError } from "@espalier/core";
 import envPaths from "env-paths";
 import { type CatalogueEntry, findDataset } from "../catalogue.ts";
 import { type CsvOptions, csvOptions } from "../csv/options.ts";
+import { parseCsv } from "../csv/parse.ts";
 import type { LoadedDataset } from "../forecasting.ts";
 import { parseOptions } from "../options.ts";
 import { defaultSplit } from "../split.ts";
 import { loadSynthetic, type SyntheticOptions } from "../synthetic.ts";
 import { selectSeries } from "../table.ts";
-import { parseCsv, readBytes, readCsv } from "./csv.ts";
+import { readBytes, readCsv } from "./csv.ts";
 import { type DownloadProgress, download } from "./download.ts";
 import { sha256 } from "./sha256.ts";
 

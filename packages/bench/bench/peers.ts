@@ -7,6 +7,7 @@ import { mkdir, readdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { kernelSize } from "@espalier/backend-wasm";
 import { EspalierError, unknownName } from "@espalier/core";
 import { readBytes, writeFolderAtomically } from "@espalier/formats/node";
 import {
@@ -14,8 +15,10 @@ import {
   backendPeer,
   compareCompiling,
   compareForecasts,
+  compareThreads,
   compareTraining,
   own,
+  ownOnTwoThreads,
   type Peer,
   type PeerResults,
   type PeerRun,
@@ -41,7 +44,7 @@ const usage = `pnpm bench:peers [options]
   --batches 1,3,32    batch sizes (1,3,32)
   --variants a,b      families or ids, such as unstructured,4x1-50 (all)
   --peers a,b         of wasm, tfjs-wasm, onnxruntime-web, onnxruntime-node (all)
-  --tasks a,b         of forecast, training, compile (all)
+  --tasks a,b         of forecast, training, compile, threads (all)
   --trained           also checkpoints trained on ETTh1, masked by magnitude (../shared/reference/trained)
   --from FILE         draw results measured before, and measure nothing
   --out FOLDER        espalier-out/peers; what is there is replaced`;
@@ -115,7 +118,7 @@ async function measure(flags: Flags): Promise<PeerResults> {
   }));
   const tasks = choose(
     flags.tasks,
-    ["forecast", "training", "compile"].map((name) => ({ name })),
+    ["forecast", "training", "compile", "threads"].map((name) => ({ name })),
     "task",
   );
   const does = (task: string) => tasks.some(({ name }) => name === task);
@@ -123,6 +126,9 @@ async function measure(flags: Flags): Promise<PeerResults> {
   if (!batches.every((batch) => Number.isInteger(batch) && batch > 0))
     throw new EspalierError(`--batches ${flags.batches}: give whole numbers, such as 1,3,32.`);
   const backends = peers.filter(({ name }) => !name.startsWith("onnxruntime"));
+  const threads = peers
+    .filter(({ name }) => name === own)
+    .flatMap((one) => [one, backendPeer(registry.backend(ownOnTwoThreads), true)]);
   const options = {
     peers,
     oracle: onnxruntime("node"),
@@ -136,10 +142,10 @@ async function measure(flags: Flags): Promise<PeerResults> {
     model: string,
     batch: number,
     task: Task,
-    run: () => Promise<PeerRun>,
+    run: () => Promise<PeerRun | PeerRun[]>,
   ): Promise<void> => {
     try {
-      results.runs.push(await run());
+      results.runs.push(...[await run()].flat());
     } catch (error) {
       console.error(`${model}, batch ${batch}, ${task}: ${(error as Error).message}`);
       results.failures.push({ model, batch, task, error: (error as Error).message });
@@ -158,15 +164,23 @@ async function measure(flags: Flags): Promise<PeerResults> {
     if (does("training"))
       await attempt(name, largest, "training", () => compareTraining(prepared, largest, own));
     if (does("compile")) await attempt(name, 1, "compile", () => compareCompiling(prepared, own));
+    if (does("threads") && threads.length > 1) {
+      const few = { ...options, peers: threads };
+      await attempt(name, largest, "threads forecast", () => compareThreads(prepared, largest, few));
+    }
   }
   const described = await Promise.all(
-    peers.map(async (peer) => ({ name: peer.name, detail: await peer.describe() })),
+    [...peers, ...(does("threads") ? threads.slice(1) : [])].map(async (peer) => ({
+      name: peer.name,
+      detail: await peer.describe(),
+    })),
   );
   return {
     format: 1,
     environment: machine(await versions()),
     settings: timing,
     peers: described,
+    modules: { relaxed: await kernelSize("relaxed"), plain: await kernelSize("plain") },
     ...results,
   };
 }

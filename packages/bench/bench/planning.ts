@@ -1,34 +1,54 @@
 /**
- * How long planning and pruning a model of about five million parameters takes, for each strategy:
- * `pnpm --filter @espalier/bench bench:planning`.
+ * How long planning and pruning a model of about five million parameters takes, for each strategy by magnitude, and for
+ * each criterion that looks at data, calibrated on `wasm`: `pnpm --filter @espalier/bench bench:planning`.
  */
-import { account, type Model, prune, type Strategy } from "@espalier/core";
-import { drawEncoder, modelOf } from "@espalier/core/testing";
+import { wasm } from "@espalier/backend-wasm";
+import { account, type Collect, type Model, meet, prune, type Strategy } from "@espalier/core";
+import { forecastingData } from "@espalier/datasets/node";
+import { iTransformer } from "@espalier/models";
 import { channel } from "@espalier/strategy-channel";
 import { combined } from "@espalier/strategy-combined";
 import { depth } from "@espalier/strategy-depth";
 import { head } from "@espalier/strategy-head";
 import { unstructured } from "@espalier/strategy-unstructured";
+import { collector, withData } from "@espalier/training";
 
-const drawing = drawEncoder({
-  tokens: 12,
-  input: 16,
-  width: 384,
-  feedForward: 1536,
-  heads: 8,
-  layers: 3,
-  output: 96,
-});
-const strategies: readonly (() => Strategy)[] = [
+const [inputLength, horizon] = [96, 96];
+const data = await forecastingData({ dataset: "synthetic", inputLength, horizon });
+const base = withData(
+  iTransformer({
+    inputLength,
+    horizon,
+    series: data.series.length,
+    width: 384,
+    feedForward: 1536,
+    heads: 8,
+    layers: 3,
+  }).initialize(1),
+  data,
+);
+
+const byMagnitude: readonly (() => Strategy)[] = [
   () => unstructured(),
+  () => unstructured({ scope: "erk" }),
+  () => unstructured({ structure: "2:4" }),
   () => channel(),
   () => head(),
-  () => depth(),
+  () => depth({ criterion: "l2" }),
   () => combined([head(), channel(), unstructured()]),
 ];
+const byData = ["taylor", "fisher", "wanda", "spat", "movement"].flatMap((criterion) => [
+  { criterion, make: () => unstructured({ criterion }) },
+  { criterion, make: () => channel({ criterion }) },
+]);
 
-/** Planning alone, pruning alone, in milliseconds; a fresh model each time, so that nothing is remembered. */
-async function measure(make: () => Strategy, fresh: () => Model): Promise<{ plan: number; prune: number }> {
+/** The model again, so that nothing is remembered. */
+function fresh(): Model {
+  return { ...base, tensors: new Map([...base.tensors].map(([name, tensor]) => [name, { ...tensor }])) };
+}
+
+/** Planning alone, pruning alone, in milliseconds. */
+async function measure(make: () => Strategy): Promise<{ plan: number; prune: number }> {
   const model = fresh();
   const strategy = make();
   const start = performance.now();
@@ -38,16 +58,11 @@ async function measure(make: () => Strategy, fresh: () => Model): Promise<{ plan
   return { plan: planned - start, prune: performance.now() - planned };
 }
 
-const base = modelOf(drawing);
-console.log(
-  `${(account(base).parameters.total / 1e6).toFixed(2)} million parameters; milliseconds, median of 5`,
-);
-for (const make of strategies) {
+const parameters = `${(account(base).parameters.total / 1e6).toFixed(2)} million parameters`;
+console.log(`${parameters}; milliseconds, median of 5`);
+for (const make of byMagnitude) {
   const runs: { plan: number; prune: number }[] = [];
-  for (let i = 0; i < 5; i++) {
-    const copies = new Map([...base.tensors].map(([name, tensor]) => [name, { ...tensor }]));
-    runs.push(await measure(make, () => ({ ...base, tensors: copies })));
-  }
+  for (let i = 0; i < 5; i++) runs.push(await measure(make));
   const median = (of: (run: (typeof runs)[number]) => number) =>
     runs
       .map(of)
@@ -56,5 +71,25 @@ for (const make of strategies) {
   const together = median((r) => r.plan + r.prune);
   console.log(
     `${make().name}: plan ${median((r) => r.plan)}, prune ${median((r) => r.prune)}, together ${together}`,
+  );
+}
+
+console.log(`\n${parameters}; sparsity 80 % met, calibrated on wasm; seconds in all, of them calibration`);
+const backend = wasm();
+for (const { criterion, make } of byData) {
+  let calibrating = 0;
+  const collect: Collect = async (collection) => {
+    const start = performance.now();
+    const sums = await collector({ backend, windows: data.train })(collection);
+    calibrating += performance.now() - start;
+    return sums;
+  };
+  const model = fresh();
+  const strategy = make();
+  const start = performance.now();
+  prune(model, await meet({ sparsity: 0.8 }, strategy, { model, collect }));
+  const seconds = (ms: number) => (ms / 1000).toFixed(1);
+  console.log(
+    `${strategy.name}, ${criterion}: ${seconds(performance.now() - start)}, ${seconds(calibrating)}`,
   );
 }

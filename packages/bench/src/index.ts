@@ -1,6 +1,33 @@
+export { type ClaimedResults, claimsMarkdown } from "./claims/index.ts";
+export { comparisonTable } from "./insight/document.ts";
+export type { Comparison, Insight, Side } from "./insight/insight.ts";
+export { type WriteInsightOptions, writeInsight } from "./insight/write.ts";
+export { type BackendTimes, backendTasks, measureBackends } from "./measure/backends.ts";
 export { type LatencyOptions, type LatencyResult, measureLatency } from "./measure/latency.ts";
-export { type PeerResults, parsePeerResults, peersDocument, type Verdict, verdicts } from "./peers/index.ts";
+export { type DenseMeter, latencyMeter, type MeterOptions } from "./measure/meter.ts";
+export {
+  isComparison,
+  type PeerResults,
+  parsePeerResults,
+  peersDocument,
+  peersSummaryLines,
+  type Verdict,
+  verdicts,
+  writePeersReport,
+} from "./peers/index.ts";
 export { findPreset, presets } from "./presets/index.ts";
+export {
+  besideRecipe,
+  type DrawnModel,
+  drawingOf,
+  formatRecipe,
+  type ReadRecipe,
+  type Recipe,
+  readRecipe,
+  recipeJsonSchema,
+  recipeSchema,
+  wholeStrategy,
+} from "./recipe/index.ts";
 export { summaryLines } from "./report/summary.ts";
 export { type ReportOptions, type WrittenReport, writeReport } from "./report/write.ts";
 export { environment } from "./results/environment.ts";

@@ -1,4 +1,5 @@
 import { tfjs } from "@espalier/backend-tfjs";
+import { wasm } from "@espalier/backend-wasm";
 import {
   isKept,
   keptCount,
@@ -17,9 +18,11 @@ import {
   backendPeer,
   compareCompiling,
   compareForecasts,
+  compareThreads,
   compareTraining,
   type Peer,
   type PeerResults,
+  type PeerRun,
   parsePeerResults,
   peersDocument,
   prepareSubject,
@@ -153,6 +156,18 @@ describe("a comparison", () => {
     expect(compiling.entries.map(({ peer }) => peer)).toEqual(["wasm", "tfjs-cpu"]);
   });
 
+  it("sets two threads against one: forecasts and training, dense and at 90 %", async () => {
+    const peers = [1, 2].map((threads) => backendPeer(wasm({ threads }), true));
+    const runs = await compareThreads(await prepared(), 2, { ...options, peers });
+    expect(runs.map(({ task }) => task)).toEqual(["threads forecast", "threads training"]);
+    for (const run of runs) {
+      const names = run.entries.map(({ peer, variant: id }) => `${peer} ${id}`);
+      const expected = ["dense", "unstructured-90"].flatMap((id) => [`wasm ${id}`, `wasm:2 ${id}`]);
+      expect(names).toEqual(expected);
+      for (const { peer, variant: id } of run.entries) expect(agrees(run, peer, id)).toBe(true);
+    }
+  });
+
   it("has the three models of the promises", () => {
     expect(randomSubjects().map(({ name }) => name)).toEqual(["iTransformer", "PatchTST", "Crossformer"]);
   });
@@ -203,6 +218,28 @@ describe("promises", () => {
     expect(at("90 % unstructured against own dense").met).toBe(false);
     expect(at("50 % in 2×1 or 4×1 blocks against own dense").measured!.median).toBeCloseTo(4.9 / 2.5);
     expect(at("50 % of channels against own dense").met).toBeUndefined();
+  });
+
+  it("of two threads and of the size of kernels", async () => {
+    const results = await resultsWith({ dense: 5, "unstructured-90": 2 });
+    results.modules = { relaxed: 42_000, plain: 120_000 };
+    const two = (entries: PeerRun["entries"]) =>
+      entries.flatMap((entry) => {
+        const half = { median: entry.timing.median / 2, spread: 0.1, samples: 9 };
+        const rounds = entry.rounds.map((time) => time / 2) as [number, ...number[]];
+        return entry.peer === "wasm" ? [{ ...entry, peer: "wasm:2", timing: half, rounds }] : [];
+      });
+    const [, large] = results.runs;
+    const entries = [...large!.entries, ...two(large!.entries)];
+    results.runs.push({ ...large!, task: "threads forecast", entries });
+    const at = (what: string) => verdicts(results).find((verdict) => verdict.what === what)!;
+    expect(at("two threads against one, dense")).toMatchObject({ bound: 1.6, met: true });
+    expect(at("two threads against one, 90 % unstructured").measured!.median).toBeCloseTo(2);
+    expect(at("all kernels, relaxed SIMD").met).toBe(true);
+    expect(at("all kernels, plain SIMD").met).toBe(false);
+    const text = toMarkdown(peersDocument(results));
+    expect(text).toContain("| all kernels, relaxed SIMD | 42.0 kB (≤ 100.0 kB) ✓ |");
+    expect(text).toContain("a forecast on one thread and on more");
   });
 
   it("are not kept where outputs differ", async () => {

@@ -5,6 +5,7 @@ export type Colors = ReturnType<typeof picocolors.createColors>;
 
 /** Where text goes; a Node stream fits. */
 export interface Output {
+  /** Takes text as it is; what it gives back is not looked at. */
   write(text: string): unknown;
   readonly isTTY?: boolean | undefined;
   readonly columns?: number | undefined;

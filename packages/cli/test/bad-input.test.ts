@@ -73,9 +73,18 @@ describe("bad input ends in one line and exit code 1, and writes nothing:", () =
     [
       "no target",
       prune("--strategy head"),
-      "give one target, --sparsity, --parameters, --flops or --bytes, or --plan: none is given.",
+      "give a target, --sparsity, --parameters, --flops, --bytes or --latency, or --plan: none is given.",
     ],
-    ["two targets", prune("--strategy head --sparsity 0.5 --flops 0.5"), "--sparsity and --flops are given."],
+    [
+      "a batch without what is measured",
+      prune("--strategy head --sparsity 0.5 --batch 8"),
+      "--batch is of a measured target: give --latency, too, or leave it out.",
+    ],
+    [
+      "an unknown backend to measure on",
+      prune("--strategy head --latency 0.5 --latency-backend wasn"),
+      'backend "wasn" is not known. Did you mean "wasm"?',
+    ],
     ["no strategy", prune("--sparsity 0.5"), "give --strategy: channel, combined, depth, head, unstructured"],
     [
       "nowhere to write",

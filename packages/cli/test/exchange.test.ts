@@ -178,6 +178,13 @@ describe("inspect --backend", () => {
     expect(stdout).toMatch(/^weights, packed +[\d.]+ kB$/m);
   });
 
+  it("tells what threads share", async () => {
+    const program = await json("inspect s.safetensors --backend wasm --threads 2 --batch 2");
+    expect(program).toMatchObject({ backend: "wasm:2", threads: 2 });
+    const { stdout } = await run("inspect s.safetensors --backend wasm --threads 2");
+    expect(stdout).toMatch(/^2 threads share \d+ of the calls$/m);
+  });
+
   it("of a model that is drawn", async () => {
     const line = "inspect --model PatchTST --set width=8 --set heads=2 --set layers=1 --backend wasm";
     const { calls } = await json(line);
@@ -225,6 +232,11 @@ describe("bad input ends in one line, and writes nothing:", () => {
     [
       "inspect s.safetensors --backend reference",
       "backend reference does not tell what it makes of a model.",
+    ],
+    ["inspect s.safetensors --threads 2", "--threads is of a run: give --backend, too, or leave it out."],
+    [
+      "inspect s.safetensors --backend tfjs-wasm --threads 2",
+      "--threads 2: only wasm runs on several threads, not tfjs-wasm. Leave it out.",
     ],
     ["inspect s.safetensors --backend wsm", 'backend "wsm" is not known. Did you mean "wasm"?'],
     ["inspect s.safetensors --batch 4", "--batch is of a run: give --backend, too"],

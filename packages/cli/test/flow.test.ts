@@ -1,4 +1,4 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { formatCsv, synthetic } from "@espalier/datasets";
 import { parseCsv } from "@espalier/datasets/node";
@@ -74,6 +74,53 @@ describe("train, prune, inspect, evaluate, predict", () => {
     expect(data.parameters.nonzero / data.unpruned.parameters.total).toBeCloseTo(1 - data.sparsity, 10);
   });
 
+  it("shows heads, masks, importance, sensitivity and a comparison on request, and draws them", async () => {
+    const line =
+      "inspect small.safetensors --masks *conv1* --importance --sensitivity 0.9 --windows 8 --against m.safetensors --evaluate";
+    const { stdout, code } = await espalier([...words(line), "--out", "page"], { cwd });
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/density by head, %\n +0 +1 +2 +3\nencoder.attn_layers.0.attention +[░▒▓█]/);
+    expect(stdout).toMatch(/importance by l1\n.*median\n.*[▁▂▃▄▅▆▇█]{3}/);
+    expect(stdout).toMatch(/encoder.attn_layers.0.conv1 +2,048 +\d\.\d\d ×/);
+    expect(stdout).toMatch(/conv1.weight\n64 × 32 × 1, \d+\.\d % kept\n[ ░▒▓█]+\n/);
+    expect(stdout).toMatch(/test MSE +\d.*\n.*test MAE/);
+    expect(stdout).toMatch(/time of a run +[\d.]+ m?s +[\d.]+ m?s +[\d.]+ ± [\d.]+× as fast/);
+    for (const text of stdout.split("\n").slice(stdout.split("\n").indexOf("density by head, %") + 1))
+      if (!text.includes("weight[")) expect(text.length).toBeLessThanOrEqual(80);
+    const files = await readdir(join(cwd, "page", "charts"));
+    expect(files.filter((file) => file.endsWith(".png")).sort()).toEqual([
+      "density-heads.png",
+      "density-layers.png",
+      "importance.png",
+      "masks.png",
+      "sensitivity.png",
+    ]);
+    const again = await espalier(words("inspect small.safetensors --out page"), { cwd });
+    expect(again).toMatchObject({ code: 1, stdout: "" });
+    expect(again.stderr).toMatch(/page holds a model's page. Give --force/);
+  });
+
+  it("gives the same as data", async () => {
+    const data = await json("inspect small.safetensors --masks *conv1* --sensitivity --windows 4");
+    expect(data.heads).toMatchObject([{ name: "encoder.attn_layers.0.attention" }]);
+    const [{ kept, masked, removed, rows, columns, density }] = data.masks;
+    expect([kept.length, masked.length, removed.length]).toEqual(Array(3).fill(rows * columns));
+    const mean = kept.reduce((sum: number, share: number) => sum + share, 0) / kept.length;
+    expect(mean).toBeCloseTo(density, 2);
+    expect(data.sensitivity.amounts).toEqual([0.5, 0.9]);
+  });
+
+  it.each([
+    ["inspect small.safetensors --masks nothing*", "--masks nothing*: this names no pruned tensor"],
+    ["inspect small.safetensors --evaluate", "--evaluate is of a comparison: give --against FILE"],
+    ["inspect small.safetensors --sensitivity 1.5", "Expected shares between 0 and 1"],
+    ["inspect small.safetensors --importance l3", 'criterion "l3" is not known'],
+  ])("%s is refused", async (line, message) => {
+    const { code, stdout, stderr } = await espalier(words(line), { cwd });
+    expect([code, stdout]).toEqual([1, ""]);
+    expect(stderr).toContain(message);
+  });
+
   it("evaluates what training measured, and a pruned model like any other", async () => {
     const trained = await json("evaluate m.safetensors");
     const again = await json(`train --from m.safetensors --epochs 0 --out same.safetensors`);
@@ -130,6 +177,40 @@ describe("train, prune, inspect, evaluate, predict", () => {
     const { history } = await loadModel(join(cwd, "steps.safetensors"));
     const pruned = history.filter((entry) => (entry as { did: string }).did === "prune");
     expect(pruned).toMatchObject([{ target: { asked: 0.375 } }, { target: { asked: 0.75 } }]);
+  });
+
+  it("prunes to several targets at once, and says which decided", async () => {
+    const line = "prune m.safetensors --strategy unstructured --flops 0.6 --bytes 0.4 --out both.safetensors";
+    const { code, stdout } = await espalier(words(line), { cwd });
+    expect(code).toBe(0);
+    expect(stdout).toContain("asked for bytes 0.4 and flops 0.6\n");
+    const { history } = await loadModel(join(cwd, "both.safetensors"));
+    expect(history.at(-1)).toMatchObject({
+      target: { metric: "bytes", met: true, others: [{ metric: "flops", met: true }] },
+    });
+    expect((await espalier(words("inspect both.safetensors"), { cwd })).stdout).toMatch(
+      /2 {2}pruned by unstructured to bytes 40\.\d % and flops \d+\.\d %/,
+    );
+  });
+
+  it("prunes to a time that is measured, shows each try, and keeps it", async () => {
+    const line =
+      "prune m.safetensors --strategy channel --latency 0.7 --batch 2 --latency-time 20 --accept-nearest --plan-out time.json --out time.safetensors";
+    const { code, stdout, stderr } = await espalier(words(line), { cwd });
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/^try {2}1 {2}amount 0\.0000 {2}\d+\.\d % of the time, ± \d+\.\d %\n/);
+    expect(stdout).toMatch(
+      /\n\d+\.\d % of the unpruned time on wasm, batch 2, ± \d+\.\d %, found in \d+ measurements?\n/,
+    );
+    const { target } = JSON.parse(await readFile(join(cwd, "time.json"), "utf8"));
+    expect(target).toMatchObject({ metric: "latency", asked: 0.7, measured: { on: "wasm, batch 2" } });
+    expect(stderr.match(/^try /gm)).toHaveLength(target.measured.tries.length);
+    // The search is the plan's; the model remembers what came of it.
+    const { history } = await loadModel(join(cwd, "time.safetensors"));
+    expect(Object.keys((history.at(-1) as { target: object }).target)).not.toContain("measured");
+    expect((await espalier(words("inspect time.safetensors"), { cwd })).stdout).toMatch(
+      /pruned by channel to latency \d+\.\d % \(wasm, batch 2\)/,
+    );
   });
 
   it("prunes by several strategies, each with its own options", async () => {

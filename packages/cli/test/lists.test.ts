@@ -11,12 +11,44 @@ if (!present)
   console.warn("skipped: tests on shared data, for want of a folder shared beside the repository");
 
 describe("backends", () => {
-  it("are listed with what they are", async () => {
+  it("are listed with what they run on, and the command that gets what is missing", async () => {
     const { code, stdout } = await espalier(["backends"]);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/● {2}tfjs-wasm +TensorFlow.js .*, WebAssembly with/);
+    expect(stdout).toMatch(/^ {3}backend +device +threads +SIMD +runs on\n/);
+    expect(stdout).toMatch(/● {2}tfjs-wasm +\S.* {2}1 {2}128-bit +TensorFlow.js 4\./);
     const { backends } = JSON.parse((await espalier(["backends", "--json"])).stdout);
-    expect(backends).toContainEqual({ name: "reference", available: true, detail: expect.any(String) });
+    expect(backends).toContainEqual({
+      ...{ name: "reference", available: true, detail: expect.any(String), device: expect.any(String) },
+      ...{ threads: 1, simd: "none" },
+    });
+    for (const { available, detail, command } of backends) {
+      if (!available && command !== undefined) expect(detail).toContain(command);
+      if (!available) expect(stdout).toContain(detail);
+    }
+  });
+
+  it("are measured, those that were named", async () => {
+    const { code, stdout } = await espalier(words("backends wasm tfjs-wasm --bench"));
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/SIMD +product +step +runs on\n● {2}wasm .* GFLOP\/s +\S+ ms .*\n● {2}tfjs-wasm /);
+    expect(stdout).toContain("\nproduct: 256 × 256 × 256");
+    const { backends } = JSON.parse((await espalier(words("backends wasm --bench --json"))).stdout);
+    expect(backends).toMatchObject([{ name: "wasm", bench: { gflops: expect.any(Number) } }]);
+    expect(backends[0].bench.step.median).toBeGreaterThan(0);
+    const unknown = await espalier(words("backends wsam"));
+    expect(unknown.stderr).toMatch(/backend "wsam" is not known\. Did you mean "wasm"\?/);
+  });
+
+  it("are installed by name", async () => {
+    const unknown = await espalier(words("backends install tensorflw"));
+    expect(unknown).toMatchObject({ code: 1, stdout: "" });
+    expect(unknown.stderr).toMatch(/"tensorflw" is not known\. Did you mean "tensorflow"\?/);
+    const folder = await temporaryFolder();
+    const env = { ESPALIER_CACHE: folder };
+    const none = await espalier(words("backends install tensorflow --wheel none.whl"), { env });
+    expect(none.stderr).toMatch(/^espalier: wheel \S*none\.whl: there is no such file\.\n$/);
+    const { stdout } = await espalier(words("backends uninstall tensorflow"), { env });
+    expect(stdout).toBe("tensorflow is not installed; nothing to remove\n");
   });
 });
 

@@ -71,7 +71,10 @@ describe("a command line that is not understood", () => {
     ["train --eposch 3", 'unknown option "--eposch". Did you mean "--epochs"? See espalier train --help.'],
     ["train --frobnicate", 'unknown option "--frobnicate". See espalier train --help.'],
     ["train", "give --out FILE for the model. See espalier train --help."],
-    ["prune", 'missing required argument "model". See espalier prune --help.'],
+    [
+      "prune --strategy head --sparsity 0.5 --dry-run",
+      "give a model file, or --recipe FILE with one. See espalier prune --help.",
+    ],
     [
       "train --epochs two",
       'option "--epochs <n>" argument "two" is invalid. Expected a whole number from 0 on. See espalier train --help.',

@@ -10,6 +10,14 @@ export interface Availability {
   readonly device?: string;
   /** A program stands in for the GPU: its results count, its times say nothing about any GPU. */
   readonly software?: boolean;
+  /** What computes, with its version, by name. */
+  readonly versions?: Readonly<Record<string, string>>;
+  /** Threads of the processor that a run may use. */
+  readonly threads?: number;
+  /** Vector instructions of the processor that are used: `relaxed`, `128-bit`, `AVX-512`; `none`. */
+  readonly simd?: string;
+  /** Where something is missing: the one command that gets it. */
+  readonly command?: string;
 }
 
 /** Tensors by name. */
@@ -26,12 +34,15 @@ export interface State {
   snapshot(names?: readonly string[]): Promise<Snapshot>;
   /** Counts the writes and updates of a tensor, so that packed copies know when they are stale. */
   version(name: string): number;
+  /** Frees its memory; its programs must not be run any more. */
   dispose(): void;
 }
 
 /** Tensors as they once were. */
 export interface Snapshot {
+  /** Puts the tensors back as they were; as often as wanted. */
   restore(): Promise<void>;
+  /** Frees what was remembered. */
   dispose(): void;
 }
 
@@ -54,6 +65,7 @@ export interface Program {
   run(inputs: Tensors, options?: RunOptions): Promise<Tensors>;
   /** What the graph became at a batch size, for those who want to know where time goes; not every backend can tell. */
   describe?(batchSize: number): ProgramDescription;
+  /** Frees its memory; the state it was compiled with stays. */
   dispose(): void;
 }
 
@@ -61,11 +73,14 @@ export interface Program {
 export interface ProgramDescription {
   /** Elements of the batch that are run at a time. */
   readonly part: number;
+  /** Threads that run it together, where there is more than one. */
+  readonly threads?: number;
   /** Memory beside the state's tensors: intermediate values, packed weights, and values kept between runs. */
   readonly bytes: { readonly arena: number; readonly weights: number; readonly kept: number };
   readonly calls: readonly CallDescription[];
 }
 
+/** One call of a kernel. */
 export interface CallDescription {
   /** Name of the graph's node. */
   readonly node: string;
@@ -73,15 +88,19 @@ export interface CallDescription {
   /** Of products with a weight: how it is stored, and its share of weights that are not zero. */
   readonly format?: string;
   readonly density?: number;
-  /** Expected nanoseconds of one call, where a cost model knows. */
+  /** Expected nanoseconds of one call on one thread, where a cost model knows. */
   readonly cost?: number;
+  /** Parts it is divided into, which threads run at once; left out where one thread runs it. */
+  readonly parts?: number;
 }
 
 /** Something that runs graphs. */
 export interface Backend {
   readonly name: string;
+  /** Whether it can run here. Loads what it needs for the answer; never throws. */
   availability(): Promise<Availability>;
   /** Takes copies of the tensors. */
   createState(tensors: Tensors): Promise<State>;
+  /** Makes a graph ready. Throws an EspalierError where the state lacks a tensor, or the backend an operator. */
   compile(graph: Graph, options: CompileOptions): Promise<Program>;
 }

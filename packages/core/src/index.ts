@@ -12,6 +12,7 @@ export { groupSlices, groupSums } from "./criteria/groups.ts";
 export * from "./criteria/index.ts";
 export { lamp } from "./criteria/lamp.ts";
 export { l1, l2 } from "./criteria/magnitude.ts";
+export { type MovementOptions, movement } from "./criteria/movement.ts";
 export { random } from "./criteria/random.ts";
 export { spat } from "./criteria/spat.ts";
 export { taylor } from "./criteria/taylor.ts";
@@ -27,6 +28,7 @@ export * from "./graph/bind.ts";
 export * from "./graph/builder.ts";
 export * from "./graph/extent.ts";
 export * from "./graph/graph.ts";
+export * from "./graph/redraw.ts";
 export * from "./graph/tensor.ts";
 export * from "./insight/density.ts";
 export * from "./insight/heads.ts";
@@ -61,7 +63,15 @@ export * from "./operators/scale.ts";
 export * from "./operators/slice.ts";
 export * from "./operators/softmax.ts";
 export * from "./operators/top-k.ts";
+export {
+  type Allocation,
+  type AllocationOptions,
+  type RankedTensor,
+  rolePattern,
+  type Scope,
+} from "./pruning/allocation.ts";
 export * from "./pruning/indices.ts";
+export type { LatencyMeter, TimeShare } from "./pruning/latency.ts";
 export * from "./pruning/meet.ts";
 export { type ModuleKind, type ResidualModule, residualModules } from "./pruning/modules.ts";
 export { matchesAny } from "./pruning/patterns.ts";
@@ -72,15 +82,9 @@ export { maskWithinRuns, type RunMaskOptions } from "./pruning/runs.ts";
 export { CutError, removeDead } from "./pruning/simplify.ts";
 export * from "./pruning/strategy.ts";
 export { type StructuredOptions, structuredStrategy } from "./pruning/structured.ts";
+export * from "./pruning/target.ts";
 export type { Block } from "./pruning/tiling.ts";
-export {
-  type MaskOptions,
-  maskWeakest,
-  rankWeights,
-  rolePattern,
-  type Scope,
-  type WeightRanking,
-} from "./pruning/weights.ts";
+export { type MaskOptions, maskWeakest, rankWeights, type WeightRanking } from "./pruning/weights.ts";
 export * from "./pruning/write-plan.ts";
 export * from "./reconstruction/reconstruct.ts";
 export type { RefitMethod } from "./reconstruction/refit.ts";

@@ -6,6 +6,7 @@ import {
   batch,
   defineOperator,
   digest,
+  type MaskStep,
   matMul,
   mul,
   type None,
@@ -145,6 +146,10 @@ describe("a plan", () => {
 
   it("is the same after JSON", () => {
     expect(planFromJson(planToJson(plan))).toEqual(plan);
+    const report = { metric: "flops", asked: 0.5, achieved: 0.5, met: true };
+    const measured = { on: "wasm, batch 1", spread: 0.1, tries: [{ amount: 0, share: 1, spread: 0 }] };
+    const reached = { ...plan, target: { ...report, measured, others: [report] } };
+    expect(planFromJson(planToJson(reached))).toEqual(reached);
   });
   it("promises the counts that pruning gives", () => {
     const counts = account(prune(model, plan));
@@ -175,10 +180,30 @@ describe("a plan", () => {
     expect(remove({ extent: 9 })).toThrow(/has 8 indices, the plan expects 9/);
     expect(remove({ indices: [8] })).toThrow(/0 … 7/);
   });
+  it("of masks that name no axis is read as it was meant: n:m patterns followed the last one", () => {
+    const mask = { do: "mask", parameter: "x", shape: [2, 4], keep: "Zg==", because: "" };
+    const read = (pattern: object) =>
+      planFromJson(JSON.stringify({ ...plan, steps: [{ ...mask, pattern }] })).steps[0] as MaskStep;
+    expect(read({ n: 2, m: 4 }).pattern).toEqual({ n: 2, m: 4, axis: 1 });
+    expect(read({ n: 1, m: 2, axis: 0 }).pattern).toEqual({ n: 1, m: 2, axis: 0 });
+    expect(read({ block: [4, 1] }).pattern).toEqual({ block: [4, 1] });
+    for (const axis of [2, -1, 0.5, "0"])
+      expect(() => read({ n: 2, m: 4, axis })).toThrow(/not an Espalier plan/);
+  });
   it("of a newer format is refused with a line that says so", () => {
     expect(() => planFromJson('{"format": 2}', "p.json")).toThrow(/p.json: plan format 2 is newer/);
     expect(() => planFromJson("{}", "p.json")).toThrow(/not an Espalier plan/);
-    for (const damage of [{ expected: {} }, { notes: [7] }, { steps: [{ do: "remove" }] }, { base: 1 }])
+    const target = { metric: "flops", asked: 0.5, achieved: 0.5, met: true };
+    for (const damage of [
+      { expected: {} },
+      { notes: [7] },
+      { steps: [{ do: "remove" }] },
+      { base: 1 },
+      { target: "flops" },
+      { target: { ...target, met: "no" } },
+      { target: { ...target, others: {} } },
+      { target: { ...target, measured: {} } },
+    ])
       expect(() => planFromJson(JSON.stringify({ ...plan, ...damage }))).toThrow(/not an Espalier plan/);
     const mask = { do: "mask", parameter: "x", shape: [2 ** 26, 2 ** 26], keep: "AAAA", because: "" };
     expect(() => planFromJson(JSON.stringify({ ...plan, steps: [mask] }))).toThrow(

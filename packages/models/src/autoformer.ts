@@ -16,6 +16,7 @@ const options = z
   .refine(headsDivide, headsMessage)
   .refine(labelFits, labelMessage);
 
+/** Sizes of an Autoformer; all have defaults. */
 export type AutoformerOptions = z.input<typeof options>;
 
 /**

@@ -22,6 +22,7 @@ const options = z.strictObject({
   individual: z.boolean().default(false),
 });
 
+/** Sizes of a DLinear; all have defaults. */
 export type DLinearOptions = z.input<typeof options>;
 type Options = z.output<typeof options>;
 

@@ -33,6 +33,7 @@ const options = z
   .refine(headsDivide, headsMessage)
   .refine(labelFits, labelMessage);
 
+/** Sizes of a FEDformer; all have defaults. */
 export type FEDformerOptions = z.input<typeof options>;
 type Options = z.output<typeof options>;
 

@@ -22,6 +22,7 @@ const options = z
   .refine(headsDivide, headsMessage)
   .refine(labelFits, labelMessage);
 
+/** Sizes of an Informer; all have defaults. */
 export type InformerOptions = z.input<typeof options>;
 
 /**

@@ -12,6 +12,7 @@ const options = z
   .refine(headsDivide, headsMessage)
   .refine(labelFits, labelMessage);
 
+/** Sizes of a Transformer; all have defaults. */
 export type TransformerOptions = z.input<typeof options>;
 
 /**

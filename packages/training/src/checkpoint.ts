@@ -99,6 +99,7 @@ export class TrainingCheckpoint {
     });
   }
 
+  /** Reads what `encode` wrote. Throws an EspalierError for anything else. */
   static decode(bytes: Uint8Array, where = "checkpoint"): TrainingCheckpoint {
     const { tensors, metadata } = readSafetensors(bytes, { name: where });
     if (metadata.format !== "espalier-training") {

@@ -9,7 +9,7 @@ export interface CollectorOptions {
   readonly backend: Backend;
   /** Windows to calibrate on: those of the training split. */
   readonly windows: WindowSet;
-  /** Batches drawn at random; 8 by default. */
+  /** Batches drawn at random, where the graph does not say how many it takes; 8 by default. */
   readonly batches?: number;
   /** 32 by default. */
   readonly batchSize?: number;
@@ -20,8 +20,8 @@ export interface CollectorOptions {
 
 /** What criteria that look at data collect with: runs their graph over calibration batches and sums its outputs. */
 export function collector(options: CollectorOptions): Collect {
-  const { backend, windows, batches = 8, batchSize = 32, seed = 0, signal } = options;
-  return async ({ graph, tensors, outputs }) => {
+  const { backend, windows, batchSize = 32, seed = 0, signal } = options;
+  return async ({ graph, tensors, outputs, batches = options.batches ?? 8 }) => {
     if (windows.count === 0) throw new EspalierError("there is no window to calibrate on.");
     const state = await backend.createState(tensors);
     const program = await backend.compile(graph, { state });

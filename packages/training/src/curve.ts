@@ -2,7 +2,9 @@
  * How what is removed grows: `linear`; `cubic`, fast at first (Zhu and Gupta, 2017); `exponential`, the same share of what is
  * left at every step.
  */
-export type Curve = "linear" | "cubic" | "exponential";
+export type Curve = (typeof curveNames)[number];
+
+export const curveNames = ["linear", "cubic", "exponential"] as const;
 
 const curves: Readonly<Record<Curve, (left: number, progress: number) => number>> = {
   linear: (left, progress) => 1 - (1 - left) * progress,

@@ -35,6 +35,7 @@ export interface FitRequest {
   readonly data?: { readonly name: string; readonly checksum: string };
   readonly signal?: AbortSignal;
   readonly onProgress?: OnProgress;
+  /** Told after each epoch; the next one waits for it. */
   readonly onEpoch?: (record: EpochRecord) => void | Promise<void>;
   /** Called after every epoch with all that is needed to go on from there. */
   readonly onCheckpoint?: (checkpoint: TrainingCheckpoint) => void | Promise<void>;

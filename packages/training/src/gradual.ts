@@ -12,7 +12,7 @@ import {
   type TargetReport,
 } from "@espalier/core";
 import { z } from "zod";
-import { type Curve, leftAt } from "./curve.ts";
+import { type Curve, curveNames, leftAt } from "./curve.ts";
 import { tightened } from "./moving-masks.ts";
 
 /** Pruning while training (Zhu and Gupta, 2017): masks tighten between steps until a target is reached. */
@@ -40,8 +40,9 @@ export interface GradualSettings {
   readonly every: number;
 }
 
-const schema = z.object({
-  curve: z.enum(["linear", "cubic", "exponential"]).default("cubic"),
+/** How masks tighten, with bounds and defaults. */
+export const gradualSchema = z.strictObject({
+  curve: z.enum(curveNames).default("cubic"),
   until: z.number().gt(0).lt(1).default(0.6),
   every: z.int().min(1).default(50),
 });
@@ -125,7 +126,7 @@ export class GradualSchedule {
 
 /** Checks how gradual pruning is to go. Throws an EspalierError that names the setting. */
 export function settingsOf({ strategy, target, curve, until, every }: GradualPruning): GradualSettings {
-  const result = schema.safeParse({ curve, until, every });
+  const result = gradualSchema.safeParse({ curve, until, every });
   if (result.success) return { strategy: strategy.name, target, ...result.data };
   const [issue] = result.error.issues;
   throw new EspalierError(`gradual pruning, ${issue!.path.join(".")}: ${issue!.message}.`);

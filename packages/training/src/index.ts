@@ -1,10 +1,10 @@
 export { type FitOrigin, TrainingCheckpoint } from "./checkpoint.ts";
 export { type CollectorOptions, collector } from "./collect.ts";
-export type { Curve } from "./curve.ts";
+export { type Curve, curveNames } from "./curve.ts";
 export { type EvaluateOptions, evaluate, evaluateProgram } from "./evaluate.ts";
 export { type EpochRecord, type FitRequest, type FitResult, fit, type Teacher } from "./fit.ts";
 export { forecastNext } from "./forecast.ts";
-export type { GradualPruning } from "./gradual.ts";
+export { type GradualPruning, gradualSchema } from "./gradual.ts";
 export { batchesOf, inputsFrom } from "./inputs.ts";
 export { ErrorSums, type Errors, type Metrics } from "./metrics.ts";
 export {
@@ -16,13 +16,21 @@ export {
   windowShapeOf,
   withData,
 } from "./model-data.ts";
-export { type FitOptions, type FitSettings, type RegrowSettings, readSettings } from "./options.ts";
+export {
+  type FitOptions,
+  type FitSettings,
+  type RegrowSettings,
+  readSettings,
+  settingsSchema,
+} from "./options.ts";
+export { createPause } from "./pause.ts";
 export { predict } from "./predict.ts";
 export { type OnProgress, type Progress, progressReporter } from "./progress.ts";
 export {
   type PruneAndReconstructRequest,
   pruneAndReconstruct,
   type ReconstructSettings,
+  reconstructSchema,
 } from "./prune-and-reconstruct.ts";
 export {
   iterativeTargets,

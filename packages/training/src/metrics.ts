@@ -34,6 +34,7 @@ export class ErrorSums {
     this.#absolutes = new Float64Array(horizon * series);
   }
 
+  /** Adds forecasts and what came true, both [windows, horizon, series], as the model sees them. */
   add(forecast: ArrayLike<number>, truth: ArrayLike<number>): void {
     const cells = this.#squares.length;
     for (let i = 0; i < truth.length; i++) {
@@ -44,6 +45,7 @@ export class ErrorSums {
     this.#windows += truth.length / cells;
   }
 
+  /** The errors of all that was added; in original units as well where the scaler is given. */
   metrics(scaler?: Scaler): Metrics {
     const all = Array.from(this.#squares.keys());
     const ofSeries = (s: number) => all.filter((cell) => cell % this.#series === s);

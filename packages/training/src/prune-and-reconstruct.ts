@@ -1,5 +1,6 @@
 import {
   type Backend,
+  EspalierError,
   type Json,
   type LayerError,
   type Model,
@@ -9,20 +10,23 @@ import {
   reconstruct,
 } from "@espalier/core";
 import type { WindowSet } from "@espalier/datasets";
+import { z } from "zod";
 import { collector } from "./collect.ts";
 import type { OnProgress } from "./progress.ts";
 
-/** What layers are refitted on, and how. */
-export interface ReconstructSettings {
-  /** Batches of training windows drawn at random; 16 by default. */
-  readonly batches?: number;
-  /** 32 by default. */
-  readonly batchSize?: number;
-  readonly seed?: number;
+/** The settings of reconstruction, with their bounds. */
+export const reconstructSchema = z.strictObject({
+  /** Batches of training windows drawn at random. */
+  batches: z.int().min(1).default(16),
+  batchSize: z.int().min(1).default(32),
+  seed: z.int().min(0).default(0),
   /** Ridge, as a share of the mean of the squared inputs; 0.01 by default. */
-  readonly damping?: number;
-  readonly method?: RefitMethod;
-}
+  damping: z.number().positive().optional(),
+  method: z.enum(["least-squares", "obs"] satisfies RefitMethod[]).optional(),
+});
+
+/** What layers are refitted on, and how; what is left out has its default. */
+export type ReconstructSettings = z.input<typeof reconstructSchema>;
 
 export interface PruneAndReconstructRequest {
   /** What the plan was made for. */
@@ -45,7 +49,7 @@ export interface PruneAndReconstructRequest {
  */
 export async function pruneAndReconstruct(request: PruneAndReconstructRequest): Promise<Reconstruction> {
   const { model, plan, backend, windows, settings = {}, data, signal, onProgress, onLayer } = request;
-  const { batches = 16, batchSize = 32, seed = 0, damping, method } = settings;
+  const { batches, batchSize, seed, damping, method } = readReconstruct(settings);
   const calibration: Json = {
     batches,
     batchSize,
@@ -71,4 +75,12 @@ export async function pruneAndReconstruct(request: PruneAndReconstructRequest): 
     ...(signal && { signal }),
     ...(onLayer && { onLayer }),
   });
+}
+
+function readReconstruct(settings: ReconstructSettings): z.output<typeof reconstructSchema> {
+  // What a model's history holds of them may be given as it is: it says where they were run, too.
+  const result = reconstructSchema.strip().safeParse(settings);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw new EspalierError(`reconstruction, ${issue!.path.join(".") || "settings"}: ${issue!.message}.`);
 }

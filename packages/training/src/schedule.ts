@@ -1,5 +1,7 @@
 import {
   type Collect,
+  type LatencyMeter,
+  leftOf,
   type Model,
   meet,
   type PruningPlan,
@@ -7,6 +9,7 @@ import {
   readTarget,
   type Strategy,
   type Target,
+  type Tried,
 } from "@espalier/core";
 import { collector } from "./collect.ts";
 import { type Curve, leftAt } from "./curve.ts";
@@ -31,6 +34,10 @@ export interface PruneAndTuneRequest extends Omit<FitRequest, "model" | "resume"
   readonly tune?: "each" | "last";
   /** Calibration for criteria that look at data; by default batches of the training windows. */
   readonly collect?: Collect;
+  /** What measures, for targets that name latency: against the model before the first stage. */
+  readonly latency?: LatencyMeter;
+  /** Called for each amount that a stage's search tries. */
+  readonly onTry?: (tried: Tried, stage: number) => void;
   /** Refits every pruned model to the outputs of the one it was pruned from, before any fine-tuning. */
   readonly reconstruct?: ReconstructSettings;
   /** Called when a stage, from 0, has its plan and before it is carried out. */
@@ -57,7 +64,7 @@ export interface PruneAndTuneResult {
  * several targets of one strategy are iterative pruning. Aborting ends it after what runs, with what is done so far.
  */
 export async function pruneAndTune(request: PruneAndTuneRequest): Promise<PruneAndTuneResult> {
-  const { stages, tune = "last", signal, backend, train } = request;
+  const { stages, tune = "last", signal, backend, train, latency, onTry } = request;
   const collect =
     request.collect ?? collector({ backend, windows: train, ...(signal === undefined ? {} : { signal }) });
   const results: StageResult[] = [];
@@ -67,7 +74,9 @@ export async function pruneAndTune(request: PruneAndTuneRequest): Promise<PruneA
     const plan = await meet(target, strategy, {
       model,
       collect,
+      ...(latency === undefined ? {} : { latency }),
       ...(signal === undefined ? {} : { signal }),
+      ...(onTry === undefined ? {} : { onTry: (tried) => onTry(tried, i) }),
     }).catch((error: unknown) => {
       if (signal?.aborted) return undefined;
       throw error;
@@ -114,10 +123,13 @@ function settingsOf({ settings = {}, stages }: PruneAndTuneRequest, stage: numbe
 
 /** Targets of iterative and gradual pruning, the last of them the one given. */
 export function iterativeTargets(target: Target, steps: number, curve: Curve = "exponential"): Target[] {
-  const { metric, asked } = readTarget(target);
-  const left = metric === "sparsity" ? 1 - asked : asked;
+  const goals = readTarget(target);
   return Array.from({ length: steps }, (_, i) => {
-    const share = leftAt(curve, left, (i + 1) / steps);
-    return { [metric]: metric === "sparsity" ? 1 - share : share } as unknown as Target;
+    const shares = goals.map(({ metric, asked }) => {
+      const left = leftOf(metric, asked);
+      const share = leftAt(curve, left, (i + 1) / steps);
+      return [metric, leftOf(metric, share)];
+    });
+    return Object.fromEntries(shares) as Target;
   });
 }

@@ -11,6 +11,7 @@ import {
   type Snapshot,
   type State,
   type TensorData,
+  targetEntry,
   withTensors,
 } from "@espalier/core";
 import type { FitOrigin, TrainingCheckpoint } from "./checkpoint.ts";
@@ -272,7 +273,7 @@ export class TrainingRun {
       ...(teacher === undefined ? {} : { teacher: { model: digest(teacher.model), weight: teacher.weight } }),
       ...(this.#gradual === undefined
         ? {}
-        : { gradual: { ...this.#gradual.settings, target: { ...this.#gradual.target } } }),
+        : { gradual: { ...this.#gradual.settings, target: targetEntry(this.#gradual.target) } }),
     };
     const tensors = await this.#bestTensors();
     const masks =

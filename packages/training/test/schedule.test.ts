@@ -35,6 +35,30 @@ describe("pruning in stages", () => {
     expect(digest(never.model)).toBe(digest(never.stages[1]!.pruned));
   });
 
+  it("goes on to several targets at once, and to times, which are the dense model's at every stage", async () => {
+    const targets = iterativeTargets({ flops: 0.36, bytes: 0.81, latency: 0.25 }, 2);
+    expect(targets[0]).toEqual({ flops: 0.6, bytes: 0.9, latency: 0.5 });
+    expect(targets[1]).toEqual({ flops: 0.36, bytes: 0.81, latency: 0.25 });
+    const flops = (model: Parameters<typeof account>[0]) => account(model).flops.effective;
+    const latency = {
+      on: "nothing",
+      measure: async (pruned: typeof patched) => ({ share: flops(pruned) / flops(patched), spread: 0 }),
+    };
+    const stages = iterativeTargets({ latency: 0.49 }, 2).map((target) => ({
+      strategy: unstructured(),
+      target,
+    }));
+    const tried = new Set<number>();
+    const done = await pruneAndTune(
+      request({ stages, latency, settings: { epochs: 0 }, onTry: (_, stage) => tried.add(stage) }),
+    );
+    expect([...tried]).toEqual([0, 1]);
+    const reached = done.stages.map(({ plan }) => plan.target!);
+    expect(reached.map(({ met }) => met)).toEqual([true, true]);
+    for (const [i, { pruned }] of done.stages.entries())
+      expect(Math.abs(flops(pruned) / flops(patched) - [0.7, 0.49][i]!)).toBeLessThan(0.05);
+  });
+
   it("lets criteria look at the training windows", async () => {
     const stages = [
       { strategy: head({ criterion: "taylor" }), target: { parameters: 0.8 } },

@@ -10,7 +10,7 @@ import {
 import { type KernelSet, kernelsOf } from "./kernels/index.ts";
 import type { Kernel } from "./kernels/kernel.ts";
 import { multiply } from "./kernels/training.ts";
-import type { Kind } from "./runtime.ts";
+import { type Kind, nameOf } from "./runtime.ts";
 
 /** One node made ready for one batch size. */
 export interface PlanStep {
@@ -56,7 +56,7 @@ export function makePlan(graph: Graph, batchSize: number, kind: Kind): Plan {
     const kernel = masks.get(node) ?? set.kernels.get(node.operator.name);
     if (kernel === undefined)
       throw new EspalierError(
-        `backend tfjs-${kind} has no operator ${node.operator.name} (node ${node.name}).`,
+        `backend ${nameOf(kind)} has no operator ${node.operator.name} (node ${node.name}).`,
       );
     const shapes = node.outputs.map((id) => resolveShape(graph.values[id]!.shape, batchSize));
     const step = { node, kernel, inputs, shapes, free: [] };

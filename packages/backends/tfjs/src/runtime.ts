@@ -7,12 +7,19 @@ export type Tensor = TensorFlow.Tensor;
 export type Tensor1D = TensorFlow.Tensor1D;
 export type Tensor2D = TensorFlow.Tensor2D;
 
-/** TensorFlow.js's own name of a backend. */
-export type Kind = "cpu" | "wasm" | "webgpu";
+/** TensorFlow.js's own name of a backend; `tensorflow` is libtensorflow. */
+export type Kind = "cpu" | "wasm" | "webgpu" | "tensorflow";
+
+/** How a kind is called among all backends. */
+export function nameOf(kind: Kind): string {
+  return kind === "tensorflow" ? kind : `tfjs-${kind}`;
+}
 
 export interface RuntimeOptions {
   /** Folder or address that holds TensorFlow.js's `.wasm` files; found by itself in Node, and next to the page's bundle elsewhere. */
   readonly wasmPath?: string;
+  /** Of `tensorflow`: the folder `espalier backends install` was given as cache; `ESPALIER_CACHE`, else the system's, by default. */
+  readonly cache?: string;
 }
 
 let loading: Promise<Tf> | undefined;
@@ -33,17 +40,34 @@ const ready = new Map<Kind, Promise<void>>();
 /** Makes a backend the current one; its first use loads it. Throws an EspalierError where that fails. */
 export async function activate(kind: Kind, options: RuntimeOptions): Promise<Tf> {
   const tf = await loadTf();
-  if (!ready.has(kind)) ready.set(kind, prepare(kind, options));
-  await ready.get(kind);
+  let loading = ready.get(kind);
+  if (loading === undefined) {
+    loading = prepare(tf, kind, options);
+    ready.set(kind, loading);
+    // What is missing may be there the next time.
+    loading.catch(() => ready.delete(kind));
+  }
+  await loading;
   if (tf.getBackend() !== kind && !(await tf.setBackend(kind))) {
-    throw new EspalierError(`backend tfjs-${kind}: TensorFlow.js could not start it.`);
+    throw new EspalierError(`backend ${nameOf(kind)}: TensorFlow.js could not start it.`);
   }
   return tf;
 }
 
-async function prepare(kind: Kind, options: RuntimeOptions): Promise<void> {
+async function prepare(tf: Tf, kind: Kind, options: RuntimeOptions): Promise<void> {
   if (kind === "wasm") await prepareWasm(options);
   if (kind === "webgpu") await prepareWebGpu();
+  if (kind === "tensorflow") await prepareTensorflow(tf, options);
+}
+
+async function prepareTensorflow(tf: Tf, { cache }: RuntimeOptions): Promise<void> {
+  if (!inNode()) throw new EspalierError("libtensorflow runs in Node only.");
+  const { loadTensorflow } = await import("./tensorflow/load.ts");
+  await loadTensorflow(tf, cache);
+}
+
+export function inNode(): boolean {
+  return typeof process !== "undefined" && process.versions?.node !== undefined;
 }
 
 /** Its package looks for `navigator.gpu` while it loads. */
@@ -63,7 +87,7 @@ async function prepareWasm({ wasmPath }: RuntimeOptions): Promise<void> {
 
 /** Where the package lies, in Node; a bundler's page finds the files by itself or is told. */
 async function wasmFolder(): Promise<string | undefined> {
-  if (typeof process === "undefined" || process.versions?.node === undefined) return undefined;
+  if (!inNode()) return undefined;
   const { createRequire } = await import("node:module");
   const file = createRequire(import.meta.url).resolve(
     "@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm.wasm",

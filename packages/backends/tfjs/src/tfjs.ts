@@ -1,30 +1,40 @@
 import { type Availability, type Backend, checkTensors, EspalierError } from "@espalier/core";
 import { describeGpu, findGpu } from "@espalier/webgpu-device";
 import { TfjsProgram } from "./program.ts";
-import { activate, exclusively, type Kind, type RuntimeOptions } from "./runtime.ts";
+import { activate, exclusively, type Kind, nameOf, type RuntimeOptions, type Tf } from "./runtime.ts";
 import { TfjsState } from "./state.ts";
 
+/** Which of TensorFlow.js's own backends, and where its files are. */
 export interface TfjsOptions extends RuntimeOptions {
   /**
    * `cpu`: plain JavaScript. `wasm`: WebAssembly with SIMD, one thread in Node. `webgpu`: the page's WebGPU, or in Node
-   * that of npm's `webgpu` (Dawn).
+   * that of npm's `webgpu` (Dawn). `tensorflow`: libtensorflow, in Node, once `espalier backends install tensorflow` has
+   * put it there.
    */
   readonly kind: Kind;
 }
 
 /** Runs graphs on TensorFlow.js, which is loaded when it is first needed. */
 export function tfjs({ kind, ...options }: TfjsOptions): Backend {
-  const name = `tfjs-${kind}`;
+  const name = nameOf(kind);
   return {
     name,
     availability: () =>
       exclusively(async () => {
         try {
-          return await describe(kind, `TensorFlow.js ${(await activate(kind, options)).version_core}, `);
+          return await describe(kind, await activate(kind, options));
         } catch (error) {
+          if (kind === "webgpu") {
+            const found = await findGpu();
+            if ("missing" in found) return describeGpu(found);
+          }
           const { message } = error as Error;
           const known = error instanceof EspalierError;
-          return { available: false, detail: known ? message : `TensorFlow.js did not start: ${message}` };
+          return {
+            available: false,
+            detail: known ? message : `TensorFlow.js did not start: ${message}`,
+            ...(kind === "tensorflow" ? { command: "espalier backends install tensorflow" } : {}),
+          };
         }
       }),
     createState: (tensors) => TfjsState.create(kind, options, tensors),
@@ -40,11 +50,38 @@ export function tfjs({ kind, ...options }: TfjsOptions): Backend {
   };
 }
 
-async function describe(kind: Kind, version: string): Promise<Availability> {
-  if (kind === "webgpu") return describeGpu(await findGpu(), version);
-  if (kind === "cpu") return { available: true, detail: `${version}plain JavaScript` };
+async function describe(kind: Kind, tf: Tf): Promise<Availability> {
+  const versions = { "TensorFlow.js": tf.version_core };
+  if (kind === "webgpu") return describeGpu(await findGpu(), versions);
+  if (kind === "tensorflow") return describeTensorflow(tf);
+  const prefix = `TensorFlow.js ${tf.version_core}`;
+  if (kind === "cpu")
+    return { available: true, detail: `${prefix}, plain JavaScript`, versions, threads: 1, simd: "none" };
   const { simd } = await wasmFeatures();
-  return { available: true, detail: `${version}WebAssembly ${simd ? "with" : "without"} SIMD, 1 thread` };
+  return {
+    available: true,
+    detail: `${prefix}, WebAssembly ${simd ? "with" : "without"} SIMD, 1 thread`,
+    versions,
+    threads: 1,
+    simd: simd ? "128-bit" : "none",
+  };
+}
+
+async function describeTensorflow(tf: Tf): Promise<Availability> {
+  const { simdLevel, tensorflowVersion, threadCount } = await import("./tensorflow/describe.ts");
+  const [version, threads, simd] = [tensorflowVersion(tf), threadCount(), simdLevel()];
+  const parts = [
+    `libtensorflow ${version}, TensorFlow.js ${tf.version_core}`,
+    ...(simd === undefined ? [] : [simd]),
+    `${threads} ${threads === 1 ? "thread" : "threads"}`,
+  ];
+  return {
+    available: true,
+    detail: parts.join(", "),
+    versions: { libtensorflow: version, "TensorFlow.js": tf.version_core },
+    threads,
+    ...(simd === undefined ? {} : { simd }),
+  };
 }
 
 /** Whether this engine has 128-bit SIMD: TensorFlow.js picks its build by the same test. */

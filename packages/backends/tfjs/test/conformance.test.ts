@@ -3,9 +3,11 @@ import { describe, expect, it } from "vitest";
 import { tfjs } from "../src/index.ts";
 import { loadTf } from "../src/runtime.ts";
 
+const kinds = ["wasm", "cpu", "webgpu", "tensorflow"] as const;
+
 /** Why a kind cannot be tried on this machine. */
 const missing = new Map<string, string>();
-for (const kind of ["wasm", "cpu", "webgpu"] as const) {
+for (const kind of kinds) {
   const { available, detail } = await tfjs({ kind }).availability();
   if (!available) missing.set(kind, detail);
 }
@@ -13,10 +15,13 @@ for (const kind of ["wasm", "cpu", "webgpu"] as const) {
 /** WGSL promises sines to 2⁻¹¹ only; software adapters take that at its word. */
 const coarse = /^(Sin|Cos) /;
 
-describe.each(["wasm", "cpu", "webgpu"] as const)("tfjs-%s", { timeout: 120_000 }, (kind) => {
+/** What a machine may lack. */
+const optional: readonly string[] = ["webgpu", "tensorflow"];
+
+describe.each(kinds)("TensorFlow.js, %s", { timeout: 120_000 }, (kind) => {
   const backend = tfjs({ kind });
   const reason = missing.get(kind);
-  if (reason !== undefined && kind === "webgpu") {
+  if (reason !== undefined && optional.includes(kind)) {
     it.skip(`skipped: ${reason}`, () => {});
     return;
   }

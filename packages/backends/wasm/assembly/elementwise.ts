@@ -10,7 +10,7 @@ import { least, madd, storeLanes, zero } from "./simd";
 const AXIS: usize = 20;
 
 const COPY = 0, SQRT = 1, RELU = 2, SCALE = 3, GELU = 4, EXPONENTIAL = 5, ELU = 6, SIGMOID = 7, TANH = 8;
-const ADD = 0, SUB = 1, MUL = 2, DIV = 3, RELU_GRADIENT = 4, GELU_GRADIENT = 5, DROPOUT = 6, ELU_GRADIENT = 7;
+const ADD = 0, SUB = 1, MUL = 2, DIV = 3, RELU_GRADIENT = 4, GELU_GRADIENT = 5, DROPOUT = 6, ELU_GRADIENT = 7, ADD_INTEGERS = 8;
 
 /** Four numbers `stride` bytes apart. */
 // @ts-ignore: decorator
@@ -188,6 +188,7 @@ function unaryAxis(operation: i32, rank: i32, dims: usize, y: usize, x: usize, b
 // @ts-ignore: decorator
 @inline function applyBinary(operation: i32, a: v128, b: v128, ratio: v128, scale: v128): v128 {
   if (operation == ADD) return f32x4.add(a, b);
+  if (operation == ADD_INTEGERS) return i32x4.add(a, b);
   if (operation == SUB) return f32x4.sub(a, b);
   if (operation == MUL) return f32x4.mul(a, b);
   if (operation == DIV) return f32x4.div(a, b);
@@ -254,6 +255,7 @@ function binaryAxis(operation: i32, rank: i32, dims: usize, y: usize, a: usize, 
   }
   switch (operation) {
     case ADD: binaryRow(ADD, n, y, a, sa, b, sb, ratio, scale); break;
+    case ADD_INTEGERS: binaryRow(ADD_INTEGERS, n, y, a, sa, b, sb, ratio, scale); break;
     case SUB: binaryRow(SUB, n, y, a, sa, b, sb, ratio, scale); break;
     case MUL: binaryRow(MUL, n, y, a, sa, b, sb, ratio, scale); break;
     case DIV: binaryRow(DIV, n, y, a, sa, b, sb, ratio, scale); break;

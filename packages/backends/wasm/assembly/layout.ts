@@ -60,30 +60,42 @@ function transposedAxis(rank: i32, dims: usize, y: usize, x: usize): void {
 }
 
 /**
- * y = x at indices, or with `adds` x += y at indices (x and y change roles: y is read). Axes of the indices have stride
- * 0 in x; `step` bytes lie between two positions of the axis that is indexed. An index outside `extent` traps.
+ * y = x at indices (TAKE); or x += y (ADD), or x = y (PUT) at indices: y is read then. Axes of the indices have stride 0
+ * in x; `step` bytes lie between two positions of the axis that is indexed. An index outside `extent` traps.
  */
-export function gather(dims: usize, y: usize, x: usize, indices: usize, step: usize, extent: u32, adds: i32): void {
-  gatherAxis(load<i32>(dims), dims + 4, y, x, indices, step, extent, adds);
+export function gather(dims: usize, y: usize, x: usize, indices: usize, step: usize, extent: u32, what: i32): void {
+  gatherAxis(load<i32>(dims), dims + 4, y, x, indices, step, extent, what);
 }
 
-function gatherAxis(rank: i32, dims: usize, y: usize, x: usize, indices: usize, step: usize, extent: u32, adds: i32): void {
+const TAKE = 0, ADD = 1;
+
+function gatherAxis(rank: i32, dims: usize, y: usize, x: usize, indices: usize, step: usize, extent: u32, what: i32): void {
   const n = load<i32>(dims), ys = load<usize>(dims, 4), xs = load<usize>(dims, 8), is = load<usize>(dims, 12);
   if (rank > 1) {
     for (let i = 0; i < n; i++) {
-      gatherAxis(rank - 1, dims + AXIS, y, x, indices, step, extent, adds);
+      gatherAxis(rank - 1, dims + AXIS, y, x, indices, step, extent, what);
       y += ys;
       x += xs;
       indices += is;
     }
     return;
   }
+  if (is == 0 && ys == 4 && xs == 4 && what != ADD) {
+    // One index for neighbours.
+    const index = load<u32>(indices);
+    if (index >= extent) unreachable();
+    const at = x + <usize>index * step;
+    if (what == TAKE) memory.copy(y, at, <usize>n << 2);
+    else memory.copy(at, y, <usize>n << 2);
+    return;
+  }
   for (let i = 0; i < n; i++) {
     const index = load<u32>(indices);
     if (index >= extent) unreachable();
     const at = x + <usize>index * step;
-    if (adds) store<f32>(at, load<f32>(at) + load<f32>(y));
-    else store<u32>(y, load<u32>(at));
+    if (what == TAKE) store<u32>(y, load<u32>(at));
+    else if (what == ADD) store<f32>(at, load<f32>(at) + load<f32>(y));
+    else store<u32>(at, load<u32>(y));
     y += ys;
     x += xs;
     indices += is;

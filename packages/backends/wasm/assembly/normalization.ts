@@ -94,31 +94,31 @@ function inverseDeviation(D: i32, x: usize, xld: usize, mean: v128, share: v128,
   return f32x4.div(f32x4.splat(1), f32x4.sqrt(madd(sum, share, eps)));
 }
 
-/** Gradients of layer normalisation for `tokens` tokens. `sums`: 32·D bytes, in which lanes of dscale and dbias gather. */
+/**
+ * Gradient of layer normalisation for `tokens` tokens. `statistics`: for each vector of tokens its mean and inverse
+ * deviation, 32 bytes, for layerNormSums.
+ */
 export function layerNormGradient(
   tokens: i32, D: i32, x: usize, xld: usize, scale: usize, dy: usize, dyld: usize,
-  dx: usize, dxld: usize, dscale: usize, dbias: usize, epsilon: f32, sums: usize,
+  dx: usize, dxld: usize, epsilon: f32, statistics: usize,
 ): void {
   const share = f32x4.splat(1 / <f32>D), eps = f32x4.splat(epsilon);
-  memory.fill(sums, 0, <usize>D << 5);
   for (let t = tokens; t > 0; t -= 4) {
     const mean = meanOf(D, x, xld, share);
     const inverse = inverseDeviation(D, x, xld, mean, share, eps);
+    v128.store(statistics, mean);
+    v128.store(statistics, inverse, 16);
+    statistics += 32;
     let sum = zero(), dot = zero();
-    let p = x, d = dy, g = scale, to = sums;
+    let p = x, d = dy, g = scale;
     for (let k = 0; k < D; k++) {
       const normalized = f32x4.mul(f32x4.sub(v128.load(p), mean), inverse);
-      const given = keepLanes(v128.load(d), t);
-      const scaled = f32x4.mul(given, v128.load_splat<f32>(g));
+      const scaled = f32x4.mul(v128.load(d), v128.load_splat<f32>(g));
       sum = f32x4.add(sum, scaled);
       dot = madd(scaled, normalized, dot);
-      // A lane beyond the last token may hold anything, so it is taken out of both factors.
-      v128.store(to, madd(given, keepLanes(normalized, t), v128.load(to)));
-      v128.store(to, f32x4.add(given, v128.load(to, 16)), 16);
       p += xld;
       d += dyld;
       g += 4;
-      to += 32;
     }
     sum = f32x4.mul(sum, share);
     dot = f32x4.mul(dot, share);
@@ -139,12 +139,35 @@ export function layerNormGradient(
     dy += 16;
     dx += 16;
   }
+}
+
+/** Gradients of the scale and the bias of layer normalisation, feature by feature. */
+export function layerNormSums(
+  tokens: i32, D: i32, x: usize, xld: usize, dy: usize, dyld: usize, statistics: usize, dscale: usize, dbias: usize,
+): void {
   for (let k = 0; k < D; k++) {
-    store<f32>(dscale, sumLanes(v128.load(sums)));
-    store<f32>(dbias, sumLanes(v128.load(sums, 16)));
+    let scales = zero(), biases = zero(), p = x, d = dy, s = statistics, t = tokens;
+    for (; t >= 4; t -= 4) {
+      const given = v128.load(d);
+      scales = madd(given, f32x4.mul(f32x4.sub(v128.load(p), v128.load(s)), v128.load(s, 16)), scales);
+      biases = f32x4.add(given, biases);
+      p += 16;
+      d += 16;
+      s += 32;
+    }
+    if (t > 0) {
+      // A lane beyond the last token may hold anything, so it is taken out of both factors.
+      const given = keepLanes(v128.load(d), t);
+      const normalized = f32x4.mul(f32x4.sub(v128.load(p), v128.load(s)), v128.load(s, 16));
+      scales = madd(given, keepLanes(normalized, t), scales);
+      biases = f32x4.add(given, biases);
+    }
+    store<f32>(dscale, sumLanes(scales));
+    store<f32>(dbias, sumLanes(biases));
+    x += xld;
+    dy += dyld;
     dscale += 4;
     dbias += 4;
-    sums += 32;
   }
 }
 

@@ -18,12 +18,13 @@ function mix(x: u32): u32 {
 
 /**
  * Core's random numbers of (seed, step, stream, element), or with `threshold` ≥ 0 a dropout's factors: `kept` where the
- * number's 24 bits reach the threshold, 0 elsewhere. In `dims` a's strides are those of the element's number.
+ * number's 24 bits reach the threshold, 0 elsewhere. In `dims` a's strides are those of the element's number, which
+ * begins with `first`.
  */
-export function random(dims: usize, y: usize, seed: usize, step: usize, stream: u32, threshold: i32, kept: f32): void {
+export function random(dims: usize, y: usize, seed: usize, step: usize, stream: u32, threshold: i32, kept: f32, first: u32): void {
   const s = <u32>(<i64>load<f32>(seed)), t = <u32>(<i64>load<f32>(step));
   const key = mix(mix(mix(s ^ 0x9e3779b9) ^ t) ^ stream);
-  randomAxis(load<i32>(dims), dims + 4, y, 0, i32x4.splat(key), threshold, f32x4.splat(kept));
+  randomAxis(load<i32>(dims), dims + 4, y, first, i32x4.splat(key), threshold, f32x4.splat(kept));
 }
 
 function randomAxis(rank: i32, dims: usize, y: usize, index: u32, key: v128, threshold: i32, kept: v128): void {

@@ -27,7 +27,7 @@ if (what === "training") {
   const program = (await backend.compile(model.graph, { state })) as WasmProgram;
   await program.run(inputsFor(model, batchSize));
   const [part] = program.parts(batchSize);
-  const plan = program.prepare(part!);
+  const plan = program.prepare(part!.size);
   report(plan, plan.calls("main"));
 }
 

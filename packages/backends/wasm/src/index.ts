@@ -1,2 +1,2 @@
-export type { Simd } from "./modules/load.ts";
+export { kernelSize, type Simd } from "./modules/load.ts";
 export { type WasmOptions, wasm } from "./wasm.ts";

@@ -6,16 +6,16 @@ import {
   type TensorData,
   type Tensors,
 } from "@espalier/core";
+import { BoundPhase, type BoundStep } from "./bound-phase.ts";
 import type { Plan } from "./compile/plan.ts";
-import { type Call, isPointer, type Phase, type Pointer, type Step } from "./compile/step.ts";
+import type { Call, Phase, Step } from "./compile/step.ts";
 import type { Storage } from "./compile/view.ts";
 import { type Lifetime, planArena } from "./memory/arena.ts";
+import { PartsAtOnce } from "./parts-at-once.ts";
 import type { WasmState } from "./state.ts";
-
-interface Bound {
-  readonly step: Step;
-  run: () => void;
-}
+import type { Surroundings } from "./threads/divide/divider.ts";
+import { divide } from "./threads/divide/index.ts";
+import { Repacking } from "./weights/repacking.ts";
 
 /** A plan with addresses: memory is taken once, then every run is a list of calls. */
 export class PlacedPlan {
@@ -25,28 +25,42 @@ export class PlacedPlan {
   readonly #graph: Graph;
   readonly #state: WasmState;
   readonly #blocks: number[] = [];
-  readonly #bound: Record<Phase, Bound[]>;
+  readonly #surroundings: Surroundings;
+  /** The calls that steps are; those whose weight decides are divided when they are bound. */
+  readonly #divided: ReadonlyMap<Step, readonly Call[]>;
+  readonly #repacking: Repacking;
+  /** As many arenas as threads: each may run the plan on its own. */
+  readonly #arenas: number;
+  #phases: Record<Phase, BoundPhase> | undefined;
+  #atOnce: PartsAtOnce | undefined;
   readonly #versions = new Map<string, number>();
   readonly #updated: ReadonlySet<string>;
   #generation = -1;
 
-  constructor(plan: Plan, graph: Graph, state: WasmState) {
+  constructor(plan: Plan, graph: Graph, state: WasmState, { arenas = 1 }: { readonly arenas?: number } = {}) {
     this.plan = plan;
+    this.#arenas = arenas;
     this.#graph = graph;
     this.#state = state;
     this.#updated = new Set(graph.updates.map(({ tensor }) => tensor));
     for (const mask of plan.masks) this.#versions.set(mask, state.version(mask));
+    const { heap } = state;
+    this.#surroundings = { constants: plan.constants, panelRows: heap.kernels.panelRows() };
+    this.#repacking = new Repacking(heap, this.#surroundings);
+    this.#divided = new Map(
+      Object.values(plan.steps)
+        .flat()
+        .flatMap((step) => ("kernel" in step.call ? [[step, this.#divide(step.call)]] : [])),
+    );
     try {
       this.memory = this.#place();
       this.#checkFinite(() => true);
-      for (const packed of plan.weights.packed) packed.refresh();
+      for (const packed of plan.weights.packed) packed.refresh((call) => this.#repacking.add(call));
+      this.#bind();
     } catch (error) {
       this.dispose();
       throw error;
     }
-    const bind = (steps: readonly Step[]) => steps.map((step) => ({ step, run: this.#bind(step) }));
-    const { fixed, main, update } = plan.steps;
-    this.#bound = { fixed: bind(fixed), main: bind(main), update: bind(update) };
   }
 
   /** False once a mask was written: then other gradients are wanted, and the plan has to be made anew. */
@@ -61,11 +75,10 @@ export class PlacedPlan {
     let rebind = false;
     const updated = this.#updated;
     this.#checkFinite((name) => !updated.has(name));
-    for (const packed of weights.packed) if (packed.refresh()) rebind = true;
-    if (rebind) {
-      for (const bound of Object.values(this.#bound).flat())
-        if ("weight" in bound.step.call) bound.run = this.#bind(bound.step);
-    }
+    for (const packed of weights.packed)
+      if (packed.refresh((call) => this.#repacking.add(call))) rebind = true;
+    this.#repacking.run();
+    if (rebind) this.#bind();
     if (this.#fixedChanged()) this.run("fixed");
     this.#generation = this.#state.generation;
   }
@@ -81,35 +94,52 @@ export class PlacedPlan {
   }
 
   run(phase: Phase): void {
-    for (const { step, run } of this.#bound[phase]) {
-      try {
-        run();
-      } catch (error) {
-        if (!(error instanceof WebAssembly.RuntimeError)) throw error;
-        throw new EspalierError(`backend wasm, node ${step.node}: ${reason(step, error)}`);
-      }
-    }
+    this.#phases![phase].run();
   }
 
-  /** What a run calls, in order, and the memory it takes. */
-  describe(): Omit<ProgramDescription, "part"> {
-    const { main, update } = this.plan.steps;
+  /** Several parts of a batch, each of the size the plan is for, threads side by side. */
+  partsAtOnce(count: number): PartsAtOnce {
+    if (this.#atOnce === undefined || this.#atOnce.count < count) {
+      this.#atOnce?.dispose();
+      const calls = (step: Step) => ("weight" in step.call ? step.call.bind() : (step.call as Call));
+      this.#atOnce = undefined;
+      this.#atOnce = new PartsAtOnce(this.#state.heap, this.plan, this.#graph, count, calls);
+    }
+    return this.#atOnce;
+  }
+
+  /** Whether threads can run the plan side by side: JavaScript is the first thread's. */
+  get runsAtOnce(): boolean {
+    return this.#arenas > 1 && this.plan.steps.main.every(({ call }) => !("run" in call));
+  }
+
+  /** What a run calls, in order, and the memory it takes. `apart`: each thread makes all calls, of another part of the batch. */
+  describe(apart: boolean): Omit<ProgramDescription, "part"> {
     const { arena, kept } = this.memory;
+    const { threads } = this.#state.heap;
     return {
       bytes: { arena, kept, weights: this.plan.weights.bytes },
-      calls: [...main, ...update].map(({ node, call }): CallDescription => {
-        if ("kernel" in call) return { node, kernel: call.kernel };
+      ...(threads > 1 ? { threads } : {}),
+      calls: [...this.calls("main"), ...this.calls("update")].map(({ step, parts }): CallDescription => {
+        const { node, call } = step;
         if ("run" in call) return { node, kernel: "JavaScript" };
+        const shared = parts > 1 && !apart ? { parts } : {};
+        if ("kernel" in call) return { node, kernel: call.kernel, ...shared };
         const { format, pattern, cost } = call.weight;
         const density = pattern.nonzero / (pattern.N * pattern.K);
-        return { node, kernel: call.bind().kernel, format, density, cost };
+        return { node, kernel: call.bind().kernel, format, density, cost, ...shared };
       }),
     };
   }
 
   /** The calls of a phase one by one, for profiles. */
-  calls(phase: Phase): readonly { readonly step: Step; readonly run: () => void }[] {
-    return this.#bound[phase];
+  calls(phase: Phase): readonly BoundStep[] {
+    return this.#phases![phase].steps;
+  }
+
+  outputType(name: string): Pick<TensorData, "dtype" | "shape"> {
+    const { view, dtype } = this.plan.outputs.find((output) => output.name === name)!;
+    return { dtype, shape: view.shape };
   }
 
   read(name: string): TensorData {
@@ -130,6 +160,8 @@ export class PlacedPlan {
 
   dispose(): void {
     for (const block of this.#blocks.splice(0)) this.#state.heap.free(block);
+    this.#unbind();
+    this.#repacking.dispose();
     this.plan.weights.dispose();
   }
 
@@ -194,16 +226,18 @@ export class PlacedPlan {
       } else arena.push({ bytes: storage.bytes + slack, first, last, storage });
     }
     const placed = planArena(arena);
-    const start = this.#allocate(placed.bytes, `running at batch ${plan.batchSize}`);
+    const bytes = this.#arenas * placed.bytes;
+    const start = this.#allocate(bytes, `running at batch ${plan.batchSize}`);
     // What lies in rows' padding is computed with, and must be ordinary numbers.
-    heap.kernels.fill(start, placed.bytes);
+    heap.kernels.fill(start, bytes);
     arena.forEach(({ storage }, i) => {
       storage.address = start + placed.offsets[i]!;
+      storage.perThread = placed.bytes;
     });
     const constants = 4 * plan.constants.length;
     plan.constantStorage.address = this.#allocate(constants, "settings of kernels");
     heap.integers(plan.constantStorage.address, plan.constants.length).set(plan.constants);
-    return { arena: placed.bytes, kept, constants };
+    return { arena: bytes, kept, constants };
   }
 
   #allocate(bytes: number, what: string): number {
@@ -212,26 +246,25 @@ export class PlacedPlan {
     return address;
   }
 
-  #bind({ call }: Step): () => void {
-    const { heap } = this.#state;
-    if ("run" in call) {
-      const addresses = call.pointers.map(addressOf);
-      return () => call.run(heap, addresses);
-    }
-    const { kernel, args } = "weight" in call ? call.bind() : (call as Call);
-    const numbers = args.map((argument) => (isPointer(argument) ? addressOf(argument) : argument));
-    return heap.kernels[kernel].bind(null, ...numbers) as () => void;
+  #divide(call: Call): readonly Call[] {
+    return divide(call, this.#state.heap.threads, this.#surroundings);
+  }
+
+  #bind(): void {
+    this.#unbind();
+    const calls = (step: Step) =>
+      "weight" in step.call ? this.#divide(step.call.bind()) : this.#divided.get(step)!;
+    const bind = (phase: Phase) => new BoundPhase(this.#state.heap, this.plan.steps[phase], calls);
+    this.#phases = { fixed: bind("fixed"), main: bind("main"), update: bind("update") };
+  }
+
+  #unbind(): void {
+    this.#atOnce?.dispose();
+    this.#atOnce = undefined;
+    for (const phase of Object.values(this.#phases ?? {})) phase.dispose();
+    this.#phases = undefined;
   }
 }
 
-const addressOf = ({ storage, bytes }: Pointer) => storage.address + bytes;
-
 /** Kernels read a little beyond their operands. */
 const slack = 64;
-
-function reason({ call }: Step, error: Error): string {
-  const isGather = "kernel" in call && call.kernel === "gather";
-  return isGather
-    ? "an index lies outside the axis it picks from."
-    : `its kernel stopped (${error.message}). Please report this with the model.`;
-}

@@ -16,20 +16,28 @@ import { makePlan } from "./compile/plan.ts";
 import { PlacedPlan } from "./placed-plan.ts";
 import type { WasmState } from "./state.ts";
 
+/** Parts of a batch that are of one size. */
+export interface BatchParts {
+  /** Elements of each. */
+  readonly size: number;
+  readonly count: number;
+  /** Threads run them side by side, each one at a time; else all threads together run one after the other. */
+  readonly atOnce: boolean;
+}
+
 /** A graph on one state. Plans are kept by batch size; the first run of a size makes its plan, later ones allocate nothing. */
 export class WasmProgram implements Program {
   readonly #graph: Graph;
   readonly #state: WasmState;
   readonly #plans = new Map<number, PlacedPlan>();
-  /** Most elements of a batch in one plan. */
-  readonly #part: number;
+  readonly #splits: boolean;
+  readonly #tokens: number;
 
   constructor(graph: Graph, state: WasmState) {
     this.#graph = graph;
     this.#state = state;
-    this.#part = splitsByBatch(graph)
-      ? Math.max(1, Math.floor(comfortableTokens / tokensOf(graph)))
-      : Number.POSITIVE_INFINITY;
+    this.#splits = splitsByBatch(graph);
+    this.#tokens = tokensOf(graph);
   }
 
   /** The plan for a batch size, weights packed. */
@@ -40,7 +48,9 @@ export class WasmProgram implements Program {
       placed = undefined;
     }
     if (placed === undefined) {
-      placed = new PlacedPlan(makePlan(this.#graph, this.#state, batchSize), this.#graph, this.#state);
+      const plan = makePlan(this.#graph, this.#state, batchSize);
+      const arenas = this.#splits ? this.#state.heap.threads : 1;
+      placed = new PlacedPlan(plan, this.#graph, this.#state, { arenas });
       this.#plans.set(batchSize, placed);
     }
     placed.refresh();
@@ -59,7 +69,7 @@ export class WasmProgram implements Program {
       }
     }
     const parts = this.parts(batchSize);
-    if (parts.length > 1) return this.#runParts(inputs, wanted, batchSize, parts);
+    if (parts[0]!.size < batchSize) return this.#runParts(inputs, wanted, batchSize, parts);
     const plan = this.prepare(batchSize);
     plan.write(inputs);
     plan.run("main");
@@ -69,40 +79,70 @@ export class WasmProgram implements Program {
     return result;
   }
 
-  /** Sizes that a batch is run in, one after the other: equal ones where a divisor is near, else as equal as can be. */
-  parts(batchSize: number): number[] {
-    const fewest = Math.max(1, Math.ceil(batchSize / this.#part));
-    let count = fewest;
-    while (count < 2 * fewest && batchSize % count !== 0) count++;
-    if (batchSize % count !== 0) count = fewest;
-    const until = (i: number) => Math.floor((i * batchSize) / count);
-    return Array.from({ length: count }, (_, i) => until(i + 1) - until(i));
+  /**
+   * How a batch is run. By one thread in parts of one size where a divisor is near, else of as equal ones as can be. By
+   * several in parts of one size, as many as keep all of them busy, and what is left.
+   */
+  parts(batchSize: number): BatchParts[] {
+    if (!this.#splits) return [{ size: batchSize, count: 1, atOnce: false }];
+    const most = Math.max(1, Math.floor(comfortableTokens / this.#tokens));
+    const { threads } = this.#state.heap;
+    if (threads > 1) {
+      const fewest = Math.ceil(batchSize / (threads * most));
+      const rounds = nearDivisor(batchSize / threads, fewest);
+      const size = Math.max(1, Math.floor(batchSize / (threads * rounds)));
+      const count = Math.floor(batchSize / size / threads) * threads;
+      if (count > 0 && size * this.#tokens >= fewTokens) {
+        const left = batchSize - count * size;
+        return [{ size, count, atOnce: true }, ...(left > 0 ? oneByOne(left, most) : [])];
+      }
+    }
+    return oneByOne(batchSize, most);
   }
 
-  #runParts(inputs: Tensors, wanted: Graph["outputs"], batchSize: number, parts: readonly number[]): Tensors {
+  #runParts(
+    inputs: Tensors,
+    wanted: Graph["outputs"],
+    batchSize: number,
+    parts: readonly BatchParts[],
+  ): Tensors {
     const result = new Map<string, TensorData>();
+    const room = (name: string, { dtype, shape }: Pick<TensorData, "dtype" | "shape">, size: number) => {
+      const whole = shape.with(0, (shape[0]! / size) * batchSize);
+      const length = whole.reduce((n, extent) => n * extent, 1);
+      const data = dtype === "int32" ? new Int32Array(length) : new Float32Array(length);
+      const tensor = { dtype, shape: whole, data };
+      result.set(name, tensor);
+      return tensor;
+    };
     let start = 0;
-    for (const size of parts) {
+    const take = (name: string, plan: PlacedPlan, data: Float32Array | Int32Array, elements: number) => {
+      const tensor = result.get(name) ?? room(name, plan.outputType(name), plan.plan.batchSize);
+      tensor.data.set(data, (data.length / elements) * start);
+    };
+    for (const { size, count, atOnce } of parts) {
       const plan = this.prepare(size);
-      plan.write(partOf(this.#graph, inputs, start / batchSize, size / batchSize));
-      plan.run("main");
-      for (const { name } of wanted) {
-        const { dtype, shape, data } = plan.read(name);
-        if (start === 0) {
-          const whole = (data.length / size) * batchSize;
-          const room = dtype === "int32" ? new Int32Array(whole) : new Float32Array(whole);
-          result.set(name, { dtype, shape: shape.with(0, (shape[0]! / size) * batchSize), data: room });
-        }
-        result.get(name)!.data.set(data, (data.length / size) * start);
+      if (atOnce && plan.runsAtOnce) {
+        const several = plan.partsAtOnce(count);
+        several.run(partOf(this.#graph, inputs, start / batchSize, (size * count) / batchSize), count);
+        for (const { name } of wanted) take(name, plan, several.read(name, count), size * count);
+        start += size * count;
+        continue;
       }
-      start += size;
+      for (let i = 0; i < count; i++) {
+        plan.write(partOf(this.#graph, inputs, start / batchSize, size / batchSize));
+        plan.run("main");
+        for (const { name } of wanted) take(name, plan, plan.read(name).data, size);
+        start += size;
+      }
     }
     return result;
   }
 
   describe(batchSize: number): ProgramDescription {
-    const [part] = this.parts(batchSize);
-    return { part: part!, ...this.prepare(part!).describe() };
+    const [part] = this.parts(batchSize) as [BatchParts];
+    const plan = this.prepare(part.size);
+    return { part: part.size, ...plan.describe(part.atOnce && plan.runsAtOnce) };
   }
 
   dispose(): void {
@@ -117,6 +157,20 @@ export class WasmProgram implements Program {
  */
 const comfortableTokens = 352;
 
+/** Tokens below which a part is too little for a thread of its own: products then cost what fetching weights does. */
+const fewTokens = 48;
+
+function oneByOne(batchSize: number, most: number): BatchParts[] {
+  const count = nearDivisor(batchSize, Math.ceil(batchSize / most));
+  const longer = batchSize % count;
+  const size = Math.floor(batchSize / count);
+  const parts = [
+    { size: size + 1, count: longer, atOnce: false },
+    { size, count: count - longer, atOnce: false },
+  ];
+  return parts.filter((one) => one.count > 0);
+}
+
 /** Most tokens that meet a weight for one element of the batch. */
 function tokensOf(graph: Graph): number {
   let most = 1;
@@ -130,6 +184,12 @@ function tokensOf(graph: Graph): number {
       );
   }
   return most;
+}
+
+/** The first number from `from` on that divides a whole number; `from` where there is none before twice as much. */
+function nearDivisor(whole: number, from: number): number {
+  for (let divisor = from; divisor < 2 * from; divisor++) if (whole % divisor === 0) return divisor;
+  return from;
 }
 
 /** A share of every input that has a batch axis, which is its first. */

@@ -32,11 +32,16 @@ export class WasmState implements State {
 
   static create(heap: Heap, tensors: Tensors): WasmState {
     const state = new WasmState(heap);
-    for (const [name, { dtype, shape, data }] of tensors) {
-      const length = countElements(shape);
-      const address = heap.allocate(4 * length, `tensor "${name}"`);
-      state.#slots.set(name, { name, dtype, shape: [...shape], length, address, version: 0 });
-      state.#store(state.slot(name), data);
+    try {
+      for (const [name, { dtype, shape, data }] of tensors) {
+        const length = countElements(shape);
+        const address = heap.allocate(4 * length, `tensor "${name}"`);
+        state.#slots.set(name, { name, dtype, shape: [...shape], length, address, version: 0 });
+        state.#store(state.slot(name), data);
+      }
+    } catch (error) {
+      heap.dispose();
+      throw error;
     }
     return state;
   }
@@ -105,6 +110,7 @@ export class WasmState implements State {
   dispose(): void {
     for (const { address } of this.#slots.values()) this.heap.free(address);
     this.#slots.clear();
+    this.heap.dispose();
   }
 
   #store(slot: Slot, data: Float32Array | Int32Array): void {

@@ -3,35 +3,63 @@ import { Heap } from "./memory/heap.ts";
 import { type Simd, supports } from "./modules/load.ts";
 import { WasmProgram } from "./program.ts";
 import { WasmState } from "./state.ts";
+import { mostThreads, whyNotShared } from "./threads/sharing.ts";
 
+/** How the WebAssembly backend is made. */
 export interface WasmOptions {
   /** Which build of the kernels; by default `relaxed` where the engine has it, else `plain`. */
   readonly simd?: Simd;
+  /**
+   * Threads that run a program together, this one and workers; 1 by default. More need memory that threads share: a page
+   * gets it when it is served with the headers `Cross-Origin-Opener-Policy: same-origin` and
+   * `Cross-Origin-Embedder-Policy: require-corp`. They change no result. A state's workers end when it is disposed of.
+   */
+  readonly threads?: number;
 }
 
 /**
  * Runs graphs on our own WebAssembly kernels: weights are packed by what is in them, so that pruned models are fast.
- * One thread, any engine with 128-bit SIMD, no special headers.
+ * Any engine with 128-bit SIMD; one thread needs no special headers.
  */
 export function wasm(options: WasmOptions = {}): Backend {
+  const { threads = 1 } = options;
+  if (!Number.isInteger(threads) || threads < 1 || threads > mostThreads) {
+    throw new EspalierError(
+      `backend wasm: threads: ${threads} is no whole number from 1 to ${mostThreads}. Give as many as the machine has cores, or leave it out for one.`,
+    );
+  }
   const simd = () => options.simd ?? (supports("relaxed") ? "relaxed" : "plain");
+  const hindrance = () => (threads === 1 ? undefined : whyNotShared(threads));
   return {
-    name: "wasm",
+    name: threads === 1 ? "wasm" : `wasm:${threads}`,
     async availability() {
       if (typeof WebAssembly === "undefined" || !supports(simd())) {
         const detail = `this engine has no WebAssembly with ${options.simd ?? "128-bit"} SIMD; every browser since 2021 and Node since 16 have it`;
         return { available: false, detail };
       }
-      return { available: true, detail: `Espalier's kernels, ${simd()} SIMD, 1 thread` };
+      const why = hindrance();
+      if (why !== undefined) return { available: false, detail: why };
+      const count = threads === 1 ? "1 thread" : `${threads} threads`;
+      const level = simd() === "plain" ? "128-bit" : "relaxed";
+      return {
+        available: true,
+        detail: `Espalier's kernels, ${simd()} SIMD, ${count}`,
+        threads,
+        simd: level,
+      };
     },
-    createState: async (tensors) => WasmState.create(await Heap.create(simd()), tensors),
+    async createState(tensors) {
+      const reason = hindrance();
+      if (reason !== undefined) throw new EspalierError(`backend wasm: ${reason}`);
+      return WasmState.create(await Heap.create(simd(), threads), tensors);
+    },
     async compile(graph, { state, batch = [] }) {
       if (!(state instanceof WasmState)) {
         throw new EspalierError("backend wasm: the state was made by another backend.");
       }
       checkTensors(graph, (tensor) => state.find(tensor)?.shape);
       const program = new WasmProgram(graph, state);
-      for (const size of batch) for (const part of program.parts(size)) program.prepare(part);
+      for (const size of batch.flatMap((all) => program.parts(all))) program.prepare(size.size);
       return program;
     },
   };

@@ -1,5 +1,11 @@
 import type { Availability } from "@espalier/core";
-import { findSoftwareDriver, hasDrivers, loadLibrary, type SoftwareDriver } from "./vulkan.ts";
+import {
+  findHiddenDriver,
+  findSoftwareDriver,
+  hasDrivers,
+  loadLibrary,
+  type VulkanDriver,
+} from "./vulkan.ts";
 
 /** A way to WebGPU that leads to an adapter. */
 export interface Gpu {
@@ -11,15 +17,19 @@ export interface Gpu {
   readonly software: boolean;
   /** What implements WebGPU: `Dawn`, `browser`. */
   readonly runtime: string;
+  /** Of npm's `webgpu`. */
+  readonly version?: string;
   /** Classes and constants that a page has as globals; in Node they come with Dawn. */
   readonly globals: Readonly<Record<string, unknown>>;
 }
 
-/** Why there is none: one line with the command that gets it. */
+/** Why there is none: one line, and the command that gets it where there is one. */
 export interface Missing {
   readonly missing: string;
+  readonly command?: string;
 }
 
+/** A GPU, or what is missing for one. */
 export type GpuSearch = Gpu | Missing;
 
 /** What npm's `webgpu` exports. */
@@ -32,18 +42,28 @@ let search: Promise<GpuSearch> | undefined;
 
 /**
  * Looks for a WebGPU adapter, once a process. In a browser: the page's. In Node: Dawn's (npm's `webgpu`), a real GPU
- * first, then the software driver that Debian's Chromium brings. A `VK_DRIVER_FILES` that is set is respected.
+ * first, also where containers keep its driver unregistered, then the software driver that Debian's Chromium brings. A `VK_DRIVER_FILES` that is set is respected.
  */
 export function findGpu(): Promise<GpuSearch> {
   search ??= inNode() ? searchNode() : searchBrowser();
   return search;
 }
 
-/** What a backend that found this says about itself. */
-export function describeGpu(found: GpuSearch, version: string): Availability {
-  if ("missing" in found) return { available: false, detail: found.missing };
-  const { name, runtime, software } = found;
-  return { available: true, detail: `${version}${name}, ${runtime}`, device: name, software };
+/** What a backend that found this says about itself; `versions` are those of what it runs on top of WebGPU. */
+export function describeGpu(found: GpuSearch, versions: Readonly<Record<string, string>> = {}): Availability {
+  if ("missing" in found) {
+    const { missing, command } = found;
+    return { available: false, detail: missing, ...(command === undefined ? {} : { command }) };
+  }
+  const { name, runtime, software, version } = found;
+  const above = Object.entries(versions).map(([what, number]) => `${what} ${number}, `);
+  return {
+    available: true,
+    detail: `${above.join("")}${name}, ${runtime}`,
+    device: name,
+    software,
+    versions: { ...versions, ...(version === undefined ? {} : { webgpu: version }) },
+  };
 }
 
 function inNode(): boolean {
@@ -59,37 +79,50 @@ async function searchBrowser(): Promise<GpuSearch> {
   if (adapter === null) {
     return { missing: "the browser offers no WebGPU adapter: see chrome://gpu or about:support." };
   }
-  return named(api, adapter, "browser", {});
+  return named(api, adapter, "browser", {}, undefined);
 }
 
 async function searchNode(): Promise<GpuSearch> {
   let dawn: Dawn;
   try {
-    dawn = (await import("webgpu" as string)) as Dawn;
+    // Bundlers of pages must not follow it: Dawn is for Node alone.
+    const name = "webgpu";
+    dawn = (await import(/* @vite-ignore */ /* webpackIgnore: true */ name)) as Dawn;
   } catch (error) {
     const known = (error as NodeJS.ErrnoException).code === "ERR_MODULE_NOT_FOUND";
-    return {
-      missing: known
-        ? "package webgpu (Dawn) is not installed: npm install webgpu"
-        : `package webgpu (Dawn) does not load here: ${firstLine(error)}`,
-    };
+    if (!known) return { missing: `package webgpu (Dawn) does not load here: ${firstLine(error)}` };
+    return missing("package webgpu (Dawn) is not installed", "npm install webgpu");
   }
   const chosen = ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"].some((name) => process.env[name] !== undefined);
-  const driver = process.platform === "linux" && !chosen ? await findSoftwareDriver() : undefined;
+  const searching = process.platform === "linux" && !chosen;
+  const hidden = searching ? findHiddenDriver() : undefined;
+  const program = searching ? findSoftwareDriver() : undefined;
   // Without a driver Dawn would only print warnings.
-  const real = process.platform !== "linux" || chosen || (await hasDrivers()) || driver === undefined;
-  const own = real ? await requestFrom(dawn) : undefined;
-  if (own !== undefined && (chosen || !own.software || driver === undefined)) return own;
-  return (driver && (await requestSoftware(dawn, driver))) ?? own ?? { missing: noAdapter() };
+  const registered = !searching || hasDrivers() || (hidden ?? program) === undefined;
+  const own = registered ? await requestFrom(dawn) : undefined;
+  if (own !== undefined && (chosen || !own.software)) return own;
+  const other = hidden && (await requestWith(dawn, hidden));
+  if (other !== undefined && !other.software) return other;
+  return (program && (await requestWith(dawn, program))) ?? own ?? other ?? noAdapter();
 }
 
 async function requestFrom({ create, globals }: Dawn): Promise<Gpu | undefined> {
   const api = create([]);
   const adapter = await api.requestAdapter({ powerPreference: "high-performance" });
-  return adapter === null ? undefined : named(api, adapter, "Dawn", globals);
+  return adapter === null ? undefined : named(api, adapter, "Dawn", globals, await dawnVersion());
 }
 
-async function requestSoftware(dawn: Dawn, driver: SoftwareDriver): Promise<Gpu | undefined> {
+/** The version of npm's `webgpu`; a bundle may have left its manifest behind. */
+async function dawnVersion(): Promise<string | undefined> {
+  const { createRequire } = await import("node:module");
+  try {
+    return (createRequire(import.meta.url)("webgpu/package.json") as { version: string }).version;
+  } catch {
+    return undefined;
+  }
+}
+
+async function requestWith(dawn: Dawn, driver: VulkanDriver): Promise<Gpu | undefined> {
   // Dawn finds the Vulkan loader by its name: one that is loaded already will do.
   if (!loadLibrary("libvulkan.so.1") && !loadLibrary(driver.loader)) return undefined;
   process.env.VK_DRIVER_FILES = driver.manifest;
@@ -100,9 +133,14 @@ async function requestSoftware(dawn: Dawn, driver: SoftwareDriver): Promise<Gpu 
   }
 }
 
-function noAdapter(): string {
-  if (process.platform !== "linux") return "Dawn finds no GPU: install the GPU's driver.";
-  return "Dawn finds no Vulkan driver: install the GPU's, or (software, for correctness only) apt-get install chromium";
+function noAdapter(): Missing {
+  if (process.platform !== "linux") return { missing: "Dawn finds no GPU: install the GPU's driver." };
+  const why = "Dawn finds no Vulkan driver: install the GPU's, or (software, for correctness only)";
+  return missing(why, "apt-get install chromium", "");
+}
+
+function missing(why: string, command: string, mark = ":"): Missing {
+  return { missing: `${why}${mark} ${command}`, command };
 }
 
 /** Programs that pretend to be a GPU, by the words they are known under. */
@@ -111,7 +149,13 @@ export function isSoftware(info: GPUAdapterInfo): boolean {
   return info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|basic render|software/i.test(words);
 }
 
-function named(api: GPU, { info }: GPUAdapter, runtime: string, globals: Gpu["globals"]): Gpu {
+function named(
+  api: GPU,
+  { info }: GPUAdapter,
+  runtime: string,
+  globals: Gpu["globals"],
+  version: string | undefined,
+): Gpu {
   const software = isSoftware(info);
   const parts = [info.description, info.device, `${info.vendor} ${info.architecture}`.trim()];
   const plain = /swiftshader/i.test(parts.join(" "))
@@ -123,6 +167,7 @@ function named(api: GPU, { info }: GPUAdapter, runtime: string, globals: Gpu["gl
     software,
     runtime,
     globals,
+    ...(version === undefined ? {} : { version }),
   };
 }
 

@@ -1,6 +1,7 @@
 /**
  * A forward pass on `webgpu` against `tfjs-webgpu`: same adapter, same process, taking turns; dense, and with half of all
- * channels removed; inputs and outputs copied. `pnpm --filter @espalier/backend-webgpu bench [runs]`.
+ * channels removed; inputs and outputs copied. `pnpm --filter @espalier/backend-webgpu bench [runs] [batches]`,
+ * by default 15 runs at batch 1,3,32.
  * Medians, and the median of the ratios of neighbouring runs. On a software adapter the figures compare two programs on a
  * processor and say nothing about a GPU: the first line says which it is.
  */
@@ -12,6 +13,7 @@ import { channel } from "@espalier/strategy-channel";
 import { webgpu } from "../src/index.ts";
 
 const runs = Number(process.argv[2] ?? 15);
+const batches = (process.argv[3] ?? "1,3,32").split(",").map(Number);
 const own = webgpu();
 const peer = tfjs({ kind: "webgpu" });
 for (const backend of [own, peer]) {
@@ -69,7 +71,7 @@ for (const dense of models) {
     ["all", dense],
     ["half", prune(dense, plan)],
   ] as const;
-  for (const batch of [1, 3, 32]) {
+  for (const batch of batches) {
     let before = 0;
     for (const [channels, model] of variants) {
       const times = await alternate(model, batch);

@@ -5,6 +5,7 @@ import { Device } from "./device/device.ts";
 import { WebGpuProgram } from "./program.ts";
 import { WebGpuState } from "./state.ts";
 
+/** How the WebGPU backend is made. */
 export interface WebGpuOptions {
   /**
    * Stores activations and packed weights in 16 bits, which halves what is moved; numbers are still computed with in 32.
@@ -45,10 +46,10 @@ export function webgpu({ float16 = false, tiling, memory }: WebGpuOptions = {}):
     name: "webgpu",
     async availability() {
       const found = await findGpu();
-      if ("missing" in found) return describeGpu(found, "");
+      if ("missing" in found) return describeGpu(found);
       try {
         await device();
-        return describeGpu(found, "");
+        return describeGpu(found);
       } catch (error) {
         return { available: false, detail: (error as Error).message };
       }

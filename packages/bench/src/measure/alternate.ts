@@ -1,4 +1,3 @@
-import { setImmediate } from "node:timers/promises";
 import { Bench } from "tinybench";
 import type { Timing } from "../results/records.ts";
 import { quantile } from "./quantile.ts";
@@ -16,6 +15,8 @@ export interface AlternateOptions {
   readonly samples: number;
   /** How often the contenders take turns; 7 by default. */
   readonly rounds?: number;
+  /** Runs of each before any is timed; 3 by default. */
+  readonly warmup?: number;
   readonly signal?: AbortSignal;
   /** Called after each round. */
   readonly onRound?: (done: number, rounds: number) => void;
@@ -42,19 +43,19 @@ export async function alternate(
   contenders: readonly Contender[],
   options: AlternateOptions,
 ): Promise<Measurement[]> {
-  const { time, samples, rounds = 7, signal, onRound } = options;
+  const { time, samples, rounds = 7, warmup = 3, signal, onRound } = options;
   const medians = contenders.map((): number[] => []);
   const all = contenders.map((): number[] => []);
   for (let round = 0; round < rounds; round++) {
-    // Runs are promises alone: without this a Ctrl-C is not heard before the last round.
-    await setImmediate();
+    // Runs are promises alone: without this neither a Ctrl-C nor a message is heard before the last round.
+    await new Promise((resolve) => setTimeout(resolve));
     signal?.throwIfAborted();
     const bench = new Bench({
       time: time / rounds,
       iterations: Math.ceil(samples / rounds),
-      warmup: round === 0,
+      warmup: round === 0 && warmup > 0,
       warmupTime: Math.min(100, time / 4),
-      warmupIterations: 3,
+      warmupIterations: warmup,
       retainSamples: true,
       throws: true,
     });

@@ -1,8 +1,9 @@
 import type { Backend, Model, Tensors } from "@espalier/core";
 import { randomInputs } from "@espalier/core/testing";
 import type { Timing } from "../results/records.ts";
-import { alternate, ratioOf } from "./alternate.ts";
+import { alternate, type Contender, type Measurement, ratioOf } from "./alternate.ts";
 
+/** How long to measure, and when to stop. */
 export interface LatencyOptions {
   /** Milliseconds of timing for each program, over all rounds. */
   readonly time: number;
@@ -11,6 +12,7 @@ export interface LatencyOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Times of two programs that took turns, in milliseconds a call, and their ratio. */
 export interface LatencyResult {
   readonly dense: Timing;
   readonly pruned: Timing;
@@ -25,20 +27,46 @@ export async function measureLatency(
   batch: number,
   options: LatencyOptions,
 ): Promise<LatencyResult> {
-  const programs: LoadedProgram[] = [];
+  const loaded = await loadContender("dense", models.dense, backend, batch);
   try {
-    programs.push(await loadProgram(models.dense, backend, batch));
-    programs.push(await loadProgram(models.pruned, backend, batch));
-    const inputs = [models.dense, models.pruned].map((model) => randomInputs(model, batch));
-    const contenders = (["dense", "pruned"] as const).map((name, i) => ({
-      name,
-      run: () => programs[i]!.run(inputs[i]!),
-    }));
-    const [dense, pruned] = await alternate(contenders, options);
-    const { median, spread } = ratioOf(dense!, pruned!);
-    return { dense: dense!.timing, pruned: pruned!.timing, speedup: median, speedupSpread: spread };
+    const { dense, pruned } = await timeAgainst(loaded, models.pruned, backend, batch, options);
+    const { median, spread } = ratioOf(dense, pruned);
+    return { dense: dense.timing, pruned: pruned.timing, speedup: median, speedupSpread: spread };
   } finally {
-    for (const program of programs) program.dispose();
+    loaded.dispose();
+  }
+}
+
+/** A model's calls on random inputs, ready to be timed. */
+export interface LoadedContender extends Contender {
+  dispose(): void;
+}
+
+export async function loadContender(
+  name: string,
+  model: Model,
+  backend: Backend,
+  batch: number,
+): Promise<LoadedContender> {
+  const program = await loadProgram(model, backend, batch);
+  const inputs = randomInputs(model, batch);
+  return { name, run: () => program.run(inputs), dispose: () => program.dispose() };
+}
+
+/** Times a dense model that is loaded already, and a pruned one, taking turns. */
+export async function timeAgainst(
+  dense: Contender,
+  model: Model,
+  backend: Backend,
+  batch: number,
+  options: LatencyOptions,
+): Promise<{ readonly dense: Measurement; readonly pruned: Measurement }> {
+  const loaded = await loadContender("pruned", model, backend, batch);
+  try {
+    const [first, second] = await alternate([dense, loaded], options);
+    return { dense: first!, pruned: second! };
+  } finally {
+    loaded.dispose();
   }
 }
 

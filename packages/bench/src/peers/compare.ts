@@ -16,6 +16,8 @@ export interface CompareOptions {
   readonly alone?: Peer | undefined;
   readonly timing: AlternateOptions;
   readonly onProgress?: (text: string) => void;
+  /** Called where a peer cannot run a variant, which is then left out; without it the comparison fails. */
+  readonly onFailure?: (peer: string, variant: string, error: Error) => void;
 }
 
 /** A subject with its variants, made once for all batch sizes. */
@@ -79,6 +81,24 @@ export async function compareForecasts(
   return { ...run, entries: [...lone, ...run.entries] };
 }
 
+/** Times one thread against several, taking turns: forecasts and steps of training, dense and at 90 %. */
+export async function compareThreads(
+  prepared: PreparedSubject,
+  batch: number,
+  options: Omit<CompareOptions, "oracle" | "alone">,
+): Promise<PeerRun[]> {
+  const { name } = prepared;
+  const models = prepared.models.filter(({ variant }) => isDenseOrNinety(variant));
+  const runnables = models.map(({ variant, model }) => ({ variant, runnable: model }));
+  const inputs = randomInputs(models[0]!.model, batch);
+  const what = { name, batch, task: "threads forecast" as const, where: `${name}, threads, batch ${batch}` };
+  const forecast = await compareAll(what, runnables, inputs, options);
+  const training = await compareTraining(prepared, batch, options);
+  return [forecast, { ...training, task: "threads training" }];
+}
+
+const isDenseOrNinety = ({ id }: Variant) => id === "dense" || id === "unstructured-90";
+
 /** Times steps of training (forward, backward, Adam) on backends: dense and at 90 %. */
 export async function compareTraining(
   { name, models }: PreparedSubject,
@@ -86,7 +106,7 @@ export async function compareTraining(
   options: Omit<CompareOptions, "oracle" | "alone">,
 ): Promise<PeerRun> {
   const steps = models
-    .filter(({ variant }) => variant.id === "dense" || variant.id === "unstructured-90")
+    .filter(({ variant }) => isDenseOrNinety(variant))
     .map(({ variant, model }) => {
       const { graph, tensors } = drawTrainingStep(model, { seed: 1 });
       return { variant, runnable: { graph, tensors: new Map([...model.tensors, ...tensors]) } };
@@ -130,7 +150,12 @@ async function compareAll(
   { name, batch, task, where }: { name: string; batch: number; task: Task; where: string },
   all: readonly Entry[],
   inputs: Tensors,
-  { peers, timing, onProgress }: Pick<CompareOptions, "peers" | "timing" | "onProgress">,
+  {
+    peers,
+    timing,
+    onProgress,
+    onFailure,
+  }: Pick<CompareOptions, "peers" | "timing" | "onProgress" | "onFailure">,
 ): Promise<PeerRun> {
   return withField(async (field) => {
     for (const { variant, runnable, expected } of all) {
@@ -139,8 +164,13 @@ async function compareAll(
       onProgress?.(`${where}: loading ${variant.id}`);
       let outputs = await expected?.();
       for (const peer of able) {
-        const got = await field.enter(peer, variant.id, runnable, inputs, batch, outputs);
-        outputs ??= got;
+        try {
+          const got = await field.enter(peer, variant.id, runnable, inputs, batch, outputs);
+          outputs ??= got;
+        } catch (error) {
+          if (onFailure === undefined) throw error;
+          onFailure(peer.name, variant.id, error as Error);
+        }
       }
     }
     const entries = await field.time({

@@ -2,20 +2,33 @@ import { ratioOf } from "../measure/alternate.ts";
 import type { Block, Document } from "../report/document.ts";
 import { formatFlops, formatShare, formatSpeedup, formatTime, withSpread } from "../report/numbers.ts";
 import type { Table } from "../report/tables.ts";
-import { speedUpCurves } from "./chart.ts";
-import { agrees, entryOf, type PeerEntry, type PeerResults, type PeerRun } from "./results.ts";
-import { own, type Verdict, verdicts } from "./targets.ts";
+import { deviceOf, speedUpCurves } from "./chart.ts";
+import {
+  agrees,
+  type Conformance,
+  entryOf,
+  onSoftware,
+  ownOf,
+  type PeerEntry,
+  type PeerResults,
+  type PeerRun,
+} from "./results.ts";
+import { type Verdict, verdicts } from "./targets.ts";
 
 /** Everything a comparison says: promises beside what was measured, times of all, and curves. */
 export function peersDocument(results: PeerResults): Document {
   const { environment: machine, settings, peers } = results;
   const models = [...new Set(results.runs.map(({ model }) => model))];
   const all = verdicts(results);
+  const threads =
+    ownOf(results) === "wasm" ? " One thread each where nothing else is said;" : ` ${deviceOf(results)};`;
   return {
-    title: "Speed against other runtimes",
-    lead: `${machine.processor} (${machine.cores} cores), ${machine.platform}, Node ${machine.node}, ${machine.date.slice(0, 10)}. One thread each; contenders take turns in one process (${settings.rounds} rounds); medians, ratios are medians over rounds.${settings.rounds < 7 ? " So few rounds are for trying out, not for quoting." : ""}`,
+    title: onSoftware(results) ? "Without a GPU: correctness only" : "Speed against other runtimes",
+    lead: `${machine.processor} (${machine.cores} cores), ${machine.platform}, Node ${machine.node}, ${machine.date.slice(0, 10)}.${threads} contenders take turns in one process (${settings.rounds} rounds); medians, ratios are medians over rounds.${settings.rounds < 7 ? " So few rounds are for trying out, not for quoting." : ""}`,
     blocks: [
       { kind: "list", items: peers.map(({ name, detail }) => `${name}: ${detail}`) },
+      ...softwareBlocks(results),
+      ...conformanceBlocks(results.conformance ?? []),
       ...problemBlocks(results),
       ...promiseBlocks(all),
       ...models.flatMap((model) => modelBlocks(results, model)),
@@ -23,13 +36,34 @@ export function peersDocument(results: PeerResults): Document {
   };
 }
 
+function softwareBlocks(results: PeerResults): Block[] {
+  if (!onSoftware(results)) return [];
+  const text =
+    "A program stood in for the GPU. Its results count; its times say nothing about a GPU, so no speed is claimed from them.";
+  return [{ kind: "paragraph", text }];
+}
+
+/** What every backend must do: how much of it held, and what did not. */
+function conformanceBlocks(conformance: readonly Conformance[]): Block[] {
+  if (conformance.length === 0) return [];
+  const lines = conformance.flatMap(({ backend, tolerance, checks, failures }) => [
+    `${backend}: ${checks - failures.length} of ${checks} checks hold (tolerance ${tolerance})`,
+    ...failures.map(({ name, error }) => `${backend}, ${name}: ${error}`),
+  ]);
+  return [
+    { kind: "heading", level: 2, text: "Conformance" },
+    { kind: "list", items: lines },
+  ];
+}
+
 /** What failed, and who computed something else: their times count for nothing. */
-function problemBlocks({ runs, failures }: PeerResults): Block[] {
+function problemBlocks(results: PeerResults): Block[] {
+  const { runs, failures } = results;
   const items = [
     ...failures.map(({ model, batch, task, error }) => `${model}, batch ${batch}, ${task} failed: ${error}`),
     ...runs.flatMap((run) =>
       run.agreement
-        .filter(({ peer, variant }) => !agrees(run, peer, variant))
+        .filter(({ peer, variant }) => !agrees(run, peer, variant, results.settings.tolerance))
         .map(
           ({ peer, variant, error }) =>
             `${run.model}, batch ${run.batch}, ${run.task}: outputs of ${peer} ${variant} differ from those of the others by ${error?.toPrecision(2) ?? "what is no number"}`,
@@ -58,19 +92,25 @@ function promiseBlocks(all: readonly Verdict[]): Block[] {
   ];
 }
 
+/** As the promise is given. */
+const kilobytes = (bytes: number) => `${(bytes / 1000).toFixed(1)} kB`;
+
 /** A row a promise, a column a batch size. */
 function promiseTable(model: string, known: readonly Verdict[]): Table {
-  const batches = [...new Set(known.map(({ batch }) => batch))].toSorted((a, b) => a - b);
+  const batches = [...new Set(known.map(({ batch }) => batch))].toSorted((a = 0, b = 0) => a - b);
   const cell = (verdict: Verdict | undefined): string => {
     if (verdict === undefined) return "";
     const { bound, unit, measured, met } = verdict;
-    const format = unit === "ms" ? formatTime : formatSpeedup;
+    const format = { ms: formatTime, bytes: kilobytes, "×": formatSpeedup }[unit];
     const got = measured === undefined ? "outputs differ" : format(measured.median);
-    return `${got} (${unit === "ms" ? "≤" : "≥"} ${format(bound)}) ${met ? "✓" : "✗"}`;
+    return `${got} (${unit === "×" ? "≥" : "≤"} ${format(bound)}) ${met ? "✓" : "✗"}`;
   };
   return {
     caption: `${model}: measured (promised)`,
-    columns: [{ label: "promise" }, ...batches.map((batch) => ({ label: `batch ${batch}`, numeric: true }))],
+    columns: [
+      { label: "promise" },
+      ...batches.map((batch) => ({ label: batch === undefined ? "size" : `batch ${batch}`, numeric: true })),
+    ],
     rows: [...new Set(known.map(({ what }) => what))].map((what) => [
       what,
       ...batches.map((batch) => cell(known.find((v) => v.what === what && v.batch === batch))),
@@ -109,10 +149,12 @@ const tasks = {
   forecast: "a forecast",
   training: "a training step",
   compile: "making the model ready",
+  "threads forecast": "a forecast on one thread and on more",
+  "threads training": "a training step on one thread and on more",
 } as const;
 
-/** What times are set against, where it ran the dense model. */
-const references = [own, "onnxruntime-web", "onnxruntime-node", "tfjs-wasm"];
+/** What times are set against, where it ran the dense model, after the own backend. */
+const references = ["onnxruntime-web", "onnxruntime-node", "tfjs-wasm", "tfjs-webgpu"];
 
 interface Column {
   readonly label: string;
@@ -142,15 +184,15 @@ function timesTable(results: PeerResults, run: PeerRun): Table {
       numeric: true,
       cell: ({ timing: { median: mean, spread } }) => withSpread(formatTime, { mean, spread }),
     },
-    ...references.flatMap((peer): Column[] => {
+    ...[ownOf(results), ...references].flatMap((peer): Column[] => {
       const dense = entryOf(run, peer, "dense");
-      if (dense === undefined) return [];
+      if (dense === undefined || onSoftware(results)) return [];
       const cell = (entry: PeerEntry) => (entry.alone ? "–" : formatSpeedup(ratioOf(dense, entry).median));
       return [{ label: `× ${peer} dense`, numeric: true, cell }];
     }),
   ];
   return {
-    caption: `${run.model}, batch ${run.batch}: ${tasks[run.task]}; × says how many times as fast as others`,
+    caption: `${run.model}, batch ${run.batch}: ${tasks[run.task]}; ${onSoftware(results) ? "on a program, not on a GPU" : "× says how many times as fast as others"}`,
     columns,
     rows: run.entries.map((entry) => columns.map(({ cell }) => cell(entry))),
   };

@@ -30,8 +30,14 @@ export class Field {
   ): Promise<Tensors> {
     const loaded = await peer.load(runnable, batch);
     const name = `${peer.name} ${variant}`;
+    let outputs: Tensors;
+    try {
+      outputs = await loaded.run(inputs);
+    } catch (error) {
+      await loaded.dispose();
+      throw error;
+    }
     this.#entrants.push({ name, peer: peer.name, variant, loaded, run: () => loaded.run(inputs) });
-    const outputs = await loaded.run(inputs);
     const errors = [...(expected ?? outputs)].map(([key, tensor]) =>
       relativeError(outputs.get(key)!, tensor),
     );

@@ -18,8 +18,11 @@ const entry = z.strictObject({
 const run = z.strictObject({
   model: z.string(),
   batch: z.int().positive(),
-  /** A forecast, a step of training (forward, backward, Adam), or making a model ready. */
-  task: z.enum(["forecast", "training", "compile"]),
+  /**
+   * A forecast, a step of training (forward, backward, Adam), or making a model ready; `threads`: the first two by the own
+   * backend on one thread and on more.
+   */
+  task: z.enum(["forecast", "training", "compile", "threads forecast", "threads training"]),
   entries: z.array(entry),
   /**
    * How far outputs (of training: the first loss) are from those of another runtime: ‖a − b‖ ÷ ‖b‖; null where they are
@@ -48,8 +51,36 @@ const results = z.strictObject({
     node: z.string(),
     versions: z.record(z.string(), z.string()),
   }),
-  settings: z.strictObject({ time: positive, samples: z.int(), rounds: z.int() }),
-  peers: z.array(z.strictObject({ name: z.string(), detail: z.string() })),
+  settings: z.strictObject({
+    time: positive,
+    samples: z.int(),
+    rounds: z.int(),
+    /** Largest error between outputs; 1e-5 by default. */
+    tolerance: positive.optional(),
+  }),
+  /** The backend whose pruned models are looked at; `wasm` by default. */
+  own: z.string().optional(),
+  peers: z.array(
+    z.strictObject({
+      name: z.string(),
+      detail: z.string(),
+      /** A program stands in for its GPU: its times say nothing about one. */
+      software: z.boolean().optional(),
+    }),
+  ),
+  /** Bytes of the own backend's modules, by SIMD level; files of before lack it. */
+  modules: z.record(z.string(), z.int().positive()).optional(),
+  /** What every backend must do, checked before it was timed. */
+  conformance: z
+    .array(
+      z.strictObject({
+        backend: z.string(),
+        tolerance: positive,
+        checks: z.int(),
+        failures: z.array(z.strictObject({ name: z.string(), error: z.string() })),
+      }),
+    )
+    .optional(),
   sizes: z.array(size),
   runs: z.array(run),
   /** What could not be run, and why. */
@@ -62,6 +93,27 @@ export type PeerRun = z.output<typeof run>;
 export type PeerEntry = z.output<typeof entry>;
 export type VariantSize = z.output<typeof size>;
 export type Task = PeerRun["task"];
+export type Conformance = NonNullable<PeerResults["conformance"]>[number];
+
+/** The backend that a comparison is about. */
+export function ownOf({ own = "wasm" }: Pick<PeerResults, "own">): string {
+  return own;
+}
+
+/** Whether a program stood in for a GPU: nothing is promised, and no speed claimed, on it. */
+export function onSoftware({ peers }: Pick<PeerResults, "peers">): boolean {
+  return peers.some(({ software }) => software);
+}
+
+/** Whether a text is results of a comparison, rather than records of a sweep. */
+export function isComparison(text: string): boolean {
+  try {
+    const { peers, runs } = JSON.parse(text) as { peers?: unknown; runs?: unknown };
+    return Array.isArray(peers) && Array.isArray(runs);
+  } catch {
+    return false;
+  }
+}
 
 /** Reads results back. Throws an EspalierError where the text is not that, or is of a newer format. */
 export function parsePeerResults(text: string, where: string): PeerResults {
@@ -84,10 +136,10 @@ export function parsePeerResults(text: string, where: string): PeerResults {
 }
 
 /** Largest error between outputs of two runtimes: beyond it one of them computes something else. */
-const tolerance = 1e-5;
+const usualTolerance = 1e-5;
 
 /** Whether a contender computes what the others do: times of different computations say nothing. */
-export function agrees(run: PeerRun, peer: string, variant: string): boolean {
+export function agrees(run: PeerRun, peer: string, variant: string, tolerance = usualTolerance): boolean {
   const found = run.agreement.find((a) => a.peer === peer && a.variant === variant);
   return found === undefined || (found.error !== null && found.error <= tolerance);
 }

@@ -1,8 +1,10 @@
 import { ratioOf } from "../measure/alternate.ts";
-import { agrees, entryOf, type PeerResults, runOf, type Task } from "./results.ts";
+import { gpuModels } from "./gpu-subjects.ts";
+import { agrees, entryOf, onSoftware, ownOf, type PeerResults, runOf, type Task } from "./results.ts";
 
-/** The own backend, in which zeros are time. */
+/** The own backend on a processor, in which zeros are time. */
 export const own = "wasm";
+export const ownOnTwoThreads = "wasm:2";
 
 /** Least ratios by model and batch size. */
 type Least = Readonly<Record<string, Readonly<Record<number, number>>>>;
@@ -15,6 +17,8 @@ interface Target {
   readonly variants: readonly string[];
   readonly against: { readonly peer: string; readonly variant: string };
   readonly least: Least;
+  /** Who is as fast: the own backend on one thread by default. */
+  readonly peer?: string;
 }
 
 /** Of forecasts: iTransformer at batch 1, 3 and 32, the others at batch 1 and 32. */
@@ -36,6 +40,13 @@ const every = (i: number, p: number, c: number): Least => least([i, i, i], [p, p
 /** Of training, at batch 32. */
 const steps = (bound: number): Least => ({ iTransformer: { 32: bound }, PatchTST: { 32: bound } });
 
+/** Two threads against one. */
+function twoThreads(task: Task, what: string, variant: string, bounds: Least): Target {
+  const against = { peer: own, variant };
+  return { task, what, variants: [variant], against, least: bounds, peer: ownOnTwoThreads };
+}
+const at32 = (bound: number): Least => ({ ...steps(bound), Crossformer: { 32: bound } });
+
 const dense = (peer: string) => ({ peer, variant: "dense" });
 const [web, native] = [dense("onnxruntime-web"), dense("onnxruntime-node")];
 
@@ -47,7 +58,7 @@ const target = (
   bounds: Least,
 ) => ({ task, what, variants, against, least: bounds }) satisfies Target;
 
-/** What is promised for one thread. */
+/** What is promised, for one thread where nothing else is said. */
 export const targets: readonly Target[] = [
   target(
     "forecast",
@@ -107,34 +118,84 @@ export const targets: readonly Target[] = [
     dense(own),
     steps(2),
   ),
+  twoThreads("threads forecast", "two threads against one, dense", "dense", at32(1.6)),
+  twoThreads("threads forecast", "two threads against one, 90 % unstructured", "unstructured-90", at32(1.6)),
+  twoThreads("threads training", "training step, two threads against one, dense", "dense", steps(1.6)),
+  twoThreads(
+    "threads training",
+    "training step, two threads against one, 90 % unstructured",
+    "unstructured-90",
+    steps(1.6),
+  ),
 ];
+
+/** The same for every model that is timed on a GPU. */
+const onGpu = (bounds: Readonly<Record<number, number>>): Least =>
+  Object.fromEntries(gpuModels.map((model) => [model, bounds]));
+
+/** What is promised for a GPU. */
+export const gpuTargets: readonly Target[] = [
+  target("forecast", "dense against tfjs-webgpu", ["dense"], dense("tfjs-webgpu"), onGpu({ 1: 2, 32: 1.5 })),
+  target(
+    "forecast",
+    "50 % of channels against own dense",
+    ["channels-50"],
+    dense("webgpu"),
+    onGpu({ 256: 1.5 }),
+  ),
+];
+
+const promised: Readonly<Record<string, readonly Target[]>> = { wasm: targets, webgpu: gpuTargets };
 
 /** Most milliseconds for making a model of five million parameters ready, from its graph to the first run. */
 const compileLimit = { what: "compile of a 5-million-parameter model", model: "iTransformer", most: 250 };
+
+/** Most bytes of all kernels of one SIMD level. */
+const mostModuleBytes = 100_000;
 
 /** A promise beside what was measured. */
 export interface Verdict {
   readonly what: string;
   readonly task: Task;
   readonly model: string;
-  readonly batch: number;
-  /** A ratio is at least so much, a time at most. */
+  /** Undefined where it does not matter. */
+  readonly batch: number | undefined;
+  /** A ratio is at least so much, a time or a size at most. */
   readonly bound: number;
-  readonly unit: "×" | "ms";
+  readonly unit: "×" | "ms" | "bytes";
   /** Median, and half the distance between the quartiles; undefined where it was not timed, or computes something else. */
   readonly measured: { readonly median: number; readonly spread: number } | undefined;
   /** Undefined where it was not timed. */
   readonly met: boolean | undefined;
 }
 
-/** Every promise for the models and batch sizes that were timed. */
+/** Every promise for the models and batch sizes that were timed; none on a program that stands in for a GPU. */
 export function verdicts(results: PeerResults): Verdict[] {
-  return [...targets.flatMap((target) => ratioVerdicts(results, target)), ...compileVerdicts(results)];
+  if (onSoftware(results)) return [];
+  const kept = promised[ownOf(results)] ?? [];
+  return [
+    ...kept.flatMap((target) => ratioVerdicts(results, target)),
+    ...compileVerdicts(results),
+    ...moduleVerdicts(results),
+  ];
+}
+
+function moduleVerdicts({ modules = {} }: PeerResults): Verdict[] {
+  return Object.entries(modules).map(([simd, bytes]) => ({
+    what: `all kernels, ${simd} SIMD`,
+    task: "compile",
+    model: "modules",
+    batch: undefined,
+    bound: mostModuleBytes,
+    unit: "bytes",
+    measured: { median: bytes, spread: 0 },
+    met: bytes <= mostModuleBytes,
+  }));
 }
 
 function ratioVerdicts(
   results: PeerResults,
-  { what, task, variants, against, least: bounds }: Target,
+  { what, task, variants, against, least: bounds, peer = ownOf(results) }: Target,
 ): Verdict[] {
   return Object.entries(bounds).flatMap(([model, batches]) =>
     Object.entries(batches).flatMap(([size, bound]): Verdict[] => {
@@ -143,9 +204,15 @@ function ratioVerdicts(
       if (run === undefined) return [];
       const slow = entryOf(run, against.peer, against.variant);
       const timed = variants.flatMap((variant) => {
-        const fast = entryOf(run, own, variant);
+        const fast = entryOf(run, peer, variant);
         if (slow === undefined || fast === undefined) return [];
-        return [{ fast, slow, sound: [fast, slow].every((e) => agrees(run, e.peer, e.variant)) }];
+        return [
+          {
+            fast,
+            slow,
+            sound: [fast, slow].every((e) => agrees(run, e.peer, e.variant, results.settings.tolerance)),
+          },
+        ];
       });
       const ratios = timed.flatMap(({ fast, slow, sound }) => (sound ? [ratioOf(slow, fast)] : []));
       const measured = ratios.toSorted((a, b) => b.median - a.median)[0];
@@ -156,6 +223,7 @@ function ratioVerdicts(
 }
 
 function compileVerdicts(results: PeerResults): Verdict[] {
+  if (ownOf(results) !== own) return [];
   const { what, model, most } = compileLimit;
   const run = runOf(results, model, 1, "compile");
   if (run === undefined) return [];

@@ -5,7 +5,7 @@ import { head } from "@espalier/strategy-head";
 import { type UnstructuredOptions, unstructured } from "@espalier/strategy-unstructured";
 
 /** What is pruned, and how. */
-export type Family = "dense" | "unstructured" | "2x1" | "4x1" | "channels" | "combined";
+export type Family = "dense" | "unstructured" | "2x1" | "4x1" | "16x16" | "channels" | "combined";
 
 /** One way a model is pruned before it is timed. */
 export interface Variant {
@@ -76,6 +76,13 @@ export const variants: readonly Variant[] = [
   both,
 ];
 
+/** What is timed on a GPU, where single zeros are no time: channels that are gone, and blocks as large as kernels skip. */
+export const gpuVariants: readonly Variant[] = [
+  dense,
+  channels,
+  ...[50, 80].map((percent) => masked("16x16", percent, { ...local, structure: "16x16" })),
+];
+
 /** What is timed with trained weights: masked by magnitude over the whole model. */
 export const trainedVariants: readonly Variant[] = [
   dense,
@@ -85,7 +92,7 @@ export const trainedVariants: readonly Variant[] = [
 /** Variants by id or family; dense, which all are compared with, always. */
 export function selectVariants(asked: readonly string[] | undefined, from: readonly Variant[]): Variant[] {
   if (asked === undefined) return [...from];
-  const known = [...new Set(variants.flatMap(({ id, family }) => [family, id]))];
+  const known = [...new Set(from.flatMap(({ id, family }) => [family, id]))];
   const unknown = asked.find((name) => !known.includes(name));
   if (unknown !== undefined)
     throw new EspalierError(`variant "${unknown}" is not known. Known: ${known.join(", ")}.`);

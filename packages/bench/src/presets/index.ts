@@ -13,6 +13,7 @@ export const presets: Readonly<Record<string, SweepInput>> = {
   "kiefer-full": kieferFull,
 };
 
+/** A built-in sweep by its name. Throws an EspalierError with the nearest name for an unknown one. */
 export function findPreset(name: string): SweepInput {
   const preset = Object.hasOwn(presets, name) ? presets[name] : undefined;
   if (preset === undefined)

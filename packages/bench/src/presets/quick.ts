@@ -25,5 +25,6 @@ export const quick: SweepInput = {
   fineTuning: [{ epochs: 1, learningRate: 0.001, batchesPerEpoch: 60 }],
   backends: ["wasm", "tfjs-wasm", "tfjs-cpu"],
   batchSizes: [1, 8],
+  sensitivity: { amounts: [0.3, 0.5, 0.7, 0.9], windows: 128 },
   latency: { time: 120, samples: 10 },
 };

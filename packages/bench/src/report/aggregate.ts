@@ -3,6 +3,7 @@ import {
   isPrune,
   isTrain,
   type LatencyRecord,
+  type Parts,
   type PruneRecord,
   type ResultRecord,
   type TestErrors,
@@ -16,7 +17,7 @@ import type { DenseRow, ErrorStats, RunRow, Size, Stat, TimingRow } from "./rows
 /** The dense model of a section, from its own records, or from what its pruned ones say of it. */
 export function denseRow(group: readonly ResultRecord[]): DenseRow | undefined {
   const trained = group.filter(isTrain);
-  const seen: readonly { seed: number; counts: Accounting; test: TestErrors; epochs: number }[] =
+  const seen: readonly (Counted & { seed: number; test: TestErrors; epochs: number })[] =
     trained.length > 0
       ? trained.map(({ cell, result }: TrainRecord) => ({ seed: cell.seed, ...result }))
       : groupBy(group.filter(isPrune), ({ cell }) => cell.dense.seed).map(([first]) => {
@@ -27,8 +28,9 @@ export function denseRow(group: readonly ResultRecord[]): DenseRow | undefined {
   return {
     seeds: seen.map(({ seed }) => seed),
     epochs: Math.max(...seen.map(({ epochs }) => epochs)),
-    size: sizeOf(seen.map(({ counts }) => counts)),
+    size: sizeOf(seen),
     errors: errorsOf(seen.map(({ test }) => test)),
+    parts: trained[0]?.result.parts,
   };
 }
 
@@ -51,10 +53,12 @@ export function runRow(group: readonly PruneRecord[], names: Names): RunRow {
     met,
     reasons: [...new Set(reasons)],
     sparsity: mean(results.map(({ sparsity }) => sparsity)),
-    size: sizeOf(results.map(({ counts }) => counts)),
+    size: sizeOf(results),
     before: errorsOf(results.map(({ pruned }) => pruned)),
     after: errorsOf(results.map(({ tuned }) => tuned)),
     tuningEpochs: Math.max(...results.map(({ tuningEpochs }) => tuningEpochs)),
+    parts: results[0]!.parts,
+    id: group[0]!.id,
   };
 }
 
@@ -101,17 +105,32 @@ export function timingRows(
   });
 }
 
-function sizeOf(counts: readonly Accounting[]): Size {
-  const over = (of: (count: Accounting) => number): number => mean(counts.map(of));
+interface Counted {
+  readonly counts: Accounting;
+  readonly parts?: Parts;
+}
+
+function sizeOf(models: readonly Counted[]): Size {
+  const over = (of: (counts: Accounting, parts: Parts | undefined) => number): number =>
+    mean(models.map(({ counts, parts }) => of(counts, parts)));
   return {
     parameters: {
       total: over(({ parameters }) => parameters.total),
       nonzero: over(({ parameters }) => parameters.nonzero),
       dead: over(({ parameters }) => parameters.dead),
+      deadNonzero: over(({ parameters }, parts) => deadNonzero(parts) ?? parameters.dead),
     },
-    flops: { total: over(({ flops }) => flops.total), effective: over(({ flops }) => flops.effective) },
+    flops: {
+      total: over(({ flops }) => flops.total),
+      effective: over(({ flops }) => flops.effective),
+      dead: over(({ flops }) => flops.dead),
+    },
     bytes: { dense: over(({ bytes }) => bytes.dense), stored: over(({ bytes }) => bytes.stored) },
   };
+}
+
+function deadNonzero(parts: Parts | undefined): number | undefined {
+  return parts?.layers.reduce((sum, { live, nonzero }) => sum + (live ? 0 : nonzero), 0);
 }
 
 function errorsOf(tests: readonly TestErrors[]): ErrorStats {

@@ -26,8 +26,11 @@ export const tableToggle = "The numbers as a table";
 
 export interface DocumentOptions {
   readonly title: string;
+  readonly note?: string | undefined;
   /** The sparsity of the model-size chart. */
   readonly sparsity: number;
+  /** Figures that need the models themselves, by the slug of their section. */
+  readonly pictures?: ReadonlyMap<string, readonly Figure[]>;
 }
 
 /** Everything a report says, in order. */
@@ -39,12 +42,16 @@ export function documentOf(records: readonly ResultRecord[], options: DocumentOp
     title: options.title,
     lead: leadOf(latest),
     blocks: [
+      ...(options.note === undefined ? [] : [paragraph(options.note)]),
       heading(2, "Summary"),
       ...(sections.length === 0 ? [paragraph("There are no results.")] : []),
       ...sections.flatMap(summaryBlocks),
       ...sections.flatMap((section) => [
         heading(2, `${section.title}, ${section.lengths}`),
-        ...figuresOf(section, rows, options.sparsity).map((figure): Block => ({ kind: "figure", figure })),
+        ...[
+          ...figuresOf(section, rows, options.sparsity),
+          ...(options.pictures?.get(section.slug) ?? []),
+        ].map((figure): Block => ({ kind: "figure", figure })),
         ...missedBlocks(section),
       ]),
       ...(sections.some(({ runs }) => runs.length > 0) ? [heading(2, "Before and after")] : []),
@@ -70,7 +77,7 @@ function heading(level: 2 | 3, text: string): Block {
   return { kind: "heading", level, text };
 }
 
-function paragraph(text: string): Block {
+export function paragraph(text: string): Block {
   return { kind: "paragraph", text };
 }
 

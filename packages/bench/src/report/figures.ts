@@ -1,10 +1,13 @@
 import { errorLatency } from "./charts/error-latency.ts";
+import { errorSize, errorSizeAlt } from "./charts/error-size.ts";
 import { errorSparsity } from "./charts/error-sparsity.ts";
 import { latency, speedup } from "./charts/latency.ts";
 import { modelSize, runsNear, targetText } from "./charts/model-size.ts";
 import { parametersFlops } from "./charts/parameters-flops.ts";
 import { looksOf, type Spec } from "./charts/theme.ts";
+import { frontTable } from "./front.ts";
 import { formatBytes, formatChange, formatError, formatShare, formatSpeedup } from "./numbers.ts";
+import { partFigures } from "./parts.ts";
 import type { Rows, RunRow, Section } from "./rows.ts";
 import { errorTable, sizeTable, type Table, timingTable } from "./tables.ts";
 
@@ -13,7 +16,8 @@ export interface Figure {
   /** Name of its files, without ending. */
   readonly name: string;
   readonly title: string;
-  readonly spec: Spec;
+  /** A specification to draw, or an SVG that is drawn already. */
+  readonly spec: Spec | string;
   /** What it shows, for those who do not see it. */
   readonly alt: string;
   readonly caption: string;
@@ -60,6 +64,18 @@ export function figuresOf(section: Section, rows: Rows, sparsity: number): Figur
       }),
     );
   }
+  if (section.runs.some(({ applicable }) => applicable)) {
+    figures.push(
+      figure("error-size", {
+        title: "Error against size: which strategy is best where",
+        spec: errorSize(section, looks, rows.tunings),
+        alt: errorSizeAlt(section),
+        caption: "Bytes of all tensors as stored. A model off the stairs is beaten by one that is no larger.",
+        table: frontTable(section, rows.tunings.length > 1),
+      }),
+    );
+  }
+  for (const { name, ...rest } of partFigures(section, looks, sparsity)) figures.push(figure(name, rest));
   if (section.timings.length > 0) {
     figures.push(
       figure("speedup", {

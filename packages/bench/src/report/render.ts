@@ -3,8 +3,9 @@ import type { TopLevelSpec } from "vega-lite";
 import { compile } from "vega-lite";
 import { paper, type Spec } from "./charts/theme.ts";
 
-/** Draws a chart as SVG text; the same specification gives the same text. */
-export async function renderSvg(spec: Spec): Promise<string> {
+/** Draws a chart as SVG text; the same specification gives the same text. What is SVG already stays as it is. */
+export async function renderSvg(spec: Spec | string): Promise<string> {
+  if (typeof spec === "string") return spec;
   const vega = await import("vega");
   const { spec: compiled } = compile(spec as unknown as TopLevelSpec);
   const view = new vega.View(vega.parse(compiled), { renderer: "none", logLevel: vega.Warn });

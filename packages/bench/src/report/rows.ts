@@ -1,4 +1,13 @@
-import { isFailure, isLatency, isPrune, type ResultRecord } from "../results/records.ts";
+import type { Sensitivity } from "@espalier/core";
+import {
+  isFailure,
+  isLatency,
+  isPrune,
+  isSensitivity,
+  isTrain,
+  type Parts,
+  type ResultRecord,
+} from "../results/records.ts";
 import { denseCell, type TrainCell } from "../sweep/cells.ts";
 import { denseRow, runRow, timingRows } from "./aggregate.ts";
 import { datasetLabel, distinctLabels, groupBy, slugs } from "./labels.ts";
@@ -17,10 +26,15 @@ export interface ErrorStats {
 
 /** What a model costs, mean over seeds. FLOPs of one window. */
 export interface Size {
-  /** Elements of trainable tensors, of those that are kept, and that no output depends on. */
-  readonly parameters: { readonly total: number; readonly nonzero: number; readonly dead: number };
-  /** As a dense kernel executes them, and with zeros skipped. */
-  readonly flops: { readonly total: number; readonly effective: number };
+  /** Elements of trainable tensors: all, those that are kept, those that no output depends on, and of those what is kept. */
+  readonly parameters: {
+    readonly total: number;
+    readonly nonzero: number;
+    readonly dead: number;
+    readonly deadNonzero: number;
+  };
+  /** As drawn, those of live nodes with zeros skipped, and those of dead nodes. */
+  readonly flops: { readonly total: number; readonly effective: number; readonly dead: number };
   readonly bytes: { readonly dense: number; readonly stored: number };
 }
 
@@ -30,6 +44,8 @@ export interface DenseRow {
   readonly epochs: number;
   readonly size: Size;
   readonly errors: ErrorStats;
+  /** Of the first seed; results of earlier versions lack it. */
+  readonly parts?: Parts | undefined;
 }
 
 /** One strategy at one target with one way of fine-tuning, over seeds. */
@@ -52,6 +68,10 @@ export interface RunRow {
   readonly before: ErrorStats;
   readonly after: ErrorStats;
   readonly tuningEpochs: number;
+  /** Of the first seed; results of earlier versions lack it. */
+  readonly parts?: Parts | undefined;
+  /** Name of the first seed's result, and of its model's file. */
+  readonly id: string;
 }
 
 /** Times of one strategy at one target, in milliseconds a call; mean over seeds of medians and of half the quartile distance. */
@@ -87,6 +107,10 @@ export interface Section {
   readonly dense: DenseRow;
   readonly runs: readonly RunRow[];
   readonly timings: readonly TimingRow[];
+  /** Of the first seed, where it was measured. */
+  readonly sensitivity?: Sensitivity | undefined;
+  /** Name of the dense model's result for the first seed, where it was trained here. */
+  readonly id?: string | undefined;
 }
 
 /** Everything the report says, by section. */
@@ -129,6 +153,8 @@ export function rowsOf(records: readonly ResultRecord[]): Rows {
       dense,
       runs,
       timings: timingRows(group.filter(isLatency), runs, names),
+      sensitivity: group.find(isSensitivity)?.result,
+      id: group.find(isTrain)?.id,
     };
   });
   const failures = latest

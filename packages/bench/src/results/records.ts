@@ -113,20 +113,26 @@ export interface FailureRecord extends Common {
   readonly error: string;
 }
 
+/** A line of a results file. */
 export type ResultRecord = TrainRecord | PruneRecord | LatencyRecord | SensitivityRecord | FailureRecord;
 
+/** Whether a record is of a dense model that was trained. */
 export function isTrain(record: ResultRecord): record is TrainRecord {
   return record.cell.kind === "train" && "result" in record;
 }
+/** Whether a record is of a model that was pruned. */
 export function isPrune(record: ResultRecord): record is PruneRecord {
   return record.cell.kind === "prune" && "result" in record;
 }
+/** Whether a record holds times. */
 export function isLatency(record: ResultRecord): record is LatencyRecord {
   return record.cell.kind === "latency" && "result" in record;
 }
+/** Whether a record says what pruning each layer alone does. */
 export function isSensitivity(record: ResultRecord): record is SensitivityRecord {
   return record.cell.kind === "sensitivity" && "result" in record;
 }
+/** Whether a record says what failed instead. */
 export function isFailure(record: ResultRecord): record is FailureRecord {
   return "error" in record;
 }

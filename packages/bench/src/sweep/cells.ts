@@ -46,6 +46,7 @@ export interface SensitivityCell {
   readonly sensitivity: NonNullable<SweepConfig["sensitivity"]>;
 }
 
+/** One thing to do: train, prune, time, or prune layer by layer. */
 export type Cell = TrainCell | PruneCell | LatencyCell | SensitivityCell;
 
 /** All cells of a sweep, each after what it depends on. */

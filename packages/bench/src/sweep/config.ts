@@ -1,12 +1,13 @@
 import { EspalierError } from "@espalier/core";
 import { parse as parseYaml } from "yaml";
 import { z } from "zod";
+import { targetShares } from "../recipe/target.ts";
 
 const targetSchema = z.union([
-  z.strictObject({ sparsity: z.number().min(0).lt(1) }),
-  z.strictObject({ parameters: z.number().positive().max(1) }),
-  z.strictObject({ flops: z.number().positive().max(1) }),
-  z.strictObject({ bytes: z.number().positive().max(1) }),
+  z.strictObject({ sparsity: targetShares.sparsity }),
+  z.strictObject({ parameters: targetShares.parameters }),
+  z.strictObject({ flops: targetShares.flops }),
+  z.strictObject({ bytes: targetShares.bytes }),
 ]);
 
 const trainingSchema = z.strictObject({
@@ -21,11 +22,14 @@ const trainingSchema = z.strictObject({
   batchesPerEpoch: z.int().min(1).optional(),
 });
 
-const useSchema = z.looseObject({ use: z.string() });
+/** Something by name; all other keys are its options. */
+export const useSchema = z.looseObject({ use: z.string() });
 
 const sweepSchema = z.strictObject({
   /** Shown as the report's title. */
   name: z.string().default("sweep"),
+  /** What a reader of the report has to know before its figures. */
+  note: z.string().optional(),
   /** Models by name; all other keys are options of the model. Lengths and series come from the data. */
   models: z.array(useSchema).nonempty(),
   /** Data sets by name of the catalogue, `synthetic`, or a path to a CSV file. */
@@ -71,8 +75,11 @@ const sweepSchema = z.strictObject({
 
 /** What a sweep runs over; every combination is a cell. */
 export type SweepConfig = z.output<typeof sweepSchema>;
+/** A sweep as it is written down: what is left out gets its default. */
 export type SweepInput = z.input<typeof sweepSchema>;
+/** How a model is trained or fine-tuned. */
 export type TrainingConfig = z.output<typeof trainingSchema>;
+/** A model or strategy by name (`use`); all other keys are its options. */
 export type UseConfig = z.output<typeof useSchema>;
 
 /** Checks a sweep's configuration and fills in defaults. Throws an EspalierError that names the place. */

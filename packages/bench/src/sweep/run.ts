@@ -3,7 +3,6 @@ import { join } from "node:path";
 import {
   account,
   digest,
-  EspalierError,
   headDensities,
   layerCounts,
   layerSensitivity,
@@ -22,6 +21,7 @@ import {
   progressReporter,
   withData,
 } from "@espalier/training";
+import { expectTimes } from "../measure/expect-times.ts";
 import { measureLatency } from "../measure/latency.ts";
 import { environment } from "../results/environment.ts";
 import { openResults, type ResultsFile } from "../results/file.ts";
@@ -55,6 +55,7 @@ import { ModelStore } from "./model-store.ts";
 import type { Registry } from "./registry.ts";
 import { type DataPlaces, SweepData } from "./sweep-data.ts";
 
+/** Where a sweep keeps what it does, and who hears of it. */
 export interface SweepOptions {
   /** Folder for `results.jsonl` and the models; made where it does not exist. What it holds already is not done again. */
   readonly out: string;
@@ -64,6 +65,7 @@ export interface SweepOptions {
   readonly data?: DataPlaces;
   /** Versions of further packages, for the record. */
   readonly versions?: Readonly<Record<string, string>>;
+  /** Told when a cell starts, and when it ends. */
   readonly onCell?: (event: CellEvent) => void;
   readonly onProgress?: OnProgress;
 }
@@ -77,6 +79,7 @@ export interface CellEvent {
   readonly record?: ResultRecord;
 }
 
+/** What a sweep did, and what it left undone. */
 export interface SweepResult {
   /** Path of the results file. */
   readonly results: string;
@@ -267,13 +270,7 @@ class SweepRun {
 
   async #latency(cell: LatencyCell): Promise<LatencyRecord["result"]> {
     const backend = this.#options.registry.backend(cell.backend);
-    const { available, detail, software = false } = await backend.availability();
-    if (!available) throw new EspalierError(`backend ${cell.backend} is not available: ${detail}`);
-    if (software) {
-      throw new EspalierError(
-        `backend ${cell.backend} runs on ${detail}: its times say nothing about a GPU, so none are taken. Leave it out, or give it a GPU.`,
-      );
-    }
+    const device = await expectTimes(backend);
     const dense = await this.#dense(cell.pruned.dense);
     const pruned = await this.#prunedModel(cell.pruned, dense);
     const { signal } = this.#options;
@@ -281,7 +278,7 @@ class SweepRun {
       ...cell.latency,
       ...(signal && { signal }),
     });
-    return { device: detail, ...measured, sparsity: sparsity(pruned) };
+    return { device, ...measured, sparsity: sparsity(pruned) };
   }
 
   /** The trained dense model: at hand, from its file, or trained again, which gives the same. */

@@ -20,6 +20,7 @@ const resultSchema = z.looseObject({
 /** Largest difference of the test errors. */
 const tolerance = 5e-5;
 
+/** Where the data is, and who hears of the progress. */
 export interface TrainedOptions {
   /** Folder of the data sets; the cache or a download otherwise. */
   readonly folder?: string | undefined;

@@ -230,7 +230,7 @@ describe("writeReport", () => {
     const out = join(await temporaryFolder(), "deep", "report");
     const { html, markdown, charts } = await writeReport(records, { out });
     const page = await readFile(html, "utf8");
-    expect(page.match(/<svg role="img" aria-label=/g)).toHaveLength(9);
+    expect(page.match(/<svg role="img" aria-label=/g)).toHaveLength(11);
     expect(page).not.toMatch(/(src|href)="(?!#)/);
     expect(page.replaceAll(/xmlns(:\w+)?="[^"]*"/g, "")).not.toMatch(/https?:/);
     const ids = [...page.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id);

@@ -1,7 +1,7 @@
 import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { EspalierError, type StrategyPlugin } from "@espalier/core";
+import { type Backend, EspalierError, type Program, reference, type StrategyPlugin } from "@espalier/core";
 import { unstructured } from "@espalier/strategy-unstructured";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import {
@@ -10,7 +10,9 @@ import {
   isFailure,
   isLatency,
   isPrune,
+  isSensitivity,
   isTrain,
+  type LatencyCell,
   type Registry,
   type ResultRecord,
   readResults,
@@ -103,8 +105,26 @@ describe("a sweep", () => {
       expect(times.pruned.median).toBeGreaterThan(0);
       expect(times.speedup).toBeGreaterThan(0);
     }
-    const report = await writeReport(stored, { out: join(out, "report") });
-    expect(report.charts).toHaveLength(12);
+    const report = await writeReport(stored, { out: join(out, "report"), models: join(out, "models") });
+    const names = report.charts
+      .filter((path) => path.endsWith(".svg"))
+      .map((path) => path.split("4-").at(-1));
+    const drawn = names.map((path) => path!.replace(/^.*waves-csv-/, ""));
+    expect(drawn).toEqual([
+      "model-size.svg",
+      "parameters-flops.svg",
+      "error-sparsity.svg",
+      "error-size.svg",
+      "density-layers.svg",
+      "density-heads.svg",
+      "speedup.svg",
+      "latency.svg",
+      "error-latency.svg",
+      "importance.svg",
+      "masks-1.svg",
+      "masks-2.svg",
+      "masks-3.svg",
+    ]);
     expect(summaryLines(stored)[0]).toBe("iTransformer on waves.csv, 12 → 4");
   });
 
@@ -130,6 +150,64 @@ describe("a sweep", () => {
       }),
     );
     expect(result).toMatchObject({ done: 3, kept: 2 });
+  });
+});
+
+describe("a sweep with options", () => {
+  const quiet: Partial<SweepInput> = { fineTuning: [{ epochs: 0 }], strategies: [{ use: "unstructured" }] };
+
+  it("times some of the targets, on every backend that is there", async () => {
+    const { records } = await run(
+      await temporaryFolder(),
+      tiny({
+        strategies: [{ use: "unstructured" }],
+        targets: [{ sparsity: 0.3 }, { sparsity: 0.5 }],
+        timedTargets: [{ sparsity: 0.5 }],
+        backends: ["available"],
+      }),
+    );
+    const timed = records.filter(isLatency).map(({ cell }) => [cell.backend, cell.pruned.target]);
+    expect(timed.map(([backend]) => backend)).toEqual(
+      expect.arrayContaining(["wasm", "tfjs-wasm", "tfjs-cpu"]),
+    );
+    expect(timed.map(([backend]) => backend)).not.toContain("reference");
+    expect(timed.every(([, target]) => (target as { sparsity: number }).sparsity === 0.5)).toBe(true);
+  });
+
+  it("refuses to time what is no target", async () => {
+    const wrong = tiny({ timedTargets: [{ sparsity: 0.6 }] });
+    await expect(run(await temporaryFolder(), wrong)).rejects.toThrow("sweep, timedTargets.0: ");
+  });
+
+  it("measures each layer of the dense model pruned alone", async () => {
+    const input = tiny({ ...quiet, backends: ["tfjs-wasm"], sensitivity: { amounts: [0, 0.9], windows: 5 } });
+    const { records } = await run(await temporaryFolder(), { ...input, timedTargets: [] });
+    const measured = records.filter(isSensitivity);
+    expect(measured).toHaveLength(1);
+    const { amounts, layers, error } = measured[0]!.result;
+    expect(amounts).toEqual([0, 0.9]);
+    // Nothing masked changes nothing.
+    for (const { errors } of layers) expect(errors[0]).toBe(error);
+    expect(layers.some(({ errors }) => errors[1] !== error)).toBe(true);
+  });
+
+  it("evaluates on some windows, evenly spaced", async () => {
+    const errors = async (evaluationWindows: number) => {
+      const input = tiny({ ...quiet, timedTargets: [], evaluationWindows });
+      const { records } = await run(await temporaryFolder(), input);
+      return records.find(isTrain)!.result.test.mse;
+    };
+    const [few, all, more] = [await errors(3), await errors(1000), await errors(2000)];
+    expect(all).toBe(more);
+    expect(few).not.toBe(all);
+  });
+
+  it("gives a decoder the rows it starts from", async () => {
+    const model = { use: "Transformer", width: 8, feedForward: 8, heads: 2, layers: 1, marks: 0 };
+    const input = tiny({ ...quiet, timedTargets: [], models: [{ ...model, labelLength: 6 }] });
+    const { failed, records } = await run(await temporaryFolder(), input);
+    expect(failed).toBe(0);
+    expect(records.find(isPrune)!.result.tuned.mse).toBeGreaterThan(0);
   });
 });
 
@@ -256,6 +334,88 @@ describe("a cell that fails", () => {
     expect(result).toMatchObject({ done: 3, failed: 1 });
     expect(result.records.filter(isFailure)[0]!.error).toBe(
       "backend reference is not available: no such device",
+    );
+  });
+});
+
+/** The reference backend, whose device is lost in a run of a program; counts what it has not been given back. */
+function losesItsDevice(at: { program: number; run: number }): { backend: Backend; held: () => number } {
+  let [made, held, lost] = [0, 0, false];
+  /** The same thing, counted until it is disposed of. */
+  const counted = <T extends { dispose(): void }>(thing: T): T => {
+    held++;
+    const dispose = thing.dispose.bind(thing);
+    thing.dispose = () => {
+      held--;
+      dispose();
+    };
+    return thing;
+  };
+  const backend: Backend = {
+    ...reference,
+    createState: async (tensors) => counted(await reference.createState(tensors)),
+    async compile(graph, options) {
+      const program = await reference.compile(graph, options);
+      const number = made++;
+      let runs = 0;
+      const run: Program["run"] = (inputs, read) => {
+        lost ||= number === at.program && runs++ === at.run;
+        if (lost) throw new EspalierError("a run of 7 kernels: the device was lost");
+        return program.run(inputs, read);
+      };
+      return counted({ ...program, run, dispose: () => program.dispose() });
+    },
+  };
+  return { backend, held: () => held };
+}
+
+function registryWith(backend: Backend): Registry {
+  const base = createRegistry();
+  return { ...base, backend: (name) => (name === "reference" ? backend : base.backend(name)) };
+}
+
+describe("a backend that fails in the middle", () => {
+  it("of a measurement costs its own cells only, and gives back what it held", async () => {
+    const { backend, held } = losesItsDevice({ program: 3, run: 4 });
+    const result = await run(await temporaryFolder(), tiny(), { registry: registryWith(backend) });
+    const timed = result.records.filter(({ cell }) => cell.kind === "latency");
+    const outcomes = timed.map((record) => {
+      const { backend: name } = record.cell as LatencyCell;
+      return `${name} ${isFailure(record) ? record.error : "timed"}`;
+    });
+    expect(outcomes.filter((one) => one.startsWith("tfjs-wasm"))).toEqual(Array(3).fill("tfjs-wasm timed"));
+    const lost = "reference a run of 7 kernels: the device was lost";
+    expect(outcomes.filter((one) => one.startsWith("reference"))).toEqual(["reference timed", lost, lost]);
+    expect(result).toMatchObject({ done: 8, failed: 2 });
+    expect(held()).toBe(0);
+  });
+
+  it("of training costs that model's cells only, and gives back what it held", async () => {
+    const { backend, held } = losesItsDevice({ program: 0, run: 2 });
+    const config = tiny({ trainingBackend: "reference", backends: ["tfjs-wasm"] });
+    const result = await run(await temporaryFolder(), config, { registry: registryWith(backend) });
+    expect(result).toMatchObject({ done: 0, failed: 7 });
+    const errors = result.records.filter(isFailure).map(({ error }) => error);
+    expect(errors[0]).toBe("a run of 7 kernels: the device was lost");
+    expect(new Set(errors.slice(1)).size).toBe(1);
+    expect(errors[1]).toContain("training failed: a run of 7 kernels: the device was lost");
+    expect(held()).toBe(0);
+  });
+
+  it("or stands in for a GPU gives no times", async () => {
+    const software = {
+      ...reference,
+      availability: async () => ({
+        available: true,
+        detail: "SwiftShader (software: correctness only)",
+        software: true,
+      }),
+    };
+    const config = tiny({ strategies: [{ use: "channel" }] });
+    const result = await run(await temporaryFolder(), config, { registry: registryWith(software) });
+    expect(result).toMatchObject({ done: 3, failed: 1 });
+    expect(result.records.filter(isFailure)[0]!.error).toMatch(
+      /SwiftShader .* its times say nothing about a GPU/,
     );
   });
 });

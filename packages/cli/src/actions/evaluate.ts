@@ -19,7 +19,7 @@ export async function evaluate(file: string, options: EvaluateOptions, context: 
     const data = forecastingDataFor(model, source, { splits: options.splits });
     const metrics = await measure({
       model,
-      backend: await openBackend(createRegistry(), options.backend),
+      backend: await openBackend(createRegistry(), options),
       windows: data[split],
       scaler: data.scaler,
       signal: context.signal,

@@ -88,7 +88,7 @@ async function roundingOf(
   context: Context,
   bar: Bar,
 ): Promise<Rounding> {
-  const backend = await openBackend(createRegistry(), options.backend);
+  const backend = await openBackend(createRegistry(), options);
   const pair = { before: model, after: roundToFloat16(model), backend };
   try {
     return await errorChange(pair, options, context, bar);

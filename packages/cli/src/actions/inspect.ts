@@ -1,5 +1,5 @@
 import { stat } from "node:fs/promises";
-import { createRegistry } from "@espalier/bench";
+import { createRegistry, type Insight, writeInsight } from "@espalier/bench";
 import {
   account,
   EspalierError,
@@ -11,9 +11,12 @@ import {
 import { loadModel } from "@espalier/formats/node";
 import type { InspectOptions } from "../commands/inspect.ts";
 import type { Context } from "../context.ts";
+import type { BackendOptions } from "../options/groups.ts";
+import { insightJson, insightLines } from "../output/insight.ts";
 import { inspectedLines } from "../output/inspected.ts";
 import { type DescribedProgram, programLines } from "../output/program.ts";
 import { openBackend } from "../shared/backend.ts";
+import { gatherInsight } from "../shared/insight.ts";
 import { chosenModel } from "../shared/models.ts";
 
 /** `espalier inspect`. */
@@ -25,34 +28,55 @@ export async function inspect(
   if (file !== undefined && (options.model !== undefined || options.from !== undefined)) {
     throw new EspalierError("give a model file, or --model; not both.");
   }
-  if (options.batch !== undefined && options.backend === undefined) {
-    throw new EspalierError("--batch is of a run: give --backend, too, or leave it out.");
+  for (const name of ["batch", "threads"] as const) {
+    if (options[name] !== undefined && options.backend === undefined)
+      throw new EspalierError(`--${name} is of a run: give --backend, too, or leave it out.`);
   }
   const path = file ?? (options.model === undefined ? options.from : undefined);
-  const model = path === undefined ? await drawn(options, context) : await loadModel(context.path(path));
+  const model = path === undefined ? await drawnModel(options, context) : await loadModel(context.path(path));
   if (options.backend !== undefined) {
-    const program = await describedProgram(model, options.backend, options.batch ?? 1);
+    const { backend, threads, batch = 1 } = options;
+    const program = await describedProgram(model, { backend, threads }, batch);
     if (options.json) context.print([JSON.stringify(program, null, 2)]);
     else context.print(programLines(program, context.stdout.columns, context.colors));
     return;
   }
   const bytes = path === undefined ? undefined : (await stat(context.path(path))).size;
-  if (options.json) context.print([JSON.stringify(inspected(model, bytes), null, 2)]);
-  else
-    context.print(
-      inspectedLines(model, { bytes, all: options.all, columns: context.stdout.columns }, context.colors),
-    );
+  const insight = await gatherInsight(model, options, context);
+  const page = await drawn(insight, options, context);
+  if (options.json) {
+    const document = { ...inspected(model, bytes), ...insightJson(insight), ...(page && { page }) };
+    context.print([JSON.stringify(document, null, 2)]);
+    return;
+  }
+  const { columns } = context.stdout;
+  context.print([
+    ...inspectedLines(model, { bytes, all: options.all, columns }, context.colors),
+    ...insightLines(insight, columns, context.colors),
+    ...(page === undefined ? [] : ["", context.colors.green(page.html)]),
+  ]);
 }
 
-function drawn(options: InspectOptions, context: Context): Promise<Model> {
+/** The page of `--out`. */
+async function drawn(insight: Insight, { out, force = false }: InspectOptions, context: Context) {
+  if (out === undefined) return undefined;
+  return writeInsight(insight, { out: context.path(out), force, signal: context.signal });
+}
+
+function drawnModel(options: InspectOptions, context: Context): Promise<Model> {
   if (options.model === undefined) throw new EspalierError("give a model file, or --model NAME.");
   const { series } = options;
   return chosenModel(options, createRegistry(), context, series === undefined ? {} : { series });
 }
 
 /** What a model becomes on a backend. Throws an EspalierError where the backend does not tell. */
-async function describedProgram(model: Model, name: string, batch: number): Promise<DescribedProgram> {
-  const backend = await openBackend(createRegistry(), name);
+async function describedProgram(
+  model: Model,
+  asked: BackendOptions,
+  batch: number,
+): Promise<DescribedProgram> {
+  const backend = await openBackend(createRegistry(), asked);
+  const { name } = backend;
   const state = await backend.createState(model.tensors);
   try {
     const program = await backend.compile(model.graph, { state, batch: [batch] });

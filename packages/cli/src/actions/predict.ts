@@ -19,7 +19,7 @@ export async function predict(file: string, options: PredictOptions, context: Co
   try {
     const model = await loadModel(context.path(file));
     const { table } = await loadSourceFor(model, { ...options, dataset: input }, context, bar);
-    const forecast = await forecastNext(model, await openBackend(createRegistry(), options.backend), table);
+    const forecast = await forecastNext(model, await openBackend(createRegistry(), options), table);
     bar.stop();
     const text = formatCsv(forecast);
     if (out !== undefined) await writeFileAtomically(context.path(out), text, { force });

@@ -1,73 +1,71 @@
-import { stat } from "node:fs/promises";
-import type { Registry } from "@espalier/bench";
+import { dirname } from "node:path";
+import { type DenseMeter, latencyMeter } from "@espalier/bench";
 import {
   type Backend,
-  prune as carryOut,
   EspalierError,
+  type MeetRequest,
   type Model,
   meet,
   type PruningPlan,
   planFromJson,
   planToJson,
+  type Target,
 } from "@espalier/core";
 import type { ForecastingData } from "@espalier/datasets";
 import { encodeModel } from "@espalier/formats";
-import { loadModel, readBytes, writeFileAtomically } from "@espalier/formats/node";
-import {
-  collector,
-  evaluate,
-  fit,
-  forecastingDataFor,
-  iterativeTargets,
-  type Metrics,
-  pruneAndTune,
-  withData,
-} from "@espalier/training";
+import { readBytes, writeFileAtomically } from "@espalier/formats/node";
+import { collector, evaluate, forecastingDataFor, type Metrics } from "@espalier/training";
 import type { PruneOptions } from "../commands/prune.ts";
 import type { Context } from "../context.ts";
-import { fitSettings } from "../options/groups.ts";
-import { percent, plural } from "../output/numbers.ts";
-import { type Bar, openBar } from "../output/progress.ts";
+import { openBar } from "../output/progress.ts";
 import { type PrunedReport, prunedJson, prunedLines } from "../output/pruned.ts";
 import { openBackend } from "../shared/backend.ts";
 import { loadSourceFor } from "../shared/data.ts";
-import { type ShownFit, showEvaluation, showFit } from "../shared/fitting.ts";
+import { denseModel, keepDense } from "../shared/dense.ts";
+import { showEvaluation } from "../shared/fitting.ts";
 import { registryWith } from "../shared/plugins.ts";
-import { checkPruneOptions, inStages } from "../shared/prune-options.ts";
-import { type ChosenStrategies, chosenStrategies, chosenTarget, targetText } from "../shared/strategies.ts";
+import { carryOutAndTune, type Workshop } from "../shared/prune-and-tune.ts";
+import { jobOf } from "../shared/prune-job.ts";
+import { checkPruneOptions } from "../shared/prune-options.ts";
+import { loadRecipe, recipeText } from "../shared/recipe.ts";
+import { showSearch } from "../shared/search.ts";
+import { chosenStrategies, chosenTarget, targetText } from "../shared/strategies.ts";
 
-/** `espalier prune`. */
-export async function prune(file: string, options: PruneOptions, context: Context): Promise<void> {
-  await checkPruneOptions(options, context);
+/** `espalier prune`. `given` are those of the options that the user gave. */
+export async function prune(
+  file: string | undefined,
+  options: PruneOptions,
+  given: Partial<PruneOptions>,
+  context: Context,
+): Promise<void> {
   const registry = await registryWith(options.plugin, context);
-  const model = await loadModel(context.path(file));
-  const chosen = options.plan === undefined ? chosenStrategies(options, registry) : undefined;
+  const recipe =
+    options.recipe === undefined ? undefined : await loadRecipe(options.recipe, registry, context);
+  const job = jobOf(recipe, given, options);
+  await checkPruneOptions(job, context);
+  const chosen = job.plan === undefined ? chosenStrategies(job, registry) : undefined;
   const bar = await openBar(context);
   try {
-    await new Pruning({ file: context.path(file), model, registry, chosen, options, context, bar }).run();
+    const dense = await denseModel(file, job, registry, context, bar);
+    const { model, bytes } = dense;
+    const pruning = new Pruning({ file, model, bytes, registry, chosen, options: job, context, bar });
+    await pruning.run().catch(async (error: unknown) => {
+      // What was trained a moment ago would be lost.
+      throw context.signal.aborted && error === context.signal.reason && dense.epochs
+        ? await keepDense(dense, job, context)
+        : error;
+    });
   } finally {
     bar.stop();
   }
 }
 
-interface PruningParts {
-  readonly file: string;
-  readonly model: Model;
-  readonly registry: Registry;
-  /** Absent where a plan says what to do. */
-  readonly chosen: ChosenStrategies | undefined;
-  readonly options: PruneOptions;
-  readonly context: Context;
-  readonly bar: Bar;
-}
-
-/** What pruning and fine-tuning gave. */
-interface Outcome {
-  readonly pruned: Model;
-  readonly model: Model;
-  readonly tuningEpochs: number;
-  /** What the model is, where a Ctrl-C ended fine-tuning. */
-  readonly stopped?: string;
+/** What is at hand from the start. */
+interface PruningParts extends Omit<Workshop, "data" | "backend" | "search" | "collect"> {
+  /** Absent where a recipe says which. */
+  readonly file: string | undefined;
+  /** Of the model's file. */
+  readonly bytes: number;
 }
 
 class Pruning {
@@ -75,18 +73,27 @@ class Pruning {
   /** Both are loaded once, and only where something needs them. */
   #data: Promise<ForecastingData> | undefined;
   #backend: Promise<Backend> | undefined;
+  #meter: DenseMeter | undefined;
 
   constructor(parts: PruningParts) {
     this.#parts = parts;
   }
 
   async run(): Promise<void> {
-    const { options, context, model, bar, file } = this.#parts;
+    try {
+      await this.#run();
+    } finally {
+      this.#meter?.dispose();
+    }
+  }
+
+  async #run(): Promise<void> {
+    const { options, context, model, bar } = this.#parts;
     const { fineTune, out, force = false, dryRun, compact } = options;
     const plan = await this.#plan();
     const measured = options.evaluate || fineTune !== undefined;
     const before = measured ? await this.#measure(model, "test before") : undefined;
-    const outcome = await this.#carryOut(plan);
+    const outcome = await carryOutAndTune(this.#workshop(), plan);
     const bytes = encodeModel(outcome.model, { compact });
     const kept = out !== undefined && !dryRun;
     if (kept) await writeFileAtomically(context.path(out), bytes, { force });
@@ -97,14 +104,16 @@ class Pruning {
           : "stopped: nothing was written.",
       );
     }
-    const pruned = before && (await this.#measure(outcome.pruned, "test pruned"));
+    const between = measured && outcome.pruned;
+    const pruned = between ? await this.#measure(between, "test pruned") : undefined;
     const tuned = fineTune === undefined ? pruned : await this.#measure(outcome.model, "test tuned");
     bar.stop();
+    await this.#writeRecipe();
     this.#report({
-      before: { model, bytes: (await stat(file)).size, test: before },
+      before: { model, bytes: this.#parts.bytes, test: before },
       after: { model: outcome.model, bytes: bytes.length, test: tuned },
       pruned: fineTune === undefined ? undefined : pruned,
-      plan,
+      plan: outcome.target === undefined ? plan : { ...plan, target: outcome.target },
       tuningEpochs: outcome.tuningEpochs,
     });
   }
@@ -117,101 +126,65 @@ class Pruning {
       const text = new TextDecoder().decode(await readBytes(context.path(file!), "plan"));
       return planFromJson(text, `plan ${file}`);
     }
-    const plan = await meet(chosenTarget(options), registry.strategy(chosen.whole), {
+    const target = chosenTarget(options);
+    const plan = await meet(target, registry.strategy(chosen.whole), {
       model,
       signal: context.signal,
-      collect: async (collection) => {
-        const [{ train }, backend] = [await this.#dataOf(), await this.#open()];
-        const onProgress = showEvaluation(this.#parts.bar, "calibrate");
-        return collector({ backend, windows: train, onProgress, signal: context.signal })(collection);
-      },
+      ...(await this.#search(target)),
+      collect: this.#workshop().collect,
     });
     const written = planOut !== undefined && !dryRun;
     if (written) await writeFileAtomically(context.path(planOut), planToJson(plan), { force });
-    const { target } = plan;
-    if (target === undefined || target.met || acceptNearest) return plan;
+    const { target: reached } = plan;
+    if (reached === undefined || reached.met || acceptNearest) return plan;
     const nearest = written
       ? `Nearest plan written to ${planOut}.`
       : "Give --accept-nearest to take the nearest plan.";
     throw new EspalierError(
-      `target ${targetText(target)} cannot be met by "${plan.strategy}": ${target.why ?? "nothing comes near"}. ${nearest}`,
+      `target ${targetText(reached)} cannot be met by "${plan.strategy}": ${reached.why ?? "nothing comes near"}. ${nearest}`,
     );
   }
 
-  async #carryOut(plan: PruningPlan): Promise<Outcome> {
-    const { options, context, model } = this.#parts;
-    const { fineTune } = options;
-    if (fineTune === undefined) {
-      const pruned = carryOut(model, plan);
-      return { pruned, model: pruned, tuningEpochs: 0 };
-    }
-    context.endsInOrder(this.#parts.bar.line);
-    if (inStages(options)) return this.#tuneInStages(fineTune);
-    const pruned = carryOut(model, plan);
-    const request = await this.#fitting(fineTune);
-    const tuned = await fit({
-      ...request,
-      model: withData(pruned, await this.#dataOf()),
-      ...this.#show("fine-tune", fineTune),
-    });
-    const tuningEpochs = tuned.epochs.length;
-    const stopped =
-      tuningEpochs === 0
-        ? "the pruned model, not fine-tuned"
-        : `the best of ${plural(tuningEpochs, "epoch")}`;
-    return { pruned, model: tuned.model, tuningEpochs, ...(tuned.ended === "aborted" ? { stopped } : {}) };
-  }
-
-  async #tuneInStages(epochs: number): Promise<Outcome> {
-    const { options, context, model, chosen, registry, bar } = this.#parts;
-    const { steps, curve } = options;
-    const { stages: each, whole } = chosen!;
-    const specs = steps === undefined ? each : Array.from({ length: steps }, () => whole);
-    const targets = iterativeTargets(chosenTarget(options), specs.length, curve);
-    let shown: ShownFit | undefined;
-    const result = await pruneAndTune({
-      ...(await this.#fitting(epochs)),
-      model: withData(model, await this.#dataOf()),
-      stages: specs.map((spec, i) => ({ strategy: registry.strategy(spec), target: targets[i]! })),
-      tune: "each",
-      onPlan: ({ target, strategy }, stage) => {
-        const reached = target === undefined ? "" : `, ${target.metric} ${percent(target.achieved)}`;
-        bar.line(`stage ${stage + 1} of ${specs.length}: ${strategy}${reached}`);
-        shown = this.#show("epoch", epochs);
-      },
-      onProgress: (progress) => shown?.onProgress(progress),
-      onEpoch: (record) => shown?.onEpoch(record),
-    });
-    const last = result.stages.at(-1);
-    // Stopped before anything was pruned: there is nothing to keep.
-    if (last === undefined) throw context.signal.reason;
-    const tuningEpochs = result.stages.reduce((sum, { tuned }) => sum + (tuned?.epochs.length ?? 0), 0);
-    const aborted = result.stages.length < specs.length || last.tuned?.ended === "aborted";
-    const stopped = `the model as it was in stage ${result.stages.length} of ${specs.length}`;
-    return { pruned: last.pruned, model: result.model, tuningEpochs, ...(aborted ? { stopped } : {}) };
-  }
-
-  /** What every fit of a pruned model is given. */
-  async #fitting(epochs: number) {
-    const { options, context, model } = this.#parts;
-    const { train, validation, name, checksum } = await this.#dataOf();
-    return {
-      backend: await this.#open(),
-      train,
-      validation,
-      settings: fitSettings(options, epochs),
-      data: { name, checksum },
+  async #search(target: Target): Promise<Pick<MeetRequest, "latency" | "onTry">> {
+    const { options, registry, model, context, bar } = this.#parts;
+    const { latencyBackend = "wasm", batch, latencyTime: time } = options;
+    const onTry = showSearch(bar);
+    if (target.latency === undefined) return { onTry };
+    this.#meter ??= await latencyMeter(model, {
+      backend: registry.backend(latencyBackend),
       signal: context.signal,
-      ...(options.distill === undefined ? {} : { teacher: { model, weight: options.distill } }),
+      ...(batch === undefined ? {} : { batch }),
+      ...(time === undefined ? {} : { time }),
+    });
+    return { onTry, latency: this.#meter };
+  }
+
+  #workshop(): Workshop {
+    const { context, bar } = this.#parts;
+    return {
+      ...this.#parts,
+      data: () => this.#dataOf(),
+      backend: () => this.#open(),
+      search: (target) => this.#search(target),
+      collect: async (collection) => {
+        const [{ train }, backend] = [await this.#dataOf(), await this.#open()];
+        const onProgress = showEvaluation(bar, "calibrate");
+        return collector({ backend, windows: train, onProgress, signal: context.signal })(collection);
+      },
     };
   }
 
-  #show(title: string, epochs: number): ShownFit {
-    return showFit(this.#parts.bar, this.#parts.context, { title, epochs });
+  async #writeRecipe(): Promise<void> {
+    const { options, context, registry, file } = this.#parts;
+    const { recipeOut, dryRun, force = false } = options;
+    if (recipeOut === undefined || dryRun) return;
+    const path = context.path(recipeOut);
+    const text = recipeText(options, { file, folder: dirname(path), registry, context });
+    await writeFileAtomically(path, text, { force });
   }
 
   #open(): Promise<Backend> {
-    this.#backend ??= openBackend(this.#parts.registry, this.#parts.options.backend);
+    this.#backend ??= openBackend(this.#parts.registry, this.#parts.options);
     return this.#backend;
   }
 
@@ -234,8 +207,8 @@ class Pruning {
   #report(report: PrunedReport): void {
     const { context, options } = this.#parts;
     const { print, colors } = context;
-    const { json, out, planOut, dryRun } = options;
-    const written = dryRun ? [] : [out, planOut].filter((path) => path !== undefined);
+    const { json, out, planOut, recipeOut, dryRun } = options;
+    const written = dryRun ? [] : [out, planOut, recipeOut].filter((path) => path !== undefined);
     if (json) {
       print([JSON.stringify({ ...prunedJson(report), written }, null, 2)]);
       return;

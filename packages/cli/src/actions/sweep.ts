@@ -41,8 +41,8 @@ export async function sweep(
     chosen(await configOf(file, options, context), options, registry, context),
     registry,
   );
-  const given =
-    options.out ?? join("espalier-out", slug([config.name, ...(options.dataset ?? [])].join("-")));
+  const called = file === undefined ? (options.preset ?? "quick") : config.name;
+  const given = options.out ?? join("espalier-out", slug([called, ...(options.dataset ?? [])].join("-")));
   const out = context.path(given);
   if (options.fresh) await forget(out);
   const bar = await openBar(context);
@@ -174,7 +174,13 @@ async function finish(result: SweepResult, { config, out, json, context }: Finis
   const report =
     records.length === 0
       ? undefined
-      : await writeReport(records, { out: join(out, "report"), title: config.name, force: true });
+      : await writeReport(records, {
+          out: join(out, "report"),
+          title: config.name,
+          note: config.note,
+          models: join(out, "models"),
+          force: true,
+        });
   if (json) {
     context.print([
       JSON.stringify({ results, done, kept, failed, aborted, report: report ?? null }, null, 2),

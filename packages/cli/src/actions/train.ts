@@ -64,7 +64,7 @@ class Training {
     const resume = await this.#startFiles();
     const registry = createRegistry();
     const { model, data } = await this.#prepare(registry);
-    const backend = await openBackend(registry, this.#options.backend);
+    const backend = await openBackend(registry, this.#options);
     this.#context.endsInOrder(this.#bar.line);
     const result = await this.#fit(model, data, backend, resume);
     await this.#save(result);

@@ -16,7 +16,7 @@ export async function verify(
   context: Context,
 ): Promise<void> {
   const registry = createRegistry();
-  const backend = await openBackend(registry, options.backend);
+  const backend = await openBackend(registry, options);
   const bar = await openBar(context);
   const all: { folder: string; checks: readonly Check[] }[] = [];
   try {

@@ -1,13 +1,75 @@
 import type { Command } from "commander";
 import type { Context } from "../context.ts";
-import { addCommon, addExamples, type CommonOptions } from "../options/groups.ts";
+import {
+  addCommon,
+  addExamples,
+  addForce,
+  type CommonOptions,
+  type OutputOptions,
+} from "../options/groups.ts";
+
+export interface BackendsOptions extends CommonOptions {
+  readonly bench?: boolean;
+}
+
+export interface InstallOptions extends CommonOptions, OutputOptions {
+  readonly wheel?: string;
+}
 
 export function define(command: Command, context: Context): void {
-  command.description("Lists the backends: which can run on this machine, and how to get those that cannot.");
+  command
+    .description(
+      "Lists the backends: which can run on this machine, on what, and the one command that gets what is missing.",
+    )
+    .argument("[names...]", "the backends to list (all)")
+    .option("--bench", "time a product and a training step on each, taking turns");
   addCommon(command);
-  addExamples(command, ["backends", "backends --json"]);
-  command.action(async (options: CommonOptions) => {
+  addExamples(command, [
+    "backends",
+    "backends --bench wasm tensorflow",
+    "backends install tensorflow",
+    "backends --json",
+  ]);
+  command.action(async (names: string[], options: BackendsOptions) => {
     const { backends } = await import("../actions/backends.ts");
-    await backends(options, context);
+    await backends(names, options, context);
+  });
+  defineInstall(command, context);
+  defineUninstall(command, context);
+}
+
+function defineInstall(command: Command, context: Context): void {
+  const install = command
+    .command("install")
+    .summary("set up a backend that its own package cannot install")
+    .description(
+      "Sets up the backend tensorflow: libtensorflow out of a tensorflow-cpu wheel, which pip downloads, and the addon of " +
+        "@tensorflow/tfjs-node compiled for this Node. Everything goes into the cache; uninstall takes it away again.",
+    )
+    .argument("<name>", "tensorflow")
+    .option("--wheel <file>", "a tensorflow_cpu wheel for Linux, where pip reaches no index");
+  addForce(install);
+  addCommon(install);
+  addExamples(install, [
+    "backends install tensorflow",
+    "backends install tensorflow --wheel tensorflow_cpu-2.21.0-….whl",
+  ]);
+  install.action(async (name: string, _options: InstallOptions, sub: Command) => {
+    const { installBackend } = await import("../actions/install-backend.ts");
+    await installBackend(name, sub.optsWithGlobals<InstallOptions>(), context);
+  });
+}
+
+function defineUninstall(command: Command, context: Context): void {
+  const uninstall = command
+    .command("uninstall")
+    .summary("remove what install has put into the cache")
+    .description("Removes what install has put into the cache, and what an interrupted install has left.")
+    .argument("<name>", "tensorflow");
+  addCommon(uninstall);
+  addExamples(uninstall, ["backends uninstall tensorflow"]);
+  uninstall.action(async (name: string, _options: CommonOptions, sub: Command) => {
+    const { uninstallBackend } = await import("../actions/install-backend.ts");
+    await uninstallBackend(name, sub.optsWithGlobals<CommonOptions>(), context);
   });
 }

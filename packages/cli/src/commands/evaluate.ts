@@ -5,15 +5,15 @@ import {
   addCommon,
   addData,
   addExamples,
+  type BackendOptions,
   type CommonOptions,
   type DataOptions,
 } from "../options/groups.ts";
 import { wholeNumber } from "../options/values.ts";
 
-export interface EvaluateOptions extends CommonOptions, DataOptions {
+export interface EvaluateOptions extends BackendOptions, CommonOptions, DataOptions {
   readonly split: "train" | "validation" | "test";
   readonly batchSize?: number;
-  readonly backend: string;
   readonly detail?: boolean;
 }
 

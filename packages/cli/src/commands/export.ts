@@ -6,18 +6,18 @@ import {
   addData,
   addExamples,
   addForce,
+  type BackendOptions,
   type CommonOptions,
   type DataOptions,
   type OutputOptions,
 } from "../options/groups.ts";
 import { wholeNumber } from "../options/values.ts";
 
-export interface ExportOptions extends CommonOptions, DataOptions, OutputOptions {
+export interface ExportOptions extends BackendOptions, CommonOptions, DataOptions, OutputOptions {
   readonly to?: "onnx" | "tfjs" | "safetensors";
   readonly out?: string;
   readonly weights?: "float32" | "float16";
   readonly opset?: number;
-  readonly backend: string;
 }
 
 export function define(command: Command, context: Context): void {

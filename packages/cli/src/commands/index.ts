@@ -38,6 +38,7 @@ export const commands: readonly CommandEntry[] = [
     summary: "Compare strategies over many sparsities, and draw the report.",
     load: () => import("./sweep.ts"),
   },
+  { name: "recipe", summary: "Check a pruning recipe.", load: () => import("./recipe.ts") },
   { name: "report", summary: "Draw the report of a results file.", load: () => import("./report.ts") },
   { name: "backends", summary: "List what models can run on here.", load: () => import("./backends.ts") },
   { name: "datasets", summary: "List data sets, or download one.", load: () => import("./datasets.ts") },

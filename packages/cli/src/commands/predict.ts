@@ -6,14 +6,14 @@ import {
   addCsv,
   addExamples,
   addForce,
+  type BackendOptions,
   type CommonOptions,
   type CsvOptionsGiven,
   type OutputOptions,
 } from "../options/groups.ts";
 
-export interface PredictOptions extends CommonOptions, CsvOptionsGiven, OutputOptions {
+export interface PredictOptions extends BackendOptions, CommonOptions, CsvOptionsGiven, OutputOptions {
   readonly input?: string;
-  readonly backend: string;
   readonly out?: string;
 }
 

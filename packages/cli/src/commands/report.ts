@@ -11,16 +11,19 @@ import {
 export interface ReportOptions extends CommonOptions, OutputOptions {
   readonly out?: string;
   readonly title?: string;
+  readonly note?: string;
 }
 
 export function define(command: Command, context: Context): void {
   command
     .description(
-      "Draws the report of a results file: a page that needs no other file, Markdown, charts as SVG and PNG.",
+      "Draws the report of a results file: a page that needs no other file, Markdown, charts as SVG and PNG. Where the " +
+        "models are still beside it (models/), their masks and the importance of their weights are drawn, too.",
     )
-    .argument("<results>", "results.jsonl of a sweep")
+    .argument("<results>", "results.jsonl of a sweep, or the JSON of a comparison (bench:peers, bench:gpu)")
     .option("--out <folder>", "where to write it; made if need be")
-    .option("--title <text>", "its heading");
+    .option("--title <text>", "its heading")
+    .option("--note <text>", "what stands under it");
   addForce(command);
   addCommon(command);
   addExamples(command, [

@@ -1,10 +1,14 @@
 import type { Command } from "commander";
 import type { Context } from "../context.ts";
-import { addCommon, addExamples, type CommonOptions } from "../options/groups.ts";
+import {
+  addCommon,
+  addExamples,
+  addThreads,
+  type BackendOptions,
+  type CommonOptions,
+} from "../options/groups.ts";
 
-export interface VerifyOptions extends CommonOptions {
-  readonly backend: string;
-}
+export type VerifyOptions = BackendOptions & CommonOptions;
 
 export function define(command: Command, context: Context): void {
   command
@@ -14,6 +18,7 @@ export function define(command: Command, context: Context): void {
     )
     .argument("<folders...>", "folders of reference numbers")
     .option("--backend <name>", "what to compare: reference, tfjs-wasm, …", "reference");
+  addThreads(command);
   addCommon(command);
   addExamples(command, [
     "verify reference/PatchTST",

@@ -82,7 +82,7 @@ export function addTrainingData(command: Command, fallback: string): Command {
     .addOption(new Option("--scale <kind>", "how series are scaled").choices(scales));
 }
 
-export interface TrainingOptions {
+export interface TrainingOptions extends BackendOptions {
   readonly learningRate?: number;
   readonly batchSize?: number;
   readonly batchesPerEpoch?: number;
@@ -93,7 +93,6 @@ export interface TrainingOptions {
   readonly groupPenalty?: number;
   readonly regrow?: number;
   readonly seed?: number;
-  readonly backend: string;
 }
 
 /** How a model is trained; the number of epochs is each command's own. */
@@ -118,8 +117,17 @@ export function addTraining(command: Command): Command {
   return addBackend(command);
 }
 
+export interface BackendOptions {
+  readonly backend: string;
+  readonly threads?: number | undefined;
+}
+
 export function addBackend(command: Command): Command {
-  return command.option("--backend <name>", "what it runs on (espalier backends)", "wasm");
+  return addThreads(command.option("--backend <name>", "what it runs on (espalier backends)", "wasm"));
+}
+
+export function addThreads(command: Command): Command {
+  return command.option("--threads <n>", "threads that wasm runs on (1)", wholeNumber({ from: 1 }));
 }
 
 /** The settings of `fit` among a command's options; those left out keep fit's defaults. */

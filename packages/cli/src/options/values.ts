@@ -46,6 +46,14 @@ export function splits(text: string): { shares: [number, number, number] } {
   return { shares: numbers as [number, number, number] };
 }
 
+/** Shares to prune by, separated by commas. */
+export function amounts(text: string): number[] {
+  const numbers = text.split(",").map(toNumber);
+  if (numbers.some((n) => !(n > 0 && n < 1)))
+    throw new InvalidArgumentError("Expected shares between 0 and 1, such as 0.5,0.9.");
+  return numbers;
+}
+
 export function names(text: string): string[] {
   const list = text.split(",").map((name) => name.trim());
   if (list.some((name) => name === ""))

@@ -1,6 +1,15 @@
-import { account, type Json, layerCounts, type Model, prunableDimensions, sparsity } from "@espalier/core";
+import {
+  account,
+  headDensities,
+  type Json,
+  layerCounts,
+  type Model,
+  prunableDimensions,
+  sparsity,
+} from "@espalier/core";
 import { dataOf } from "@espalier/training";
 import type { Colors } from "../context.ts";
+import { headDensityLines } from "./insight.ts";
 import { bytes, count, measure, operations, percent, plural } from "./numbers.ts";
 import { shareBar, shortName, tableLines } from "./table.ts";
 import { wrap } from "./text.ts";
@@ -20,12 +29,16 @@ const shownNames = 3;
 
 export function inspectedLines(model: Model, options: InspectedOptions, colors: Colors): string[] {
   const title = (text: string) => ["", colors.bold(text)];
+  const heads = headDensities(model);
   return [
     ...headLines(model, colors),
     "",
     ...costLines(model, options.bytes, colors),
     ...title("density by layer"),
     ...layerLines(model, room(options, besideLayer), colors),
+    ...(heads.length === 0
+      ? []
+      : [...title("density by head, %"), ...headDensityLines(heads, options.columns ?? 80, colors)]),
     ...title("prunable dimensions"),
     ...dimensionLines(model, room(options, besideDimension), colors),
     ...title("not prunable"),
@@ -114,23 +127,47 @@ function historyLines(history: readonly Json[]): string[] {
   return history.map((entry, i) => `${i + 1}  ${historyLine(entry as Record<string, Json>)}`);
 }
 
+/** A target as the history keeps it. */
+interface Reached {
+  readonly metric: string;
+  readonly achieved: number;
+  readonly on?: string;
+  readonly others?: readonly Reached[];
+}
+
 /** An entry of a kind that is not known is shown as it is. */
 function historyLine(entry: Record<string, Json>): string {
   if (entry.did === "fit") {
-    const { epochs, best, validation, data, backend } = entry as {
+    const { epochs, best, validation, data, backend, gradual } = entry as unknown as {
       epochs: number;
       best: number;
       validation: { mse: number };
       data?: { name: string };
       backend: string;
+      gradual?: { strategy: string; target: Reached };
     };
     const on = data === undefined ? "" : ` on ${data.name}`;
-    return `trained${on}: ${plural(epochs, "epoch")}, best ${best}, validation MSE ${measure(validation.mse)} (${backend})`;
+    const pruned = gradual === undefined ? "" : `, pruned by ${gradual.strategy}${reached(gradual.target)}`;
+    return `trained${on}${pruned}: ${plural(epochs, "epoch")}, best ${best}, validation MSE ${measure(validation.mse)} (${backend})`;
   }
   if (entry.did === "prune") {
-    const { strategy, target } = entry as { strategy: string; target?: { metric: string; achieved: number } };
-    const reached = target === undefined ? "" : ` to ${target.metric} ${percent(target.achieved)}`;
-    return `pruned by ${strategy}${reached}`;
+    const { strategy, target } = entry as unknown as { strategy: string; target?: Reached };
+    return `pruned by ${strategy}${reached(target)}`;
+  }
+  if (entry.did === "reconstruct") {
+    const { layers } = entry as unknown as { layers: { before: number; after: number }[] };
+    const mean = (of: (layer: (typeof layers)[number]) => number) =>
+      percent(layers.reduce((sum, layer) => sum + of(layer), 0) / layers.length);
+    const errors = layers.length === 0 ? "" : `, errors ${mean((l) => l.before)} → ${mean((l) => l.after)}`;
+    return `refitted to the unpruned outputs: ${plural(layers.length, "layer")}${errors}`;
   }
   return JSON.stringify(entry);
+}
+
+function reached(target: Reached | undefined): string {
+  if (target === undefined) return "";
+  const goals = [target, ...(target.others ?? [])].map(({ metric, achieved, on }) => {
+    return `${metric} ${percent(achieved)}${on === undefined ? "" : ` (${on})`}`;
+  });
+  return ` to ${goals.join(" and ")}`;
 }

@@ -14,7 +14,7 @@ export interface DescribedProgram extends ProgramDescription {
 const besideNode = 62;
 
 export function programLines(
-  { name, backend, batch, part, bytes: memory, calls }: DescribedProgram,
+  { name, backend, batch, part, threads = 1, bytes: memory, calls }: DescribedProgram,
   columns = Number.POSITIVE_INFINITY,
   colors: Colors,
 ): string[] {
@@ -28,6 +28,7 @@ export function programLines(
   return [
     `${colors.bold(name)} on ${backend}, batch ${count(batch)}${parted}`,
     `${plural(calls.length, "call")}${expected}`,
+    ...(threads > 1 ? [threadsLine(threads, calls, part < batch)] : []),
     "",
     ...tableLines([
       ["intermediate values (arena)", bytes(memory.arena)],
@@ -39,6 +40,14 @@ export function programLines(
       align: ["left", "left", "left", "right", "right"],
     }),
   ];
+}
+
+/** What threads do: share calls, or run parts of a batch each by itself. */
+function threadsLine(threads: number, calls: readonly CallDescription[], parted: boolean): string {
+  const shared = calls.filter(({ parts = 1 }) => parts > 1).length;
+  const how =
+    parted && shared === 0 ? "run parts of the batch side by side" : `share ${count(shared)} of the calls`;
+  return `${count(threads)} threads ${how}`;
 }
 
 function row({ node, kernel, format = "", density, cost }: CallDescription, width: number): string[] {

@@ -1,4 +1,4 @@
-import { account, type Model, type PruningPlan, sparsity } from "@espalier/core";
+import { account, type Model, type PruningPlan, sparsity, type TargetReport } from "@espalier/core";
 import type { Metrics } from "@espalier/training";
 import type { Colors } from "../context.ts";
 import { bytes, change, count, measure, operations, percent, plural } from "./numbers.ts";
@@ -39,16 +39,27 @@ export function prunedLines(report: PrunedReport, colors: Colors): string[] {
     ...errorRows(before.test, after.test, pruned),
   ];
   const { target } = plan;
-  const asked = target === undefined ? "" : `; asked for ${target.metric} ${target.asked}`;
+  const goals = target === undefined ? [] : [target, ...(target.others ?? [])];
+  const wanted = goals.map(({ metric, asked }) => `${metric} ${asked}`).join(" and ");
+  const asked = target === undefined ? "" : `; asked for ${wanted}`;
   const nearest = target === undefined || target.met ? "" : ", this is the nearest";
   return [
     `${colors.bold(before.model.name)}, pruned by ${plan.strategy}`,
     `sparsity ${percent(sparsity(before.model, a))} → ${percent(sparsity(after.model, b))} of the unpruned model${asked}${nearest}`,
+    ...goals.flatMap(timedLines),
     ...(tuningEpochs > 0 ? [`fine-tuned for ${plural(tuningEpochs, "epoch")}`] : []),
     "",
     ...tableLines([["", "before", "after", "change"].map((text) => colors.bold(text)), ...rows]),
     ...plan.notes.map((note) => colors.dim(note)),
   ];
+}
+
+/** What a target that was measured came to; progress has shown each try, and JSON and the plan keep them. */
+function timedLines({ achieved, measured }: TargetReport): string[] {
+  if (measured === undefined) return [];
+  const { on, spread, tries } = measured;
+  const found = plural(tries.length, "measurement");
+  return [`${percent(achieved)} of the unpruned time on ${on}, ± ${percent(spread)}, found in ${found}`];
 }
 
 function errorRows(

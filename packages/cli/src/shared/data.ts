@@ -8,7 +8,8 @@ import type { CsvOptionsGiven, TrainingDataOptions } from "../options/groups.ts"
 import { bytes, count, percent, plural } from "../output/numbers.ts";
 import type { Bar } from "../output/progress.ts";
 
-const csvFile = /\.(csv|tsv)$/i;
+/** Names of files, beside those of the catalogue. */
+export const csvFile = /\.(csv|tsv)$/i;
 
 /** A data set's name as it is, a file's path relative to the working directory. */
 export function datasetPath(dataset: string, context: Context): string {

@@ -9,6 +9,7 @@ import {
 } from "@espalier/core";
 import type { PruneOptions } from "../commands/prune.ts";
 import { type Settings, settingsOf } from "../options/settings.ts";
+import type { PruneJob } from "./prune-job.ts";
 
 type Spec = { readonly use: string; readonly options: Record<string, unknown> };
 
@@ -17,10 +18,13 @@ export interface ChosenStrategies {
   readonly stages: readonly StrategySpec[];
   /** All stages as one strategy. */
   readonly whole: StrategySpec;
+  /** Options of that one, where there are any. */
+  readonly together?: Readonly<Record<string, unknown>>;
 }
 
-export function chosenStrategies(options: PruneOptions, registry: Registry): ChosenStrategies {
-  const specs = (options.strategy ?? []).map((use): Spec => ({ use, options: {} }));
+export function chosenStrategies(options: PruneJob, registry: Registry): ChosenStrategies {
+  const named = options.strategy?.map((use): StrategySpec => ({ use })) ?? options.strategies ?? [];
+  const specs = named.map(({ use, ...own }): Spec => ({ use, options: own }));
   if (specs.length === 0) {
     throw new EspalierError(
       `give --strategy: ${[...registry.strategies.keys()].join(", ")}, or one of a --plugin.`,
@@ -37,9 +41,11 @@ export function chosenStrategies(options: PruneOptions, registry: Registry): Cho
   for (const spec of specs)
     if (seed !== undefined && optionsOf(spec, registry)?.includes("seed")) spec.options.seed = seed;
   const settings = settingsOf(options.set);
-  const together = setAll(specs, settings, registry);
-  const stages = specs.map(({ use, options }) => ({ ...options, use }));
-  return { stages, whole: stages.length === 1 ? stages[0]! : { ...together, use: "combined", stages } };
+  const together = { ...options.combined, ...setAll(specs, settings, registry) };
+  const stages = specs.map(({ use, options }) => ({ use, ...options }));
+  if (stages.length === 1) return { stages, whole: stages[0]! };
+  const whole = { ...together, use: "combined", stages };
+  return { stages, whole, ...(Object.keys(together).length === 0 ? {} : { together }) };
 }
 
 /** `key=value` for every strategy that has the key, `strategy.key=value` for one. Gives those of `combined` itself. */
@@ -79,24 +85,21 @@ function optionsOf({ use }: Spec, registry: Registry): readonly string[] | undef
   return options && Object.keys(options);
 }
 
-/** The one target among the options. Throws an EspalierError for none, several, or one out of bounds. */
-export function chosenTarget({ sparsity, parameters, flops, bytes }: PruneOptions): Target {
-  const given = Object.entries({ sparsity, parameters, flops, bytes }).filter(
-    ([, value]) => value !== undefined,
-  );
-  if (given.length !== 1) {
-    const which =
-      given.length === 0 ? "none is given" : `${given.map(([name]) => `--${name}`).join(" and ")} are given`;
+/** What the options ask for. Throws an EspalierError for nothing, and for what is out of bounds. */
+export function chosenTarget({ sparsity, parameters, flops, bytes, latency }: PruneOptions): Target {
+  const all = { sparsity, parameters, flops, bytes, latency };
+  const given = Object.entries(all).filter(([, value]) => value !== undefined);
+  if (given.length === 0) {
     throw new EspalierError(
-      `give one target, --sparsity, --parameters, --flops or --bytes, or --plan: ${which}.`,
+      "give a target, --sparsity, --parameters, --flops, --bytes or --latency, or --plan: none is given.",
     );
   }
-  const target = Object.fromEntries(given) as unknown as Target;
+  const target = Object.fromEntries(given) as Target;
   readTarget(target);
   return target;
 }
 
 /** What a plan was asked for, as a line says it: `flops ≤ 10 %`, `sparsity ≥ 80 %`. */
-export function targetText({ metric, asked }: TargetReport): string {
+export function targetText({ metric, asked }: Pick<TargetReport, "metric" | "asked">): string {
   return `${metric} ${metric === "sparsity" ? "≥" : "≤"} ${Number((100 * asked).toFixed(2))} %`;
 }

@@ -1,5 +1,6 @@
 import { Builder, type TrainingContext, type Value } from "../graph/builder.ts";
-import { type Graph, isLive, liveValues } from "../graph/graph.ts";
+import { type Graph, liveValues } from "../graph/graph.ts";
+import { redrawNodes, redrawSources } from "../graph/redraw.ts";
 
 /** The forward pass as training runs it, ready for a loss. */
 export interface TrainingForward {
@@ -21,35 +22,24 @@ export function drawTrainingForward(
   randomness: (b: Builder) => { readonly seed: Value; readonly step: Value },
 ): TrainingForward {
   const builder = Builder.create();
-  const values: Value[] = new Array(graph.values.length);
-  for (const { name, value } of graph.inputs) {
-    const { shape, dtype } = graph.values[value]!;
-    values[value] = builder.input(name, shape, dtype);
-  }
   const live = liveValues(graph);
-  const tensorOf = new Map<number, string>();
-  for (const { name, role, value } of graph.tensors) {
-    if (!live[value]) continue;
-    values[value] = builder.tensor(name, role, graph.values[value]!);
-    tensorOf.set(values[value].id, name);
-  }
+  const values = redrawSources(builder, graph, live);
+  const tensorOf = new Map(
+    graph.tensors.flatMap(({ name, value }) => (live[value] ? [[values[value]!.id, name] as const] : [])),
+  );
   const { seed, step } = randomness(builder);
-  for (const node of graph.nodes) {
-    if (!isLive(node, live)) continue;
-    const inputs = node.inputs.map((id) => values[id]!);
-    const context: TrainingContext = {
-      seed,
-      step,
-      node: node.name,
-      update: (input, value) => builder.update(tensorOf.get(input.id)!, value),
-    };
-    const outputs =
-      node.operator.train?.(builder.scope(node.name), inputs, node.attributes, context) ??
-      builder.applyAll(node.operator, inputs, node.attributes, node.name);
-    node.outputs.forEach((id, i) => {
-      values[id] = outputs[i]!;
-    });
-  }
+  redrawNodes(builder, graph, values, {
+    live,
+    draw({ operator, name, attributes }, inputs) {
+      const context: TrainingContext = {
+        seed,
+        step,
+        node: name,
+        update: (input, value) => builder.update(tensorOf.get(input.id)!, value),
+      };
+      return operator.train?.(builder.scope(name), inputs, attributes, context);
+    },
+  });
   return {
     builder,
     inputs: new Map(graph.inputs.map(({ name, value }) => [name, values[value]!])),

@@ -4,6 +4,7 @@ import { fisher } from "./fisher.ts";
 import { geometricMedian } from "./geometric-median.ts";
 import { lamp } from "./lamp.ts";
 import { l1, l2 } from "./magnitude.ts";
+import { movement } from "./movement.ts";
 import { random } from "./random.ts";
 import { spat } from "./spat.ts";
 import { taylor } from "./taylor.ts";
@@ -19,6 +20,7 @@ const factories: Readonly<Record<string, (seed: number) => Criterion>> = {
   wanda: () => wanda(),
   lamp: () => lamp,
   "geometric-median": () => geometricMedian,
+  movement: (seed) => movement({ seed }),
   spat: () => spat(),
   wsap: () => wsap,
 };
@@ -26,7 +28,7 @@ const factories: Readonly<Record<string, (seed: number) => Criterion>> = {
 /** Names of the criteria core has. */
 export const criterionNames: readonly string[] = Object.keys(factories);
 
-/** A criterion by its name, or the one given. Only `random` uses the seed. */
+/** A criterion by its name, or the one given. `random` uses the seed, and the dropout of `movement`. */
 export function findCriterion(criterion: string | Criterion, seed = 0): Criterion {
   if (typeof criterion !== "string") return criterion;
   const factory = Object.hasOwn(factories, criterion) ? factories[criterion] : undefined;

@@ -18,11 +18,12 @@ import { needData } from "./loss-gradients.ts";
 import { taylor } from "./taylor.ts";
 
 /**
- * Sensitivity, as SPAT ranks attention modules by it (Guo et al., arXiv 2505.08768): how much the loss of a window changes,
- * to first order, when what a head (or any other group) gives goes: s = Σ a·∂L/∂a over its last activation a. SPAT looks at
- * how s is spread over the data; the importance is √Σ s² over calibration windows, which counts spread and mean, so that
- * windows that gain do not hide those that lose (they do in `taylor`). Of heads alone it is that of Michel et al., NeurIPS
- * 2019, but for the square. Single weights, whose gradients are summed over windows, are ranked as `taylor` does.
+ * Sensitivity, after SPAT, which ranks whole attention modules by it (Guo et al., arXiv 2505.08768): how much the loss of a
+ * window changes, to first order, when what a head (or any other group) gives goes: s = Σ a·∂L/∂a over its last activation
+ * a. The importance is √Σ s² over calibration windows. It grows with the mean of s and with its spread, so that windows
+ * that gain do not hide those that lose, as they do in `taylor`; the paper's SEND is a normalised spread alone, taken while
+ * the model trains. With |s| for s² it is the importance of heads of Michel et al., NeurIPS 2019. Single weights, whose
+ * gradients are summed over windows, are ranked as `taylor` does.
  */
 export function spat(): Criterion {
   const remembered = perModel<ReadonlyMap<string, Float64Array>>();

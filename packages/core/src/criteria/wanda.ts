@@ -57,7 +57,7 @@ async function weightedMagnitudes({
 function inputsOfTensors(model: Model): TensorProduct[] {
   const prunable = new Set(prunableTensors(model));
   const inputs = new Map<string, string>();
-  return tensorProducts(model).filter((product) => {
+  return tensorProducts(model.graph).filter((product) => {
     const { tensor, byData } = product;
     if (!byData || !prunable.has(tensor)) return false;
     const axes = product.inputs.join();

@@ -36,5 +36,6 @@ export interface Coupling {
   select(whole: Expression, part: Expression, start: number, end: number): void;
   /** Positions along the axis have a meaning, so none may be removed; `reason` reaches the report. */
   fixed(axis: Expression, reason: string): void;
+  /** Says what an axis is used for, from which kinds of dimensions are derived. */
   note(axis: Expression, use: AxisUse): void;
 }

@@ -94,6 +94,7 @@ export class Builder {
     return new Builder(this.#draft, this.prefix === "" ? name : `${this.prefix}.${name}`);
   }
 
+  /** An input of the graph under exactly this name (no prefix). */
   input(name: string, shape: Shape, dtype: DataType = "float32"): Value {
     if (this.#draft.inputs.some((input) => input.name === name)) {
       throw new EspalierError(`graph input "${name}" is drawn twice.`);
@@ -192,6 +193,7 @@ export class Builder {
     return outputs;
   }
 
+  /** Makes a value an output of the graph, under exactly this name. */
   output(name: string, value: Value): void {
     if (this.#draft.outputs.some((output) => output.name === name)) {
       throw new EspalierError(`graph output "${name}" is drawn twice.`);
@@ -215,11 +217,13 @@ export class Builder {
     return this.#draft.producers.get(value.id);
   }
 
+  /** A tensor of the drawing by its full name; undefined where there is none. */
   tensorNamed(name: string): Value | undefined {
     const spec = this.#draft.tensorsByName.get(name);
     return spec && this.value(spec.value);
   }
 
+  /** The drawing so far; the builder may go on. */
   build(): Drawing {
     const { values, inputs, tensors, nodes, outputs, updates, data, initializers } = this.#draft;
     const graph: Graph = {

@@ -15,7 +15,7 @@ export interface DensityGroup {
 }
 
 /**
- * Sorts layers (of {@link layerCounts}) into groups by the first number in their names, so that `encoder.layers.0.conv1`
+ * Sorts layers (of `layerCounts`) into groups by the first number in their names, so that `encoder.layers.0.conv1`
  * and `encoder.layers.1.conv1` stand side by side. `before`: layers of the unpruned model; those that pruning removed
  * wholly are then there with density 0.
  */

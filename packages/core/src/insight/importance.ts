@@ -5,6 +5,7 @@ import { isKept } from "../model/mask.ts";
 import type { Model } from "../model/model.ts";
 import type { Collect } from "../pruning/strategy.ts";
 
+/** Whose importance, by which criterion. */
 export interface ImportanceRequest {
   readonly model: Model;
   /** `l1` by default. */

@@ -5,7 +5,7 @@ import { countElements } from "../graph/extent.ts";
 import { isKept } from "../model/mask.ts";
 import type { Model } from "../model/model.ts";
 
-/** What is left of a tensor, as a picture of the tensor as it was drawn: each cell stands for one element or for several. */
+/** What is left of a tensor, as a picture of the tensor as it was drawn: each cell stands for one element, or for a block of them. */
 export interface MaskPicture {
   readonly tensor: string;
   /** Of the tensor before anything was pruned, and now. */
@@ -22,8 +22,9 @@ export interface MaskPicture {
   readonly density: number;
 }
 
+/** How fine a picture is. */
 export interface MaskPictureOptions {
-  /** Most cells along a side; 64 by default. */
+  /** Most cells along a side; 96 by default. */
   readonly most?: number;
 }
 
@@ -35,7 +36,7 @@ export interface MaskPictureOptions {
 export function maskPicture(
   model: Model,
   tensor: string,
-  { most = 64 }: MaskPictureOptions = {},
+  { most = 96 }: MaskPictureOptions = {},
 ): MaskPicture {
   const spec = model.graph.tensors.find(({ name, role }) => name === tensor && role === "trainable");
   if (spec === undefined) throw new EspalierError(`the model has no trainable tensor "${tensor}".`);
@@ -46,16 +47,15 @@ export function maskPicture(
   const mask = model.masks.get(tensor);
   const split = squarest(original);
   const [height, width] = [countElements(original.slice(0, split)), countElements(original.slice(split))];
-  const rows = Math.min(height, most);
-  const columns = Math.min(width, most);
+  const [tall, wide] = [Math.ceil(height / most), Math.ceil(width / most)];
+  const [rows, columns] = [Math.ceil(height / tall), Math.ceil(width / wide)];
   const [kept, masked, all] = [0, 1, 2].map(() => new Float32Array(rows * columns)) as [
     Float32Array,
     Float32Array,
     Float32Array,
   ];
-  const rowOf = cellOf(height, rows);
-  const columnOf = cellOf(width, columns);
-  for (let r = 0; r < height; r++) for (let c = 0; c < width; c++) all[rowOf[r]! * columns + columnOf[c]!]!++;
+  const cellOf = (r: number, c: number) => Math.floor(r / tall) * columns + Math.floor(c / wide);
+  for (let r = 0; r < height; r++) for (let c = 0; c < width; c++) all[cellOf(r, c)]!++;
   // The elements that are left lie on a grid: original row and column of each pair of positions.
   const positions = expressions.map((e) => originalPositions(e, list));
   const atRow = joined(positions.slice(0, split), original.slice(0, split));
@@ -64,7 +64,7 @@ export function maskPicture(
   let count = 0;
   for (const r of atRow) {
     for (const c of atColumn) {
-      const cell = rowOf[r]! * columns + columnOf[c]!;
+      const cell = cellOf(r, c);
       if (mask === undefined || isKept(mask, element)) {
         kept[cell]!++;
         count++;
@@ -106,11 +106,6 @@ function squarest(shape: readonly number[]): number {
   let best = shape.length < 2 ? 0 : 1;
   for (let split = best + 1; split < shape.length; split++) if (ratio(split) < ratio(best)) best = split;
   return best;
-}
-
-/** The cell each of `extent` positions falls into. */
-function cellOf(extent: number, cells: number): Int32Array {
-  return Int32Array.from({ length: extent }, (_, i) => Math.floor((i * cells) / extent));
 }
 
 /** Positions along several axes as positions along the one they make together. */

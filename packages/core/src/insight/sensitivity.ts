@@ -7,6 +7,7 @@ import { applySteps } from "../pruning/prune.ts";
 import type { Collect } from "../pruning/strategy.ts";
 import { maskWeakest, rankWeights } from "../pruning/weights.ts";
 
+/** Which layers are tried, how far, and how the error is measured. */
 export interface SensitivityRequest {
   readonly model: Model;
   /** Shares of a layer's weights to mask, each by itself. */
@@ -18,6 +19,7 @@ export interface SensitivityRequest {
   /** The error of a model on evaluation data; injected, so that no backend is known here. */
   readonly evaluate: (model: Model) => Promise<number>;
   readonly signal?: AbortSignal;
+  /** Told after each evaluation. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 

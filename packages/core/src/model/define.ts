@@ -9,6 +9,7 @@ import { createModel, type Json, type Model } from "./model.ts";
 
 /** Validates options and fills in defaults; any schema library's object with `parse` fits. */
 export interface OptionsSchema<O> {
+  /** The options with defaults filled in. Throws where they make no sense. */
   parse(input: unknown): O;
 }
 

@@ -16,6 +16,7 @@ export class Sha256 {
   #filled = 0;
   #length = 0;
 
+  /** Adds bytes. */
   update(bytes: Uint8Array): void {
     this.#length += bytes.length;
     let at = 0;
@@ -37,6 +38,7 @@ export class Sha256 {
     this.update(new TextEncoder().encode(text));
   }
 
+  /** The hash of all bytes so far, in hexadecimal; nothing can be added after it. */
   digest(): string {
     const bits = this.#length * 8;
     const end = new Uint8Array(this.#filled < 56 ? 64 - this.#filled : 128 - this.#filled);

@@ -1,12 +1,20 @@
 import { countElements } from "../graph/extent.ts";
-import { dataValues, isLive, liveValues, type Node, producers, type ValueId } from "../graph/graph.ts";
+import {
+  dataValues,
+  type Graph,
+  isLive,
+  liveValues,
+  type Node,
+  producers,
+  type ValueId,
+} from "../graph/graph.ts";
 import { type PermutationAttributes, reshapeOperator, transposeOperator } from "../operators/layout.ts";
 import { matMulOperator } from "../operators/matmul.ts";
 import { type SliceAttributes, sliceOperator } from "../operators/slice.ts";
-import type { Model } from "./model.ts";
 
 /** A matrix product that multiplies a tensor, whatever its layout there: a linear layer's weight, a convolution's. */
 export interface TensorProduct {
+  readonly node: Node;
   readonly tensor: string;
   /** Axes of the tensor that are contracted, in the order in which the product runs through them; those of extent 1 left out. */
   readonly inputs: readonly number[];
@@ -17,12 +25,10 @@ export interface TensorProduct {
   readonly otherAxis: number;
   /** Whether that depends on the model's inputs. */
   readonly byData: boolean;
-  /** What the product gives. */
-  readonly result: ValueId;
 }
 
 /** The live products of tensors that are laid out by transposing, reshaping and slicing alone, in graph order. */
-export function tensorProducts({ graph }: Pick<Model, "graph">): TensorProduct[] {
+export function tensorProducts(graph: Graph): TensorProduct[] {
   const live = liveValues(graph);
   const data = dataValues(graph);
   const producer = producers(graph);
@@ -41,8 +47,7 @@ export function tensorProducts({ graph }: Pick<Model, "graph">): TensorProduct[]
       if (inputs === undefined || outputs === undefined || tensor === undefined) return [];
       const otherAxis = side === 0 ? otherRank - 2 : otherRank - 1;
       const byData = data[other] === 1;
-      const axes = { inputs: inputs.axes, outputs: outputs.axes };
-      return [{ tensor, ...axes, other, otherAxis, byData, result: node.outputs[0]! }];
+      return [{ node, tensor, inputs: inputs.axes, outputs: outputs.axes, other, otherAxis, byData }];
     });
   });
 }
@@ -52,7 +57,7 @@ function trace(
   from: ValueId,
   axis: number,
   producer: readonly (Node | undefined)[],
-  shapeOf: (value: ValueId) => Model["graph"]["values"][number]["shape"],
+  shapeOf: (value: ValueId) => Graph["values"][number]["shape"],
 ): { readonly value: ValueId; readonly axes: readonly number[] } | undefined {
   let value = from;
   let axes: readonly number[] = [axis];

@@ -68,12 +68,15 @@ export const whereOperator: Operator<None> = defineOperator<None>({
   },
 });
 
+/** 1 where x > y, 0 elsewhere, with broadcasting. */
 export function greater(b: Builder, x: Value, y: Value): Value {
   return b.apply(greaterOperator, [x, y], {});
 }
+/** 1 where x = y, 0 elsewhere, with broadcasting. */
 export function equal(b: Builder, x: Value, y: Value): Value {
   return b.apply(equalOperator, [x, y], {});
 }
+/** x where the condition is not 0, y where it is, with broadcasting. */
 export function where(b: Builder, condition: Value, x: Value, y: Value): Value {
   return b.apply(whereOperator, [condition, x, y], {});
 }

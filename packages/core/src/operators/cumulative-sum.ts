@@ -3,6 +3,7 @@ import { isBatch, normalizeAxis } from "../graph/extent.ts";
 import { mapLanes } from "../reference/array.ts";
 import { checkAxis, defineOperator, type Operator, zeroForZero } from "./operator.ts";
 
+/** Along which axis is summed, and how. */
 export type CumSumAttributes = {
   readonly axis: number;
   /** Leaves each position's own value out of its sum. */
@@ -42,6 +43,7 @@ export const cumSumOperator: Operator<CumSumAttributes> = defineOperator<CumSumA
   ],
 });
 
+/** Sum of all values up to each position along an axis; a negative axis counts from the last. */
 export function cumSum(
   b: Builder,
   x: Value,

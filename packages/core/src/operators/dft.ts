@@ -8,6 +8,7 @@ import { checkAxis, defineOperator, type Operator, zeroForZero } from "./operato
 import { scale } from "./scale.ts";
 import { slice } from "./slice.ts";
 
+/** Which transform, along which axis. */
 export type DftAttributes = {
   /** Any axis but the batch and the last. */
   readonly axis: number;

@@ -62,6 +62,7 @@ export const eluOperator: Operator<None> = unary(
   (x) => (x > 0 ? x : Math.expm1(x)),
   (b, x, _y, dy) => b.apply(eluGradient, [x, dy], {}),
 );
+/** dy × Elu′(x): (x, dy) → dx. */
 export const eluGradient: Operator<None> = unaryGradient("EluGradient", (x) => (x > 0 ? 1 : Math.exp(x)));
 
 /** Hyperbolic tangent. ONNX `Tanh`. */

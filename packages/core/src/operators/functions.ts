@@ -81,27 +81,35 @@ export const clipGradient: Operator<ClipAttributes> = defineOperator<ClipAttribu
   ],
 });
 
+/** eˣ. */
 export function exp(b: Builder, x: Value): Value {
   return b.apply(expOperator, [x], {});
 }
+/** Natural logarithm. */
 export function log(b: Builder, x: Value): Value {
   return b.apply(logOperator, [x], {});
 }
+/** 1 ÷ (1 + e⁻ˣ). */
 export function sigmoid(b: Builder, x: Value): Value {
   return b.apply(sigmoidOperator, [x], {});
 }
+/** The error function. */
 export function erf(b: Builder, x: Value): Value {
   return b.apply(erfOperator, [x], {});
 }
+/** Sine, of radians. */
 export function sin(b: Builder, x: Value): Value {
   return b.apply(sinOperator, [x], {});
 }
+/** Cosine, of radians. */
 export function cos(b: Builder, x: Value): Value {
   return b.apply(cosOperator, [x], {});
 }
+/** x to the power of y, with broadcasting. */
 export function pow(b: Builder, x: Value, y: Value): Value {
   return b.apply(powOperator, [x, y], {});
 }
+/** x, but no less than `min` and no more than `max`. */
 export function clip(b: Builder, x: Value, bounds: ClipAttributes): Value {
   return b.apply(clipOperator, [x], bounds);
 }

@@ -6,6 +6,7 @@ import { ndarray } from "../reference/array.ts";
 import { expand } from "./broadcast.ts";
 import { defineOperator, type Operator, zeroForZero } from "./operator.ts";
 
+/** How indices pick. */
 export type GatherNDAttributes = {
   /** Leading axes that data and indices share. */
   readonly batchDims: number;
@@ -110,6 +111,7 @@ export const gatherNDOperator: Operator<GatherNDAttributes> = defineOperator<Gat
   },
 });
 
+/** How indices pick, and what is done there. */
 export type ScatterNDAttributes = GatherNDAttributes & {
   /** `none`: updates take the place of what was there; no two may point at one place. `add`: they are added to it. */
   readonly reduction: "none" | "add";
@@ -159,10 +161,12 @@ export const scatterNDOperator: Operator<ScatterNDAttributes> = defineOperator<S
   },
 });
 
+/** Slices of the data at index tuples: data and indices […, tuple] share the first `batchDims` axes. */
 export function gatherND(b: Builder, data: Value, indices: Value, batchDims = 0): Value {
   return b.apply(gatherNDOperator, [data, indices], { batchDims });
 }
 
+/** The data with slices at index tuples replaced by updates, or with updates added to them. */
 export function scatterND(
   b: Builder,
   data: Value,

@@ -91,6 +91,7 @@ export const averagePoolOperator: Operator<PoolAttributes> = defineOperator<Pool
   },
 });
 
+/** The pooling, and how long its axis was. */
 export type PoolGradientAttributes = PoolAttributes & { readonly extent: number };
 
 /** Spreads each dy evenly over its window: dy → dx, `extent` long along `axis`. */
@@ -151,10 +152,12 @@ function largest({ data }: NdArray, first: number, count: number, step: number):
 /** A window of `kernel` positions; `stride` 1 and no padding unless said otherwise. */
 export type PoolOptions = { readonly kernel: number } & Partial<Omit<PoolAttributes, "axis" | "kernel">>;
 
+/** Mean of a window that slides along one axis; a negative axis counts from the last. */
 export function averagePool(b: Builder, x: Value, axis: number, options: PoolOptions): Value {
   return b.apply(averagePoolOperator, [x], poolAttributes(x, axis, options));
 }
 
+/** Largest value of a window that slides along one axis; a negative axis counts from the last. */
 export function maxPool(b: Builder, x: Value, axis: number, options: PoolOptions): Value {
   return b.apply(maxPoolOperator, [x], poolAttributes(x, axis, options));
 }

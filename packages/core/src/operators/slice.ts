@@ -59,6 +59,7 @@ export type PadAttributes = {
   readonly mode: PadMode;
 };
 
+/** What stands in the padding: zeros, the value at the edge, or the axis from its other end. */
 export type PadMode = "constant" | "edge" | "wrap";
 const padModes: readonly string[] = ["constant", "edge", "wrap"];
 

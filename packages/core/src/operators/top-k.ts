@@ -7,6 +7,7 @@ import { scatterND } from "./gather-nd.ts";
 import { reshape, swapAxes } from "./layout.ts";
 import { checkAxis, defineOperator, type Operator } from "./operator.ts";
 
+/** How many, along which axis. */
 export type TopKAttributes = {
   readonly axis: number;
   readonly k: number;

@@ -1,6 +1,6 @@
 import type { IndexScores } from "../criteria/criterion.ts";
+import { rolePattern, type Scope } from "./allocation.ts";
 import type { RemoveStep } from "./plan.ts";
-import { rolePattern, type Scope } from "./weights.ts";
 
 /** How much is removed, and what stays. */
 export interface RemoveOptions {

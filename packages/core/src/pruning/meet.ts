@@ -1,113 +1,241 @@
 import { EspalierError } from "../errors.ts";
 import type { Model } from "../model/model.ts";
-import type { Expected, PruningPlan, TargetReport } from "./plan.ts";
+import type { LatencyMeter, TimeShare } from "./latency.ts";
+import type { LatencyTry, PruningPlan, TargetReport } from "./plan.ts";
+import { prune } from "./prune.ts";
 import type { Collect, Strategy } from "./strategy.ts";
-
-/**
- * What a plan has to reach, all measured against the model before any pruning. `sparsity`: share of the parameters that
- * is zero or gone. The others: share that is left of trainable elements, of FLOPs (zeros skipped), of bytes as stored.
- */
-export type Target =
-  | { readonly sparsity: number }
-  | { readonly parameters: number }
-  | { readonly flops: number }
-  | { readonly bytes: number };
-
-/** What a target may name. */
-export const targetMetrics: readonly string[] = ["sparsity", "parameters", "flops", "bytes"];
+import { countedLeft, type Goal, leftOf, readTarget, type Target } from "./target.ts";
 
 /** What a target is met on. */
 export interface MeetRequest {
   readonly model: Model;
   readonly collect?: Collect;
+  /** Needed for a target that names latency. */
+  readonly latency?: LatencyMeter;
   readonly signal?: AbortSignal;
-  /** How far from the target still counts as met, as a share; 0.02 by default. */
+  /** How far from a counted target still counts as met, as a share of the unpruned model; 0.02 by default. */
   readonly tolerance?: number;
+  /** The same for latency; 0.05 by default. Where times spread by more than that, their spread. */
+  readonly latencyTolerance?: number;
+  /** Called after each amount that was tried. */
+  readonly onTry?: (tried: Tried) => void;
+}
+
+/** One step of the search for an amount. */
+export interface Tried {
+  readonly amount: number;
+  /** How far the search is, from 0 to 1; it may end sooner. */
+  readonly progress: number;
+  /** Where the plan was timed. */
+  readonly latency?: TimeShare;
 }
 
 /** Largest amount tried. */
 const most = 1 - 2 ** -20;
+/** Nearer than this there is nothing to gain: counting is exact, timing is not. */
+const near = { counted: 2e-4, timed: 0.02 };
+/** Halvings of the range of amounts: a plan is counted at once, and timed in seconds. */
+const halvings = { counted: 24, timed: 10 };
 
 /**
- * Finds the amount at which a strategy's plan reaches a target, by bisection. Where it cannot be reached, the nearest
- * plan is given, and its `target` says that it is not met and why.
+ * Finds the least amount at which a strategy's plan reaches a target, by bisection. Where it cannot be reached, the
+ * nearest plan is given, and its `target` says that it is not met and why. Latency is searched among the amounts that
+ * meet all else; what seems to meet it is timed a second time, lest a lucky moment decides.
  */
 export async function meet(target: Target, strategy: Strategy, request: MeetRequest): Promise<PruningPlan> {
-  const { metric, asked } = readTarget(target);
-  const { model, tolerance = 0.02, signal } = request;
-  const wanted = metric === "sparsity" ? asked : 1 - asked;
-  const plans: { readonly plan: PruningPlan; readonly removed: number }[] = [];
-  const at = async (amount: number): Promise<number> => {
-    signal?.throwIfAborted();
-    const plan = await strategy.plan({ ...request, amount });
-    const removed = removedShare(metric, plan.expected, model);
-    plans.push({ plan, removed });
-    return removed;
-  };
-  let low = 0;
-  let high = most;
-  const start = await at(low);
-  // What is asked for already is the best first guess; after that the bracket is halved.
-  if (start < wanted && (await at(high)) > wanted) {
-    let guess = Math.min(Math.max(wanted, 2 ** -20), 0.999);
-    for (let i = 0; i < 24 && high - low > 2 ** -16; i++) {
-      const removed = await at(guess);
-      if (Math.abs(removed - wanted) < 2e-4) break;
-      if (removed < wanted) low = guess;
+  const search = new Search(readTarget(target), strategy, request);
+  await search.count();
+  await search.time();
+  return search.result();
+}
+
+/** A plan that was tried. */
+interface Attempt {
+  readonly amount: number;
+  readonly plan: PruningPlan;
+  /** The mean of all times it was timed; absent where it was not. */
+  timed?: TimeShare & { readonly times: number };
+}
+
+class Search {
+  readonly #goals: readonly Goal[];
+  readonly #strategy: Strategy;
+  readonly #request: MeetRequest;
+  readonly #attempts: Attempt[] = [];
+  readonly #tries: LatencyTry[] = [];
+
+  constructor(goals: readonly Goal[], strategy: Strategy, request: MeetRequest) {
+    this.#goals = goals;
+    this.#strategy = strategy;
+    this.#request = request;
+    if (this.#asked("latency") !== undefined && request.latency === undefined)
+      throw new EspalierError("a latency target needs something that measures: give `latency`.");
+  }
+
+  /** Finds the least amount at which all that is counted is reached. */
+  async count(): Promise<void> {
+    const counted = this.#goals.filter(({ metric }) => metric !== "latency");
+    const start = await this.#at(0, 0);
+    if (counted.length === 0) return;
+    const excess = (attempt: Attempt) => Math.min(...counted.map((goal) => this.#excess(attempt, goal)));
+    if (excess(start) >= 0 || excess(await this.#at(most, 0)) <= 0) return;
+    // What is asked for already is the best first guess; after that the bracket is halved.
+    const first = Math.max(...counted.map(({ metric, asked }) => 1 - leftOf(metric, asked)));
+    let [low, high] = [0, most];
+    let guess = Math.min(Math.max(first, 2 ** -20), 0.999);
+    for (let i = 0; i < halvings.counted && high - low > 2 ** -16; i++) {
+      const progress = Math.min(1, Math.log2(high - low) / Math.log2(near.counted));
+      const tried = excess(await this.#at(guess, progress));
+      if (Math.abs(tried) < near.counted) return;
+      if (tried < 0) low = guess;
       else high = guess;
       guess = (low + high) / 2;
     }
   }
-  const nearest = plans.reduce((a, b) =>
-    Math.abs(b.removed - wanted) < Math.abs(a.removed - wanted) ? b : a,
-  );
-  const met = Math.abs(nearest.removed - wanted) <= tolerance;
-  const report: TargetReport = {
-    metric,
-    asked,
-    achieved: metric === "sparsity" ? nearest.removed : 1 - nearest.removed,
-    met,
-    ...(met ? {} : { why: reasonOf(strategy, metric, nearest, plans, wanted) }),
-  };
-  return { ...nearest.plan, target: report };
+
+  /** Goes on to larger amounts until the time is short enough. */
+  async time(): Promise<void> {
+    const asked = this.#asked("latency");
+    if (asked === undefined) return;
+    const start = this.#goals.length === 1 ? this.#attempts[0]! : this.#nearest(this.#attempts);
+    await this.#timeTwice(start, asked, 0);
+    if (start.timed!.share <= asked || start.amount === most) return;
+    const end = await this.#at(most);
+    await this.#timeTwice(end, asked, 1 / halvings.timed);
+    if (end.timed!.share > asked) return;
+    let [low, high] = [start.amount, most];
+    // As if time fell evenly between the two; after that the bracket is halved.
+    const fall = (start.timed!.share - asked) / (start.timed!.share - end.timed!.share);
+    let guess = low + (high - low) * Math.min(Math.max(fall, 0.05), 0.95);
+    for (let i = 0; i < halvings.timed && high - low > 2 ** -10; i++) {
+      const attempt = await this.#at(guess);
+      await this.#timeTwice(attempt, asked, (i + 2) / (halvings.timed + 2));
+      if (isHit(attempt, asked)) return;
+      if (attempt.timed!.share > asked) low = guess;
+      else high = guess;
+      guess = (low + high) / 2;
+    }
+  }
+
+  /** The nearest plan, with what became of the target. */
+  result(): PruningPlan {
+    const asked = this.#asked("latency");
+    const candidates = this.#attempts.filter(({ timed }) => asked === undefined || timed !== undefined);
+    const nearest = this.#nearest(candidates);
+    const deciding = this.#deciding(nearest);
+    const reports = this.#goals.map((goal) => this.#report(goal, nearest));
+    const others = reports.filter(({ metric }) => metric !== deciding.metric);
+    const met = Math.abs(this.#margin(nearest, deciding)) <= 1;
+    const target: TargetReport = {
+      ...reports.find(({ metric }) => metric === deciding.metric)!,
+      met,
+      ...(met ? {} : { why: this.#reason(deciding, nearest, candidates) }),
+      ...(others.length === 0 ? {} : { others }),
+    };
+    return { ...nearest.plan, target };
+  }
+
+  async #at(amount: number, progress?: number): Promise<Attempt> {
+    const known = this.#attempts.find((attempt) => attempt.amount === amount);
+    if (known !== undefined) return known;
+    this.#request.signal?.throwIfAborted();
+    const attempt: Attempt = { amount, plan: await this.#strategy.plan({ ...this.#request, amount }) };
+    this.#attempts.push(attempt);
+    if (progress !== undefined) this.#request.onTry?.({ amount, progress });
+    return attempt;
+  }
+
+  /** Times a plan, and one that hits what is asked a second time. */
+  async #timeTwice(attempt: Attempt, asked: number, progress: number): Promise<void> {
+    // Heads and blocks go at a time: neighbouring amounts may have the same plan.
+    const same = this.#attempts.find((other) => other.timed !== undefined && isSame(other, attempt));
+    if (same !== undefined) {
+      attempt.timed = same.timed!;
+      return;
+    }
+    await this.#timeOnce(attempt, progress);
+    if (isHit(attempt, asked)) await this.#timeOnce(attempt, progress);
+  }
+
+  async #timeOnce(attempt: Attempt, progress: number): Promise<void> {
+    const { model, latency, signal, onTry } = this.#request;
+    signal?.throwIfAborted();
+    const { amount, plan, timed: before } = attempt;
+    const { share, spread } = await latency!.measure(prune(model, plan));
+    const times = (before?.times ?? 0) + 1;
+    const mean = before === undefined ? share : before.share + (share - before.share) / times;
+    attempt.timed = { share: mean, spread: Math.max(before?.spread ?? 0, spread), times };
+    this.#tries.push({ amount, share, spread });
+    onTry?.({ amount, progress, latency: { share, spread } });
+  }
+
+  #asked(metric: Goal["metric"]): number | undefined {
+    return this.#goals.find((goal) => goal.metric === metric)?.asked;
+  }
+
+  /** Share of what the unpruned model had or took that is left. */
+  #left({ plan, timed }: Attempt, { metric }: Goal): number {
+    return metric === "latency" ? timed!.share : countedLeft(metric, plan.expected, this.#request.model);
+  }
+
+  /** How much more than asked for is removed. */
+  #excess(attempt: Attempt, goal: Goal): number {
+    return leftOf(goal.metric, goal.asked) - this.#left(attempt, goal);
+  }
+
+  /** The same in tolerances. */
+  #margin(attempt: Attempt, goal: Goal): number {
+    const { tolerance = 0.02, latencyTolerance = 0.05 } = this.#request;
+    const allowed = goal.metric === "latency" ? Math.max(latencyTolerance, attempt.timed!.spread) : tolerance;
+    const excess = this.#excess(attempt, goal);
+    return excess === 0 ? 0 : excess / allowed;
+  }
+
+  /** The goal that an attempt misses by most, or reaches most narrowly; one that was not timed is judged by its counts. */
+  #deciding(attempt: Attempt): Goal {
+    const known = this.#goals.filter(({ metric }) => metric !== "latency" || attempt.timed !== undefined);
+    return known.reduce((a, b) => (this.#margin(attempt, b) < this.#margin(attempt, a) ? b : a));
+  }
+
+  #nearest(attempts: readonly Attempt[]): Attempt {
+    const distance = (attempt: Attempt) => Math.abs(this.#margin(attempt, this.#deciding(attempt)));
+    return attempts.reduce((a, b) => (distance(b) < distance(a) ? b : a));
+  }
+
+  #report(goal: Goal, nearest: Attempt): TargetReport {
+    const { metric, asked } = goal;
+    const achieved = leftOf(metric, this.#left(nearest, goal));
+    const report = { metric, asked, achieved, met: this.#margin(nearest, goal) >= -1 };
+    if (metric !== "latency") return report;
+    const { spread } = nearest.timed!;
+    return { ...report, measured: { on: this.#request.latency!.on, spread, tries: this.#tries } };
+  }
+
+  #reason(deciding: Goal, nearest: Attempt, all: readonly Attempt[]): string {
+    const { steps, notes } = nearest.plan;
+    if (notes.length > 0 && steps.length === 0) return notes.join("; ");
+    const { name } = this.#strategy;
+    const left = `${(100 * this.#left(nearest, deciding)).toFixed(1)} % of the ${this.#nameOf(deciding)}`;
+    const margins = all.map((attempt) => this.#margin(attempt, this.#deciding(attempt)));
+    if (margins.every((margin) => margin < 0)) return `with all that "${name}" may remove, ${left} remain`;
+    if (margins.every((margin) => margin > 0)) return `the model already has only ${left}`;
+    return `what "${name}" removes at a time is too coarse; nearest: ${left} remain`;
+  }
+
+  #nameOf({ metric }: Goal): string {
+    if (metric === "latency") return `time on ${this.#request.latency!.on}`;
+    return metric === "sparsity" ? "parameters" : metric;
+  }
 }
 
-/** A target's metric and number. Throws an EspalierError unless it is one of the four, and inside its bounds. */
-export function readTarget(target: Target): { readonly metric: string; readonly asked: number } {
-  const entries = Object.entries(target);
-  const [metric, asked] = entries[0] ?? ["", Number.NaN];
-  if (entries.length !== 1 || !targetMetrics.includes(metric)) {
-    throw new EspalierError(
-      `a target names one of ${targetMetrics.join(", ")}; given: ${Object.keys(target).join(", ") || "none"}.`,
-    );
-  }
-  if (metric === "sparsity" ? !(asked >= 0 && asked < 1) : !(asked > 0 && asked <= 1)) {
-    throw new EspalierError(
-      `target ${metric} ${asked} is outside ${metric === "sparsity" ? "[0, 1)" : "(0, 1]"}.`,
-    );
-  }
-  return { metric, asked };
+/** Whether a time is so near to what is asked that the search may end. */
+function isHit({ timed }: Attempt, asked: number): boolean {
+  return Math.abs(timed!.share - asked) <= Math.max(near.timed, timed!.spread / 2);
 }
 
-function removedShare(metric: string, expected: Expected, { dense }: Model): number {
-  if (metric === "sparsity") return 1 - expected.nonzero / dense.parameters.total;
-  if (metric === "parameters") return 1 - expected.parameters / dense.parameters.total;
-  if (metric === "flops") return 1 - expected.flops / dense.flops.effective;
-  return 1 - expected.bytes / dense.bytes.dense;
-}
-
-function reasonOf(
-  strategy: Strategy,
-  metric: string,
-  nearest: { readonly plan: PruningPlan; readonly removed: number },
-  all: readonly { readonly removed: number }[],
-  wanted: number,
-): string {
-  const left = `${(100 * (1 - nearest.removed)).toFixed(1)} % of the ${metric === "sparsity" ? "parameters" : metric}`;
-  if (nearest.plan.notes.length > 0 && nearest.plan.steps.length === 0) return nearest.plan.notes.join("; ");
-  if (all.every(({ removed }) => removed < wanted)) {
-    return `with all that "${strategy.name}" may remove, ${left} remain`;
-  }
-  if (all.every(({ removed }) => removed > wanted)) return `the model already has only ${left}`;
-  return `what "${strategy.name}" removes at a time is too coarse; nearest: ${left} remain`;
+/** Plans of one strategy for one model that count the same are the same. */
+function isSame({ plan: a }: Attempt, { plan: b }: Attempt): boolean {
+  const counts = ({ expected: e, steps }: PruningPlan) =>
+    [steps.length, e.parameters, e.nonzero, e.flops, e.bytes].join();
+  return counts(a) === counts(b);
 }

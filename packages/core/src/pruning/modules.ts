@@ -51,7 +51,7 @@ export function residualModules(graph: Graph, dimensions: Dimensions): ResidualM
   );
   return innermost.map(({ branch, severing }): ResidualModule => {
     const described = { name: scopeOf(branch.nodes) || branch.node, kind: kindOf(branch, data) };
-    const dimension = largest(severing, graph, dimensions);
+    const dimension = largest(withPathsBeside(severing, graph, dimensions), graph, dimensions);
     if (dimension !== undefined) return { ...described, dimension };
     return { ...described, fixed: reasonOf(severing, graph, dimensions) };
   });
@@ -98,21 +98,42 @@ function between(nodes: readonly Node[], from: ValueId, to: ValueId): Node[] {
 }
 
 /** Dimensions without which no path leads through a branch, those of the residual path itself left out. */
-function severingDimensions({ skip, end, nodes }: Branch, { axes, list }: Dimensions): number[] {
+function severingDimensions({ skip, end, nodes }: Branch, dimensions: Dimensions): number[] {
+  const { axes } = dimensions;
   const around = new Set(axes[skip]!.flatMap(dimensionsIn));
   const inside = new Set(
     nodes.flatMap(({ outputs }) => outputs.flatMap((output) => axes[output]!.flatMap(dimensionsIn))),
   );
-  return [...inside].filter((dimension) => {
-    if (around.has(dimension)) return false;
-    const size = (d: number) => (d === dimension ? 0 : list[d]!.size);
-    const isEmpty = (e: Expression) => extentOf(e, size) === 0;
-    const reached = new Set([skip]);
-    for (const { inputs, outputs } of nodes) {
-      if (!inputs.some((input) => reached.has(input))) continue;
-      for (const output of outputs) if (!axes[output]!.some(isEmpty)) reached.add(output);
-    }
-    return !reached.has(end);
+  return [...inside].filter(
+    (dimension) => !around.has(dimension) && !reachedWithout(dimension, [skip], nodes, dimensions).has(end),
+  );
+}
+
+/** Values that some others still lead to once a dimension is emptied. */
+function reachedWithout(
+  dimension: number,
+  from: readonly ValueId[],
+  nodes: readonly Node[],
+  { axes, list }: Dimensions,
+): ReadonlySet<ValueId> {
+  const size = (d: number) => (d === dimension ? 0 : list[d]!.size);
+  const isEmpty = (e: Expression) => extentOf(e, size) === 0;
+  const reached = new Set(from);
+  for (const { inputs, outputs } of nodes) {
+    if (!inputs.some((input) => reached.has(input))) continue;
+    for (const output of outputs) if (!axes[output]!.some(isEmpty)) reached.add(output);
+  }
+  return reached;
+}
+
+/** The dimensions that other paths from the inputs to every output run beside. */
+function withPathsBeside(numbers: readonly number[], graph: Graph, dimensions: Dimensions): number[] {
+  const data = dataValues(graph);
+  const inputs = graph.inputs.map(({ value }) => value);
+  const outputs = graph.outputs.flatMap(({ value }) => (data[value] ? [value] : []));
+  return numbers.filter((dimension) => {
+    const reached = reachedWithout(dimension, inputs, graph.nodes, dimensions);
+    return outputs.every((output) => reached.has(output));
   });
 }
 
@@ -152,7 +173,7 @@ function reasonOf(numbers: readonly number[], graph: Graph, { list }: Dimensions
   const trainable = new Set(graph.tensors.flatMap(({ name, role }) => (role === "trainable" ? [name] : [])));
   const own = numbers.map((number) => list[number]!);
   const told = own.find(({ members }) => members.some(({ tensor }) => trainable.has(tensor))) ?? own[0]!;
-  return `${told.name}: ${told.fixed}`;
+  return `${told.name}: ${told.fixed ?? "the only path to an output runs through it as well"}`;
 }
 
 /** The longest scope that all products lie in (dropout may lie outside): `a.b` of `a.b.c/MatMul` and `a.b/MatMul`. */

@@ -1,5 +1,6 @@
 import { EspalierError } from "../errors.ts";
 import type { Mask } from "../model/mask.ts";
+import type { TimeShare } from "./latency.ts";
 
 /** Removes indices of a dimension: the slices of every member go. */
 export interface RemoveStep {
@@ -57,6 +58,25 @@ export interface TargetReport {
   readonly met: boolean;
   /** Why not, where it is not met. */
   readonly why?: string;
+  /** Of latency: how it was found. */
+  readonly measured?: MeasuredTarget;
+  /** Where several were asked for: this is the one that decided the amount, and these were reached, or missed, with it. */
+  readonly others?: readonly TargetReport[];
+}
+
+/** What was timed to meet a target. */
+export interface MeasuredTarget {
+  /** The backend and the batch. */
+  readonly on: string;
+  /** Half the distance between the quartiles of the ratios that gave what was achieved. */
+  readonly spread: number;
+  /** All that was timed, in order. */
+  readonly tries: readonly LatencyTry[];
+}
+
+/** One plan that was timed. */
+export interface LatencyTry extends TimeShare {
+  readonly amount: number;
 }
 
 /** What is to be done to a model: decided by a strategy, carried out by `prune`. Plain data, to be printed, stored, replayed. */
@@ -154,7 +174,16 @@ function isStoredPlan(raw: unknown): raw is StoredPlan {
   const expected = plan.expected as Partial<Expected> | null | undefined;
   const counts = [expected?.parameters, expected?.nonzero, expected?.flops, expected?.bytes];
   const notes = Array.isArray(plan.notes) && plan.notes.every((note) => typeof note === "string");
-  return plan.format === 1 && texts && steps && notes && counts.every(Number.isFinite);
+  const target = plan.target === undefined || isTarget(plan.target);
+  return plan.format === 1 && texts && steps && notes && target && counts.every(Number.isFinite);
+}
+
+function isTarget(raw: unknown): boolean {
+  const { metric, asked, achieved, met, why, measured, others } = (raw ?? {}) as Partial<TargetReport>;
+  const tries = measured === undefined || (measured !== null && Array.isArray(measured.tries));
+  const more = others === undefined || (Array.isArray(others) && others.every(isTarget));
+  const texts = typeof metric === "string" && (why === undefined || typeof why === "string");
+  return texts && [asked, achieved].every(Number.isFinite) && typeof met === "boolean" && tries && more;
 }
 
 /** Patterns that name no axis are from before they did, and follow the last one. */
@@ -168,7 +197,7 @@ function isPattern(raw: unknown, shape: readonly number[]): raw is MaskPattern {
   if (typeof pattern !== "object" || pattern === null) return false;
   if (pattern.block === undefined) {
     const { axis = 0 } = pattern;
-    return count(pattern.n) && count(pattern.m) && (axis as number) in shape;
+    return count(pattern.n) && count(pattern.m) && typeof axis === "number" && axis in shape;
   }
   return Array.isArray(pattern.block) && pattern.block.length === 2 && pattern.block.every(count);
 }

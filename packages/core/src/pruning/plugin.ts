@@ -1,3 +1,4 @@
+import type { OptionsSchema } from "../model/define.ts";
 import type { Strategy } from "./strategy.ts";
 
 /** A strategy as data names it: which plug-in, and its options. */
@@ -16,6 +17,8 @@ export interface StrategyPlugin {
    * refuse one that none has; leave it out and every option is passed on to `create`.
    */
   readonly options?: Readonly<Record<string, string>>;
+  /** What checks its options, where that is a zod schema: recipes and editors then know them. */
+  readonly schema?: OptionsSchema<unknown>;
   /** Makes the strategy. Options are checked here; `resolve` makes the strategies that options name. */
   create(options: Readonly<Record<string, unknown>>, resolve: (spec: StrategySpec) => Strategy): Strategy;
 }

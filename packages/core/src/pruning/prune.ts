@@ -10,6 +10,7 @@ import { digest, type Json, type Model } from "../model/model.ts";
 import type { Expected, MaskStep, PruningPlan, RemoveStep, Step } from "./plan.ts";
 import { type Kept, keptPositions, takeFromMask, takeFromTensor } from "./select.ts";
 import { simplify } from "./simplify.ts";
+import { targetEntry } from "./target.ts";
 
 /**
  * Carries a plan out: a new, smaller model; the one given stays as it is. The same plan on the same model gives the same
@@ -29,7 +30,7 @@ export function prune(model: Model, plan: PruningPlan): Model {
     base: plan.base,
     steps: plan.steps.length,
     expected: { ...plan.expected },
-    ...(plan.target === undefined ? {} : { target: { ...plan.target } }),
+    ...(plan.target === undefined ? {} : { target: targetEntry(plan.target) }),
   };
   return { ...pruned, history: [...model.history, entry] };
 }

@@ -1,9 +1,10 @@
 import { maskFrom } from "../model/mask.ts";
+import { type MatrixView, matrixViews } from "../model/matrix.ts";
 import type { Model } from "../model/model.ts";
-import { type MatrixView, matrixViews } from "./matrix.ts";
 import type { MaskStep } from "./plan.ts";
 import { keptScores } from "./weights.ts";
 
+/** How weights within runs are ranked. */
 export interface RunMaskOptions {
   /** Share of every run to mask, in [0, 1). */
   readonly amount: number;

@@ -8,8 +8,10 @@ export interface Collection {
   readonly graph: Graph;
   /** All tensors of the graph. */
   readonly tensors: Tensors;
-  /** Graph outputs to sum over the batches. */
+  /** Graph outputs to sum over the batches, which come one after the other: what the graph updates stays so for the next. */
   readonly outputs: readonly string[];
+  /** How many batches it takes; what is usual for calibration where it does not matter. */
+  readonly batches?: number;
 }
 
 /**
@@ -31,5 +33,6 @@ export interface PlanRequest {
 /** Looks at a model and writes down what should go. Decides, never edits; knows no backend. A larger amount never removes less. */
 export interface Strategy {
   readonly name: string;
+  /** What should go. Throws an EspalierError for an amount outside [0, 1), or where its criterion misses data. */
   plan(request: PlanRequest): Promise<PruningPlan>;
 }

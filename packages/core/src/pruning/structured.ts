@@ -3,13 +3,13 @@ import { checkAmount, findCriterion } from "../criteria/index.ts";
 import { type DimensionKind, type PrunableDimension, prunableDimensions } from "../dimensions/dimensions.ts";
 import type { Model } from "../model/model.ts";
 import { perModel } from "../model/per-model.ts";
+import type { Scope } from "./allocation.ts";
 import { type RemoveOptions, removeWeakest } from "./indices.ts";
 import { matchesAny } from "./patterns.ts";
 import type { RemoveStep } from "./plan.ts";
 import { applySteps } from "./prune.ts";
 import { CutError } from "./simplify.ts";
 import type { Strategy } from "./strategy.ts";
-import type { Scope } from "./weights.ts";
 import { nothingToPrune, writePlan } from "./write-plan.ts";
 
 /** What a structured strategy removes, and by which rule. */

@@ -1,4 +1,4 @@
-import type { MatrixView } from "./matrix.ts";
+import type { MatrixView } from "../model/matrix.ts";
 
 /** What is masked together: a single weight, or a block of rows × columns (outputs × inputs). */
 export type Block = readonly [rows: number, columns: number];

@@ -1,17 +1,30 @@
 import type { Dimension } from "../dimensions/dimensions.ts";
 import { digest, type Model } from "../model/model.ts";
-import type { PruningPlan, Step } from "./plan.ts";
+import type { Expected, PruningPlan, Step } from "./plan.ts";
 import { applySteps, expectedAfter } from "./prune.ts";
 
-/** A plan from steps: names the model it is for, and says what it leads to. */
+/** A plan from steps: names the model it is for, and says what it leads to (both are worked out when they are asked for). */
 export function writePlan(
   model: Model,
   strategy: string,
   steps: readonly Step[],
   notes: readonly string[] = [],
 ): PruningPlan {
-  const expected = expectedAfter(applySteps(model, steps));
-  return { format: 1, strategy, base: digest(model), steps, expected, notes };
+  let expected: Expected | undefined;
+  return {
+    format: 1,
+    strategy,
+    // Both take longer than planning itself, and nobody asks them of the plans of a sequence's stages.
+    get base() {
+      return digest(model);
+    },
+    steps,
+    get expected() {
+      expected ??= expectedAfter(applySteps(model, steps));
+      return expected;
+    },
+    notes,
+  };
 }
 
 /** An empty plan that says why: nothing of the kind looked for can be removed from this model. */

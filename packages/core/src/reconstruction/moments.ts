@@ -1,6 +1,7 @@
 import { Builder, type Value } from "../graph/builder.ts";
 import { type Extent, elementsOf, sameExtent } from "../graph/extent.ts";
-import { type Graph, isLive, liveValues, type ValueId } from "../graph/graph.ts";
+import { type Graph, liveValues, type ValueId } from "../graph/graph.ts";
+import { redrawNodes } from "../graph/redraw.ts";
 import { float32 } from "../graph/tensor.ts";
 import type { Model } from "../model/model.ts";
 import { expand, reduceSum } from "../operators/broadcast.ts";
@@ -126,13 +127,6 @@ function redraw(b: Builder, graph: Graph, wanted: readonly ValueId[]): ReadonlyM
   for (const { name, role, value } of graph.tensors) {
     if (live[value]) values[value] = b.tensor(prefix + name, role, graph.values[value]!);
   }
-  for (const node of graph.nodes) {
-    if (!isLive(node, live)) continue;
-    const inputs = node.inputs.map((id) => values[id]!);
-    const outputs = b.applyAll(node.operator, inputs, node.attributes, prefix + node.name);
-    node.outputs.forEach((id, i) => {
-      values[id] = outputs[i]!;
-    });
-  }
+  redrawNodes(b, graph, values, { live, prefix });
   return new Map(wanted.map((id) => [id, values[id]!]));
 }

@@ -1,5 +1,6 @@
-import { countElements, sameShape } from "../graph/extent.ts";
+import { sameShape } from "../graph/extent.ts";
 import { dataValues, type Graph, isLive, liveValues, type Node, type ValueId } from "../graph/graph.ts";
+import { matrixView } from "../model/matrix.ts";
 import { tensorProducts } from "../model/products.ts";
 import { addOperator } from "../operators/elementwise.ts";
 import { dropoutOperator } from "../operators/random.ts";
@@ -41,15 +42,15 @@ export function productsOf(graph: Graph): Product[] {
   const shapes = new Map(
     [...trainable].map(([value, name]) => [name, graph.values[value]!.shape as readonly number[]]),
   );
-  return tensorProducts({ graph }).flatMap((product): Product[] => {
-    const { tensor, other, otherAxis, byData, result } = product;
+  return tensorProducts(graph).flatMap((product): Product[] => {
+    const { node, tensor, other, otherAxis, byData } = product;
     const shape = shapes.get(tensor);
     if (!byData || shape === undefined) return [];
-    const [rows, columns] = [offsets(shape, product.inputs), offsets(shape, product.outputs)];
+    const { matrices, rows: outputs, columns: inputs } = matrixView(shape, product);
+    const result = node.outputs[0]!;
     const rank = graph.values[other]!.shape.length;
-    const whole = rows.length * columns.length === countElements(shape);
-    if (!whole || graph.values[result]!.shape.length !== rank) return [];
-    const bias = otherAxis === rank - 1 ? biasOf(reading, result, columns.length) : undefined;
+    if (matrices.length > 1 || graph.values[result]!.shape.length !== rank) return [];
+    const bias = otherAxis === rank - 1 ? biasOf(reading, result, outputs.length) : undefined;
     const summed = residualOf(reading, bias?.sum ?? result, data);
     return [
       {
@@ -59,24 +60,16 @@ export function productsOf(graph: Graph): Product[] {
         result: summed?.sum ?? bias?.sum ?? result,
         resultAxis: otherAxis,
         ...(summed === undefined ? {} : { residual: summed.residual }),
-        inputs: rows.length,
-        outputs: columns.length,
-        elements: Int32Array.from(rows.flatMap((row) => columns.map((column) => row + column))),
+        inputs: inputs.length,
+        outputs: outputs.length,
+        elements: Int32Array.from(
+          { length: inputs.length * outputs.length },
+          (_, i) => inputs[Math.floor(i / outputs.length)]! + outputs[i % outputs.length]!,
+        ),
         ...(bias === undefined ? {} : { bias: bias.tensor }),
       },
     ];
   });
-}
-
-/** Where the elements along some axes of a tensor lie, those axes flattened in their order. */
-function offsets(shape: readonly number[], axes: readonly number[]): number[] {
-  return axes.reduce<number[]>(
-    (all, axis) => {
-      const step = countElements(shape.slice(axis + 1));
-      return all.flatMap((at) => Array.from({ length: shape[axis]! }, (_, i) => at + i * step));
-    },
-    [0],
-  );
 }
 
 function readersOf(graph: Graph, live: Uint8Array): ReadonlyMap<ValueId, readonly Node[]> {

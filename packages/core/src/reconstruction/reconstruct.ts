@@ -23,6 +23,7 @@ export interface ReconstructRequest {
   /** What `collect` runs over, for the model's history. */
   readonly calibration?: Json;
   readonly signal?: AbortSignal;
+  /** Told after each layer. */
   readonly onLayer?: (layer: LayerError, done: number, total: number) => void;
 }
 

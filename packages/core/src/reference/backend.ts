@@ -9,7 +9,12 @@ import type { NdArray } from "./array.ts";
 /** The oracle: every operator by its own definition, in double precision. Slow, and available everywhere. */
 export const reference: Backend = {
   name: "reference",
-  availability: async () => ({ available: true, detail: "plain JavaScript, double precision" }),
+  availability: async () => ({
+    available: true,
+    detail: "plain JavaScript, double precision",
+    threads: 1,
+    simd: "none",
+  }),
   createState: async (tensors) => createState(tensors),
   async compile(graph, { state }) {
     if (!(state instanceof ReferenceState)) {

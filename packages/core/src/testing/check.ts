@@ -1,6 +1,7 @@
 /** One promise, for any test runner: `run` throws an Error that says what was wrong. */
 export interface Check {
   readonly name: string;
+  /** Throws an Error that says what was wrong. */
   run(): Promise<void>;
 }
 

@@ -2,6 +2,7 @@ import { type Expression, indicesAt } from "../dimensions/expression.ts";
 import { Builder, type Value } from "../graph/builder.ts";
 import type { Extent } from "../graph/extent.ts";
 import type { Graph } from "../graph/graph.ts";
+import { redrawNodes, redrawSources } from "../graph/redraw.ts";
 import { float32, type TensorData } from "../graph/tensor.ts";
 import { isKept } from "../model/mask.ts";
 import type { Model } from "../model/model.ts";
@@ -124,23 +125,14 @@ function zeroAt(tensor: TensorData, gone: readonly (readonly boolean[])[]): Tens
 /** The same graph, with normalisations that take their statistics from some positions of the last axis only. */
 function redraw(graph: Graph, kept: (value: number) => readonly number[]) {
   const b = Builder.create();
-  const values: Value[] = new Array(graph.values.length);
-  for (const { name, value } of graph.inputs) {
-    const { shape, dtype } = graph.values[value]!;
-    values[value] = b.input(name, shape, dtype);
-  }
-  for (const { name, role, value } of graph.tensors)
-    values[value] = b.tensor(name, role, graph.values[value]!);
-  for (const node of graph.nodes) {
-    const inputs = node.inputs.map((id) => values[id]!);
-    const which = node.operator.name === layerNormalizationOperator.name ? kept(node.inputs[0]!) : [];
-    const outputs = which.includes(0)
-      ? [normalizeKept(b, inputs, which, node.name, node.attributes as EpsilonAttributes)]
-      : b.applyAll(node.operator, inputs, node.attributes, node.name);
-    node.outputs.forEach((id, i) => {
-      values[id] = outputs[i]!;
-    });
-  }
+  const values = redrawSources(b, graph);
+  redrawNodes(b, graph, values, {
+    draw(node, inputs) {
+      const which = node.operator.name === layerNormalizationOperator.name ? kept(node.inputs[0]!) : [];
+      if (!which.includes(0)) return undefined;
+      return [normalizeKept(b, inputs, which, node.name, node.attributes as EpsilonAttributes)];
+    },
+  });
   for (const { name, value } of graph.outputs) b.output(name, values[value]!);
   return b.build();
 }

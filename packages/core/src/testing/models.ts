@@ -43,7 +43,7 @@ export function maskRandomly(model: Model, seed = 1): Model {
   return applySteps(model, steps);
 }
 
-/** Random inputs for a graph at a batch size, uniform in ±1. */
+/** Random inputs for a graph at a batch size, uniform in ±1; indices (int32) are 0. */
 export function randomInputs(
   { graph }: Pick<Model, "graph">,
   batchSize = 2,
@@ -51,16 +51,13 @@ export function randomInputs(
 ): Map<string, TensorData> {
   return new Map(
     graph.inputs.map(({ name, value }) => {
-      const shape = resolveShape(graph.values[value]!.shape, batchSize);
+      const { dtype, shape: drawn } = graph.values[value]!;
+      const shape = resolveShape(drawn, batchSize);
       const next = randomStream(seed, name);
       const size = shape.reduce((n, extent) => n * extent, 1);
-      return [
-        name,
-        float32(
-          shape,
-          Float32Array.from({ length: size }, () => 2 * next() - 1),
-        ),
-      ];
+      if (dtype === "int32") return [name, { dtype, shape, data: new Int32Array(size) }];
+      const data = Float32Array.from({ length: size }, () => 2 * next() - 1);
+      return [name, float32(shape, data)];
     }),
   );
 }

@@ -99,7 +99,7 @@ function emptiedBy(model: Model, pruned: Model): string | undefined {
   return trainable.find(({ name }) => left(model, name) > 0 && left(pruned, name) === 0)?.name;
 }
 
-/** Calibration on random inputs and targets, for trying criteria that look at data. */
+/** Calibration on random inputs and targets, for trying criteria that look at data; no more batches than said here. */
 export function randomCollect(batches = 2): Collect {
   return async ({ graph, tensors, outputs }) => {
     const state = await reference.createState(tensors);

@@ -35,6 +35,7 @@ export async function saveModel(path: string, model: Model, options: SaveOptions
   await writeFileAtomically(path, encodeModel(model, options), options);
 }
 
+/** How an ONNX file is written. */
 export type SaveOnnxOptions = OnnxOptions & WriteOptions;
 
 /** Writes a model as an ONNX file, whole or not at all. */
@@ -54,6 +55,7 @@ export async function readTensors(path: string): Promise<Tensors> {
   return readCheckpoint(await readBytes(path, "checkpoint"), { name: `checkpoint ${path}` });
 }
 
+/** How a folder for TensorFlow.js is written. */
 export interface SaveTfjsOptions extends TfjsOptions, WriteOptions {}
 
 /** Writes a model as a folder that `tf.loadGraphModel` loads (`model.json` and weight files), whole or not at all. */

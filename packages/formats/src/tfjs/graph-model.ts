@@ -14,6 +14,7 @@ import type { Emission } from "./emission.ts";
 import { bytesOf, dtypeName, GraphDefBuilder, shapeDef } from "./graph-def.ts";
 import { emitters } from "./operators.ts";
 
+/** How a model becomes one of TensorFlow.js. */
 export interface TfjsOptions {
   /** Largest size of a weight file; 4 MiB by default, as browsers cache well. */
   readonly shardBytes?: number;

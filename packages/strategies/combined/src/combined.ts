@@ -63,6 +63,7 @@ export const plugin: StrategyPlugin = {
     stages: "the strategies in order, each as { use: name, ...options }",
     weights: "how much of the amount each stage takes on (equal)",
   },
+  schema: pluginSchema,
   create(options, resolve) {
     const { stages, weights } = pluginSchema.parse(options);
     const made = stages.map((stage) => resolve(stage as StrategySpec));

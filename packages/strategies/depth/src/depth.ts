@@ -154,5 +154,6 @@ export const plugin: StrategyPlugin = {
     keep: "modules, dimensions or tensors left alone, by name pattern (* for any text)",
     seed: "seed of the criterion random (0)",
   },
+  schema,
   create: (options) => depth(options as DepthOptions),
 };

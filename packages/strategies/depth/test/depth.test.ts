@@ -159,6 +159,22 @@ describe("depth pruning", () => {
     );
   });
 
+  it("leaves a module whose channels the only path to the output needs as well", async () => {
+    const b = Builder.create();
+    const x = b.input("x", [batch, 5, 4]);
+    const weight = (name: string, from: number, to: number) =>
+      b.parameter(name, [from, to], uniformFanIn(from));
+    const up = weight("up", 4, 6);
+    const sum = add(b, x, matMul(b, relu(b, matMul(b, x, up)), weight("down", 6, 4)));
+    b.output("y", matMul(b, matMul(b, sum, up), weight("end", 6, 2)));
+    const { steps, notes } = await depth({ keepAtLeast: 0 }).plan({
+      model: modelOf(b.build()),
+      amount: 0.99,
+    });
+    expect(steps).toEqual([]);
+    expect(notes.join()).toMatch(/feed-forward Add stays: up\[1\]: the only path to an output runs through/);
+  });
+
   it("says why there is nothing to remove", async () => {
     const plan = await depth({ modules: ["attention"] }).plan({
       model: modelOf(drawEncoder({ layers: 0 })),
@@ -186,6 +202,17 @@ describe("the modules of a model", () => {
       "attention decoder.layers.0.self_attention",
       "attention decoder.layers.0.cross_attention",
       "feed-forward decoder.layers.0",
+    ]);
+  });
+
+  it("are emptied by what takes most weights along: all heads, all feed-forward channels", () => {
+    expect(residualModules(model.graph, model.dimensions).map(({ dimension }) => dimension!.kind)).toEqual([
+      "head",
+      "channel",
+      "head",
+      "channel",
+      "head",
+      "channel",
     ]);
   });
 

@@ -51,5 +51,6 @@ export const plugin: StrategyPlugin = {
     keep: "dimensions or tensors left alone, by name pattern (* for any text)",
     seed: "seed of the criterion random (0)",
   },
+  schema,
   create: (options) => head(options as HeadOptions),
 };

@@ -5,6 +5,7 @@ import {
   criterionNames,
   findCriterion,
   isCriterion,
+  lamp,
   maskWeakest,
   maskWithinRuns,
   matchesAny,
@@ -36,7 +37,7 @@ const schema = z
       // Which names there are is core's to say, with the nearest one.
       .union([z.string(), z.custom<Criterion>(isCriterion)])
       .default("l1"),
-    scope: z.enum(["row", "local", "global", "isomorphic"]).default("global"),
+    scope: z.enum(["row", "local", "global", "isomorphic", "erk", "lamp"]).optional(),
     structure: z
       .string()
       .regex(/^[1-9]\d*[x:][1-9]\d*$/, 'give blocks as rows x columns ("4x1"), or a pattern as n:m ("2:4")')
@@ -46,14 +47,20 @@ const schema = z
     keep: z.array(z.string()).default([]),
     seed: z.int().default(0),
   })
+  .refine(({ scope = "row", structure }) => scope === "row" || structure.pattern === undefined, {
+    message: "a pattern such as 2:4 says what stays of every run: leave scope out",
+    path: ["scope"],
+  })
   .refine(({ scope, structure }) => scope !== "row" || structure.block === undefined, {
-    message: "blocks span rows: choose local, global or isomorphic",
+    message: "blocks span rows: choose another scope than row",
     path: ["scope"],
   });
 
 /**
  * - `criterion`: importance of a weight; by default `l1`, its magnitude. `wsap` also decides each tensor's share.
- * - `scope`: what is ranked together; `global` by default. `row`: the weights of one output, as Wanda does.
+ * - `scope`: how density is shared out, over tensors or within: `local`, the same for all; `global` (the default) and
+ *   `isomorphic`, by ranking all together, or those of like layers; `erk`, by shape; `lamp`, as LAMP's scores have it (Lee et
+ *   al., ICLR 2021), while the criterion says which; `row`, the same for the weights of each output, as Wanda does.
  * - `structure`: what goes together: `"4x1"` blocks of rows × columns (outputs × inputs), or `"2:4"`: of four weights in a
  *   row two stay at least; single weights by default.
  * - `leastDensity`: no tensor keeps less than this share of the average density (0.25); 0 lets a layer be emptied.
@@ -67,15 +74,25 @@ export type UnstructuredOptions = z.input<typeof schema>;
  * weights. Global and local magnitude: Han et al., NeurIPS 2015; weight statistics: SEDIMARK.
  */
 export function unstructured(options: UnstructuredOptions = {}): Strategy {
-  const { criterion: chosen, scope, structure, leastDensity, keep, seed } = schema.parse(options);
+  const { criterion: chosen, scope = "global", structure, leastDensity, keep, seed } = schema.parse(options);
   const { block, pattern } = structure;
   const criterion = findCriterion(chosen, seed);
   const scored = perModel<ReadonlyMap<string, Float32Array>>();
   const ranked = perModel<WeightRanking>();
+  const lampRanked = perModel<WeightRanking>();
   const scores = (request: PlanRequest, tensors: readonly string[]) =>
     scored(request.model, () => criterion.weights(request, tensors));
   const rankings = (request: PlanRequest, tensors: readonly string[]) =>
     ranked(request.model, async () => rankWeights(request.model, await scores(request, tensors), block));
+  /** The ranking that says how many each tensor loses, where it is not the criterion's. */
+  const allocation = async ({ model }: PlanRequest, tensors: readonly string[]) =>
+    scope === "lamp"
+      ? {
+          by: await lampRanked(model, async () =>
+            rankWeights(model, await lamp.weights({ model }, tensors), block),
+          ),
+        }
+      : {};
   return {
     name: "unstructured",
     async plan(request) {
@@ -90,8 +107,9 @@ export function unstructured(options: UnstructuredOptions = {}): Strategy {
       }
       const shares = criterion.shares?.(model, tensors, amount);
       const steps = maskWeakest(model, await rankings(request, tensors), {
+        ...(await allocation(request, tensors)),
         amount,
-        scope,
+        scope: scope === "lamp" ? "global" : scope,
         leastDensity,
         ...(shares === undefined ? {} : { shares }),
       });
@@ -106,11 +124,12 @@ export const plugin: StrategyPlugin = {
   description: "mask single weights by importance (magnitude by default)",
   options: {
     criterion: `importance: ${criterionNames.join(", ")} (l1)`,
-    scope: "ranked together: row, local, global (the default) or isomorphic",
+    scope: "how density is shared out: row, local, global (the default), isomorphic, erk or lamp",
     structure: "blocks (4x1: rows x columns) or a pattern (2:4); single weights by default",
     leastDensity: "least density of a tensor, as a share of the average (0.25)",
     keep: "tensors left alone, by name pattern (* for any text)",
     seed: "seed of the criterion random (0)",
   },
+  schema,
   create: (options) => unstructured(options as UnstructuredOptions),
 };

@@ -1,6 +1,19 @@
-import { isKept, type MaskStep, prunableTensors, prune } from "@espalier/core";
+import {
+  Builder,
+  batch,
+  concat,
+  isKept,
+  type MaskStep,
+  matMul,
+  prunableTensors,
+  prune,
+  reshape,
+  slice,
+  transpose,
+  uniformFanIn,
+} from "@espalier/core";
 import { checkStrategy, drawEncoder, modelOf } from "@espalier/core/testing";
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { plugin, unstructured } from "../src/index.ts";
 
 /** Widths that blocks of 4 and 3 do not divide. */
@@ -15,6 +28,8 @@ async function masksOf(options: Parameters<typeof unstructured>[0], amount: numb
 it.each([
   { structure: "4x1" },
   { structure: "2x1", scope: "local" },
+  { structure: "2x2", scope: "erk" },
+  { structure: "1x4", scope: "lamp" },
   { structure: "3x4" },
   { structure: "2:4" },
   { structure: "1:4" },
@@ -84,7 +99,55 @@ it("blocks meet a sparsity", async () => {
 
 it("a structure nobody knows is refused", () => {
   expect(() => unstructured({ structure: "4 by 1" })).toThrow(/rows x columns/);
+  expect(() => unstructured({ structure: "2:4", scope: "erk" })).toThrow("leave scope out");
   expect(() => plugin.create({ structure: "2x2", scope: "row" }, () => unstructured())).toThrow(
     "blocks span rows",
   );
+});
+
+describe("of a convolution's weight [out, in, taps]", () => {
+  const [out, inputs, taps] = [6, 4, 3];
+  const b = Builder.create();
+  const x = b.input("x", [batch, 5, inputs]);
+  const shifted = [0, 1, 2].map((tap) => slice(b, x, 1, tap, tap + 3));
+  const weight = b.parameter("weight", [out, inputs, taps], uniformFanIn(4));
+  const matrix = reshape(b, transpose(b, weight, [2, 1, 0]), [taps * inputs, out]);
+  b.output("y", matMul(b, concat(b, shifted, 2), matrix));
+  const convolution = modelOf(b.build());
+  const { data } = convolution.tensors.get("weight")!;
+  const at = (o: number, i: number, t: number) => (o * inputs + i) * taps + t;
+  const all = Array.from({ length: out * taps }, (_, i) => [Math.floor(i / taps), i % taps] as const);
+
+  async function maskOf(options: Parameters<typeof unstructured>[0], amount: number): Promise<MaskStep> {
+    const { steps } = await unstructured(options).plan({ model: convolution, amount });
+    return steps[0] as MaskStep;
+  }
+
+  it("2:4 keeps two of the four inputs of each output and tap", async () => {
+    const { keep, pattern } = await maskOf({ structure: "2:4" }, 0.5);
+    expect(pattern).toEqual({ n: 2, m: 4, axis: 1 });
+    for (const [o, t] of all) {
+      const sorted = [0, 1, 2, 3].sort((i, j) => Math.abs(data[at(o, j, t)]!) - Math.abs(data[at(o, i, t)]!));
+      expect([0, 1, 2, 3].filter((i) => isKept(keep, at(o, i, t)))).toEqual(sorted.slice(0, 2).sort());
+    }
+  });
+
+  it("a row is an output: the weights of all its inputs and taps", async () => {
+    const { keep } = await maskOf({ scope: "row" }, 0.25);
+    for (let o = 0; o < out; o++) {
+      const row = Array.from({ length: inputs * taps }, (_, k) => o * inputs * taps + k);
+      const lost = row.filter((k) => !isKept(keep, k));
+      const weakest = row.toSorted((k, l) => Math.abs(data[k]!) - Math.abs(data[l]!)).slice(0, 3);
+      expect(lost).toEqual(weakest.sort((k, l) => k - l));
+    }
+  });
+
+  it("a block of 2x4 is two outputs and the four inputs of a tap", async () => {
+    const { keep, pattern } = await maskOf({ structure: "2x4" }, 0.5);
+    expect(pattern).toEqual({ block: [2, 4] });
+    for (const [o, t] of all.filter(([o]) => o % 2 === 0)) {
+      const block = [o, o + 1].flatMap((row) => [0, 1, 2, 3].map((i) => isKept(keep, at(row, i, t))));
+      expect(new Set(block).size).toBe(1);
+    }
+  });
 });

@@ -36,6 +36,19 @@ const onDevice: KernelSet = {
   dropoutMask: deviceDropoutMask,
 };
 
+/** libtensorflow moves elements faster than loops over copies of its memory; what it lacks is computed on copies. */
+const native: KernelSet = {
+  kernels: new Map(Object.entries({ ...shared, ...deviceLayout, ...indexing, ...pooling, ...training })),
+  dropoutMask,
+};
+
+const sets: Readonly<Record<Kind, KernelSet>> = {
+  cpu: inMemory,
+  wasm: inMemory,
+  webgpu: onDevice,
+  tensorflow: native,
+};
+
 export function kernelsOf(kind: Kind): KernelSet {
-  return kind === "webgpu" ? onDevice : inMemory;
+  return sets[kind];
 }

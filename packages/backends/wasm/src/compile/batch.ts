@@ -50,6 +50,10 @@ function keepsApart(name: string, attributes: Attributes, inputs: readonly Shape
     case "Scale":
       return typeof attributes.per === "number";
     case "Softmax":
+    case "AveragePool":
+    case "CumSum":
+    case "DFT":
+    case "MaxPool":
     case "Slice":
     case "Pad":
     case "Concat":

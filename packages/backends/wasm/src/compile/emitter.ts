@@ -1,4 +1,5 @@
 import { EspalierError, type Graph, resolveShape, type ValueId } from "@espalier/core";
+import { alignment } from "../memory/blocks.ts";
 import type { KernelName } from "../modules/load.ts";
 import type { Slot, WasmState } from "../state.ts";
 import type { Format } from "../weights/cost.ts";
@@ -117,15 +118,25 @@ export class Emitter {
     return this.#wanted.get(value);
   }
 
-  /** Room that only the next call uses. */
+  /** Room that only the next call uses: for each thread its own. */
   scratch(bytes: number): Pointer {
-    return { storage: this.storage(bytes), bytes: 0 };
+    const { threads } = this.state.heap;
+    if (threads === 1) return { storage: this.storage(bytes), bytes: 0 };
+    const perThread = Math.ceil((bytes + alignment) / alignment) * alignment;
+    return { storage: this.storage(threads * perThread), bytes: 0, perThread };
   }
 
   /** int32 numbers that a call reads. */
   integers(numbers: readonly number[]): Pointer {
     const bytes = 4 * this.constants.length;
     this.constants.push(...numbers);
+    return { storage: this.constantStorage, bytes };
+  }
+
+  /** float32 numbers that a call reads. */
+  floats(numbers: ArrayLike<number>): Pointer {
+    const bytes = 4 * this.constants.length;
+    for (const bits of new Int32Array(Float32Array.from(numbers).buffer)) this.constants.push(bits);
     return { storage: this.constantStorage, bytes };
   }
 

@@ -23,7 +23,8 @@ export interface Plan {
     readonly view: View;
     readonly dtype: "float32" | "int32";
   }[];
-  readonly constants: readonly number[];
+  /** Numbers that calls read, until they have their place. */
+  readonly constants: number[];
   readonly constantStorage: View["storage"];
   readonly weights: WeightStore;
   /** Tensors that decided how the plan looks: masks. When one is written the plan is made anew. */

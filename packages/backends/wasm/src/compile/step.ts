@@ -7,6 +7,8 @@ import type { Storage } from "./view.ts";
 export interface Pointer {
   readonly storage: Storage;
   readonly bytes: number;
+  /** Bytes from one thread's copy to the next one's; all threads mean the same place where it is left out. */
+  readonly perThread?: number;
 }
 
 export type Argument = number | Pointer;
@@ -15,6 +17,8 @@ export type Argument = number | Pointer;
 export interface Call {
   readonly kernel: KernelName;
   readonly args: readonly Argument[];
+  /** Of kernels on sparse rows: how many blocks lie before each row, and behind the last. */
+  readonly rowStarts?: Int32Array;
 }
 
 /** Work of JavaScript on the memory, for operators that have no kernel. */

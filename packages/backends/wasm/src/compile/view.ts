@@ -8,6 +8,8 @@ export interface Storage {
   /** Tensor it is, for errors and packed copies. */
   readonly name?: string;
   address: number;
+  /** Bytes from one thread's arena to the next one's, where each thread runs the plan on an arena of its own. */
+  perThread?: number;
 }
 
 /** Numbers in memory with an order of their own: transposing, slicing and most reshaping change the view only. */

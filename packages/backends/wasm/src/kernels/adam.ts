@@ -66,9 +66,10 @@ function maskedRows(
   const mask = e.view(inputs[6]!).storage.name!;
   const rows = masks.get(parameter.storage.name!, mask, matrix, d.pitch, tokens);
   if (rows === undefined) return undefined;
-  const { address, count } = rows;
-  const pointers = [pointer(d.view), pointer(x.view)] as const;
-  e.call("maskedGradient", count, address.rows, address.offsets, ...pointers, tokens, address.values);
+  const { address, count, rowStarts } = rows;
+  const touches = [pointer(d.view), pointer(x.view)];
+  const args = [count, address.rows, address.offsets, ...touches, tokens, address.values];
+  e.push({ call: { kernel: "maskedGradient", args, rowStarts }, touches, macs: 0 });
   return rows;
 }
 

@@ -10,7 +10,7 @@ interface Operand {
 }
 
 /**
- * Operators that are too rare for a kernel of their own (transforms, pooling, ranking, indices in tuples): JavaScript
+ * Operators that are too rare for a kernel of their own (comparisons, powers, tuples of several indices): JavaScript
  * computes them on the memory by the operator's definition in core, in double precision. Right, and some ten times slower
  * than a kernel; a program's description calls them `JavaScript`.
  */
@@ -27,6 +27,14 @@ export const byDefinition: Emit = (e, { node, inputs }) => {
   const run = evaluator(node, e.batchSize, describe(views, inputs), describe(outputs, node.outputs));
   e.host([...views, ...outputs].map(pointer), run);
 };
+
+/** Kernels compute with float32; positions (int32) are few, and computed by definition. */
+export const ofFloats =
+  (emit: Emit): Emit =>
+  (e, call) => {
+    const floats = call.inputs.every((value) => e.graph.values[value]!.dtype === "float32");
+    (floats ? emit : byDefinition)(e, call);
+  };
 
 function straight(e: Emitter, view: View): View {
   return isContiguous(view) ? view : e.copy(view, rowMajor(view.shape.length));

@@ -1,7 +1,7 @@
 import { countElements, type ScaleAttributes, scaleFactor, type ValueId } from "@espalier/core";
 import { type Emitter, pointer } from "../compile/emitter.ts";
 import { expandView, type Layout, layoutOf, type View } from "../compile/view.ts";
-import { byDefinition } from "./by-definition.ts";
+import { ofFloats } from "./by-definition.ts";
 import type { Emit, Emits } from "./kernel.ts";
 
 /** Numbers of `unary`'s and `binary`'s functions in assembly/elementwise.ts. */
@@ -24,6 +24,7 @@ const binaryCodes = {
   GeluGradient: 5,
   DropoutTraining: 6,
   EluGradient: 7,
+  AddIntegers: 8,
 } as const;
 
 export type UnaryName = keyof typeof unaryCodes;
@@ -62,29 +63,26 @@ function sharesNeighbours(view: View, { order }: Layout): boolean {
   return inner === undefined || view.strides[inner] === 1;
 }
 
-/** Kernels compute with float32; positions (int32) are few, and computed by definition. */
-const ofFloats =
-  (emit: Emit): Emit =>
-  (e, call) => {
-    const floats = call.inputs.every((value) => e.graph.values[value]!.dtype === "float32");
-    (floats ? emit : byDefinition)(e, call);
-  };
-
 const unary = (name: UnaryName): Emit =>
   ofFloats((e, { inputs, node }) => {
     const x = e.view(inputs[0]!);
     emitUnary(e, name, outputLike(e, node.outputs[0]!, [x]), x);
   });
 
-const binary = (name: BinaryName, ratio: (attributes: Record<string, unknown>) => number = () => 0): Emit =>
-  ofFloats((e, { inputs, node, attributes }) => {
+type Ratio = (attributes: Record<string, unknown>) => number;
+
+const binary = (name: BinaryName, ratio: Ratio = () => 0): Emit => ofFloats(ofAny(name, ratio));
+
+const ofAny =
+  (name: BinaryName, ratio: Ratio = () => 0): Emit =>
+  (e, { inputs, node, attributes }) => {
     const [a, b] = inputs.map((id) => e.view(id)) as [View, View];
     const y = outputLike(e, node.outputs[0]!, [a, b]);
     // An operand that crosses the rows of a large output is brought into its order first; if it is fixed, once for all.
     const straight = (view: View) =>
       crosses(view, y) && (e.isFixed(view) || same(view, y)) ? e.copy(view, alike(view, y)) : view;
     emitBinary(e, name, y, straight(a), straight(b), ratio(attributes));
-  });
+  };
 
 const same = (a: View, b: View) => countElements(a.shape) === countElements(b.shape);
 
@@ -103,7 +101,10 @@ function alike(x: View, y: View) {
 }
 
 export const elementwise: Emits = {
-  Add: binary("Add"),
+  Add(e, call) {
+    const integers = call.inputs.every((value) => e.graph.values[value]!.dtype === "int32");
+    (integers ? ofAny("AddIntegers") : binary("Add"))(e, call);
+  },
   Sub: binary("Sub"),
   Mul: binary("Mul"),
   Div: binary("Div"),

@@ -2,10 +2,22 @@ import { elementwise } from "./elementwise.ts";
 import type { Emit } from "./kernel.ts";
 import { layout } from "./layout.ts";
 import { normalization } from "./normalization.ts";
+import { pooling } from "./pooling.ts";
 import { emitProduct } from "./products.ts";
+import { ranking } from "./ranking.ts";
 import { training } from "./training.ts";
+import { transforms } from "./transforms.ts";
 
 /** How each operator becomes calls of kernels. Dropout is not among them: in evaluation it is nothing. */
 export const emits: ReadonlyMap<string, Emit> = new Map(
-  Object.entries({ ...elementwise, ...layout, ...normalization, ...training, MatMul: emitProduct }),
+  Object.entries({
+    ...elementwise,
+    ...layout,
+    ...normalization,
+    ...pooling,
+    ...ranking,
+    ...training,
+    ...transforms,
+    MatMul: emitProduct,
+  }),
 );

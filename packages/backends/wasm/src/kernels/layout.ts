@@ -2,9 +2,11 @@ import type {
   ConcatAttributes,
   GatherAttributes,
   GatherGradientAttributes,
+  GatherNDAttributes,
   PadAttributes,
   PermutationAttributes,
   ReduceAttributes,
+  ScatterNDAttributes,
   SliceAttributes,
 } from "@espalier/core";
 import { type Emitter, pointer } from "../compile/emitter.ts";
@@ -48,30 +50,55 @@ export const layout: Emits = {
       start = end;
     }
   },
-  Pad(e, call) {
-    const { inputs, node, attributes } = call;
-    const { axis, before, mode } = attributes as PadAttributes;
-    if (mode !== "constant") {
-      byDefinition(e, call);
-      return;
-    }
+  Pad(e, { inputs, node, attributes }) {
+    const { axis, before, after, mode } = attributes as PadAttributes;
     const x = e.view(inputs[0]!);
+    const extent = x.shape[axis]!;
     const y = e.output(node.outputs[0]!, orderOf(x));
-    clear(e, y);
-    e.copyInto(sliceView(y, axis, before, before + x.shape[axis]!), x);
+    if (mode === "constant") clear(e, y);
+    e.copyInto(sliceView(y, axis, before, before + extent), x);
+    if (mode === "constant") return;
+    /** Positions of x, or one of them repeated, into as many of y. */
+    const put = (at: number, count: number, from: number) => {
+      if (count === 0) return;
+      const part = sliceView(x, axis, from, mode === "edge" ? from + 1 : from + count);
+      const to = sliceView(y, axis, at, at + count);
+      e.copyInto(to, expandView(part, to.shape));
+    };
+    put(0, before, mode === "edge" ? 0 : extent - before);
+    put(before + extent, after, mode === "edge" ? extent - 1 : 0);
   },
   Gather(e, { inputs, node, attributes }) {
     const { axis } = attributes as GatherAttributes;
     const [x, indices] = inputs.map((id) => e.view(id)) as [View, View];
     const y = e.output(node.outputs[0]!);
-    emitGather(e, y, x, indices, axis, false);
+    emitGather(e, y, x, indices, { axis, batchDims: 0, what: "take" });
+  },
+  GatherND(e, call) {
+    const { inputs, node, attributes } = call;
+    const [x, indices] = inputs.map((id) => e.view(id)) as [View, View];
+    if (indices.shape.at(-1) !== 1) return byDefinition(e, call);
+    const { batchDims } = attributes as GatherNDAttributes;
+    const y = e.output(node.outputs[0]!);
+    emitGather(e, y, x, withoutLast(indices), { axis: batchDims, batchDims, what: "take" });
+  },
+  ScatterND(e, call) {
+    const { inputs, node, attributes } = call;
+    const [x, indices, updates] = inputs.map((id) => e.view(id)) as [View, View, View];
+    const { batchDims, reduction } = attributes as ScatterNDAttributes;
+    const floats = e.graph.values[inputs[0]!]!.dtype === "float32";
+    if (indices.shape.at(-1) !== 1 || (reduction === "add" && !floats)) return byDefinition(e, call);
+    const y = e.output(node.outputs[0]!, orderOf(x));
+    e.copyInto(y, x);
+    const what = reduction === "add" ? "add" : "put";
+    emitGather(e, updates, y, withoutLast(indices), { axis: batchDims, batchDims, what });
   },
   GatherGradient(e, { inputs, node, attributes }) {
     const { axis } = attributes as GatherGradientAttributes;
     const [dy, indices] = inputs.map((id) => e.view(id)) as [View, View];
     const dx = e.output(node.outputs[0]!);
     clear(e, dx);
-    emitGather(e, dy, dx, indices, axis, true);
+    emitGather(e, dy, dx, indices, { axis, batchDims: 0, what: "add" });
   },
   ReduceSum(e, { inputs, node, attributes }) {
     const { axes: reduced, keepdims } = attributes as ReduceAttributes;
@@ -113,15 +140,33 @@ function orderOf(view: View): Layout {
   return { order, run };
 }
 
-function emitGather(e: Emitter, y: View, x: View, indices: View, axis: number, adds: boolean): void {
-  const rank = indices.shape.length;
-  const around = (view: View) => [
-    ...view.strides.slice(0, axis),
-    ...new Array<number>(rank).fill(0),
-    ...view.strides.slice(axis + 1),
-  ];
-  const spread = y.shape.map((_, i) => (i < axis || i >= axis + rank ? 0 : indices.strides[i - axis]!));
-  const dims = e.walk(y, [{ strides: around(x) }, { strides: spread }], y.shape);
+const withoutLast = (view: View): View => ({
+  ...view,
+  shape: view.shape.slice(0, -1),
+  strides: view.strides.slice(0, -1),
+});
+
+/** Numbers of `gather`'s functions in assembly/layout.ts. */
+const gathers = { take: 0, add: 1, put: 2 } as const;
+
+interface Indexed {
+  /** Of x: what indices are positions along. */
+  readonly axis: number;
+  /** Leading axes that x and the indices share. */
+  readonly batchDims: number;
+  readonly what: keyof typeof gathers;
+}
+
+/** y is x with the indices' axes, but for the first `batchDims`, in place of one; it is taken, or added or put there. */
+function emitGather(e: Emitter, y: View, x: View, indices: View, { axis, batchDims, what }: Indexed): void {
+  const own = indices.strides.slice(batchDims);
+  const around = [...x.strides.slice(0, axis), ...own.map(() => 0), ...x.strides.slice(axis + 1)];
+  const spread = y.shape.map((_, i) => {
+    if (i < batchDims) return indices.strides[i]!;
+    return i < axis || i >= axis + own.length ? 0 : own[i - axis]!;
+  });
+  const dims = e.walk(y, [{ strides: around }, { strides: spread }], y.shape);
   const step = 4 * x.strides[axis]!;
-  e.call("gather", dims, pointer(y), pointer(x), pointer(indices), step, x.shape[axis]!, adds ? 1 : 0);
+  const places = [pointer(y), pointer(x), pointer(indices)] as const;
+  e.call("gather", dims, ...places, step, x.shape[axis]!, gathers[what]);
 }

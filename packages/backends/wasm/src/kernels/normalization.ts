@@ -76,18 +76,14 @@ export const normalization: Emits = {
     const scale = e.vector(e.view(inputs[1]!));
     const dx = outputMatrix(e, node.outputs[0]!);
     const [dscale, dbias] = [vectorOutput(e, node.outputs[1]!), vectorOutput(e, node.outputs[2]!)];
-    e.call(
-      "layerNormGradient",
-      ...[x.tokens, x.features, pointer(x.view), 4 * x.pitch, scale, pointer(dy.view), 4 * dy.pitch],
-      ...[
-        pointer(dx.view),
-        4 * dx.pitch,
-        pointer(dscale),
-        pointer(dbias),
-        epsilon,
-        e.scratch(32 * x.features),
-      ],
-    );
+    const [from, given] = [pointer(x.view), pointer(dy.view)] as const;
+    const { storage } = e.allocate([vectorsOf(x.tokens), 8], rowMajor(2));
+    const statistics = { storage, bytes: 0 };
+    const sizes = [x.tokens, x.features, from, 4 * x.pitch] as const;
+    const out = [pointer(dx.view), 4 * dx.pitch] as const;
+    e.call("layerNormGradient", ...sizes, scale, given, 4 * dy.pitch, ...out, epsilon, statistics);
+    const sums = [pointer(dscale), pointer(dbias)] as const;
+    e.call("layerNormSums", ...sizes, given, 4 * dy.pitch, statistics, ...sums);
   },
   /** With known statistics: x·factor + shift, both folded once where statistics do not change. */
   BatchNormalization(e, { inputs, node, attributes }) {

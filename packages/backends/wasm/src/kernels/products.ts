@@ -66,18 +66,19 @@ export function emitLinear(e: Emitter, linear: Linear, patternOf: PatternOf): vo
     e.weighted(packed, touches, macs, () => {
       const { pack } = packed;
       if (pack.format === "panels") return dense(pack.address);
+      const { rowStarts } = pack;
       const { rows, offsets, values } = pack.address;
       const list = [rows, offsets, values, bias, to, residual];
       const yld = pack.format === "rows" ? [] : [4 * y.pitch];
       if (!strips || pack.format === "quads") {
         const args = [vectors, pack.count, from, ...list, ...yld];
-        return { kernel: sparseKernels[pack.format], args };
+        return { kernel: sparseKernels[pack.format], args, rowStarts };
       }
       const args = [vectors, pack.count, K, from, 4 * x.pitch, ...list, strip, ...yld];
-      return { kernel: stripKernels[pack.format], args };
+      return { kernel: stripKernels[pack.format], args, rowStarts };
     });
   } else {
-    const panels = e.scratch(Math.ceil(N / e.panelRows) * e.panelRows * K * 4);
+    const panels = { storage: e.storage(Math.ceil(N / e.panelRows) * e.panelRows * K * 4), bytes: 0 };
     e.call("packPanels", N, K, pointer(weight), 4 * ns, 4 * ks, panels);
     const call = dense(panels);
     e.push({ call, touches: call.args.filter((one) => typeof one !== "number"), macs });
@@ -145,21 +146,25 @@ export const emitProduct: Emit = (e, { inputs, node }) => {
   const y = e.allocate(shape, usable ? layout : { order: axes(rank), run: 1 });
   e.set(value, y);
   const swapped = usable && innermost === rank - 2 && shape[rank - 2]! > 1;
-  const [rowAxis, columnAxis] = swapped ? [rank - 1, rank - 2] : [rank - 2, rank - 1];
-  const [left, right] = swapped ? [transposedLast(b), transposedLast(a)] : [a, b];
-  const [M, N, K] = [shape[rowAxis]!, shape[columnAxis]!, left.shape.at(-1)!];
+  if (swapped) emitMatrixProduct(e, transposedLast(b), transposedLast(a), transposedLast(y));
+  else emitMatrixProduct(e, a, b, y);
+};
+
+/** y […, M, N] = left […, M, K] · right […, K, N]; neighbouring columns of y lie together. */
+export function emitMatrixProduct(e: Emitter, left: View, right: View, y: View): void {
+  const [M, N, K] = [y.shape.at(-2)!, y.shape.at(-1)!, left.shape.at(-1)!];
   const bytes = (view: View) => view.strides.slice(-2).map((stride) => 4 * stride);
   const [ams, aks] = bytes(left);
   const [bks, bns] = bytes(right);
   const packs = ams !== 4 && N > packsFrom;
   const panels: Pointer | 0 = packs ? e.scratch(Math.ceil(M / e.panelRows) * e.panelRows * K * 4) : 0;
   const strip = e.scratch(32 * (K + 3));
-  const lead = leadAxes(shape.slice(0, -2), [left, right, y]);
+  const lead = leadAxes(y.shape.slice(0, -2), [left, right, y]);
   // The kernel walks three batch axes; what is outside them is walked here.
   const outer = lead.slice(0, -3);
   const inner = [...new Array(3).fill({ extent: 1, strides: [0, 0, 0] }), ...lead].slice(-3) as typeof lead;
   const dims = e.integers([
-    ...[M, N, K, ams!, aks!, bks!, bns!, 4 * y.strides[rowAxis]!],
+    ...[M, N, K, ams!, aks!, bks!, bns!, 4 * y.strides.at(-2)!],
     ...inner.flatMap(({ extent, strides }) => [extent, ...strides]),
   ]);
   for (const [oa, ob, oy] of positions(outer)) {
@@ -169,7 +174,7 @@ export const emitProduct: Emit = (e, { inputs, node }) => {
     const macs = (M * N * K * lead.reduce((n, { extent }) => n * extent, 1)) / countOf(outer);
     e.push({ call: { kernel: "product", args }, touches, macs });
   }
-};
+}
 
 interface LeadAxis {
   readonly extent: number;

@@ -13,7 +13,7 @@ export function emitRandom(e: Emitter, { inputs, node, attributes }: NodeCall, r
   const dims = e.walk(y, [{ strides }], y.shape);
   countInElements(e, dims.bytes / 4);
   const [threshold, kept] = ratio === undefined ? [-1, 0] : [Math.ceil(ratio * 2 ** 24), 1 / (1 - ratio)];
-  e.call("random", dims, pointer(y), pointer(seed), pointer(step), stream, threshold, kept);
+  e.call("random", dims, pointer(y), pointer(seed), pointer(step), stream, threshold, kept, 0);
 }
 
 /** The walk gives bytes; elements are numbered. */

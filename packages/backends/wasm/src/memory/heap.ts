@@ -1,5 +1,6 @@
 import { EspalierError } from "@espalier/core";
 import { type Kernels, loadModule, type Simd } from "../modules/load.ts";
+import { Team } from "../threads/team.ts";
 import { Blocks } from "./blocks.ts";
 
 /** Kernels read up to two vectors beyond what they are given. */
@@ -13,6 +14,8 @@ const limit = 65536;
 /** One linear memory with the kernels that work on it. What is too large for it is refused; the rest stays as it was. */
 export class Heap {
   readonly kernels: Kernels;
+  /** Threads that share this memory; undefined where it is one thread's own. */
+  #team: Team | undefined;
   readonly #memory: WebAssembly.Memory;
   readonly #blocks: Blocks;
 
@@ -22,17 +25,27 @@ export class Heap {
     this.#blocks = new Blocks(kernels.heapBase());
   }
 
-  static async create(simd: Simd): Promise<Heap> {
-    const memory = new WebAssembly.Memory({ initial: 2 });
-    const instance = await WebAssembly.instantiate(await loadModule(simd), {
-      env: {
-        memory,
-        abort: () => {
-          throw new EspalierError("backend wasm: a kernel gave up.");
-        },
-      },
-    });
-    return new Heap(memory, instance.exports as unknown as Kernels);
+  static async create(simd: Simd, threads = 1): Promise<Heap> {
+    const shared = threads > 1;
+    const memory = shared ? sharedMemory() : new WebAssembly.Memory({ initial: 2 });
+    const module = await loadModule(simd, shared);
+    const instance = await WebAssembly.instantiate(module, { env: { memory } });
+    const heap = new Heap(memory, instance.exports as unknown as Kernels);
+    if (shared) heap.#team = await Team.start(heap, memory, module, threads);
+    return heap;
+  }
+
+  get team(): Team | undefined {
+    return this.#team;
+  }
+
+  get threads(): number {
+    return this.#team?.threads ?? 1;
+  }
+
+  /** Ends the threads; the memory goes with its last reader. */
+  dispose(): void {
+    this.#team?.dispose();
   }
 
   /** Bytes the memory has grown to. */
@@ -69,6 +82,10 @@ export class Heap {
     return new Int32Array(this.#memory.buffer, address, length);
   }
 
+  doubles(address: number, length: number): Float64Array {
+    return new Float64Array(this.#memory.buffer, address, length);
+  }
+
   copy(from: number, to: number, bytes: number): void {
     new Uint8Array(this.#memory.buffer).copyWithin(to, from, from + bytes);
   }
@@ -89,5 +106,16 @@ export class Heap {
     return new EspalierError(
       `backend wasm: ${what} needs ${size(bytes)}; memory holds ${size(this.bytes)} and cannot grow by as much. Use a smaller batch or model, or another backend.`,
     );
+  }
+}
+
+/** Shared memory must say how far it may grow; a device that cannot reserve 4 GiB of addresses gets less. */
+function sharedMemory(): WebAssembly.Memory {
+  for (let maximum = limit; ; maximum /= 2) {
+    try {
+      return new WebAssembly.Memory({ initial: 2, maximum, shared: true });
+    } catch (error) {
+      if (maximum <= growth) throw error;
+    }
   }
 }

@@ -1,4 +1,5 @@
 import { EspalierError } from "@espalier/core";
+import { withSharedMemory } from "./shared.ts";
 
 /** Kernels by name, as `assembly/index.ts` exports them. */
 export const kernelNames = [
@@ -6,10 +7,12 @@ export const kernelNames = [
   "adamAt",
   "affine",
   "attention",
+  "averagePoolGradient",
   "batchNormGradient",
   "batchNormTraining",
   "binary",
   "countBlocks",
+  "cumulativeSum",
   "dense",
   "fill",
   "fillBlocks",
@@ -20,10 +23,13 @@ export const kernelNames = [
   "heapBase",
   "layerNorm",
   "layerNormGradient",
+  "layerNormSums",
   "maskedGradient",
+  "maxPoolGradient",
   "opensMask",
   "packPanels",
   "panelRows",
+  "pool",
   "product",
   "random",
   "reduce",
@@ -36,6 +42,7 @@ export const kernelNames = [
   "sparseQuads",
   "sparseRowStrips",
   "sparseRows",
+  "topK",
   "transposed",
   "unary",
 ] as const;
@@ -60,27 +67,38 @@ const probe = (instruction: readonly number[]) =>
 /** i8x16.popcnt, and i32x4.relaxed_trunc_f32x4_s. */
 export const supports = (simd: Simd): boolean => probe(simd === "plain" ? [253, 98] : [253, 0x81, 0x02]);
 
-const compiled = new Map<Simd, Promise<WebAssembly.Module>>();
+const compiled = new Map<string, Promise<WebAssembly.Module>>();
 
-/** The kernels of one SIMD level, compiled once in a process. */
-export function loadModule(simd: Simd): Promise<WebAssembly.Module> {
-  let module = compiled.get(simd);
+/** The kernels of one SIMD level, for a memory of their own or a shared one; compiled once in a process. */
+export function loadModule(simd: Simd, shared = false): Promise<WebAssembly.Module> {
+  const key = shared ? `${simd}, shared` : simd;
+  let module = compiled.get(key);
   if (module === undefined) {
-    module = compileModule(simd);
-    compiled.set(simd, module);
+    module = compileModule(simd, shared);
+    compiled.set(key, module);
   }
   return module;
 }
 
-async function compileModule(simd: Simd): Promise<WebAssembly.Module> {
+/** Bytes of all kernels of one SIMD level. */
+export async function kernelSize(simd: Simd): Promise<number> {
+  return (await moduleBytes(simd)).length;
+}
+
+async function moduleBytes(simd: Simd): Promise<Uint8Array<ArrayBuffer>> {
+  const text =
+    simd === "relaxed"
+      ? (await import("./relaxed-module.ts")).relaxedModule
+      : (await import("./plain-module.ts")).plainModule;
+  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+}
+
+async function compileModule(simd: Simd, shared: boolean): Promise<WebAssembly.Module> {
   if (!supports(simd)) {
     throw new EspalierError(
       `backend wasm: this engine has no ${simd} SIMD. Take a newer engine, or another backend.`,
     );
   }
-  const text =
-    simd === "relaxed"
-      ? (await import("./relaxed-module.ts")).relaxedModule
-      : (await import("./plain-module.ts")).plainModule;
-  return WebAssembly.compile(Uint8Array.from(atob(text), (character) => character.charCodeAt(0)));
+  const bytes = await moduleBytes(simd);
+  return WebAssembly.compile(shared ? withSharedMemory(bytes) : bytes);
 }

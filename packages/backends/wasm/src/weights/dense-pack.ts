@@ -1,3 +1,4 @@
+import type { Call } from "../compile/step.ts";
 import type { Heap } from "../memory/heap.ts";
 import type { WeightSource } from "./packed-weight.ts";
 
@@ -6,8 +7,8 @@ export interface DensePack {
   readonly format: "panels";
   readonly address: number;
   readonly bytes: number;
-  /** Takes over the tensor's values as they are now. */
-  refresh(): void;
+  /** The call that takes over the tensor's values as they are when it is made. */
+  readonly refreshCall: Call;
   dispose(): void;
 }
 
@@ -16,9 +17,13 @@ export function packDense(heap: Heap, source: WeightSource): DensePack {
   const rows = heap.kernels.panelRows();
   const bytes = Math.ceil(N / rows) * rows * K * 4;
   const address = heap.allocate(bytes, `packing tensor "${slot.name}"`);
-  const refresh = () => {
-    heap.kernels.packPanels(N, K, slot.address + source.offset, ns, ks, address);
+  const args = [N, K, slot.address + source.offset, ns, ks, address] as const;
+  heap.kernels.packPanels(...args);
+  return {
+    format: "panels",
+    address,
+    bytes,
+    refreshCall: { kernel: "packPanels", args },
+    dispose: () => heap.free(address),
   };
-  refresh();
-  return { format: "panels", address, bytes, refresh, dispose: () => heap.free(address) };
 }

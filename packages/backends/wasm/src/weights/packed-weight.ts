@@ -1,3 +1,4 @@
+import type { Call } from "../compile/step.ts";
 import type { Heap } from "../memory/heap.ts";
 import type { Slot } from "../state.ts";
 import { chooseFormat, type Format, type Pattern } from "./cost.ts";
@@ -71,23 +72,21 @@ export class PackedWeight {
     this.#stale = true;
   }
 
-  /** Brings the pack up to date; true where calls have to be bound anew. */
-  refresh(): boolean {
+  /** Brings the pack up to date, by the calls it gives or at once; true where calls have to be bound anew. */
+  refresh(later: (call: Call) => void): boolean {
     const { slot, pattern } = this.source;
     const mask = typeof pattern === "object" ? pattern.mask.version : 0;
-    if (this.#pack !== undefined && this.#seen === slot.version && this.#maskSeen === mask) {
-      if (this.#stale) this.#pack.refresh();
-      this.#stale = false;
-      return false;
-    }
-    if (pattern === "any" && this.#pack !== undefined) {
-      // A dense pack of what stays dense takes the new values where it is.
-      this.#pack.refresh();
+    const known = this.#pack !== undefined && this.#seen === slot.version && this.#maskSeen === mask;
+    // A dense pack of what stays dense takes new values where it is.
+    const stays = known || (pattern === "any" && this.#pack !== undefined);
+    if (stays) {
+      const { refreshCall } = this.#pack!;
+      if (refreshCall !== undefined && (this.#stale || !known)) later(refreshCall);
     } else {
       this.dispose();
       this.#build();
     }
-    const rebind = pattern !== "any" || this.#seen < 0;
+    const rebind = !known && (pattern !== "any" || this.#seen < 0);
     this.#seen = slot.version;
     this.#maskSeen = mask;
     this.#stale = false;

@@ -1,3 +1,4 @@
+import type { Call } from "../compile/step.ts";
 import type { Heap } from "../memory/heap.ts";
 import type { Format } from "./cost.ts";
 import type { WeightSource } from "./packed-weight.ts";
@@ -9,7 +10,11 @@ export interface SparsePack {
   readonly count: number;
   /** Values in all. */
   readonly values: number;
+  /** How many blocks lie before each row of blocks, and behind the last. */
+  readonly rowStarts: Int32Array;
   readonly bytes: number;
+  /** The call that takes over new values; none where a tensor is written from outside only. */
+  readonly refreshCall: Call | undefined;
   readonly address: {
     /** For each row of blocks: bytes of its values, byte offset of its output, of its bias, outputs in it. */
     readonly rows: number;
@@ -19,7 +24,6 @@ export interface SparsePack {
     /** For each value: byte offset in the tensor's matrix. 0 where not kept. */
     readonly sources: number;
   };
-  refresh(): void;
   dispose(): void;
 }
 
@@ -67,6 +71,7 @@ export function packSparse(
   // What blocks at the lower edge have too much of repeats a zero of the pattern's first weight: never stored.
   let at = 0;
   const table = new Int32Array(4 * count);
+  const rowStarts = new Int32Array(count + 1);
   for (const [i, block] of order.entries()) {
     const n = block * rows;
     const inIt = Math.min(rows, N - n);
@@ -77,20 +82,20 @@ export function packSparse(
     );
     table.set([4 * rows * sizes[block]!, 4 * n * yPitch, 4 * n, inIt], 4 * i);
     at += sizes[block]!;
+    rowStarts[i + 1] = at;
   }
   heap.integers(rowsAt, 4 * count).set(table);
-  const refresh = () => {
-    kernels.gatherValues(blocks * rows, slot.address + source.offset, sources, values);
-  };
-  refresh();
+  const gather = [blocks * rows, slot.address + source.offset, sources, values] as const;
+  kernels.gatherValues(...gather);
   if (!options.keepsSources) heap.free(sources);
   return {
     format,
     count,
     values: blocks * rows,
+    rowStarts,
     bytes: 16 * count + 4 * blocks * (rows + 1) + (options.keepsSources ? 4 * blocks * rows : 0),
+    refreshCall: options.keepsSources ? { kernel: "gatherValues", args: gather } : undefined,
     address: { rows: rowsAt, offsets, values, sources: options.keepsSources ? sources : 0 },
-    refresh: options.keepsSources ? refresh : () => {},
     dispose() {
       for (const address of [rowsAt, offsets, values]) heap.free(address);
       if (options.keepsSources) heap.free(sources);

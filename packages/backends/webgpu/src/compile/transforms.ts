@@ -7,6 +7,8 @@ import {
   type Graph,
   matMul,
   type Node,
+  redrawNodes,
+  redrawSources,
   reshape,
   type TensorData,
   transpose,
@@ -25,22 +27,10 @@ export function withoutTransforms(graph: Graph): {
 } {
   if (!graph.nodes.some(isTransform)) return { graph, data: new Map() };
   const b = Builder.create();
-  const values: Value[] = new Array(graph.values.length);
-  for (const { name, value } of graph.inputs) {
-    const { shape, dtype } = graph.values[value]!;
-    values[value] = b.input(name, shape, dtype);
-  }
-  for (const { name, role, value } of graph.tensors)
-    values[value] = b.tensor(name, role, graph.values[value]!);
-  for (const node of graph.nodes) {
-    const inputs = node.inputs.map((id) => values[id]!);
-    const outputs = isTransform(node)
-      ? [drawTransform(b, node, inputs[0]!)]
-      : b.applyAll(node.operator, inputs, node.attributes, node.name);
-    node.outputs.forEach((id, i) => {
-      values[id] = outputs[i]!;
-    });
-  }
+  const values = redrawSources(b, graph);
+  redrawNodes(b, graph, values, {
+    draw: (node, [x]) => (isTransform(node) ? [drawTransform(b, node, x!)] : undefined),
+  });
   for (const { name, value } of graph.outputs) b.output(name, values[value]!);
   for (const { tensor, value } of graph.updates) b.update(tensor, values[value]!);
   return b.build();

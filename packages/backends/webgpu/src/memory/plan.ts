@@ -104,6 +104,21 @@ export class Plan {
     pass.end();
   }
 
+  /** The kernels of a run, in order. */
+  get kernels(): readonly Kernel[] {
+    return this.#lowered.kernels;
+  }
+
+  /** Encodes one kernel alone, so many times over: for those who want to know where time goes. */
+  encodeAlone(encoder: GPUCommandEncoder, number: number, times: number): void {
+    const { pipeline, group, workgroups } = this.#dispatches[number]!;
+    const pass = encoder.beginComputePass();
+    pass.setPipeline(pipeline);
+    pass.setBindGroup(0, group);
+    for (let i = 0; i < times; i++) pass.dispatchWorkgroups(...workgroups);
+    pass.end();
+  }
+
   dispose(): void {
     this.readback.dispose();
     for (const buffer of this.#owned) this.#device.free(buffer);

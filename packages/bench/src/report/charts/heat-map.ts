@@ -83,7 +83,7 @@ export function heatMap(
 const label = { type: "text", fontSize: 10 } as const;
 
 /** Dotted names cut to a length at a dot, their ends kept, since they differ there; longer where two would be the same. */
-export function shortNames(names: readonly string[], length = 40): string[] {
+export function shortNames(names: readonly string[], length = 44): string[] {
   const short = names.map((name) => shortName(name, length));
   return short.map((text, i) => (short.indexOf(text) === short.lastIndexOf(text) ? text : names[i]!));
 }
@@ -92,5 +92,5 @@ function shortName(name: string, length: number): string {
   if (name.length <= length) return name;
   const end = name.slice(name.length - (length - 1));
   const dot = end.indexOf(".");
-  return `…${dot >= 0 && dot < length / 2 ? end.slice(dot) : end}`;
+  return `…${dot >= 0 && dot < length / 2 ? end.slice(dot + 1) : end}`;
 }

@@ -9,16 +9,13 @@ export function importanceChart({ criterion, edges, layers }: ImportanceDistribu
   const names = shortNames(layers.map(({ name }) => name));
   const areas = layers.flatMap(({ counts }, row) => {
     const top = Math.max(1, ...counts);
-    // Stairs: each bin has a left and a right end at its height.
-    return counts.flatMap((count, bin) =>
-      [edges[bin]!, edges[bin + 1]!].map((x, end) => ({
-        layer: row,
-        x,
-        order: 2 * bin + end,
-        base: row + 1,
-        y: row + 1 - (0.9 * count) / top,
-      })),
-    );
+    return edges.map((x, i) => ({
+      layer: row,
+      x,
+      base: row + 1,
+      // The last edge ends the last bin.
+      y: row + 1 - (0.9 * counts[Math.min(i, counts.length - 1)]!) / top,
+    }));
   });
   const medians = layers.flatMap(({ median }, row) =>
     median === undefined ? [] : [{ x: median, base: row + 1, y: row + 0.55 }],
@@ -59,12 +56,11 @@ export function importanceChart({ criterion, edges, layers }: ImportanceDistribu
       layer: [
         {
           data: { values: areas },
-          mark: { type: "area", color: palette[0]!.light, fillOpacity: 0.55, line: false },
+          mark: { type: "area", color: palette[0]!.light, fillOpacity: 0.55, interpolate: "step-after" },
           encoding: {
-            y: { ...y, field: "y" },
+            y: { ...y, field: "y", stack: null },
             y2: { field: "base" },
-            detail: { field: "layer" },
-            order: { field: "order", type: "quantitative" },
+            detail: { field: "layer", type: "nominal" },
           },
         },
         {

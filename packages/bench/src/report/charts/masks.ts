@@ -1,4 +1,4 @@
-import type { MaskPicture } from "@espalier/core";
+import { layerOf, type MaskPicture } from "@espalier/core";
 import { formatShare } from "../numbers.ts";
 import { shortNames } from "./heat-map.ts";
 import { font, ink, muted, palette, paper } from "./theme.ts";
@@ -14,10 +14,7 @@ const perRow = 4;
  * on the tensor as it was before pruning; small tensors have a square an element.
  */
 export function maskSheet(pictures: readonly MaskPicture[], title: string, section: string): string {
-  const names = shortNames(
-    pictures.map(({ tensor }) => tensor),
-    34,
-  );
+  const names = shortNames(namesOf(pictures), 33);
   const columns = Math.min(perRow, Math.max(1, pictures.length));
   const lines = Array.from({ length: Math.ceil(pictures.length / columns) }, (_, i) =>
     pictures.slice(i * columns, (i + 1) * columns),
@@ -51,6 +48,12 @@ export function maskSheet(pictures: readonly MaskPicture[], title: string, secti
     ...parts,
     "</svg>",
   ].join("");
+}
+
+/** Names of layers, where each has one tensor here. */
+function namesOf(pictures: readonly MaskPicture[]): string[] {
+  const layers = pictures.map(({ tensor }) => layerOf(tensor));
+  return new Set(layers).size === layers.length ? layers : pictures.map(({ tensor }) => tensor);
 }
 
 function sizeOf({ rows, columns }: MaskPicture): {

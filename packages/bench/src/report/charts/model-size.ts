@@ -5,6 +5,8 @@ import { chart, ink, type Look, muted, paper, type Spec } from "./theme.ts";
 interface Bar {
   readonly name: string;
   readonly value: number;
+  /** Of it, what no output depends on. */
+  readonly dead: number;
   readonly text: string;
   readonly color: string;
   readonly fill: string;
@@ -15,28 +17,54 @@ export function modelSize(section: Section, looks: readonly Look[], sparsity: nu
   const runs = runsNear(section.runs, sparsity);
   const width = 360;
   const panels = [
-    { title: "size of the file", of: ({ bytes }: Size) => bytes.stored, format: formatBytes },
-    { title: "parameters kept", of: ({ parameters }: Size) => parameters.nonzero, format: formatCount },
-  ].map(({ title, of, format }, i) => {
+    {
+      title: "size of the file",
+      of: ({ bytes }: Size) => bytes.stored,
+      deadOf: () => 0,
+      format: formatBytes,
+    },
+    {
+      title: "parameters kept",
+      of: ({ parameters }: Size) => parameters.nonzero,
+      deadOf: ({ parameters }: Size) => parameters.deadNonzero,
+      format: formatCount,
+    },
+  ].map(({ title, of, deadOf, format }, i) => {
     const dense = of(section.dense.size);
     const bars: Bar[] = [
-      { name: "dense", value: dense, text: format(dense), color: muted, fill: muted },
+      {
+        name: "dense",
+        value: dense,
+        dead: deadOf(section.dense.size),
+        text: `${format(dense)}${deadText(deadOf(section.dense.size))}`,
+        color: muted,
+        fill: muted,
+      },
       ...runs.map((run): Bar => {
         const { color } = looks.find(({ strategy }) => strategy === run.strategy)!;
         const name = run.strategy;
-        if (!run.applicable) return { name, value: 0, text: "not applicable", color: paper, fill: paper };
+        if (!run.applicable)
+          return { name, value: 0, dead: 0, text: "not applicable", color: paper, fill: paper };
         const value = of(run.size);
-        const text = `${format(value)} · ${formatChange(value / dense)}`;
-        return { name, value, text, color, fill: run.met ? color : paper };
+        const dead = deadOf(run.size);
+        const text = `${format(value)} · ${formatChange(value / dense)}${deadText(dead)}`;
+        return { name, value, dead, text, color, fill: run.met ? color : paper };
       }),
     ];
     return barPanel(title, bars, width, i === 0);
   });
   const asked = runs[0] === undefined ? "" : ` at ${targetText(runs[0])}`;
-  const subtitle = runs.some(({ applicable, met }) => applicable && !met)
-    ? "Hollow: the target was not reached; the bar shows the nearest that was."
-    : "";
+  const subtitle = [
+    ...(runs.some(({ applicable, met }) => applicable && !met)
+      ? ["Hollow: the target was not reached; the bar shows the nearest that was."]
+      : []),
+    ...(section.dense.size.parameters.dead > 0 ? ["Pale end: dead, no output depends on it."] : []),
+  ].join(" ");
   return chart(`Model size per strategy${asked}`, section.title, subtitle, { hconcat: panels });
+}
+
+function deadText(dead: number): string {
+  return dead > 0 ? `, ${formatCount(dead)} dead` : "";
 }
 
 function barPanel(title: string, bars: readonly Bar[], width: number, named: boolean): Spec {
@@ -58,7 +86,7 @@ function barPanel(title: string, bars: readonly Bar[], width: number, named: boo
     field: "value",
     type: "quantitative",
     // Room for the text behind the longest bar.
-    scale: { domain: [0, most * 1.35], nice: false },
+    scale: { domain: [0, most * (bars.some(({ dead }) => dead > 0) ? 1.75 : 1.35)], nice: false },
     axis: null,
   };
   return {
@@ -75,11 +103,21 @@ function barPanel(title: string, bars: readonly Bar[], width: number, named: boo
           stroke: { field: "color", type: "nominal", scale: null },
         },
       },
+      ...(bars.some(({ dead }) => dead > 0) ? [deadLayer(bars)] : []),
       {
         mark: { type: "text", align: "left", dx: 8, color: ink, fontSize: 12 },
         encoding: { text: { field: "text" } },
       },
     ],
+  };
+}
+
+/** The dead end of each bar, paler: it reads as if a sheet of paper lay over it. */
+function deadLayer(bars: readonly Bar[]): Spec {
+  return {
+    data: { values: bars.map(({ name, value, dead }) => ({ name, from: value - dead, to: value })) },
+    mark: { type: "bar", height: 20, color: paper, fillOpacity: 0.6 },
+    encoding: { x: { field: "from", type: "quantitative", stack: null }, x2: { field: "to" } },
   };
 }
 

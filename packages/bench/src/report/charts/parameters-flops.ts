@@ -5,18 +5,25 @@ import { chart, ink, type Look, muted, paper, type Spec } from "./theme.ts";
 
 interface Measure {
   readonly title: string;
-  /** What counts, and what a dense kernel stores or executes for it. */
+  /** What counts, what of it no output depends on, and what a dense kernel stores or executes. */
   readonly kept: (size: Size) => number;
+  readonly dead: (size: Size) => number;
   readonly full: (size: Size) => number;
 }
 
 const measures: readonly Measure[] = [
   {
     title: "parameters",
-    kept: ({ parameters }) => parameters.nonzero,
+    kept: ({ parameters }) => parameters.nonzero - parameters.deadNonzero,
+    dead: ({ parameters }) => parameters.deadNonzero,
     full: ({ parameters }) => parameters.total,
   },
-  { title: "FLOPs of one window", kept: ({ flops }) => flops.effective, full: ({ flops }) => flops.total },
+  {
+    title: "FLOPs of one window",
+    kept: ({ flops }) => flops.effective,
+    dead: ({ flops }) => flops.dead,
+    full: ({ flops }) => flops.total,
+  },
 ];
 
 /** Parameters and FLOPs per strategy and sparsity: a group of bars a strategy, in order of the sparsity reached. */
@@ -31,6 +38,9 @@ export function parametersFlops(section: Section, looks: readonly Look[]): Spec 
   );
   const subtitle = [
     "Below the bars: sparsity reached. Dashed: dense.",
+    ...(section.dense.size.parameters.dead > 0
+      ? ["Grey on top: dead, no output depends on it; the figures are of what is live."]
+      : []),
     ...(masked ? ["Pale: zeros, which a dense kernel still stores and multiplies."] : []),
     ...(groups.some(({ runs }) => runs.length === 0) ? ["n/a: not applicable."] : []),
     ...(hollow ? ["Hollow: target not reached."] : []),
@@ -48,17 +58,18 @@ interface Bar {
   /** Place among its group, and the text below. */
   readonly position: string;
   readonly kept: number;
+  readonly withDead: number;
   readonly full: number;
   readonly text: string;
   readonly fill: string;
 }
 
 /** No bar, and a word where it would stand. */
-const notApplicable: Bar = { position: "0|", kept: 0, full: 0, text: "n/a", fill: paper };
+const notApplicable: Bar = { position: "0|", kept: 0, withDead: 0, full: 0, text: "n/a", fill: paper };
 
 /** Panels side by side with one scale: dense first, then a panel a strategy. */
 function panelsOf(
-  { title, kept, full }: Measure,
+  { title, kept, dead, full }: Measure,
   { dense }: Section,
   groups: Groups,
   headed: boolean,
@@ -66,11 +77,12 @@ function panelsOf(
   const bar = (position: number, label: string, size: Size, fill: string): Bar => ({
     position: `${position}|${label}`,
     kept: kept(size),
+    withDead: kept(size) + dead(size),
     full: full(size),
     text: formatCount(kept(size)),
     fill,
   });
-  const all = kept(dense.size);
+  const all = kept(dense.size) + dead(dense.size);
   const panels = [
     { name: "dense", color: muted, bars: [bar(0, "0 %", dense.size, muted)] },
     ...groups.map(({ look, runs }) =>
@@ -107,7 +119,7 @@ function barPanel(name: string, bars: readonly Bar[], color: string, dense: numb
     axis: { title: null, labelExpr: "split(datum.value, '|')[1]", labelAngle: 0, ticks: false },
   };
   return {
-    ...(name === "" ? {} : { title: { text: name, anchor: "middle", fontSize: 12, offset: 6, limit: 180 } }),
+    ...(name === "" ? {} : { title: { text: name, anchor: "middle", fontSize: 12, offset: 6, limit: 260 } }),
     width: Math.max(56, 40 * bars.length),
     height: 170,
     data: { values: bars },
@@ -122,6 +134,16 @@ function barPanel(name: string, bars: readonly Bar[], color: string, dense: numb
         mark: { type: "bar", opacity: 0.25, width: 26, color },
         encoding: { x, y: { ...y, field: "full" } },
       },
+      ...(bars.some((bar) => bar.withDead > bar.kept)
+        ? // Grey over the ground's colour: what is pale behind it must not tint it.
+          [
+            { color: paper, fillOpacity: 1 },
+            { color: muted, fillOpacity: 0.5 },
+          ].map((fill) => ({
+            mark: { type: "bar", width: 26, ...fill },
+            encoding: { x, y: { ...y, field: "withDead", stack: null }, y2: { field: "kept" } },
+          }))
+        : []),
       {
         transform: [{ filter: "datum.kept > 0" }],
         mark: { type: "bar", width: 26, strokeWidth: 2, stroke: color },
@@ -129,7 +151,7 @@ function barPanel(name: string, bars: readonly Bar[], color: string, dense: numb
       },
       {
         mark: { type: "text", baseline: "bottom", dy: -4, color: ink, fontSize: 10 },
-        encoding: { x, y: { ...y, field: "kept" }, text: { field: "text" } },
+        encoding: { x, y: { ...y, field: "withDead" }, text: { field: "text" } },
       },
     ],
   };

@@ -1,6 +1,6 @@
 import { countElements } from "../graph/extent.ts";
-import type { Model } from "../model/model.ts";
-import { tensorProducts } from "../model/products.ts";
+import type { Model } from "./model.ts";
+import { type TensorProduct, tensorProducts } from "./products.ts";
 
 /**
  * A tensor as the matrix that its product sees: a row is what makes one output, its columns are the inputs that are
@@ -22,15 +22,14 @@ export interface MatrixView {
  */
 export function matrixViews(model: Model, tensors: readonly string[]): ReadonlyMap<string, MatrixView> {
   const products = new Map(
-    tensorProducts(model)
+    tensorProducts(model.graph)
       .reverse()
       .map((product) => [product.tensor, product]),
   );
   return new Map(
     tensors.map((name) => {
       const { shape } = model.tensors.get(name)!;
-      const { inputs, outputs } = products.get(name) ?? lastAxes(shape);
-      return [name, viewOf(shape, outputs, inputs)];
+      return [name, matrixView(shape, products.get(name) ?? lastAxes(shape))];
     }),
   );
 }
@@ -40,7 +39,11 @@ function lastAxes(shape: readonly number[]) {
   return { inputs: wide.slice(-1), outputs: wide.slice(-2, -1) };
 }
 
-function viewOf(shape: readonly number[], outputs: readonly number[], inputs: readonly number[]): MatrixView {
+/** The matrix that a tensor of this shape is in a product. */
+export function matrixView(
+  shape: readonly number[],
+  { outputs, inputs }: Pick<TensorProduct, "outputs" | "inputs">,
+): MatrixView {
   const others = shape.flatMap((_, axis) => (inputs.includes(axis) || outputs.includes(axis) ? [] : [axis]));
   const axis = inputs.at(-1) ?? shape.length - 1;
   return {

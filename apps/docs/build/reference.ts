@@ -1,0 +1,81 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type ApiPage, publicPackages, writeApi } from "./api.ts";
+import { commandHelp, commandPage } from "./commands.ts";
+import { operatorPage } from "./operators.ts";
+import { schemaPages } from "./schemas.ts";
+
+/** An entry of the sidebar. */
+export interface SidebarEntry {
+  readonly text: string;
+  readonly link?: string;
+  readonly items?: readonly SidebarEntry[];
+}
+
+/** The reference: packages, commands, files, operators. Gives the entries of its sidebar. */
+export async function writeReference(workspace: string, site: string): Promise<SidebarEntry[]> {
+  const folder = join(site, "reference");
+  const packages = publicPackages(workspace);
+  const api = await writeApi(workspace, packages, join(folder, "api"));
+  const commands = await commandHelp();
+  await mkdir(join(folder, "cli"), { recursive: true });
+  for (const command of commands)
+    await writeFile(join(folder, "cli", `${command.name}.md`), commandPage(command));
+  const schemas = schemaPages();
+  for (const { slug, text } of schemas) await writeFile(join(folder, `${slug}.md`), text);
+  await writeFile(join(folder, "operators.md"), operatorPage());
+
+  const core = api.filter(({ module }) => module === "@espalier/core");
+  const others = api.filter(({ module }) => module !== "@espalier/core");
+  const entry = ({ slug, title }: ApiPage): SidebarEntry => ({ text: title, link: `/reference/api/${slug}` });
+  const part = ({ slug, title }: ApiPage): SidebarEntry => ({
+    text: title.replace("@espalier/core: ", ""),
+    link: `/reference/api/${slug}`,
+  });
+  const index = `# Reference
+
+Everything here is made from the sources: names from their doc comments, commands from their help, files from their schemas.
+
+## Packages
+
+| package | |
+| --- | --- |
+${packages.map(({ name, description }) => `| [\`${name}\`](./api/${api.find((page) => page.module === name)!.slug}.md) | ${description} |`).join("\n")}
+
+\`@espalier/core\` by what it is about: ${core
+    .filter(({ slug }) => slug !== "core")
+    .map(({ slug, title }) => `[${title.replace("@espalier/core: ", "")}](./api/${slug}.md)`)
+    .join(", ")}.
+
+## Commands
+
+| command | |
+| --- | --- |
+${commands.map(({ name, summary }) => `| [\`espalier ${name}\`](./cli/${name}.md) | ${summary} |`).join("\n")}
+
+## Files and operators
+
+${schemas.map(({ slug, title, summary }) => `- [${title}](./${slug}.md): ${summary}`).join("\n")}
+- [Operators](./operators.md): what graphs are made of, and which backend runs what.
+`;
+  await writeFile(join(folder, "index.md"), index);
+  return [
+    { text: "Overview", link: "/reference/" },
+    {
+      text: "Commands",
+      items: commands.map(({ name }) => ({ text: name, link: `/reference/cli/${name}` })),
+    },
+    {
+      text: "Files and operators",
+      items: [
+        ...schemas.map(({ slug, title }) => ({ text: title, link: `/reference/${slug}` })),
+        { text: "Operators", link: "/reference/operators" },
+      ],
+    },
+    {
+      text: "@espalier/core",
+      items: core.map((page) => (page.slug === "core" ? entry(page) : part(page))),
+    },
+    { text: "Other packages", items: others.map(entry) },
+  ];
+}

@@ -1,0 +1,274 @@
+import { computed, type InjectionKey, inject, onBeforeUnmount, reactive, shallowReactive, watch } from "vue";
+import type {
+  Argument,
+  BackendState,
+  CallName,
+  Candidate,
+  Choice,
+  Fit,
+  Forecast,
+  Latency,
+  ModelSource,
+  OpenedModel,
+  Pruned,
+  ReadSeries,
+  Result,
+  SaveFormat,
+  SeriesSource,
+  StrategyName,
+  WorkProgress,
+} from "../protocol.ts";
+import { criteriaFor, type Metric, targetOf } from "./choices.ts";
+import { Cancelled, WorkerClient } from "./client.ts";
+
+/** What the visitor has set. */
+export interface Settings {
+  strategy: StrategyName;
+  criterion: string;
+  structure: "" | "4x1" | "2:4";
+  metric: Metric;
+  /** Share to remove, in hundredths. */
+  percent: number;
+  batch: number;
+  window: number;
+  series: number;
+}
+
+/** What is known so far. */
+interface Known {
+  model: OpenedModel | undefined;
+  /** Id of the model that comes with the page, where it is one. */
+  shipped: string | undefined;
+  series: ReadSeries | undefined;
+  fit: Fit | undefined;
+  misfit: string | undefined;
+  pruned: Pruned | undefined;
+  /** What `pruned` was asked for. */
+  choice: Choice | undefined;
+  forecast: Forecast | undefined;
+  backends: readonly BackendState[];
+  latencies: readonly Latency[];
+  /** A file of weights that waits for somebody to say what they are of. */
+  weights: { file: string; content: Blob; candidates: readonly Candidate[] } | undefined;
+  error: string | undefined;
+  /** Whether another model is being opened. */
+  opening: boolean;
+  /** What is going on; nothing where the page waits for the visitor. */
+  busy: WorkProgress | undefined;
+}
+
+/** Milliseconds that the slider rests before anything is planned. */
+const rest = 140;
+/** Milliseconds after which a worker that does not hear is ended. */
+const patience = 1500;
+
+export type Playground = ReturnType<typeof createPlayground>;
+export const playgroundKey: InjectionKey<Playground> = Symbol("playground");
+
+export function usePlayground(): Playground {
+  const playground = inject(playgroundKey);
+  if (playground === undefined) throw new Error("this part belongs into the playground.");
+  return playground;
+}
+
+/** The page's state: settings that parts bind to, what is known, and what can be done. */
+export function createPlayground(start: () => Worker) {
+  const client = new WorkerClient(start);
+  const settings = reactive<Settings>({
+    strategy: "combined",
+    criterion: "l2",
+    structure: "",
+    metric: "sparsity",
+    percent: 60,
+    batch: 1,
+    window: 0,
+    series: 0,
+  });
+  const known = shallowReactive<Known>({
+    model: undefined,
+    shipped: undefined,
+    series: undefined,
+    fit: undefined,
+    misfit: undefined,
+    pruned: undefined,
+    choice: undefined,
+    forecast: undefined,
+    backends: [],
+    latencies: [],
+    weights: undefined,
+    error: undefined,
+    opening: false,
+    busy: undefined,
+  });
+  /** What a fresh worker has to be given again. */
+  const opened: { model?: ModelSource; series?: SeriesSource } = {};
+  const running = new Set<AbortController>();
+  let planning: AbortController | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  const choice = computed((): Choice => {
+    const { strategy, criterion, structure, metric, percent } = settings;
+    const weights = strategy === "unstructured" || strategy === "combined";
+    return {
+      strategy,
+      criterion,
+      ...(weights && structure !== "" && { structure }),
+      target: targetOf(metric, percent / 100),
+    };
+  });
+
+  /** One call, shown while it runs; undefined where it was cancelled or failed, which is then said. */
+  async function work<K extends CallName>(
+    call: K,
+    argument: Argument<K>,
+    controller = new AbortController(),
+  ): Promise<Result<K> | undefined> {
+    running.add(controller);
+    known.busy ??= { what: "Working" };
+    try {
+      return await client.call(call, argument, {
+        signal: controller.signal,
+        onProgress: (progress) => {
+          known.busy = progress;
+        },
+      });
+    } catch (error) {
+      if (!(error instanceof Cancelled)) known.error = (error as Error).message;
+      return undefined;
+    } finally {
+      running.delete(controller);
+      if (running.size === 0) known.busy = undefined;
+    }
+  }
+
+  /** Tells the worker to stop; where it does not hear in time, ends it, and gives a fresh one what this one had. */
+  async function cancel(): Promise<void> {
+    clearTimeout(timer);
+    const stopping = [...running];
+    for (const controller of stopping) controller.abort();
+    await new Promise((resolve) => setTimeout(resolve, patience));
+    if (!stopping.some((controller) => running.has(controller))) return;
+    client.end();
+    known.pruned = undefined;
+    known.forecast = undefined;
+    if (opened.series !== undefined) await work("read", opened.series);
+    if (opened.model !== undefined) await work("open", opened.model);
+  }
+
+  async function open(source: ModelSource): Promise<void> {
+    planning?.abort();
+    known.error = undefined;
+    const controller = new AbortController();
+    known.opening = true;
+    const found = await work("open", source, controller);
+    known.opening = false;
+    if (found === undefined) return;
+    if ("candidates" in found) {
+      if ("file" in source) known.weights = { ...source, candidates: found.candidates };
+      return;
+    }
+    opened.model = source;
+    known.weights = undefined;
+    known.model = found;
+    known.shipped = "shipped" in source ? source.shipped : undefined;
+    known.pruned = undefined;
+    known.forecast = undefined;
+    known.latencies = [];
+    refit(found);
+    if (!controller.signal.aborted) await prune();
+  }
+
+  async function read(source: SeriesSource): Promise<void> {
+    planning?.abort();
+    known.error = undefined;
+    const controller = new AbortController();
+    const found = await work("read", source, controller);
+    if (found === undefined) return;
+    opened.series = source;
+    known.series = found;
+    refit(found);
+    if (known.model !== undefined && !controller.signal.aborted) await prune();
+  }
+
+  function refit({ fit, misfit }: { readonly fit?: Fit; readonly misfit?: string }): void {
+    known.fit = fit;
+    known.misfit = misfit;
+    known.forecast = undefined;
+    settings.window = fit === undefined ? 0 : Math.min(Math.floor(fit.windows / 3), fit.windows - 1);
+    settings.series = fit === undefined ? 0 : Math.max(0, fit.columns.length - 1);
+  }
+
+  async function prune(): Promise<void> {
+    planning?.abort();
+    const controller = new AbortController();
+    planning = controller;
+    const asked = choice.value;
+    known.error = undefined;
+    const pruned = await work("prune", asked, controller);
+    if (pruned === undefined || controller.signal.aborted) return;
+    known.pruned = pruned;
+    known.choice = asked;
+    known.latencies = [];
+    await forecast();
+  }
+
+  async function forecast(): Promise<void> {
+    if (known.fit === undefined || known.pruned === undefined) return;
+    const found = await work("forecast", settings.window);
+    if (found !== undefined && found.window === settings.window) known.forecast = found;
+  }
+
+  async function measure(): Promise<void> {
+    known.error = undefined;
+    const { batch } = settings;
+    known.latencies = [];
+    for (const { name, available, software } of known.backends) {
+      if (!available || software) continue;
+      const latency = await work("measure", { backend: name, batch });
+      if (latency === undefined) return;
+      known.latencies = [...known.latencies, latency];
+    }
+  }
+
+  async function save(format: SaveFormat): Promise<void> {
+    const file = await work("save", format);
+    if (file === undefined) return;
+    const url = URL.createObjectURL(new Blob([file.bytes], { type: file.type }));
+    const link = document.createElement("a");
+    link.href = url;
+    link.download = file.name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(url), 10_000);
+  }
+
+  watch(
+    () => settings.strategy,
+    (strategy) => {
+      const known = criteriaFor(strategy).some(({ value }) => value === settings.criterion);
+      if (!known) settings.criterion = "l2";
+    },
+  );
+  watch(choice, (now, before) => {
+    if (known.model === undefined || JSON.stringify(now) === JSON.stringify(before)) return;
+    planning?.abort();
+    clearTimeout(timer);
+    timer = setTimeout(() => void prune(), rest);
+  });
+  watch(
+    () => settings.window,
+    () => void forecast(),
+  );
+
+  async function begin(model: ModelSource, series: SeriesSource): Promise<void> {
+    await read(series);
+    await open(model);
+    known.backends = (await work("backends", undefined)) ?? [];
+  }
+
+  onBeforeUnmount(() => {
+    clearTimeout(timer);
+    client.end();
+  });
+
+  return { settings, known, choice, begin, open, read, measure, save, cancel };
+}

@@ -1,0 +1,1 @@
+export { relativeImportance } from "./relative-importance.ts";

@@ -1,0 +1,1 @@
+export { type MixerOptions, mixer } from "./mixer.ts";

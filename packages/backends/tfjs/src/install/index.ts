@@ -1,0 +1,8 @@
+export type { InstallRecord } from "../tensorflow/record.ts";
+export {
+  type Installed,
+  type InstallOptions,
+  type InstallProgress,
+  installTensorflow,
+  uninstallTensorflow,
+} from "./install.ts";

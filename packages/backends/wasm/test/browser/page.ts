@@ -1,0 +1,102 @@
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { stripTypeScriptTypes } from "node:module";
+import type { AddressInfo } from "node:net";
+import { fileURLToPath } from "node:url";
+import { type Browser, chromium } from "playwright-core";
+
+const root = fileURLToPath(new URL("../../../../../", import.meta.url));
+
+/** No bundler: the page names where packages lie, and the browser loads their modules one by one. */
+const html = `<!doctype html>
+<meta charset="utf-8">
+<title>Conformance</title>
+<script type="importmap">
+  {
+    "imports": {
+      "@espalier/core": "/packages/core/src/index.ts",
+      "@espalier/core/testing": "/packages/core/src/testing/index.ts",
+      "@espalier/backend-wasm": "/packages/backends/wasm/src/index.ts"
+    }
+  }
+</script>
+<script type="module">
+  import { backendChecks } from "@espalier/core/testing";
+  import { wasm } from "@espalier/backend-wasm";
+
+  globalThis.availability = (options) => wasm(options).availability();
+  globalThis.conformance = async (options) => {
+    const failures = [];
+    const checks = backendChecks(wasm(options));
+    for (const check of checks) {
+      await check.run().catch((error) => failures.push(check.name + ": " + error.message));
+    }
+    return { checks: checks.length, failures };
+  };
+</script>
+`;
+
+/** What a page needs to share memory among threads. */
+const isolation = {
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-embedder-policy": "require-corp",
+};
+
+/** With threads every call that can be divided is, however small. */
+const limits = "/packages/backends/wasm/src/threads/divide/limits.ts";
+const noLimits = "export const leastPart = 1, longPart = 1, mostPerThread = 2;";
+
+export interface Site {
+  /** A page without headers, and one with those that isolate it. */
+  readonly plain: string;
+  readonly isolated: string;
+  readonly close: () => Promise<void>;
+}
+
+/** Serves the page, and the sources of packages with their types taken out. */
+export async function servePage(): Promise<Site> {
+  const server = createServer(async (request, response) => {
+    const { pathname } = new URL(request.url!, "http://localhost");
+    if (pathname === "/" || pathname === "/isolated") {
+      const more = pathname === "/" ? {} : isolation;
+      response.writeHead(200, { "content-type": "text/html; charset=utf-8", ...more }).end(html);
+      return;
+    }
+    const source = /^\/packages\/[\w/-]+\.ts$/.test(pathname)
+      ? await readFile(root + pathname, "utf8").catch(() => undefined)
+      : undefined;
+    if (source === undefined) {
+      response.writeHead(404).end();
+      return;
+    }
+    const code = pathname === limits ? noLimits : stripTypeScriptTypes(source);
+    response.writeHead(200, { "content-type": "text/javascript" }).end(code);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const url = `http://127.0.0.1:${port}`;
+  return {
+    plain: `${url}/`,
+    isolated: `${url}/isolated`,
+    close: () => new Promise((resolve) => server.close(() => resolve())),
+  };
+}
+
+/** Debian's Chromium, or the one that `CHROMIUM` names; undefined where there is none. */
+export const chromiumPath: string | undefined = [process.env.CHROMIUM, "/usr/bin/chromium"].find(
+  (path) => path !== undefined && existsSync(path),
+);
+
+export function launch(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: chromiumPath!,
+    chromiumSandbox: false,
+    args: [
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+    ],
+  });
+}

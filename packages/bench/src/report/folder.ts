@@ -1,0 +1,93 @@
+import { randomUUID } from "node:crypto";
+import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { EspalierError } from "@espalier/core";
+import type { Document } from "./document.ts";
+import { renderPng, renderSvg } from "./render.ts";
+
+/** What a folder is for: what it is called, and the files it has beside `charts`. */
+export interface Kind {
+  readonly name: string;
+  readonly files: ReadonlySet<string>;
+}
+
+/** Charts of a document: their SVGs by name, for the page, and all their files by path. */
+export async function drawFigures(
+  { blocks }: Document,
+  signal?: AbortSignal,
+): Promise<{ readonly svgs: Map<string, string>; readonly files: Map<string, string | Uint8Array> }> {
+  const svgs = new Map<string, string>();
+  const files = new Map<string, string | Uint8Array>();
+  for (const block of blocks) {
+    if (block.kind !== "figure") continue;
+    signal?.throwIfAborted();
+    const { name, spec } = block.figure;
+    const svg = await renderSvg(spec);
+    svgs.set(name, svg);
+    files.set(join("charts", `${name}.svg`), `${svg}\n`);
+    files.set(join("charts", `${name}.png`), await renderPng(svg));
+  }
+  return { svgs, files };
+}
+
+/** Only its like may be replaced, and only by force: nothing else in a folder is ever lost. */
+export async function checkFree(out: string, { name, files }: Kind, force: boolean): Promise<void> {
+  const found = await stat(out).catch(() => undefined);
+  if (found === undefined) return;
+  if (!found.isDirectory()) throw new EspalierError(`${out} is a file. Give the name of a folder.`);
+  const names = await readdir(out);
+  if (names.length === 0) return;
+  const charts = names.includes("charts") ? await readdir(join(out, "charts")).catch(() => ["charts"]) : [];
+  const foreign = [
+    ...names.filter((file) => file !== "charts" && !files.has(file)),
+    ...charts.filter((file) => !/\.(svg|png)$/.test(file)),
+  ];
+  if (foreign.length > 0) {
+    throw new EspalierError(`${out} holds what is no ${name} (${foreign[0]}). Give another folder.`);
+  }
+  if (!force)
+    throw new EspalierError(`${out} holds a ${name}. Give --force to replace it, or another folder.`);
+}
+
+/** Writes a folder whole: beside its place, then renamed. */
+export async function writeFolder(
+  out: string,
+  files: ReadonlyMap<string, string | Uint8Array>,
+  kind: Kind,
+  force: boolean,
+): Promise<void> {
+  await mkdir(dirname(out), { recursive: true });
+  const tag = randomUUID();
+  const beside = join(dirname(out), `.${basename(out)}.${tag}.part`);
+  const old = join(dirname(out), `.${basename(out)}.${tag}.old`);
+  try {
+    await mkdir(join(beside, "charts"), { recursive: true });
+    for (const [path, content] of files) {
+      const file = await open(join(beside, path), "wx");
+      try {
+        await file.writeFile(content);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+    }
+    // It may have changed while charts were drawn.
+    await checkFree(out, kind, force);
+    const replaced = await rename(out, old).then(
+      () => true,
+      (error: NodeJS.ErrnoException) => {
+        if (error.code === "ENOENT") return false;
+        throw error;
+      },
+    );
+    try {
+      await rename(beside, out);
+    } catch (error) {
+      if (replaced) await rename(old, out);
+      throw error;
+    }
+  } finally {
+    await rm(beside, { recursive: true, force: true });
+  }
+  await rm(old, { recursive: true, force: true });
+}

@@ -1,0 +1,121 @@
+import type { LayerCount } from "@espalier/core";
+import { densityCell, headDensity } from "./charts/density.ts";
+import { type HeatPanel, heatMap, shortNames } from "./charts/heat-map.ts";
+import { runsNear, targetText } from "./charts/model-size.ts";
+import { sensitivityChart } from "./charts/sensitivity.ts";
+import { chart, type Look, type Spec } from "./charts/theme.ts";
+import type { Figure } from "./figures.ts";
+import { formatShare } from "./numbers.ts";
+import type { RunRow, Section } from "./rows.ts";
+
+/** Rows a heat map may have before layers of the same part are put together. */
+const mostRows = 36;
+
+type Made = Omit<Figure, "name"> & { readonly name: string };
+
+/** Where a section's pruned models lost their weights, by layer and by head, and how much each layer matters. */
+export function partFigures(section: Section, looks: readonly Look[], sparsity: number): Made[] {
+  return [...layerFigure(section, looks), ...headFigure(section, sparsity), ...sensitivityFigure(section)];
+}
+
+function layerFigure(section: Section, looks: readonly Look[]): Made[] {
+  const before = section.dense.parts?.layers;
+  const runs = distinctParts(section.runs);
+  if (before === undefined || runs.length === 0) return [];
+  const pruned = before.filter(({ name }) => runs.some((run) => densityIn(run.layers, name) < 1));
+  const together = pruned.length > mostRows;
+  const keyOf = ({ name }: LayerCount) => (together ? name.replace(/\d+/g, "*") : name);
+  const groups = [...Map.groupBy(pruned, keyOf)];
+  const names = shortNames(groups.map(([key]) => key));
+  const panels = looks.flatMap(({ strategy }): HeatPanel[] => {
+    const own = runs.filter(({ run }) => run.strategy === strategy);
+    if (own.length === 0) return [];
+    const columns = own.map(({ run }) => formatShare(run.sparsity));
+    const cells = own.flatMap(({ layers }, i) =>
+      groups.map(([, members], g) => densityCell(names[g]!, columns[i]!, groupDensity(layers, members))),
+    );
+    return [{ title: strategy, columns, cells }];
+  });
+  const note = together ? " Layers that play the same part in different blocks are one row (*)." : "";
+  const spec: Spec = chart(
+    "Density by layer",
+    section.title,
+    `Per cent of a layer's weights that are left, at each sparsity reached. Layers that nothing was taken from are not shown.${note}`,
+    heatMap(names, panels, { step: 36 }),
+  );
+  return [
+    {
+      name: "density-layers",
+      title: "Density by layer",
+      spec,
+      alt: `Heat map: per cent of the weights left, ${names.length} rows of layers, at each sparsity reached by ${panels.map(({ title }) => title).join(", ")}.`,
+      caption:
+        "Removed and masked weights alike. A pale row is a layer that a strategy empties first; a strategy with even columns takes the same share everywhere.",
+    },
+  ];
+}
+
+function headFigure(section: Section, sparsity: number): Made[] {
+  const runs = runsNear(section.runs, sparsity).filter(({ parts }) => (parts?.heads.length ?? 0) > 0);
+  const [first] = runs;
+  if (first === undefined || (section.dense.parts?.heads.length ?? 0) === 0) return [];
+  const models = runs.map(({ strategy, parts }) => ({ title: strategy, heads: parts!.heads }));
+  return [
+    {
+      name: "density-heads",
+      title: "Density by attention head",
+      spec: headDensity(models, `${section.title}, at ${targetText(first)}`),
+      alt: `Heat map: per cent of each attention head's weights left at ${targetText(first)}, a panel for each of ${models.map(({ title }) => title).join(", ")}.`,
+      caption:
+        "A head that was removed has 0; one whose channels were removed or whose weights were masked has what is left.",
+    },
+  ];
+}
+
+function sensitivityFigure({ sensitivity, title }: Section): Made[] {
+  if (sensitivity === undefined) return [];
+  const most = ({ errors }: (typeof sensitivity.layers)[number]) => Math.max(...errors);
+  const shown = sensitivity.layers.toSorted((a, b) => most(b) - most(a)).slice(0, mostRows - 6);
+  const some = { ...sensitivity, layers: sensitivity.layers.filter((layer) => shown.includes(layer)) };
+  const short = some.layers.length < sensitivity.layers.length;
+  return [
+    {
+      name: "sensitivity",
+      title: "Sensitivity of layers",
+      spec: sensitivityChart(some, title),
+      alt: `Heat map: validation MSE when one layer alone is pruned. Most sensitive: ${shown[0]?.name ?? "none"}.`,
+      caption: `Of the dense model, by criterion ${sensitivity.criterion}. ${short ? `The ${some.layers.length} most sensitive of ${sensitivity.layers.length} layers. ` : ""}A layer near 1.00× can be pruned for free; what it costs all together is in the error charts.`,
+    },
+  ];
+}
+
+interface RunParts {
+  readonly run: RunRow;
+  readonly layers: readonly LayerCount[];
+}
+
+/** One of each strategy and sparsity reached, sparsest last: fine-tuning changes no mask. */
+function distinctParts(runs: readonly RunRow[]): RunParts[] {
+  const seen = new Set<string>();
+  return runs
+    .flatMap((run) => (run.applicable && run.parts !== undefined ? [{ run, layers: run.parts.layers }] : []))
+    .toSorted((a, b) => a.run.sparsity - b.run.sparsity)
+    .filter(({ run }) => {
+      const key = `${run.strategy} ${formatShare(run.sparsity)}`;
+      const is = !seen.has(key);
+      seen.add(key);
+      return is;
+    });
+}
+
+/** A layer that is not there any more was removed wholly. */
+function densityIn(layers: readonly LayerCount[], name: string): number {
+  return layers.find((layer) => layer.name === name)?.density ?? 0;
+}
+
+function groupDensity(layers: readonly LayerCount[], members: readonly LayerCount[]): number {
+  const names = new Set(members.map(({ name }) => name));
+  const had = members.reduce((sum, { original }) => sum + original, 0);
+  const left = layers.reduce((sum, { name, nonzero }) => sum + (names.has(name) ? nonzero : 0), 0);
+  return had === 0 ? 1 : left / had;
+}

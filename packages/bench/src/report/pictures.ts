@@ -1,0 +1,58 @@
+import { importanceDistribution, type Model, maskPicture, prunedTensors } from "@espalier/core";
+import { importanceChart } from "./charts/importance.ts";
+import { maskSheet } from "./charts/masks.ts";
+import { runsNear, targetText } from "./charts/model-size.ts";
+import type { Figure } from "./figures.ts";
+import { formatShare } from "./numbers.ts";
+import type { Section } from "./rows.ts";
+
+/** Finds the model of a result by its name; undefined where it was not kept. */
+export type FindModel = (id: string) => Promise<Model | undefined>;
+
+/** Tensors a sheet shows. */
+const shown = 8;
+
+/**
+ * Pictures that need the models themselves, not just their results: the importance of the dense model's weights, and the
+ * masks of each strategy's model at the target nearest to a sparsity. Models that were not kept are left out.
+ */
+export async function pictureFigures(section: Section, sparsity: number, find: FindModel): Promise<Figure[]> {
+  const figures: Figure[] = [];
+  const dense = section.id === undefined ? undefined : await find(section.id);
+  if (dense !== undefined) {
+    const distribution = await importanceDistribution({ model: dense });
+    figures.push({
+      name: `${section.slug}-importance`,
+      title: "Importance of weights",
+      spec: importanceChart(distribution, section.title),
+      alt: `Histograms: magnitude of the dense model's weights on a logarithmic scale, ${distribution.layers.length} layers.`,
+      caption:
+        "Layers whose histogram lies to the left lose their weights first where all are ranked together.",
+    });
+  }
+  const runs = runsNear(section.runs, sparsity).filter(({ applicable }) => applicable);
+  for (const [i, run] of runs.entries()) {
+    const model = await find(run.id);
+    if (model === undefined) continue;
+    const pictures = prunedTensors(model).map((tensor) => maskPicture(model, tensor));
+    const largest = pictures.toSorted((a, b) => area(b.original) - area(a.original)).slice(0, shown);
+    const some = pictures.filter((picture) => largest.includes(picture));
+    if (some.length === 0) continue;
+    const what = `${run.strategy} at ${targetText(run)}`;
+    figures.push({
+      name: `${section.slug}-masks-${i + 1}`,
+      title: `Masks: ${what}`,
+      spec: maskSheet(some, `Masks: ${what}`, section.title),
+      alt: `Pictures of ${some.length} weight tensors, ${formatShare(run.sparsity)} of the model's parameters zero or gone.`,
+      caption:
+        some.length < pictures.length
+          ? `The ${some.length} largest of ${pictures.length} pruned tensors, rows × columns as they were before pruning.`
+          : "Every pruned tensor, rows × columns as it was before pruning.",
+    });
+  }
+  return figures;
+}
+
+function area(shape: readonly number[]): number {
+  return shape.reduce((n, extent) => n * extent, 1);
+}

@@ -1,0 +1,66 @@
+import { installTensorflow, uninstallTensorflow } from "@espalier/backend-tfjs/install";
+import { EspalierError, unknownName } from "@espalier/core";
+import type { InstallOptions } from "../commands/backends.ts";
+import type { Context } from "../context.ts";
+import type { CommonOptions } from "../options/groups.ts";
+import { bytes } from "../output/numbers.ts";
+import { openBar } from "../output/progress.ts";
+
+/** `espalier backends install`. */
+export async function installBackend(
+  name: string,
+  { wheel, force, json }: InstallOptions,
+  context: Context,
+): Promise<void> {
+  checkName(name);
+  const bar = await openBar(context);
+  // Half an installation is deleted before the command ends.
+  context.endsInOrder(bar.line);
+  try {
+    const { folder, record, changed } = await installTensorflow({
+      wheel: wheel === undefined ? undefined : context.path(wheel),
+      cache: cacheOf(context),
+      force,
+      signal: context.signal,
+      onProgress: ({ label, share, bytes: n }) =>
+        bar.update({ label, share, detail: n === undefined ? undefined : bytes(n) }),
+    });
+    bar.stop();
+    if (json) {
+      const { files: _, ...said } = record;
+      context.print([JSON.stringify({ folder, changed, ...said }, null, 2)]);
+      return;
+    }
+    const { tensorflow, tfjsNode } = record.versions;
+    const size = Object.values(record.files).reduce((sum, file) => sum + file.bytes, 0);
+    const what = `libtensorflow ${tensorflow}, tfjs-node ${tfjsNode}`;
+    context.print([
+      `${name}  ${what}${changed ? `, ${bytes(size)}` : ", installed before, and works"}  ${context.colors.green(folder)}`,
+    ]);
+  } finally {
+    bar.stop();
+  }
+}
+
+/** `espalier backends uninstall`. */
+export async function uninstallBackend(
+  name: string,
+  { json }: CommonOptions,
+  context: Context,
+): Promise<void> {
+  checkName(name);
+  const removed = await uninstallTensorflow(cacheOf(context));
+  if (json) context.print([JSON.stringify({ removed: removed ?? null }, null, 2)]);
+  else if (removed === undefined) context.print([`${name} is not installed; nothing to remove`]);
+  else context.print([`${name}  removed, ${bytes(removed.bytes)}  ${removed.folder}`]);
+}
+
+function checkName(name: string): void {
+  if (name === "webgpu" || name === "tfjs-webgpu")
+    throw new EspalierError(`backend ${name} is installed by: npm install webgpu`);
+  if (name !== "tensorflow") throw unknownName("backend to install", name, ["tensorflow"]);
+}
+
+function cacheOf({ env, path }: Context): string | undefined {
+  return env.ESPALIER_CACHE ? path(env.ESPALIER_CACHE) : undefined;
+}

@@ -1,0 +1,81 @@
+import { cpus } from "node:os";
+import { type BackendTimes, backendTasks } from "@espalier/bench";
+import type { Availability } from "@espalier/core";
+import type { Colors } from "../context.ts";
+import { plural } from "./numbers.ts";
+import { tableLines } from "./table.ts";
+
+/** A backend as it is listed. */
+export interface ListedBackend extends Availability {
+  readonly name: string;
+  readonly bench?: BackendTimes;
+}
+
+/** The processor's name. */
+export function processor(): string {
+  return cpus()[0]?.model.trim() || process.arch;
+}
+
+/** A table of those that can run, then a line for each that cannot: what is missing, and the command that gets it. */
+export function backendLines(listed: readonly ListedBackend[], bench: boolean, colors: Colors): string[] {
+  const here = listed.filter(({ available }) => available);
+  const gone = listed.filter(({ available }) => !available);
+  const width = Math.max(...listed.map(({ name }) => name.length));
+  const titles = [
+    "",
+    "backend",
+    "device",
+    "threads",
+    "SIMD",
+    ...(bench ? ["product", "step"] : []),
+    "runs on",
+  ];
+  const rows = here.map((backend) => row(backend, bench, width, colors));
+  const align = titles.map((title) => (/threads|product|step/.test(title) ? "right" : "left"));
+  return [
+    ...tableLines([titles.map((title) => colors.dim(title)), ...rows], { align }),
+    ...(gone.length === 0 ? [] : [""]),
+    ...gone.map(({ name, detail }) => `${colors.dim("○")}  ${colors.bold(name.padEnd(width))}  ${detail}`),
+    ...(bench ? ["", ...footnotes(here).map((line) => colors.dim(line))] : []),
+  ];
+}
+
+function row(
+  { name, bench, ...has }: ListedBackend,
+  timed: boolean,
+  width: number,
+  colors: Colors,
+): string[] {
+  const versions = Object.entries(has.versions ?? {}).map(([what, version]) => `${what} ${version}`);
+  return [
+    colors.green("●"),
+    colors.bold(name.padEnd(width)),
+    has.device ?? processor(),
+    has.threads === undefined ? "–" : `${has.threads}`,
+    has.simd ?? "–",
+    ...(timed ? timesOf(bench, has.software ?? false) : []),
+    versions.length === 0 ? has.detail : versions.join(", "),
+  ];
+}
+
+function timesOf(bench: BackendTimes | undefined, software: boolean): [string, string] {
+  if (bench === undefined) return ["–", "–"];
+  if ("error" in bench) return ["failed", "failed"];
+  const mark = software ? "*" : "";
+  const rate = bench.gflops >= 10 ? bench.gflops.toFixed(0) : bench.gflops.toFixed(2);
+  const { median } = bench.step;
+  return [`${rate} GFLOP/s${mark}`, `${median.toFixed(median < 10 ? 2 : 1)} ms${mark}`];
+}
+
+function footnotes(here: readonly ListedBackend[]): string[] {
+  const failed = here.flatMap(({ name, bench }) =>
+    bench !== undefined && "error" in bench ? [`${name} failed: ${bench.error}`] : [],
+  );
+  const software = here.some((backend) => backend.software);
+  return [
+    `product: ${backendTasks.product}; step: ${backendTasks.step}.`,
+    `Medians of ${plural(here.length, "backend")} that take turns, copies of inputs and outputs included.`,
+    ...(software ? ["* a program stands in for the GPU: these times say nothing about one."] : []),
+    ...failed,
+  ];
+}

@@ -1,0 +1,28 @@
+import type { Tried } from "@espalier/core";
+import { percent } from "../output/numbers.ts";
+import type { Bar } from "../output/progress.ts";
+
+/** Seconds after which the pace says something. */
+const settled = 1;
+
+/** A bar over the search for a target, and a line for each plan that was timed. */
+export function showSearch(bar: Bar): (tried: Tried) => void {
+  let start = performance.now();
+  let before = 0;
+  let timed = 0;
+  return ({ amount, progress, latency }) => {
+    // Counting is followed by measuring, one stage by the next.
+    if (progress < before) start = performance.now();
+    before = progress;
+    const seconds = (performance.now() - start) / 1000;
+    const remaining = seconds < settled || progress === 0 ? null : (seconds * (1 - progress)) / progress;
+    bar.update({ label: latency === undefined ? "plan" : "measure", share: progress, remaining });
+    if (latency === undefined) return;
+    timed++;
+    const number = `${timed}`.padStart(2);
+    const { share, spread } = latency;
+    bar.line(
+      `try ${number}  amount ${amount.toFixed(4)}  ${percent(share)} of the time, ± ${percent(spread)}`,
+    );
+  };
+}

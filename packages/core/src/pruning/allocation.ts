@@ -1,0 +1,168 @@
+import { countBelow, countUpTo } from "./sort.ts";
+
+/**
+ * What is compared with what. `local`: every tensor (or dimension) loses the same share. `global`: all are ranked
+ * together. `isomorphic`: those that play the same part in different layers are ranked together (Fang et al., ECCV 2024).
+ */
+export type Scope = "local" | "global" | "isomorphic";
+
+/**
+ * How density is shared out over weight tensors: by a ranking, as {@link Scope} says; or `erk`, by shape: in proportion to
+ * the sum of a tensor's extents ÷ their product, so that large layers are sparser (Erdős–Rényi: Mocanu et al., Nature
+ * Communications 2018; with kernels: Evci et al., ICML 2020).
+ */
+export type Allocation = Scope | "erk";
+
+/** How many weights go, and what stays. */
+export interface AllocationOptions {
+  readonly amount: number;
+  readonly scope: Allocation;
+  /**
+   * No tensor keeps less than this share of the average density, and none loses its last weight: 0.25 keeps at least 5 %
+   * of each when 20 % are kept overall. 0 lets a layer be emptied.
+   */
+  readonly leastDensity: number;
+  /** Shares to remove by tensor, for criteria that decide this themselves; `scope` is then not looked at. */
+  readonly shares?: ReadonlyMap<string, number>;
+}
+
+/** A tensor's scores in ascending order: of single weights, or of blocks of them. */
+export interface RankedTensor {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly sorted: Float32Array;
+}
+
+/** How many of its weights, or blocks, each tensor loses. */
+export function allocate(
+  tensors: readonly RankedTensor[],
+  options: AllocationOptions,
+): ReadonlyMap<string, number> {
+  const { amount, scope, leastDensity, shares } = options;
+  if (shares !== undefined) return countByShares(tensors, shares);
+  const most = ({ sorted: { length } }: RankedTensor) =>
+    leastDensity === 0 ? length : length - Math.max(1, Math.ceil(leastDensity * (1 - amount) * length));
+  if (scope === "erk") return countByShape(tensors, amount, most);
+  const groups = Map.groupBy(tensors, ({ name }) =>
+    scope === "local" ? name : scope === "isomorphic" ? rolePattern(name) : "",
+  );
+  return new Map([...groups.values()].flatMap((group) => [...countTogether(group, amount, most)]));
+}
+
+function countByShares(
+  tensors: readonly RankedTensor[],
+  shares: ReadonlyMap<string, number>,
+): Map<string, number> {
+  return new Map(
+    tensors.map(({ name, sorted }) => [
+      name,
+      Math.min(roundHalfEven((shares.get(name) ?? 0) * sorted.length), sorted.length - 1),
+    ]),
+  );
+}
+
+/** Erdős–Rényi: densities of one factor × Σ extents ÷ Π extents, those above 1 cut, and those that may not be so small. */
+function countByShape(
+  tensors: readonly RankedTensor[],
+  amount: number,
+  most: (tensor: RankedTensor) => number,
+): Map<string, number> {
+  const all = tensors.map((tensor) => {
+    // A kernel of 1 is no kernel: such a convolution is a linear layer.
+    const extents = tensor.shape.filter((extent) => extent > 1);
+    const size = tensor.sorted.length;
+    const raw =
+      extents.reduce((sum, extent) => sum + extent, 0) / extents.reduce((n, extent) => n * extent, 1);
+    return { name: tensor.name, raw, size, least: size - most(tensor) };
+  });
+  const total = all.reduce((sum, { size }) => sum + size, 0);
+  const wanted = total - roundHalfEven(amount * total);
+  const kept = (factor: number) =>
+    all.map(({ raw, size, least }) => Math.min(size, Math.max(least, factor * raw * size)));
+  let [low, high] = [0, Math.max(1, ...all.map(({ raw }) => 1 / raw))];
+  for (let i = 0; i < 100; i++) {
+    const middle = (low + high) / 2;
+    if (kept(middle).reduce((sum, n) => sum + n, 0) < wanted) low = middle;
+    else high = middle;
+  }
+  return new Map(wholeNumbers(kept(high), wanted).map((n, i) => [all[i]!.name, all[i]!.size - n]));
+}
+
+/** Rounds numbers so that they sum up to a whole: down, and the largest remainders up. */
+function wholeNumbers(numbers: readonly number[], sum: number): number[] {
+  const floors = numbers.map((n) => Math.floor(n + 1e-9));
+  const short = sum - floors.reduce((total, n) => total + n, 0);
+  const order = Array.from(numbers.keys()).sort(
+    (a, b) => numbers[b]! - floors[b]! - (numbers[a]! - floors[a]!),
+  );
+  for (const i of order.slice(0, Math.max(0, short))) floors[i]!++;
+  return floors;
+}
+
+/** A tensor's part in its layer: its name with layer numbers left open. */
+export function rolePattern(name: string): string {
+  return name.replace(/\d+/g, "*");
+}
+
+/**
+ * How many each tensor loses when the lowest scores of all go, none more than it may: tensors that would lose more lose
+ * just that, and the rest is shared out among the others.
+ */
+function countTogether(
+  group: readonly RankedTensor[],
+  amount: number,
+  most: (tensor: RankedTensor) => number,
+): Map<string, number> {
+  const counts = new Map<string, number>();
+  let open = [...group];
+  let remove = roundHalfEven(amount * group.reduce((n, { sorted }) => n + sorted.length, 0));
+  for (;;) {
+    const shared = lowestOf(open, Math.max(0, remove));
+    const over = open.filter((tensor, i) => shared[i]! > most(tensor));
+    if (over.length === 0) {
+      open.forEach(({ name }, i) => {
+        counts.set(name, shared[i]!);
+      });
+      return counts;
+    }
+    for (const tensor of over) {
+      counts.set(tensor.name, most(tensor));
+      remove -= most(tensor);
+    }
+    open = open.filter((tensor) => !over.includes(tensor));
+  }
+}
+
+/** How many of the `remove` lowest numbers lie in each sorted list; ties go to earlier lists. */
+function lowestOf(lists: readonly RankedTensor[], remove: number): number[] {
+  if (remove === 0) return lists.map(() => 0);
+  // Non-negative floats are ordered as their bits are: bisect the bits for the threshold.
+  const bits = new Uint32Array(1);
+  const float = new Float32Array(bits.buffer);
+  const upTo = (threshold: number) => lists.reduce((n, { sorted }) => n + countUpTo(sorted, threshold), 0);
+  let low = -1;
+  let high = 0x7f800000;
+  while (high - low > 1) {
+    const middle = low + Math.floor((high - low) / 2);
+    bits[0] = middle;
+    if (upTo(float[0]!) >= remove) high = middle;
+    else low = middle;
+  }
+  bits[0] = high;
+  const threshold = float[0]!;
+  const below = lists.map(({ sorted }) => countBelow(sorted, threshold));
+  let ties = remove - below.reduce((n, count) => n + count, 0);
+  return lists.map(({ sorted }, i) => {
+    const take = Math.max(0, Math.min(ties, countUpTo(sorted, threshold) - below[i]!));
+    ties -= take;
+    return below[i]! + take;
+  });
+}
+
+/** Rounds as Python does, so that counts agree with the published code. */
+function roundHalfEven(x: number): number {
+  const floor = Math.floor(x);
+  const rest = x - floor;
+  if (rest !== 0.5) return Math.round(x);
+  return floor % 2 === 0 ? floor : floor + 1;
+}
