@@ -3,7 +3,8 @@ export function ticksOf(low: number, high: number, wanted = 4): number[] {
   const span = high - low || 1;
   const rough = span / wanted;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * ([1, 2, 2.5, 5, 10].find((factor) => factor * power >= rough) ?? 10);
+  const distance = (factor: number) => Math.abs(Math.log((factor * power) / rough));
+  const step = power * [1, 2, 5, 10].reduce((a, b) => (distance(b) < distance(a) ? b : a));
   const ticks: number[] = [];
   // Counted, not added up: sums of 0.1 are no tenths.
   for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++)

@@ -36,7 +36,11 @@ export function readSeries(
     missing: "forward-fill",
   });
   if (missing.cells === 0) return { table };
-  return { table, note: `${missing.cells.toLocaleString("en")} missing values take the one before them.` };
+  const note =
+    missing.cells === 1
+      ? "One missing value takes the one before it."
+      : `${missing.cells.toLocaleString("en")} missing values take the one before them.`;
+  return { table, note };
 }
 
 /**
