@@ -7,8 +7,8 @@ export default defineConfig({
   ssr: { resolve: { conditions: ["@espalier/source", "module", "node", "development|production"] } },
   test: {
     include: ["test/**/*.test.ts"],
-    testTimeout: 120_000,
-    hookTimeout: 240_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     // Each file keeps a browser or a package manager busy: two at a time are what two cores can do.
     maxWorkers: 2,
   },

@@ -22,6 +22,7 @@ const guides: DefaultTheme.SidebarItem[] = [
     items: [
       guide("Your own PyTorch model", "pytorch-model"),
       guide("Your own CSV", "your-own-csv"),
+      guide("Write a recipe", "recipes"),
       guide("Run the benchmark", "benchmark"),
       guide("Deploy", "deploy"),
     ],
@@ -67,7 +68,15 @@ export default defineConfig({
   },
   themeConfig: {
     logo: "/mark.svg",
-    search: { provider: "local" },
+    search: {
+      provider: "local",
+      // Who searches wants to do something first, and to look a name up second.
+      options: {
+        miniSearch: {
+          searchOptions: { boostDocument: (id: string) => (id.includes("/guides/") ? 3 : 1) },
+        },
+      },
+    },
     outline: [2, 3],
     nav: [
       { text: "Guides", link: "/guides/quick-start", activeMatch: "/guides/" },

@@ -65,11 +65,12 @@ export async function writeApi(
   workspace: string,
   packages: readonly DocumentedPackage[],
   out: string,
+  tsconfig: string = join(import.meta.dirname, "tsconfig.api.json"),
 ): Promise<ApiPage[]> {
   const logger = new Complaints();
   const options: TypeDocOptions & Record<string, unknown> = {
     entryPoints: packages.flatMap(({ entries }) => entries.map(({ source }) => source)),
-    tsconfig: join(import.meta.dirname, "tsconfig.api.json"),
+    tsconfig,
     basePath: workspace,
     // Types are checked elsewhere, by the workspace's own TypeScript.
     skipErrorChecking: true,

@@ -36,9 +36,36 @@ export function commandPage({ name, summary, help }: CommandHelp): string {
   const body = sections.map((section) => {
     const [first, ...rest] = section.split("\n");
     const heading = /^([A-Z][^:]*):(.*)$/.exec(first!);
-    if (heading === null) return section.replaceAll(/\n */g, " ");
-    const text = [heading[2]!.trim(), ...rest].filter((line, i) => i > 0 || line !== "").join("\n");
-    return `## ${heading[1]}\n\n\`\`\`text\n${text}\n\`\`\``;
+    if (heading === null) return escaped(section.replaceAll(/\n */g, " "));
+    const lines = [heading[2]!.trim(), ...rest].filter((line, i) => i > 0 || line !== "");
+    return `## ${heading[1]}\n\n${optionTable(lines) ?? `\`\`\`text\n${lines.map((line) => line.replace(/^ {2}/, "")).join("\n")}\n\`\`\``}`;
   });
   return `# espalier ${name}\n\n${summary}\n\n${body.join("\n\n")}\n`;
+}
+
+/** Lines of options, or of arguments, as a table; undefined where they are something else. */
+function optionTable(lines: readonly string[]): string | undefined {
+  const rows: [term: string, text: string][] = [];
+  for (const line of lines) {
+    const start = /^ {2}(\S.*?)(?: {2,}(.*))?$/.exec(line);
+    const last = rows.at(-1);
+    if (start !== null && /^(-|[a-z]+$)/.test(start[1]!)) rows.push([start[1]!, start[2] ?? ""]);
+    else if (/^ {6,}\S/.test(line) && last !== undefined) last[1] = `${last[1]} ${line.trim()}`.trim();
+    else return undefined;
+  }
+  if (rows.length === 0) return undefined;
+  const cells = rows.map(
+    ([term, text]) => `| <code class="term">${escaped(term)}</code> | ${escaped(text)} |`,
+  );
+  return `| | |\n| --- | --- |\n${cells.join("\n")}`;
+}
+
+/** Text that Markdown and Vue leave alone. */
+function escaped(text: string): string {
+  return text
+    .replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;")
+    .replaceAll("|", "\\|")
+    .replaceAll("*", "\\*")
+    .replaceAll("{{", "&#123;&#123;");
 }

@@ -1,8 +1,22 @@
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type LatencyRecord, type PruneRecord, readResults } from "@espalier/bench";
+import { type LatencyRecord, type PruneRecord, parsePeerResults, readResults } from "@espalier/bench";
+
+/** What the landing page shows. */
+export interface LandingFigures {
+  readonly slider: SliderFigures;
+  readonly race: RaceFigures;
+}
+
+/** A model on several runtimes: milliseconds a call, the slowest first. */
+export interface RaceFigures {
+  readonly title: string;
+  readonly processor: string;
+  readonly bars: readonly { readonly name: string; readonly own: boolean; readonly milliseconds: number }[];
+}
 
 /** What the landing page's slider runs over. */
-export interface LandingFigures {
+export interface SliderFigures {
   readonly title: string;
   readonly strategy: string;
   readonly backend: string;
@@ -20,8 +34,41 @@ export interface LandingFigures {
 
 const shown = { model: "iTransformer", strategy: "combined", backend: "wasm", batch: 8 } as const;
 
-/** One model, pruned by one strategy at rising sparsity, out of the committed results. */
+/** Everything the landing page shows, out of the committed results. */
 export async function landing(root: string): Promise<LandingFigures> {
+  return { slider: await slider(root), race: await race(root) };
+}
+
+const racers: readonly { readonly peer: string; readonly variant: string; readonly name: string }[] = [
+  { peer: "onnxruntime-web", variant: "dense", name: "ONNX Runtime, WebAssembly" },
+  { peer: "tfjs-wasm", variant: "dense", name: "TensorFlow.js, WebAssembly" },
+  { peer: "onnxruntime-node", variant: "dense", name: "ONNX Runtime, native" },
+  { peer: "wasm", variant: "dense", name: "Espalier, dense" },
+  { peer: "wasm", variant: "channels-50", name: "Espalier, half of the channels" },
+  { peer: "wasm", variant: "unstructured-90", name: "Espalier, 90 % zeros" },
+];
+const raced = { model: "iTransformer", width: 512, batch: 32 } as const;
+
+async function race(root: string): Promise<RaceFigures> {
+  const path = join(root, "../../results/peers/peers.json");
+  const results = parsePeerResults(await readFile(path, "utf8"), path);
+  const run = results.runs.find(
+    ({ model, batch, task }) => model === raced.model && batch === raced.batch && task === "forecast",
+  );
+  const bars = racers.map(({ peer, variant, name }) => {
+    const entry = run?.entries.find((e) => e.peer === peer && e.variant === variant && !e.alone);
+    if (entry === undefined) throw new Error(`landing: ${path} has no ${peer}, ${variant}`);
+    return { name, own: peer === "wasm", milliseconds: entry.timing.median };
+  });
+  return {
+    title: `${raced.model} of width ${raced.width}, batch ${raced.batch}, one thread`,
+    processor: results.environment.processor,
+    bars: bars.sort((a, b) => b.milliseconds - a.milliseconds),
+  };
+}
+
+/** One model, pruned by one strategy at rising sparsity. */
+async function slider(root: string): Promise<SliderFigures> {
   const records = await readResults(join(root, "../../results/etth1-quick/results.jsonl"));
   const pruned = records.filter(
     (record): record is PruneRecord =>

@@ -19,6 +19,7 @@ const yes = "●";
 const columns: readonly Column[] = [
   { title: "reference", cell: () => yes },
   { title: "tfjs-cpu, tfjs-wasm", cell: (name) => kernel(name, kernelsOf("wasm").kernels) },
+  { title: "tensorflow", cell: (name) => kernel(name, kernelsOf("tensorflow").kernels) },
   { title: "tfjs-webgpu", cell: (name) => kernel(name, kernelsOf("webgpu").kernels) },
   { title: "wasm", cell: (name) => kernel(name, emits) || "○" },
   {
@@ -46,7 +47,12 @@ export function operatorPage(): string {
   ]);
   const head = ["operator", "", ...columns.map(({ title }) => title)];
   const align = ["---", "---", ...columns.map(() => ":-:")];
-  return `# Operators
+  return `---
+aside: false
+pageClass: wide
+---
+
+# Operators
 
 Every operator of a graph, and what each backend runs it with. Names and meanings are ONNX's where ONNX has the operator.
 
@@ -56,11 +62,7 @@ Every operator of a graph, and what each backend runs it with. Names and meaning
 - Nothing: not there. Operators that end in \`Gradient\` or \`Training\`, \`Adam\` and \`RandomUniform\` occur in training graphs
   only, which are never exported.
 
-<div class="wide">
-
 ${[head, align, ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n")}
-
-</div>
 
 ∇: it has a gradient. F: it counts FLOPs.
 `;

@@ -9,7 +9,6 @@ import { schemaPages } from "./schemas.ts";
 export interface SidebarEntry {
   readonly text: string;
   readonly link?: string;
-  readonly collapsed?: boolean;
   readonly items?: readonly SidebarEntry[];
 }
 
@@ -64,12 +63,10 @@ ${schemas.map(({ slug, title, summary }) => `- [${title}](./${slug}.md): ${summa
     { text: "Overview", link: "/reference/" },
     {
       text: "Commands",
-      collapsed: false,
       items: commands.map(({ name }) => ({ text: name, link: `/reference/cli/${name}` })),
     },
     {
       text: "Files and operators",
-      collapsed: false,
       items: [
         ...schemas.map(({ slug, title }) => ({ text: title, link: `/reference/${slug}` })),
         { text: "Operators", link: "/reference/operators" },
@@ -77,9 +74,8 @@ ${schemas.map(({ slug, title, summary }) => `- [${title}](./${slug}.md): ${summa
     },
     {
       text: "@espalier/core",
-      collapsed: false,
       items: core.map((page) => (page.slug === "core" ? entry(page) : part(page))),
     },
-    { text: "Other packages", collapsed: false, items: others.map(entry) },
+    { text: "Other packages", items: others.map(entry) },
   ];
 }

@@ -5,6 +5,7 @@ import { readResults } from "@espalier/bench";
 import { stringify } from "yaml";
 import { configurationsOf, dataOf, machinesOf } from "../../../packages/bench/src/report/repeat.ts";
 import { type Rows, rowsOf } from "../../../packages/bench/src/report/rows.ts";
+import { writePeers } from "./peers.ts";
 
 /** What a page of results draws from. */
 export interface ResultsData extends Rows {
@@ -21,9 +22,13 @@ export interface ResultsPage {
 /** A page for each folder of `results/` with a `results.jsonl`: charts, what it ran on, raw data, and how to repeat it. */
 export async function writeResults(workspace: string, site: string): Promise<ResultsPage[]> {
   const from = join(workspace, "results");
+  await mkdir(join(site, "generated", "results"), { recursive: true });
+  await mkdir(join(site, "results"), { recursive: true });
   const names = (await readdir(from)).filter((name) => existsSync(join(from, name, "results.jsonl"))).sort();
   const pages: ResultsPage[] = [];
   for (const name of names) pages.push(await writeSweep(name, join(from, name), site));
+  if (existsSync(join(from, "peers", "peers.json")))
+    pages.unshift(await writePeers("peers", join(from, "peers"), site));
   return pages;
 }
 
@@ -32,7 +37,6 @@ async function writeSweep(name: string, folder: string, site: string): Promise<R
   const rows = rowsOf(records);
   const raw = join(site, "public", "data", name);
   await mkdir(raw, { recursive: true });
-  await mkdir(join(site, "generated", "results"), { recursive: true });
   await copyFile(join(folder, "results.jsonl"), join(raw, "results.jsonl"));
   const configurations = configurationsOf(records);
   const files = configurations.map((_, i) =>
@@ -59,7 +63,8 @@ async function writeSweep(name: string, folder: string, site: string): Promise<R
   } measurements.`;
   const text = `---
 title: ${JSON.stringify(title)}
-outline: [2, 2]
+aside: false
+pageClass: wide
 ---
 
 <script setup>
@@ -103,7 +108,6 @@ npx espalier sweep ${file} --out espalier-out/${name}
   .join("\n")}
 Errors come out the same to the last digit on the same kind of processor. Times do not: compare ratios.
 `;
-  await mkdir(join(site, "results"), { recursive: true });
   await writeFile(join(site, "results", `${name}.md`), text);
   return { title, link: `/results/${name}`, summary };
 }

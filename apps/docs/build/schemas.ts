@@ -1,4 +1,4 @@
-import { sweepJsonSchema } from "@espalier/bench";
+import { createRegistry, recipeJsonSchema, sweepJsonSchema } from "@espalier/bench";
 
 /** The page of one kind of file. */
 export interface SchemaPage {
@@ -32,44 +32,66 @@ interface Schema {
 /** Every kind of file that a person writes. */
 export function schemaPages(): SchemaPage[] {
   const summary = "what `espalier sweep` runs over, as YAML or JSON.";
+  const recipe = "what `espalier prune --recipe` is told, as YAML or JSON.";
   return [
+    {
+      slug: "recipe",
+      title: "Recipe files",
+      summary: recipe,
+      text: `# Recipe files\n\nWhat \`espalier prune --recipe FILE\` is told, as YAML or JSON. [Write a recipe](../guides/recipes.md) has two that
+run.\n\n${schemaTables(recipeJsonSchema(createRegistry()) as Schema)}\n`,
+    },
     {
       slug: "sweep",
       title: "Sweep files",
       summary,
       text: `# Sweep files\n\nWhat \`espalier sweep FILE\` runs over, as YAML or JSON. Every combination of models, data sets, strategies, targets and
-fine-tuning is one cell.\n\n${schemaTables(sweepJsonSchema() as Schema)}\n`,
+fine-tuning is one cell. [Run the benchmark](../guides/benchmark.md) has one that runs.\n\n${schemaTables(sweepJsonSchema() as Schema)}\n`,
     },
   ];
 }
 
-/** A table for the top level, and one for each object inside. */
+/** A table for the top level, one for each object inside, and one for each thing that is chosen by name (`use`). */
 function schemaTables(schema: Schema): string {
   const sections: string[] = [];
-  const visit = (at: Schema, path: string): void => {
-    const rows = Object.entries(at.properties ?? {}).map(([key, value]) => {
-      const needed = at.required?.includes(key) && value.default === undefined;
-      const fallback = value.default === undefined ? "" : `\`${JSON.stringify(value.default)}\``;
-      return `| \`${key}\` | ${typeText(value)} | ${needed ? "required" : fallback} | ${(value.description ?? "").replaceAll("\n", " ")} |`;
-    });
-    if (rows.length > 0)
-      sections.push(
-        `## ${path === "" ? "Top level" : `\`${path}\``}\n\n| key | value | default | |\n| --- | --- | --- | --- |\n${rows.join("\n")}`,
-      );
+  const visit = (at: Schema, path: string, name: string): void => {
+    if (Object.keys(at.properties ?? {}).length > 0) sections.push(tableOf(at, name));
     for (const [key, value] of Object.entries(at.properties ?? {})) {
       const inner = value.items ?? value;
-      const name = `${path === "" ? "" : `${path}.`}${key}${value.items === undefined ? "" : "[]"}`;
-      // Choices of one key each, such as targets, are told by their type.
-      if (Object.keys(inner.properties ?? {}).length > 0) visit(inner, name);
+      const below = `${path === "" ? "" : `${path}.`}${key}${value.items === undefined ? "" : "[]"}`;
+      const named = (inner.anyOf ?? []).filter((choice) => choice.properties?.use?.const !== undefined);
+      for (const choice of named) visit(choice, below, `\`${below}\`, use: ${choice.properties!.use!.const}`);
+      visit(inner, below, `\`${below}\``);
     }
   };
-  visit(schema, "");
+  visit(schema, "", "Top level");
   return sections.join("\n\n");
+}
+
+function tableOf({ properties = {}, required = [] }: Schema, name: string): string {
+  const rows = Object.entries(properties).map(([key, value]) => {
+    const needed = required.includes(key) && value.default === undefined && value.const === undefined;
+    const fallback = value.default === undefined ? "" : `\`${JSON.stringify(value.default)}\``;
+    return [`\`${key}\``, typeText(value), needed ? "required" : fallback, cellText(value.description ?? "")];
+  });
+  const described = rows.some(([, , , text]) => text !== "");
+  const columns = described ? ["key", "value", "default", ""] : ["key", "value", "default"];
+  const lines = [columns, columns.map(() => "---"), ...rows.map((row) => row.slice(0, columns.length))];
+  return `## ${name}\n\n${lines.map((cells) => `| ${cells.join(" | ")} |`).join("\n")}`;
+}
+
+function cellText(text: string): string {
+  return text.replaceAll("\n", " ").replaceAll("|", "\\|").replaceAll("<", "&lt;");
 }
 
 function typeText(schema: Schema): string {
   const choices = schema.anyOf ?? schema.oneOf;
-  if (choices !== undefined) return choices.map(typeText).join(" or ");
+  if (choices !== undefined) {
+    const named = choices.filter((choice) => choice.properties?.use?.const !== undefined);
+    const others = choices.filter((choice) => !named.includes(choice)).map(typeText);
+    const by = named.length === 0 ? [] : ["an object with `use` (below)"];
+    return [...new Set([...others, ...by])].join(" or ");
+  }
   if (schema.enum !== undefined) return schema.enum.map((value) => `\`${value}\``).join(", ");
   if (schema.const !== undefined) return `\`${JSON.stringify(schema.const)}\``;
   if (schema.items !== undefined) return `list of ${typeText(schema.items)}`;

@@ -1,10 +1,12 @@
+import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { dirname, join, normalize } from "node:path";
 import { AxeBuilder } from "@axe-core/playwright";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { chromiumPath, dist, launch, pagesOf, type Server, serve } from "./site.ts";
+import { chromiumPath, dist, launch, pagesOf, type Server, serve, site } from "./site.ts";
 
 if (!existsSync(dist)) throw new Error("there is no built site: run `npx -y pnpm@12 docs:build` first.");
 
@@ -16,8 +18,10 @@ const main = [
   "guides/quick-start.html",
   "guides/concepts.html",
   "reference/index.html",
-  "results/index.html",
   "results/etth1-quick.html",
+  "results/peers.html",
+  "reference/api/core-criteria.html",
+  "reference/cli/prune.html",
 ].filter((page) => pages.includes(page));
 
 describe("links", () => {
@@ -41,7 +45,7 @@ describe("links", () => {
   });
 });
 
-describe.skipIf(chromiumPath() === undefined)("in a browser", () => {
+describe.skipIf(chromiumPath() === undefined)("in a browser (Debian's package chromium)", () => {
   let server: Server;
   let browser: Browser;
   beforeAll(async () => {
@@ -58,29 +62,13 @@ describe.skipIf(chromiumPath() === undefined)("in a browser", () => {
     const visit = async () => {
       const context = await browser.newContext();
       for (let page = left.shift(); page !== undefined; page = left.shift()) {
-        for (const line of await complaintsOf(context, page)) wrong.push(`${page}: ${line}`);
+        for (const line of await complaintsOf(context, server.url + page)) wrong.push(`${page}: ${line}`);
       }
       await context.close();
     };
     await Promise.all([visit(), visit(), visit()]);
     expect(wrong).toEqual([]);
   });
-
-  async function complaintsOf(context: BrowserContext, path: string): Promise<string[]> {
-    const lines: string[] = [];
-    const page = await context.newPage();
-    page.on("console", (message) => {
-      if (message.type() === "error" || message.type() === "warning") lines.push(message.text());
-    });
-    page.on("pageerror", (error) => lines.push(error.message));
-    page.on("response", (response) => {
-      if (response.status() >= 400) lines.push(`${response.status()} ${response.url()}`);
-    });
-    await page.goto(server.url + path, { waitUntil: "networkidle" });
-    if ((await page.locator("h1").count()) !== 1) lines.push("not one h1");
-    await page.close();
-    return lines;
-  }
 
   it.each(main.flatMap((page) => [[page, "light"] as const, [page, "dark"] as const]))(
     "%s has no serious accessibility problem, %s",
@@ -132,9 +120,52 @@ describe.skipIf(chromiumPath() === undefined)("in a browser", () => {
     await page.goto(server.url, { waitUntil: "networkidle" });
     await page.keyboard.press("Control+k");
     await page.locator(".VPLocalSearchBox input").fill("residual stream");
-    await page.locator(".VPLocalSearchBox .result").first().waitFor();
-    expect(await page.locator(".VPLocalSearchBox .result").first().textContent()).toMatch(/Concepts/);
+    const first = page.locator(".VPLocalSearchBox .result").first();
+    await first.waitFor();
+    expect(await first.textContent()).toMatch(/Concepts/);
     await page.context().close();
+  });
+
+  it("charts of results follow what is chosen", async () => {
+    const page = await freshPage();
+    await page.goto(`${server.url}results/etth1-quick.html`, { waitUntil: "networkidle" });
+    const chart = page.locator(".chart svg");
+    await chart.waitFor();
+    const before = await chart.innerHTML();
+    const rows = await page.locator(".numbers tbody tr").count();
+    await page.getByRole("button", { name: "Speed-up" }).click();
+    await expect.poll(() => chart.innerHTML()).not.toBe(before);
+    expect(await page.locator(".chart").getAttribute("aria-label")).toMatch(/^Times as fast as dense/);
+    await page.getByRole("button", { name: "unstructured" }).click();
+    expect(await page.locator(".numbers tbody tr").count()).toBe(rows - 4);
+    await page.context().close();
+  });
+
+  it("the quick start begins with the commands that .ci/run runs", async () => {
+    const page = await freshPage();
+    await page.goto(`${server.url}guides/quick-start.html`, { waitUntil: "networkidle" });
+    const shown = (await page.locator(".language-sh code").first().textContent())!.trim().split("\n");
+    const tested = await readFile(join(site, "../../.ci/run"), "utf8");
+    expect(shown.length).toBe(2);
+    for (const command of shown) expect(tested).toContain(`step ${command}`);
+    await page.context().close();
+  });
+
+  it("the site works below a path of its host", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "espalier-docs-"));
+    const base = "/some/where/";
+    await buildUnder(base, folder);
+    const below = await serve(folder, base);
+    const context = await browser.newContext();
+    for (const path of ["index.html", "guides/concepts.html", "results/etth1-quick.html"])
+      expect(await complaintsOf(context, below.url + path), path).toEqual([]);
+    const page = await context.newPage();
+    await page.goto(below.url, { waitUntil: "networkidle" });
+    await page.getByRole("link", { name: "How it works" }).click();
+    await page.waitForURL(`${below.url}guides/concepts.html`);
+    await context.close();
+    await below.close();
+    await rm(folder, { recursive: true, force: true });
   });
 
   async function freshPage(): Promise<Page> {
@@ -142,3 +173,40 @@ describe.skipIf(chromiumPath() === undefined)("in a browser", () => {
     return context.newPage();
   }
 });
+
+/** What goes wrong while a page is loaded. */
+async function complaintsOf(context: BrowserContext, url: string): Promise<string[]> {
+  const lines: string[] = [];
+  const page = await context.newPage();
+  page.on("console", (message) => {
+    if (message.type() === "error" || message.type() === "warning") lines.push(message.text());
+  });
+  page.on("pageerror", (error) => lines.push(error.message));
+  page.on("response", (response) => {
+    if (response.status() >= 400) lines.push(`${response.status()} ${response.url()}`);
+  });
+  await page.goto(url, { waitUntil: "networkidle" });
+  if ((await page.locator("h1").count()) !== 1) lines.push("not one h1");
+  await page.close();
+  return lines;
+}
+
+/** The site built again, of the pages that are there. */
+async function buildUnder(base: string, outDir: string): Promise<void> {
+  const code = `import { build } from "vitepress"; await build(${JSON.stringify(site)}, { outDir: ${JSON.stringify(outDir)} });`;
+  const child = spawn(
+    process.execPath,
+    ["--conditions=@espalier/source", "--input-type=module", "-e", code],
+    {
+      cwd: site,
+      env: { ...process.env, NODE_ENV: "production", DOCS_BASE: base },
+      stdio: ["ignore", "ignore", "pipe"],
+    },
+  );
+  let errors = "";
+  child.stderr.on("data", (part) => {
+    errors += part;
+  });
+  const status = await new Promise((resolve) => child.on("close", resolve));
+  if (status !== 0) throw new Error(`the site cannot be built under ${base}:\n${errors.slice(-2000)}`);
+}

@@ -1,4 +1,4 @@
-/** One leaf: where it grows, and the how many-th it is to stay; the first stay longest. */
+/** One leaf: where it grows, and its rank among those that stay; the first stay longest. */
 export interface Leaf {
   readonly at: string;
   readonly rank: number;

@@ -60,36 +60,50 @@ export function chartSpec({ points, x, y, dense, strategies, dark, width }: Char
     scale: { domain: strategies, range: looksOf(strategies).map((look) => look.shape) },
     legend: null,
   };
-  const scale = { zero: false, nice: true, padding: 12 };
+  const scaleOf = ({ log }: Measure): Spec => ({
+    nice: true,
+    padding: 12,
+    ...(log ? { type: "log" } : { zero: false }),
+  });
   const tooltip = [
     { field: "strategy", title: "strategy" },
     { field: "asked", title: "asked" },
     { field: "xText", title: x.title },
     { field: "yText", title: y.title },
   ];
-  const rule = (field: "x" | "y", value: number | undefined): Spec[] =>
+  const position = {
+    x: {
+      field: "x",
+      type: "quantitative",
+      scale: scaleOf(x),
+      axis: { title: x.title, tickCount: 6, ...x.axis },
+    },
+    y: {
+      field: "y",
+      type: "quantitative",
+      scale: scaleOf(y),
+      axis: { title: y.title, tickCount: 6, ...y.axis },
+    },
+  };
+  const rule = (channel: "x" | "y", value: number | undefined): Spec[] =>
     value === undefined
       ? []
       : [
           {
-            data: { values: [{ [field]: value }] },
+            data: { values: [{ [channel]: value }] },
             mark: { type: "rule", color: muted, strokeDash: [5, 3], strokeWidth: 1.3 },
-            encoding: { [field]: { field, type: "quantitative" } },
+            encoding: { [channel]: position[channel] },
           },
         ];
   // Only what there is: Vega warns of marks without data.
   const layer = (data: readonly object[], mark: Spec, encoding: Spec): Spec[] =>
-    data.length === 0 ? [] : [{ data: { values: data }, mark, encoding }];
+    data.length === 0 ? [] : [{ data: { values: data }, mark, encoding: { ...position, ...encoding } }];
   return {
     $schema: "https://vega.github.io/schema/vega-lite/v6.json",
     width,
     height: Math.round(Math.min(400, Math.max(280, width * 0.56))),
     autosize: { type: "fit", contains: "padding" },
     background: "transparent",
-    encoding: {
-      x: { field: "x", type: "quantitative", scale, axis: { title: x.title, tickCount: 6, ...x.axis } },
-      y: { field: "y", type: "quantitative", scale, axis: { title: y.title, tickCount: 6, ...y.axis } },
-    },
     layer: [
       ...rule("y", dense.y),
       ...(x.key === "sparsity" ? [] : rule("x", dense.x)),
@@ -101,7 +115,7 @@ export function chartSpec({ points, x, y, dense, strategies, dark, width }: Char
       ...layer(
         values.filter(({ low, high }) => high > low),
         { type: "rule", strokeWidth: 1.4, opacity: 0.6 },
-        { y: { field: "low" }, y2: { field: "high" }, color },
+        { y: { ...position.y, field: "low" }, y2: { field: "high" }, color },
       ),
       ...layer(
         values.filter(({ met }) => met),

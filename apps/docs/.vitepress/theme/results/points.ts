@@ -7,7 +7,7 @@ export interface Point {
   /** What was asked for, and whether it was reached. */
   readonly asked: string;
   readonly met: boolean;
-  readonly values: Readonly<Record<MeasureKey, Stat | undefined>>;
+  readonly values: Readonly<Partial<Record<MeasureKey, Stat | undefined>>>;
 }
 
 export type MeasureKey =
@@ -27,13 +27,15 @@ export interface Measure {
   readonly title: string;
   /** Depends on the chosen backend and batch. */
   readonly timed?: boolean;
+  readonly log?: boolean;
   readonly format: (value: number) => string;
   readonly axis: { readonly format?: string; readonly labelExpr?: string };
   dense(section: Section, timing: readonly TimingRow[]): number | undefined;
 }
 
 const percent = "format(100 * datum.value, '.3~g') + ' %'";
-const digits = (value: number) => String(Number(value.toPrecision(3)));
+/** Three significant digits. */
+export const digits = (value: number): string => String(Number(value.toPrecision(3)));
 const count = (value: number) =>
   value >= 1e6 ? `${digits(value / 1e6)} M` : value >= 1e3 ? `${digits(value / 1e3)} k` : digits(value);
 

@@ -1,0 +1,94 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { operators } from "@espalier/core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { commands } from "../../../packages/cli/src/commands/index.ts";
+import { publicPackages, writeApi } from "../build/api.ts";
+import { commandHelp, commandPage } from "../build/commands.ts";
+import { operatorPage } from "../build/operators.ts";
+import { site } from "./site.ts";
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "espalier-api-"));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** The reference of a package with this source. */
+async function referenceOf(name: string, source: string) {
+  const at = join(folder, name);
+  await mkdir(join(at, "src"), { recursive: true });
+  await writeFile(join(at, "package.json"), JSON.stringify({ name, version: "1.0.0" }));
+  await writeFile(join(at, "src", "index.ts"), source);
+  const tsconfig = join(at, "tsconfig.json");
+  const compilerOptions = { target: "es2023", module: "nodenext", skipLibCheck: true, types: [] };
+  await writeFile(tsconfig, JSON.stringify({ compilerOptions, include: ["src"] }));
+  // A project of one module has no page for it.
+  await writeFile(join(at, "src", "more.ts"), "/** One. */\nexport const one = 1;\n");
+  const entries = [
+    { name, source: join(at, "src", "index.ts") },
+    { name: `${name}/more`, source: join(at, "src", "more.ts") },
+  ];
+  const pages = await writeApi(
+    at,
+    [{ name, description: "Tries it.", folder: at, entries }],
+    join(at, "out"),
+    tsconfig,
+  );
+  return readFile(join(at, "out", `${pages.find(({ title }) => title === name)!.slug}.md`), "utf8");
+}
+
+describe("the reference", () => {
+  it("is made from doc comments", async () => {
+    const text = await referenceOf(
+      "whole",
+      "/** Adds one. */\nexport function next(n: number): number { return n + 1; }\n",
+    );
+    expect(text).toContain("# whole\n\nTries it.\n\nImport from `whole`.");
+    expect(text).toContain("Adds one.");
+  });
+
+  it.each([
+    ["a function", "export function next(n: number): number { return n + 1; }"],
+    ["a type", "export type Size = number;"],
+    ["a value", "export const size = 3;"],
+    ["a method", "/** Counts. */\nexport class Counter { add(): void {} }"],
+  ])("is refused without the comment of %s", async (what, source) => {
+    await expect(referenceOf(what.replaceAll(" ", "-"), `${source}\n`)).rejects.toThrow(
+      /the reference is not whole:\n.*does not have any documentation/,
+    );
+  });
+
+  it("is refused with a link that leads nowhere", async () => {
+    const source = "/** See {@link nothing}. */\nexport const size = 3;\n";
+    await expect(referenceOf("dead", source)).rejects.toThrow(/Failed to resolve link/);
+  });
+
+  it("covers every package that is to be published", () => {
+    const names = publicPackages(join(site, "../..")).map(({ name }) => name);
+    expect(names).toContain("@espalier/core");
+    expect(names).toContain("espalier");
+    expect(names).not.toContain("@espalier/docs");
+    expect(names.length).toBeGreaterThan(14);
+  });
+
+  it("has the help of every command, option by option", async () => {
+    const all = await commandHelp();
+    expect(all.map(({ name }) => name)).toEqual(commands.map(({ name }) => name));
+    const page = commandPage(all.find(({ name }) => name === "prune")!);
+    expect(page).toContain(
+      '| <code class="term">--sparsity &lt;share></code> | parameters that are zero or gone |',
+    );
+    expect(page).toContain("## Examples");
+  });
+
+  it("has every operator, and nothing that no backend runs", () => {
+    const rows = operatorPage()
+      .split("\n")
+      .filter((line) => line.startsWith("| `"));
+    expect(rows.length).toBe(operators.size);
+    expect(rows.find((row) => row.startsWith("| `MatMul`"))).toMatch(/∇ F( \| ●){8} \|$/);
+    expect(rows.find((row) => row.startsWith("| `TopK`"))).toContain("○");
+  });
+});
