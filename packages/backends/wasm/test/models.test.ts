@@ -1,6 +1,7 @@
-import { type Model, reference } from "@espalier/core";
+import { type Model, type ModelFactory, reference } from "@espalier/core";
 import { largestError, randomInputs, runModel } from "@espalier/core/testing";
-import { crossformer, iTransformer, patchTST } from "@espalier/models";
+import { crossformer, models as everyModel, iTransformer, patchTST } from "@espalier/models";
+import { drawTrainingStep } from "@espalier/training";
 import { describe, expect, it } from "vitest";
 import { sparsified } from "../bench/models.ts";
 import { type Simd, wasm } from "../src/index.ts";
@@ -27,6 +28,19 @@ const models: Record<string, Model> = {
     segmentLength: 6,
   }).initialize(1),
 };
+
+it.each([...everyModel.keys()])("every operator of %s has a kernel", async (name) => {
+  const draw = everyModel.get(name) as ModelFactory<object>;
+  const narrow = name === "DLinear" ? {} : { width: 16, heads: 2 };
+  const model = draw({ inputLength: 96, horizon: 24, ...narrow }).initialize(1);
+  const { graph, tensors } = drawTrainingStep(model, { seed: 1 });
+  const backend = wasm();
+  const state = await backend.createState(new Map([...model.tensors, ...tensors]));
+  for (const one of [model.graph, graph]) {
+    const { calls } = (await backend.compile(one, { state })).describe!(2);
+    expect(calls.filter(({ kernel }) => kernel === "JavaScript")).toEqual([]);
+  }
+});
 
 describe.each(["relaxed", "plain"] satisfies Simd[])("wasm, %s SIMD", (simd) => {
   const backend = wasm({ simd });

@@ -13,7 +13,7 @@ import {
   type Tensors,
   zeros,
 } from "@espalier/core";
-import { drawEncoder, largestError, modelOf, randomInputs, runModel } from "@espalier/core/testing";
+import { drawEncoder, largestError, linear, modelOf, randomInputs, runModel } from "@espalier/core/testing";
 import { crossformer, iTransformer, patchTST } from "@espalier/models";
 import { drawTrainingStep } from "@espalier/training";
 import fc from "fast-check";
@@ -71,6 +71,32 @@ describe.each(Object.entries(models))("%s", (_name, model) => {
       expect(await losses(sparse, 2)).toEqual(await losses(sparse, 1));
     },
   );
+});
+
+describe.each([
+  ["rows", 0.8, 1],
+  ["pairs", 0.7, 2],
+  ["quads", 0.9, 4],
+  ["panels", 0, 1],
+] as const)("a product of many tokens, %s", (_format, amount, block) => {
+  // Neighbouring counts: the last passes over tokens are of every width. 512 features lie on many pages.
+  it.each([
+    [16, [250, 255, 259, 263, 267, 271]],
+    [512, [250, 266]],
+  ] as const)("has the same bits on two threads, %i features", async (features, counts) => {
+    for (const tokens of counts) {
+      const b = Builder.create();
+      b.output("y", linear(b, "layer", b.input("x", [batch, tokens, features]), features, 37));
+      const drawn = modelOf(b.build());
+      const sparse = { ...drawn, tensors: sparsified(drawn, { amount, block }) };
+      const inputs = randomInputs(sparse, 1);
+      const [one, two] = await Promise.all([
+        runModel(sparse, wasm(), inputs),
+        runModel(sparse, wasm({ threads: 2 }), inputs),
+      ]);
+      expect(largestError(two.get("y")!, one.get("y")!)).toBe(0);
+    }
+  });
 });
 
 /** Losses of 50 steps, then all weights added up. */

@@ -138,6 +138,8 @@ export const choices: readonly Case[] = [
   ...modelNames.flatMap((model) =>
     rates.map((rate) => choice(model, `rate ${rate}`, { learningRate: rate })),
   ),
+  // Tried when the rows above had begun.
+  choice("iTransformer", "rate 0.008", { learningRate: 8e-3 }),
   choice("iTransformer", "rate halved after each epoch, no warm-up", { rateSchedule: "halving", warmup: 0 }),
   choice("iTransformer", "no distillation", {}, { distill: 0 }),
   choice("iTransformer", "three quarters of the loss distilled", {}, { distill: 0.75 }),

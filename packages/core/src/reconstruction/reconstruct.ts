@@ -102,16 +102,23 @@ function pairsOf(dense: Model, pruned: Model, plan: PruningPlan): Pair[] {
   });
 }
 
-/** Products in a row that have their inputs in common, such as those of queries, keys and values. */
+/**
+ * Products in a row that have their inputs in common, such as those of queries, keys and values. One that is added to
+ * something stands alone: that may be another of them, and must be as it will be.
+ */
 function groupsOf(pairs: readonly Pair[]): Pair[][] {
   const groups: Pair[][] = [];
   for (const pair of pairs) {
     const last = groups.at(-1) ?? [];
-    const { data, dataAxis } = pair.pruned;
-    if (last[0]?.pruned.data === data && last[0].pruned.dataAxis === dataAxis) last.push(pair);
+    if (last[0] !== undefined && goTogether(last[0].pruned, pair.pruned)) last.push(pair);
     else groups.push([pair]);
   }
   return groups;
+}
+
+function goTogether(a: Product, b: Product): boolean {
+  const alone = a.residual !== undefined || b.residual !== undefined;
+  return !alone && a.data === b.data && a.dataAxis === b.dataAxis;
 }
 
 function uniqueProducts(model: Model): Map<string, Product> {

@@ -47,16 +47,10 @@ function penaltyOf(
       if (positions === undefined) return;
       const others = shape.flatMap((_, other) => (other === axis ? [] : [other]));
       const perPosition = reshape(b, reduceSum(b, mul(b, w, w), others), [shape[axis]!, 1]);
-      const incidence = new Float32Array(slots * positions.length);
       const each = countElements(others.map((other) => shape[other]!));
-      positions.forEach((own, position) => {
-        for (const slot of own) {
-          incidence[slot * positions.length + position] = 1;
-          sizes[slot]! += each;
-        }
-      });
+      for (const slot of positions.flat()) sizes[slot]! += each;
       const name = `group_lasso.${dimension.name}.${tensor}.${axis}`;
-      const part = matMul(b, b.constant(float32([slots, positions.length], incidence), name), perPosition);
+      const part = perSlot(b, name, perPosition, positions, slots);
       squares = squares === undefined ? part : add(b, squares, part);
     });
   }
@@ -64,4 +58,21 @@ function penaltyOf(
   const norms = sqrt(b, add(b, squares, b.constant(epsilon)));
   const weights = b.constant(float32([slots, 1], sizes.map(Math.sqrt)), `group_lasso.${dimension.name}`);
   return reduceSum(b, mul(b, norms, weights), [0, 1]);
+}
+
+/** Sums [positions, 1] over the positions of each slot: [slots, 1]. */
+function perSlot(
+  b: Builder,
+  name: string,
+  sums: Value,
+  positions: readonly (readonly number[])[],
+  slots: number,
+): Value {
+  const same = positions.length === slots && positions.every((own, i) => own.length === 1 && own[0] === i);
+  if (same) return sums;
+  const incidence = new Float32Array(slots * positions.length);
+  positions.forEach((own, position) => {
+    for (const slot of own) incidence[slot * positions.length + position] = 1;
+  });
+  return matMul(b, b.constant(float32([slots, positions.length], incidence), name), sums);
 }

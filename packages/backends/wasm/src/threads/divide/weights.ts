@@ -62,12 +62,11 @@ function sparse({ widest, block, passes, at }: SparseRule): Divider {
     divide(call, parts) {
       const V = numberAt(call, 0);
       const { x, rows, offsets, values, y, residual } = at;
-      // The last passes may be narrower: what lies before them is cut where one thread begins a pass, too.
+      // The last two passes may be narrower, and are one part's: borders are where one thread begins a pass, too.
       const whole = Math.floor(V / widest) - 1;
       if (whole >= passes * parts) {
-        const border = (pass: number) => Math.min(whole, pass) * widest;
         return cut(Math.ceil(V / widest), parts).map(([first, last], i, all) => {
-          const [start, end] = [border(first), i === all.length - 1 ? V : border(last)];
+          const [start, end] = [first * widest, i === all.length - 1 ? V : last * widest];
           const by = 16 * start;
           return changed(call, { 0: end - start }, { [x]: by, [y]: by, [residual]: by });
         });
