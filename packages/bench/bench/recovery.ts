@@ -79,9 +79,7 @@ async function main(): Promise<void> {
     }
   }
   if (results === undefined) throw new EspalierError(`${path} is not there.`);
-  const page = toMarkdown(
-    recoveryDocument(results, "npx -y pnpm@12 bench:recovery --out results/etth1-pruning"),
-  );
+  const page = toMarkdown(recoveryDocument(results));
   await writeFileAtomically(join(flags.out, "recovery.md"), page, { force: true });
 }
 

@@ -100,17 +100,6 @@ export const cases: readonly Case[] = [
     removed: [{ strategy: attention, target: { flops: 0.5 } }],
     limit: { ofDense: 1 },
   }),
-  removing("PatchTST", "attention", {
-    what: "attention modules removed: 35 % fewer FLOPs",
-    removed: [{ strategy: attention, target: { flops: 0.5 } }],
-    limit: { ofDense: 1 },
-  }),
-  removing("PatchTST", "combined", {
-    what: "channels, then weights: 90 % fewer bytes, 80 % fewer FLOPs",
-    removed: [{ strategy: { use: "channel" }, target: { flops: 0.35 } }],
-    masked: { bytes: 0.098 },
-    limit: { ofDense: 1.01 },
-  }),
   removing("iTransformer", "dense", { what: "nothing: trained on with the same recipe", removed: [] }),
   removing("PatchTST", "dense", { what: "nothing: trained on with the same recipe", removed: [] }),
 ];

@@ -38,22 +38,31 @@ export function solve({ size: n, data: l }: Square, b: ArrayLike<number>): Float
     for (let k = 0; k < i; k++) x[i]! -= l[i * n + k]! * x[k]!;
     x[i]! /= l[i * n + i]!;
   }
+  // Row by row, as L lies in memory.
   for (let i = n - 1; i >= 0; i--) {
-    for (let k = i + 1; k < n; k++) x[i]! -= l[k * n + i]! * x[k]!;
     x[i]! /= l[i * n + i]!;
+    for (let k = 0; k < i; k++) x[k]! -= l[i * n + k]! * x[i]!;
   }
   return x;
 }
 
-/** (L·Lᵀ)⁻¹. */
-export function inverse(l: Square): Square {
-  const { size: n } = l;
-  const data = new Float64Array(n * n);
-  const unit = new Float64Array(n);
-  for (let i = 0; i < n; i++) {
-    unit[i] = 1;
-    data.set(solve(l, unit), i * n);
-    unit[i] = 0;
+/**
+ * The upper triangle U with Uᵀ·U = A⁻¹; undefined where A is not positive definite. With rows and columns in reverse order
+ * A = M·Mᵀ, so that U is M⁻¹ in reverse order: no inverse of A is made.
+ */
+export function inverseFactor({ size: n, data }: Square): Square | undefined {
+  const m = cholesky({ size: n, data: Float64Array.from(data).reverse() })?.data;
+  if (m === undefined) return undefined;
+  const upper = new Float64Array(n * n);
+  const column = new Float64Array(n);
+  for (let j = 0; j < n; j++) {
+    column[j] = 1 / m[j * n + j]!;
+    for (let i = j + 1; i < n; i++) {
+      let sum = 0;
+      for (let k = j; k < i; k++) sum -= m[i * n + k]! * column[k]!;
+      column[i] = sum / m[i * n + i]!;
+    }
+    for (let i = j; i < n; i++) upper[(n - 1 - i) * n + n - 1 - j] = column[i]!;
   }
-  return { size: n, data };
+  return { size: n, data: upper };
 }

@@ -1,4 +1,4 @@
-import { cholesky, inverse, principal, type Square, solve } from "./linear-algebra.ts";
+import { cholesky, inverseFactor, principal, type Square, solve } from "./linear-algebra.ts";
 
 /**
  * Least squares for the columns w of a matrix: each minimises wᵀHw − 2wᵀt, the squared distance of x·w from what is to be
@@ -20,12 +20,12 @@ export interface Problem {
 export type RefitMethod = "least-squares" | "obs";
 
 /** Multiply-adds of exact solving above which one sweep takes its place. */
-const exactLimit = 4e9;
+const exactLimit = 5e8;
 
 /**
  * The columns refitted. Least squares while that is cheap: columns that keep the same share one factorisation. Else the
  * update of the Optimal Brain Surgeon in SparseGPT's order (Hassibi and Stork, 1993; Frantar and Alistarh, 2023), which
- * costs one inverse for all. A column that would come out further from its target stays as it was.
+ * costs one factorisation for all. A column that would come out further from its target stays as it was.
  */
 export function refit(problem: Problem, method?: RefitMethod): Float64Array[] {
   const exact = method === undefined ? exactCost(problem.free) <= exactLimit : method === "least-squares";
@@ -94,8 +94,9 @@ function surgeon(problem: Problem): (Float64Array | undefined)[] {
   const { columns, free, moments, ridge } = problem;
   const { size } = moments;
   const all = Array.from({ length: size }, (_, i) => i);
-  const factor = cholesky(principal(moments, all, ridge));
-  const upper = factor && upperOf(inverse(factor));
+  const damped = principal(moments, all, ridge);
+  const factor = cholesky(damped);
+  const upper = inverseFactor(damped)?.data;
   if (factor === undefined || upper === undefined) return columns.map(() => undefined);
   return columns.map((before, o) => {
     const step = solve(factor, residual(problem, o));
@@ -110,12 +111,4 @@ function surgeon(problem: Problem): (Float64Array | undefined)[] {
     }
     return w;
   });
-}
-
-/** The upper triangle U with Uᵀ·U = A. */
-function upperOf(a: Square): Float64Array | undefined {
-  const l = cholesky(a);
-  if (l === undefined) return undefined;
-  const { size, data } = l;
-  return Float64Array.from(data, (_, k) => data[(k % size) * size + Math.floor(k / size)]!);
 }
