@@ -1,7 +1,8 @@
+import { wasm } from "@espalier/backend-wasm";
 import { type Operator, operators } from "@espalier/core";
+import { drawCase, operatorCases } from "@espalier/core/testing";
 // What a backend has a kernel of its own for is nobody's business outside; this table looks where it is decided.
 import { kernelsOf } from "../../../packages/backends/tfjs/src/kernels/index.ts";
-import { emits } from "../../../packages/backends/wasm/src/kernels/index.ts";
 import { anchors } from "../../../packages/backends/webgpu/src/operators/anchors.ts";
 import { moves } from "../../../packages/backends/webgpu/src/operators/moves.ts";
 import { pointOperators } from "../../../packages/backends/webgpu/src/operators/pointwise.ts";
@@ -16,12 +17,12 @@ interface Column {
 
 const yes = "●";
 
-const columns: readonly Column[] = [
+const columns = (onWasm: ReadonlyMap<string, string>): readonly Column[] => [
   { title: "reference", cell: () => yes },
   { title: "tfjs-cpu, tfjs-wasm", cell: (name) => kernel(name, kernelsOf("wasm").kernels) },
   { title: "tensorflow", cell: (name) => kernel(name, kernelsOf("tensorflow").kernels) },
   { title: "tfjs-webgpu", cell: (name) => kernel(name, kernelsOf("webgpu").kernels) },
-  { title: "wasm", cell: (name) => kernel(name, emits) || "○" },
+  { title: "wasm", cell: (name) => onWasm.get(name)! },
   {
     title: "webgpu",
     cell: (name) =>
@@ -38,15 +39,34 @@ function kernel(name: string, kernels: ReadonlyMap<string, unknown>): string {
   return kernels.has(name) || name === "Dropout" ? yes : "";
 }
 
+/** What the WASM backend does with every operator, seen from what the conformance suite's cases become there. */
+async function seenOnWasm(): Promise<ReadonlyMap<string, string>> {
+  const backend = wasm();
+  const seen = new Map<string, Set<boolean>>();
+  for (const one of operatorCases) {
+    const { graph } = drawCase(one);
+    const state = await backend.createState(new Map());
+    const program = await backend.compile(graph, { state });
+    const kernels = program.describe!(2).calls.map(({ kernel }) => kernel);
+    const known = seen.get(one.operator) ?? new Set();
+    seen.set(one.operator, known.add(!kernels.includes("JavaScript")));
+    program.dispose();
+    state.dispose();
+  }
+  const mark = (own: ReadonlySet<boolean>) => (own.size === 2 ? "◐" : own.has(true) ? yes : "○");
+  return new Map([...seen].map(([name, own]) => [name, mark(own)]));
+}
+
 /** Which operator runs where, as a page. */
-export function operatorPage(): string {
+export async function operatorPage(): Promise<string> {
+  const all = columns(await seenOnWasm());
   const rows = [...operators.values()].map((operator) => [
     `\`${operator.name}\``,
     traits(operator),
-    ...columns.map(({ cell }) => cell(operator.name)),
+    ...all.map(({ cell }) => cell(operator.name)),
   ]);
-  const head = ["operator", "", ...columns.map(({ title }) => title)];
-  const align = ["---", "---", ...columns.map(() => ":-:")];
+  const head = ["operator", "", ...all.map(({ title }) => title)];
+  const align = ["---", "---", ...all.map(() => ":-:")];
   return `---
 aside: false
 pageClass: wide
@@ -57,7 +77,7 @@ pageClass: wide
 Every operator of a graph, and what each backend runs it with. Names and meanings are ONNX's where ONNX has the operator.
 
 - ${yes}: it runs there, by a kernel of its own or as a view that costs nothing.
-- ○: it runs there by core's definition in JavaScript: right, and slower than a kernel.
+- ○: it runs there by core's definition in JavaScript: right, and slower than a kernel. ◐: in some of its forms.
 - product: drawn as a product with a constant matrix before anything is compiled.
 - Nothing: not there. Operators that end in \`Gradient\` or \`Training\`, \`Adam\` and \`RandomUniform\` occur in training graphs
   only, which are never exported.

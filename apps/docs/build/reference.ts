@@ -23,7 +23,7 @@ export async function writeReference(workspace: string, site: string): Promise<S
     await writeFile(join(folder, "cli", `${command.name}.md`), commandPage(command));
   const schemas = schemaPages();
   for (const { slug, text } of schemas) await writeFile(join(folder, `${slug}.md`), text);
-  await writeFile(join(folder, "operators.md"), operatorPage());
+  await writeFile(join(folder, "operators.md"), await operatorPage());
 
   const core = api.filter(({ module }) => module === "@espalier/core");
   const others = api.filter(({ module }) => module !== "@espalier/core");
