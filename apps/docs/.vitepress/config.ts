@@ -22,6 +22,7 @@ const guides: DefaultTheme.SidebarItem[] = [
     items: [
       guide("Your own PyTorch model", "pytorch-model"),
       guide("Your own CSV", "your-own-csv"),
+      guide("Write a recipe", "recipes"),
       guide("Run the benchmark", "benchmark"),
       guide("Deploy", "deploy"),
     ],

@@ -55,7 +55,33 @@ export function publicPackages(workspace: string): DocumentedPackage[] {
     });
 }
 
-const documentedKinds = ["Class", "Enum", "Function", "Interface", "TypeAlias", "Variable"] as const;
+/** How every reference is made. */
+const settings: TypeDocOptions & Readonly<Record<string, unknown>> = {
+  // Types are checked elsewhere, by the workspace's own TypeScript.
+  skipErrorChecking: true,
+  plugin: ["typedoc-plugin-markdown"],
+  requiredToBeDocumented: ["Class", "Enum", "Function", "Interface", "TypeAlias", "Variable"],
+  validation: { notExported: false, invalidLink: true, notDocumented: true, unusedMergeModuleWith: false },
+  excludeInternal: true,
+  excludePrivate: true,
+  excludeExternals: true,
+  readme: "none",
+  logLevel: "Warn",
+  // Where sources lie decides on which page a name is; there is no address to link to.
+  disableGit: true,
+  gitRevision: "main",
+  sourceLinkTemplate: "{path}",
+  router: "module",
+  entryFileName: "index",
+  hideBreadcrumbs: true,
+  hidePageHeader: true,
+  useCodeBlocks: true,
+  parametersFormat: "table",
+  interfacePropertiesFormat: "table",
+  typeDeclarationFormat: "table",
+  sanitizeComments: true,
+  sort: ["kind", "source-order"],
+};
 
 /**
  * Writes the pages of what packages export, from their doc comments. Throws an Error that lists every exported name
@@ -68,39 +94,14 @@ export async function writeApi(
   tsconfig: string = join(import.meta.dirname, "tsconfig.api.json"),
 ): Promise<ApiPage[]> {
   const logger = new Complaints();
-  const options: TypeDocOptions & Record<string, unknown> = {
+  const app = await Application.bootstrapWithPlugins({
+    ...settings,
     entryPoints: packages.flatMap(({ entries }) => entries.map(({ source }) => source)),
-    tsconfig,
-    basePath: workspace,
-    // Types are checked elsewhere, by the workspace's own TypeScript.
-    skipErrorChecking: true,
-    plugin: ["typedoc-plugin-markdown"],
     packagesRequiringDocumentation: packages.map(({ name }) => name),
-    requiredToBeDocumented: [...documentedKinds],
-    validation: { notExported: false, invalidLink: true, notDocumented: true, unusedMergeModuleWith: false },
-    excludeInternal: true,
-    excludePrivate: true,
-    excludeExternals: true,
+    basePath: workspace,
+    tsconfig,
     out,
-    readme: "none",
-    logLevel: "Warn",
-    disableGit: true,
-    gitRevision: "main",
-    sourceLinkTemplate: "{path}",
-    router: "module",
-    entryFileName: "index",
-    hideBreadcrumbs: true,
-    hidePageHeader: true,
-    hideGroupHeadings: false,
-    useCodeBlocks: true,
-    expandObjects: false,
-    parametersFormat: "table",
-    interfacePropertiesFormat: "table",
-    typeDeclarationFormat: "table",
-    sanitizeComments: true,
-    sort: ["kind", "source-order"],
-  };
-  const app = await Application.bootstrapWithPlugins(options as TypeDocOptions);
+  });
   app.logger = logger;
   app.converter.on(Converter.EVENT_RESOLVE_BEGIN, ({ project }) => arrange(project, packages), 1000);
   const project = await app.convert();

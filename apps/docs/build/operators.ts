@@ -19,6 +19,7 @@ const yes = "●";
 const columns: readonly Column[] = [
   { title: "reference", cell: () => yes },
   { title: "tfjs-cpu, tfjs-wasm", cell: (name) => kernel(name, kernelsOf("wasm").kernels) },
+  { title: "tensorflow", cell: (name) => kernel(name, kernelsOf("tensorflow").kernels) },
   { title: "tfjs-webgpu", cell: (name) => kernel(name, kernelsOf("webgpu").kernels) },
   { title: "wasm", cell: (name) => kernel(name, emits) || "○" },
   {

@@ -114,7 +114,10 @@ function dataOf(results: PeerResults): PeersData {
 }
 
 function pointsOf(results: PeerResults, run: PeerRun): PeerPoint[] {
-  const families = Object.keys(familyNames) as Exclude<Family, "dense">[];
+  const timed = new Set(run.entries.filter(({ peer }) => peer === own).map(({ variant }) => variant));
+  const families = (Object.keys(familyNames) as Exclude<Family, "dense">[]).filter((family) =>
+    variants.some((variant) => variant.family === family && timed.has(variant.id)),
+  );
   const dense = new Map(results.peers.map(({ name }) => [name, entryOf(run, name, "dense")] as const));
   const point = (line: string, entry: PeerEntry): PeerPoint => ({
     line,

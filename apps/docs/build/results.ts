@@ -6,6 +6,7 @@ import { stringify } from "yaml";
 import { configurationsOf, dataOf, machinesOf } from "../../../packages/bench/src/report/repeat.ts";
 import { type Rows, rowsOf } from "../../../packages/bench/src/report/rows.ts";
 import { writePeers } from "./peers.ts";
+import { reportIn, writeReportPage, writeTextPage } from "./report-page.ts";
 
 /** What a page of results draws from. */
 export interface ResultsData extends Rows {
@@ -19,16 +20,32 @@ export interface ResultsPage {
   readonly summary: string;
 }
 
-/** A page for each folder of `results/` with a `results.jsonl`: charts, what it ran on, raw data, and how to repeat it. */
+/**
+ * A page for each folder of `results/`: of a sweep or of the comparison with other runtimes with charts, what it ran on, raw
+ * data, and how to repeat it; of anything else the report that lies there. Texts beside them are pages, too.
+ */
 export async function writeResults(workspace: string, site: string): Promise<ResultsPage[]> {
   const from = join(workspace, "results");
   await mkdir(join(site, "generated", "results"), { recursive: true });
   await mkdir(join(site, "results"), { recursive: true });
-  const names = (await readdir(from)).filter((name) => existsSync(join(from, name, "results.jsonl"))).sort();
   const pages: ResultsPage[] = [];
-  for (const name of names) pages.push(await writeSweep(name, join(from, name), site));
-  if (existsSync(join(from, "peers", "peers.json")))
-    pages.unshift(await writePeers("peers", join(from, "peers"), site));
+  for (const entry of (await readdir(from, { withFileTypes: true })).sort((a, b) =>
+    a.name.localeCompare(b.name),
+  )) {
+    const { name } = entry;
+    if (entry.isFile() && name.endsWith(".md") && name !== "README.md")
+      pages.push(await writeTextPage(join(from, name), name.slice(0, -3).toLowerCase(), site));
+    if (!entry.isDirectory()) continue;
+    const folder = join(from, name);
+    const report = await reportIn(folder);
+    if (existsSync(join(folder, "results.jsonl"))) pages.push(await writeSweep(name, folder, site));
+    else if (existsSync(join(folder, "peers.json"))) pages.unshift(await writePeers(name, folder, site));
+    else if (report !== undefined) pages.push(await writeReportPage(name, folder, report, site));
+    else
+      throw new Error(
+        `results/${name} holds neither results.jsonl, nor peers.json, nor a report in Markdown.`,
+      );
+  }
   return pages;
 }
 

@@ -1,4 +1,4 @@
-import { sweepJsonSchema } from "@espalier/bench";
+import { createRegistry, recipeJsonSchema, sweepJsonSchema } from "@espalier/bench";
 
 /** The page of one kind of file. */
 export interface SchemaPage {
@@ -32,13 +32,21 @@ interface Schema {
 /** Every kind of file that a person writes. */
 export function schemaPages(): SchemaPage[] {
   const summary = "what `espalier sweep` runs over, as YAML or JSON.";
+  const recipe = "what `espalier prune --recipe` is told, as YAML or JSON.";
   return [
+    {
+      slug: "recipe",
+      title: "Recipe files",
+      summary: recipe,
+      text: `# Recipe files\n\nWhat \`espalier prune --recipe FILE\` is told, as YAML or JSON. [Write a recipe](../guides/recipes.md) has two that
+run.\n\n${schemaTables(recipeJsonSchema(createRegistry()) as Schema)}\n`,
+    },
     {
       slug: "sweep",
       title: "Sweep files",
       summary,
       text: `# Sweep files\n\nWhat \`espalier sweep FILE\` runs over, as YAML or JSON. Every combination of models, data sets, strategies, targets and
-fine-tuning is one cell.\n\n${schemaTables(sweepJsonSchema() as Schema)}\n`,
+fine-tuning is one cell. [Run the benchmark](../guides/benchmark.md) has one that runs.\n\n${schemaTables(sweepJsonSchema() as Schema)}\n`,
     },
   ];
 }

@@ -3,7 +3,7 @@ import { existsSync, globSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
-import { parseSweepConfig } from "@espalier/bench";
+import { createRegistry, parseSweepConfig, readRecipe } from "@espalier/bench";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Block, blocksOf } from "./blocks.ts";
 import { site } from "./site.ts";
@@ -116,7 +116,9 @@ async function perform(block: Block, folder: string, commands: readonly string[]
     await mkdir(dirname(join(folder, file)), { recursive: true });
     await writeFile(join(folder, file), text);
   }
-  if (language === "yaml") parseSweepConfig(code, file ?? "block");
+  // Of the two kinds of files only recipes have a format version.
+  if (language === "yaml" && /^format:/m.test(code)) readRecipe(code, file ?? "block", createRegistry());
+  else if (language === "yaml") parseSweepConfig(code, file ?? "block");
   if (language === "json") JSON.parse(code);
   if (language === "sh" && !code.includes("npm install")) await run(code, folder);
   if (language === "ts") {

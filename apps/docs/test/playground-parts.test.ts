@@ -131,7 +131,7 @@ describe("a session", () => {
     );
   });
 
-  it("opens what it wrote", async () => {
+  it("writes an ONNX file with its masks", async () => {
     const session = start();
     await session.open(
       { file: "linear.onnx", content: new Blob([writeOnnx(small) as Uint8Array<ArrayBuffer>]) },

@@ -11,7 +11,10 @@ if (!present)
   console.warn("skipped: tests on shared data, for want of a folder shared beside the repository");
 
 describe("backends", () => {
-  it("are listed with what they run on, and the command that gets what is missing", async () => {
+  // Loading libtensorflow and a GPU's driver takes a while where others compute.
+  it("are listed with what they run on, and the command that gets what is missing", {
+    timeout: 180_000,
+  }, async () => {
     const { code, stdout } = await espalier(["backends"]);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^ {3}backend +device +threads +SIMD +runs on\n/);

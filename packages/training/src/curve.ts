@@ -4,6 +4,7 @@
  */
 export type Curve = (typeof curveNames)[number];
 
+/** The curves by name. */
 export const curveNames = ["linear", "cubic", "exponential"] as const;
 
 const curves: Readonly<Record<Curve, (left: number, progress: number) => number>> = {

@@ -28,6 +28,7 @@ export const reconstructSchema = z.strictObject({
 /** What layers are refitted on, and how; what is left out has its default. */
 export type ReconstructSettings = z.input<typeof reconstructSchema>;
 
+/** What is pruned by which plan, and the data that its layers are refitted on. */
 export interface PruneAndReconstructRequest {
   /** What the plan was made for. */
   readonly model: Model;
@@ -40,6 +41,7 @@ export interface PruneAndReconstructRequest {
   readonly data?: { readonly name: string; readonly checksum: string };
   readonly signal?: AbortSignal;
   readonly onProgress?: OnProgress;
+  /** Told after each layer. */
   readonly onLayer?: (layer: LayerError, done: number, total: number) => void;
 }
 

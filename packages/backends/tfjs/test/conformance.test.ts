@@ -1,3 +1,4 @@
+import { Builder, batch, expand, reference } from "@espalier/core";
 import { backendChecks, drawEncoder, modelOf, randomInputs } from "@espalier/core/testing";
 import { describe, expect, it } from "vitest";
 import { tfjs } from "../src/index.ts";
@@ -31,6 +32,20 @@ describe.each(kinds)("TensorFlow.js, %s", { timeout: 120_000 }, (kind) => {
 
   it.each(stated.map((check) => [check.name, check] as const))("%s", async (_name, check) => {
     await check.run();
+  });
+
+  it("repeats axes of tensors with five", async () => {
+    const b = Builder.create();
+    b.output("y", expand(b, b.input("x", [batch, 1, 3, 1, 2]), [batch, 4, 3, 5, 2]));
+    const model = modelOf(b.build());
+    const inputs = randomInputs(model, 2);
+    const [expected, got] = await Promise.all(
+      [reference, backend].map(async (on) => {
+        const state = await on.createState(model.tensors);
+        return (await (await on.compile(model.graph, { state })).run(inputs)).get("y")!;
+      }),
+    );
+    expect(got!.data).toEqual(expected!.data);
   });
 
   it("says what it is", async () => {

@@ -6,7 +6,7 @@ import type { Table } from "../report/tables.ts";
 export interface Claim {
   /** In the words of the work, or what it implies. */
   readonly says: string;
-  readonly verdict: "holds" | "holds in part" | "does not hold" | "not claimed, measured";
+  readonly verdict: "holds" | "holds in part" | "does not hold" | "not measured" | "not claimed, measured";
   /** How the verdict follows from the figures. */
   readonly because: string;
   readonly figures: Table;
@@ -42,7 +42,8 @@ export function errorRatio({ dense }: Section, run: RunRow): number {
 
 /** `holds` where all do, `does not hold` where none does. */
 export function verdictOf(outcomes: readonly boolean[]): Claim["verdict"] {
-  if (outcomes.length > 0 && outcomes.every(Boolean)) return "holds";
+  if (outcomes.length === 0) return "not measured";
+  if (outcomes.every(Boolean)) return "holds";
   return outcomes.some(Boolean) ? "holds in part" : "does not hold";
 }
 

@@ -13,7 +13,7 @@ import {
   runAt,
   verdictOf,
 } from "./claim.ts";
-import { fasterOutcomes, speedupTable } from "./timing.ts";
+import { gainsOf, gainsText, speedupTable } from "./timing.ts";
 
 const [weights, channels] = ["unstructured", "structured"] as const;
 /** Models that work on frequencies. */
@@ -122,21 +122,21 @@ function tuningClaim(sections: readonly Section[]): Claim {
 }
 
 function timeClaim(sections: readonly Section[]): Claim {
-  const gains = fasterOutcomes(sections, channels);
+  const gains = gainsOf(sections, channels);
   return {
     says: "“Even with corresponding hardware and software support, structured pruning is unable to provide significant time savings.”",
-    verdict: verdictOf(gains.map((gain) => !gain)),
-    because: `The sparsest structured model that was timed is more than ${faster} times as fast as the dense one, beyond the spread, in ${countOf(gains, "timings")}. (The study: CUDA, batch 3.)`,
+    verdict: verdictOf(gains.outcomes.map((gain) => !gain)),
+    because: `The sparsest structured model that was timed is more than ${faster} times as fast as the dense one, beyond the spread, in ${gainsText(gains)}. (The study: CUDA, batch 3.)`,
     figures: speedupTable(sections, channels, "Speed-up of the sparsest structured model, dense = 1"),
   };
 }
 
 function sparseTimeClaim(sections: readonly Section[]): Claim {
-  const gains = fasterOutcomes(sections, weights);
+  const gains = gainsOf(sections, weights);
   return {
     says: "Unstructured pruning was not timed: nothing ran sparse weights.",
     verdict: "not claimed, measured",
-    because: `The sparsest masked model that was timed is more than ${faster} times as fast as the dense one, beyond the spread, in ${countOf(gains, "timings")}. Only wasm skips zeros.`,
+    because: `The sparsest masked model that was timed is more than ${faster} times as fast as the dense one, beyond the spread, in ${gainsText(gains)}. Only wasm skips zeros.`,
     figures: speedupTable(sections, weights, "Speed-up of the sparsest masked model, dense = 1"),
   };
 }

@@ -5,7 +5,7 @@ import { rowsOf, type Section } from "../report/rows.ts";
 import type { Table } from "../report/tables.ts";
 import type { ResultRecord } from "../results/records.ts";
 import { type Claim, changeText, comparable, countOf, errorRatio, runAt, verdictOf } from "./claim.ts";
-import { fasterOutcomes, speedupTable } from "./timing.ts";
+import { gainsOf, gainsText, speedupTable } from "./timing.ts";
 
 const [structured, both, weights] = ["channel", "combined", "unstructured (WSAP)"];
 
@@ -131,11 +131,11 @@ function deadTable(sections: readonly Section[]): Table {
 }
 
 function timeClaim(sections: readonly Section[]): Claim {
-  const outcomes = fasterOutcomes(sections, both!);
+  const gains = gainsOf(sections, both!);
   return {
     says: "Time was not published.",
     verdict: "not claimed, measured",
-    because: `Combined pruning at its sparsest timed model is faster, beyond the spread, in ${countOf(outcomes, "timings")}.`,
+    because: `Combined pruning at its sparsest timed model is faster, beyond the spread, in ${gainsText(gains)}.`,
     figures: speedupTable(sections, both!, "Speed-up of the combined model, dense = 1"),
   };
 }

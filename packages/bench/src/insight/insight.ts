@@ -17,6 +17,7 @@ export interface Comparison {
   readonly time?: LatencyResult & { readonly backend: string; readonly batch: number };
 }
 
+/** What a model costs and how well it forecasts, before or after. */
 export interface Side {
   readonly counts: Accounting;
   readonly sparsity: number;

@@ -5,6 +5,7 @@ import { toMarkdown } from "../report/markdown.ts";
 import { insightDocument } from "./document.ts";
 import type { Insight } from "./insight.ts";
 
+/** Where the page goes. */
 export interface WriteInsightOptions {
   /** Folder for the page; made where it does not exist. */
   readonly out: string;

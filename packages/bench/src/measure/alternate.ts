@@ -5,9 +5,11 @@ import { quantile } from "./quantile.ts";
 /** Something whose runs are timed against those of others. */
 export interface Contender {
   readonly name: string;
+  /** One run; what it gives is not looked at. */
   run(): Promise<unknown>;
 }
 
+/** How long contenders are timed, and how often they take turns. */
 export interface AlternateOptions {
   /** Milliseconds of timing for each contender, over all rounds. */
   readonly time: number;

@@ -72,10 +72,13 @@ export async function timeAgainst(
 
 /** A graph made ready on a backend, with a state of its own. */
 export interface LoadedProgram {
+  /** All outputs for some inputs. */
   run(inputs: Tensors): Promise<Tensors>;
+  /** Frees the program and its state. */
   dispose(): void;
 }
 
+/** Makes a model ready on a backend for one batch size. Throws what the backend throws; nothing stays loaded then. */
 export async function loadProgram(
   { graph, tensors }: Pick<Model, "graph" | "tensors">,
   backend: Backend,

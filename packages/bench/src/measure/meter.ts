@@ -5,9 +5,11 @@ import { type LatencyOptions, type LoadedContender, loadContender, timeAgainst }
 
 /** What times pruned models against one dense model, which stays loaded from the first measurement on. */
 export interface DenseMeter extends LatencyMeter {
+  /** Frees the dense model. */
   dispose(): void;
 }
 
+/** What is measured on, and for how long. */
 export interface MeterOptions extends Partial<LatencyOptions> {
   readonly backend: Backend;
   /** Windows a call; 1 by default. */

@@ -1,4 +1,4 @@
-import type { LayerCount } from "@espalier/core";
+import { type HeadDensity, type LayerCount, rolePattern } from "@espalier/core";
 import { densityCell, headDensity } from "./charts/density.ts";
 import { type HeatPanel, heatMap, shortNames } from "./charts/heat-map.ts";
 import { runsNear, targetText } from "./charts/model-size.ts";
@@ -8,8 +8,8 @@ import type { Figure } from "./figures.ts";
 import { formatShare } from "./numbers.ts";
 import type { RunRow, Section } from "./rows.ts";
 
-/** Rows a heat map may have before layers of the same part are put together. */
-const mostRows = 36;
+/** Rows a chart may have before layers of the same part are put together. */
+export const mostRows = 36;
 
 type Made = Omit<Figure, "name"> & { readonly name: string };
 
@@ -24,7 +24,7 @@ function layerFigure(section: Section, looks: readonly Look[]): Made[] {
   if (before === undefined || runs.length === 0) return [];
   const pruned = before.filter(({ name }) => runs.some((run) => densityIn(run.layers, name) < 1));
   const together = pruned.length > mostRows;
-  const keyOf = ({ name }: LayerCount) => (together ? name.replace(/\d+/g, "*") : name);
+  const keyOf = ({ name }: LayerCount) => (together ? rolePattern(name) : name);
   const groups = [...Map.groupBy(pruned, keyOf)];
   const names = shortNames(groups.map(([key]) => key));
   const panels = looks.flatMap(({ strategy }): HeatPanel[] => {
@@ -59,17 +59,31 @@ function headFigure(section: Section, sparsity: number): Made[] {
   const runs = runsNear(section.runs, sparsity).filter(({ parts }) => (parts?.heads.length ?? 0) > 0);
   const [first] = runs;
   if (first === undefined || (section.dense.parts?.heads.length ?? 0) === 0) return [];
-  const models = runs.map(({ strategy, parts }) => ({ title: strategy, heads: parts!.heads }));
+  const together = section.dense.parts!.heads.length > mostRows;
+  const models = runs.map(({ strategy, parts }) => ({
+    title: strategy,
+    heads: together ? meanByPart(parts!.heads) : parts!.heads,
+  }));
   return [
     {
       name: "density-heads",
       title: "Density by attention head",
       spec: headDensity(models, `${section.title}, at ${targetText(first)}`),
       alt: `Heat map: per cent of each attention head's weights left at ${targetText(first)}, a panel for each of ${models.map(({ title }) => title).join(", ")}.`,
-      caption:
-        "A head that was removed has 0; one whose channels were removed or whose weights were masked has what is left.",
+      caption: `A head that was removed has 0; one whose channels were removed or whose weights were masked has what is left.${together ? " Attentions that play the same part in different blocks are one row (*), their mean." : ""}`,
     },
   ];
+}
+
+/** Attentions that play the same part in different blocks as one: the mean, head by head. */
+function meanByPart(heads: readonly HeadDensity[]): HeadDensity[] {
+  return [...Map.groupBy(heads, ({ name }) => rolePattern(name))].map(([name, members]) => ({
+    name,
+    dimension: members[0]!.dimension,
+    density: members[0]!.density.map(
+      (_, head) => members.reduce((sum, { density }) => sum + (density[head] ?? 0), 0) / members.length,
+    ),
+  }));
 }
 
 function sensitivityFigure({ sensitivity, title }: Section): Made[] {

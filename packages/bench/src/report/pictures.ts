@@ -1,9 +1,18 @@
-import { importanceDistribution, type Model, maskPicture, prunedTensors } from "@espalier/core";
+import {
+  type ImportanceDistribution,
+  importanceDistribution,
+  type Model,
+  maskPicture,
+  medianOf,
+  prunedTensors,
+  rolePattern,
+} from "@espalier/core";
 import { importanceChart } from "./charts/importance.ts";
 import { maskSheet } from "./charts/masks.ts";
 import { runsNear, targetText } from "./charts/model-size.ts";
 import type { Figure } from "./figures.ts";
 import { formatShare } from "./numbers.ts";
+import { mostRows } from "./parts.ts";
 import type { Section } from "./rows.ts";
 
 /** Finds the model of a result by its name; undefined where it was not kept. */
@@ -20,7 +29,7 @@ export async function pictureFigures(section: Section, sparsity: number, find: F
   const figures: Figure[] = [];
   const dense = section.id === undefined ? undefined : await find(section.id);
   if (dense !== undefined) {
-    const distribution = await importanceDistribution({ model: dense });
+    const distribution = byPart(await importanceDistribution({ model: dense }));
     figures.push({
       name: `${section.slug}-importance`,
       title: "Importance of weights",
@@ -51,6 +60,24 @@ export async function pictureFigures(section: Section, sparsity: number, find: F
     });
   }
   return figures;
+}
+
+/** Where layers are many: those that play the same part in different blocks as one, its median that of the bins. */
+function byPart(distribution: ImportanceDistribution): ImportanceDistribution {
+  const { layers, edges } = distribution;
+  if (layers.length <= mostRows) return distribution;
+  const parts = [...Map.groupBy(layers, ({ name }) => rolePattern(name))];
+  return {
+    ...distribution,
+    layers: parts.map(([name, members]) => {
+      const counts = members[0]!.counts.map((_, bin) =>
+        members.reduce((sum, layer) => sum + layer.counts[bin]!, 0),
+      );
+      const zeros = members.reduce((sum, layer) => sum + layer.zeros, 0);
+      const median = medianOf(counts, edges);
+      return { name, counts, zeros, ...(median === undefined ? {} : { median }) };
+    }),
+  };
 }
 
 function area(shape: readonly number[]): number {

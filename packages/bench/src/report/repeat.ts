@@ -47,6 +47,9 @@ function configurationOf(cells: readonly Cell[]): SweepInput {
     cell.kind === "prune" ? [cell] : cell.kind === "latency" ? [cell.pruned] : [],
   );
   const timed = cells.filter((cell) => cell.kind === "latency");
+  const targets = unique(pruned.map(({ target }) => target));
+  const timedTargets = unique(timed.map((cell) => cell.pruned.target));
+  const sensitivity = cells.find((cell) => cell.kind === "sensitivity")?.sensitivity;
   const { data, training, backend } = dense[0]!;
   const { dataset: _, ...lengths } = data;
   const last = timed.at(-1);
@@ -58,7 +61,7 @@ function configurationOf(cells: readonly Cell[]): SweepInput {
       ? {}
       : {
           strategies: unique(pruned.map(({ strategy }) => strategy)),
-          targets: unique(pruned.map(({ target }) => target)),
+          targets,
           fineTuning: unique(pruned.map(({ fineTuning }) => fineTuning)),
         }),
     training,
@@ -69,7 +72,9 @@ function configurationOf(cells: readonly Cell[]): SweepInput {
           backends: unique(timed.map((cell) => cell.backend)),
           batchSizes: unique(timed.map(({ batch }) => batch)),
           latency: last.latency,
+          ...(timedTargets.length < targets.length ? { timedTargets } : {}),
         }),
+    ...(sensitivity === undefined ? {} : { sensitivity }),
     seeds: unique(dense.map(({ seed }) => seed)),
   } as SweepInput;
 }

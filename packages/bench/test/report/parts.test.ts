@@ -5,9 +5,10 @@ import { maskSheet } from "../../src/report/charts/masks.ts";
 import { figuresOf } from "../../src/report/figures.ts";
 import { contestants, frontOf, frontTable } from "../../src/report/front.ts";
 import { renderSvg } from "../../src/report/render.ts";
+import { configurationsOf } from "../../src/report/repeat.ts";
 import { rowsOf } from "../../src/report/rows.ts";
 import { isPrune, isTrain } from "../../src/results/records.ts";
-import { denseCell, pruneCell, pruneRecord, records, trainRecord } from "./records.ts";
+import { denseCell, latencyRecord, pruneCell, pruneRecord, records, trainRecord } from "./records.ts";
 
 const names = ["embedding", "layers.0.attention.query", "layers.1.attention.query", "projection"];
 
@@ -137,6 +138,18 @@ describe("the density of layers", () => {
     expect(figure("density-layers", [...records])).toBeUndefined();
     expect(figure("density-heads", [...records])).toBeUndefined();
     expect(figure("sensitivity", [...records])).toBeUndefined();
+  });
+});
+
+describe("what it takes to repeat results", () => {
+  it("has the sensitivity, and the targets that were timed where not all were", () => {
+    const runs = withParts();
+    const timed = runs.filter(isPrune).slice(0, 1);
+    const timings = timed.map(({ cell }) => latencyRecord(cell, "wasm", 1, 2, 0.5));
+    expect(configurationsOf([...runs, ...timings])).toMatchObject([
+      { sensitivity: { amounts: [0.5, 0.9], windows: 9 }, timedTargets: [{ sparsity: 0.5 }] },
+    ]);
+    expect(configurationsOf(records)[0]).not.toHaveProperty("timedTargets");
   });
 });
 

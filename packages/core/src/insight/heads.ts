@@ -18,12 +18,12 @@ export interface HeadDensity {
 }
 
 /**
- * Density of every attention head, over all weights with two or more axes that are its own, in graph order. Attentions that
- * pruning removed wholly are not listed.
+ * Density of every attention head, over all weights with two or more axes that are its own, in graph order. Heads that can be
+ * removed are listed, as those of attentions that are not gone: what a model mixes into time has none to tell apart.
  */
 export function headDensities(model: Model): HeadDensity[] {
   return model.dimensions.list.flatMap((dimension, number) =>
-    dimension.kind === "head" ? densitiesOf(model, dimension, number) : [],
+    dimension.kind === "head" && dimension.fixed === undefined ? densitiesOf(model, dimension, number) : [],
   );
 }
 

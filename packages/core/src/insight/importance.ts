@@ -115,9 +115,15 @@ function layerImportance(
     }
   }
   const zeros = parts.reduce((sum, part) => sum + part.zeros, 0);
+  const median = medianOf(counts, edges);
+  return { name, counts, zeros, ...(median === undefined ? {} : { median }) };
+}
+
+/** The middle of the bin that half of the counts lie below; undefined where all are 0. */
+export function medianOf(counts: readonly number[], edges: readonly number[]): number | undefined {
   const total = counts.reduce((sum, count) => sum + count, 0);
-  if (total === 0) return { name, counts, zeros };
+  if (total === 0) return undefined;
   let middle = 0;
   for (let seen = counts[0]!; seen < total / 2; seen += counts[middle]!) middle++;
-  return { name, counts, zeros, median: (edges[middle]! + edges[middle + 1]!) / 2 };
+  return (edges[middle]! + edges[middle + 1]!) / 2;
 }

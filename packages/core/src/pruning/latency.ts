@@ -11,5 +11,6 @@ export interface TimeShare {
 export interface LatencyMeter {
   /** Where it measures, for reports: `wasm, batch 1`. */
   readonly on: string;
+  /** Times a pruned model. May be called often: the unpruned one stays ready. */
   measure(pruned: Model): Promise<TimeShare>;
 }

@@ -15,6 +15,7 @@ export type CountedMetric = "sparsity" | "parameters" | "flops" | "bytes";
 /** What a target may name. */
 export type Metric = CountedMetric | "latency";
 
+/** What a target may name. */
 export const targetMetrics: readonly Metric[] = ["sparsity", "parameters", "flops", "bytes", "latency"];
 
 /** One of the things a target names, and how much of it. */

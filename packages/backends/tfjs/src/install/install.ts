@@ -22,6 +22,7 @@ export interface InstallProgress {
   readonly bytes?: number;
 }
 
+/** Where libtensorflow comes from and goes. */
 export interface InstallOptions {
   /** A `tensorflow-cpu` wheel for Linux; downloaded by pip by default. */
   readonly wheel?: string | undefined;
@@ -30,9 +31,11 @@ export interface InstallOptions {
   /** Replaces an installation that works. */
   readonly force?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Told how far it has come. */
   readonly onProgress?: ((progress: InstallProgress) => void) | undefined;
 }
 
+/** What was installed, or found. */
 export interface Installed {
   readonly folder: string;
   readonly record: InstallRecord;

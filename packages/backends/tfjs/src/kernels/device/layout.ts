@@ -9,6 +9,7 @@ import type {
   SliceAttributes,
 } from "@espalier/core";
 import type { Tensor, Tf } from "../../runtime.ts";
+import { broadcast } from "../broadcast.ts";
 import { type Kernels, sizeOf } from "../kernel.ts";
 
 /** Moving elements by TensorFlow.js's own operators, on whatever device they run. */
@@ -16,7 +17,7 @@ export const deviceLayout: Kernels = {
   Transpose: ({ tf, inputs: [x], attributes }) =>
     tf.transpose(x!, [...(attributes as PermutationAttributes).perm]),
   Reshape: ({ tf, inputs: [x], outputs: [shape] }) => tf.reshape(x!, [...shape!]),
-  Expand: ({ tf, inputs: [x], outputs: [shape] }) => tf.broadcastTo(x!, [...shape!] as never),
+  Expand: ({ tf, inputs: [x], outputs: [shape] }) => broadcast(tf, x!, shape!),
   ReduceSum: ({ tf, inputs: [x], attributes }) => {
     const { axes, keepdims } = attributes as ReduceAttributes;
     return tf.sum(x!, [...axes], keepdims);
