@@ -168,6 +168,22 @@ describe("train, prune, inspect, evaluate, predict", () => {
     expect(tuned!.history.map((entry) => (entry as { did: string }).did)).toEqual(["fit", "prune", "fit"]);
   });
 
+  it("trains on with a cosine rate, a group penalty and masks that move, if asked", async () => {
+    await json(
+      "train --from small.safetensors --epochs 1 --batches-per-epoch 4 --rate-schedule cosine --warmup 0.25 --group-penalty 0.001 --regrow 0.3 --out moved.safetensors",
+    );
+    const { history } = await loadModel(join(cwd, "moved.safetensors"));
+    expect(history.at(-1)).toMatchObject({
+      did: "fit",
+      settings: { rateSchedule: "cosine", warmup: 0.25, groupPenalty: 0.001, regrow: { share: 0.3 } },
+    });
+    const dense = await espalier(words("train --from m.safetensors --regrow 0.3 --out x.safetensors"), {
+      cwd,
+    });
+    expect(dense.code).toBe(1);
+    expect(dense.stderr).toContain("nothing of the model is masked");
+  });
+
   it("prunes in stages with fine-tuning after each", async () => {
     const line =
       "prune m.safetensors --strategy unstructured --sparsity 0.75 --steps 2 --curve linear --distill 0.5 --fine-tune 1 --batches-per-epoch 3 --out steps.safetensors";

@@ -162,8 +162,12 @@ describe("the sweep of obs", () => {
       free: [[0]],
       ridge: 1e-12,
     };
-    expect(refit(problem, "obs")).toEqual([Float64Array.of(1, 0)]);
-    expect(refit(problem, "least-squares")[0]![0]).toBeCloseTo(0.15, 9);
+    // wᵀHw − 2wᵀt of (1, 0).
+    const before = [0.7];
+    expect(refit(problem, before, "obs")).toEqual({ columns: [Float64Array.of(1, 0)], after: before });
+    const { columns, after } = refit(problem, before, "least-squares");
+    expect(columns[0]![0]).toBeCloseTo(0.15, 9);
+    expect(after[0]).toBeCloseTo(0.15 ** 2 - 2 * 0.15 ** 2, 9);
   });
 });
 

@@ -96,7 +96,7 @@ export const cases: readonly Case[] = [
     limit: { ofDense: 1.01 },
   }),
   removing("iTransformer", "attention", {
-    what: "attention modules removed: 35 % fewer FLOPs",
+    what: "both attention modules removed (35 % fewer FLOPs asked)",
     removed: [{ strategy: attention, target: { flops: 0.5 } }],
     limit: { ofDense: 1 },
   }),

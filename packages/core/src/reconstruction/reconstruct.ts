@@ -163,15 +163,14 @@ function refitProduct(
     free: freeOf(model, product),
     ridge: Math.max((damping * trace) / inputs, Number.MIN_VALUE),
   };
-  const errorOf = (columns: readonly Float64Array[]) => {
-    const sum = columns.reduce((total, w, o) => total + excess(problem, o, w), target);
-    return norm === 0 ? 0 : Math.max(0, sum / norm);
-  };
-  const before = errorOf(problem.columns);
+  const errorOf = (excesses: readonly number[]) =>
+    norm === 0 ? 0 : Math.max(0, excesses.reduce((sum, one) => sum + one, target) / norm);
+  const old = problem.columns.map((w, o) => excess(problem, o, w));
+  const before = errorOf(old);
   if (before < rounding) return undefined;
-  const columns = refit(problem, method);
+  const { columns, after } = refit(problem, old, method);
   return {
-    error: { tensor, before, after: errorOf(columns) },
+    error: { tensor, before, after: errorOf(after) },
     tensors: tensorsOf(model, product, columns),
   };
 }

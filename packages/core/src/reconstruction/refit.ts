@@ -25,16 +25,25 @@ const exactLimit = 5e8;
 /**
  * The columns refitted. Least squares while that is cheap: columns that keep the same share one factorisation. Else the
  * update of the Optimal Brain Surgeon in SparseGPT's order (Hassibi and Stork, 1993; Frantar and Alistarh, 2023), which
- * costs one factorisation for all. A column that would come out further from its target stays as it was.
+ * costs one factorisation for all. A column that would come out further from its target stays as it was. `before` and
+ * `after` are the columns' `excess`.
  */
-export function refit(problem: Problem, method?: RefitMethod): Float64Array[] {
+export function refit(
+  problem: Problem,
+  before: readonly number[],
+  method?: RefitMethod,
+): { readonly columns: Float64Array[]; readonly after: readonly number[] } {
   const exact = method === undefined ? exactCost(problem.free) <= exactLimit : method === "least-squares";
   const solved = exact ? leastSquares(problem) : surgeon(problem);
-  return problem.columns.map((before, o) => {
-    const after = solved[o];
-    if (after === undefined) return before;
-    return excess(problem, o, after) <= excess(problem, o, before) ? after : before;
+  const after = [...before];
+  const columns = problem.columns.map((old, o) => {
+    const column = solved[o];
+    const error = column === undefined ? Number.NaN : excess(problem, o, column);
+    if (column === undefined || !(error <= before[o]!)) return old;
+    after[o] = error;
+    return column;
   });
+  return { columns, after };
 }
 
 /** wᵀHw − 2wᵀt of a column: its squared error but for a constant. */
