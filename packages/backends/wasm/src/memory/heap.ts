@@ -27,7 +27,7 @@ export class Heap {
 
   static async create(simd: Simd, threads = 1): Promise<Heap> {
     const shared = threads > 1;
-    const memory = shared ? sharedMemory() : new WebAssembly.Memory({ initial: 2 });
+    const memory = shared ? await sharedMemory() : new WebAssembly.Memory({ initial: 2 });
     const module = await loadModule(simd, shared);
     const instance = await WebAssembly.instantiate(module, { env: { memory } });
     const heap = new Heap(memory, instance.exports as unknown as Kernels);
@@ -109,8 +109,32 @@ export class Heap {
   }
 }
 
+/** Milliseconds to wait for memories that are on their way out, one after the other. */
+const patience = [10, 30, 100, 300, 1000];
+
+/**
+ * Engines reserve gigabytes of addresses for each memory, and give them back only once its last worker is gone: that is
+ * after `dispose`, so where there is no room it is worth a wait.
+ */
+async function sharedMemory(): Promise<WebAssembly.Memory> {
+  for (const wait of patience) {
+    try {
+      return reserve();
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, wait));
+    }
+  }
+  try {
+    return reserve();
+  } catch {
+    throw new EspalierError(
+      "backend wasm: there is no room for another memory that threads share. Dispose of states that are done with, or use one thread.",
+    );
+  }
+}
+
 /** Shared memory must say how far it may grow; a device that cannot reserve 4 GiB of addresses gets less. */
-function sharedMemory(): WebAssembly.Memory {
+function reserve(): WebAssembly.Memory {
   for (let maximum = limit; ; maximum /= 2) {
     try {
       return new WebAssembly.Memory({ initial: 2, maximum, shared: true });
