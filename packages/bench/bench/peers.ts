@@ -32,11 +32,12 @@ import {
   trainedSubjects,
   verdicts,
 } from "../src/peers/index.ts";
+import { drawFigures } from "../src/report/folder.ts";
 import { toMarkdown } from "../src/report/markdown.ts";
-import { renderPng, renderSvg } from "../src/report/render.ts";
 import { machine } from "../src/results/environment.ts";
 import { createRegistry } from "../src/sweep/registry.ts";
 import { onnxruntime } from "./peers/onnxruntime.ts";
+import { runScript } from "./script.ts";
 
 const usage = `pnpm bench:peers [options]
   --quick             few samples: to see that all works, not to quote
@@ -236,30 +237,13 @@ async function versions(): Promise<Record<string, string>> {
 
 async function write(results: PeerResults, out: string): Promise<void> {
   const document = peersDocument(results);
-  const files = new Map<string, Uint8Array>();
-  const text = (content: string) => new TextEncoder().encode(content);
-  files.set("peers.json", text(`${JSON.stringify(results, null, 1)}\n`));
-  files.set("peers.md", text(toMarkdown(document)));
-  for (const block of document.blocks) {
-    if (block.kind !== "figure") continue;
-    const svg = await renderSvg(block.figure.spec);
-    files.set(`charts/${block.figure.name}.svg`, text(svg));
-    files.set(`charts/${block.figure.name}.png`, await renderPng(svg));
-  }
+  const { files } = await drawFigures(document);
+  files.set("peers.json", `${JSON.stringify(results, null, 1)}\n`);
+  files.set("peers.md", toMarkdown(document));
   await mkdir(dirname(out), { recursive: true });
   await writeFolderAtomically(out, files, { force: true });
   console.log(toMarkdown({ ...document, blocks: document.blocks.filter(({ kind }) => kind !== "figure") }));
   console.error(`written: ${[...files.keys()].map((name) => join(out, name)).join(", ")}`);
 }
 
-try {
-  await main();
-} catch (error) {
-  if (
-    !(error instanceof EspalierError) &&
-    !String((error as { code?: string }).code).startsWith("ERR_PARSE_ARGS")
-  )
-    throw error;
-  console.error(`bench:peers: ${(error as Error).message}`);
-  process.exitCode = 2;
-}
+await runScript("bench:peers", main);

@@ -28,6 +28,7 @@ import { toMarkdown } from "../src/report/markdown.ts";
 import { environment } from "../src/results/environment.ts";
 import { packageVersions } from "../src/results/versions.ts";
 import { createRegistry } from "../src/sweep/registry.ts";
+import { runScript } from "./script.ts";
 
 const usage = `pnpm bench:recovery [options]
   --cases a,b         ids of cases, * for any text (all): ${[...cases, ...choices].map(({ id }) => id).join(", ")}
@@ -118,14 +119,4 @@ async function save(path: string, results: RecoveryResults): Promise<void> {
   await writeFileAtomically(path, `${JSON.stringify(results, null, 1)}\n`, { force: true });
 }
 
-try {
-  await main();
-} catch (error) {
-  if (
-    !(error instanceof EspalierError) &&
-    !String((error as { code?: string }).code).startsWith("ERR_PARSE_ARGS")
-  )
-    throw error;
-  console.error(`bench:recovery: ${(error as Error).message}`);
-  process.exitCode = 2;
-}
+await runScript("bench:recovery", main);

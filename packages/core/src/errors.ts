@@ -37,3 +37,13 @@ function editDistance(a: string, b: string): number {
   }
   return previous[b.length]!;
 }
+
+/** Refuses a document (a plan, results, …) that a later version wrote: an EspalierError that says what to do. */
+export function refuseNewerFormat(document: unknown, what: string, where: string): void {
+  const { format } = (document ?? {}) as { readonly format?: unknown };
+  if (typeof format === "number" && format > 1) {
+    throw new EspalierError(
+      `${where}: ${what} format ${format} is newer than this version of Espalier knows (1). Update Espalier.`,
+    );
+  }
+}

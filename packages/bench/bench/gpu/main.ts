@@ -10,6 +10,7 @@ import { parseArgs } from "node:util";
 import { EspalierError } from "@espalier/core";
 import { loadLibrary } from "@espalier/webgpu-device";
 import type { PeerResults } from "../../src/peers/results.ts";
+import { runScript } from "../script.ts";
 import { measureGpu } from "./measure.ts";
 
 const usage = `run [options]
@@ -87,14 +88,4 @@ function versions(): Record<string, string> {
   return (JSON.parse(readFileSync(manifest, "utf8")) as { versions: Record<string, string> }).versions;
 }
 
-try {
-  await main();
-} catch (error) {
-  const known =
-    error instanceof EspalierError ||
-    "syscall" in (error as object) ||
-    String((error as { code?: string }).code).startsWith("ERR_PARSE_ARGS");
-  if (!known) throw error;
-  console.error(`espalier-gpu: ${(error as Error).message}`);
-  process.exitCode = 1;
-}
+await runScript("espalier-gpu", main, { code: 1, known: (error) => "syscall" in error });

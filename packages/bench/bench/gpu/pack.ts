@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { EspalierError } from "@espalier/core";
+import { runScript } from "../script.ts";
 import { stage } from "./stage.ts";
 import { runTool } from "./tool.ts";
 
@@ -53,12 +54,4 @@ async function main(): Promise<void> {
   console.log(`there: tar -xJf ${flags.out.split("/").at(-1)} && ${root}/run`);
 }
 
-try {
-  await main();
-} catch (error) {
-  const known =
-    error instanceof EspalierError || String((error as { code?: string }).code).startsWith("ERR_PARSE_ARGS");
-  if (!known) throw error;
-  console.error(`bench:gpu: ${(error as Error).message}`);
-  process.exitCode = 1;
-}
+await runScript("bench:gpu", main, { code: 1 });

@@ -1,5 +1,5 @@
-import { EspalierError } from "@espalier/core";
 import { z } from "zod";
+import { parseDocument } from "../results/parse.ts";
 
 const positive = z.number().positive();
 const count = z.number().nonnegative();
@@ -117,22 +117,7 @@ export function isComparison(text: string): boolean {
 
 /** Reads results back. Throws an EspalierError where the text is not that, or is of a newer format. */
 export function parsePeerResults(text: string, where: string): PeerResults {
-  let raw: unknown;
-  try {
-    raw = JSON.parse(text);
-  } catch {
-    throw new EspalierError(`${where}: this is not JSON, so no results of a comparison.`);
-  }
-  const { format } = (raw ?? {}) as { format?: unknown };
-  if (typeof format === "number" && format > 1) {
-    throw new EspalierError(
-      `${where}: comparison format ${format} is newer than this version of Espalier knows (1). Update Espalier.`,
-    );
-  }
-  const parsed = results.safeParse(raw);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new EspalierError(`${where}: damaged at ${issue!.path.join(".") || "the top"}: ${issue!.message}.`);
+  return parseDocument(text, where, results, { content: "results of a comparison", format: "comparison" });
 }
 
 /** Largest error between outputs of two runtimes: beyond it one of them computes something else. */

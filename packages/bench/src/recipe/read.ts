@@ -1,4 +1,4 @@
-import { EspalierError, type StrategySpec } from "@espalier/core";
+import { EspalierError, refuseNewerFormat, type StrategySpec } from "@espalier/core";
 import { drawModel } from "../sweep/draw.ts";
 import type { Registry } from "../sweep/registry.ts";
 import { explain, placeOf } from "./explain.ts";
@@ -21,12 +21,7 @@ export function readRecipe(text: string, where: string, registry: Registry): Rea
   const located = readYaml(text, where);
   const place = (...path: readonly PropertyKey[]) => placed(where, located, path);
   const { value } = located;
-  const format = (value as { format?: unknown } | null)?.format;
-  if (typeof format === "number" && format > 1) {
-    throw new EspalierError(
-      `${where}: recipe format ${format} is newer than this version of Espalier knows (1). Update Espalier.`,
-    );
-  }
+  refuseNewerFormat(value, "recipe", where);
   const result = recipeSchema.safeParse(value);
   if (!result.success) {
     const { issues } = result.error;

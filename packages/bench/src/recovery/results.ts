@@ -1,5 +1,5 @@
-import { EspalierError } from "@espalier/core";
 import { z } from "zod";
+import { parseDocument } from "../results/parse.ts";
 
 const errors = z.strictObject({ mse: z.number(), mae: z.number() });
 const share = z.number().nonnegative();
@@ -55,20 +55,5 @@ export type RecoveryRun = z.output<typeof run>;
 
 /** Reads results back. Throws an EspalierError where the text is not that, or is of a newer format. */
 export function parseRecovery(text: string, where: string): RecoveryResults {
-  let raw: unknown;
-  try {
-    raw = JSON.parse(text);
-  } catch {
-    throw new EspalierError(`${where}: this is not JSON, so no results of a study.`);
-  }
-  const { format } = (raw ?? {}) as { format?: unknown };
-  if (typeof format === "number" && format > 1) {
-    throw new EspalierError(
-      `${where}: study format ${format} is newer than this version of Espalier knows (1). Update Espalier.`,
-    );
-  }
-  const parsed = results.safeParse(raw);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new EspalierError(`${where}: damaged at ${issue!.path.join(".") || "the top"}: ${issue!.message}.`);
+  return parseDocument(text, where, results, { content: "results of a study", format: "study" });
 }

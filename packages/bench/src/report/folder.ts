@@ -1,7 +1,7 @@
-import { randomUUID } from "node:crypto";
-import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { mkdir, readdir, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { EspalierError } from "@espalier/core";
+import { writeFolderAtomically } from "@espalier/formats/node";
 import type { Document } from "./document.ts";
 import { renderPng, renderSvg } from "./render.ts";
 
@@ -49,7 +49,7 @@ export async function checkFree(out: string, { name, files }: Kind, force: boole
     throw new EspalierError(`${out} holds a ${name}. Give --force to replace it, or another folder.`);
 }
 
-/** Writes a folder whole: beside its place, then renamed. */
+/** Writes a folder whole, and its parents where they are not there. */
 export async function writeFolder(
   out: string,
   files: ReadonlyMap<string, string | Uint8Array>,
@@ -57,37 +57,6 @@ export async function writeFolder(
   force: boolean,
 ): Promise<void> {
   await mkdir(dirname(out), { recursive: true });
-  const tag = randomUUID();
-  const beside = join(dirname(out), `.${basename(out)}.${tag}.part`);
-  const old = join(dirname(out), `.${basename(out)}.${tag}.old`);
-  try {
-    await mkdir(join(beside, "charts"), { recursive: true });
-    for (const [path, content] of files) {
-      const file = await open(join(beside, path), "wx");
-      try {
-        await file.writeFile(content);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-    }
-    // It may have changed while charts were drawn.
-    await checkFree(out, kind, force);
-    const replaced = await rename(out, old).then(
-      () => true,
-      (error: NodeJS.ErrnoException) => {
-        if (error.code === "ENOENT") return false;
-        throw error;
-      },
-    );
-    try {
-      await rename(beside, out);
-    } catch (error) {
-      if (replaced) await rename(old, out);
-      throw error;
-    }
-  } finally {
-    await rm(beside, { recursive: true, force: true });
-  }
-  await rm(old, { recursive: true, force: true });
+  // It may have changed while charts were drawn.
+  await writeFolderAtomically(out, files, { force: true, check: () => checkFree(out, kind, force) });
 }

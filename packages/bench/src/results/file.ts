@@ -1,5 +1,5 @@
 import { open, readFile } from "node:fs/promises";
-import { EspalierError } from "@espalier/core";
+import { EspalierError, refuseNewerFormat } from "@espalier/core";
 import type { ResultRecord } from "./records.ts";
 
 /** An append-only file of records, one JSON line each. */
@@ -62,13 +62,8 @@ function parseLine(line: string, where: string): ResultRecord {
   } catch {
     throw new EspalierError(`${where}: this is not a results record (not JSON).`);
   }
-  const format: unknown = record?.format;
-  if (typeof format === "number" && format > 1) {
-    throw new EspalierError(
-      `${where}: results format ${format} is newer than this version of Espalier knows (1). Update Espalier.`,
-    );
-  }
-  if (format !== 1 || typeof record?.id !== "string" || typeof record.cell !== "object") {
+  refuseNewerFormat(record, "results", where);
+  if (record?.format !== 1 || typeof record?.id !== "string" || typeof record.cell !== "object") {
     throw new EspalierError(`${where}: this is not a results record.`);
   }
   return record as ResultRecord;

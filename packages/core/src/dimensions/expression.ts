@@ -41,6 +41,38 @@ export function extentOf(e: Expression, sizes: (dimension: number) => Extent): E
   return addExtents(e.sum.map((t) => extentOf(t, sizes)));
 }
 
+/**
+ * Positions of an axis, where each dimension behind it has only some indices. `indicesOf` gives those, ascending;
+ * `around` says which of them, counted from 0, the walk has of each dimension further out. `sizes` are of all indices.
+ */
+export function positionsOf(
+  e: Expression,
+  sizes: (dimension: number) => Extent,
+  indicesOf: (dimension: number, around: ReadonlyMap<number, number>) => readonly number[],
+): number[] {
+  const size = (part: Expression) => extentOf(part, sizes) as number;
+  const visit = (part: Expression, around: ReadonlyMap<number, number>): readonly number[] => {
+    if (typeof part === "number") return indicesOf(part, around);
+    if (!isProduct(part)) {
+      let start = 0;
+      return part.sum.flatMap((term) => {
+        const from = start;
+        start += size(term);
+        return visit(term, around).map((position) => from + position);
+      });
+    }
+    const [first, ...rest] = part.product;
+    if (first === undefined) return [0];
+    const inner = { product: rest };
+    const innerSize = size(inner);
+    return visit(first, around).flatMap((outer, index) => {
+      const context = typeof first === "number" ? new Map(around).set(first, index) : around;
+      return visit(inner, context).map((position) => outer * innerSize + position);
+    });
+  };
+  return [...visit(e, new Map())];
+}
+
 /** Every dimension that occurs, in order, as often as it occurs. */
 export function dimensionsIn(e: Expression): number[] {
   if (typeof e === "number") return [e];

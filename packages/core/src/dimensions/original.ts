@@ -1,6 +1,6 @@
 import type { Extent } from "../graph/extent.ts";
 import type { Dimension } from "./dimensions.ts";
-import { type Expression, extentOf, isProduct } from "./expression.ts";
+import { type Expression, positionsOf } from "./expression.ts";
 
 /** Size of a dimension before anything was pruned. */
 export function originalSize(dimension: Dimension): Extent {
@@ -9,27 +9,11 @@ export function originalSize(dimension: Dimension): Extent {
 
 /** Where the positions of an axis lay before anything was pruned, ascending. `list` are the model's dimensions. */
 export function originalPositions(e: Expression, list: readonly Dimension[]): number[] {
-  const before = (part: Expression) => extentOf(part, (d) => originalSize(list[d]!)) as number;
-  const visit = (part: Expression, around: ReadonlyMap<number, number>): readonly number[] => {
-    if (typeof part === "number") return originalIndices(list[part]!, around);
-    if (!isProduct(part)) {
-      let start = 0;
-      return part.sum.flatMap((term) => {
-        const from = start;
-        start += before(term);
-        return visit(term, around).map((position) => from + position);
-      });
-    }
-    const [first, ...rest] = part.product;
-    if (first === undefined) return [0];
-    const inner = { product: rest };
-    const innerSize = before(inner);
-    return visit(first, around).flatMap((outer, index) => {
-      const context = typeof first === "number" ? new Map(around).set(first, index) : around;
-      return visit(inner, context).map((position) => outer * innerSize + position);
-    });
-  };
-  return [...visit(e, new Map())];
+  return positionsOf(
+    e,
+    (d) => originalSize(list[d]!),
+    (d, around) => originalIndices(list[d]!, around),
+  );
 }
 
 /** `around`: which index, of those that are left, of each dimension further out. */

@@ -1,4 +1,4 @@
-import { EspalierError } from "../errors.ts";
+import { EspalierError, refuseNewerFormat } from "../errors.ts";
 import type { Mask } from "../model/mask.ts";
 import type { TimeShare } from "./latency.ts";
 
@@ -124,12 +124,7 @@ export function planFromJson(text: string, where = "plan"): PruningPlan {
   } catch {
     throw new EspalierError(`${where}: this is not JSON, so not a plan.`);
   }
-  const { format } = (raw ?? {}) as { format?: unknown };
-  if (typeof format === "number" && format > 1) {
-    throw new EspalierError(
-      `${where}: plan format ${format} is newer than this version of Espalier knows (1). Update Espalier.`,
-    );
-  }
+  refuseNewerFormat(raw, "plan", where);
   if (!isStoredPlan(raw))
     throw new EspalierError(`${where}: this is not an Espalier plan, or it is damaged.`);
   return {

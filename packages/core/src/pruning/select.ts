@@ -1,4 +1,4 @@
-import { type Expression, extentOf, isProduct } from "../dimensions/expression.ts";
+import { type Expression, positionsOf } from "../dimensions/expression.ts";
 import type { Extent } from "../graph/extent.ts";
 import { countElements } from "../graph/extent.ts";
 import type { TensorData } from "../graph/tensor.ts";
@@ -13,31 +13,10 @@ export interface Kept {
 
 /** Positions of an axis that stay when a dimension keeps only some indices. */
 export function keptPositions(e: Expression, kept: Kept, sizes: (dimension: number) => Extent): number[] {
-  const size = (part: Expression) => extentOf(part, sizes) as number;
-  const visit = (part: Expression, around: ReadonlyMap<number, number>): number[] => {
-    if (typeof part === "number") {
-      if (part !== kept.dimension) return Array.from({ length: size(part) }, (_, i) => i);
-      const list = kept.within === undefined ? 0 : around.get(kept.within)!;
-      return [...kept.lists[list]!];
-    }
-    if (!isProduct(part)) {
-      let start = 0;
-      return part.sum.flatMap((term) => {
-        const from = start;
-        start += size(term);
-        return visit(term, around).map((position) => from + position);
-      });
-    }
-    const [first, ...rest] = part.product;
-    if (first === undefined) return [0];
-    const inner = { product: rest };
-    const innerSize = size(inner);
-    return visit(first, around).flatMap((outer) => {
-      const context = typeof first === "number" ? new Map(around).set(first, outer) : around;
-      return visit(inner, context).map((position) => outer * innerSize + position);
-    });
-  };
-  return visit(e, new Map());
+  return positionsOf(e, sizes, (dimension, around) => {
+    if (dimension !== kept.dimension) return Array.from({ length: sizes(dimension) as number }, (_, i) => i);
+    return kept.lists[kept.within === undefined ? 0 : around.get(kept.within)!]!;
+  });
 }
 
 /** The positions of one axis of a tensor, in the order given. */

@@ -1,8 +1,15 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { EspalierError } from "@espalier/core";
-import type { ProgressOptions } from "./files.ts";
+import type { OnProgress, ProgressOptions } from "./files.ts";
+
+export interface WriteFolderOptions extends ProgressOptions {
+  /** Replace a folder that exists. */
+  readonly force?: boolean;
+  /** Asked when all is written, before anything is replaced: what it throws leaves everything as it was. */
+  readonly check?: () => Promise<void>;
+}
 
 /**
  * Writes a folder of files so that it is either whole or not there: beside it first, then renamed. A folder that exists
@@ -10,8 +17,8 @@ import type { ProgressOptions } from "./files.ts";
  */
 export async function writeFolderAtomically(
   path: string,
-  files: ReadonlyMap<string, Uint8Array>,
-  { force = false, onProgress }: { readonly force?: boolean } & ProgressOptions = {},
+  files: ReadonlyMap<string, Uint8Array | string>,
+  { force = false, check, onProgress }: WriteFolderOptions = {},
 ): Promise<void> {
   const found = await stat(path).catch(() => undefined);
   if (found !== undefined && !found.isDirectory()) {
@@ -26,21 +33,52 @@ export async function writeFolderAtomically(
   }
   const named = (what: string) => join(dirname(path), `.${basename(path)}.${randomUUID()}.${what}`);
   const beside = named("part");
-  const old = named("old");
   try {
     await mkdir(beside);
-    const size = [...files.values()].reduce((sum, { length }) => sum + length, 0);
-    let written = 0;
-    for (const [name, content] of files) {
-      await mkdir(dirname(join(beside, name)), { recursive: true });
-      await writeFile(join(beside, name), content);
-      written += content.length;
-      onProgress?.(written / size);
-    }
-    if (found !== undefined) await rename(path, old);
-    await rename(beside, path);
-    await rm(old, { recursive: true, force: true });
+    await writeAll(beside, files, onProgress);
+    await check?.();
+    await replaceFolder(beside, path, named("old"));
   } finally {
     await rm(beside, { recursive: true, force: true });
   }
+}
+
+async function writeAll(
+  folder: string,
+  files: ReadonlyMap<string, Uint8Array | string>,
+  onProgress?: OnProgress,
+): Promise<void> {
+  const size = [...files.values()].reduce((sum, { length }) => sum + length, 0);
+  let written = 0;
+  for (const [name, content] of files) {
+    const path = join(folder, name);
+    await mkdir(dirname(path), { recursive: true });
+    const file = await open(path, "wx");
+    try {
+      await file.writeFile(content);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    written += content.length;
+    onProgress?.(written / size);
+  }
+}
+
+/** Puts a folder in the place of another, if there is one, which is deleted once that has worked. */
+async function replaceFolder(part: string, path: string, old: string): Promise<void> {
+  const moved = await rename(path, old).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return false;
+      throw error;
+    },
+  );
+  try {
+    await rename(part, path);
+  } catch (error) {
+    if (moved) await rename(old, path);
+    throw error;
+  }
+  await rm(old, { recursive: true, force: true });
 }

@@ -13,7 +13,7 @@ export {
   readBytes,
   writeFileAtomically,
 } from "./files.ts";
-export { writeFolderAtomically } from "./folder.ts";
+export { type WriteFolderOptions, writeFolderAtomically } from "./folder.ts";
 export { type LoadOnnxOptions, loadOnnx } from "./onnx.ts";
 
 /** Reads a model file. Throws an EspalierError where there is none, or it is not sound. */
