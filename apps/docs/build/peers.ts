@@ -49,6 +49,7 @@ export async function writePeers(name: string, folder: string, site: string): Pr
   await copyFile(path, join(site, "public", "data", name, "peers.json"));
   await writeFile(join(site, "generated", "results", `${name}.json`), JSON.stringify(dataOf(results)));
   const { processor, cores, platform, node, date } = results.environment;
+  const trained = results.runs.some(({ model }) => model.includes("trained"));
   const title = "Speed against other runtimes";
   const text = `---
 title: ${title}
@@ -86,7 +87,7 @@ In a clone, on a machine with nothing else to do:
 <!-- not run here: it takes as long as it took -->
 
 \`\`\`sh
-npx -y pnpm@12 bench:peers
+npx -y pnpm@12 bench:peers${trained ? " --trained" : ""}
 \`\`\`
 `;
   await writeFile(join(site, "results", `${name}.md`), text);
