@@ -9,9 +9,10 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { kernelSize } from "@espalier/backend-wasm";
-import { createRegistry, machine } from "@espalier/bench";
+import { machine } from "@espalier/bench";
 import { EspalierError, unknownName } from "@espalier/core";
 import { readBytes, writeFolderAtomically } from "@espalier/formats/node";
+import { createRegistry } from "@espalier/recipe/standard";
 import { drawFigures, toMarkdown } from "@espalier/report";
 import { runScript } from "../script.ts";
 import {

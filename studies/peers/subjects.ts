@@ -1,8 +1,8 @@
 import { join } from "node:path";
-import { drawModel, type Registry } from "@espalier/bench";
 import type { Model } from "@espalier/core";
 import { readBytes, readTensors } from "@espalier/formats/node";
 import { crossformer, fromOriginalConfig, iTransformer, patchTST } from "@espalier/models";
+import { drawModel, type Registry } from "@espalier/recipe";
 import { trainedVariants, type Variant, variants } from "./variants.ts";
 
 /** A model that is timed, and what of it. */

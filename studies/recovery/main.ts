@@ -9,10 +9,11 @@ import { dirname, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { createRegistry, environment, packageVersions } from "@espalier/bench";
+import { environment, packageVersions } from "@espalier/bench";
 import { EspalierError, matchesAny } from "@espalier/core";
 import { forecastingData } from "@espalier/datasets/node";
 import { readBytes, writeFileAtomically } from "@espalier/formats/node";
+import { createRegistry } from "@espalier/recipe/standard";
 import { toMarkdown } from "@espalier/report";
 import { runScript } from "../script.ts";
 import {

@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { drawModel, type Registry } from "@espalier/bench";
 import {
   account,
   type Backend,
@@ -14,6 +13,7 @@ import {
 import type { ForecastingData } from "@espalier/datasets";
 import { readBytes, readTensors } from "@espalier/formats/node";
 import { fromOriginalConfig } from "@espalier/models";
+import { drawModel, type Registry } from "@espalier/recipe";
 import {
   collector,
   evaluate,

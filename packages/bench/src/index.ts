@@ -2,18 +2,6 @@ export { type BackendTimes, backendTasks, measureBackends } from "./measure/back
 export { type LatencyOptions, type LatencyResult, measureLatency } from "./measure/latency.ts";
 export { type DenseMeter, latencyMeter, type MeterOptions } from "./measure/meter.ts";
 export { findPreset, presets } from "./presets/index.ts";
-export {
-  besideRecipe,
-  type DrawnModel,
-  drawingOf,
-  formatRecipe,
-  type ReadRecipe,
-  type Recipe,
-  readRecipe,
-  recipeJsonSchema,
-  recipeSchema,
-  wholeStrategy,
-} from "./recipe/index.ts";
 export { environment, machine } from "./results/environment.ts";
 export { openResults, parseResults, type ResultsFile, readResults } from "./results/file.ts";
 export { type DocumentKind, parseDocument } from "./results/parse.ts";
@@ -40,9 +28,6 @@ export {
   type SweepInput,
   sweepJsonSchema,
   type TrainingConfig,
-  type UseConfig,
 } from "./sweep/config.ts";
-export { drawModel, optionError } from "./sweep/draw.ts";
-export { createRegistry, type Registry } from "./sweep/registry.ts";
 export { type CellEvent, runSweep, type SweepOptions, type SweepResult } from "./sweep/run.ts";
 export { type Check, type TrainedOptions, verify, verifyReference, verifyTrained } from "./verify/index.ts";

@@ -1,11 +1,5 @@
-import {
-  type Cell,
-  denseCell,
-  labelOf,
-  type ResultRecord,
-  type TrainingConfig,
-  type UseConfig,
-} from "@espalier/bench";
+import { type Cell, denseCell, labelOf, type ResultRecord, type TrainingConfig } from "@espalier/bench";
+import type { UseConfig } from "@espalier/recipe";
 import { datasetLabel, distinctLabels, groupBy } from "./labels.ts";
 
 /** What models, strategies and ways of fine-tuning are called throughout a report. */

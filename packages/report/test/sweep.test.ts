@@ -1,7 +1,8 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createRegistry, readSweepConfig, runSweep } from "@espalier/bench";
+import { readSweepConfig, runSweep } from "@espalier/bench";
+import { createRegistry } from "@espalier/recipe/standard";
 import { expect, it, onTestFinished } from "vitest";
 import { summaryLines, writeReport } from "../src/index.ts";
 

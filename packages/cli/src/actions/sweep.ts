@@ -5,19 +5,18 @@ import {
   cellsOf,
   findPreset,
   parseSweepConfig,
-  type Registry,
   readResults,
   readSweepConfig,
   runSweep,
   type SweepConfig,
   type SweepResult,
-  type UseConfig,
   withAvailableBackends,
 } from "@espalier/bench";
 import { EspalierError } from "@espalier/core";
 import { catalogue } from "@espalier/datasets";
 import { fetchDataset } from "@espalier/datasets/node";
 import { readBytes } from "@espalier/formats/node";
+import type { Registry, UseConfig } from "@espalier/recipe";
 import { summaryLines, writeReport } from "@espalier/report";
 import type { SweepOptions } from "../commands/sweep.ts";
 import type { Context } from "../context.ts";

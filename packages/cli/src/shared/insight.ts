@@ -1,4 +1,4 @@
-import { createRegistry, measureLatency } from "@espalier/bench";
+import { measureLatency } from "@espalier/bench";
 import {
   account,
   type Backend,
@@ -15,6 +15,7 @@ import {
 } from "@espalier/core";
 import { type ForecastingData, spacedWindows } from "@espalier/datasets";
 import { loadModel } from "@espalier/formats/node";
+import { createRegistry } from "@espalier/recipe/standard";
 import type { Comparison, Insight, Side } from "@espalier/report";
 import { collector, evaluate, forecastingDataFor } from "@espalier/training";
 import type { InspectOptions } from "../commands/inspect.ts";
