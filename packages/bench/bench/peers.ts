@@ -10,6 +10,7 @@ import { parseArgs } from "node:util";
 import { kernelSize } from "@espalier/backend-wasm";
 import { EspalierError, unknownName } from "@espalier/core";
 import { readBytes, writeFolderAtomically } from "@espalier/formats/node";
+import { createRegistry } from "@espalier/recipe/standard";
 import {
   agrees,
   backendPeer,
@@ -35,7 +36,6 @@ import {
 import { drawFigures } from "../src/report/folder.ts";
 import { toMarkdown } from "../src/report/markdown.ts";
 import { machine } from "../src/results/environment.ts";
-import { createRegistry } from "../src/sweep/registry.ts";
 import { onnxruntime } from "./peers/onnxruntime.ts";
 import { runScript } from "./script.ts";
 

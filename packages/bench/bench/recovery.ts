@@ -11,6 +11,7 @@ import { parseArgs } from "node:util";
 import { EspalierError, matchesAny } from "@espalier/core";
 import { forecastingData } from "@espalier/datasets/node";
 import { readBytes, writeFileAtomically } from "@espalier/formats/node";
+import { createRegistry } from "@espalier/recipe/standard";
 import {
   type Case,
   cases,
@@ -27,7 +28,6 @@ import {
 import { toMarkdown } from "../src/report/markdown.ts";
 import { environment } from "../src/results/environment.ts";
 import { packageVersions } from "../src/results/versions.ts";
-import { createRegistry } from "../src/sweep/registry.ts";
 import { runScript } from "./script.ts";
 
 const usage = `pnpm bench:recovery [options]

@@ -16,18 +16,6 @@ export {
   writePeersReport,
 } from "./peers/index.ts";
 export { findPreset, presets } from "./presets/index.ts";
-export {
-  besideRecipe,
-  type DrawnModel,
-  drawingOf,
-  formatRecipe,
-  type ReadRecipe,
-  type Recipe,
-  readRecipe,
-  recipeJsonSchema,
-  recipeSchema,
-  wholeStrategy,
-} from "./recipe/index.ts";
 export { summaryLines } from "./report/summary.ts";
 export { type ReportOptions, type WrittenReport, writeReport } from "./report/write.ts";
 export { environment } from "./results/environment.ts";
@@ -52,9 +40,6 @@ export {
   type SweepInput,
   sweepJsonSchema,
   type TrainingConfig,
-  type UseConfig,
 } from "./sweep/config.ts";
-export { drawModel, optionError } from "./sweep/draw.ts";
-export { createRegistry, type Registry } from "./sweep/registry.ts";
 export { type CellEvent, runSweep, type SweepOptions, type SweepResult } from "./sweep/run.ts";
 export { type Check, type TrainedOptions, verify, verifyReference, verifyTrained } from "./verify/index.ts";

@@ -2,8 +2,8 @@ import { join } from "node:path";
 import type { Model } from "@espalier/core";
 import { readBytes, readTensors } from "@espalier/formats/node";
 import { crossformer, fromOriginalConfig, iTransformer, patchTST } from "@espalier/models";
-import { drawModel } from "../sweep/draw.ts";
-import type { Registry } from "../sweep/registry.ts";
+import type { Registry } from "@espalier/recipe";
+import { drawModel } from "@espalier/recipe";
 import { trainedVariants, type Variant, variants } from "./variants.ts";
 
 /** A model that is timed, and what of it. */

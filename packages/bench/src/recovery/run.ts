@@ -13,6 +13,8 @@ import {
 import type { ForecastingData } from "@espalier/datasets";
 import { readBytes, readTensors } from "@espalier/formats/node";
 import { fromOriginalConfig } from "@espalier/models";
+import type { Registry } from "@espalier/recipe";
+import { drawModel } from "@espalier/recipe";
 import {
   collector,
   evaluate,
@@ -21,8 +23,6 @@ import {
   type OnProgress,
   pruneAndReconstruct,
 } from "@espalier/training";
-import { drawModel } from "../sweep/draw.ts";
-import type { Registry } from "../sweep/registry.ts";
 import { type Case, type ModelName, modelNames } from "./cases.ts";
 import type { RecoveryResults, RecoveryRun } from "./results.ts";
 

@@ -1,6 +1,7 @@
+import type { UseConfig } from "@espalier/recipe";
 import type { ResultRecord } from "../results/records.ts";
 import { type Cell, denseCell, labelOf } from "../sweep/cells.ts";
-import type { TrainingConfig, UseConfig } from "../sweep/config.ts";
+import type { TrainingConfig } from "../sweep/config.ts";
 import { datasetLabel, distinctLabels, groupBy } from "./labels.ts";
 
 /** What models, strategies and ways of fine-tuning are called throughout a report. */

@@ -2,18 +2,18 @@ import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/p
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Backend, EspalierError, type Program, reference, type StrategyPlugin } from "@espalier/core";
+import type { Registry } from "@espalier/recipe";
+import { createRegistry } from "@espalier/recipe/standard";
 import { unstructured } from "@espalier/strategy-unstructured";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import {
   type CellEvent,
-  createRegistry,
   isFailure,
   isLatency,
   isPrune,
   isSensitivity,
   isTrain,
   type LatencyCell,
-  type Registry,
   type ResultRecord,
   readResults,
   readSweepConfig,

@@ -5,14 +5,12 @@ import {
   cellsOf,
   findPreset,
   parseSweepConfig,
-  type Registry,
   readResults,
   readSweepConfig,
   runSweep,
   type SweepConfig,
   type SweepResult,
   summaryLines,
-  type UseConfig,
   withAvailableBackends,
   writeReport,
 } from "@espalier/bench";
@@ -20,6 +18,7 @@ import { EspalierError } from "@espalier/core";
 import { catalogue } from "@espalier/datasets";
 import { fetchDataset } from "@espalier/datasets/node";
 import { readBytes } from "@espalier/formats/node";
+import type { Registry, UseConfig } from "@espalier/recipe";
 import type { SweepOptions } from "../commands/sweep.ts";
 import type { Context } from "../context.ts";
 import { cellLine, cellText } from "../output/cells.ts";

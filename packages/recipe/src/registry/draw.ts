@@ -1,6 +1,6 @@
 import { type Architecture, EspalierError, unknownName } from "@espalier/core";
-import type { UseConfig } from "./config.ts";
 import type { Registry } from "./registry.ts";
+import type { UseConfig } from "./use.ts";
 
 /** Draws a model by name; lengths and series come from the data where the options leave them out. */
 export function drawModel(

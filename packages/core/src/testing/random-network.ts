@@ -1,99 +1,113 @@
 import {
-  add,
   Builder,
-  batch,
-  batchNormalization,
-  concat,
   type Drawing,
-  div,
-  elementsOf,
-  expand,
   filled,
-  float32,
-  gather,
-  gelu,
   type Initializer,
-  layerNormalization,
-  matMul,
-  mul,
   normal,
-  pad,
-  reduceMean,
-  reduceSum,
-  relu,
-  reshape,
-  scale,
-  slice,
-  softmax,
-  swapAxes,
-  transpose,
   uniformFanIn,
   type Value,
-} from "@espalier/core";
-import fc from "fast-check";
+} from "../graph/builder.ts";
+import { batch, elementsOf } from "../graph/extent.ts";
+import { float32 } from "../graph/tensor.ts";
+import { batchNormalization } from "../operators/batch-normalization.ts";
+import { expand, reduceMean, reduceSum } from "../operators/broadcast.ts";
+import { add, div, gelu, mul, relu } from "../operators/elementwise.ts";
+import { gather } from "../operators/gather.ts";
+import { layerNormalization } from "../operators/layer-normalization.ts";
+import { reshape, swapAxes, transpose } from "../operators/layout.ts";
+import { matMul } from "../operators/matmul.ts";
+import { scale } from "../operators/scale.ts";
+import { concat, pad, slice } from "../operators/slice.ts";
+import { softmax } from "../operators/softmax.ts";
+
+/** How a network is chosen at random: by a generator of numbers, or a library that tests properties. */
+export interface Chooser {
+  /** A whole number, both bounds included. */
+  integer(least: number, most: number): number;
+  pick<T>(from: readonly T[]): T;
+}
+
+/** A chooser by a stream of numbers in [0, 1), such as `randomStream`'s. */
+export function chooserOf(random: () => number): Chooser {
+  const integer = (least: number, most: number) => least + Math.floor(random() * (most - least + 1));
+  return { integer, pick: (from) => from[integer(0, from.length - 1)]! };
+}
+
+const size = [2, 5] as const;
+const flag = [false, true] as const;
+
+/** What each block leaves to chance: a number within bounds, or a flag. */
+const choices = {
+  linear: { width: [2, 7] },
+  feedForward: { width: [2, 9], gelu: flag, norm: flag },
+  attention: { heads: size, channels: size, valueChannels: size, fold: flag },
+  packedAttention: { heads: size, channels: size },
+  multiQuery: { heads: size, channels: size },
+  joined: { left: size, right: size, swap: flag },
+  appended: { part: size },
+  recut: { left: size, right: size, inside: flag },
+  packed: { part: size, rest: size },
+  tied: { width: size, square: flag },
+  gram: { width: [2, 3] },
+  gated: { tokens: flag },
+  batchNorm: {},
+  merge: {},
+  meanGate: {},
+  table: { buffer: flag },
+  shifted: {},
+  remixed: { channels: size },
+  chosen: { width: size },
+  unused: { width: size },
+} as const;
+
+type Kind = keyof typeof choices;
+type Options<K extends Kind> = {
+  readonly [N in keyof (typeof choices)[K]]: (typeof choices)[K][N] extends typeof flag ? boolean : number;
+};
+type Draw<K extends Kind> = (b: Builder, x: Value, options: Options<K>) => Value;
 
 /** One block of a random network over x [batch, tokens, width]. */
-export type Block = {
-  [K in keyof typeof blocks]: { readonly kind: K } & Parameters<(typeof blocks)[K]>[2];
-}[keyof typeof blocks];
+export type RandomBlock = { readonly [K in Kind]: { readonly kind: K } & Options<K> }[Kind];
 
-export interface Network {
+/** A network as its choices. */
+export interface RandomNetwork {
   readonly tokens: number;
   readonly input: number;
   /** Whether neighbouring rows of the input are one token. */
   readonly patched: boolean;
   readonly width: number;
-  readonly blocks: readonly Block[];
+  readonly blocks: readonly RandomBlock[];
   readonly head: "linear" | "flatten" | "norm";
 }
 
-const size = fc.integer({ min: 2, max: 5 });
-const of = <K extends keyof typeof blocks>(
-  kind: K,
-  options: {
-    [N in keyof Parameters<(typeof blocks)[K]>[2]]: fc.Arbitrary<Parameters<(typeof blocks)[K]>[2][N]>;
-  },
-) => fc.record({ kind: fc.constant(kind), ...(options as object) }) as unknown as fc.Arbitrary<Block>;
-
-const block: fc.Arbitrary<Block> = fc.oneof(
-  of("linear", { width: fc.integer({ min: 2, max: 7 }) }),
-  of("feedForward", { width: fc.integer({ min: 2, max: 9 }), gelu: fc.boolean(), norm: fc.boolean() }),
-  of("attention", { heads: size, channels: size, valueChannels: size, fold: fc.boolean() }),
-  of("packedAttention", { heads: size, channels: size }),
-  of("multiQuery", { heads: size, channels: size }),
-  of("joined", { left: size, right: size, swap: fc.boolean() }),
-  of("appended", { part: size }),
-  of("recut", { left: size, right: size, inside: fc.boolean() }),
-  of("packed", { part: size, rest: size }),
-  of("tied", { width: size, square: fc.boolean() }),
-  of("gram", { width: fc.integer({ min: 2, max: 3 }) }),
-  of("gated", { tokens: fc.boolean() }),
-  of("batchNorm", {}),
-  of("merge", {}),
-  of("meanGate", {}),
-  of("table", { buffer: fc.boolean() }),
-  of("shifted", {}),
-  of("remixed", { channels: size }),
-  of("chosen", { width: size }),
-  of("unused", { width: size }),
-);
-
-export const network: fc.Arbitrary<Network> = fc.record({
-  tokens: fc.constantFrom(4, 8),
-  input: size,
-  patched: fc.boolean(),
-  width: fc.integer({ min: 2, max: 7 }),
-  blocks: fc.array(block, { minLength: 1, maxLength: 4 }),
-  head: fc.constantFrom("linear" as const, "flatten" as const, "norm" as const),
-});
+/** Chooses a network of one to four blocks. */
+export function chooseNetwork(choose: Chooser): RandomNetwork {
+  const between = ([least, most]: readonly [number, number]) => choose.integer(least, most);
+  const block = (): RandomBlock => {
+    const kind = choose.pick(Object.keys(choices) as Kind[]);
+    const options = Object.entries(choices[kind]).map(
+      ([name, among]: [string, typeof flag | readonly [number, number]]) =>
+        [name, among === flag ? choose.pick(flag) : between(among as readonly [number, number])] as const,
+    );
+    return { kind, ...Object.fromEntries(options) } as RandomBlock;
+  };
+  return {
+    tokens: choose.pick([4, 8]),
+    input: between(size),
+    patched: choose.pick(flag),
+    width: choose.integer(2, 7),
+    blocks: Array.from({ length: choose.integer(1, 4) }, block),
+    head: choose.pick(["linear", "flatten", "norm"] as const),
+  };
+}
 
 /** Draws a random network: what dimension inference has to understand without being told. */
-export function drawNetwork({ tokens, input, patched, width, blocks: list, head }: Network): Drawing {
+export function drawNetwork({ tokens, input, patched, width, blocks: list, head }: RandomNetwork): Drawing {
   const b = Builder.create();
   const rows = b.input("x", [batch, tokens, input]);
   let x = linear(b, "embed", patched ? reshape(b, rows, [batch, tokens / 2, 2 * input]) : rows, width);
   list.forEach((one, i) => {
-    const draw = blocks[one.kind] as (b: Builder, x: Value, options: Block) => Value;
+    const draw = blocks[one.kind] as Draw<Kind>;
     x = draw(b.scope(`b${i}`), x, one);
   });
   if (head === "norm") x = norm(b, "last", x);
@@ -108,30 +122,17 @@ export function drawNetwork({ tokens, input, patched, width, blocks: list, head 
 const tokensOf = (x: Value) => x.shape[1] as number;
 const widthOf = (x: Value) => x.shape[2] as number;
 
-const blocks = {
-  linear: (b: Builder, x: Value, options: { readonly width: number }) => linear(b, "fc", x, options.width),
+const blocks: { readonly [K in Kind]: Draw<K> } = {
+  linear: (b, x, options) => linear(b, "fc", x, options.width),
 
-  feedForward(
-    b: Builder,
-    x: Value,
-    o: { readonly width: number; readonly gelu: boolean; readonly norm: boolean },
-  ) {
+  feedForward(b, x, o) {
     const hidden = linear(b, "up", x, o.width);
     const sum = add(b, x, linear(b, "down", o.gelu ? gelu(b, hidden) : relu(b, hidden), widthOf(x)));
     return o.norm ? norm(b, "norm", sum) : sum;
   },
 
   /** With the batch and the tokens as one axis while projecting, if asked. */
-  attention(
-    b: Builder,
-    x: Value,
-    o: {
-      readonly heads: number;
-      readonly channels: number;
-      readonly valueChannels: number;
-      readonly fold: boolean;
-    },
-  ) {
+  attention(b, x, o) {
     const { heads, channels, valueChannels } = o;
     const tokens = tokensOf(x);
     const folded = o.fold ? reshape(b, x, [elementsOf([batch, tokens]), widthOf(x)]) : x;
@@ -144,11 +145,7 @@ const blocks = {
   },
 
   /** Queries, keys and values from one projection, as `nn.MultiheadAttention` stores them. */
-  packedAttention(
-    b: Builder,
-    x: Value,
-    { heads, channels }: { readonly heads: number; readonly channels: number },
-  ) {
+  packedAttention(b, x, { heads, channels }) {
     const tokens = tokensOf(x);
     const packed = linear(b, "in_proj", x, 3 * heads * channels);
     const parts = transpose(b, reshape(b, packed, [batch, tokens, 3, heads, channels]), [2, 0, 3, 1, 4]);
@@ -159,11 +156,7 @@ const blocks = {
   },
 
   /** Many heads of queries, one of keys and values. */
-  multiQuery(
-    b: Builder,
-    x: Value,
-    { heads, channels }: { readonly heads: number; readonly channels: number },
-  ) {
+  multiQuery(b, x, { heads, channels }) {
     const tokens = tokensOf(x);
     const q = transpose(
       b,
@@ -176,21 +169,16 @@ const blocks = {
     return add(b, x, linear(b, "out", flat, widthOf(x)));
   },
 
-  joined(b: Builder, x: Value, o: { readonly left: number; readonly right: number; readonly swap: boolean }) {
+  joined(b, x, o) {
     const parts = [linear(b, "left", x, o.left), relu(b, linear(b, "right", x, o.right))];
     return linear(b, "join", concat(b, o.swap ? parts.reverse() : parts, 2), widthOf(x));
   },
 
   /** DenseNet's connection: what comes after sees both. */
-  appended: (b: Builder, x: Value, { part }: { readonly part: number }) =>
-    norm(b, "norm", concat(b, [x, gelu(b, linear(b, "more", x, part))], 2)),
+  appended: (b, x, { part }) => norm(b, "norm", concat(b, [x, gelu(b, linear(b, "more", x, part))], 2)),
 
   /** Cuts a concatenation at its border again, or inside a part. */
-  recut(
-    b: Builder,
-    x: Value,
-    o: { readonly left: number; readonly right: number; readonly inside: boolean },
-  ) {
+  recut(b, x, o) {
     const whole = concat(b, [linear(b, "left", x, o.left), linear(b, "right", x, o.right)], 2);
     const at = o.inside ? o.left - 1 : o.left;
     const first = relu(b, slice(b, whole, 2, 0, at));
@@ -199,7 +187,7 @@ const blocks = {
   },
 
   /** One projection for a gate, what it gates, and a rest of another size. */
-  packed(b: Builder, x: Value, { part, rest }: { readonly part: number; readonly rest: number }) {
+  packed(b, x, { part, rest }) {
     const packed = linear(b, "packed", x, 2 * part + rest);
     const first = slice(b, packed, 2, 0, part);
     const second = gelu(b, slice(b, packed, 2, part, 2 * part));
@@ -209,7 +197,7 @@ const blocks = {
   },
 
   /** One weight in two places: there and back, or the same square one twice. */
-  tied(b: Builder, x: Value, { width, square }: { readonly width: number; readonly square: boolean }) {
+  tied(b, x, { width, square }) {
     const from = widthOf(x);
     if (square) {
       const twice = linear(b, "same", gelu(b, linear(b, "same", x, from)), from);
@@ -221,19 +209,19 @@ const blocks = {
   },
 
   /** All products of two channels: one dimension twice in one axis. */
-  gram(b: Builder, x: Value, { width }: { readonly width: number }) {
+  gram(b, x, { width }) {
     const narrow = linear(b, "narrow", x, width);
     const products = matMul(b, swapAxes(b, narrow, 1, 2), narrow);
     const flat = reshape(b, products, [batch, 1, width * width]);
     return add(b, x, linear(b, "spread", flat, widthOf(x)));
   },
 
-  gated(b: Builder, x: Value, { tokens }: { readonly tokens: boolean }) {
+  gated(b, x, { tokens }) {
     const gate = relu(b, linear(b, "gate", x, tokens ? 1 : widthOf(x)));
     return div(b, add(b, x, mul(b, gate, x)), b.constant(2));
   },
 
-  batchNorm(b: Builder, x: Value, _: object) {
+  batchNorm(b, x) {
     const width = widthOf(x);
     const data = (offset: number, range: number) =>
       float32(
@@ -250,14 +238,14 @@ const blocks = {
   },
 
   /** Neighbouring tokens become one. */
-  merge(b: Builder, x: Value, _: object) {
+  merge(b, x) {
     const [tokens, width] = [tokensOf(x), widthOf(x)];
     if (tokens % 2 !== 0) return x;
     const joined = norm(b, "norm", reshape(b, x, [batch, tokens / 2, 2 * width]));
     return linear(b, "merge", joined, width);
   },
 
-  meanGate(b: Builder, x: Value, _: object) {
+  meanGate(b, x) {
     const inner = relu(b, linear(b, "inner", x, widthOf(x) + 1));
     const mean = reduceMean(b, inner, [2], true);
     const sum = reduceSum(b, linear(b, "other", x, widthOf(x) + 2), [2], true);
@@ -265,7 +253,7 @@ const blocks = {
   },
 
   /** A table of positions, learnt or not, repeated over the batch. */
-  table(b: Builder, x: Value, { buffer }: { readonly buffer: boolean }) {
+  table(b, x, { buffer }) {
     const shape = [1, tokensOf(x), widthOf(x)] as const;
     const data = float32(
       shape,
@@ -276,7 +264,7 @@ const blocks = {
   },
 
   /** A reshape that mixes tokens with part of the channels, and leaves the rest as a dimension of its own. */
-  remixed(b: Builder, x: Value, { channels }: { readonly channels: number }) {
+  remixed(b, x, { channels }) {
     const tokens = tokensOf(x);
     if (tokens % 2 !== 0) return x;
     const packed = linear(b, "pack", x, 3 * channels);
@@ -289,18 +277,18 @@ const blocks = {
   },
 
   /** A softmax along channels: none of them may go. */
-  chosen: (b: Builder, x: Value, { width }: { readonly width: number }) =>
+  chosen: (b, x, { width }) =>
     add(b, x, linear(b, "of", softmax(b, linear(b, "choice", x, width), -1), widthOf(x))),
 
   /** What no output depends on. */
-  unused(b: Builder, x: Value, { width }: { readonly width: number }) {
+  unused(b, x, { width }) {
     linear(b, "end", gelu(b, linear(b, "dead", x, width)), width + 1);
     b.parameter("nowhere", [widthOf(x), width], normal);
     return x;
   },
 
   /** Each token sees the one before it: a pad and a gather along the tokens. */
-  shifted(b: Builder, x: Value, _: object) {
+  shifted(b, x) {
     const tokens = tokensOf(x);
     const before = slice(b, pad(b, x, 1, 1, 0), 1, 0, tokens);
     const order = b.indices(

@@ -1,7 +1,7 @@
 import { missingRules, scaleKinds, splitRule } from "@espalier/datasets";
 import { curveNames, gradualSchema, reconstructSchema, settingsSchema } from "@espalier/training";
 import { z } from "zod";
-import { useSchema } from "../sweep/config.ts";
+import { useSchema } from "../registry/use.ts";
 import { targetSchema } from "./target.ts";
 
 /** The seed is the recipe's: one for everything. */

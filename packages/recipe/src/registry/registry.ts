@@ -1,21 +1,11 @@
-import { tfjs } from "@espalier/backend-tfjs";
-import { wasm } from "@espalier/backend-wasm";
-import { webgpu } from "@espalier/backend-webgpu";
 import {
   type Backend,
   type ModelFactory,
-  reference,
   type Strategy,
   type StrategyPlugin,
   type StrategySpec,
   unknownName,
 } from "@espalier/core";
-import { findModel, models } from "@espalier/models";
-import { plugin as channel } from "@espalier/strategy-channel";
-import { plugin as combined } from "@espalier/strategy-combined";
-import { plugin as depth } from "@espalier/strategy-depth";
-import { plugin as head } from "@espalier/strategy-head";
-import { plugin as unstructured } from "@espalier/strategy-unstructured";
 import { optionError } from "./draw.ts";
 
 /** Everything that is found by name: strategies (plug-ins may add some), backends, models. */
@@ -31,27 +21,24 @@ export interface Registry {
   model(name: string): ModelFactory<unknown>;
 }
 
-/** The strategies and backends that come with Espalier, and plug-ins beside them. */
-export function createRegistry(plugins: readonly StrategyPlugin[] = []): Registry {
-  const strategies = new Map(
-    [channel, combined, depth, head, unstructured, ...plugins].map((p) => [p.name, p]),
-  );
-  const backends = new Map(
-    [
-      wasm(),
-      tfjs({ kind: "tensorflow" }),
-      webgpu(),
-      tfjs({ kind: "wasm" }),
-      tfjs({ kind: "webgpu" }),
-      tfjs({ kind: "cpu" }),
-      reference,
-    ].map((b): [string, Backend] => [b.name, b]),
-  );
+/** The contents of a registry. */
+export interface RegistryParts {
+  readonly strategies: Iterable<StrategyPlugin>;
+  readonly backends: Iterable<Backend>;
+  readonly models: ReadonlyMap<string, ModelFactory<never>>;
+  /** Makes a backend whose name is none of the others', such as `wasm:4`; undefined for a name it does not know. */
+  readonly onThreads?: (name: string) => Backend | undefined;
+}
+
+/** A registry of the given strategies, backends and models. */
+export function registryOf(parts: RegistryParts): Registry {
+  const strategies = new Map([...parts.strategies].map((p) => [p.name, p]));
+  const backends = new Map([...parts.backends].map((b) => [b.name, b]));
   const threaded = new Map<string, Backend>();
   const registry: Registry = {
     strategies,
     backends,
-    models,
+    models: parts.models,
     strategy(spec) {
       const { use, label: _label, ...options } = spec;
       const plugin = strategies.get(use);
@@ -60,21 +47,20 @@ export function createRegistry(plugins: readonly StrategyPlugin[] = []): Registr
       return named(plugin, options, (inner) => registry.strategy(inner));
     },
     backend(name) {
-      const backend = backends.get(name) ?? threaded.get(name) ?? onThreads(name);
+      const backend = backends.get(name) ?? threaded.get(name) ?? parts.onThreads?.(name);
       if (backend === undefined)
         throw unknownName("backend", name, [...backends.keys()], " (wasm:4: on 4 threads)");
       threaded.set(name, backend);
       return backend;
     },
-    model: (name) => findModel(name) as ModelFactory<unknown>,
+    model(name) {
+      const wanted = name.toLowerCase();
+      const found = [...parts.models].find(([known]) => known.toLowerCase() === wanted)?.[1];
+      if (found === undefined) throw unknownName("model", name, [...parts.models.keys()]);
+      return found as ModelFactory<unknown>;
+    },
   };
   return registry;
-}
-
-/** `wasm:4`: the own backend on four threads. */
-function onThreads(name: string): Backend | undefined {
-  const threads = /^wasm:(\d+)$/.exec(name)?.[1];
-  return threads === undefined ? undefined : wasm({ threads: Number(threads) });
 }
 
 /** Options are checked by the plug-in's schema; what it refuses becomes one line that names strategy and option. */

@@ -1,6 +1,6 @@
 import { EspalierError, refuseNewerFormat, type StrategySpec } from "@espalier/core";
-import { drawModel } from "../sweep/draw.ts";
-import type { Registry } from "../sweep/registry.ts";
+import { drawModel } from "../registry/draw.ts";
+import type { Registry } from "../registry/registry.ts";
 import { explain, placeOf } from "./explain.ts";
 import { recipeJsonSchema } from "./json-schema.ts";
 import { type DrawnModel, type Recipe, recipeSchema } from "./schema.ts";

@@ -2,10 +2,12 @@ import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { formatRecipe, readRecipe, recipeJsonSchema } from "@espalier/recipe";
+import { besideRecipe } from "@espalier/recipe/node";
+import { createRegistry } from "@espalier/recipe/standard";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
-import { besideRecipe, createRegistry, formatRecipe, readRecipe, recipeJsonSchema } from "../../src/index.ts";
 
 const registry = createRegistry();
 const read = (text: string) => readRecipe(text, "recipe r.yaml", registry);

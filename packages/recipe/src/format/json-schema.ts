@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Registry } from "../sweep/registry.ts";
+import type { Registry } from "../registry/registry.ts";
 import { recipeSchema } from "./schema.ts";
 
 type JsonSchema = Record<string, unknown>;
