@@ -10,15 +10,14 @@ import {
   runSweep,
   type SweepConfig,
   type SweepResult,
-  summaryLines,
   withAvailableBackends,
-  writeReport,
 } from "@espalier/bench";
 import { EspalierError } from "@espalier/core";
 import { catalogue } from "@espalier/datasets";
 import { fetchDataset } from "@espalier/datasets/node";
 import { readBytes } from "@espalier/formats/node";
 import type { Registry, UseConfig } from "@espalier/recipe";
+import { summaryLines, writeReport } from "@espalier/report";
 import type { SweepOptions } from "../commands/sweep.ts";
 import type { Context } from "../context.ts";
 import { cellLine, cellText } from "../output/cells.ts";
