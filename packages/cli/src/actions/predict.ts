@@ -1,7 +1,7 @@
-import { createRegistry } from "@espalier/bench";
 import { formatCsv, type Table } from "@espalier/datasets";
 import { createForecaster, type Forecast } from "@espalier/forecaster";
 import { checkReplaceable, loadModel, writeFileAtomically } from "@espalier/formats/node";
+import { createRegistry } from "@espalier/recipe/standard";
 import type { PredictOptions } from "../commands/predict.ts";
 import type { Context } from "../context.ts";
 import { required } from "../options/groups.ts";
