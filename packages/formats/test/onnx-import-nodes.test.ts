@@ -301,10 +301,9 @@ describe("weights", () => {
     expect(prunableDimensions(model.dimensions)).toEqual([]);
   });
 
-  it("that exporters merged for being equal are given back, those that are shared stay one", async () => {
-    const ones = floats("norm1.weight", [4], [1, 1, 1, 1]);
-    const norm = (from: string, to: string, by = "norm1.weight") =>
-      node("LayerNormalization", [from, by, "norm1.bias"], to);
+  it("that are used several times stay one, whatever their numbers; other names are other weights", async () => {
+    const norm = (from: string, to: string) =>
+      node("LayerNormalization", [from, "norm1.weight", "norm1.bias"], to);
     const model = await agrees({
       inputs: x,
       nodes: [
@@ -313,17 +312,63 @@ describe("weights", () => {
         node("Identity", ["w"], "again"),
         node("MatMul", ["b", "w"], "c"),
         node("MatMul", ["c", "again"], "d"),
-        node("MatMul", ["d", "w"], "y"),
+        node("MatMul", ["d", "w"], "e"),
+        node("MatMul", ["e", "one"], "f"),
+        node("Add", ["f", "one.bias"], "g"),
+        node("Add", ["g", "one.bias"], "y"),
       ],
-      initializers: [ones, weight("norm1.bias", 4), weight("w", 4, 4)],
+      initializers: [
+        floats("norm1.weight", [4], [1, 1, 1, 1]),
+        weight("norm1.bias", 4),
+        weight("w", 4, 4),
+        weight("one", 4, 1),
+        weight("one.bias", 1),
+      ],
     });
-    expect(Object.keys(roles(model)).sort()).toEqual([
-      "again",
-      "norm1.bias",
-      "norm1.weight",
-      "norm1.weight_1",
-      "w",
-    ]);
+    const names = ["again", "norm1.bias", "norm1.weight", "one", "one.bias", "w"];
+    expect(Object.keys(roles(model)).sort()).toEqual(names);
+  });
+
+  it("that exporters wrote several times, transposed or not, are one", async () => {
+    const numbers = varied(12);
+    const turned = numbers.map((_, i) => numbers[(i % 4) * 3 + Math.floor(i / 4)]!);
+    const model = await agrees({
+      inputs: { x: ["batch", 3] },
+      nodes: [
+        node("MatMul", ["x", "val_0"], "a"),
+        node("Add", ["a", "up.bias"], "b"),
+        node("MatMul", ["b", "val_1"], "c"),
+        node("Add", ["c", "x"], "d"),
+        node("MatMul", ["d", "val_2"], "e"),
+        node("Add", ["e", "up.bias"], "y"),
+      ],
+      initializers: [
+        floats("val_0", [3, 4], turned),
+        floats("val_1", [4, 3], numbers),
+        floats("val_2", [3, 4], turned),
+        weight("up.bias", 4),
+      ],
+    });
+    expect(roles(model)).toEqual({ "up.weight": "trainable", "up.bias": "trainable" });
+  });
+
+  it("of copied layers are two, though their numbers are equal", async () => {
+    const layer = (i: number, from: string, to: string) => [
+      node("MatMul", [from, `onnx::MatMul_${i}`], `p${i}`),
+      node("Add", [`layers.${i}.up.bias`, `p${i}`], to),
+    ];
+    const model = await agrees({
+      inputs: x,
+      nodes: [
+        node("Identity", ["onnx::MatMul_0"], "onnx::MatMul_1"),
+        node("Identity", ["layers.0.up.bias"], "layers.1.up.bias"),
+        ...layer(0, "x", "a"),
+        ...layer(1, "a", "y"),
+      ],
+      initializers: [weight("onnx::MatMul_0", 4, 4), weight("layers.0.up.bias", 4)],
+    });
+    const names = [0, 1].flatMap((i) => [`layers.${i}.up.bias`, `layers.${i}.up.weight`]);
+    expect(Object.keys(roles(model)).sort()).toEqual(names);
   });
 
   it("are told from tables and numbers, by rule or by option", async () => {

@@ -42,6 +42,10 @@ export interface Call {
   readonly wants: readonly boolean[];
   /** Name for a weight of this node whose own was lost. */
   nameFor(part: "weight" | "bias"): string | undefined;
+  /** The bias that goes with the node's weight, where its name says so. */
+  bias(): Known | undefined;
+  /** Whether the exporter tells modules apart from names. */
+  readonly scoped: boolean;
 }
 
 export type Rule = (call: Call) => Item | readonly (Item | undefined)[];
@@ -105,9 +109,11 @@ export function lift(call: Call, item: Item, use: Use = { as: "operand" }): Valu
   if (!isKnown(item)) throw new RangeError("it does not take lists of values");
   const name = use.name ?? call.nameFor(use.as === "weight" ? "weight" : "bias");
   const named = use.as === "weight" || use.as === "bias" ? name : use.name;
+  const bias = use.as === "weight" ? call.bias() : undefined;
   return call.context.weights.lift(call.b, item, {
     ...use,
-    module: call.module,
+    ...(call.scoped && { module: call.module }),
+    ...(bias !== undefined && { bias }),
     ...(named !== undefined && { name: named }),
   });
 }

@@ -5,8 +5,17 @@ import type { Call, Context, Rule } from "./call.ts";
 import { isStandard } from "./decode.ts";
 import { type Item, isKnown, isTruth, isValue } from "./items.ts";
 import { type Known, onlyNumber } from "./known.ts";
-import { isMadeUp, moduleOf } from "./names.ts";
-import { located, mostNested, nameFor, neededNodes, type Readers, readersOf, resolved } from "./nodes.ts";
+import { isMadeUp, isScoped, moduleOf } from "./names.ts";
+import {
+  biasOf,
+  located,
+  mostNested,
+  nameFor,
+  neededNodes,
+  type Readers,
+  readersOf,
+  resolved,
+} from "./nodes.ts";
 import { ofCounting } from "./rules/counting.ts";
 import { rules } from "./rules/index.ts";
 import { readTensor } from "./tensor-data.ts";
@@ -167,6 +176,11 @@ export class GraphReader {
       inputs,
       wants: node.output.map((name) => name !== "" && body.needed.has(name)),
       nameFor: (part) => nameFor(part, node, module, body.readers),
+      bias: () => {
+        const item = body.names.get(biasOf(node, body.readers) ?? "");
+        return item !== undefined && isKnown(item) ? item : undefined;
+      },
+      scoped: isScoped(node),
     };
     return this.#checked(call.b, outputsOf(rule, call));
   }
