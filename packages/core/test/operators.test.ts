@@ -20,9 +20,9 @@ describe("operators", () => {
 });
 
 describe("gradients agree with central differences", () => {
-  const differentiable = operatorCases.filter(({ operator }) => {
+  const differentiable = operatorCases.filter(({ operator, differentiable: inputs }) => {
     const { gradient } = operators.get(operator)!;
-    return gradient !== undefined && operator !== "Dropout";
+    return gradient !== undefined && operator !== "Dropout" && inputs?.length !== 0;
   });
   it.each(differentiable.map((one) => [caseName(one), one] as const))("%s", (_name, one) => {
     const targets = one.operator === "BatchNormalization" ? { ...one, differentiable: [0, 1, 2] } : one;

@@ -12,6 +12,8 @@ export type None = Record<string, never>;
 export function inferBroadcast([a, b]: readonly ValueType[]): readonly ValueType[] {
   const shape = broadcastShapes(a!.shape, b!.shape);
   if (shape === undefined) throw new RangeError("the shapes do not broadcast");
+  if (a!.dtype !== b!.dtype)
+    throw new RangeError(`it takes two values of one type, not ${a!.dtype} and ${b!.dtype}`);
   return [{ dtype: a!.dtype, shape }];
 }
 

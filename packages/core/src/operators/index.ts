@@ -44,6 +44,7 @@ import { dropoutOperator, dropoutTraining, randomUniformOperator } from "./rando
 import { scaleOperator } from "./scale.ts";
 import { concatOperator, padOperator, sliceOperator } from "./slice.ts";
 import { softmaxGradient, softmaxOperator } from "./softmax.ts";
+import { castOperator, floorOperator, roundOperator } from "./steps.ts";
 import { topKOperator } from "./top-k.ts";
 
 /** Every operator of core, by name: what a stored graph is read with. */
@@ -73,6 +74,9 @@ export const operators: ReadonlyMap<string, Operator> = new Map(
     greaterOperator,
     equalOperator,
     whereOperator,
+    castOperator,
+    floorOperator,
+    roundOperator,
     scaleOperator,
     matMulOperator,
     transposeOperator,

@@ -14,7 +14,16 @@ import {
 } from "@espalier/core";
 import { reshapeKnown } from "./arrays.ts";
 import type { Attributes } from "./attributes.ts";
-import { type Item, isCounting, isKnown, isSequence, isTruth, isTuples, isValue } from "./items.ts";
+import {
+  type Item,
+  isCounting,
+  isKnown,
+  isRepeated,
+  isSequence,
+  isTruth,
+  isTuples,
+  isValue,
+} from "./items.ts";
 import { type Known, onlyNumber, plainNumbers } from "./known.ts";
 import type { OpenedBatch } from "./samples.ts";
 import type { Use, Weights } from "./weights.ts";
@@ -56,7 +65,7 @@ export function input(call: Call, i: number): Item {
   if (item === undefined) throw new RangeError(`its input ${i} is missing`);
   if (isSequence(item)) throw new RangeError(`its input ${i} is a list of values`);
   if (isTruth(item)) throw new RangeError(`its input ${i} are truth values`);
-  if (isCounting(item) || isTuples(item))
+  if (isCounting(item) || isTuples(item) || isRepeated(item))
     throw new RangeError("it computes with the numbers from 0 to the batch size, which is not supported");
   return item;
 }
@@ -123,6 +132,11 @@ export function valueInput(call: Call, i: number, use?: Use): Value {
   return lift(call, input(call, i), use);
 }
 
+/** A number as a scalar of the type that a value has. */
+export function numberLike({ context }: Call, x: Value, number: number): Value {
+  return x.dtype === "int32" ? context.weights.integer(number) : context.weights.number(number);
+}
+
 /** The number that a scalar constant stands for, where it does not give the other operand more axes. */
 export function numberBeside(call: Call, item: Item, other: Value): number | undefined {
   if (!isPlain(call, item) || item.shape.length > other.shape.length) return undefined;
@@ -130,11 +144,11 @@ export function numberBeside(call: Call, item: Item, other: Value): number | und
 }
 
 /**
- * Where a file made for one sample computes something without its input, the same for all samples, and joins it with
+ * Where a file whose batch was opened computes something without its input, the same for all samples, and joins it with
  * what follows the batch: repeated over the batch. `axis` counts from the end; others are as long as they need to be.
  */
 export function spread({ b, context }: Call, x: Value, other: Shape): Value {
-  if (context.opened?.size !== 1 || x.shape.some(isBatch)) return x;
+  if (context.opened === undefined || x.shape.some(isBatch)) return x;
   const back = x.shape.findIndex((extent, axis) => {
     const beside = other[axis - x.shape.length + other.length];
     return extent !== 1 && beside !== undefined && isBatch(beside) && beside.batch === extent;

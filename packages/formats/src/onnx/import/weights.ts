@@ -9,7 +9,7 @@ import {
   type Value,
   type ValueId,
 } from "@espalier/core";
-import { type Known, plainNumbers, type Source } from "./known.ts";
+import { type Known, plainNumbers, type Source, scalar } from "./known.ts";
 import { inOtherLayer, isBufferName, isMadeUp } from "./names.ts";
 
 /** What a tensor of the file is used for, where it is used. */
@@ -57,6 +57,7 @@ export class Weights {
   readonly #options: RoleOptions;
   readonly #reserved: ReadonlySet<string>;
   readonly #names = new Map<ValueId, string>();
+  readonly #integers = new Map<number, Value>();
   /** Scalar initialisers. */
   readonly #numbers = new Map<string, Value>();
   readonly #drawn = new Map<string, Drawn[]>();
@@ -178,6 +179,13 @@ export class Weights {
   number(value: number): Value {
     const drawn = this.#b.constant(value);
     this.scalars.set(drawn.id, value);
+    return drawn;
+  }
+
+  /** A scalar constant among integers. */
+  integer(value: number): Value {
+    const drawn = this.#integers.get(value) ?? this.#constant(scalar("int", value), `integer:${value}`);
+    this.#integers.set(value, drawn);
     return drawn;
   }
 
