@@ -12,8 +12,23 @@ export type AdamAttributes = {
 };
 
 /**
+ * Sizes below which {@link adamOperator} takes a gradient (its penalty included) and the new moments for zero. Moments of
+ * weights that get no gradient any more (dead, converged) would else decay into float32's subnormal numbers, which some
+ * processors compute a hundred times slower; so would the square of a gradient this small. The step of a moment below these
+ * bounds is 10⁻⁸ of the learning rate at most, at the usual epsilon. GPUs and libtensorflow, which flush subnormal
+ * numbers themselves, need not look.
+ */
+export const adamTiny = { gradient: 2 ** -55, m: 2 ** -80, v: 2 ** -125 } as const;
+
+/** A number, or 0 where its size is below `least`. */
+export function unlessBelow(least: number, x: number): number {
+  return Math.abs(x) < least ? 0 : x;
+}
+
+/**
  * One step of Adam (Kingma and Ba, ICLR 2015): (parameter, gradient, m, v, step, learning rate[, mask]) → (parameter', m', v').
- * `step` counts from 1. Where the mask is 0 the parameter becomes 0 and its moments stay as they are.
+ * `step` counts from 1. Where the mask is 0 the parameter becomes 0 and its moments stay as they are. Numbers below
+ * {@link adamTiny} count as zero.
  */
 export const adamOperator: Operator<AdamAttributes> = defineOperator<AdamAttributes>({
   name: "Adam",
@@ -31,9 +46,9 @@ export const adamOperator: Operator<AdamAttributes> = defineOperator<AdamAttribu
     for (let i = 0; i < p2.data.length; i++) {
       if (mask !== undefined && mask.data[i] === 0) continue;
       const p = parameter!.data[i]!;
-      const g = gradient!.data[i]! + weightDecay * p;
-      m2.data[i] = beta1 * m!.data[i]! + (1 - beta1) * g;
-      v2.data[i] = beta2 * v!.data[i]! + (1 - beta2) * g * g;
+      const g = unlessBelow(adamTiny.gradient, gradient!.data[i]! + weightDecay * p);
+      m2.data[i] = unlessBelow(adamTiny.m, beta1 * m!.data[i]! + (1 - beta1) * g);
+      v2.data[i] = unlessBelow(adamTiny.v, beta2 * v!.data[i]! + (1 - beta2) * g * g);
       p2.data[i] =
         p - (rate!.data[0]! * (m2.data[i]! / correction1)) / (Math.sqrt(v2.data[i]! / correction2) + epsilon);
     }

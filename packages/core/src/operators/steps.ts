@@ -1,3 +1,4 @@
+import { ShapeError } from "../errors.ts";
 import type { Builder, Value } from "../graph/builder.ts";
 import type { DataType } from "../graph/graph.ts";
 import { map } from "../reference/array.ts";
@@ -37,7 +38,7 @@ export const castOperator: Operator<CastAttributes> = defineOperator<CastAttribu
   arity: 1,
   simplify: zeroForZero,
   infer([x], { to }) {
-    if (to !== "float32" && to !== "int32") throw new RangeError(`it cannot cast to ${to}`);
+    if (to !== "float32" && to !== "int32") throw new ShapeError(`it cannot cast to ${to}`);
     return [{ dtype: to, shape: x!.shape }];
   },
   couple: (coupling, [x], [y]) => coupling.sameAll(x!, y!),

@@ -1,9 +1,11 @@
 import {
   type AdamAttributes,
+  adamTiny,
   fillRandom,
   type RandomAttributes,
   type RatioAttributes,
   randomKey,
+  unlessBelow,
 } from "@espalier/core";
 import type { Tensor } from "../runtime.ts";
 import { type Call, type Kernel, type Kernels, sizeOf } from "./kernel.ts";
@@ -38,9 +40,9 @@ export const training: Kernels = {
         next[2][i] = v1![i]!;
         continue;
       }
-      const slope = g![i]! + weightDecay * p![i]!;
-      const first = beta1 * m1![i]! + (1 - beta1) * slope;
-      const second = beta2 * v1![i]! + (1 - beta2) * slope * slope;
+      const slope = unlessBelow(adamTiny.gradient, g![i]! + weightDecay * p![i]!);
+      const first = unlessBelow(adamTiny.m, beta1 * m1![i]! + (1 - beta1) * slope);
+      const second = unlessBelow(adamTiny.v, beta2 * v1![i]! + (1 - beta2) * slope * slope);
       next[0][i] = p![i]! - (size * first) / (Math.sqrt(second) / correction + epsilon);
       next[1][i] = first;
       next[2][i] = second;

@@ -1,6 +1,7 @@
-import { broadcastShapes, expand, isBatch, type Shape, sameShape } from "@espalier/core";
+import { broadcastShapes, expand, isBatch, type Shape, ShapeError, sameShape } from "@espalier/core";
 import { expandKnown, reshapeKnown, takeKnown } from "./arrays.ts";
 import { type Call, lift } from "./call.ts";
+import { UnreadableError } from "./errors.ts";
 import { type Item, isKnown, isRepeated, isTruth, isValue, type Repeated } from "./items.ts";
 import { build, type Known, pairAt } from "./known.ts";
 
@@ -66,7 +67,7 @@ function attempt<T>(read: () => T): T | undefined {
   try {
     return read();
   } catch (error) {
-    if (error instanceof RangeError) return undefined;
+    if (error instanceof UnreadableError || error instanceof ShapeError) return undefined;
     throw error;
   }
 }
@@ -79,7 +80,7 @@ function shapeOfDrawn(item: Item): Shape | undefined {
 function inShape(call: Call, item: Item, shapes: readonly Shape[]): Item {
   const own = isRepeated(item) || isKnown(item) ? item.shape : shapeOfDrawn(item);
   const shape = [...shapes, own!].reduce<Shape | undefined>((a, b) => a && broadcastShapes(a, b), []);
-  if (shape === undefined) throw new RangeError("the shapes do not broadcast");
+  if (shape === undefined) throw new UnreadableError("the shapes do not broadcast");
   if (isKnown(item)) return repeated(item, shape);
   if (isRepeated(item)) return repeated(item.repeats, shape);
   if (isTruth(item)) return { truth: expand(call.b, item.truth, shape) };
@@ -117,7 +118,7 @@ function firstOf(known: Known, axis: number, part: number, samples: number): Kno
   const alike = build(known.kind, shape, (i) => pairAt(all, i)).data.every((n, i) =>
     Object.is(n, Number(known.data[i])),
   );
-  if (!alike) throw new RangeError("its constant differs from sample to sample");
+  if (!alike) throw new UnreadableError("its constant differs from sample to sample");
   return { ...first, ...(source && { source }) };
 }
 

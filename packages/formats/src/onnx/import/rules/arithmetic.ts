@@ -1,6 +1,7 @@
 import { add, type Builder, cast, div, mul, pow, scale, sqrt, sub, type Value } from "@espalier/core";
 import { foldBinary } from "../arithmetic.ts";
 import { type Call, input, isPlain, lift, numberBeside, numberLike, type Rule, spread } from "../call.ts";
+import { UnreadableError } from "../errors.ts";
 import { type Item, isKnown, isValue } from "../items.ts";
 import { scalar } from "../known.ts";
 import { recogniseGelu } from "../patterns/gelu.ts";
@@ -104,7 +105,7 @@ const powers: Rule = (call) => {
   if (number === 1) return x;
   if (number === 2) return mul(b, x, x);
   if (number === 3) return mul(b, mul(b, x, x), x);
-  if (isWhole(x)) throw new RangeError("of integers it takes the exponents 1, 2 and 3 only");
+  if (isWhole(x)) throw new UnreadableError("of integers it takes the exponents 1, 2 and 3 only");
   if (number === 0.5) return sqrt(b, x);
   if (number === -0.5) return inverse(sqrt(b, x));
   if (number === -1) return inverse(x);
@@ -116,7 +117,7 @@ const powers: Rule = (call) => {
 function total(mean: boolean): Rule {
   return (call) => {
     const items = call.inputs.map((_, i) => input(call, i));
-    if (items.length === 0) throw new RangeError("it has no inputs");
+    if (items.length === 0) throw new UnreadableError("it has no inputs");
     const count = items.length;
     if (items.every((item) => isPlain(call, item))) {
       const whole = items.reduce((a, c) => foldBinary("Add", a, c));

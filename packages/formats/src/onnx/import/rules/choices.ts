@@ -32,6 +32,7 @@ import {
   type Rule,
   shapeOf,
 } from "../call.ts";
+import { UnreadableError } from "../errors.ts";
 import { type Item, isKnown, isTruth, isValue } from "../items.ts";
 import { build, type Kind, type Known, scalar } from "../known.ts";
 import { withoutGuard } from "../patterns/guards.ts";
@@ -81,7 +82,7 @@ function extreme(largest: boolean): Rule {
     return largest ? add(b, y, relu(b, sub(b, x, y))) : sub(b, y, relu(b, sub(b, y, x)));
   };
   return (call) => {
-    if (call.inputs.length === 0) throw new RangeError("it has no inputs");
+    if (call.inputs.length === 0) throw new UnreadableError("it has no inputs");
     return call.inputs.map((_, i) => input(call, i)).reduce((left, right) => ofTwo(call, left, right));
   };
 }
@@ -100,9 +101,9 @@ function asked(call: Call, i: number): Value {
 
 /** What an operator gives of constants. */
 function answer({ operator }: Call, [first, second]: readonly Known[]): Known {
-  if (first === undefined) throw new RangeError("its input 0 is missing");
+  if (first === undefined) throw new UnreadableError("its input 0 is missing");
   const folded = second === undefined ? foldUnary(operator, first) : foldBinary(operator, first, second);
-  if (folded === undefined) throw new RangeError("its second input is missing");
+  if (folded === undefined) throw new UnreadableError("its second input is missing");
   return folded;
 }
 
@@ -205,7 +206,7 @@ const choice: Rule = (call) => {
     const unguarded = withoutGuard(call.b, condition.truth, x, y, call.context.weights);
     return unguarded ?? where(call.b, condition.truth, x, y);
   }
-  if (!isKnown(condition)) throw new RangeError("its condition is no truth value");
+  if (!isKnown(condition)) throw new UnreadableError("its condition is no truth value");
   if (isPlain(call, yes) && isPlain(call, no)) return foldWhere(condition, yes, no);
   if (condition.data.every((bit) => bit !== 0)) return inShapeOf(call, lift(call, yes), condition, no);
   if (condition.data.every((bit) => bit === 0)) return inShapeOf(call, lift(call, no), condition, yes);
@@ -242,7 +243,7 @@ function inShapeOf(call: Call, x: Value, ...others: readonly Item[]): Value {
     (whole, item) => whole && broadcastShapes(whole, shapeOf(item)),
     x.shape,
   );
-  if (shape === undefined) throw new RangeError("the shapes do not broadcast");
+  if (shape === undefined) throw new UnreadableError("the shapes do not broadcast");
   return expand(call.b, x, shape);
 }
 
@@ -265,7 +266,9 @@ const castRule: Rule = (call) => {
   if (isKnown(item))
     return half && !call.context.weights.isWeight(item) ? castToHalf(item, to) : castKnown(item, kind);
   if (half)
-    throw new RangeError(`it computes in ${typeName(to)}; a model computes in float32. Export it in float32`);
+    throw new UnreadableError(
+      `it computes in ${typeName(to)}; a model computes in float32. Export it in float32`,
+    );
   return castValue(call, item, kind);
 };
 
