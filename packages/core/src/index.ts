@@ -54,7 +54,7 @@ export * from "./operators/elementwise.ts";
 export * from "./operators/functions.ts";
 export * from "./operators/gather.ts";
 export * from "./operators/gather-nd.ts";
-export { operators } from "./operators/index.ts";
+export { type AttributesNamed, type OperatorName, operators } from "./operators/index.ts";
 export * from "./operators/layer-normalization.ts";
 export * from "./operators/layout.ts";
 export * from "./operators/matmul.ts";

@@ -20,6 +20,10 @@ import { describe, expect, it } from "vitest";
 const array = (shape: number[], data: number[]) => ({ shape, data: Float64Array.from(data) });
 
 describe("operators", () => {
+  it("are listed under their own names", () => {
+    for (const [name, operator] of operators) expect(operator.name).toBe(name);
+  });
+
   it("each have a conformance case", () => {
     expect(uncoveredOperators()).toEqual([]);
   });

@@ -1,4 +1,4 @@
-import { type ClipAttributes, type ScaleAttributes, scaleFactor } from "@espalier/core";
+import { scaleFactor } from "@espalier/core";
 import type { Tensor, Tf } from "../runtime.ts";
 import type { Kernels } from "./kernel.ts";
 
@@ -21,12 +21,12 @@ export const elementwise: Kernels = {
   Cos: ({ tf, inputs: [x] }) => tf.cos(x!),
   Pow: ({ tf, inputs: [x, y] }) => tf.pow(x!, y!),
   Clip: ({ tf, inputs: [x], attributes }) => {
-    const { min, max } = attributes as ClipAttributes;
+    const { min, max } = attributes;
     const raised = min === undefined ? x! : tf.maximum(x!, min);
     return max === undefined ? raised : tf.minimum(raised, max);
   },
   ClipGradient: ({ tf, inputs: [x, dy], attributes }) => {
-    const { min, max } = attributes as ClipAttributes;
+    const { min, max } = attributes;
     const above = min === undefined ? tf.onesLike(x!) : tf.cast(tf.greaterEqual(x!, min), "float32");
     const below = max === undefined ? above : tf.mul(above, tf.cast(tf.lessEqual(x!, max), "float32"));
     return tf.mul(dy!, below);
@@ -44,8 +44,7 @@ export const elementwise: Kernels = {
       tf.broadcastTo(a!, shape! as never),
       tf.broadcastTo(b!, shape! as never),
     ),
-  Scale: ({ tf, inputs: [x], attributes, batchSize }) =>
-    tf.mul(x!, scaleFactor(attributes as ScaleAttributes, batchSize)),
+  Scale: ({ tf, inputs: [x], attributes, batchSize }) => tf.mul(x!, scaleFactor(attributes, batchSize)),
 };
 
 function normalCdf(tf: Tf, x: Tensor): Tensor {

@@ -4,8 +4,10 @@ import {
   type Expression,
   elementsOf,
   isBatch,
+  isCallOf,
   type Node,
   type Operand,
+  reshapeOperator,
   type Shape,
   type Value,
   type ValueId,
@@ -79,8 +81,9 @@ export class OpenedBatch {
     if (majors.size > 1) throw new UnreadableError("the samples of its inputs are in different order");
     const [major = 1] = majors;
     for (const output of outputs) {
-      const moved =
-        node.operator.name === "Reshape" ? regrouped(batched[0]?.shape, major, output.shape) : major;
+      const moved = isCallOf(node, reshapeOperator)
+        ? regrouped(batched[0]?.shape, major, output.shape)
+        : major;
       this.#majors.set(output.id, moved);
     }
   }

@@ -1,4 +1,16 @@
-import { add, type Builder, div, mul, pow, scale, sqrt, sub, type Value } from "@espalier/core";
+import {
+  add,
+  type Builder,
+  div,
+  isCallOf,
+  matMulOperator,
+  mul,
+  pow,
+  scale,
+  sqrt,
+  sub,
+  type Value,
+} from "@espalier/core";
 import { foldBinary } from "../arithmetic.ts";
 import { type Call, input, isPlain, lift, numberBeside, type Rule, spread } from "../call.ts";
 import { UnreadableError } from "../errors.ts";
@@ -37,7 +49,7 @@ function operand(call: Call, i: number): Value {
     isKnown(own) &&
     own.shape.length === 1 &&
     isValue(other) &&
-    call.b.producer(other)?.operator.name === "MatMul";
+    isCallOf(call.b.producer(other), matMulOperator);
   return lift(call, own, isBias ? { as: "bias" } : { as: "operand" });
 }
 
