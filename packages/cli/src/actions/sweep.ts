@@ -10,9 +10,7 @@ import {
   runSweep,
   type SweepConfig,
   type SweepResult,
-  summaryLines,
   withAvailableBackends,
-  writeReport,
 } from "@espalier/bench";
 import { EspalierError } from "@espalier/core";
 import { catalogue } from "@espalier/datasets";
@@ -170,6 +168,7 @@ interface Finish {
 /** Writes the report, and ends with its path; in one line of error where cells are missing or failed. */
 async function finish(result: SweepResult, { config, out, json, context }: Finish): Promise<void> {
   const { records, done, kept, failed, aborted, results } = result;
+  const { summaryLines, writeReport } = await import("@espalier/report");
   const report =
     records.length === 0
       ? undefined

@@ -24,6 +24,7 @@ import { softmax } from "../operators/softmax.ts";
 export interface Chooser {
   /** A whole number, both bounds included. */
   integer(least: number, most: number): number;
+  /** One of these. */
   pick<T>(from: readonly T[]): T;
 }
 

@@ -4,5 +4,8 @@ import type { Shorthand } from "./shorthand.ts";
 
 /** A recipe as YAML, with the number of its format. */
 export function formatRecipe(recipe: Recipe | Shorthand): string {
-  return stringify({ format: "steps" in recipe ? 2 : 1, ...recipe }, { lineWidth: 100, aliasDuplicateObjects: false });
+  return stringify(
+    { format: "steps" in recipe ? 2 : 1, ...recipe },
+    { lineWidth: 100, aliasDuplicateObjects: false },
+  );
 }
