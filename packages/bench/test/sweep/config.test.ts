@@ -3,10 +3,10 @@ import {
   cellId,
   cellsOf,
   labelOf,
-  type PruneCell,
   parseSweepConfig,
   presets,
   readSweepConfig,
+  type StrategyCell,
   type SweepInput,
   sweepJsonSchema,
 } from "../../src/index.ts";
@@ -95,9 +95,9 @@ describe("the cells of a sweep", () => {
   });
 
   it("have names that order of keys and labels do not change", () => {
-    const cell = cells.find((c): c is PruneCell => c.kind === "prune")!;
+    const cell = cells.find((c): c is StrategyCell => c.kind === "prune")!;
     const { kind, dense, strategy, target, fineTuning } = cell;
-    const turned: PruneCell = {
+    const turned: StrategyCell = {
       fineTuning,
       target,
       strategy: { label: "heads", ...strategy },
