@@ -28,8 +28,17 @@ export function refuse(
   place: (path: readonly PropertyKey[]) => string,
 ): never {
   // A slip in a key is the cause, and that the key is missing only follows from it.
-  const issue = issues.find(({ code }) => code === "unrecognized_keys") ?? issues[0]!;
+  const telling = issues.map(innermost);
+  const issue = telling.find(({ code }) => code === "unrecognized_keys") ?? telling[0]!;
   throw new EspalierError(`${place(placeOf(issue))}: ${explain(issue, root, schema)}`);
+}
+
+/** Of alternatives that were all refused, the refusal that went farthest into the value: that one was meant. */
+function innermost(issue: Issue): Issue {
+  if (issue.code !== "invalid_union" || issue.errors.length === 0) return issue;
+  const inner = issue.errors.flat().map((one) => innermost({ ...one, path: [...issue.path, ...one.path] }));
+  const deepest = inner.reduce((a, b) => (b.path.length > a.path.length ? b : a));
+  return deepest.path.length > issue.path.length ? deepest : issue;
 }
 
 /** What is wrong with a value, what is allowed, and the nearest of it. `schema` is the JSON schema of the whole. */
