@@ -12,6 +12,7 @@ export {
   type FittedDataOptions,
   forecastingDataFor,
   type ModelData,
+  stepFor,
   type WindowShape,
   windowShapeOf,
   withData,

@@ -1,16 +1,25 @@
 import { EspalierError, type Extent, type Graph, type Json, type Model } from "@espalier/core";
 import {
+  type CsvReading,
+  csvReading,
   type ForecastingData,
   type Frequency,
   forecastingDataOf,
+  type GapRule,
+  gapRules,
+  irregularCount,
+  type KnownStep,
   type LoadedDataset,
   type MissingRule,
   missingRules,
   type ScaleKind,
   type Scaler,
   type SplitRule,
+  sameStep,
   scalerSchema,
   splitRule,
+  stepSchema,
+  type Table,
 } from "@espalier/datasets";
 import { z } from "zod";
 
@@ -25,6 +34,11 @@ export interface ModelData {
   readonly missing?: MissingRule | undefined;
   readonly frequency?: Frequency | undefined;
   readonly splits?: SplitRule | undefined;
+  /** The time from one row to the next. Absent for data without dates, and in files of earlier versions. */
+  readonly step?: KnownStep | undefined;
+  readonly gaps?: GapRule | undefined;
+  /** How the file was read. */
+  readonly reading?: CsvReading | undefined;
 }
 
 const modelDataSchema = z.object({
@@ -35,9 +49,12 @@ const modelDataSchema = z.object({
   missing: z.enum(missingRules).optional(),
   frequency: z.enum(["s", "t", "h", "d", "w", "m", "q", "y"]).optional(),
   splits: splitRule.optional(),
+  step: stepSchema.optional(),
+  gaps: z.enum(gapRules).optional(),
+  reading: csvReading.optional(),
 });
 
-/** A model that knows its data. */
+/** A model that knows its data. Throws an EspalierError for a scaling that no file could hold. */
 export function withData(model: Model, data: ForecastingData): Model {
   const { kind, center, spread } = data.scaler;
   const described = {
@@ -48,8 +65,37 @@ export function withData(model: Model, data: ForecastingData): Model {
     missing: data.missing.rule,
     ...(data.frequency === undefined ? {} : { frequency: data.frequency }),
     splits: data.splits as unknown as Json,
+    ...(data.table.step === undefined ? {} : { step: withoutFaults(data.table.step) }),
+    ...(data.gaps === undefined ? {} : { gaps: data.gaps }),
+    ...(data.reading === undefined ? {} : { reading: data.reading as unknown as Json }),
   };
+  const odd = data.series.find((_, i) => !Number.isFinite(center[i]) || !Number.isFinite(spread[i]));
+  if (odd !== undefined) {
+    throw new EspalierError(
+      `data ${data.name}, series "${odd}": its values are too large to be scaled. Give them in larger units, or leave the series out.`,
+    );
+  }
   return { ...model, metadata: { ...model.metadata, data: described } };
+}
+
+function withoutFaults({ milliseconds, label, calendar }: KnownStep): Json {
+  return { milliseconds, label, ...(calendar === undefined ? {} : { calendar: calendar as unknown as Json }) };
+}
+
+/**
+ * The step that a table's rows go on by, for a model: its own, or the model's where so few rows do not show theirs (five
+ * business days look like days).
+ *
+ * @throws EspalierError for rows that are another time apart than those the model was trained on.
+ */
+export function stepFor(known: ModelData | undefined, table: Table): KnownStep | undefined {
+  const { step, timestamps, offsets } = table;
+  if (known?.step === undefined || step === undefined || timestamps === undefined) return step;
+  if (sameStep(known.step, step)) return step;
+  if (irregularCount({ timestamps, offsets }, known.step) <= step.irregular) return known.step;
+  throw new EspalierError(
+    `data ${table.name}: a row every ${step.label}, the model was trained on one every ${known.step.label}. Give rows as far apart, or train a model on these.`,
+  );
 }
 
 /** What a model knows of its data; undefined where nothing was noted. Throws an EspalierError where it is damaged. */
@@ -125,6 +171,7 @@ export function forecastingDataFor(
     );
   }
   const known = dataOf(model);
+  stepFor(known, source.table);
   const same = known?.checksum === source.checksum;
   const splits = options.splits ?? (same ? known?.splits : undefined);
   return forecastingDataOf(source, {
