@@ -1,5 +1,4 @@
 import { stat } from "node:fs/promises";
-import { createRegistry, type Insight, writeInsight } from "@espalier/bench";
 import {
   account,
   EspalierError,
@@ -9,6 +8,8 @@ import {
   sparsity,
 } from "@espalier/core";
 import { loadModel } from "@espalier/formats/node";
+import { createRegistry } from "@espalier/recipe/standard";
+import { type Insight, writeInsight } from "@espalier/report";
 import type { InspectOptions } from "../commands/inspect.ts";
 import type { Context } from "../context.ts";
 import type { BackendOptions } from "../options/groups.ts";

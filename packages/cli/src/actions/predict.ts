@@ -1,6 +1,6 @@
-import { createRegistry } from "@espalier/bench";
 import { formatCsv, type Table } from "@espalier/datasets";
 import { checkReplaceable, loadModel, writeFileAtomically } from "@espalier/formats/node";
+import { createRegistry } from "@espalier/recipe/standard";
 import { forecastNext } from "@espalier/training";
 import type { PredictOptions } from "../commands/predict.ts";
 import type { Context } from "../context.ts";

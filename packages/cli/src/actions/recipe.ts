@@ -1,5 +1,5 @@
-import { type Recipe, recipeJsonSchema } from "@espalier/bench";
 import { EspalierError, readTarget } from "@espalier/core";
+import { type Recipe, recipeJsonSchema } from "@espalier/recipe";
 import type { RecipeOptions } from "../commands/recipe.ts";
 import type { Context } from "../context.ts";
 import { plural } from "../output/numbers.ts";

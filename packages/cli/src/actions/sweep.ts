@@ -5,21 +5,19 @@ import {
   cellsOf,
   findPreset,
   parseSweepConfig,
-  type Registry,
   readResults,
   readSweepConfig,
   runSweep,
   type SweepConfig,
   type SweepResult,
-  summaryLines,
-  type UseConfig,
   withAvailableBackends,
-  writeReport,
 } from "@espalier/bench";
 import { EspalierError } from "@espalier/core";
 import { catalogue } from "@espalier/datasets";
 import { fetchDataset } from "@espalier/datasets/node";
 import { readBytes } from "@espalier/formats/node";
+import type { Registry, UseConfig } from "@espalier/recipe";
+import { summaryLines, writeReport } from "@espalier/report";
 import type { SweepOptions } from "../commands/sweep.ts";
 import type { Context } from "../context.ts";
 import { cellLine, cellText } from "../output/cells.ts";

@@ -1,5 +1,5 @@
-import type { DrawnModel, Recipe } from "@espalier/bench";
 import type { StrategySpec } from "@espalier/core";
+import type { DrawnModel, Recipe } from "@espalier/recipe";
 import type { FitOptions, GradualPruning, ReconstructSettings } from "@espalier/training";
 import type { PruneOptions } from "../commands/prune.ts";
 

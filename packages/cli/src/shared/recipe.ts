@@ -1,6 +1,7 @@
 import { dirname, isAbsolute, relative, resolve, sep } from "node:path";
-import { besideRecipe, formatRecipe, type Recipe, type Registry, readRecipe } from "@espalier/bench";
 import { readBytes } from "@espalier/formats/node";
+import { formatRecipe, type Recipe, type Registry, readRecipe } from "@espalier/recipe";
+import { besideRecipe } from "@espalier/recipe/node";
 import type { Context } from "../context.ts";
 import { fitSettings } from "../options/groups.ts";
 import { csvFile } from "./data.ts";

@@ -1,0 +1,1 @@
+export { besideRecipe } from "./paths.ts";
