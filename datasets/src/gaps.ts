@@ -73,14 +73,18 @@ export function handleGaps(
       note: `${what}; windows do not reach across`,
     };
   }
-  if (rule === "warn") return { rows, note: `${what}; windows reach across (--gaps fill or split changes that)` };
+  if (rule === "warn")
+    return { rows, note: `${what}; windows reach across (--gaps fill or split changes that)` };
   const between = found.find(({ steps }) => !Number.isInteger(steps) || steps < 0);
   if (between !== undefined) {
     throw new EspalierError(
       `data ${rows.name}: ${show(between.row)} is not a whole number of steps of ${step.label} after ${show(between.row - 1)}, so --gaps fill cannot fill. Give --gaps split or warn.`,
     );
   }
-  return { rows: filled(rows, found, step, missing, mostCells), note: `${what}; ${filledBy(found, missing)}` };
+  return {
+    rows: filled(rows, found, step, missing, mostCells),
+    note: `${what}; ${filledBy(found, missing)}`,
+  };
 }
 
 function described(found: readonly Irregularity[], step: KnownStep, show: (row: number) => string): string {
@@ -162,5 +166,8 @@ function filled(
     if (offsets !== undefined) offsets[to] = rows.offsets![row]!;
     values.set(rows.values.subarray(row * width, (row + 1) * width), to * width);
   }
-  return { ...fillMissing({ ...rows, rows: total, values, timestamps, offsets }, fillRule(missing)), timestamps };
+  return {
+    ...fillMissing({ ...rows, rows: total, values, timestamps, offsets }, fillRule(missing)),
+    timestamps,
+  };
 }

@@ -25,7 +25,6 @@ export {
   unscaleValues,
 } from "./scaling.ts";
 export { defaultSplit, type Split, type SplitRule, splitOf, splitRule, withHistory } from "./split.ts";
-export { loadSynthetic, type SyntheticOptions, synthetic } from "./synthetic.ts";
 export {
   type CalendarStep,
   durationLabel,
@@ -37,6 +36,7 @@ export {
   stepOf,
   stepSchema,
 } from "./step.ts";
+export { loadSynthetic, type SyntheticOptions, synthetic } from "./synthetic.ts";
 export { type RowRange, selectSeries, type Table } from "./table.ts";
 export {
   type Frequency,

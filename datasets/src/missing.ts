@@ -99,12 +99,7 @@ export function fillMissing(raw: RawRows, rule: FillRule): RawRows {
 }
 
 /** Fills one series of row-major values; it has at least one known value. */
-function fillSeries(
-  values: Float64Array,
-  column: number,
-  width: number,
-  rule: FillRule,
-): void {
+function fillSeries(values: Float64Array, column: number, width: number, rule: FillRule): void {
   let before = -1;
   for (let at = column; at < values.length; at += width) {
     if (!Number.isNaN(values[at])) {

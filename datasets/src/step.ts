@@ -72,8 +72,7 @@ export function stepsBefore({ timestamps, offsets }: Clock, row: number, step: K
   const { calendar, milliseconds } = step;
   if (calendar === undefined) {
     // Days and weeks are those of the wall clock: with summer time some have 23 hours.
-    const passed =
-      offsets === undefined || milliseconds % day === 0 ? 0 : offsets[row - 1]! - offsets[row]!;
+    const passed = offsets === undefined || milliseconds % day === 0 ? 0 : offsets[row - 1]! - offsets[row]!;
     return nearlyWhole((to - from + passed) / milliseconds);
   }
   if (to === from) return 0;
@@ -83,7 +82,8 @@ export function stepsBefore({ timestamps, offsets }: Clock, row: number, step: K
     return months === 0 || expected !== to ? (to - from) / milliseconds : months / calendar.count;
   }
   const days = Math.round((to - from) / day);
-  if (days * day !== to - from || !calendar.days.includes(weekday(to)) || days < 0) return (to - from) / day + 0.5;
+  if (days * day !== to - from || !calendar.days.includes(weekday(to)) || days < 0)
+    return (to - from) / day + 0.5;
   let count = 0;
   for (let at = from + day; at <= to; at += day) if (calendar.days.includes(weekday(at))) count++;
   return count;
@@ -110,14 +110,16 @@ export function advance(from: number, count: number, { calendar, milliseconds }:
 export function seasonOf({ milliseconds, calendar }: KnownStep): number | undefined {
   if (calendar?.unit === "weekday") return calendar.days.length;
   if (calendar?.unit === "month") return calendar.count < 12 ? 12 / calendar.count : undefined;
-  const rows = milliseconds < day ? day / milliseconds : milliseconds < 7 * day ? (7 * day) / milliseconds : 52;
+  const rows =
+    milliseconds < day ? day / milliseconds : milliseconds < 7 * day ? (7 * day) / milliseconds : 52;
   return Number.isInteger(rows) && rows > 1 && milliseconds <= 7 * day ? rows : undefined;
 }
 
 /** Whether two steps are the same. */
 export function sameStep(a: KnownStep, b: KnownStep): boolean {
   if (a.calendar === undefined && b.calendar === undefined) return a.milliseconds === b.milliseconds;
-  if (a.calendar?.unit === "month" && b.calendar?.unit === "month") return a.calendar.count === b.calendar.count;
+  if (a.calendar?.unit === "month" && b.calendar?.unit === "month")
+    return a.calendar.count === b.calendar.count;
   return JSON.stringify(a.calendar) === JSON.stringify(b.calendar);
 }
 
@@ -143,7 +145,9 @@ function labelOf(milliseconds: number, calendar: CalendarStep | undefined): stri
   if (calendar === undefined) return durationLabel(milliseconds);
   if (calendar.unit === "weekday") {
     const { days } = calendar;
-    return days.join() === "1,2,3,4,5" ? "1 business day" : `1 day of ${days.map((d) => names[d - 1]).join(", ")}`;
+    return days.join() === "1,2,3,4,5"
+      ? "1 business day"
+      : `1 day of ${days.map((d) => names[d - 1]).join(", ")}`;
   }
   const years = calendar.count / 12;
   if (Number.isInteger(years)) return `${years} ${years === 1 ? "year" : "years"}`;

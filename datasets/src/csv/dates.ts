@@ -1,4 +1,4 @@
-import { EspalierError } from "@espalier/core";
+import type { EspalierError } from "@espalier/core";
 import { type DateColumn, type DateFault, detectDates, readDates } from "../dates/column.ts";
 import { clockReading } from "../dates/detect.ts";
 import { countsFrom1970, dateFormat } from "../dates/format.ts";
@@ -35,7 +35,7 @@ export function fileDates(
   const read = joined(columns, settings);
   if ("fault" in read) throw faultError(read, columns, settings, fail);
   const styled = columns.map(({ name }, i) => ({ name, pattern: read.patterns[i]! }));
-  const timeZone = settings.timeZone ?? settings.like?.timeZone;
+  const { timeZone } = settings;
   const { walls, offsets } = read;
   if (offsets !== undefined) {
     const constant = offsets.every((offset) => offset === offsets[0]);
@@ -69,12 +69,9 @@ type Read = Omit<DateColumn, "pattern"> & { readonly patterns: readonly string[]
 function joined(columns: readonly DateTexts[], settings: CsvSettings): Read | DateFault {
   const { dateFormat: given, like } = settings;
   const [date, clock] = columns;
-  const numbers = true;
   const by = (texts: readonly string[], known?: string) => {
-    const pattern = given ?? (like?.dateFormat !== undefined ? like.dateFormat : undefined);
-    return pattern === undefined
-      ? detectDates(texts, numbers, known)
-      : readDates(texts, dateFormat(pattern));
+    const pattern = given ?? like?.dateFormat;
+    return pattern === undefined ? detectDates(texts, true, known) : readDates(texts, dateFormat(pattern));
   };
   const known = like?.dates?.columns.map(({ pattern }) => pattern);
   if (columns.length === 1) {
@@ -114,7 +111,8 @@ function faultError(
       name,
     );
   }
-  const what = given === undefined ? "is not a date that is understood" : `is not a date of the format "${given}"`;
+  const what =
+    given === undefined ? "is not a date that is understood" : `is not a date of the format "${given}"`;
   return fail(
     `"${shown(text)}" ${what}. Correct the cell, give --date-format (such as "dd/MM/yyyy HH:mm"), or --date-column with another column, or none.`,
     fault.row,

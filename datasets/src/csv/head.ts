@@ -35,7 +35,12 @@ export function headOf(whole: string, given: string | undefined, like: string | 
   const names = comment === undefined ? [] : (sample(comment.replace(/^#+\s*/, ""), delimiter, 1)[0] ?? []);
   // "# date,a,b" above rows of numbers is the header.
   if (begin <= first && names.length > 1 && names.length === width && !rows[0]?.some(isName)) {
-    return { delimiter, text: `${comment!.replace(/^#+\s*/, "")}\n${text}`, skipped: lines - 1, rows: [names, ...rows] };
+    return {
+      delimiter,
+      text: `${comment!.replace(/^#+\s*/, "")}\n${text}`,
+      skipped: lines - 1,
+      rows: [names, ...rows],
+    };
   }
   const skipped = lines + cut.lines;
   const note =
@@ -81,7 +86,8 @@ function sample(text: string, delimiter: string, most: number): string[][] {
     // A quote that is never closed, or one that the piece ends within.
   }
   // The last row of a piece may be cut short.
-  return piece.length < text.length && rows.length < most ? rows.slice(0, -1) : rows;
+  const cut = piece.length < text.length && rows.length < most && rows.length > 1;
+  return cut ? rows.slice(0, -1) : rows;
 }
 
 function findDelimiter(text: string, like: string | undefined): string {
@@ -111,7 +117,8 @@ function tableStart(rows: readonly (readonly string[])[], width: number, first: 
   if (width < 2 || first < 0) return first;
   const filled = (row: readonly string[]) => row.filter((cell) => !saysMissing(cell)).length;
   const header = rows.findIndex((row) => row.length === width && (width < 3 || filled(row) > 1));
-  if (header <= first || rows.slice(first, header).some((row) => row.length > 2 && filled(row) > 2)) return first;
+  if (header <= first || rows.slice(first, header).some((row) => row.length > 2 && filled(row) > 2))
+    return first;
   // A header that lacks the name of its first column, or has one less for a mark at the ends of rows, is a header.
   return rows[header - 1]!.length === width - 1 && rows[header - 1]!.every(isName) ? first : header;
 }

@@ -50,11 +50,13 @@ export function layoutOf(name: string, sample: readonly (readonly string[])[], o
   const rows = (header ? rest : sample).filter((row) => row.length === width);
   const table: Sampled = { name, names, cells, header, rows };
   const dates = dateCells(table, o);
-  const id = o.pivot === undefined ? -1 : idCell(table, o.pivot);
+  // A wide file of series that came in a long one before needs no turning.
+  const long = o.pivot !== undefined && (names.includes(o.pivot) || o.pivot !== o.like?.pivot);
+  const id = long ? idCell(table, o.pivot!) : -1;
   const taken = new Set([...dates, id]);
   const values = names.map((_, index) => index).filter((index) => !taken.has(index));
   if (o.series !== undefined && id < 0) {
-    const series = o.series.map((wanted) => seriesCell(name, names, values, wanted));
+    const series = seriesCells(name, names, values, o.series);
     return { header, width, names, dates, id, series, empty: [], notes: [] };
   }
   return { header, width, names, dates, id, ...valueCells(table, values, dates, id) };
@@ -78,7 +80,8 @@ function column({ rows }: Sampled, index: number): string[] {
 function widthOf(first: readonly string[], rest: readonly (readonly string[])[]): number {
   const wider = rest.length > 0 && rest.every((row) => row.length === first.length + 1);
   const trailing = wider && rest.every((row) => row.at(-1) === "");
-  const index = wider && rest.length > 1 && first.length > 1 && first.every(isName) && counts(rest.map((row) => row[0]!));
+  const index =
+    wider && rest.length > 1 && first.length > 1 && first.every(isName) && counts(rest.map((row) => row[0]!));
   return trailing || index ? first.length + 1 : first.length;
 }
 
@@ -102,7 +105,10 @@ function valueCells(
   const empty = values.filter(
     (i) => header && cells[i] === "" && column(table, i).every((cell) => cell === ""),
   );
-  if (empty.length > 0) notes.push(`${empty.length === 1 ? "a column" : `${empty.length} columns`} without a name and without values left out`);
+  if (empty.length > 0)
+    notes.push(
+      `${empty.length === 1 ? "a column" : `${empty.length} columns`} without a name and without values left out`,
+    );
   const series = values.filter((i) => {
     if (empty.includes(i)) return false;
     const texts = column(table, i);
@@ -141,20 +147,33 @@ function rises(texts: readonly string[]): boolean {
   return texts.every((text, i) => i === 0 || Number(text) > Number(texts[i - 1]));
 }
 
-function seriesCell(
+/** The cells of series by name. A name with commas may come in the pieces between them. */
+function seriesCells(
   name: string,
   names: readonly string[],
   values: readonly number[],
-  wanted: string,
-): number {
-  const index = values.find((i) => names[i] === wanted);
-  if (index === undefined)
-    throw unknownName(
-      `data ${name}: series`,
-      wanted,
-      values.map((i) => names[i]!),
-    );
-  return index;
+  wanted: readonly string[],
+): number[] {
+  const known = values.map((i) => names[i]!);
+  const cells: number[] = [];
+  for (let at = 0; at < wanted.length; ) {
+    const ends = wanted.map((_, end) => end + 1).filter((end) => end > at);
+    const end = ends.find((to) => known.some((one) => samePieces(one, wanted.slice(at, to))));
+    if (end === undefined) throw unknownName(`data ${name}: series`, wanted[at]!, known);
+    cells.push(values[known.findIndex((one) => samePieces(one, wanted.slice(at, end)))]!);
+    at = end;
+  }
+  return cells;
+}
+
+function samePieces(name: string, pieces: readonly string[]): boolean {
+  if (pieces.length === 1) return name === pieces[0];
+  return (
+    name
+      .split(",")
+      .map((piece) => piece.trim())
+      .join(",") === pieces.join(",")
+  );
 }
 
 function idCell({ name, names }: Sampled, pivot: string): number {
@@ -173,7 +192,9 @@ function dateCells(table: Sampled, o: CsvSettings): number[] {
     if (index < 0) throw unknownName(`data ${name}: date column`, o.dateColumn, names);
     return withTime(table, index);
   }
-  const byName = names.findIndex((candidate) => dateNames.test(candidate) && !isClock(table, names.indexOf(candidate)));
+  const byName = names.findIndex(
+    (candidate) => dateNames.test(candidate) && !isClock(table, names.indexOf(candidate)),
+  );
   if (byName >= 0) return counter(table, byName) ? [] : withTime(table, byName);
   const first = rows[0] ?? [];
   const byText = first.findIndex((cell) => looksLikeDate(cell));
@@ -261,4 +282,3 @@ function uniqueNames(cells: readonly string[]): string[] {
     return name;
   });
 }
-

@@ -55,23 +55,28 @@ function note(cell: string, e: Evidence): void {
   const group = [...groupMarks].find((mark) => text.includes(mark));
   const [whole, last] = split(text);
   if (group !== undefined) {
-    if (grouped(group).test(whole)) e.thousands.set(group, cell);
-    if (grouped(group).test(whole) && last !== undefined) e.decimal.set(last, cell);
+    if (grouped(group).test(whole)) first(e.thousands, group, cell);
+    if (grouped(group).test(whole) && last !== undefined) first(e.decimal, last, cell);
     return;
   }
   if (text.includes(".") && text.includes(",")) {
-    const first = last === "." ? "," : ".";
-    if (!grouped(first).test(whole)) return;
-    e.thousands.set(first, cell);
-    e.decimal.set(last!, cell);
+    const other = last === "." ? "," : ".";
+    if (!grouped(other).test(whole)) return;
+    first(e.thousands, other, cell);
+    first(e.decimal, last!, cell);
     return;
   }
   if (last === undefined) return;
   const parts = text.split(last);
   if (parts.length > 2) {
-    if (grouped(last).test(text)) e.thousands.set(last, cell);
-  } else if (grouped(last).test(text) && !text.startsWith("0")) e.either.set(last, cell);
-  else e.decimal.set(last, cell);
+    if (grouped(last).test(text)) first(e.thousands, last, cell);
+  } else if (grouped(last).test(text) && !text.startsWith("0")) first(e.either, last, cell);
+  else first(e.decimal, last, cell);
+}
+
+/** Keeps the first cell that shows something of a mark. */
+function first(of: Map<string, string>, mark: string, cell: string): void {
+  if (!of.has(mark)) of.set(mark, cell);
 }
 
 /** What stands before the last point or comma, and which of them it is. */

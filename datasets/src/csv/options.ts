@@ -69,9 +69,7 @@ export const csvOptions: z.ZodType<CsvSettings> = z
     dateColumn: z.union([z.string(), z.literal(false)]).optional(),
     dateFormat: z.string().min(1).optional(),
     timeZone: z.string().min(1).optional(),
-    series: names
-      .refine((list) => new Set(list).size === list.length, "a series is named twice")
-      .optional(),
+    series: names.refine((list) => new Set(list).size === list.length, "a series is named twice").optional(),
     delimiter: z.string().min(1).optional(),
     decimal: z.enum([".", ","]).optional(),
     thousands: z.string().length(1).optional(),

@@ -42,9 +42,9 @@ const cellsLookedAt = 100_000;
  * too long, dates that run backwards, a bound that is passed, no data.
  */
 export function parseCsv(name: string, input: string | Uint8Array, options: CsvOptions = {}): TableAndReport {
-  const settings = parseOptions(`data ${name}`, csvOptions, options);
+  const settings = asBefore(parseOptions(`data ${name}`, csvOptions, options));
   const { text, encoding, note } =
-    typeof input === "string" ? { text: input } : decode(name, input, settings.encoding);
+    typeof input === "string" ? { text: input } : decode(name, input, settings);
   const head = headOf(text, settings.delimiter, settings.like?.delimiter);
   const { columns } = settings.limits;
   const width = head.rows[0]?.length ?? 0;
@@ -62,10 +62,34 @@ export function parseCsv(name: string, input: string | Uint8Array, options: CsvO
     ...said(settings),
   };
   const notes = [note, head.note, ...layout.notes, ...emptyNote(rows), dialectNote(reading, settings)];
-  return { ...finished(rows, dates, layout, settings, notes.filter((line) => line !== undefined)), reading };
+  return {
+    ...finished(
+      rows,
+      dates,
+      layout,
+      settings,
+      notes.filter((line) => line !== undefined),
+    ),
+    reading,
+  };
 }
 
-function readRows(name: string, head: Head, layout: Layout, marks: NumberMarks, settings: CsvSettings): FileRows {
+/** What was said of an earlier file of the kind, unless something else is said of this one. */
+function asBefore(settings: CsvSettings): CsvSettings {
+  const { like } = settings;
+  if (like === undefined) return settings;
+  const { dateColumn = like.dateColumn, timeZone = like.timeZone, pivot = like.pivot } = settings;
+  const na = settings.na.length > 0 ? settings.na : (like.na ?? []);
+  return { ...settings, dateColumn, timeZone, pivot, na };
+}
+
+function readRows(
+  name: string,
+  head: Head,
+  layout: Layout,
+  marks: NumberMarks,
+  settings: CsvSettings,
+): FileRows {
   const pivot = layout.id < 0 ? suggestedId(layout, head.rows, marks) : undefined;
   const reader = new RowReader(name, settings, layout, marks, { skipped: head.skipped, pivot });
   try {
@@ -93,7 +117,10 @@ function marksOf(name: string, head: Head, layout: Layout, settings: CsvSettings
   const cells = rows.slice(0, most).flatMap((row) => series.map((index) => row[index]!));
   const found = findMarks(cells, head.delimiter, settings, settings.like);
   if (!("open" in found)) return found;
-  throw csvError(name, `"${found.open}" may be a decimal or a thousand. Give --decimal "," or --thousands ",".`);
+  throw csvError(
+    name,
+    `"${found.open}" may be a decimal or a thousand. Give --decimal "," or --thousands ",".`,
+  );
 }
 
 function datesOf(rows: FileRows, layout: Layout, settings: CsvSettings): FileDates | undefined {
@@ -107,9 +134,9 @@ function datesOf(rows: FileRows, layout: Layout, settings: CsvSettings): FileDat
 /** What of the options no later file shows. */
 function said({ dateColumn, dateFormat, timeZone, pivot, na, sentinels, like }: CsvSettings) {
   const given = {
-    dateColumn: dateColumn ?? like?.dateColumn,
+    dateColumn,
     dateFormat: dateFormat ?? like?.dateFormat,
-    timeZone: timeZone ?? like?.timeZone,
+    timeZone,
     pivot,
     na: [...na, ...(sentinels.length > 0 ? [{ values: sentinels.map(String) }] : [])],
   };
@@ -135,7 +162,9 @@ function dialectNote(reading: CsvReading, settings: CsvSettings): string | undef
   const parts = [
     settings.delimiter === undefined && delimiter !== "," && `cells parted by ${markName(delimiter)}`,
     settings.decimal === undefined && decimal === "," && "a decimal comma",
-    settings.thousands === undefined && thousands !== undefined && `thousands parted by ${markName(thousands)}`,
+    settings.thousands === undefined &&
+      thousands !== undefined &&
+      `thousands parted by ${markName(thousands)}`,
     settings.dateFormat === undefined && odd && `dates as ${date}`,
   ].filter((part) => part !== false);
   return parts.length === 0 ? undefined : `read with ${parts.join(", ")}`;
@@ -155,7 +184,8 @@ function finished(
 ): Omit<TableAndReport, "reading"> {
   const { missing, gaps, limits } = settings;
   const fail = (what: string, row: number) => csvError(rows.name, what, rows.lines[row]);
-  if (rows.ids !== undefined && dates === undefined) throw csvError(rows.name, "--pivot needs a column of dates.");
+  if (rows.ids !== undefined && dates === undefined)
+    throw csvError(rows.name, "--pivot needs a column of dates.");
   const plain: RawRows = {
     name: rows.name,
     columns: rows.columns,
@@ -167,8 +197,12 @@ function finished(
   const wide =
     rows.ids === undefined || dates === undefined
       ? inOrder(plain, rows, layout)
-      : chosen(pivoted({ ...plain, timestamps: dates.timestamps, ids: rows.ids }, limits.cells, fail), settings);
-  const reversed = wide !== plain && rows.ids === undefined ? ["the newest row came first: turned round"] : [];
+      : chosen(
+          pivoted({ ...plain, timestamps: dates.timestamps, ids: rows.ids }, limits.cells, fail),
+          settings,
+        );
+  const reversed =
+    wide !== plain && rows.ids === undefined ? ["the newest row came first: turned round"] : [];
   const { rows: known, report } = handleMissing(wide, missing);
   const found = [...notes, ...reversed, ...suspects(wide)];
   if (known.timestamps === undefined || dates === undefined) {

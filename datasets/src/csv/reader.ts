@@ -108,7 +108,8 @@ export class RowReader {
     for (const [i, index] of series.entries()) this.#values[to++] = this.#value(cells, index, i, line);
     for (const [i, index] of dates.entries()) this.#dates[i]!.push(cells[index]!);
     for (const index of empty) {
-      if (cells[index] !== "") throw this.#error(`"${shown(cells[index]!)}" stands in a column without a name.`, line);
+      if (cells[index] !== "")
+        throw this.#error(`"${shown(cells[index]!)}" stands in a column without a name.`, line);
     }
     if (id >= 0) this.#ids.push(this.#id(cells[id]!, line, names[id]!));
     this.#lines.push(line);
@@ -173,7 +174,11 @@ export class RowReader {
     }
     if (/[%$€£¥]/.test(cell)) {
       const sign = /[%$€£¥]/.exec(cell)![0];
-      return this.#error(`${what}. Take the ${sign} out of the column, or leave it out (--series).`, line, column);
+      return this.#error(
+        `${what}. Take the ${sign} out of the column, or leave it out (--series).`,
+        line,
+        column,
+      );
     }
     if (/^[+-]?\d[\d.,\s'’]*$/.test(cell)) {
       return this.#error(
@@ -194,7 +199,9 @@ export class RowReader {
 
   #naOf(column: string): Set<string | number> {
     const { sentinels, na } = this.#settings;
-    const values = na.filter((rule) => rule.column === undefined || rule.column === column).flatMap((rule) => rule.values);
+    const values = na
+      .filter((rule) => rule.column === undefined || rule.column === column)
+      .flatMap((rule) => rule.values);
     const numbers = values.map((text) => parseNumber(text, { decimal: "." })).filter((n) => n !== undefined);
     return new Set([...sentinels, ...numbers, ...values.map((text) => text.toLowerCase())]);
   }

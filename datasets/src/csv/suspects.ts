@@ -1,7 +1,8 @@
 import type { RawRows } from "../missing.ts";
 
 /** Numbers that programs write where they have none: runs of nines, limits of integers, very large ones. */
-const usual = /^-?9{2,}(?:\.[09]+)?$|^-?32768$|^32767$|^65535$|^-?1e(?:20|30|34|37)$|^-?2147483648$|^2147483647$/;
+const usual =
+  /^-?9{2,}(?:\.[09]+)?$|^-?32768$|^32767$|^65535$|^-?1e(?:20|30|34|37)$|^-?2147483648$|^2147483647$/;
 
 /**
  * Values that may stand for missing ones: the largest or the smallest of a series, farther from the next than all
@@ -40,7 +41,12 @@ function suspect(
   if (low - value <= high - low) return undefined;
   // Flags and counters have few values: nothing is odd about one that lies apart.
   if (distinct(rest, 10) < 10 || !(count > 1 || usual.test(`${sign * value}`))) return undefined;
-  return { value: sign * value, count, low: Math.min(sign * low, sign * high), high: Math.max(sign * low, sign * high) };
+  return {
+    value: sign * value,
+    count,
+    low: Math.min(sign * low, sign * high),
+    high: Math.max(sign * low, sign * high),
+  };
 }
 
 function distinct(sorted: Float64Array, enough: number): number {

@@ -20,9 +20,7 @@ export function formatCsv(
     const date = style === undefined ? [] : formatDate(style, timestamps![row]!, offsets?.[row]);
     lines.push([...date, ...Array.from(numbers, (value) => `${value}`.replace(".", decimal))]);
   }
-  return lines
-    .map((cells) => `${cells.map((cell) => quoted(cell, delimiter)).join(delimiter)}\n`)
-    .join("");
+  return lines.map((cells) => `${cells.map((cell) => quoted(cell, delimiter)).join(delimiter)}\n`).join("");
 }
 
 /** Quotes as in RFC 4180 where a cell needs them. */

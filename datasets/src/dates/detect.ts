@@ -25,21 +25,29 @@ const clockOnly = new RegExp(`^${clock}$`);
 
 /** Patterns of the parts of a date without a clock, tried in order. */
 const dates: readonly (readonly [shape: RegExp, of: (...groups: string[]) => Reading])[] = [
-  [/^(\d{4})([-/. ])(\d{1,2})\2(\d{1,2})$/, (_, s, m, d) => plain(`yyyy${s}${wide("M", m)}${s}${wide("d", d)}`)],
+  [
+    /^(\d{4})([-/. ])(\d{1,2})\2(\d{1,2})$/,
+    (_, s, m, d) => plain(`yyyy${s}${wide("M", m)}${s}${wide("d", d)}`),
+  ],
   [
     /^(\d{1,2})([-/. ])(\d{1,2})\2(\d{4}|\d{2})$/,
     (a, s, b, y) => {
       const dayFirst = `${wide("d", a)}${s}${wide("M", b)}${s}${years(y)}`;
       // Months come first only where slashes or dashes part them.
       if (s === "." || s === " ") return plain(dayFirst);
-      return { either: { "day first": dayFirst, "month first": `${wide("M", a)}${s}${wide("d", b)}${s}${years(y)}` } };
+      return {
+        either: { "day first": dayFirst, "month first": `${wide("M", a)}${s}${wide("d", b)}${s}${years(y)}` },
+      };
     },
   ],
   [
     new RegExp(`^(\\d{1,2})(\\.?[-/ ]|\\.)(${monthName})([-/ ]|, )(\\d{4}|\\d{2})$`, "i"),
     (d, s, m, t, y) => plain(`${wide("d", d)}${s}${letters(m)}${t}${years(y)}`),
   ],
-  [new RegExp(`^(\\d{1,2})(${monthName})(\\d{4}|\\d{2})$`, "i"), (d, m, y) => plain(`${wide("d", d)}${letters(m)}${years(y)}`)],
+  [
+    new RegExp(`^(\\d{1,2})(${monthName})(\\d{4}|\\d{2})$`, "i"),
+    (d, m, y) => plain(`${wide("d", d)}${letters(m)}${years(y)}`),
+  ],
   [
     new RegExp(`^(${monthName})([- ])(\\d{1,2})(, ?| )(\\d{4})$`, "i"),
     (m, s, d, t, y) => plain(`${letters(m)}${s}${wide("d", d)}${t}${years(y)}`),
@@ -50,7 +58,10 @@ const dates: readonly (readonly [shape: RegExp, of: (...groups: string[]) => Rea
   ],
   [/^(\d{4})([-/])(\d{1,2})$/, (_, s, m) => plain(`yyyy${s}${wide("M", m)}`)],
   [/^(\d{1,2})([-/])(\d{4})$/, (m, s) => plain(`${wide("M", m)}${s}yyyy`)],
-  [new RegExp(`^(${monthName})([-/ ]|, )(\\d{4}|\\d{2})$`, "i"), (m, s, y) => plain(`${letters(m)}${s}${years(y)}`)],
+  [
+    new RegExp(`^(${monthName})([-/ ]|, )(\\d{4}|\\d{2})$`, "i"),
+    (m, s, y) => plain(`${letters(m)}${s}${years(y)}`),
+  ],
   [new RegExp(`^(\\d{4})([-/ ])(${monthName})$`, "i"), (_, s, m) => plain(`yyyy${s}${letters(m)}`)],
   [/^(\d{4})(M)(\d{2})$/, () => plain("yyyy'M'MM")],
   [/^(\d{4})([- ]?)W(\d{1,2})$/, (_, s, w) => plain(`YYYY${s}'W'${wide("w", w)}`)],
@@ -77,8 +88,7 @@ export function readingOf(text: string): Reading | undefined {
   const g = match.groups as Record<string, string | undefined>;
   const date = dateReading(g.date!);
   if (date === undefined) return undefined;
-  const front =
-    g.weekday === undefined ? "" : `${g.weekday.length > 5 ? "EEEE" : "EEE"}${g.comma!}`;
+  const front = g.weekday === undefined ? "" : `${g.weekday.length > 5 ? "EEEE" : "EEE"}${g.comma!}`;
   const back = g.hour === undefined ? "" : `${g.between}${clockPattern(g)}${zonePattern(g)}`;
   const around = (pattern: string) => `${front}${pattern}${back}`;
   if (date.plain !== undefined) return plain(around(date.plain));
@@ -100,7 +110,14 @@ export function clockReading(text: string): string | undefined {
   return match === null ? undefined : clockPattern(match.groups as Record<string, string | undefined>);
 }
 
-function clockPattern({ hour, second, mark, fraction, gap, half }: Record<string, string | undefined>): string {
+function clockPattern({
+  hour,
+  second,
+  mark,
+  fraction,
+  gap,
+  half,
+}: Record<string, string | undefined>): string {
   const of = wide(half === undefined ? "H" : "h", hour);
   const rest = fraction === undefined ? "" : `${mark}${"S".repeat(fraction.length)}`;
   const behind = half === undefined ? "" : `${gap}a`;

@@ -267,9 +267,7 @@ function compile(pattern: string): DateFormat {
     },
     format({ wall, offset = 0 }) {
       const date = new Date(wall);
-      return pieces
-        .map((piece) => (typeof piece === "string" ? piece : piece.write(date, offset)))
-        .join("");
+      return pieces.map((piece) => (typeof piece === "string" ? piece : piece.write(date, offset))).join("");
     },
   };
 }
@@ -331,8 +329,7 @@ function fromStrptime(pattern: string): string {
   return text.replace(/%-?(.)|([A-Za-z]+)/g, (found, letter: string | undefined, literal?: string) => {
     if (literal !== undefined) return `'${literal}'`;
     const unicode = strptime[letter!];
-    if (unicode === undefined)
-      throw new EspalierError(`date format "${pattern}": "${found}" is not known.`);
+    if (unicode === undefined) throw new EspalierError(`date format "${pattern}": "${found}" is not known.`);
     return found.startsWith("%-") ? unicode.slice(1) : unicode;
   });
 }

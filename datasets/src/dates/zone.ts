@@ -91,7 +91,13 @@ export function zoneOf(instants: Float64Array, offsets: Float64Array): string | 
     if (offsets[i] !== offsets[i - 1]) looked.push(i - 1, i);
   if (looked.length === 2) return undefined;
   // The most populous first: a reader knows their names.
-  const first = ["Europe/Berlin", "Europe/London", "America/New_York", "America/Chicago", "America/Los_Angeles"];
+  const first = [
+    "Europe/Berlin",
+    "Europe/London",
+    "America/New_York",
+    "America/Chicago",
+    "America/Los_Angeles",
+  ];
   const zones = [...first, ...Intl.supportedValuesOf("timeZone")];
   return zones.find((zone) => looked.every((i) => exactOffset(zone, instants[i]!) === offsets[i]));
 }

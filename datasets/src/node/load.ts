@@ -125,7 +125,15 @@ async function loadEntry(
   const { bytes } = await fetchDataset(entry.name, options);
   const { header, dateColumn, columnNames, sentinels, missing, splits, name } = entry;
   const given = Object.fromEntries(Object.entries(csv).filter(([, value]) => value !== undefined));
-  const known = { header, dateColumn, columnNames, sentinels, missing, delimiter: ",", decimal: "." } as const;
+  const known = {
+    header,
+    dateColumn,
+    columnNames,
+    sentinels,
+    missing,
+    delimiter: ",",
+    decimal: ".",
+  } as const;
   const { table, missing: report } = parseCsv(name, bytes, { ...known, ...given });
   return { name, checksum: entry.sha256, splits, table, missing: report, gaps: csv.gaps };
 }

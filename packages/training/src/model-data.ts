@@ -79,7 +79,11 @@ export function withData(model: Model, data: ForecastingData): Model {
 }
 
 function withoutFaults({ milliseconds, label, calendar }: KnownStep): Json {
-  return { milliseconds, label, ...(calendar === undefined ? {} : { calendar: calendar as unknown as Json }) };
+  return {
+    milliseconds,
+    label,
+    ...(calendar === undefined ? {} : { calendar: calendar as unknown as Json }),
+  };
 }
 
 /**

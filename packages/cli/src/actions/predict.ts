@@ -1,4 +1,4 @@
-import { formatCsv, type Table } from "@espalier/datasets";
+import { formatCsv, formatDate, plainStyle, type Table } from "@espalier/datasets";
 import { checkReplaceable, loadModel, writeFileAtomically } from "@espalier/formats/node";
 import { createRegistry } from "@espalier/recipe/standard";
 import { forecastNext } from "@espalier/training";
@@ -18,10 +18,10 @@ export async function predict(file: string, options: PredictOptions, context: Co
   const bar = await openBar(context);
   try {
     const model = await loadModel(context.path(file));
-    const { table } = await loadSourceFor(model, { ...options, dataset: input }, context, bar);
+    const { table, reading } = await loadSourceFor(model, { ...options, dataset: input }, context, bar);
     const forecast = await forecastNext(model, await openBackend(createRegistry(), options), table);
     bar.stop();
-    const text = formatCsv(forecast);
+    const text = formatCsv(forecast, reading);
     if (out !== undefined) await writeFileAtomically(context.path(out), text, { force });
     if (json) context.print([JSON.stringify(asJson(forecast, table.rows, out), null, 2)]);
     else if (out === undefined) context.stdout.write(text);
@@ -37,7 +37,7 @@ export async function predict(file: string, options: PredictOptions, context: Co
 }
 
 function asJson(
-  { name, columns, rows, values, timestamps }: Table,
+  { name, columns, rows, values, timestamps, offsets, dates }: Table,
   after: number,
   out: string | undefined,
 ): object {
@@ -46,7 +46,11 @@ function asJson(
     data: name,
     after,
     series: columns,
-    ...(timestamps && { dates: Array.from(timestamps, (time) => new Date(time).toISOString().slice(0, 19)) }),
+    ...(timestamps && {
+      dates: Array.from(timestamps, (time, row) =>
+        formatDate(dates ?? plainStyle(timestamps), time, offsets?.[row]).join(" "),
+      ),
+    }),
     forecast: Array.from({ length: rows }, (_, row) => [...values.subarray(row * width, (row + 1) * width)]),
     ...(out === undefined ? {} : { written: out }),
   };
