@@ -1,17 +1,8 @@
 import { EspalierError } from "@espalier/core";
 import { after } from "./continue.ts";
+import type { GapRule } from "./gap-rules.ts";
 import { type FillRule, fillMissing, type MissingRule, type RawRows } from "./missing.ts";
 import { type Clock, type KnownStep, stepsBefore } from "./step.ts";
-
-/**
- * What happens where rows are not one step apart. `warn`: nothing, but it is said. `error`: they are refused. `fill`: rows
- * that are missing are put in, with values by the rule for missing ones (forward-fill where there is none), and of rows
- * of one moment the last counts. `split`: no window reaches across.
- */
-export type GapRule = "warn" | "error" | "fill" | "split";
-
-/** Every rule, for help texts and validation. */
-export const gapRules: readonly GapRule[] = ["warn", "error", "fill", "split"];
 
 /** A place where a row is not one step after the one before it. */
 interface Irregularity {

@@ -2,7 +2,7 @@ export { type CatalogueEntry, catalogue, findDataset } from "./catalogue.ts";
 export { nextTimestamps, withFutureRows } from "./continue.ts";
 export type { CsvOptions } from "./csv/options.ts";
 export { parseCsv, type TableAndReport } from "./csv/parse.ts";
-export { type CsvReading, csvReading, type NaRule } from "./csv/reading.ts";
+export type { CsvReading, NaRule } from "./csv/reading.ts";
 export { formatCsv } from "./csv/write.ts";
 export { type DateFormat, dateFormat, type Moment } from "./dates/format.ts";
 export { type DateStyle, formatDate, plainStyle } from "./dates/style.ts";
@@ -12,14 +12,23 @@ export {
   forecastingDataOf,
   type LoadedDataset,
 } from "./forecasting.ts";
-export { type GapRule, gapRules } from "./gaps.ts";
+export { type GapRule, gapRules } from "./gap-rules.ts";
+export { inputsFrom } from "./inputs.ts";
 export { type MissingReport, type MissingRule, missingRules } from "./missing.ts";
+export {
+  dataOf,
+  type ModelData,
+  stepFor,
+  type WindowShape,
+  windowShapeOf,
+  withData,
+} from "./model-data.ts";
 export {
   fitScaler,
   type ScaleKind,
   type Scaler,
   scaleKinds,
-  scalerSchema,
+  scalerForm,
   scaleTable,
   scaleValues,
   unscaleValues,
@@ -34,15 +43,16 @@ export {
   sameStep,
   seasonOf,
   stepOf,
-  stepSchema,
 } from "./step.ts";
 export { loadSynthetic, type SyntheticOptions, synthetic } from "./synthetic.ts";
 export { type RowRange, selectSeries, type Table } from "./table.ts";
 export {
   type Frequency,
+  frequencies,
   frequencyOf,
   type TimeFeatures,
   timeFeatureNames,
   timeFeatures,
 } from "./time-features.ts";
+export { parseTimestamp } from "./timestamps.ts";
 export { type Batch, spacedWindows, type WindowOptions, type WindowSet, windows } from "./windows.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import { type Form, forms } from "@espalier/core";
 
 /** The time from one row to the next. */
 export interface Step {
@@ -22,17 +22,20 @@ export type CalendarStep =
 /** A step without its faults: what a model's file remembers. */
 export type KnownStep = Omit<Step, "irregular">;
 
-/** Checks a {@link KnownStep} that comes from a file. */
-export const stepSchema: z.ZodType<KnownStep> = z.object({
-  milliseconds: z.number().nonnegative(),
-  label: z.string(),
-  calendar: z
-    .union([
-      z.object({ unit: z.literal("month"), count: z.int().positive(), day: z.int().min(1).max(31) }),
-      z.object({ unit: z.literal("weekday"), days: z.array(z.int().min(1).max(7)).min(1) }),
-    ])
-    .optional(),
-});
+const { count: whole, either, listOf, number, object, oneOf, text } = forms;
+
+/** The form of a {@link KnownStep} in a file. */
+export const stepForm: Form = object(
+  { milliseconds: number, label: text },
+  {
+    calendar: either(
+      "a step of the calendar",
+      object({ unit: oneOf("month"), count: whole, day: whole }),
+      object({ unit: oneOf("weekday"), days: listOf(whole, 1) }),
+    ),
+  },
+  { open: true },
+);
 
 const day = 86_400_000;
 /** A difference within this share of a step is one step: clocks of sensors waver. */

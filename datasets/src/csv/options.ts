@@ -1,7 +1,9 @@
+import { forms } from "@espalier/core";
 import { z } from "zod";
-import { type GapRule, gapRules } from "../gaps.ts";
+import { type GapRule, gapRules } from "../gap-rules.ts";
 import { type MissingRule, missingRules } from "../missing.ts";
-import { type CsvReading, csvReading, type NaRule, naRule } from "./reading.ts";
+import { formed } from "../options.ts";
+import { type CsvReading, type NaRule, naRuleForm, readingForm } from "./reading.ts";
 
 /**
  * How a CSV file is read. Everything has a default, or is found out from the file. Messages name an option as the command
@@ -78,8 +80,8 @@ export const csvOptions: z.ZodType<CsvSettings> = z
     missing: z.enum(missingRules).default("error"),
     gaps: z.enum(gapRules).default("warn"),
     sentinels: z.array(z.number()).readonly().default([]),
-    na: z.array(naRule).readonly().default([]),
-    like: csvReading.optional(),
+    na: formed<readonly NaRule[]>(forms.listOf(naRuleForm)).default([]),
+    like: formed<CsvReading>(readingForm).optional(),
     limits: z
       .strictObject({ columns: count.default(10_000), cells: count.default(100_000_000) })
       .prefault({}),

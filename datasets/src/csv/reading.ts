@@ -1,5 +1,7 @@
-import { z } from "zod";
-import { type DateStyle, dateStyle } from "../dates/style.ts";
+import { type Form, forms } from "@espalier/core";
+import { type DateStyle, dateStyleForm } from "../dates/style.ts";
+
+const { either, listOf, object, oneOf, such, text } = forms;
 
 /** What stands for a missing value, in every column or in the one that is named. */
 export interface NaRule {
@@ -8,11 +10,8 @@ export interface NaRule {
   readonly values: readonly string[];
 }
 
-/** Checks a {@link NaRule}. */
-export const naRule: z.ZodType<NaRule> = z.object({
-  column: z.string().optional(),
-  values: z.array(z.string()).min(1).readonly(),
-});
+/** The form of a {@link NaRule}. */
+export const naRuleForm: Form = object({ values: listOf(text, 1) }, { column: text });
 
 /** How a CSV file was read: what was said of it and what was found out. Plain data: a model's file keeps it. */
 export interface CsvReading {
@@ -31,16 +30,22 @@ export interface CsvReading {
   readonly na?: readonly NaRule[] | undefined;
 }
 
-/** Checks a {@link CsvReading} that comes from a file. */
-export const csvReading: z.ZodType<CsvReading> = z.object({
-  delimiter: z.string().min(1),
-  decimal: z.enum([".", ","]),
-  thousands: z.string().optional(),
-  encoding: z.string().optional(),
-  dates: dateStyle.optional(),
-  dateColumn: z.union([z.string(), z.literal(false)]).optional(),
-  dateFormat: z.string().optional(),
-  timeZone: z.string().optional(),
-  pivot: z.string().optional(),
-  na: z.array(naRule).readonly().optional(),
-});
+/** The form of a {@link CsvReading} in a file. */
+export const readingForm: Form = object(
+  { delimiter: text, decimal: oneOf(".", ",") },
+  {
+    thousands: text,
+    encoding: text,
+    dates: dateStyleForm,
+    dateColumn: either(
+      "a column's name, or false",
+      text,
+      such("false", (value) => value === false),
+    ),
+    dateFormat: text,
+    timeZone: text,
+    pivot: text,
+    na: listOf(naRuleForm),
+  },
+  { open: true },
+);

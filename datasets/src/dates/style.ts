@@ -1,4 +1,4 @@
-import { z } from "zod";
+import { type Form, forms } from "@espalier/core";
 import { dateFormat } from "./format.ts";
 
 /**
@@ -14,12 +14,14 @@ export interface DateStyle {
   readonly zone?: string | undefined;
 }
 
-/** Checks a {@link DateStyle} that comes from a file. */
-export const dateStyle: z.ZodType<DateStyle> = z.object({
-  columns: z.array(z.object({ name: z.string(), pattern: z.string() })).min(1),
-  offset: z.number().optional(),
-  zone: z.string().optional(),
-});
+const { listOf, number, object, text } = forms;
+
+/** The form of a {@link DateStyle} in a file. */
+export const dateStyleForm: Form = object(
+  { columns: listOf(object({ name: text, pattern: text }), 1) },
+  { offset: number, zone: text },
+  { open: true },
+);
 
 /** The style of dates without one: `2016-07-01 00:00:00`, or the date alone where all are midnights. */
 export function plainStyle(timestamps: Float64Array): DateStyle {

@@ -95,7 +95,7 @@ function dropoutMasks(graph: Graph, live: Uint8Array, { dropoutMask }: KernelSet
     const drops = ({ operator, inputs }: Node) =>
       operator.name === "DropoutTraining" && inputs[0] !== uniform && inputs[1] === uniform;
     if (ratios.size !== 1 || !readers.every(drops)) continue;
-    result.set(node, dropoutMask([...ratios][0]!));
+    result.set(node, dropoutMask([...ratios][0]!) as Kernel);
     for (const reader of readers) result.set(reader, multiply);
   }
   return result;
