@@ -4,27 +4,13 @@ export { chart, looksOf, type Spec } from "./charts/theme.ts";
 export { type Block, type Document, paragraph } from "./document.ts";
 export { drawFigures } from "./folder.ts";
 export { toHtml } from "./html.ts";
-export { comparisonTable } from "./insight/document.ts";
-export type { Comparison, Insight, Side } from "./insight/insight.ts";
 export { type WriteInsightOptions, writeInsight } from "./insight/write.ts";
 export { toMarkdown } from "./markdown.ts";
-export {
-  formatBytes,
-  formatChange,
-  formatCount,
-  formatError,
-  formatFlops,
-  formatShare,
-  formatSpeedup,
-  formatSpeedupStat,
-  formatTime,
-  withSpread,
-} from "./numbers.ts";
 export { renderSvg } from "./render.ts";
 export { configurationsOf, dataOf, machinesOf } from "./repeat.ts";
 export { type Rows, type RunRow, rowsOf, type Section, type Stat, type TimingRow } from "./rows.ts";
 export { summaryLines } from "./summary.ts";
-export type { Table } from "./tables.ts";
+export * from "./text.ts";
 export {
   type ReportOptions,
   type WriteOptions,

@@ -16,7 +16,7 @@ import {
 import { type ForecastingData, spacedWindows } from "@espalier/datasets";
 import { loadModel } from "@espalier/formats/node";
 import { createRegistry } from "@espalier/recipe/standard";
-import type { Comparison, Insight, Side } from "@espalier/report";
+import type { Comparison, Insight, Side } from "@espalier/report/text";
 import { collector, evaluate, forecastingDataFor } from "@espalier/training";
 import type { InspectOptions } from "../commands/inspect.ts";
 import type { Context } from "../context.ts";

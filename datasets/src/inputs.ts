@@ -1,5 +1,5 @@
 import { EspalierError, float32, type Graph, resolveShape, type TensorData } from "@espalier/core";
-import type { Batch, WindowSet } from "@espalier/datasets";
+import type { Batch, WindowSet } from "./windows.ts";
 
 /** Which part of a batch of windows each graph input takes, by Time-Series-Library's names. */
 const parts: Readonly<Record<string, keyof Batch>> = {
@@ -45,11 +45,4 @@ export function inputsFrom(
       }),
     );
   };
-}
-
-/** Consecutive indices in runs of at most `batchSize`. */
-export function* batchesOf(count: number, batchSize: number): Generator<Int32Array> {
-  for (let start = 0; start < count; start += batchSize) {
-    yield Int32Array.from({ length: Math.min(batchSize, count - start) }, (_, i) => start + i);
-  }
 }
