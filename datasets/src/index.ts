@@ -16,6 +16,7 @@ export { type GapRule, gapRules } from "./gap-rules.ts";
 export { inputsFrom } from "./inputs.ts";
 export { type MissingReport, type MissingRule, missingRules } from "./missing.ts";
 export {
+  type DescribedData,
   dataOf,
   type ModelData,
   stepFor,

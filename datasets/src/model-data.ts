@@ -49,8 +49,14 @@ const modelDataForm = forms.object(
   { open: true },
 );
 
+/** What a model's file takes from its data. */
+export type DescribedData = Pick<
+  ForecastingData,
+  "name" | "checksum" | "series" | "scaler" | "missing" | "frequency" | "splits" | "gaps" | "reading"
+> & { readonly table?: Table | undefined };
+
 /** A model that knows its data. Throws an EspalierError for a scaling that no file could hold. */
-export function withData(model: Model, data: ForecastingData): Model {
+export function withData(model: Model, data: DescribedData): Model {
   const { kind, center, spread } = data.scaler;
   const odd = data.series.find((_, i) => !Number.isFinite(center[i]) || !Number.isFinite(spread[i]));
   if (odd !== undefined) {
@@ -58,7 +64,8 @@ export function withData(model: Model, data: ForecastingData): Model {
       `data ${data.name}, series "${odd}": its values are too large to be scaled. Give them in larger units, or leave the series out.`,
     );
   }
-  const constant = data.series.filter((_, column) => neverChanges(data.table, column));
+  const { table } = data;
+  const constant = table === undefined ? [] : data.series.filter((_, i) => neverChanges(table, i));
   const described = {
     name: data.name,
     checksum: data.checksum,
@@ -67,7 +74,7 @@ export function withData(model: Model, data: ForecastingData): Model {
     missing: data.missing.rule,
     ...(data.frequency === undefined ? {} : { frequency: data.frequency }),
     splits: data.splits as unknown as Json,
-    ...(data.table.step === undefined ? {} : { step: withoutFaults(data.table.step) }),
+    ...(table?.step === undefined ? {} : { step: withoutFaults(table.step) }),
     ...(data.gaps === undefined ? {} : { gaps: data.gaps }),
     ...(data.reading === undefined ? {} : { reading: data.reading as unknown as Json }),
     ...(constant.length === 0 ? {} : { constant }),
