@@ -324,7 +324,9 @@ function partition(graph: Graph, { list, axes }: Dimensions, carried: Dimensions
       free.forEach((d, place) => {
         groups.set(d, [...(groups.get(d) ?? []), `${name}[${axis}].${place}`]);
       });
-      if (real.length > free.length) fixed.push(`fixed, in part at least: ${name}[${axis}]`);
+      // Joined parts of a single index each are no dimension any more, and stay as they are.
+      const joined = real.length === 0 && graph.values[value]!.shape[axis] !== 1;
+      if (real.length > free.length || joined) fixed.push(`fixed, in part at least: ${name}[${axis}]`);
     });
   }
   return [...groups]
