@@ -69,11 +69,11 @@ export function pagesOf(folder: string): string[] {
     .sort();
 }
 
-/** Debian's Chromium, or the one that `CHROMIUM` names; undefined where there is none. */
+/** The Chromium that `CHROMIUM` names, or Debian's; undefined if it does not exist. */
 export function chromiumPath(): string | undefined {
-  return [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser"].find(
-    (path) => path !== undefined && existsSync(path),
-  );
+  const { CHROMIUM } = process.env;
+  const paths = CHROMIUM === undefined ? ["/usr/bin/chromium", "/usr/bin/chromium-browser"] : [CHROMIUM];
+  return paths.find((path) => existsSync(path));
 }
 
 export async function launch(): Promise<Browser> {

@@ -1,6 +1,14 @@
 /** An error a user can act on: one line that says what is wrong, where, and what to do. Shown without a stack trace. */
 export class EspalierError extends Error {
-  override readonly name = "EspalierError";
+  override readonly name: string = "EspalierError";
+}
+
+/**
+ * Shapes or attributes that an operator cannot take. The message is the reason alone, without a full stop: whoever knows
+ * the node puts its name before it.
+ */
+export class ShapeError extends EspalierError {
+  override readonly name = "ShapeError";
 }
 
 /** The known name nearest to `given` by edit distance, when it is near enough to be a slip of the keyboard. */

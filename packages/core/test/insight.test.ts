@@ -17,10 +17,10 @@ import {
   type RemoveStep,
   withTensors,
 } from "@espalier/core";
-import { drawEncoder, maskRandomly, modelOf } from "@espalier/core/testing";
+import { drawEncoder, drawNetwork, maskRandomly, modelOf } from "@espalier/core/testing";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { drawNetwork, network } from "./random-graph.ts";
+import { network } from "./networks.ts";
 
 const [width, heads] = [8, 2];
 const encoder = modelOf(drawEncoder({ width, heads, feedForward: 16 }));

@@ -1,11 +1,17 @@
 import {
   adamOperator,
+  Builder,
+  batch,
   batchNormalizationTraining,
+  defineOperator,
+  EspalierError,
   geluOperator,
   layerNormalizationOperator,
   operators,
   randomAt,
   randomKey,
+  reluOperator,
+  ShapeError,
   softmaxOperator,
 } from "@espalier/core";
 import { caseName, gradientError, operatorCases, uncoveredOperators } from "@espalier/core/testing";
@@ -16,6 +22,27 @@ const array = (shape: number[], data: number[]) => ({ shape, data: Float64Array.
 describe("operators", () => {
   it("each have a conformance case", () => {
     expect(uncoveredOperators()).toEqual([]);
+  });
+});
+
+describe("shapes that do not fit", () => {
+  const drawn = (infer: () => never) => () => {
+    const b = Builder.create();
+    const operator = defineOperator({ ...reluOperator, name: "Odd", infer });
+    b.apply(operator, [b.input("x", [batch, 3])], {});
+  };
+
+  it("are told with the node", () => {
+    const odd = drawn(() => {
+      throw new ShapeError("3 is odd");
+    });
+    expect(odd).toThrow(new EspalierError("node Odd (Odd) of [batch, 3]: 3 is odd."));
+  });
+
+  it("are not what a mistake in an operator is called", () => {
+    const recursion = (): never => recursion();
+    expect(drawn(recursion)).toThrow(RangeError);
+    expect(drawn(() => new Array(-1) as never)).toThrow("Invalid array length");
   });
 });
 

@@ -21,6 +21,7 @@ import {
 } from "@espalier/core";
 import {
   checkEmptying,
+  drawNetwork,
   maskRandomly,
   modelChecks,
   modelOf,
@@ -30,7 +31,7 @@ import {
 } from "@espalier/core/testing";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { drawNetwork, network } from "./random-graph.ts";
+import { network } from "./networks.ts";
 
 describe("over random networks", () => {
   it("removing indices of a dimension keeps every promise", async () => {
@@ -135,6 +136,7 @@ describe("a plan", () => {
       input: 3,
       patched: false,
       width: 6,
+      mixed: 0,
       blocks: [{ kind: "feedForward", width: 8, gelu: false, norm: false }],
       head: "linear",
     }),

@@ -1,11 +1,5 @@
 import type { Availability } from "@espalier/core";
-import {
-  findHiddenDriver,
-  findSoftwareDriver,
-  hasDrivers,
-  loadLibrary,
-  type VulkanDriver,
-} from "./vulkan.ts";
+import { chosenDrivers, findHiddenDriver, findSoftwareDriver, hasDrivers, loadVulkan } from "./vulkan.ts";
 
 /** A way to WebGPU that leads to an adapter. */
 export interface Gpu {
@@ -93,17 +87,22 @@ async function searchNode(): Promise<GpuSearch> {
     if (!known) return { missing: `package webgpu (Dawn) does not load here: ${firstLine(error)}` };
     return missing("package webgpu (Dawn) is not installed", "npm install webgpu");
   }
-  const chosen = ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"].some((name) => process.env[name] !== undefined);
-  const searching = process.platform === "linux" && !chosen;
-  const hidden = searching ? findHiddenDriver() : undefined;
-  const program = searching ? findSoftwareDriver() : undefined;
-  // Without a driver Dawn would only print warnings.
-  const registered = !searching || hasDrivers() || (hidden ?? program) === undefined;
-  const own = registered ? await requestFrom(dawn) : undefined;
-  if (own !== undefined && (chosen || !own.software)) return own;
-  const other = hidden && (await requestWith(dawn, hidden));
-  if (other !== undefined && !other.software) return other;
-  return (program && (await requestWith(dawn, program))) ?? own ?? other ?? noAdapter();
+  if (process.platform !== "linux") return (await requestFrom(dawn)) ?? noAdapter();
+  // Without a loader or a driver Dawn finds nothing, and prints warnings past Node: it is not asked.
+  const chosen = chosenDrivers();
+  if (chosen !== undefined) {
+    const { variable, manifests } = chosen;
+    if (manifests.length === 0) {
+      const value = process.env[variable];
+      return { missing: `Dawn finds no Vulkan driver: ${variable} is "${value}", and no such file exists.` };
+    }
+    return (loadVulkan(manifests) ? await requestFrom(dawn) : undefined) ?? noAdapter();
+  }
+  const own = hasDrivers() && loadVulkan() ? await requestFrom(dawn) : undefined;
+  if (own !== undefined && !own.software) return own;
+  const hidden = await requestWith(dawn, findHiddenDriver());
+  if (hidden !== undefined && !hidden.software) return hidden;
+  return (await requestWith(dawn, findSoftwareDriver())) ?? own ?? hidden ?? noAdapter();
 }
 
 async function requestFrom({ create, globals }: Dawn): Promise<Gpu | undefined> {
@@ -122,10 +121,9 @@ async function dawnVersion(): Promise<string | undefined> {
   }
 }
 
-async function requestWith(dawn: Dawn, driver: VulkanDriver): Promise<Gpu | undefined> {
-  // Dawn finds the Vulkan loader by its name: one that is loaded already will do.
-  if (!loadLibrary("libvulkan.so.1") && !loadLibrary(driver.loader)) return undefined;
-  process.env.VK_DRIVER_FILES = driver.manifest;
+async function requestWith(dawn: Dawn, manifest: string | undefined): Promise<Gpu | undefined> {
+  if (manifest === undefined || !loadVulkan([manifest])) return undefined;
+  process.env.VK_DRIVER_FILES = manifest;
   try {
     return await requestFrom(dawn);
   } finally {

@@ -1,10 +1,3 @@
-/** A Vulkan driver that has to be named to the loader. */
-export interface VulkanDriver {
-  readonly manifest: string;
-  /** The loader to take where the system has none. */
-  readonly loader: string;
-}
-
 /** What the loader is called. */
 const loaderName = "libvulkan.so.1";
 
@@ -16,45 +9,56 @@ const chromiumFolders = [
   "/opt/google/chrome",
 ];
 
-/** Folders in which the Vulkan loader looks for drivers. */
-const driverFolders = [
-  "/usr/share/vulkan/icd.d",
-  "/usr/local/share/vulkan/icd.d",
-  "/etc/vulkan/icd.d",
-  "/usr/local/etc/vulkan/icd.d",
-];
-
 /** Where the device plug-ins of container clusters put NVIDIA's driver: no loader looks there. */
 const hiddenManifests = ["/usr/local/nvidia/share/vulkan/icd.d/nvidia_icd.json"];
 
-/** A GPU's driver that is on the machine, and registered nowhere. */
-export function findHiddenDriver(): VulkanDriver | undefined {
-  const { existsSync } = fileSystem();
-  const manifest = hiddenManifests.find((file) => existsSync(file));
-  return manifest === undefined ? undefined : { manifest, loader: loaderName };
+/** The manifest of a GPU's driver that is on the machine, and registered nowhere. */
+export function findHiddenDriver(): string | undefined {
+  return hiddenManifests.find((file) => fileSystem().existsSync(file));
 }
 
-/** SwiftShader, where a Chromium lies at a known place. */
-export function findSoftwareDriver(): VulkanDriver | undefined {
-  const { existsSync } = fileSystem();
-  for (const folder of chromiumFolders) {
-    const driver = { manifest: `${folder}/vk_swiftshader_icd.json`, loader: `${folder}/${loaderName}` };
-    if (existsSync(driver.manifest)) return driver;
-  }
-  return undefined;
+/** SwiftShader's manifest, if a Chromium lies at a known place. */
+export function findSoftwareDriver(): string | undefined {
+  return chromiumFolders
+    .map((folder) => `${folder}/vk_swiftshader_icd.json`)
+    .find((file) => fileSystem().existsSync(file));
 }
 
-/** Whether any driver is registered with the system's Vulkan loader. */
+/** The drivers that `VK_DRIVER_FILES` (or its older name) names; undefined if neither is set, and all drivers count. */
+export function chosenDrivers():
+  | { readonly variable: string; readonly manifests: readonly string[] }
+  | undefined {
+  const variable = ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"].find((name) => process.env[name]);
+  if (variable === undefined) return undefined;
+  const { existsSync } = fileSystem();
+  return { variable, manifests: process.env[variable]!.split(":").filter((file) => existsSync(file)) };
+}
+
+/** Whether any driver is registered with the system's Vulkan loader, in the folders that it looks into. */
 export function hasDrivers(): boolean {
+  const { HOME = "", VK_ADD_DRIVER_FILES, ...env } = process.env;
+  if (VK_ADD_DRIVER_FILES) return true;
   const { readdirSync } = fileSystem();
-  const home = process.env.XDG_DATA_HOME ?? `${process.env.HOME ?? ""}/.local/share`;
-  return [...driverFolders, `${home}/vulkan/icd.d`].some((folder) => {
+  const folders = [
+    env.XDG_CONFIG_HOME || `${HOME}/.config`,
+    ...(env.XDG_CONFIG_DIRS || "/etc/xdg").split(":"),
+    ...["/etc", "/usr/local/etc"],
+    env.XDG_DATA_HOME || `${HOME}/.local/share`,
+    ...(env.XDG_DATA_DIRS || "/usr/local/share:/usr/share").split(":"),
+  ];
+  return folders.some((folder) => {
     try {
-      return readdirSync(folder).some((file) => file.endsWith(".json"));
+      return readdirSync(`${folder}/vulkan/icd.d`).some((file) => file.endsWith(".json"));
     } catch {
       return false;
     }
   });
+}
+
+/** Whether the Vulkan loader is there: the system's, else one that lies beside a driver. Dawn takes one that is loaded. */
+export function loadVulkan(manifests: readonly string[] = []): boolean {
+  const beside = manifests.map((file) => `${file.replace(/[^/]*$/, "")}${loaderName}`);
+  return [loaderName, ...beside].some(loadLibrary);
 }
 
 /** Loads a shared library so that others find its symbols. False where there is none. */

@@ -1,4 +1,4 @@
-import { EspalierError } from "../errors.ts";
+import { EspalierError, ShapeError } from "../errors.ts";
 import { inferTypes, type Operator } from "../operators/operator.ts";
 import { countElements, printShape, type Shape } from "./extent.ts";
 import type {
@@ -175,7 +175,7 @@ export class Builder {
     try {
       types = inferTypes(operator, inputs, attributes);
     } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
+      if (!(error instanceof ShapeError)) throw error;
       const shapes = inputs.map((input) => printShape(input.shape)).join(" and ");
       throw new EspalierError(`node ${name} (${operator.name}) of ${shapes}: ${error.message}.`);
     }

@@ -1,3 +1,4 @@
+import { ShapeError } from "../errors.ts";
 /**
  * The length of an axis: an integer, or an integer multiple of the symbolic batch size.
  * Shapes and attributes use the same type, so that nothing drawn bakes a batch size in.
@@ -37,7 +38,7 @@ export function sameShape(a: Shape, b: Shape): boolean {
 
 /** Product of two extents; batch × batch has no meaning and is an error. */
 export function timesExtent(a: Extent, b: Extent): Extent {
-  if (isBatch(a) && isBatch(b)) throw new RangeError("an extent cannot hold the batch size twice");
+  if (isBatch(a) && isBatch(b)) throw new ShapeError("an extent cannot hold the batch size twice");
   const factor = factorOf(a) * factorOf(b);
   return isBatch(a) || isBatch(b) ? { batch: factor } : factor;
 }
@@ -55,7 +56,7 @@ export function addExtents(extents: readonly Extent[]): Extent {
   const factor = extents.reduce<number>((sum, extent) => sum + factorOf(extent), 0);
   const batched = extents.filter(isBatch).length;
   if (batched === 0) return factor;
-  if (batched !== extents.length) throw new RangeError("a batch axis cannot be joined with a plain one");
+  if (batched !== extents.length) throw new ShapeError("a batch axis cannot be joined with a plain one");
   return { batch: factor };
 }
 
@@ -105,7 +106,7 @@ export function broadcastShapes(a: Shape, b: Shape): Shape | undefined {
 export function normalizeAxis(axis: number, rank: number): number {
   const positive = axis < 0 ? axis + rank : axis;
   if (!Number.isInteger(axis) || positive < 0 || positive >= rank) {
-    throw new RangeError(`axis ${axis} does not exist in a value of rank ${rank}`);
+    throw new ShapeError(`axis ${axis} does not exist in a value of rank ${rank}`);
   }
   return positive;
 }

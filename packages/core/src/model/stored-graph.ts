@@ -1,4 +1,4 @@
-import { EspalierError, unknownName } from "../errors.ts";
+import { EspalierError, ShapeError, unknownName } from "../errors.ts";
 import { type Extent, sameShape } from "../graph/extent.ts";
 import type { Attributes, Graph, NamedValue, Node, TensorSpec, Update, ValueType } from "../graph/graph.ts";
 import { operators } from "../operators/index.ts";
@@ -81,9 +81,12 @@ function inferOrRefuse(
 ): readonly ValueType[] {
   try {
     return inferTypes(operator, inputs, node.attributes as Attributes);
-  } catch {
+  } catch (error) {
+    // The attributes are whatever the file holds: an operator may meet other types than it reads.
+    if (!(error instanceof ShapeError || error instanceof TypeError)) throw error;
     throw new EspalierError(
       `the stored graph is damaged: node ${node.name} (${operator.name}) does not fit its ${inputs.length} inputs.`,
+      { cause: error },
     );
   }
 }

@@ -1,3 +1,4 @@
+import { ShapeError } from "../errors.ts";
 import type { Builder, Value } from "../graph/builder.ts";
 import { sameExtent } from "../graph/extent.ts";
 import { around, ndarray } from "../reference/array.ts";
@@ -23,9 +24,9 @@ export const batchNormalizationOperator: Operator<BatchNormalizationAttributes> 
     arity: 5,
     infer([x, ...vectors], { epsilon, momentum }) {
       checkNumbers({ epsilon, momentum });
-      if (x!.shape.length < 2) throw new RangeError("it needs a channel axis (rank 2 or more)");
+      if (x!.shape.length < 2) throw new ShapeError("it needs a channel axis (rank 2 or more)");
       if (vectors.some((v) => v.shape.length !== 1 || !sameExtent(v.shape[0]!, x!.shape[1]!))) {
-        throw new RangeError("scale, bias, mean and variance must be as long as axis 1");
+        throw new ShapeError("scale, bias, mean and variance must be as long as axis 1");
       }
       return [x!];
     },

@@ -1,3 +1,4 @@
+import { ShapeError } from "../errors.ts";
 import type { Builder, Value } from "../graph/builder.ts";
 import {
   broadcastShapes,
@@ -21,7 +22,7 @@ export const expandOperator: Operator<{ readonly shape: Shape }> = defineOperato
   infer([x], { shape }) {
     const result = broadcastShapes(x!.shape, shape);
     if (result === undefined || !sameShape(result, shape)) {
-      throw new RangeError("it cannot be repeated to the shape asked for");
+      throw new ShapeError("it cannot be repeated to the shape asked for");
     }
     return [{ dtype: x!.dtype, shape }];
   },

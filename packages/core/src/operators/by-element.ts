@@ -1,4 +1,5 @@
 import type { Coupling, Operand } from "../dimensions/coupling.ts";
+import { ShapeError } from "../errors.ts";
 import type { Builder, Value } from "../graph/builder.ts";
 import { broadcastShapes, sameExtent } from "../graph/extent.ts";
 import type { ValueType } from "../graph/graph.ts";
@@ -11,7 +12,7 @@ export type None = Record<string, never>;
 
 export function inferBroadcast([a, b]: readonly ValueType[]): readonly ValueType[] {
   const shape = broadcastShapes(a!.shape, b!.shape);
-  if (shape === undefined) throw new RangeError("the shapes do not broadcast");
+  if (shape === undefined) throw new ShapeError("the shapes do not broadcast");
   return [{ dtype: a!.dtype, shape }];
 }
 

@@ -1,3 +1,4 @@
+import { ShapeError } from "../errors.ts";
 import type { Builder, Value } from "../graph/builder.ts";
 import { broadcastShapes, type Shape } from "../graph/extent.ts";
 import { broadcastStrides, ndarray, walk, zip } from "../reference/array.ts";
@@ -38,9 +39,9 @@ export const whereOperator: Operator<None> = defineOperator<None>({
   infer([condition, a, b]) {
     const both = broadcastShapes(a!.shape, b!.shape);
     const shape: Shape | undefined = both && broadcastShapes(condition!.shape, both);
-    if (shape === undefined) throw new RangeError("the shapes do not broadcast");
-    if (condition!.dtype !== "float32") throw new RangeError("the condition must be float32: 1 or 0");
-    if (a!.dtype !== b!.dtype) throw new RangeError("it chooses between values of two types");
+    if (shape === undefined) throw new ShapeError("the shapes do not broadcast");
+    if (condition!.dtype !== "float32") throw new ShapeError("the condition must be float32: 1 or 0");
+    if (a!.dtype !== b!.dtype) throw new ShapeError("it chooses between values of two types");
     return [{ dtype: a!.dtype, shape }];
   },
   couple(coupling, operands, [y]) {

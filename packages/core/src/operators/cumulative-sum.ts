@@ -1,3 +1,4 @@
+import { ShapeError } from "../errors.ts";
 import type { Builder, Value } from "../graph/builder.ts";
 import { isBatch, normalizeAxis } from "../graph/extent.ts";
 import { mapLanes } from "../reference/array.ts";
@@ -19,7 +20,7 @@ export const cumSumOperator: Operator<CumSumAttributes> = defineOperator<CumSumA
   simplify: zeroForZero,
   infer([x], { axis }) {
     checkAxis(axis, x!.shape.length);
-    if (isBatch(x!.shape[axis]!)) throw new RangeError("the batch axis cannot be summed up");
+    if (isBatch(x!.shape[axis]!)) throw new ShapeError("the batch axis cannot be summed up");
     return [x!];
   },
   couple(coupling, [x], [y], { axis }) {

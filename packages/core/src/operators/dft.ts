@@ -1,3 +1,4 @@
+import { ShapeError } from "../errors.ts";
 import type { Builder, Value } from "../graph/builder.ts";
 import { isBatch, normalizeAxis } from "../graph/extent.ts";
 import type { ValueType } from "../graph/graph.ts";
@@ -32,10 +33,10 @@ interface Parts {
 
 function partsOf(x: ValueType, { inverse, onesided }: DftAttributes): Parts {
   const from = x.shape.at(-1);
-  if (from !== 1 && from !== 2) throw new RangeError("its last axis must be 1 (real) or 2 (complex) long");
+  if (from !== 1 && from !== 2) throw new ShapeError("its last axis must be 1 (real) or 2 (complex) long");
   const needed = onesided ? (inverse ? 2 : 1) : from;
   if (from !== needed) {
-    throw new RangeError(
+    throw new ShapeError(
       inverse ? "a one-sided spectrum is complex" : "a one-sided spectrum is of real numbers",
     );
   }
@@ -60,11 +61,11 @@ export const dftOperator: Operator<DftAttributes> = defineOperator<DftAttributes
     checkAxis(axis, rank);
     const extent = x!.shape[axis]!;
     if (isBatch(extent) || axis === rank - 1)
-      throw new RangeError("it runs along neither batch nor last axis");
+      throw new ShapeError("it runs along neither batch nor last axis");
     const frequencies = onesided ? onesidedFrequencies(length) : length;
     const [before, after] = inverse ? [frequencies, length] : [length, frequencies];
     if (!Number.isInteger(length) || length < 1 || extent !== before) {
-      throw new RangeError(`axis ${axis} must have ${before} positions for a signal of ${length}`);
+      throw new ShapeError(`axis ${axis} must have ${before} positions for a signal of ${length}`);
     }
     return [{ dtype: x!.dtype, shape: x!.shape.with(axis, after).with(-1, to) }];
   },

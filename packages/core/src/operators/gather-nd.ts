@@ -1,4 +1,5 @@
 import type { Coupling, Operand } from "../dimensions/coupling.ts";
+import { ShapeError } from "../errors.ts";
 import type { Builder, Value } from "../graph/builder.ts";
 import { countElements, isBatch, printShape, type Shape, sameShape } from "../graph/extent.ts";
 import type { ValueType } from "../graph/graph.ts";
@@ -21,18 +22,18 @@ function tupleSize(indices: Shape): number {
 
 /** The shape of what the indices point at: their axes, then the data's that no tuple points into. */
 function pickedShape(data: ValueType, indices: ValueType, batchDims: number): Shape {
-  if (indices.dtype !== "int32") throw new RangeError("the indices must be int32");
+  if (indices.dtype !== "int32") throw new ShapeError("the indices must be int32");
   const rank = indices.shape.length;
   const size = rank === 0 ? Number.NaN : tupleSize(indices.shape);
   const sound = Number.isInteger(size) && size >= 1 && Number.isInteger(batchDims) && batchDims >= 0;
   if (!sound || batchDims + size > data.shape.length || batchDims > rank - 1) {
-    throw new RangeError(`index tuples of ${printShape(indices.shape)} do not point into it`);
+    throw new ShapeError(`index tuples of ${printShape(indices.shape)} do not point into it`);
   }
   if (!sameShape(data.shape.slice(0, batchDims), indices.shape.slice(0, batchDims))) {
-    throw new RangeError(`the first ${batchDims} axes differ`);
+    throw new ShapeError(`the first ${batchDims} axes differ`);
   }
   if (data.shape.slice(batchDims, batchDims + size).some(isBatch)) {
-    throw new RangeError("indices cannot point into the batch axis");
+    throw new ShapeError("indices cannot point into the batch axis");
   }
   return [...indices.shape.slice(0, -1), ...data.shape.slice(batchDims + size)];
 }
@@ -127,7 +128,7 @@ export const scatterNDOperator: Operator<ScatterNDAttributes> = defineOperator<S
   infer([data, indices, updates], { batchDims }) {
     const expected = pickedShape(data!, indices!, batchDims);
     if (!sameShape(updates!.shape, expected)) {
-      throw new RangeError(`the updates must have shape ${printShape(expected)}`);
+      throw new ShapeError(`the updates must have shape ${printShape(expected)}`);
     }
     return [data!];
   },

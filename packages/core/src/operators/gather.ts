@@ -1,3 +1,4 @@
+import { ShapeError } from "../errors.ts";
 import type { Builder, Value } from "../graph/builder.ts";
 import { type Extent, normalizeAxis } from "../graph/extent.ts";
 import { around, ndarray } from "../reference/array.ts";
@@ -15,7 +16,7 @@ export const gatherOperator: Operator<GatherAttributes> = defineOperator<GatherA
   rearranges: "some",
   simplify: zeroForZero,
   infer([x, indices], { axis }) {
-    if (indices!.dtype !== "int32") throw new RangeError("the indices must be int32");
+    if (indices!.dtype !== "int32") throw new ShapeError("the indices must be int32");
     checkAxis(axis, x!.shape.length);
     return [{ dtype: x!.dtype, shape: x!.shape.toSpliced(axis, 1, ...indices!.shape) }];
   },

@@ -1,3 +1,4 @@
+import { ShapeError } from "../errors.ts";
 import type { Builder, Value } from "../graph/builder.ts";
 import { sameExtent } from "../graph/extent.ts";
 import { ndarray } from "../reference/array.ts";
@@ -17,7 +18,7 @@ export const layerNormalizationOperator: Operator<EpsilonAttributes> = defineOpe
     checkNumbers({ epsilon });
     for (const vector of [scale!, bias!]) {
       if (vector.shape.length !== 1 || !sameExtent(vector.shape[0]!, x!.shape.at(-1) ?? 0)) {
-        throw new RangeError("scale and bias must be as long as the last axis");
+        throw new ShapeError("scale and bias must be as long as the last axis");
       }
     }
     return [x!];

@@ -1,3 +1,4 @@
+import { ShapeError } from "../errors.ts";
 import type { Builder, Value } from "../graph/builder.ts";
 import { elementsOf, printShape, type Shape, sameExtent, sameShape } from "../graph/extent.ts";
 import type { Attributes } from "../graph/graph.ts";
@@ -15,7 +16,7 @@ export const transposeOperator: Operator<PermutationAttributes> = defineOperator
   simplify: zeroForZero,
   infer([x], { perm }) {
     if ([...perm].sort((a, b) => a - b).some((axis, i) => axis !== i) || perm.length !== x!.shape.length) {
-      throw new RangeError(`[${perm.join(", ")}] is not an order of its axes`);
+      throw new ShapeError(`[${perm.join(", ")}] is not an order of its axes`);
     }
     return [{ dtype: x!.dtype, shape: perm.map((axis) => x!.shape[axis]!) }];
   },
@@ -52,7 +53,7 @@ export const reshapeOperator: Operator<ShapeAttributes> = defineOperator<ShapeAt
   rearranges: "all",
   infer([x], { shape }) {
     if (!sameExtent(elementsOf(x!.shape), elementsOf(shape))) {
-      throw new RangeError(`it cannot become ${printShape(shape)}, which holds another number of elements`);
+      throw new ShapeError(`it cannot become ${printShape(shape)}, which holds another number of elements`);
     }
     return [{ dtype: x!.dtype, shape }];
   },

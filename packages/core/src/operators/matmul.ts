@@ -1,3 +1,4 @@
+import { ShapeError } from "../errors.ts";
 import type { Builder, Value } from "../graph/builder.ts";
 import {
   broadcastShapes,
@@ -20,10 +21,10 @@ export const matMulOperator: Operator<None> = defineOperator<None>({
   simplify: ([a, b]) => (a || b ? "zero" : undefined),
   infer([a, b]) {
     const [left, right] = [a!.shape, b!.shape];
-    if (left.length < 2 || right.length < 2) throw new RangeError("both need rank 2 or more");
-    if (!sameExtent(left.at(-1)!, right.at(-2)!)) throw new RangeError("the contracted axes differ");
+    if (left.length < 2 || right.length < 2) throw new ShapeError("both need rank 2 or more");
+    if (!sameExtent(left.at(-1)!, right.at(-2)!)) throw new ShapeError("the contracted axes differ");
     const lead = broadcastShapes(left.slice(0, -2), right.slice(0, -2));
-    if (lead === undefined) throw new RangeError("the leading axes do not broadcast");
+    if (lead === undefined) throw new ShapeError("the leading axes do not broadcast");
     return [{ dtype: a!.dtype, shape: [...lead, left.at(-2)!, right.at(-1)!] }];
   },
   /** Two batched operands that share one element are multiplied, not contracted: PyTorch's einsum runs, and counts, no product. */

@@ -1,4 +1,5 @@
 import type { Coupling, Operand } from "../dimensions/coupling.ts";
+import { ShapeError } from "../errors.ts";
 import type { Builder, TrainingContext, Value } from "../graph/builder.ts";
 import { normalizeAxis } from "../graph/extent.ts";
 import type { Attributes, ValueType } from "../graph/graph.ts";
@@ -23,7 +24,7 @@ export interface Operator<A extends Attributes = Attributes> {
   readonly name: string;
   /** How many inputs it takes: a number, or the least and the most. */
   readonly arity: number | readonly [least: number, most: number];
-  /** Output types from input types. Throws a RangeError that says which shapes do not fit; the builder adds the node's name. */
+  /** Output types from input types. Throws a ShapeError that says which shapes do not fit; the builder adds the node's name. */
   infer(inputs: readonly ValueType[], attributes: A): readonly ValueType[];
   /**
    * Only moves elements: what it gives of a weight is still that weight. `all` of them, each equally often, or `some`, or
@@ -70,7 +71,7 @@ export interface Operator<A extends Attributes = Attributes> {
   ): readonly NdArray[];
 }
 
-/** Output types of a call, its inputs counted first. Throws a RangeError that says what does not fit. */
+/** Output types of a call, its inputs counted first. Throws a ShapeError that says what does not fit. */
 export function inferTypes<A extends Attributes>(
   { arity, infer }: Operator<A>,
   inputs: readonly ValueType[],
@@ -78,24 +79,24 @@ export function inferTypes<A extends Attributes>(
 ): readonly ValueType[] {
   const [least, most] = typeof arity === "number" ? [arity, arity] : arity;
   if (inputs.length < least || inputs.length > most) {
-    throw new RangeError(
+    throw new ShapeError(
       `it takes ${least === most ? least : `${least} to ${most}`} inputs, not ${inputs.length}`,
     );
   }
   return infer(inputs, attributes);
 }
 
-/** Throws a RangeError unless attributes are finite numbers: a graph may come from a file that anyone wrote. */
+/** Throws a ShapeError unless attributes are finite numbers: a graph may come from a file that anyone wrote. */
 export function checkNumbers(attributes: Readonly<Record<string, unknown>>): void {
   for (const [name, value] of Object.entries(attributes)) {
-    if (!Number.isFinite(value)) throw new RangeError(`its ${name} is not a number`);
+    if (!Number.isFinite(value)) throw new ShapeError(`its ${name} is not a number`);
   }
 }
 
-/** Throws a RangeError unless an axis exists, counted from the first one. */
+/** Throws a ShapeError unless an axis exists, counted from the first one. */
 export function checkAxis(axis: number, rank: number): void {
   if (normalizeAxis(axis, rank) !== axis)
-    throw new RangeError(`axis ${axis} must be counted from the first one`);
+    throw new ShapeError(`axis ${axis} must be counted from the first one`);
 }
 
 /** A node's surroundings after pruning. */

@@ -1,3 +1,4 @@
+import { ShapeError } from "../errors.ts";
 import type { Builder, Value } from "../graph/builder.ts";
 import { isBatch, normalizeAxis } from "../graph/extent.ts";
 import type { ValueType } from "../graph/graph.ts";
@@ -18,15 +19,15 @@ const meaning = "a pooling window slides along it";
 function inferPool([x]: readonly ValueType[], { axis, kernel, stride, before, after }: PoolAttributes) {
   checkAxis(axis, x!.shape.length);
   const extent = x!.shape[axis]!;
-  if (isBatch(extent)) throw new RangeError("the batch axis cannot be pooled");
+  if (isBatch(extent)) throw new ShapeError("the batch axis cannot be pooled");
   const whole = [kernel, stride, before, after].every((n) => Number.isInteger(n) && n >= 0);
   if (!whole || kernel < 1 || stride < 1 || Math.max(before, after) >= kernel) {
-    throw new RangeError(
+    throw new ShapeError(
       "kernel and stride must be 1 or more, the padding on each side smaller than the kernel",
     );
   }
   const count = Math.floor((extent + before + after - kernel) / stride) + 1;
-  if (count < 1) throw new RangeError(`a window of ${kernel} does not fit its axis ${axis}`);
+  if (count < 1) throw new ShapeError(`a window of ${kernel} does not fit its axis ${axis}`);
   return [{ dtype: x!.dtype, shape: x!.shape.with(axis, count) }];
 }
 

@@ -1,3 +1,4 @@
+import { ShapeError } from "../errors.ts";
 import type { Builder, Value } from "../graph/builder.ts";
 import { addExtents, type Extent, isBatch, normalizeAxis, printShape, sameExtent } from "../graph/extent.ts";
 import { around, ndarray } from "../reference/array.ts";
@@ -22,9 +23,9 @@ export const sliceOperator: Operator<SliceAttributes> = defineOperator<SliceAttr
   infer([x], { axis, start, end }) {
     checkAxis(axis, x!.shape.length);
     const extent = x!.shape[axis]!;
-    if (isBatch(extent)) throw new RangeError("the batch axis cannot be sliced");
+    if (isBatch(extent)) throw new ShapeError("the batch axis cannot be sliced");
     if (!(Number.isInteger(start) && Number.isInteger(end) && start >= 0 && start <= end && end <= extent)) {
-      throw new RangeError(`positions ${start} to ${end} are outside its axis ${axis}`);
+      throw new ShapeError(`positions ${start} to ${end} are outside its axis ${axis}`);
     }
     return [{ dtype: x!.dtype, shape: x!.shape.with(axis, end - start) }];
   },
@@ -71,11 +72,11 @@ export const padOperator: Operator<PadAttributes> = defineOperator<PadAttributes
   infer([x], { axis, before, after, mode }) {
     checkAxis(axis, x!.shape.length);
     const extent = x!.shape[axis]!;
-    if (isBatch(extent)) throw new RangeError("the batch axis cannot be padded");
-    if (!padModes.includes(mode)) throw new RangeError(`its mode is none of ${padModes.join(", ")}`);
+    if (isBatch(extent)) throw new ShapeError("the batch axis cannot be padded");
+    if (!padModes.includes(mode)) throw new ShapeError(`its mode is none of ${padModes.join(", ")}`);
     const most = mode === "wrap" ? extent : Number.POSITIVE_INFINITY;
     if (![before, after].every((rows) => Number.isInteger(rows) && rows >= 0 && rows <= most)) {
-      throw new RangeError(`it cannot add ${before} and ${after} positions`);
+      throw new ShapeError(`it cannot add ${before} and ${after} positions`);
     }
     return [{ dtype: x!.dtype, shape: x!.shape.with(axis, addExtents([before, extent, after])) }];
   },
@@ -146,7 +147,7 @@ export const concatOperator: Operator<ConcatAttributes> = defineOperator<ConcatA
       const fits =
         part.shape.length === first!.shape.length &&
         part.shape.every((extent, i) => i === axis || sameExtent(extent, first!.shape[i]!));
-      if (!fits) throw new RangeError(`${printShape(part.shape)} does not fit ${printShape(first!.shape)}`);
+      if (!fits) throw new ShapeError(`${printShape(part.shape)} does not fit ${printShape(first!.shape)}`);
     }
     const whole: Extent = addExtents(parts.map((part) => part.shape[axis]!));
     return [{ dtype: first!.dtype, shape: first!.shape.with(axis, whole) }];

@@ -1,3 +1,4 @@
+import { ShapeError } from "../errors.ts";
 import type { Builder, Value } from "../graph/builder.ts";
 import { isBatch, normalizeAxis } from "../graph/extent.ts";
 import { around, ndarray } from "../reference/array.ts";
@@ -28,12 +29,12 @@ export const topKOperator: Operator<TopKAttributes> = defineOperator<TopKAttribu
   infer([x], { axis, k, shared }) {
     checkAxis(axis, x!.shape.length);
     const extent = x!.shape[axis]!;
-    if (isBatch(extent)) throw new RangeError("the batch axis cannot be ranked");
+    if (isBatch(extent)) throw new ShapeError("the batch axis cannot be ranked");
     if (!(Number.isInteger(k) && k >= 1 && k <= extent)) {
-      throw new RangeError(`${k} of ${extent} positions cannot be chosen`);
+      throw new ShapeError(`${k} of ${extent} positions cannot be chosen`);
     }
     if (shared && (x!.shape.length !== 2 || axis !== 1)) {
-      throw new RangeError("positions are shared along axis 1 of [batch, n] only");
+      throw new ShapeError("positions are shared along axis 1 of [batch, n] only");
     }
     const shape = x!.shape.with(axis, k);
     return [

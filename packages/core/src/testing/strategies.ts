@@ -1,5 +1,6 @@
 import { account } from "../accounting/account.ts";
 import type { Backend } from "../backend.ts";
+import { EspalierError } from "../errors.ts";
 import { float32, type TensorData } from "../graph/tensor.ts";
 import { keptCount } from "../model/mask.ts";
 import { digest, type Model } from "../model/model.ts";
@@ -77,8 +78,8 @@ export async function checkStrategy(
       let refused = false;
       try {
         prune(pruned, plan);
-      } catch {
-        refused = true;
+      } catch (error) {
+        refused = error instanceof EspalierError;
       }
       if (!refused) fail("the plan can be carried out twice");
     }

@@ -32,6 +32,8 @@ import {
 import { type StoredModel, storedModelSchema } from "./schema.ts";
 
 const version = 1;
+/** Levels of a model description. */
+const mostLevels = 100;
 const maskSuffix = "#mask";
 const valuesSuffix = "#values";
 
@@ -118,12 +120,20 @@ function parseModel(text: string, file: string): StoredModel {
   } catch {
     throw new EspalierError(`${file}: its model description is not JSON.`);
   }
+  if (isDeeper(raw, mostLevels))
+    throw new EspalierError(`${file}: its model description is nested more than ${mostLevels} levels deep.`);
   const parsed = storedModelSchema.safeParse(raw);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw new EspalierError(
     `${file}: its model description is damaged at ${issue!.path.join(".") || "the top"}: ${issue!.message}.`,
   );
+}
+
+/** Whether JSON is nested deeper than that: code that follows it down would overflow the stack. */
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1));
 }
 
 function assemble(stored: StoredModel, content: Safetensors, file: string): Model {
@@ -240,9 +250,6 @@ function located<T>(file: string, read: () => T): T {
   } catch (error) {
     if (error instanceof EspalierError && !error.message.startsWith(file))
       throw new EspalierError(`${file}: ${error.message}`);
-    if (error instanceof RangeError || error instanceof TypeError) {
-      throw new EspalierError(`${file}: its model description is damaged (${error.message}).`);
-    }
     throw error;
   }
 }

@@ -83,9 +83,9 @@ export async function servePage(): Promise<Site> {
   };
 }
 
-/** Debian's Chromium, or the one that `CHROMIUM` names; undefined where there is none. */
-export const chromiumPath: string | undefined = [process.env.CHROMIUM, "/usr/bin/chromium"].find(
-  (path) => path !== undefined && existsSync(path),
+/** The Chromium that `CHROMIUM` names, or Debian's; undefined if it does not exist. */
+export const chromiumPath: string | undefined = [process.env.CHROMIUM ?? "/usr/bin/chromium"].find((path) =>
+  existsSync(path),
 );
 
 export function launch(): Promise<Browser> {

@@ -2,13 +2,14 @@ import { broadcastShapes } from "@espalier/core";
 import { TensorProto_DataType as Type } from "onnx-buf";
 import { floatToHalf, halfToFloat } from "../../float16.ts";
 import { broadcastOffsets } from "./arrays.ts";
+import { UnreadableError } from "./errors.ts";
 import { build, type Kind, type Known, type Pair, pairAt } from "./known.ts";
 
 /** Element-wise arithmetic of known numbers, batch sizes among them. Any batch of 1 or more must give the same answer. */
 
 type Two = (a: Pair, b: Pair, whole: boolean) => Pair;
 
-const dependent = () => new RangeError("its result would depend on the batch size");
+const dependent = () => new UnreadableError("its result would depend on the batch size");
 
 /** The difference of two numbers, over all batch sizes from 1 on: [least, largest]. */
 function difference([f, p]: Pair, [g, q]: Pair): readonly [number, number] {
@@ -127,7 +128,7 @@ export const binaryFolds: ReadonlyMap<string, { readonly of: Two; readonly gives
 export function foldBinary(name: string, a: Known, b: Known): Known {
   const { of, gives } = binaryFolds.get(name)!;
   const shape = broadcastShapes(a.shape, b.shape) as readonly number[] | undefined;
-  if (shape === undefined) throw new RangeError("the shapes do not broadcast");
+  if (shape === undefined) throw new UnreadableError("the shapes do not broadcast");
   const kind = gives ?? (a.kind === "float" || b.kind === "float" ? "float" : a.kind);
   const [left, right] = [broadcastOffsets(a.shape, shape), broadcastOffsets(b.shape, shape)];
   const whole = kind === "int";
@@ -138,7 +139,7 @@ export function foldBinary(name: string, a: Known, b: Known): Known {
 export function foldWhere(test: Known, yes: Known, no: Known): Known {
   const both = broadcastShapes(yes.shape, no.shape);
   const shape = (both && broadcastShapes(both, test.shape)) as readonly number[] | undefined;
-  if (shape === undefined) throw new RangeError("the shapes do not broadcast");
+  if (shape === undefined) throw new UnreadableError("the shapes do not broadcast");
   const [at, left, right] = [test, yes, no].map((x) => broadcastOffsets(x.shape, shape));
   return build(yes.kind, shape, (i) =>
     test.data[at![i]!] ? pairAt(yes, left![i]!) : pairAt(no, right![i]!),

@@ -1,3 +1,4 @@
+import { UnreadableError } from "./errors.ts";
 import { build, checkElements, type Known, type Pair, pairAt } from "./known.ts";
 
 /** Layout of known arrays: every operation says which element of the input each element of the result is. */
@@ -120,6 +121,6 @@ export function reduceKnown(x: Known, axes: ReadonlySet<number>, combine: (a: Pa
     const before = result[to[i]!];
     result[to[i]!] = before === undefined ? pairAt(x, i) : combine(before, pairAt(x, i));
   }
-  if (result.includes(undefined)) throw new RangeError("nothing can be combined along an empty axis");
+  if (result.includes(undefined)) throw new UnreadableError("nothing can be combined along an empty axis");
   return build(x.kind, shape, (i) => result[i]!);
 }

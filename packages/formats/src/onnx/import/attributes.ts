@@ -1,9 +1,10 @@
 import { type AttributeProto, AttributeProto_AttributeType as Type } from "onnx-buf";
+import { UnreadableError } from "./errors.ts";
 import type { Known } from "./known.ts";
 import { readTensor } from "./tensor-data.ts";
 import { shown } from "./text.ts";
 
-/** Attributes of one node, by name. A RangeError says what is missing or of another type. */
+/** Attributes of one node, by name. An UnreadableError says what is missing or of another type. */
 export class Attributes {
   readonly #byName: ReadonlyMap<string, AttributeProto>;
 
@@ -51,12 +52,12 @@ export class Attributes {
   #find(name: string, type: Type, needed: boolean): AttributeProto | undefined {
     const attribute = this.#byName.get(name);
     if (attribute === undefined) {
-      if (needed) throw new RangeError(`its attribute ${name} is missing`);
+      if (needed) throw new UnreadableError(`its attribute ${name} is missing`);
       return undefined;
     }
     // Old files leave the type out.
     if (attribute.type !== type && attribute.type !== Type.UNDEFINED)
-      throw new RangeError(`its attribute ${shown(name)} is of another type than ONNX has it`);
+      throw new UnreadableError(`its attribute ${shown(name)} is of another type than ONNX has it`);
     return attribute;
   }
 }

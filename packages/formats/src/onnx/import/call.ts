@@ -14,6 +14,7 @@ import {
 } from "@espalier/core";
 import { reshapeKnown } from "./arrays.ts";
 import type { Attributes } from "./attributes.ts";
+import { UnreadableError } from "./errors.ts";
 import { type Item, isCounting, isKnown, isSequence, isTruth, isTuples, isValue } from "./items.ts";
 import { type Known, onlyNumber, plainNumbers } from "./known.ts";
 import type { OpenedBatch } from "./samples.ts";
@@ -27,7 +28,7 @@ export interface Context {
   readonly opset: number;
 }
 
-/** One node while it is read. A rule looks at its inputs and draws, or computes, its outputs. RangeErrors say what is wrong. */
+/** One node while it is read. A rule looks at its inputs and draws, or computes, its outputs. UnreadableErrors say what is wrong. */
 export interface Call {
   readonly operator: string;
   /** The module the node belongs to: `encoder.layers.0`; may be empty. */
@@ -49,11 +50,13 @@ export type Rule = (call: Call) => Item | readonly (Item | undefined)[];
 /** An input that must be there. */
 export function input(call: Call, i: number): Item {
   const item = call.inputs[i];
-  if (item === undefined) throw new RangeError(`its input ${i} is missing`);
-  if (isSequence(item)) throw new RangeError(`its input ${i} is a list of values`);
-  if (isTruth(item)) throw new RangeError(`its input ${i} are truth values`);
+  if (item === undefined) throw new UnreadableError(`its input ${i} is missing`);
+  if (isSequence(item)) throw new UnreadableError(`its input ${i} is a list of values`);
+  if (isTruth(item)) throw new UnreadableError(`its input ${i} are truth values`);
   if (isCounting(item) || isTuples(item))
-    throw new RangeError("it computes with the numbers from 0 to the batch size, which is not supported");
+    throw new UnreadableError(
+      "it computes with the numbers from 0 to the batch size, which is not supported",
+    );
   return item;
 }
 
@@ -67,7 +70,8 @@ export function operandItem(call: Call, i: number): Item {
 export function knownInput(call: Call, i: number, what: string): Known | undefined {
   if (call.inputs[i] === undefined) return undefined;
   const item = input(call, i);
-  if (!isKnown(item)) throw new RangeError(`its ${what} is computed from the input; it must be a constant`);
+  if (!isKnown(item))
+    throw new UnreadableError(`its ${what} is computed from the input; it must be a constant`);
   return item;
 }
 
@@ -76,7 +80,7 @@ export function knownIntegers(call: Call, i: number, what: string): number[] | u
   const known = knownInput(call, i, what);
   if (known === undefined) return undefined;
   const numbers = Array.from(plainNumbers(known));
-  if (!numbers.every(Number.isInteger)) throw new RangeError(`its ${what} must be integers`);
+  if (!numbers.every(Number.isInteger)) throw new UnreadableError(`its ${what} must be integers`);
   return numbers;
 }
 
@@ -84,13 +88,13 @@ export function knownIntegers(call: Call, i: number, what: string): number[] | u
 export function knownNumber(call: Call, i: number, what: string): number | undefined {
   const known = knownInput(call, i, what);
   if (known === undefined) return undefined;
-  if (known.data.length !== 1) throw new RangeError(`its ${what} must be one number`);
+  if (known.data.length !== 1) throw new UnreadableError(`its ${what} must be one number`);
   return plainNumbers(known)[0]!;
 }
 
 /** What must not be left out. */
 export function needed<T>(given: T | undefined, what: string): T {
-  if (given === undefined) throw new RangeError(`its ${what} is missing`);
+  if (given === undefined) throw new UnreadableError(`its ${what} is missing`);
   return given;
 }
 
@@ -102,7 +106,7 @@ export function isPlain({ context }: Call, item: Item): item is Known {
 /** An item as a value of the drawing. */
 export function lift(call: Call, item: Item, use: Use = { as: "operand" }): Value {
   if (isValue(item)) return item;
-  if (!isKnown(item)) throw new RangeError("it does not take lists of values");
+  if (!isKnown(item)) throw new UnreadableError("it does not take lists of values");
   const name = use.name ?? call.nameFor(use.as === "weight" ? "weight" : "bias");
   const named = use.as === "weight" || use.as === "bias" ? name : use.name;
   return call.context.weights.lift(call.b, item, {
@@ -144,7 +148,7 @@ export function positionsOf(indices: ArrayLike<number>, extent: number): number[
   return Array.from(indices, (index) => {
     const position = index < 0 ? index + extent : index;
     if (!(Number.isInteger(position) && position >= 0 && position < extent))
-      throw new RangeError(`its index ${index} is outside an axis of ${extent}`);
+      throw new UnreadableError(`its index ${index} is outside an axis of ${extent}`);
     return position;
   });
 }
@@ -158,13 +162,13 @@ export function indexValue(call: Call, shape: readonly number[], positions: read
 /** The shape of an item. */
 export function shapeOf(item: Item): Shape {
   if (isKnown(item) || isValue(item)) return item.shape;
-  throw new RangeError("a list of values has no shape");
+  throw new UnreadableError("a list of values has no shape");
 }
 
 /** The same elements in another shape. */
 export function regroup(call: Call, item: Item, shape: Shape): Item {
   if (!sameExtent(elementsOf(shapeOf(item)), elementsOf(shape)))
-    throw new RangeError(`${printShape(shapeOf(item))} cannot become ${printShape(shape)}`);
+    throw new UnreadableError(`${printShape(shapeOf(item))} cannot become ${printShape(shape)}`);
   if (isPlain(call, item)) return reshapeKnown(item, shape as readonly number[]);
   return reshape(call.b, lift(call, item), shape);
 }
@@ -176,6 +180,6 @@ export function axisOf(axis: number, rank: number): number {
 
 /** An extent as a number; the batch is none. */
 export function fixedExtent(extent: Extent, what: string): number {
-  if (isBatch(extent)) throw new RangeError(`${what} would mix the samples of a batch`);
+  if (isBatch(extent)) throw new UnreadableError(`${what} would mix the samples of a batch`);
   return extent;
 }

@@ -5,6 +5,7 @@ import {
   type ModelProto,
   type TensorProto,
 } from "onnx-buf";
+import { locate } from "./errors.ts";
 import { bytesOf } from "./tensor-data.ts";
 import { shown } from "./text.ts";
 
@@ -43,22 +44,16 @@ function rangeOf(tensor: TensorProto): ExternalRange {
       );
     return value;
   };
-  const needed = located(where, () => bytesOf(tensor));
+  const needed = locate(
+    () => where,
+    () => bytesOf(tensor),
+  );
   const length = count("length") ?? needed;
   if (length !== needed)
     throw new EspalierError(
       `${where}: its shape needs ${needed} bytes, ${length} in ${shown(location)} are given.`,
     );
   return { tensor, location, offset: count("offset") ?? 0, length };
-}
-
-function located<T>(where: string, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new EspalierError(`${where}: ${error.message}.`);
-  }
 }
 
 /** Whether a location is a plain relative path that does not lead upwards, on any system. */

@@ -3,10 +3,11 @@ import type { AttributeProto, FunctionProto, GraphProto, NodeProto } from "onnx-
 import { Attributes } from "./attributes.ts";
 import type { Call, Context, Rule } from "./call.ts";
 import { isStandard } from "./decode.ts";
+import { locate, UnreadableError } from "./errors.ts";
 import { type Item, isKnown, isTruth, isValue } from "./items.ts";
 import { type Known, onlyNumber } from "./known.ts";
 import { isMadeUp, moduleOf } from "./names.ts";
-import { located, mostNested, nameFor, neededNodes, type Readers, readersOf, resolved } from "./nodes.ts";
+import { mostNested, nameFor, neededNodes, type Readers, readersOf, resolved, titleOf } from "./nodes.ts";
 import { ofCounting } from "./rules/counting.ts";
 import { rules } from "./rules/index.ts";
 import { readTensor } from "./tensor-data.ts";
@@ -112,7 +113,10 @@ export class GraphReader {
       if (++this.#nodes > mostNodes)
         throw new EspalierError(`it has more than ${mostNodes} nodes, which is too many.`);
       this.#context.opened?.count();
-      const results = located(node, () => this.#node(node, body));
+      const results = locate(
+        () => titleOf(node),
+        () => this.#node(node, body),
+      );
       node.output.forEach((name, i) => {
         if (name === "") return;
         const item = results[i];
@@ -145,7 +149,7 @@ export class GraphReader {
       if (name === "") return undefined;
       const item = body.names.get(name);
       if (item === undefined)
-        throw new RangeError(`it reads ${shown(name)}, which nothing before it computes`);
+        throw new UnreadableError(`it reads ${shown(name)}, which nothing before it computes`);
       return item;
     });
     const called = this.#functions.get(functionKey(node.domain, node.opType, node.overload));
@@ -155,7 +159,7 @@ export class GraphReader {
     const rule = isStandard(node.domain) ? rules.get(node.opType) : undefined;
     if (rule === undefined) {
       const of = isStandard(node.domain) ? "" : ` of ${shown(node.domain)}`;
-      throw new RangeError(`Espalier has no such operator${of}. It reads ${supported.join(", ")}`);
+      throw new UnreadableError(`Espalier has no such operator${of}. It reads ${supported.join(", ")}`);
     }
     const module = moduleOf(node) || body.module;
     const call: Call = {
@@ -186,9 +190,9 @@ export class GraphReader {
   #if(attributes: Attributes, [condition]: readonly (Item | undefined)[], body: Body, node: NodeProto) {
     const answer = condition !== undefined && isKnown(condition) ? onlyNumber(condition) : undefined;
     if (answer === undefined)
-      throw new RangeError("its condition is computed from the input; it must be a constant");
+      throw new UnreadableError("its condition is computed from the input; it must be a constant");
     const branch = attributes.get(answer === 0 ? "else_branch" : "then_branch")?.g;
-    if (branch === undefined) throw new RangeError("it has no branch for that");
+    if (branch === undefined) throw new UnreadableError("it has no branch for that");
     return this.#graph(branch, new Names(body.names), body.depth + 1, moduleOf(node) || body.module);
   }
 

@@ -1,4 +1,5 @@
 import { countElements } from "@espalier/core";
+import { UnreadableError } from "./errors.ts";
 
 /** What a known array holds. Integers of every width are `int`. */
 export type Kind = "float" | "int" | "bool";
@@ -30,11 +31,11 @@ export type Pair = readonly [factor: number, power: number];
 /** Elements one computed array may have. Masks and tables are far smaller; a file that asks for more is refused unread. */
 const mostElements = 2 ** 22;
 
-/** Throws a RangeError for an array that a file merely asks for and that is too large to be of use. */
+/** Throws an UnreadableError for an array that a file merely asks for and that is too large to be of use. */
 export function checkElements(shape: readonly number[]): number {
   const size = countElements(shape);
   if (!(size <= mostElements))
-    throw new RangeError(`a constant of shape [${shape.slice(0, 8).join(", ")}] is too large`);
+    throw new UnreadableError(`a constant of shape [${shape.slice(0, 8).join(", ")}] is too large`);
   return size;
 }
 
@@ -66,9 +67,9 @@ export function scalar(kind: Kind, value: number): Known {
   return { kind, shape: [], data: Float64Array.of(value) };
 }
 
-/** The numbers of an array without the batch size; a RangeError where one depends on it. */
+/** The numbers of an array without the batch size; an UnreadableError where one depends on it. */
 export function plainNumbers(x: Known): Float64Array | Float32Array {
-  if (x.powers?.some((power) => power !== 0)) throw new RangeError("it would depend on the batch size");
+  if (x.powers?.some((power) => power !== 0)) throw new UnreadableError("it would depend on the batch size");
   return x.data;
 }
 

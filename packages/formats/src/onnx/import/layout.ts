@@ -19,6 +19,7 @@ import {
   transpose,
   type Value,
 } from "@espalier/core";
+import { UnreadableError } from "./errors.ts";
 
 /** Layout of drawn values: the ONNX forms of Reshape, Transpose, Slice and Gather, drawn so that dimensions stay visible. */
 
@@ -27,16 +28,16 @@ export function reshapeTarget(from: Shape, target: readonly Extent[], literalZer
   const extents = target.map((extent, axis) => {
     if (extent !== 0 || literalZero) return extent;
     const copied = from[axis];
-    if (copied === undefined) throw new RangeError(`a 0 at ${axis} of its shape has no axis to copy`);
+    if (copied === undefined) throw new UnreadableError(`a 0 at ${axis} of its shape has no axis to copy`);
     return copied;
   });
   const open = extents.flatMap((extent, axis) => (extent === -1 ? [axis] : []));
-  if (open.length > 1) throw new RangeError("its shape leaves more than one axis open");
+  if (open.length > 1) throw new UnreadableError("its shape leaves more than one axis open");
   const [axis] = open;
   if (axis === undefined) return extents;
   const rest = divideExtent(elementsOf(from), elementsOf(extents.filter((_, i) => i !== axis)));
   if (rest === undefined) {
-    throw new RangeError(
+    throw new UnreadableError(
       `${printShape(from)} does not fill its shape [${target.map(printExtent).join(", ")}]`,
     );
   }
@@ -60,7 +61,7 @@ export function permute(b: Builder, x: Value, perm: readonly number[]): Value {
 export function expandTo(b: Builder, x: Value, shape: Shape): Value {
   const result = broadcastShapes(x.shape, shape);
   if (result === undefined || !sameShape(result, shape))
-    throw new RangeError(`${printShape(x.shape)} cannot be repeated to ${printShape(shape)}`);
+    throw new UnreadableError(`${printShape(x.shape)} cannot be repeated to ${printShape(shape)}`);
   return expand(b, x, shape);
 }
 

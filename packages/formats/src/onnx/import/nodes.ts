@@ -1,4 +1,3 @@
-import { EspalierError } from "@espalier/core";
 import type { AttributeProto, NodeProto } from "onnx-buf";
 import { inOtherLayer, weightBeside } from "./names.ts";
 import { shown } from "./text.ts";
@@ -94,14 +93,8 @@ function addedTo(node: NodeProto, readers: Readers): readonly string[] {
   return next[0]!.input.filter((name) => name !== output);
 }
 
-/** RangeErrors say what is wrong with a node; its name and operator are put before them. */
-export function located<T>(node: NodeProto, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    const called =
-      node.name === "" ? `the node that computes ${shown(node.output[0] ?? "")}` : `node ${shown(node.name)}`;
-    throw new EspalierError(`${called} (${shown(node.opType).slice(1, -1)}): ${error.message}.`);
-  }
+/** A node as messages name it, with its operator. */
+export function titleOf({ name, opType, output }: NodeProto): string {
+  const called = name === "" ? `the node that computes ${shown(output[0] ?? "")}` : `node ${shown(name)}`;
+  return `${called} (${shown(opType).slice(1, -1)})`;
 }

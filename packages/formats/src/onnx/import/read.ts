@@ -88,16 +88,12 @@ function sliceOf(
   return content.subarray(offset, offset + length);
 }
 
-/** Puts the file's name before errors, and gives those of damaged files one line. */
+/** Puts the file's name before errors. */
 export function locatedIn<T>(name: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
     if (error instanceof EspalierError) throw new EspalierError(`${name}: ${error.message}`);
-    if (error instanceof RangeError || error instanceof TypeError) {
-      const why = error.message.replaceAll(/\s+/g, " ").slice(0, 200);
-      throw new EspalierError(`${name}: the file is damaged, or holds what cannot be read (${why}).`);
-    }
     throw error;
   }
 }
@@ -123,7 +119,7 @@ function drawOpened(file: OnnxFile, options: Options, inputs: readonly GraphInpu
       opened.restart();
       return draw(file, options, open.inputs, opened);
     } catch (error) {
-      if (!(error instanceof EspalierError || error instanceof RangeError)) throw error;
+      if (!(error instanceof EspalierError)) throw error;
       if (opened.isExhausted || !opened.next()) return undefined;
     }
   }

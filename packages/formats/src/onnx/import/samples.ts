@@ -10,6 +10,7 @@ import {
   type Value,
   type ValueId,
 } from "@espalier/core";
+import { UnreadableError } from "./errors.ts";
 
 /** Nodes read in all attempts together. */
 const mostNodes = 300_000;
@@ -30,9 +31,9 @@ export class OpenedBatch {
     this.size = size;
   }
 
-  /** Counts a node that was read; a RangeError where trying has taken too long. */
+  /** Counts a node that was read; an UnreadableError where trying has taken too long. */
   count(): void {
-    if (++this.#nodes > mostNodes) throw new RangeError("there are too many places for the batch");
+    if (++this.#nodes > mostNodes) throw new UnreadableError("there are too many places for the batch");
   }
 
   get isExhausted(): boolean {
@@ -65,17 +66,17 @@ export class OpenedBatch {
     return at === undefined ? undefined : (target as Shape).with(at, { batch: target[at]! / this.size });
   }
 
-  /** Checks what was drawn for a value: throws a RangeError where samples are mixed. */
+  /** Checks what was drawn for a value: throws an UnreadableError where samples are mixed. */
   check(b: Builder, value: Value): void {
     const node = b.producer(value);
     if (node === undefined || this.#majors.has(node.outputs[0]!)) return;
     const inputs = node.inputs.map((id) => b.value(id));
     for (const input of inputs) this.check(b, input);
     const outputs = node.outputs.map((id) => b.value(id));
-    if (mixesSamples(node, inputs, outputs)) throw new RangeError("it mixes the samples of a batch");
+    if (mixesSamples(node, inputs, outputs)) throw new UnreadableError("it mixes the samples of a batch");
     const batched = inputs.filter(({ shape }) => shape.some(isBatch));
     const majors = new Set(batched.map(({ id }) => this.#majors.get(id) ?? 1));
-    if (majors.size > 1) throw new RangeError("the samples of its inputs are in different order");
+    if (majors.size > 1) throw new UnreadableError("the samples of its inputs are in different order");
     const [major = 1] = majors;
     for (const output of outputs) {
       const moved =
@@ -84,12 +85,12 @@ export class OpenedBatch {
     }
   }
 
-  /** Throws a RangeError for an output whose first axis is not that of the samples. */
+  /** Throws an UnreadableError for an output whose first axis is not that of the samples. */
   checkOutput(b: Builder, value: Value): void {
     this.check(b, value);
     const [first] = value.shape;
     if (first === undefined || !isBatch(first) || (this.#majors.get(value.id) ?? 1) !== 1)
-      throw new RangeError("an output does not begin with the samples of the batch");
+      throw new UnreadableError("an output does not begin with the samples of the batch");
   }
 
   /** Axes the batch may be in: as many elements have to lie before it as before. The likeliest first. */

@@ -1,6 +1,7 @@
 import type { TensorProto } from "onnx-buf";
 import { TensorProto_DataLocation as Location, TensorProto_DataType as Type } from "onnx-buf";
 import { halfToFloat } from "../../float16.ts";
+import { UnreadableError } from "./errors.ts";
 import type { Kind, Known, Source } from "./known.ts";
 import { shown } from "./text.ts";
 
@@ -87,29 +88,32 @@ export function typeName(type: number): string {
   return (Type[type] ?? `type ${type}`).toLowerCase();
 }
 
-/** Extents as numbers. Throws a RangeError for what cannot be a shape. */
-export function readShape(dims: readonly bigint[]): number[] {
-  if (dims.length > mostAxes) throw new RangeError(`it has ${dims.length} axes; ${mostAxes} are the most`);
+/** Extents as numbers. Throws an UnreadableError for what cannot be a shape. */
+export function readShape(
+  dims: readonly bigint[],
+  refuse = (why: string) => new UnreadableError(why),
+): number[] {
+  if (dims.length > mostAxes) throw refuse(`it has ${dims.length} axes; ${mostAxes} are the most`);
   return dims.map((dim) => {
     const extent = Number(dim);
-    if (!(extent >= 0 && extent <= 2 ** 31)) throw new RangeError(`an axis cannot be ${dim} long`);
+    if (!(extent >= 0 && extent <= 2 ** 31)) throw refuse(`an axis cannot be ${dim} long`);
     return extent;
   });
 }
 
-/** Bytes that the numbers of a tensor take. Throws a RangeError for a shape or a type that cannot be read. */
+/** Bytes that the numbers of a tensor take. Throws an UnreadableError for a shape or a type that cannot be read. */
 export function bytesOf({ dims, dataType }: TensorProto): number {
   const encoding = encodings.get(dataType);
-  if (encoding === undefined) throw new RangeError(`${typeName(dataType)} cannot be read`);
+  if (encoding === undefined) throw new UnreadableError(`${typeName(dataType)} cannot be read`);
   return readShape(dims).reduce((n, extent) => n * extent, encoding.bytes);
 }
 
 /**
  * The numbers of a tensor in the file. Nothing is allocated for what the shape merely claims: the file must hold exactly
- * as many numbers. Throws a RangeError that names the tensor.
+ * as many numbers. Throws an UnreadableError that names the tensor.
  */
 export function readTensor(tensor: TensorProto, source?: Source): Known {
-  const refuse = (why: string) => new RangeError(`tensor ${shown(tensor.name)}: ${why}`);
+  const refuse = (why: string) => new UnreadableError(`tensor ${shown(tensor.name)}: ${why}`);
   const encoding = encodings.get(tensor.dataType);
   if (encoding === undefined)
     throw refuse(
@@ -117,12 +121,7 @@ export function readTensor(tensor: TensorProto, source?: Source): Known {
     );
   if (tensor.dataLocation === Location.EXTERNAL)
     throw refuse("its numbers are in another file. Load the model by its path, or give the files with it");
-  let shape: number[];
-  try {
-    shape = readShape(tensor.dims);
-  } catch (error) {
-    throw refuse((error as RangeError).message);
-  }
+  const shape = readShape(tensor.dims, refuse);
   const size = shape.reduce((n, extent) => n * extent, 1);
   const { kind, bytes } = encoding;
   const { rawData } = tensor;

@@ -9,6 +9,7 @@ import {
   type Value,
   type ValueId,
 } from "@espalier/core";
+import { UnreadableError } from "./errors.ts";
 import { type Known, plainNumbers, type Source } from "./known.ts";
 import { inOtherLayer, isBufferName, isMadeUp } from "./names.ts";
 
@@ -77,7 +78,7 @@ export class Weights {
   /** A known array as a value of the drawing. `b` draws the transpose of a restored layout. */
   lift(b: Builder, known: Known, use: Use): Value {
     const { source } = known;
-    if (known.kind === "bool") throw new RangeError("truth values cannot be computed with");
+    if (known.kind === "bool") throw new UnreadableError("truth values cannot be computed with");
     if (source === undefined) return this.#constant(known, use.name ?? "constant");
     if (known.shape.length === 0 && !this.isWeight(known)) return this.#scalar(known, source);
     const role = this.#role(known, source, use);

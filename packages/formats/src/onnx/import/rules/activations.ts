@@ -22,6 +22,7 @@ import {
 } from "@espalier/core";
 import { foldUnary } from "../arithmetic.ts";
 import { type Call, input, isPlain, lift, type Rule, valueInput } from "../call.ts";
+import { UnreadableError } from "../errors.ts";
 
 /** Functions of one value, number by number. What core has no operator for is drawn from those it has. */
 
@@ -32,7 +33,7 @@ function unary(draw: (call: Call, x: Value) => Value): Rule {
     const folded = isPlain(call, item) ? foldUnary(call.operator, item) : undefined;
     if (folded !== undefined) return folded;
     const x = lift(call, item);
-    if (x.dtype !== "float32") throw new RangeError("it takes floating-point numbers only");
+    if (x.dtype !== "float32") throw new UnreadableError("it takes floating-point numbers only");
     return draw(call, x);
   };
 }
@@ -63,7 +64,7 @@ function geluOf(call: Call, x: Value): Value {
   const approximate = attributes.text("approximate", "none");
   if (approximate === "none") return gelu(b, x);
   if (approximate !== "tanh")
-    throw new RangeError(`its approximation is not known: ${approximate.slice(0, 20)}`);
+    throw new UnreadableError(`its approximation is not known: ${approximate.slice(0, 20)}`);
   const cubic = add(b, x, scale(b, mul(b, mul(b, x, x), x), 0.044715));
   const inner = tanh(b, scale(b, cubic, Math.sqrt(2 / Math.PI)));
   return mul(b, scale(b, x, 0.5), add(b, inner, one(call)));

@@ -1,6 +1,7 @@
 import { add, type Builder, div, mul, pow, scale, sqrt, sub, type Value } from "@espalier/core";
 import { foldBinary } from "../arithmetic.ts";
 import { type Call, input, isPlain, lift, numberBeside, type Rule, spread } from "../call.ts";
+import { UnreadableError } from "../errors.ts";
 import { type Item, isKnown, isValue } from "../items.ts";
 import { scalar } from "../known.ts";
 import { recogniseGelu } from "../patterns/gelu.ts";
@@ -107,7 +108,7 @@ const powers: Rule = (call) => {
 function total(mean: boolean): Rule {
   return (call) => {
     const items = call.inputs.map((_, i) => input(call, i));
-    if (items.length === 0) throw new RangeError("it has no inputs");
+    if (items.length === 0) throw new UnreadableError("it has no inputs");
     const count = items.length;
     if (items.every((item) => isPlain(call, item))) {
       const whole = items.reduce((a, c) => foldBinary("Add", a, c));

@@ -26,6 +26,7 @@ import {
   type Rule,
   shapeOf,
 } from "../call.ts";
+import { UnreadableError } from "../errors.ts";
 import { type Item, isKnown, isTruth, isValue } from "../items.ts";
 import { type Known, scalar } from "../known.ts";
 import { withoutGuard } from "../patterns/guards.ts";
@@ -65,7 +66,7 @@ function extreme(largest: boolean): Rule {
     return largest ? add(b, y, relu(b, sub(b, x, y))) : sub(b, y, relu(b, sub(b, y, x)));
   };
   return (call) => {
-    if (call.inputs.length === 0) throw new RangeError("it has no inputs");
+    if (call.inputs.length === 0) throw new UnreadableError("it has no inputs");
     return call.inputs.map((_, i) => input(call, i)).reduce((left, right) => ofTwo(call, left, right));
   };
 }
@@ -85,9 +86,9 @@ function asked(call: Call, i: number): Value {
 
 /** What an operator gives of constants. */
 function answer({ operator }: Call, [first, second]: readonly Known[]): Known {
-  if (first === undefined) throw new RangeError("its input 0 is missing");
+  if (first === undefined) throw new UnreadableError("its input 0 is missing");
   const folded = second === undefined ? foldUnary(operator, first) : foldBinary(operator, first, second);
-  if (folded === undefined) throw new RangeError("its second input is missing");
+  if (folded === undefined) throw new UnreadableError("its second input is missing");
   return folded;
 }
 
@@ -118,7 +119,7 @@ const questions: Readonly<Record<string, Rule>> = {
 const constantsOnly: Rule = (call) => {
   const items = call.inputs.map((_, i) => input(call, i));
   if (!items.every(isKnown))
-    throw new RangeError(
+    throw new UnreadableError(
       "it has no gradient; it can only be asked of constants, not of what is computed from the input",
     );
   return answer(call, items);
@@ -145,7 +146,7 @@ const choice: Rule = (call) => {
     const unguarded = withoutGuard(call.b, condition.truth, x, y, call.context.weights);
     return unguarded ?? where(call.b, condition.truth, x, y);
   }
-  if (!isKnown(condition)) throw new RangeError("its condition is no truth value");
+  if (!isKnown(condition)) throw new UnreadableError("its condition is no truth value");
   if (isPlain(call, yes) && isPlain(call, no)) return foldWhere(condition, yes, no);
   if (condition.data.every((bit) => bit !== 0)) return inShapeOf(call, lift(call, yes), condition, no);
   if (condition.data.every((bit) => bit === 0)) return inShapeOf(call, lift(call, no), condition, yes);
@@ -182,7 +183,7 @@ function inShapeOf(call: Call, x: Value, ...others: readonly Item[]): Value {
     (whole, item) => whole && broadcastShapes(whole, shapeOf(item)),
     x.shape,
   );
-  if (shape === undefined) throw new RangeError("the shapes do not broadcast");
+  if (shape === undefined) throw new UnreadableError("the shapes do not broadcast");
   return expand(call.b, x, shape);
 }
 
@@ -203,10 +204,12 @@ const cast: Rule = (call) => {
   if (isKnown(item))
     return half && !call.context.weights.isWeight(item) ? castToHalf(item, to) : castKnown(item, kind);
   if (half)
-    throw new RangeError(`it computes in ${typeName(to)}; a model computes in float32. Export it in float32`);
+    throw new UnreadableError(
+      `it computes in ${typeName(to)}; a model computes in float32. Export it in float32`,
+    );
   if (isTruth(item)) {
     if (kind === "int")
-      throw new RangeError("truth values computed from the input cannot be cast to integers");
+      throw new UnreadableError("truth values computed from the input cannot be cast to integers");
     return kind === "bool" ? item : item.truth;
   }
   const value = lift(call, item);
@@ -215,7 +218,7 @@ const cast: Rule = (call) => {
     return { truth: not(call, equal(call.b, asked(call, 0), zero)) };
   }
   if (value.dtype === (kind === "float" ? "float32" : "int32")) return value;
-  throw new RangeError(`${value.dtype} computed from the input cannot be cast to ${kind}`);
+  throw new UnreadableError(`${value.dtype} computed from the input cannot be cast to ${kind}`);
 };
 
 export const choices: Readonly<Record<string, Rule>> = {

@@ -11,6 +11,7 @@ import {
   type Rule,
   shapeOf,
 } from "../call.ts";
+import { UnreadableError } from "../errors.ts";
 import type { Counting } from "../items.ts";
 import { build, integers, type Kind, type Known, type Pair, scalar } from "../known.ts";
 import { expandTo } from "../layout.ts";
@@ -28,17 +29,17 @@ function shapeNumbers(shape: Shape): Known {
 
 /** Known integers as a shape, −1 and 0 among them. */
 export function extentsOf({ data, powers, shape, kind }: Known): Extent[] {
-  if (shape.length > 1 || kind !== "int") throw new RangeError("its shape must be one axis of integers");
+  if (shape.length > 1 || kind !== "int") throw new UnreadableError("its shape must be one axis of integers");
   return Array.from(data, (factor, i): Extent => {
     const power = powers?.[i] ?? 0;
-    if (power < 0 || !Number.isInteger(factor)) throw new RangeError("its shape must be integers");
+    if (power < 0 || !Number.isInteger(factor)) throw new UnreadableError("its shape must be integers");
     return power === 0 ? factor : { batch: factor };
   });
 }
 
 export function knownKind(type: number): Kind {
   const kind = kindOf(type);
-  if (kind === undefined) throw new RangeError(`${typeName(type)} cannot be computed with`);
+  if (kind === undefined) throw new UnreadableError(`${typeName(type)} cannot be computed with`);
   return kind;
 }
 
@@ -50,7 +51,7 @@ const constant: Rule = ({ attributes }) => {
   const ints = attributes.ints("value_ints");
   if (ints !== undefined) return integers(ints);
   const floats = attributes.floats("value_floats");
-  if (floats === undefined) throw new RangeError("text and sparse constants cannot be read");
+  if (floats === undefined) throw new UnreadableError("text and sparse constants cannot be read");
   return { kind: "float", shape: [floats.length], data: Float64Array.from(floats) };
 };
 
@@ -100,7 +101,7 @@ const range: Rule = (call) => {
 const eyeLike: Rule = (call) => {
   const of = shapeOf(input(call, 0));
   if (of.length !== 2 || of.some(isBatch))
-    throw new RangeError("its input must have two axes of known length");
+    throw new UnreadableError("its input must have two axes of known length");
   const offset = call.attributes.int("k", 0);
   const kind = call.attributes.has("dtype") ? knownKind(call.attributes.int("dtype")) : "float";
   const columns = of[1] as number;
@@ -116,7 +117,7 @@ export function triangle(call: Call, x: { readonly shape: Shape }): Known {
   const upper = call.attributes.int("upper", 1) !== 0;
   const [rows, columns] = x.shape.slice(-2);
   if (typeof rows !== "number" || typeof columns !== "number")
-    throw new RangeError("its input must end in two axes of known length");
+    throw new UnreadableError("its input must end in two axes of known length");
   return build("float", [rows, columns], (i) => {
     const above = (i % columns) - Math.floor(i / columns);
     return [(upper ? above >= k : above <= k) ? 1 : 0, 0];

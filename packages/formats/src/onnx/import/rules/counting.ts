@@ -10,6 +10,7 @@ import {
   type Rule,
   shapeOf,
 } from "../call.ts";
+import { UnreadableError } from "../errors.ts";
 import { type Counting, isCounting } from "../items.ts";
 import { reshapeTarget } from "../layout.ts";
 import { extentsOf } from "./constants.ts";
@@ -22,7 +23,8 @@ import { extentsOf } from "./constants.ts";
 /** The same numbers in another shape: along one axis, alike along the others. */
 function along(counting: Counting, shape: Shape): Counting {
   const axes = shape.flatMap((extent, axis) => (sameExtent(extent, counting.counts) ? [axis] : []));
-  if (axes.length !== 1) throw new RangeError("it does not leave the numbers of the batch along one axis");
+  if (axes.length !== 1)
+    throw new UnreadableError("it does not leave the numbers of the batch along one axis");
   return { ...counting, shape, axis: axes[0]! };
 }
 
@@ -46,7 +48,7 @@ const rules: Readonly<Record<string, (call: Call, counting: Counting) => ReturnT
   },
   Expand: (call, counting) => {
     const shape = broadcastShapes(counting.shape, extentsOf(needed(knownInput(call, 1, "shape"), "shape")));
-    if (shape === undefined) throw new RangeError("the shapes do not broadcast");
+    if (shape === undefined) throw new UnreadableError("the shapes do not broadcast");
     return along(counting, shape);
   },
   Concat: (call, counting) => {
@@ -57,7 +59,7 @@ const rules: Readonly<Record<string, (call: Call, counting: Counting) => ReturnT
       (item) => shapeOf(item).length === rank && sameExtent(shapeOf(item)[0]!, counting.counts),
     );
     if (!last || counting.axis !== 0 || counting.shape.at(-1) !== 1 || others.length === 0 || !fits)
-      throw new RangeError("it does not make positions of the numbers of the batch");
+      throw new UnreadableError("it does not make positions of the numbers of the batch");
     const parts = others.map((item) => lift(call, item));
     return { within: counting.counts, tuples: concat(call.b, parts, rank - 1) };
   },
@@ -69,6 +71,8 @@ export function ofCounting(call: Call): ReturnType<Rule> | undefined {
   if (first === undefined || !isCounting(first)) return undefined;
   const rule = Object.hasOwn(rules, call.operator) ? rules[call.operator] : undefined;
   if (rule === undefined)
-    throw new RangeError("it computes with the numbers from 0 to the batch size, which is not supported");
+    throw new UnreadableError(
+      "it computes with the numbers from 0 to the batch size, which is not supported",
+    );
   return rule(call, first);
 }

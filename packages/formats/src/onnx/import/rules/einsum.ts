@@ -10,6 +10,7 @@ import {
   type Value,
 } from "@espalier/core";
 import { type Rule, valueInput } from "../call.ts";
+import { UnreadableError } from "../errors.ts";
 import { permute } from "../layout.ts";
 
 /** A value with a letter for each of its axes. */
@@ -23,7 +24,8 @@ const einsum: Rule = (call) => {
   const equation = call.attributes.text("equation", "").replaceAll(" ", "");
   const [left = "", right] = equation.split("->");
   const terms = left.split(",");
-  if (terms.length !== call.inputs.length) throw new RangeError(`its equation has ${terms.length} terms`);
+  if (terms.length !== call.inputs.length)
+    throw new UnreadableError(`its equation has ${terms.length} terms`);
   const operands = terms.map((letters, i) =>
     lettered(letters, valueInput(call, i, { as: i === 0 ? "operand" : "weight" })),
   );
@@ -34,14 +36,14 @@ const einsum: Rule = (call) => {
       const extent = value.shape[axis]!;
       const known = extents.get(letter);
       if (known !== undefined && !sameExtent(known, extent))
-        throw new RangeError(
+        throw new UnreadableError(
           `its letter ${letter} is two lengths in ${operands.map((o) => printShape(o.value.shape)).join(" and ")}`,
         );
       extents.set(letter, extent);
     });
   }
   if ([...output].some((letter) => !extents.has(letter)))
-    throw new RangeError("its result has a letter that no term has");
+    throw new UnreadableError("its result has a letter that no term has");
   const { b } = call;
   let whole = operands[0]!;
   operands.slice(1).forEach((operand, i) => {
@@ -64,9 +66,9 @@ function lettered(term: string, value: Value): Lettered {
   const spread = term.includes("...") ? hidden.slice(0, Math.max(0, more)) : "";
   const letters = term.replace("...", spread);
   if (letters.length !== value.shape.length || !/^[A-Za-z]*$/.test(named))
-    throw new RangeError(`its term ${term.slice(0, 40)} does not fit ${printShape(value.shape)}`);
+    throw new UnreadableError(`its term ${term.slice(0, 40)} does not fit ${printShape(value.shape)}`);
   if (new Set(letters).size !== letters.length)
-    throw new RangeError(`its term ${term.slice(0, 40)} takes a diagonal, which is not supported`);
+    throw new UnreadableError(`its term ${term.slice(0, 40)} takes a diagonal, which is not supported`);
   return { value, letters };
 }
 

@@ -27,6 +27,7 @@ import {
   regroup,
   shapeOf,
 } from "../call.ts";
+import { UnreadableError } from "../errors.ts";
 import { type Item, isValue } from "../items.ts";
 import { expandTo, join, permute, reshapeTarget } from "../layout.ts";
 import { extentsOf } from "./constants.ts";
@@ -53,7 +54,7 @@ function targetOf(
   const then = from.map((extent) => (isBatch(extent) ? extent.batch * opened.size : extent));
   const shape = opened.place(item, reshapeTarget(then, target, literalZero) as readonly number[]);
   if (shape === undefined)
-    throw new RangeError(`its shape [${target.join(", ")}] does not say where the batch is to go`);
+    throw new UnreadableError(`its shape [${target.join(", ")}] does not say where the batch is to go`);
   return shape;
 }
 
@@ -76,7 +77,7 @@ const squeeze: Rule = (call) => {
   // The only sample that the file was made for: the batch goes where a Reshape would put it.
   const [extent, { opened }] = [shape[long]!, call.context];
   if (opened?.size !== 1 || !isBatch(extent) || extent.batch !== 1)
-    throw new RangeError(`axis ${long} of ${printShape(shape)} is not 1 long`);
+    throw new UnreadableError(`axis ${long} of ${printShape(shape)} is not 1 long`);
   return regroup(call, item, targetOf(call, item, kept, true));
 };
 
@@ -87,7 +88,8 @@ const unsqueeze: Rule = (call) => {
   const added = new Set(axes.map((axis) => axisOf(axis, rank)));
   const rest = [...shapeOf(item)];
   const shape = Array.from({ length: rank }, (_, axis): Extent => (added.has(axis) ? 1 : rest.shift()!));
-  if (shape.includes(undefined as never)) throw new RangeError(`its axes [${axes.join(", ")}] repeat one`);
+  if (shape.includes(undefined as never))
+    throw new UnreadableError(`its axes [${axes.join(", ")}] repeat one`);
   return regroup(call, item, shape);
 };
 
@@ -100,7 +102,9 @@ const transposeRule: Rule = (call) => {
     new Set(perm).size !== perm.length ||
     perm.some((axis) => shape[axis] === undefined)
   )
-    throw new RangeError(`[${perm.slice(0, 16).join(", ")}] is not an order of its ${shape.length} axes`);
+    throw new UnreadableError(
+      `[${perm.slice(0, 16).join(", ")}] is not an order of its ${shape.length} axes`,
+    );
   if (isPlain(call, item)) return transposeKnown(item, perm);
   const x = lift(call, item);
   return call.context.weights.rolesAreTold ? transpose(call.b, x, perm) : permute(call.b, x, perm);
@@ -123,7 +127,7 @@ const expandRule: Rule = (call) => {
   });
   const shape = broadcastShapes(from, target);
   if (shape === undefined)
-    throw new RangeError(`${printShape(from)} cannot be repeated to ${printShape(target)}`);
+    throw new UnreadableError(`${printShape(from)} cannot be repeated to ${printShape(target)}`);
   if (isPlain(call, item) && !shape.some(isBatch)) return expandKnown(item, shape as readonly number[]);
   return expandTo(call.b, lift(call, item), shape);
 };
@@ -133,7 +137,7 @@ const tile: Rule = (call) => {
   const repeats = extentsOf(needed(knownInput(call, 1, "repeats"), "repeats"));
   const from = shapeOf(item);
   if (repeats.length !== from.length)
-    throw new RangeError(`it repeats ${repeats.length} axes of ${from.length}`);
+    throw new UnreadableError(`it repeats ${repeats.length} axes of ${from.length}`);
   if (isPlain(call, item) && !repeats.some(isBatch)) {
     return repeats.reduce<typeof item>(
       (whole, count, axis) => concatOrEmpty(whole, axis, count as number),
@@ -163,16 +167,16 @@ function repeatAxis(b: Builder, x: Value, axis: number, count: Extent): Value {
 const concatRule: Rule = (call) => {
   const items = call.inputs.map((_, i) => input(call, i));
   const [first] = items;
-  if (first === undefined) throw new RangeError("it has no inputs");
+  if (first === undefined) throw new UnreadableError("it has no inputs");
   const rank = shapeOf(first).length;
   const axis = axisOf(call.attributes.int("axis"), rank);
   if (items.some((item) => shapeOf(item).length !== rank))
-    throw new RangeError("its inputs differ in their number of axes");
+    throw new UnreadableError("its inputs differ in their number of axes");
   if (items.every((item) => isPlain(call, item))) {
     const fits = items.every((item) =>
       sameShape(item.shape.with(axis, 0), (first as typeof item).shape.with(axis, 0)),
     );
-    if (!fits) throw new RangeError("its inputs do not fit each other");
+    if (!fits) throw new UnreadableError("its inputs do not fit each other");
     return concatKnown(items, axis);
   }
   const parts = items.filter((item) => shapeOf(item)[axis] !== 0).map((item) => lift(call, item));
@@ -185,10 +189,10 @@ const identity: Rule = (call) => input(call, 0);
 const dropout: Rule = (call) => {
   const training = knownNumber(call, 2, "training mode") ?? 0;
   if (training !== 0 && (knownNumber(call, 1, "ratio") ?? 0.5) !== 0)
-    throw new RangeError(
+    throw new UnreadableError(
       "it drops values, as in training. Export the model in evaluation mode (model.eval())",
     );
-  if (call.wants[1]) throw new RangeError("its mask is used, which is not supported");
+  if (call.wants[1]) throw new UnreadableError("its mask is used, which is not supported");
   return input(call, 0);
 };
 
@@ -199,7 +203,7 @@ const depthToSpace: Rule = (call) => {
   const [n, channels, height, width] = x.shape as readonly [Extent, number, number, number];
   const inner = channels / (size * size);
   if (x.shape.length !== 4 || !Number.isInteger(inner))
-    throw new RangeError("its channels are no blocks of that size");
+    throw new UnreadableError("its channels are no blocks of that size");
   const columnsFirst = call.attributes.text("mode", "DCR") === "CRD";
   const apart = columnsFirst ? [n, inner, size, size, height, width] : [n, size, size, inner, height, width];
   const order = columnsFirst ? [0, 1, 4, 2, 5, 3] : [0, 3, 4, 1, 5, 2];
@@ -212,7 +216,7 @@ const spaceToDepth: Rule = (call) => {
   const size = call.attributes.int("blocksize");
   const [n, channels, height, width] = x.shape as readonly [Extent, number, number, number];
   if (x.shape.length !== 4 || height % size !== 0 || width % size !== 0)
-    throw new RangeError("its axes are no multiples of the block size");
+    throw new UnreadableError("its axes are no multiples of the block size");
   const [rows, columns] = [height / size, width / size];
   const apart = reshape(call.b, x, [n, channels, rows, size, columns, size]);
   const moved = permute(call.b, apart, [0, 3, 5, 1, 2, 4]);

@@ -18,6 +18,7 @@ import {
   type Value,
 } from "@espalier/core";
 import { axisOf, type Call, fixedExtent, input, lift, type Rule, valueInput } from "../call.ts";
+import { UnreadableError } from "../errors.ts";
 import { build, type Known } from "../known.ts";
 import { absolute } from "./activations.ts";
 import { largestAlong } from "./windows.ts";
@@ -83,7 +84,7 @@ const layerNormalizationRule: Rule = (call) => {
 const batchNormalizationRule: Rule = (call) => {
   const { b, attributes } = call;
   if (attributes.int("training_mode", 0) !== 0)
-    throw new RangeError("it is in training mode. Export the model in evaluation mode (model.eval())");
+    throw new UnreadableError("it is in training mode. Export the model in evaluation mode (model.eval())");
   const x = valueInput(call, 0);
   const parameter = (i: number, part: string) => {
     const as = i > 2 ? "statistic" : i === 1 ? "weight" : "bias";
@@ -142,7 +143,7 @@ const groupNormalization: Rule = (call) => {
   const groups = attributes.int("num_groups");
   const [batch, channels, ...rest] = x.shape as readonly [Extent, number, ...Extent[]];
   if (!Number.isInteger(channels / groups))
-    throw new RangeError(`${channels} channels are no ${groups} equal groups`);
+    throw new UnreadableError(`${channels} channels are no ${groups} equal groups`);
   const grouped = reshape(b, x, [batch, groups, channels / groups, ...rest]);
   const normalized = standardizedFrom(call, grouped, 2, attributes.float("epsilon", 1e-5));
   const parameter = (i: number, as: "weight" | "bias") => valueInput(call, i, { as, ...nameOf(call, as) });
@@ -164,7 +165,7 @@ const lpNormalization: Rule = (call) => {
   const { b } = call;
   const [x, axis] = last(call);
   const p = call.attributes.int("p", 2);
-  if (p !== 1 && p !== 2) throw new RangeError(`its norm ${p} is not supported`);
+  if (p !== 1 && p !== 2) throw new UnreadableError(`its norm ${p} is not supported`);
   if (p === 1) return div(b, x, reduceSum(b, absolute(b, x), [axis], true));
   return div(b, x, sqrt(b, reduceSum(b, mul(b, x, x), [axis], true)));
 };

@@ -11,6 +11,7 @@ import {
   type Rule,
   shapeOf,
 } from "../call.ts";
+import { UnreadableError } from "../errors.ts";
 import type { Item } from "../items.ts";
 import { join } from "../layout.ts";
 
@@ -28,7 +29,7 @@ const padRule: Rule = (call) => {
   );
   const mode = call.attributes.text("mode", "constant");
   if (pads.length !== 2 * axes.length)
-    throw new RangeError(`it has ${pads.length} pads for ${axes.length} axes`);
+    throw new UnreadableError(`it has ${pads.length} pads for ${axes.length} axes`);
   return axes.reduce<Item>((x, axis, i) => {
     const [before, after] = [pads[i]!, pads[i + axes.length]!];
     return before === 0 && after === 0 ? x : padAxis(call, x, { axis, before, after, mode, value });
@@ -58,7 +59,7 @@ function padAxis(call: Call, item: Item, { axis, before, after, mode, value }: P
     ),
   );
   const [lead, tail] = [Math.max(0, before), Math.max(0, after)];
-  if (lead + tail > 2 ** 24) throw new RangeError(`it pads an axis by ${lead + tail}`);
+  if (lead + tail > 2 ** 24) throw new UnreadableError(`it pads an axis by ${lead + tail}`);
   const size = to - from;
   if (mode === "reflect") {
     const period = Math.max(1, 2 * (size - 1));
@@ -69,7 +70,7 @@ function padAxis(call: Call, item: Item, { axis, before, after, mode, value }: P
     return take(call, x, axis, positions);
   }
   if (mode !== "constant" && mode !== "edge" && mode !== "wrap")
-    throw new RangeError(`its mode ${mode.slice(0, 20)} is not supported`);
+    throw new UnreadableError(`its mode ${mode.slice(0, 20)} is not supported`);
   if (mode !== "constant" || value === 0) return pad(b, x, axis, lead, tail, mode as PadMode);
   const border = (count: number) =>
     count === 0 ? [] : [expand(b, call.context.weights.number(value), x.shape.with(axis, count))];

@@ -29,6 +29,7 @@ import {
   regroup,
   shapeOf,
 } from "../call.ts";
+import { UnreadableError } from "../errors.ts";
 import { type Item, isKnown } from "../items.ts";
 import { plainNumbers } from "../known.ts";
 import { takeAlong } from "../layout.ts";
@@ -39,7 +40,7 @@ import { takeAlong } from "../layout.ts";
 function slicePositions(extent: number, start: number, end: number, step: number): number[] {
   const clamp = (at: number, low: number, high: number) =>
     Math.min(Math.max(at < 0 ? at + extent : at, low), high);
-  if (step === 0) throw new RangeError("its step is 0");
+  if (step === 0) throw new UnreadableError("its step is 0");
   const [from, to] =
     step > 0
       ? [clamp(start, 0, extent), clamp(end, 0, extent)]
@@ -56,7 +57,7 @@ const sliceRule: Rule = (call) => {
   const axes = knownIntegers(call, 3, "axes") ?? starts.map((_, i) => i);
   const steps = knownIntegers(call, 4, "steps") ?? starts.map(() => 1);
   if (ends.data.length !== starts.length || axes.length !== starts.length || steps.length !== starts.length)
-    throw new RangeError("its starts, ends, axes and steps differ in number");
+    throw new UnreadableError("its starts, ends, axes and steps differ in number");
   starts.forEach((start, i) => {
     const axis = axisOf(axes[i]!, rank);
     const extent = shapeOf(item)[axis]!;
@@ -66,12 +67,13 @@ const sliceRule: Rule = (call) => {
       const { opened } = call.context;
       const frozen = opened !== undefined && end >= extent.batch * opened.size;
       if (start !== 0 || steps[i] !== 1 || !(toEnd || frozen))
-        throw new RangeError(
+        throw new UnreadableError(
           `axis ${axis} of ${printShape(shapeOf(item))} cannot be cut: it would pick samples of a batch`,
         );
       return;
     }
-    if ((ends.powers?.[i] ?? 0) !== 0) throw new RangeError("where it ends would depend on the batch size");
+    if ((ends.powers?.[i] ?? 0) !== 0)
+      throw new UnreadableError("where it ends would depend on the batch size");
     item = take(call, item, axis, slicePositions(extent, start, end, steps[i]!));
   });
   return item;
@@ -100,7 +102,7 @@ const split: Rule = (call) => {
     knownIntegers(call, 1, "sizes") ??
     Array.from({ length: count }, (_, i) => Math.max(0, Math.min(each, extent - i * each)));
   if (sizes.some((size) => size < 0) || sizes.reduce((n, size) => n + size, 0) !== extent)
-    throw new RangeError(
+    throw new UnreadableError(
       `parts of [${sizes.slice(0, 16).join(", ")}] do not make up its ${extent} positions`,
     );
   let start = 0;
@@ -152,7 +154,7 @@ const gatherElements: Rule = (call) => {
   const axis = axisOf(call.attributes.int("axis", 0), shape.length);
   const extent = fixedExtent(shape[axis]!, "picking along the batch axis");
   if (!sameShape(shapeOf(indices).with(axis, 0), shape.with(axis, 0)))
-    throw new RangeError(
+    throw new UnreadableError(
       `indices ${printShape(shapeOf(indices))} for ${printShape(shape)} leave out positions, which is not supported`,
     );
   const positions = isKnown(indices)

@@ -9,6 +9,7 @@ import {
   type Value,
 } from "@espalier/core";
 import { type Call, fixedExtent, indexValue, input, lift, positionsOf, type Rule } from "../call.ts";
+import { UnreadableError } from "../errors.ts";
 import { isKnown, isTuples } from "../items.ts";
 import { plainNumbers } from "../known.ts";
 
@@ -20,7 +21,7 @@ function indexTuples(call: Call, data: Shape): { readonly indices: Value; readon
   const item = call.inputs[1];
   if (item !== undefined && isTuples(item)) {
     if (batchDims !== 0 || !sameExtent(data[0] ?? 1, item.within))
-      throw new RangeError("its positions are not those of the samples of its data");
+      throw new UnreadableError("its positions are not those of the samples of its data");
     return { indices: item.tuples, batchDims: 1 };
   }
   const indices = input(call, 1);
@@ -56,7 +57,7 @@ const scatterNDRule: Rule = (call) => {
   const data = lift(call, input(call, 0));
   const reduction = call.attributes.text("reduction", "none");
   if (reduction !== "none" && reduction !== "add")
-    throw new RangeError(`its reduction ${reduction.slice(0, 20)} is not supported`);
+    throw new UnreadableError(`its reduction ${reduction.slice(0, 20)} is not supported`);
   const { indices, batchDims } = indexTuples(call, data.shape);
   const updates = lift(call, input(call, 2));
   const apart = batchDims === 1 ? leadingAxes(call.b, data) : undefined;

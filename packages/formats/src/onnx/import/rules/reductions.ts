@@ -28,6 +28,7 @@ import {
   type Rule,
   shapeOf,
 } from "../call.ts";
+import { UnreadableError } from "../errors.ts";
 import { type Known, type Pair, scalar } from "../known.ts";
 import { absolute } from "./activations.ts";
 import { largestAlong } from "./windows.ts";
@@ -62,9 +63,9 @@ function reduction({ known, draw }: Reduction): Rule {
     );
     if (isPlain(call, item) && known !== undefined)
       return reshapeKnown(known(item, new Set(axes)), result as number[]);
-    if (draw === undefined) throw new RangeError("it can only be computed of constants");
+    if (draw === undefined) throw new UnreadableError("it can only be computed of constants");
     const x = lift(call, item);
-    if (x.dtype !== "float32") throw new RangeError("it takes floating-point numbers only");
+    if (x.dtype !== "float32") throw new UnreadableError("it takes floating-point numbers only");
     return reshape(call.b, draw(call, x, axes, kept), result);
   };
 }
@@ -96,7 +97,7 @@ function extremePosition(sign: 1 | -1): Rule {
     const x = lift(call, input(call, 0));
     const axis = axisOf(call.attributes.int("axis", 0), x.shape.length);
     if (call.attributes.int("select_last_index", 0) !== 0)
-      throw new RangeError("select_last_index is not supported");
+      throw new UnreadableError("select_last_index is not supported");
     const [, positions] = topK(call.b, sign === 1 ? x : negative(call, x), axis, 1);
     const kept = call.attributes.int("keepdims", 1) !== 0;
     return reshape(call.b, positions, kept ? positions.shape : positions.shape.toSpliced(axis, 1));

@@ -1,5 +1,6 @@
 import { isBatch, matMul, swapAxes, type Value } from "@espalier/core";
 import { axisOf, type Call, fixedExtent, knownInput, lift, type Rule, valueInput } from "../call.ts";
+import { UnreadableError } from "../errors.ts";
 import { build, plainNumbers } from "../known.ts";
 
 /** Resampling along axes: each is a product with the matrix of its interpolation. */
@@ -29,7 +30,7 @@ function coordinate(mode: string, at: number, { from, to, scale }: Grid): number
     case "asymmetric":
       return at / scale;
     default:
-      throw new RangeError(`its coordinates ${mode.slice(0, 30)} are not supported`);
+      throw new UnreadableError(`its coordinates ${mode.slice(0, 30)} are not supported`);
   }
 }
 
@@ -48,7 +49,8 @@ function neighbours({ attributes }: Call, x: number): readonly (readonly [at: nu
   if (mode === "nearest") {
     const rounding = attributes.text("nearest_mode", "round_prefer_floor");
     const pick = Object.hasOwn(nearest, rounding) ? nearest[rounding] : undefined;
-    if (pick === undefined) throw new RangeError(`its rounding ${rounding.slice(0, 30)} is not supported`);
+    if (pick === undefined)
+      throw new UnreadableError(`its rounding ${rounding.slice(0, 30)} is not supported`);
     return [[pick(x), 1]];
   }
   if (mode === "linear")
@@ -56,7 +58,7 @@ function neighbours({ attributes }: Call, x: number): readonly (readonly [at: nu
       [floor, 1 - part],
       [floor + 1, part],
     ];
-  if (mode !== "cubic") throw new RangeError(`its mode ${mode.slice(0, 30)} is not supported`);
+  if (mode !== "cubic") throw new UnreadableError(`its mode ${mode.slice(0, 30)} is not supported`);
   const a = attributes.float("cubic_coeff_a", -0.75);
   const near = (t: number) => ((a + 2) * t - (a + 3)) * t * t + 1;
   const far = (t: number) => ((a * t - 5 * a) * t + 8 * a) * t - 4 * a;
@@ -89,9 +91,9 @@ function matrix(call: Call, grid: Grid): Float32Array {
 const resize: Rule = (call) => {
   const { b, attributes } = call;
   const x = valueInput(call, 0);
-  if (attributes.int("antialias", 0) !== 0) throw new RangeError("antialias is not supported");
+  if (attributes.int("antialias", 0) !== 0) throw new UnreadableError("antialias is not supported");
   if (attributes.text("keep_aspect_ratio_policy", "stretch") !== "stretch")
-    throw new RangeError("its aspect ratio policy is not supported");
+    throw new UnreadableError("its aspect ratio policy is not supported");
   const rank = x.shape.length;
   const axes = (attributes.ints("axes") ?? x.shape.map((_, i) => i)).map((axis) => axisOf(axis, rank));
   const scales = knownInput(call, 2, "scales");
@@ -99,7 +101,7 @@ const resize: Rule = (call) => {
   const given = knownInput(call, 3, "sizes");
   const sizes = factors === undefined && given !== undefined ? given : undefined;
   if ((factors ?? sizes?.data)?.length !== axes.length)
-    throw new RangeError("its scales or sizes do not fit its axes");
+    throw new UnreadableError("its scales or sizes do not fit its axes");
   return axes.reduce<Value>((value, axis, i) => {
     const extent = value.shape[axis]!;
     const size = sizes?.data[i];
@@ -108,10 +110,11 @@ const resize: Rule = (call) => {
       (sizes?.powers?.[i] === 1 || size === extent.batch * (call.context.opened?.size ?? 0));
     if (factors === undefined ? open : factors[i] === 1) return value;
     const from = fixedExtent(extent, "resampling the batch axis");
-    if ((sizes?.powers?.[i] ?? 0) !== 0) throw new RangeError("its size would depend on the batch size");
+    if ((sizes?.powers?.[i] ?? 0) !== 0) throw new UnreadableError("its size would depend on the batch size");
     const to = factors === undefined ? size! : Math.floor(from * factors[i]!);
     if (to === from && factors === undefined) return value;
-    if (!(to >= 1 && from * to <= 2 ** 22)) throw new RangeError(`it resamples ${from} positions to ${to}`);
+    if (!(to >= 1 && from * to <= 2 ** 22))
+      throw new UnreadableError(`it resamples ${from} positions to ${to}`);
     const entries = matrix(call, { from, to, scale: factors?.[i] ?? to / from });
     const known = build("float", [from, to], (at) => [entries[at]!, 0]);
     const weights = lift(call, known, {

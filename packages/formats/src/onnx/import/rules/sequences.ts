@@ -11,6 +11,7 @@ import {
   type Rule,
   shapeOf,
 } from "../call.ts";
+import { UnreadableError } from "../errors.ts";
 import { type Item, isSequence } from "../items.ts";
 import { scalar } from "../known.ts";
 import { join, sliceAlong } from "../layout.ts";
@@ -19,7 +20,7 @@ import { join, sliceAlong } from "../layout.ts";
 
 function sequenceInput(call: Call): readonly Item[] {
   const [item] = call.inputs;
-  if (item === undefined || !isSequence(item)) throw new RangeError("its input is no list of values");
+  if (item === undefined || !isSequence(item)) throw new UnreadableError("its input is no list of values");
   return item.items;
 }
 
@@ -28,7 +29,7 @@ const at: Rule = (call) => {
   const position = needed(knownNumber(call, 1, "position"), "position");
   const item = items.at(position);
   if (item === undefined)
-    throw new RangeError(`a list of ${items.length} values has no position ${position}`);
+    throw new UnreadableError(`a list of ${items.length} values has no position ${position}`);
   return item;
 };
 
@@ -38,7 +39,7 @@ const split: Rule = (call) => {
   const extent = fixedExtent(x.shape[axis]!, "splitting the batch axis");
   const given = knownInput(call, 1, "split");
   const each = given?.shape.length === 0 ? given.data[0]! : 1;
-  if (!(each >= 1)) throw new RangeError("its parts are empty");
+  if (!(each >= 1)) throw new UnreadableError("its parts are empty");
   const sizes =
     given !== undefined && given.shape.length > 0
       ? Array.from(given.data)
@@ -56,7 +57,7 @@ const split: Rule = (call) => {
 const concat: Rule = (call) => {
   const items = sequenceInput(call);
   const [first] = items;
-  if (first === undefined) throw new RangeError("its list is empty");
+  if (first === undefined) throw new UnreadableError("its list is empty");
   const added = call.attributes.int("new_axis", 0) !== 0;
   const axis = axisOf(call.attributes.int("axis"), shapeOf(first).length + (added ? 1 : 0));
   const parts = items.map((item) => {

@@ -1,5 +1,6 @@
 import { type DftAttributes, dftOperator, onesidedFrequencies, pad } from "@espalier/core";
 import { axisOf, fixedExtent, knownNumber, type Rule, valueInput } from "../call.ts";
+import { UnreadableError } from "../errors.ts";
 import { sliceAlong } from "../layout.ts";
 
 /** The discrete Fourier transform; its signal is cut, or zeros are put behind it, where another length is asked for. */
@@ -19,7 +20,7 @@ const dft: Rule = (call) => {
   const positions = onesided && inverse ? 2 * (extent - 1) : extent;
   const length = knownNumber(call, 1, "length") ?? positions;
   if (!(Number.isInteger(length) && length > 0 && length < 2 ** 24))
-    throw new RangeError(`a signal cannot be ${length} long`);
+    throw new UnreadableError(`a signal cannot be ${length} long`);
   const needed = onesided && inverse ? onesidedFrequencies(length) : length;
   const cut = sliceAlong(b, x, axis, 0, Math.min(needed, extent));
   const signal = pad(b, cut, axis, 0, Math.max(0, needed - extent));

@@ -14,6 +14,7 @@ import {
   type Value,
 } from "@espalier/core";
 import { type Call, fixedExtent, indexValue, type Rule, valueInput } from "../call.ts";
+import { UnreadableError } from "../errors.ts";
 import { beforeReshape, permute, sliceAlong } from "../layout.ts";
 
 /** Convolutions and pooling: windows that slide along the axes behind batch and channels. */
@@ -33,11 +34,11 @@ interface Window {
 function windowsOf({ attributes }: Call, x: Value, kernels: readonly number[]): Window[] {
   const spatial = x.shape.slice(2).map((extent) => fixedExtent(extent, "a window along the batch axis"));
   if (kernels.length !== spatial.length)
-    throw new RangeError(`its window has ${kernels.length} axes, its input ${printShape(x.shape)}`);
+    throw new UnreadableError(`its window has ${kernels.length} axes, its input ${printShape(x.shape)}`);
   const list = (name: string, otherwise: number, length = spatial.length) => {
     const values = attributes.ints(name) ?? Array.from({ length }, () => otherwise);
     if (values.length !== length || values.some((n) => !(n >= 0 && n < 2 ** 24)))
-      throw new RangeError(
+      throw new UnreadableError(
         `its ${name} [${values.slice(0, 16).join(", ")}] do not fit ${spatial.length} axes`,
       );
     return values;
@@ -62,7 +63,7 @@ function windowsOf({ attributes }: Call, x: Value, kernels: readonly number[]): 
       after += count * stride + reach - (extent + before + after);
       count++;
     }
-    if (count < 1) throw new RangeError(`a window of ${reach} does not fit its ${extent} positions`);
+    if (count < 1) throw new UnreadableError(`a window of ${reach} does not fit its ${extent} positions`);
     return { kernel, stride, dilation, before, after, count };
   });
 }
@@ -80,7 +81,7 @@ const convolution: Rule = (call) => {
     x.shape[1] !== groups * within! ||
     out! % groups !== 0
   )
-    throw new RangeError(
+    throw new UnreadableError(
       `a weight ${printShape(weight.shape)} in ${groups} groups does not fit ${printShape(x.shape)}`,
     );
   const windows = windowsOf(call, x, attributes.ints("kernel_shape") ?? kernels);
@@ -137,11 +138,11 @@ function unfold(
 function pooling(pool: typeof averagePool, countsPadding: (call: Call) => boolean): Rule {
   return (call) => {
     const { b, attributes } = call;
-    if (call.wants[1]) throw new RangeError("its positions are used, which is not supported");
+    if (call.wants[1]) throw new UnreadableError("its positions are used, which is not supported");
     const x = valueInput(call, 0);
     const windows = windowsOf(call, x, attributes.ints("kernel_shape") ?? []);
     if (windows.some(({ dilation }) => dilation !== 1))
-      throw new RangeError("a dilated window is not supported");
+      throw new UnreadableError("a dilated window is not supported");
     return windows.reduce((value, { kernel, stride, before, after }, i) => {
       if (kernel === 1 && stride === 1 && before + after === 0) return value;
       const axis = i + 2;
@@ -149,7 +150,7 @@ function pooling(pool: typeof averagePool, countsPadding: (call: Call) => boolea
         return beforeReshape(b, value, axis, (y, at) => pool(b, y, at, { kernel, stride, before, after }));
       }
       const ceil = attributes.int("ceil_mode", 0) !== 0;
-      if (ceil) throw new RangeError("ceil_mode with padding that counts is not supported");
+      if (ceil) throw new UnreadableError("ceil_mode with padding that counts is not supported");
       return pool(b, pad(b, value, axis, before, after), axis, { kernel, stride });
     }, x);
   };
