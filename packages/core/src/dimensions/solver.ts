@@ -1,4 +1,5 @@
 import { divideExtent, type Extent, factorOf, isBatch, sameExtent } from "../graph/extent.ts";
+import type { Node } from "../graph/graph.ts";
 import type { AxisUse, Coupling, Operand } from "./coupling.ts";
 import {
   dimensionsIn,
@@ -11,6 +12,13 @@ import {
   sumOf,
   unit,
 } from "./expression.ts";
+
+/** A use of an axis, and the node that makes it. */
+interface Use {
+  readonly axis: Expression;
+  readonly use: AxisUse;
+  readonly node: Node | undefined;
+}
 
 function isUnit(e: Expression): boolean {
   return isProduct(e) && e.product.length === 0;
@@ -28,9 +36,9 @@ export class Solver implements Coupling {
   readonly #bindings: (Expression | undefined)[] = [];
   readonly #reasons: (string | undefined)[] = [];
   readonly #declared = new Set<number>();
-  readonly #uses: { readonly axis: Expression; readonly use: AxisUse }[] = [];
-  /** Put behind a reason, to say where it arose. */
-  where = "";
+  readonly #uses: Use[] = [];
+  /** The node that is being coupled: put behind a reason, to say where it arose. */
+  node: Node | undefined;
 
   /** Axes of a value whose dimensions are not known yet; an extent of 1 carries none. */
   fresh(shape: readonly Extent[]): Expression[] {
@@ -121,12 +129,19 @@ export class Solver implements Coupling {
 
   fixed(axis: Expression, reason: string): void {
     for (const dimension of dimensionsIn(this.resolve(axis))) {
-      this.#reasons[dimension] ??= this.where === "" ? reason : `${reason} (${this.where})`;
+      this.#reasons[dimension] ??= this.node === undefined ? reason : `${reason} (${this.node.name})`;
     }
   }
 
   note(axis: Expression, use: AxisUse): void {
-    this.#uses.push({ axis, use });
+    this.#uses.push({ axis, use, node: this.node });
+  }
+
+  /** What nodes contract or sum over, as far as it is known by now. */
+  contracted(): { readonly axis: Expression; readonly node: Node }[] {
+    return this.#uses.flatMap(({ axis, use, node }) =>
+      use === "contracted" && node !== undefined ? [{ axis: this.resolve(axis), node }] : [],
+    );
   }
 
   #variable(extent: Extent): number {

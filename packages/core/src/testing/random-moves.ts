@@ -1,38 +1,80 @@
 import { type Builder, uniformFanIn, type Value } from "../graph/builder.ts";
 import { batch } from "../graph/extent.ts";
-import { expand } from "../operators/broadcast.ts";
+import { expand, reduceSum } from "../operators/broadcast.ts";
+import { greater, where } from "../operators/choice.ts";
 import { cumSum } from "../operators/cumulative-sum.ts";
 import { inverseRealDft, realDft } from "../operators/dft.ts";
-import { add, gelu, mul, sub } from "../operators/elementwise.ts";
+import { add, gelu, mul, relu, sub } from "../operators/elementwise.ts";
 import { gather } from "../operators/gather.ts";
 import { gatherND, scatterND } from "../operators/gather-nd.ts";
 import { reshape, swapAxes, transpose } from "../operators/layout.ts";
 import { matMul } from "../operators/matmul.ts";
 import { averagePool, maxPool } from "../operators/pool.ts";
+import { scale } from "../operators/scale.ts";
 import { concat, pad, slice } from "../operators/slice.ts";
 import { softmax } from "../operators/softmax.ts";
 import { topK } from "../operators/top-k.ts";
 import type { DrawBlock } from "./random-choice.ts";
-import { linear, tokensOf, widthOf } from "./random-layers.ts";
+import { linear, norm, overTokens, tokensOf, widthOf } from "./random-layers.ts";
 
 /** How what was moved meets what was not: in a shared weight, in a product, or not at all. */
 type Meets = "shared" | "product" | "apart";
 const meets = ["shared", "product", "apart"] as const;
 
-/** Operators that move or read positions along channels, each with as many channels out as in. */
-const channelOperators = {
-  pool: (b: Builder, x: Value) => averagePool(b, x, 2, { kernel: 3, before: 1, after: 1 }),
-  largest: (b: Builder, x: Value) => maxPool(b, x, 2, { kernel: 3, before: 1, after: 1 }),
-  sums: (b: Builder, x: Value) => cumSum(b, x, 2),
-  sorted: (b: Builder, x: Value) => topK(b, x, 2, widthOf(x))[0],
-  ring: (b: Builder, x: Value) => slice(b, pad(b, x, 2, 1, 1, "wrap"), 2, 0, widthOf(x)),
-  behind: (b: Builder, x: Value) => slice(b, pad(b, x, 2, 0, 2), 2, 2, widthOf(x) + 2),
-  spectrum: (b: Builder, x: Value) => inverseRealDft(b, realDft(b, x, 2), 2, widthOf(x)),
-  largestFirst(b: Builder, x: Value) {
-    const [, places] = topK(b, x, 2, widthOf(x));
-    return gatherND(b, x, reshape(b, places, [...places.shape, 1]), 2);
+/** Operators over p and q [batch, rows, channels], both axes of which can be pruned; `axis` is either. */
+const operations = {
+  add: (b, p, q) => add(b, p, q),
+  subtract: (b, p, q) => sub(b, p, q),
+  multiply: (b, p, q) => mul(b, p, q),
+  exceed: (b, p, q) => greater(b, p, q),
+  where: (b, p, q) => where(b, p, q, b.constant(0)),
+  unless: (b, p, q) => where(b, p, b.constant(0), q),
+  activate: (b, p) => gelu(b, scale(b, relu(b, p), 2)),
+  normalize: (b, p) => norm(b, "norm", p),
+  compare: (b, p, _q, axis) => softmax(b, p, axis),
+  product: (b, p, q) => matMul(b, p, swapAxes(b, q, 1, 2)),
+  batched(b, p, q) {
+    const columns = (x: Value) => reshape(b, x, [batch, tokensOf(x), widthOf(x), 1]);
+    const squares = matMul(b, columns(p), swapAxes(b, columns(q), 2, 3));
+    return reduceSum(b, squares, [2]);
   },
-};
+  swap: (b, p) => swapAxes(b, p, 1, 2),
+  flatten: (b, p) => reshape(b, p, [batch, 1, tokensOf(p) * widthOf(p)]),
+  sum: (b, p, _q, axis) => reduceSum(b, p, [axis], true),
+  repeat: (b, p, _q, axis) => expand(b, reduceSum(b, p, [axis], true), p.shape),
+  join: (b, p, q, axis) => concat(b, [p, q], axis),
+  cut: (b, p, _q, axis) => slice(b, p, axis, 1, extentOf(p, axis)),
+  pad: (b, p, _q, axis) => pad(b, p, axis, 1, 1),
+  ring: (b, p, _q, axis) => slice(b, pad(b, p, axis, 1, 1, "wrap"), axis, 0, extentOf(p, axis)),
+  pool: (b, p, _q, axis) => averagePool(b, p, axis, { kernel: 3, before: 1, after: 1 }),
+  largest: (b, p, _q, axis) => maxPool(b, p, axis, { kernel: 3, before: 1, after: 1 }),
+  accumulate: (b, p, _q, axis) => cumSum(b, p, axis),
+  sort: (b, p, _q, axis) => topK(b, p, axis, extentOf(p, axis))[0],
+  spectrum: (b, p, _q, axis) => inverseRealDft(b, realDft(b, p, axis), axis, extentOf(p, axis)),
+  frequencies(b, p) {
+    const spectrum = realDft(b, p, 1);
+    return reshape(b, spectrum, [batch, spectrum.shape[1]!, 2 * widthOf(p)]);
+  },
+  signal(b, p) {
+    const parts = reshape(b, linear(b, "parts", p, 2 * widthOf(p)), [...p.shape, 2]);
+    return inverseRealDft(b, parts, 1, 2 * tokensOf(p) - 2);
+  },
+  reverse(b, p, _q, axis) {
+    const extent = extentOf(p, axis);
+    const order = Array.from({ length: extent }, (_, i) => extent - 1 - i);
+    return gather(b, p, b.indices("reversed", [extent], order), axis);
+  },
+  sortLike(b, p, q) {
+    const [, places] = topK(b, q, 2, widthOf(q));
+    return gatherND(b, p, reshape(b, places, [...places.shape, 1]), 2);
+  },
+  replace(b, p, q) {
+    const places = expand(b, b.indices("places", [1, 2, 1], [tokensOf(p) - 1, 0]), [batch, 2, 1]);
+    return scatterND(b, p, places, slice(b, q, 1, 0, 2), { batchDims: 1 });
+  },
+} satisfies Readonly<Record<string, (b: Builder, p: Value, q: Value, axis: 1 | 2) => Value>>;
+
+const extentOf = (x: Value, axis: number) => x.shape[axis] as number;
 
 const flag = [false, true] as const;
 
@@ -46,11 +88,7 @@ export const movingChoices = {
   differences: { width: [3, 8], lag: [1, 7] },
   convolved: { width: [2, 5], taps: [2, 3], channels: flag },
   groupedQuery: { groups: [2, 3], repeats: [2, 3], channels: [2, 3], tiled: flag },
-  alongChannels: {
-    width: [4, 6],
-    by: Object.keys(channelOperators) as (keyof typeof channelOperators)[],
-    meets,
-  },
+  between: { rows: [3, 5], width: [3, 5], by: Object.keys(operations), channels: flag },
   scattered: { channels: flag, add: flag },
 } as const;
 
@@ -163,10 +201,13 @@ export const movingBlocks: {
     return add(b, x, linear(b, "out", reshape(b, mixed, [batch, tokens, heads * channels]), widthOf(x)));
   },
 
-  /** An operator that reads or moves positions along channels. */
-  alongChannels(b, x, o) {
-    const hidden = linear(b, "up", x, o.width);
-    return met(b, x, hidden, channelOperators[o.by](b, hidden), o.meets);
+  /** An operator over two values whose rows and channels are made, and used up, by layers of their own. */
+  between(b, x, o) {
+    const made = (name: string) => overTokens(b, `${name}.rows`, linear(b, `${name}.up`, x, o.width), o.rows);
+    const operation: (b: Builder, p: Value, q: Value, axis: 1 | 2) => Value =
+      operations[o.by as keyof typeof operations];
+    const result = operation(b, made("p"), made("q"), o.channels ? 2 : 1);
+    return add(b, x, overTokens(b, "rows", linear(b, "down", result, widthOf(x)), tokensOf(x)));
   },
 
   /** Some tokens (or channels) are replaced by others. */
