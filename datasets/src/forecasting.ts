@@ -1,11 +1,17 @@
 import { EspalierError } from "@espalier/core";
 import { z } from "zod";
 import type { MissingReport } from "./missing.ts";
-import { parseOptions } from "./options.ts";
-import { fitScaler, type ScaleKind, type Scaler, scaleKinds, scalerSchema, scaleTable } from "./scaling.ts";
+import { formed, parseOptions } from "./options.ts";
+import { fitScaler, type ScaleKind, type Scaler, scaleKinds, scalerForm, scaleTable } from "./scaling.ts";
 import { type Split, type SplitRule, splitOf, splitRule, withHistory } from "./split.ts";
 import type { Table } from "./table.ts";
-import { type Frequency, frequencyOf, type TimeFeatures, timeFeatures } from "./time-features.ts";
+import {
+  type Frequency,
+  frequencies,
+  frequencyOf,
+  type TimeFeatures,
+  timeFeatures,
+} from "./time-features.ts";
 import { type WindowSet, windows } from "./windows.ts";
 
 /** A data set as it was loaded, whatever it came from. */
@@ -62,13 +68,12 @@ export interface ForecastingData {
 }
 
 const length = z.int().positive();
-const frequencies: readonly Frequency[] = ["s", "t", "h", "d", "w", "m", "q", "y"];
 const forecastingOptions = z.strictObject({
   inputLength: length,
   horizon: length,
   labelLength: z.int().nonnegative().optional(),
   scale: z.enum(scaleKinds).default("standard"),
-  scaler: scalerSchema.optional(),
+  scaler: formed<Scaler>(scalerForm).optional(),
   splits: splitRule.optional(),
   stride: length.default(1),
   frequency: z.union([z.enum(frequencies), z.literal(false)]).optional(),

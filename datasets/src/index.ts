@@ -10,13 +10,15 @@ export {
   forecastingDataOf,
   type LoadedDataset,
 } from "./forecasting.ts";
+export { inputsFrom } from "./inputs.ts";
 export { type MissingReport, type MissingRule, missingRules } from "./missing.ts";
+export { dataOf, type ModelData, type WindowShape, windowShapeOf, withData } from "./model-data.ts";
 export {
   fitScaler,
   type ScaleKind,
   type Scaler,
   scaleKinds,
-  scalerSchema,
+  scalerForm,
   scaleTable,
   scaleValues,
   unscaleValues,
@@ -26,9 +28,11 @@ export { loadSynthetic, type SyntheticOptions, synthetic } from "./synthetic.ts"
 export { durationLabel, type RowRange, type Step, selectSeries, stepOf, type Table } from "./table.ts";
 export {
   type Frequency,
+  frequencies,
   frequencyOf,
   type TimeFeatures,
   timeFeatureNames,
   timeFeatures,
 } from "./time-features.ts";
+export { parseTimestamp } from "./timestamps.ts";
 export { type Batch, spacedWindows, type WindowOptions, type WindowSet, windows } from "./windows.ts";

@@ -1,5 +1,5 @@
-import { EspalierError } from "@espalier/core";
-import type { z } from "zod";
+import { EspalierError, type Form } from "@espalier/core";
+import { z } from "zod";
 
 /**
  * Checks what a caller gave against a schema and fills in the defaults.
@@ -13,6 +13,16 @@ export function parseOptions<T>(where: string, schema: z.ZodType<T>, given: unkn
   const path = issue.path.map(String).join(".");
   const option = path === "" ? "" : ` option "${path}":`;
   throw new EspalierError(`${where}:${option} ${lowerFirst(issue.message)}.`);
+}
+
+/** A schema that has a form checked. */
+export function formed<T>(form: Form): z.ZodType<T> {
+  return z.custom<T>().superRefine((value, context) => {
+    const fault = form(value);
+    if (fault === undefined) return;
+    const path = fault.at === "" ? [] : fault.at.split(".");
+    context.addIssue({ code: "custom", path, message: fault.problem });
+  });
 }
 
 function lowerFirst(text: string): string {

@@ -1,5 +1,4 @@
-import { EspalierError } from "@espalier/core";
-import { z } from "zod";
+import { EspalierError, type Form, forms } from "@espalier/core";
 import type { RowRange, Table } from "./table.ts";
 
 /** `standard`: mean 0 and population standard deviation 1; `min-max`: 0 to 1; `none`: as it is. All per series. */
@@ -17,14 +16,21 @@ export interface Scaler {
   readonly spread: readonly number[];
 }
 
-/** Checks a {@link Scaler} that comes from a file. */
-export const scalerSchema: z.ZodType<Scaler> = z
-  .strictObject({
-    kind: z.enum(scaleKinds),
-    center: z.array(z.number()),
-    spread: z.array(z.number().positive()),
-  })
-  .refine(({ center, spread }) => center.length === spread.length, "center and spread differ in length");
+const parts = forms.object({
+  kind: forms.oneOf(...scaleKinds),
+  center: forms.listOf(forms.number),
+  spread: forms.listOf(forms.positive),
+});
+
+/** Finds what is wrong with a {@link Scaler} that comes from a file. */
+export const scalerForm: Form = (value) => {
+  const fault = parts(value);
+  if (fault !== undefined) return fault;
+  const { center, spread } = value as Scaler;
+  return center.length === spread.length
+    ? undefined
+    : { at: "", problem: `${center.length} centers and ${spread.length} spreads` };
+};
 
 /**
  * Learns a scaler from some rows of a table: the training split's, so that nothing leaks from validation and test.

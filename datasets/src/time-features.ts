@@ -4,6 +4,9 @@ import type { Table } from "./table.ts";
 /** How often a row comes, by pandas' letters: second, minute (t), hour, day, week, month, quarter, year. */
 export type Frequency = "s" | "t" | "h" | "d" | "w" | "m" | "q" | "y";
 
+/** Every frequency, for help texts and validation. */
+export const frequencies: readonly Frequency[] = ["s", "t", "h", "d", "w", "m", "q", "y"];
+
 /** Calendar features of every row of a table, each in [-0.5, 0.5]. */
 export interface TimeFeatures {
   readonly frequency: Frequency;

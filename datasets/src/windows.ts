@@ -1,6 +1,4 @@
-import { EspalierError } from "@espalier/core";
-import { z } from "zod";
-import { parseOptions } from "./options.ts";
+import { EspalierError, forms } from "@espalier/core";
 import type { RowRange, Table } from "./table.ts";
 import { frequencyOf, type TimeFeatures, timeFeatures } from "./time-features.ts";
 
@@ -54,19 +52,27 @@ export interface WindowSet {
   fill(indices: ArrayLike<number>, into: Partial<Batch>): void;
 }
 
-const length = z.int().positive();
-const windowOptions = z
-  .strictObject({
-    inputLength: length,
-    horizon: length,
-    labelLength: z.int().nonnegative().default(0),
-    stride: length.default(1),
-    marks: z.custom<TimeFeatures | false>((value) => value === false || typeof value === "object").optional(),
-  })
-  .refine((o) => o.labelLength <= o.inputLength, {
-    message: "is longer than inputLength",
-    path: ["labelLength"],
-  });
+const { count, object, such } = forms;
+const length = such("a whole number from 1", (value) => count(value) === undefined && value !== 0);
+const optionsForm = object(
+  { inputLength: length, horizon: length },
+  {
+    labelLength: count,
+    stride: length,
+    marks: such("time features or false", (value) => value === false || typeof value === "object"),
+  },
+);
+
+function checkOptions(options: WindowOptions): void {
+  const fault = optionsForm(options);
+  if (fault !== undefined) throw new EspalierError(`windows: option "${fault.at}": ${fault.problem}.`);
+  const { labelLength = 0, inputLength } = options;
+  if (labelLength > inputLength) {
+    throw new EspalierError(
+      `windows: option "labelLength": ${labelLength} is longer than inputLength, ${inputLength}.`,
+    );
+  }
+}
 
 /**
  * The windows that lie wholly inside a range of rows: (rows − inputLength − horizon) / stride + 1 of them, none if the
@@ -76,11 +82,8 @@ const windowOptions = z
  * @throws EspalierError for options or a range that make no sense.
  */
 export function windows(table: Table, range: RowRange, options: WindowOptions): WindowSet {
-  const { inputLength, horizon, labelLength, stride, marks } = parseOptions(
-    "windows",
-    windowOptions,
-    options,
-  );
+  checkOptions(options);
+  const { inputLength, horizon, labelLength = 0, stride = 1, marks } = options;
   const { start, end } = range;
   if (
     !(Number.isInteger(start) && Number.isInteger(end) && 0 <= start && start <= end && end <= table.rows)

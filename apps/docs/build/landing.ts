@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type LatencyRecord, type PruneRecord, parsePeerResults, readResults } from "@espalier/bench";
+import { type LatencyRecord, type PruneRecord, readResults } from "@espalier/bench";
+import { parsePeerResults } from "../../../studies/peers/results.ts";
 
 /** What the landing page shows. */
 export interface LandingFigures {

@@ -1,11 +1,18 @@
 import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type PeerResults, parsePeerResults, peersDocument } from "@espalier/bench";
-import { ratioOf } from "../../../packages/bench/src/measure/alternate.ts";
-import { familyNames } from "../../../packages/bench/src/peers/chart.ts";
-import { agrees, entryOf, type PeerEntry, type PeerRun } from "../../../packages/bench/src/peers/results.ts";
-import { type Family, variants } from "../../../packages/bench/src/peers/variants.ts";
-import { toMarkdown } from "../../../packages/bench/src/report/markdown.ts";
+import { ratioOf } from "@espalier/bench/measure";
+import { toMarkdown } from "@espalier/report";
+import { familyNames } from "../../../studies/peers/chart.ts";
+import { peersDocument } from "../../../studies/peers/document.ts";
+import {
+  agrees,
+  entryOf,
+  type PeerEntry,
+  type PeerResults,
+  type PeerRun,
+  parsePeerResults,
+} from "../../../studies/peers/results.ts";
+import { type Family, variants } from "../../../studies/peers/variants.ts";
 import type { ResultsPage } from "./results.ts";
 
 /** One contender in the chart. */

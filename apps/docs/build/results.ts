@@ -2,9 +2,8 @@ import { existsSync } from "node:fs";
 import { copyFile, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { readResults } from "@espalier/bench";
+import { configurationsOf, dataOf, machinesOf, type Rows, rowsOf } from "@espalier/report";
 import { stringify } from "yaml";
-import { configurationsOf, dataOf, machinesOf } from "../../../packages/bench/src/report/repeat.ts";
-import { type Rows, rowsOf } from "../../../packages/bench/src/report/rows.ts";
 import { writePeers } from "./peers.ts";
 import { reportIn, writeReportPage, writeTextPage } from "./report-page.ts";
 

@@ -1,4 +1,6 @@
-import { createRegistry, recipeJsonSchema, sweepJsonSchema } from "@espalier/bench";
+import { sweepJsonSchema } from "@espalier/bench";
+import { recipeJsonSchema } from "@espalier/recipe";
+import { createRegistry } from "@espalier/recipe/standard";
 
 /** The page of one kind of file. */
 export interface SchemaPage {

@@ -1,6 +1,6 @@
-import { createRegistry } from "@espalier/bench";
 import { criterionNames } from "@espalier/core";
 import { models } from "@espalier/models";
+import { createRegistry } from "@espalier/recipe/standard";
 import { readSettings } from "@espalier/training";
 import { describe, expect, it } from "vitest";
 import { commands } from "../src/commands/index.ts";

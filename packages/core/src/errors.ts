@@ -1,15 +1,13 @@
 /** An error a user can act on: one line that says what is wrong, where, and what to do. Shown without a stack trace. */
 export class EspalierError extends Error {
-  override readonly name: string = "EspalierError";
+  override readonly name = "EspalierError";
 }
 
 /**
  * Shapes or attributes that an operator cannot take. The message is the reason alone, without a full stop: whoever knows
  * the node puts its name before it.
  */
-export class ShapeError extends EspalierError {
-  override readonly name = "ShapeError";
-}
+export class ShapeError extends EspalierError {}
 
 /** The known name nearest to `given` by edit distance, when it is near enough to be a slip of the keyboard. */
 export function nearestName(given: string, known: readonly string[]): string | undefined {
@@ -47,11 +45,11 @@ function editDistance(a: string, b: string): number {
 }
 
 /** Refuses a document (a plan, results, …) that a later version wrote: an EspalierError that says what to do. */
-export function refuseNewerFormat(document: unknown, what: string, where: string): void {
+export function refuseNewerFormat(document: unknown, what: string, where: string, newest = 1): void {
   const { format } = (document ?? {}) as { readonly format?: unknown };
-  if (typeof format === "number" && format > 1) {
+  if (typeof format === "number" && format > newest) {
     throw new EspalierError(
-      `${where}: ${what} format ${format} is newer than this version of Espalier knows (1). Update Espalier.`,
+      `${where}: ${what} format ${format} is newer than this version of Espalier knows (${newest}). Update Espalier.`,
     );
   }
 }

@@ -24,6 +24,8 @@ export * from "./dimensions/expression.ts";
 export { inferDimensions, type KnownAxes } from "./dimensions/infer.ts";
 export { originalPositions, originalSize } from "./dimensions/original.ts";
 export * from "./errors.ts";
+export type { Fault, Form } from "./forms.ts";
+export * as forms from "./forms.ts";
 export * from "./graph/bind.ts";
 export * from "./graph/builder.ts";
 export * from "./graph/extent.ts";
@@ -52,7 +54,7 @@ export * from "./operators/elementwise.ts";
 export * from "./operators/functions.ts";
 export * from "./operators/gather.ts";
 export * from "./operators/gather-nd.ts";
-export { operators } from "./operators/index.ts";
+export { type AttributesNamed, type OperatorName, operators } from "./operators/index.ts";
 export * from "./operators/layer-normalization.ts";
 export * from "./operators/layout.ts";
 export * from "./operators/matmul.ts";
@@ -62,6 +64,7 @@ export * from "./operators/random.ts";
 export * from "./operators/scale.ts";
 export * from "./operators/slice.ts";
 export * from "./operators/softmax.ts";
+export * from "./operators/steps.ts";
 export * from "./operators/top-k.ts";
 export {
   type Allocation,

@@ -20,6 +20,10 @@ import { describe, expect, it } from "vitest";
 const array = (shape: number[], data: number[]) => ({ shape, data: Float64Array.from(data) });
 
 describe("operators", () => {
+  it("are listed under their own names", () => {
+    for (const [name, operator] of operators) expect(operator.name).toBe(name);
+  });
+
   it("each have a conformance case", () => {
     expect(uncoveredOperators()).toEqual([]);
   });
@@ -47,9 +51,9 @@ describe("shapes that do not fit", () => {
 });
 
 describe("gradients agree with central differences", () => {
-  const differentiable = operatorCases.filter(({ operator }) => {
+  const differentiable = operatorCases.filter(({ operator, differentiable: inputs }) => {
     const { gradient } = operators.get(operator)!;
-    return gradient !== undefined && operator !== "Dropout";
+    return gradient !== undefined && operator !== "Dropout" && inputs?.length !== 0;
   });
   it.each(differentiable.map((one) => [caseName(one), one] as const))("%s", (_name, one) => {
     const targets = one.operator === "BatchNormalization" ? { ...one, differentiable: [0, 1, 2] } : one;

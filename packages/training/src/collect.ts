@@ -1,6 +1,5 @@
 import { type Backend, type Collect, EspalierError, randomStream, type TensorData } from "@espalier/core";
-import type { WindowSet } from "@espalier/datasets";
-import { inputsFrom } from "./inputs.ts";
+import { inputsFrom, type WindowSet } from "@espalier/datasets";
 import { createPause } from "./pause.ts";
 import { type OnProgress, progressReporter } from "./progress.ts";
 

@@ -1,6 +1,6 @@
 import { type Backend, EspalierError, type Graph, type Model, type Program } from "@espalier/core";
-import type { Scaler, WindowSet } from "@espalier/datasets";
-import { batchesOf, inputsFrom } from "./inputs.ts";
+import { inputsFrom, type Scaler, type WindowSet } from "@espalier/datasets";
+import { batchesOf } from "./batches.ts";
 import { ErrorSums, type Metrics } from "./metrics.ts";
 import { createPause } from "./pause.ts";
 import { type OnProgress, progressReporter } from "./progress.ts";

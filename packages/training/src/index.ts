@@ -1,21 +1,20 @@
-export { type FitOrigin, TrainingCheckpoint } from "./checkpoint.ts";
-export { type CollectorOptions, collector } from "./collect.ts";
-export { type Curve, curveNames } from "./curve.ts";
-export { type EvaluateOptions, evaluate, evaluateProgram } from "./evaluate.ts";
-export { type EpochRecord, type FitRequest, type FitResult, fit, type Teacher } from "./fit.ts";
-export { forecastNext } from "./forecast.ts";
-export { type GradualPruning, gradualSchema } from "./gradual.ts";
-export { batchesOf, inputsFrom } from "./inputs.ts";
-export { ErrorSums, type Errors, type Metrics } from "./metrics.ts";
 export {
   dataOf,
-  type FittedDataOptions,
-  forecastingDataFor,
+  inputsFrom,
   type ModelData,
   type WindowShape,
   windowShapeOf,
   withData,
-} from "./model-data.ts";
+} from "@espalier/datasets";
+export { batchesOf } from "./batches.ts";
+export { type FitOrigin, TrainingCheckpoint } from "./checkpoint.ts";
+export { type CollectorOptions, collector } from "./collect.ts";
+export { type Curve, curveNames, leftAt } from "./curve.ts";
+export { type EvaluateOptions, evaluate, evaluateProgram } from "./evaluate.ts";
+export { type EpochRecord, type FitRequest, type FitResult, fit, type Teacher } from "./fit.ts";
+export { type GradualPruning, gradualSchema } from "./gradual.ts";
+export { ErrorSums, type Errors, type Metrics } from "./metrics.ts";
+export { type FittedDataOptions, forecastingDataFor } from "./model-data.ts";
 export {
   type FitOptions,
   type FitSettings,

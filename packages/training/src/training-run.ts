@@ -14,11 +14,11 @@ import {
   targetEntry,
   withTensors,
 } from "@espalier/core";
+import { inputsFrom } from "@espalier/datasets";
 import type { FitOrigin, TrainingCheckpoint } from "./checkpoint.ts";
 import { evaluateProgram } from "./evaluate.ts";
 import type { EpochRecord, FitRequest, FitResult } from "./fit.ts";
 import { GradualSchedule, settingsOf } from "./gradual.ts";
-import { inputsFrom } from "./inputs.ts";
 import { MaskChanges } from "./mask-changes.ts";
 import type { Metrics } from "./metrics.ts";
 import { closedMasks, masksIn, maskTensors, withOpenMasks } from "./moving-masks.ts";

@@ -1,9 +1,8 @@
-import { reference } from "@espalier/core";
 import { forecastingDataOf, loadSynthetic, selectSeries, type Table } from "@espalier/datasets";
 import { decodeModel, encodeModel } from "@espalier/formats";
 import { iTransformer, patchTST } from "@espalier/models";
 import { describe, expect, it } from "vitest";
-import { dataOf, forecastingDataFor, forecastNext, windowShapeOf, withData } from "../src/index.ts";
+import { dataOf, forecastingDataFor, windowShapeOf, withData } from "../src/index.ts";
 
 const lengths = { inputLength: 24, horizon: 6 };
 const small = { ...lengths, width: 8, feedForward: 8, heads: 2, layers: 1 };
@@ -56,62 +55,6 @@ describe("the windows of a model", () => {
     expect(windowShapeOf(model.graph).marks).toBe(0);
   });
 });
-
-describe("a forecast", () => {
-  it("is of the rows after the last, in the data's units", async () => {
-    const next = await forecastNext(model, reference, source.table);
-    expect(next).toMatchObject({ rows: 6, columns: source.table.columns });
-    const hour = 3_600_000;
-    const last = source.table.timestamps!.at(-1)!;
-    expect([...next.timestamps!]).toEqual([1, 2, 3, 4, 5, 6].map((i) => last + i * hour));
-    // Each window is normalised and restored: a forecast stays near the values it continues.
-    const level = (values: Float64Array) => values.reduce((a, b) => a + b, 0) / values.length;
-    const recent = source.table.values.slice(-24 * 7);
-    expect(Math.abs(level(next.values) / level(recent) - 1)).toBeLessThan(0.5);
-  });
-
-  it("is the one that evaluation makes of the same window", async () => {
-    const all = forecastingDataFor(model, source);
-    const rows = source.table.rows - lengths.horizon;
-    const next = await forecastNext(model, reference, head(source.table, rows));
-    const state = await reference.createState(model.tensors);
-    const program = await reference.compile(model.graph, { state });
-    const { x } = all.test.batch([all.test.count - 1]);
-    const input = { dtype: "float32" as const, shape: [1, 24, 7], data: x };
-    const [output] = (await program.run(new Map([["x_enc", input]]))).values();
-    const { center, spread } = data.scaler;
-    output!.data.forEach((value, i) => {
-      expect(next.values[i]).toBeCloseTo(value * spread[i % 7]! + center[i % 7]!, 4);
-    });
-  });
-
-  it("takes time marks of the rows it sees", async () => {
-    const marked = withData(iTransformer({ ...small, series: 7, marks: 4 }).initialize(1), data);
-    expect((await forecastNext(marked, reference, source.table)).rows).toBe(6);
-    const { timestamps: _dates, step: _step, ...undated } = source.table;
-    await expect(forecastNext(marked, reference, undated)).rejects.toThrow("has no dates");
-  });
-
-  it("says what is wrong with a model that knows no data, other series, or too few rows", async () => {
-    const bare = patchTST({ ...small, series: 7 }).initialize(1);
-    await expect(forecastNext(bare, reference, source.table)).rejects.toThrow("Train it on data first");
-    const other = { ...source.table, columns: ["a", ...source.table.columns.slice(1)] };
-    await expect(forecastNext(model, reference, other)).rejects.toThrow("its series are a, s2");
-    await expect(forecastNext(model, reference, tail(source.table, 23))).rejects.toThrow(
-      "23 rows, the model looks back on 24",
-    );
-  });
-});
-
-function head(table: Table, rows: number): Table {
-  const { columns, values, timestamps } = table;
-  return {
-    ...table,
-    rows,
-    values: values.slice(0, rows * columns.length),
-    timestamps: timestamps!.slice(0, rows),
-  };
-}
 
 function tail(table: Table, rows: number): Table {
   const { columns, values, timestamps } = table;

@@ -105,6 +105,8 @@ export function createPlayground(start: () => Worker) {
   const running = new Set<AbortController>();
   let planning: AbortController | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
+  /** The file that was saved last. */
+  let downloaded: string | undefined;
 
   const choice = computed((): Choice => {
     const { strategy, criterion, structure, metric, percent } = settings;
@@ -233,12 +235,13 @@ export function createPlayground(start: () => Worker) {
   async function save(format: SaveFormat): Promise<void> {
     const file = await work("save", format);
     if (file === undefined) return;
-    const url = URL.createObjectURL(new Blob([file.bytes], { type: file.type }));
+    // Nobody tells when a download has begun: the one before has.
+    if (downloaded !== undefined) URL.revokeObjectURL(downloaded);
+    downloaded = URL.createObjectURL(new Blob([file.bytes], { type: file.type }));
     const link = document.createElement("a");
-    link.href = url;
+    link.href = downloaded;
     link.download = file.name;
     link.click();
-    setTimeout(() => URL.revokeObjectURL(url), 10_000);
   }
 
   watch(

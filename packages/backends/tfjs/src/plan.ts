@@ -10,7 +10,8 @@ import {
 import { type KernelSet, kernelsOf } from "./kernels/index.ts";
 import type { Kernel } from "./kernels/kernel.ts";
 import { multiply } from "./kernels/training.ts";
-import { type Kind, nameOf } from "./runtime.ts";
+import type { Kind } from "./options.ts";
+import { nameOf } from "./runtime.ts";
 
 /** One node made ready for one batch size. */
 export interface PlanStep {
@@ -95,7 +96,7 @@ function dropoutMasks(graph: Graph, live: Uint8Array, { dropoutMask }: KernelSet
     const drops = ({ operator, inputs }: Node) =>
       operator.name === "DropoutTraining" && inputs[0] !== uniform && inputs[1] === uniform;
     if (ratios.size !== 1 || !readers.every(drops)) continue;
-    result.set(node, dropoutMask([...ratios][0]!));
+    result.set(node, dropoutMask([...ratios][0]!) as Kernel);
     for (const reader of readers) result.set(reader, multiply);
   }
   return result;

@@ -3,7 +3,7 @@
  * { extent, byte strides of y, a, b, c }. The innermost axis of y is contiguous. Rows may be read up to 32 bytes
  * beyond their end, never written there.
  */
-import { ERF, erfScaled, EXP, exp2 } from "./math";
+import { ERF, erfScaled, EXP, exp2, FAINT } from "./math";
 import { least, madd, storeLanes, zero } from "./simd";
 
 /** Bytes of one axis in `dims`. */
@@ -82,15 +82,18 @@ function geluRow(n: i32, y: usize, x: usize, xs: usize): void {
 
 /** Functions of e^x: itself, ELU, the logistic function, the hyperbolic tangent; with `d`, ELU's slope times dy. */
 function exponentialRow(operation: i32, n: i32, y: usize, x: usize, xs: usize, d: usize, ds: usize): void {
-  const lo = v128.load(EXP), magic = v128.load(EXP, 16), c0 = v128.load(EXP, 32), c1 = v128.load(EXP, 48), c2 = v128.load(EXP, 64);
-  const c3 = v128.load(EXP, 80), c4 = v128.load(EXP, 96), c5 = v128.load(EXP, 112), c6 = v128.load(EXP, 128);
-  const one = f32x4.splat(1), high = f32x4.splat(128), near = f32x4.splat(0.25);
+  const lo = v128.load(operation == ELU_SLOPE ? FAINT : EXP), magic = v128.load(EXP, 16), c0 = v128.load(EXP, 32), c1 = v128.load(EXP, 48), c2 = v128.load(EXP, 64);
+  const c3 = v128.load(EXP, 80), c4 = v128.load(EXP, 96), c5 = v128.load(EXP, 112);
+  // 2^128 is infinity, as e^x should be there; tanh is 1 long before, and its quotient never subnormal.
+  const one = f32x4.splat(1), high = f32x4.splat(operation == TANH ? 64 : 128), largest = f32x4.splat(126), near = f32x4.splat(0.25);
   const factor: f32 = operation == SIGMOID ? -1.4426950408889634 : operation == TANH ? 2.8853900817779268 : 1.4426950408889634;
   const log = f32x4.splat(factor);
   for (; n > 0; n -= 4) {
     const value = xs == 4 ? v128.load(x) : collectPart(x, xs, n);
-    // 2^128 is infinity, as e^x should be there.
-    let out = exp2(least(f32x4.mul(value, log), high), lo, magic, c0, c1, c2, c3, c4, c5, c6);
+    let exponent = least(f32x4.mul(value, log), high);
+    // What would be subnormal behind the division is 1 ÷ infinity.
+    if (operation == SIGMOID) exponent = v128.bitselect(high, exponent, f32x4.gt(exponent, largest));
+    let out = exp2(exponent, lo, magic, c0, c1, c2, c3, c4, c5);
     if (operation == SIGMOID) out = f32x4.div(one, f32x4.add(one, out));
     else if (operation == TANH) {
       out = f32x4.sub(one, f32x4.div(f32x4.splat(2), f32x4.add(one, out)));
@@ -139,14 +142,14 @@ function geluGradientRow(n: i32, y: usize, x: usize, xs: usize, d: usize, ds: us
   const a13 = v128.load(ERF, 64), a11 = v128.load(ERF, 80), a9 = v128.load(ERF, 96), a7 = v128.load(ERF, 112);
   const a5 = v128.load(ERF, 128), a3 = v128.load(ERF, 144), a1 = v128.load(ERF, 160);
   const b8 = v128.load(ERF, 176), b6 = v128.load(ERF, 192), b4 = v128.load(ERF, 208), b2 = v128.load(ERF, 224), b0 = v128.load(ERF, 240);
-  const lo = v128.load(EXP), magic = v128.load(EXP, 16), c0 = v128.load(EXP, 32), c1 = v128.load(EXP, 48), c2 = v128.load(EXP, 64);
-  const c3 = v128.load(EXP, 80), c4 = v128.load(EXP, 96), c5 = v128.load(EXP, 112), c6 = v128.load(EXP, 128);
+  const lo = v128.load(FAINT), magic = v128.load(EXP, 16), c0 = v128.load(EXP, 32), c1 = v128.load(EXP, 48), c2 = v128.load(EXP, 64);
+  const c3 = v128.load(EXP, 80), c4 = v128.load(EXP, 96), c5 = v128.load(EXP, 112);
   const log = f32x4.splat(-0.7213475204444817), density = f32x4.splat(0.3989422804014327);
   for (; n > 0; n -= 4) {
     const value = xs == 4 ? v128.load(x) : collectPart(x, xs, n);
     const e = erfScaled(value, root, low, high, a13, a11, a9, a7, a5, a3, a1, b8, b6, b4, b2, b0);
     const cdf = madd(half, e, half);
-    const bell = exp2(f32x4.mul(f32x4.mul(value, value), log), lo, magic, c0, c1, c2, c3, c4, c5, c6);
+    const bell = exp2(f32x4.mul(f32x4.mul(value, value), log), lo, magic, c0, c1, c2, c3, c4, c5);
     const slope = madd(f32x4.mul(value, density), bell, cdf);
     const out = f32x4.mul(slope, ds == 4 ? v128.load(d) : collectPart(d, ds, n));
     if (n >= 4) v128.store(y, out);

@@ -4,30 +4,36 @@
  */
 import { least, madd, most } from "./simd";
 
-/** 2^x: lower bound, 1.5·2²³ (rounds to integers), then ln(2)ⁿ/n! fitted on ±½; relative error 2e-7. */
+/** 2^x: lowest exponent, 1.5·2²³ (rounds to integers), then a polynomial for ±½ with 2⁰ = 1; relative error 1.6e-7. */
 export const EXP: usize = memory.data<f32>([
   -126.0, -126.0, -126.0, -126.0, 12582912.0, 12582912.0, 12582912.0, 12582912.0,
-  1.0, 1.0, 1.0, 1.0, 0.6931471805599453, 0.6931471805599453, 0.6931471805599453, 0.6931471805599453,
-  0.2402265069591007, 0.2402265069591007, 0.2402265069591007, 0.2402265069591007,
-  0.05550410866482158, 0.05550410866482158, 0.05550410866482158, 0.05550410866482158,
-  0.009618129107628477, 0.009618129107628477, 0.009618129107628477, 0.009618129107628477,
-  0.0013333558146428443, 0.0013333558146428443, 0.0013333558146428443, 0.0013333558146428443,
-  0.00015403530393381608, 0.00015403530393381608, 0.00015403530393381608, 0.00015403530393381608,
+  1.0, 1.0, 1.0, 1.0, 0.6931470036506653, 0.6931470036506653, 0.6931470036506653, 0.6931470036506653,
+  0.24022242426872253, 0.24022242426872253, 0.24022242426872253, 0.24022242426872253,
+  0.05550733581185341, 0.05550733581185341, 0.05550733581185341, 0.05550733581185341,
+  0.009671512991189957, 0.009671512991189957, 0.009671512991189957, 0.009671512991189957,
+  0.001326472731307149, 0.001326472731307149, 0.001326472731307149, 0.001326472731307149,
 ], 16);
 
-/** 2^x for x ≤ 0 (any x below 128 is right, too); below 2^-126 it stays there. */
+/**
+ * Lowest exponent where 2^x is a share of something: a probability, or a slope beside a larger one. What is smaller adds
+ * nothing that float32 would show, but its products may be subnormal.
+ */
+export const FAINT: usize = memory.data<f32>([-64.0, -64.0, -64.0, -64.0], 16);
+
+/**
+ * 2^x for x ≤ 0 (any x up to 128 is right, too); exactly 0 below `lo`, which is −126 or more: an Intel core spends some
+ * 150 cycles on every operation that meets a subnormal number, and WebAssembly cannot flush them. NaN stays NaN.
+ */
 // @ts-ignore: decorator
-@inline export function exp2(x: v128, lo: v128, magic: v128, c0: v128, c1: v128, c2: v128, c3: v128, c4: v128, c5: v128, c6: v128): v128 {
-  x = most(x, lo);
+@inline export function exp2(x: v128, lo: v128, magic: v128, c0: v128, c1: v128, c2: v128, c3: v128, c4: v128, c5: v128): v128 {
   const z = f32x4.add(x, magic);
   const f = f32x4.sub(x, f32x4.sub(z, magic));
-  let p = madd(c6, f, c5);
-  p = madd(p, f, c4);
+  let p = madd(c5, f, c4);
   p = madd(p, f, c3);
   p = madd(p, f, c2);
   p = madd(p, f, c1);
   p = madd(p, f, c0);
-  return i32x4.add(p, i32x4.shl(z, 23));
+  return v128.andnot(i32x4.add(p, i32x4.shl(z, 23)), f32x4.lt(x, lo));
 }
 
 /** erf(t) = t·P(t²)/Q(t²) for |t| ≤ 4, ±1 beyond: the rational approximation that Eigen and TensorFlow use. 1/√2, ±4, ½ first. */

@@ -1,5 +1,5 @@
 /** Softmax and its gradient along one axis, over lanes (the axis is strided) or along rows (it is contiguous). */
-import { EXP, exp2 } from "./math";
+import { EXP, exp2, FAINT } from "./math";
 import { keepLanes, madd, maxLanes, most, storeLanes, sumLanes, zero } from "./simd";
 
 const AXIS: usize = 20;
@@ -21,8 +21,8 @@ function lanesAxis(rank: i32, dims: usize, y: usize, x: usize, extent: i32, ya: 
     }
     return;
   }
-  const lo = v128.load(EXP), magic = v128.load(EXP, 16), c0 = v128.load(EXP, 32), c1 = v128.load(EXP, 48), c2 = v128.load(EXP, 64);
-  const c3 = v128.load(EXP, 80), c4 = v128.load(EXP, 96), c5 = v128.load(EXP, 112), c6 = v128.load(EXP, 128);
+  const lo = v128.load(FAINT), magic = v128.load(EXP, 16), c0 = v128.load(EXP, 32), c1 = v128.load(EXP, 48), c2 = v128.load(EXP, 64);
+  const c3 = v128.load(EXP, 80), c4 = v128.load(EXP, 96), c5 = v128.load(EXP, 112);
   const log = f32x4.splat(LOG2E);
   for (; n > 0; n -= 4) {
     let top = v128.load(x);
@@ -35,7 +35,7 @@ function lanesAxis(rank: i32, dims: usize, y: usize, x: usize, extent: i32, ya: 
     p = x;
     let to = y;
     for (let e = 0; e < extent; e++) {
-      const value = exp2(f32x4.mul(f32x4.sub(v128.load(p), top), log), lo, magic, c0, c1, c2, c3, c4, c5, c6);
+      const value = exp2(f32x4.mul(f32x4.sub(v128.load(p), top), log), lo, magic, c0, c1, c2, c3, c4, c5);
       total = f32x4.add(total, value);
       storeLanes(to, value, n);
       p += xa;
@@ -68,8 +68,8 @@ function rowsAxis(rank: i32, dims: usize, y: usize, x: usize, n: i32): void {
 }
 
 function softmaxRow(n: i32, y: usize, x: usize): void {
-  const lo = v128.load(EXP), magic = v128.load(EXP, 16), c0 = v128.load(EXP, 32), c1 = v128.load(EXP, 48), c2 = v128.load(EXP, 64);
-  const c3 = v128.load(EXP, 80), c4 = v128.load(EXP, 96), c5 = v128.load(EXP, 112), c6 = v128.load(EXP, 128);
+  const lo = v128.load(FAINT), magic = v128.load(EXP, 16), c0 = v128.load(EXP, 32), c1 = v128.load(EXP, 48), c2 = v128.load(EXP, 64);
+  const c3 = v128.load(EXP, 80), c4 = v128.load(EXP, 96), c5 = v128.load(EXP, 112);
   let tops = v128.load_splat<f32>(x);
   let i = 0;
   for (; i + 4 <= n; i += 4) tops = most(tops, v128.load(x + (<usize>i << 2)));
@@ -79,7 +79,7 @@ function softmaxRow(n: i32, y: usize, x: usize): void {
   let total = zero();
   for (i = 0; i < n; i += 4) {
     const at = <usize>i << 2;
-    const value = exp2(f32x4.mul(f32x4.sub(v128.load(x + at), most4), log), lo, magic, c0, c1, c2, c3, c4, c5, c6);
+    const value = exp2(f32x4.mul(f32x4.sub(v128.load(x + at), most4), log), lo, magic, c0, c1, c2, c3, c4, c5);
     total = f32x4.add(total, keepLanes(value, n - i));
     storeLanes(y + at, value, n - i);
   }

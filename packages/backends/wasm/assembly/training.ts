@@ -59,6 +59,15 @@ function power(base: f64, exponent: i32): f64 {
   return result;
 }
 
+/** Core's `adamTiny`: what counts as zero, so that no operation meets a subnormal number. */
+const TINY_GRADIENT: f32 = 2.7755575615628914e-17, TINY_M: f32 = 8.271806125530277e-25, TINY_V: f32 = 2.350988701644575e-38;
+
+/** a where its size reaches `least`, else 0. */
+// @ts-ignore: decorator
+@inline function unlessTiny(a: v128, least: v128): v128 {
+  return v128.andnot(a, f32x4.lt(f32x4.abs(a), least));
+}
+
 /**
  * One step of Adam over n neighbours, all in one pass; outputs may be the inputs. `mask` may be 0. `settings`: beta1,
  * beta2, epsilon, weight decay, all float64.
@@ -73,12 +82,13 @@ export function adam(
   const c1 = f32x4.splat(<f32>(1 - beta1)), c2 = f32x4.splat(<f32>(1 - beta2));
   const r1 = f32x4.splat(<f32>(<f64>load<f32>(rate) / (1 - power(beta1, t)))), r2 = f32x4.splat(<f32>(1 / (1 - power(beta2, t))));
   const epsilon = f32x4.splat(<f32>load<f64>(settings, 16)), decay = f32x4.splat(<f32>load<f64>(settings, 24));
+  const tinyGradient = f32x4.splat(TINY_GRADIENT), tinyM = f32x4.splat(TINY_M), tinyV = f32x4.splat(TINY_V);
   for (let i = 0; i < n; i += 4) {
     const left = n - i;
     const old = v128.load(p), oldM = v128.load(m), oldV = v128.load(v);
-    const gradient = madd(decay, old, v128.load(g));
-    let newM = madd(b1, oldM, f32x4.mul(c1, gradient));
-    let newV = madd(b2, oldV, f32x4.mul(f32x4.mul(c2, gradient), gradient));
+    const gradient = unlessTiny(madd(decay, old, v128.load(g)), tinyGradient);
+    let newM = unlessTiny(madd(b1, oldM, f32x4.mul(c1, gradient)), tinyM);
+    let newV = unlessTiny(madd(b2, oldV, f32x4.mul(f32x4.mul(c2, gradient), gradient)), tinyV);
     let next = f32x4.sub(old, f32x4.div(f32x4.mul(r1, newM), f32x4.add(f32x4.sqrt(f32x4.mul(newV, r2)), epsilon)));
     if (mask) {
       const closed = f32x4.eq(v128.load(mask), zero());
@@ -100,6 +110,11 @@ export function adam(
   }
 }
 
+// @ts-ignore: decorator
+@inline function above(least: f32, a: f32): f32 {
+  return abs(a) < least ? 0 : a;
+}
+
 /** Adam in place, only for the elements `sources` bytes into parameter and moments; their gradients lie one after the other. */
 export function adamAt(n: i32, sources: usize, p: usize, g: usize, m: usize, v: usize, step: usize, rate: usize, settings: usize): void {
   const beta1 = load<f64>(settings), beta2 = load<f64>(settings, 8);
@@ -110,9 +125,9 @@ export function adamAt(n: i32, sources: usize, p: usize, g: usize, m: usize, v: 
   for (let i = 0; i < n; i++) {
     const at = <usize>load<u32>(sources);
     const old = load<f32>(p + at);
-    const gradient = load<f32>(g) + decay * old;
-    const newM = b1 * load<f32>(m + at) + c1 * gradient;
-    const newV = b2 * load<f32>(v + at) + c2 * gradient * gradient;
+    const gradient = above(TINY_GRADIENT, load<f32>(g) + decay * old);
+    const newM = above(TINY_M, b1 * load<f32>(m + at) + c1 * gradient);
+    const newV = above(TINY_V, b2 * load<f32>(v + at) + c2 * gradient * gradient);
     store<f32>(m + at, newM);
     store<f32>(v + at, newV);
     store<f32>(p + at, old - (r1 * newM) / (Mathf.sqrt(newV * r2) + epsilon));

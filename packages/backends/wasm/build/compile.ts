@@ -4,6 +4,7 @@
  */
 import { readFile, writeFile } from "node:fs/promises";
 import asc from "assemblyscript/asc";
+import { auditSource, watched } from "./audit.ts";
 import { microKernels, panelRows } from "./micro-kernels.ts";
 
 export type SimdLevel = "relaxed" | "plain";
@@ -12,10 +13,17 @@ export const simdLevels: readonly SimdLevel[] = ["relaxed", "plain"];
 const folder = new URL("../assembly/", import.meta.url);
 const generated = "micro-kernels.ts";
 
-/** The module of one SIMD level. Throws with the compiler's messages where it does not compile. */
-export async function compileKernels(level: SimdLevel): Promise<Uint8Array> {
+/**
+ * The module of one SIMD level; with `audit`, one that counts operations on subnormal numbers (see audit.ts). Throws with
+ * the compiler's messages where it does not compile.
+ */
+export async function compileKernels(level: SimdLevel, audit = false): Promise<Uint8Array<ArrayBuffer>> {
   const relaxed = level === "relaxed";
-  let binary: Uint8Array | undefined;
+  let binary: Uint8Array<ArrayBuffer> | undefined;
+  const sourceOf = async (name: string) =>
+    name === generated
+      ? microKernels({ relaxed })
+      : readFile(new URL(name, folder), "utf8").catch(() => null);
   // Addresses have 32 bits here (201), and vectors pass between functions of this module only (112).
   const quiet = ["--disableWarning", "201,112"];
   const features = ["--enable", "simd", ...(relaxed ? ["--enable", "relaxed-simd"] : [])];
@@ -33,12 +41,14 @@ export async function compileKernels(level: SimdLevel): Promise<Uint8Array> {
       ...features,
     ],
     {
-      readFile: async (name) =>
-        name === generated
-          ? microKernels({ relaxed })
-          : readFile(new URL(name, folder), "utf8").catch(() => null),
+      readFile: async (name) => {
+        if (!audit) return sourceOf(name);
+        if (name === "audit.ts") return auditSource;
+        const source = await sourceOf(name);
+        return source && watched(name, source);
+      },
       writeFile: async (name, contents) => {
-        if (name === "out.wasm") binary = contents as Uint8Array;
+        if (name === "out.wasm") binary = contents as Uint8Array<ArrayBuffer>;
       },
       listFiles: async () => [],
     },

@@ -218,17 +218,18 @@ export class PlacedPlan {
     for (const { view } of plan.inputs) use(view.storage, fixed.length);
     for (const { view } of plan.outputs) use(view.storage, fixed.length + main.length);
     const arena: (Lifetime & { storage: Storage })[] = [];
+    // What lies in rows' padding is computed with, and must be ordinary numbers: memory is cleared, once.
     let kept = 0;
     for (const [storage, { first, last }] of uses) {
       if (first < fixed.length && last >= fixed.length) {
         storage.address = this.#allocate(storage.bytes, "a constant part of the model");
+        heap.kernels.fill(storage.address, storage.bytes);
         kept += storage.bytes;
       } else arena.push({ bytes: storage.bytes + slack, first, last, storage });
     }
     const placed = planArena(arena);
     const bytes = this.#arenas * placed.bytes;
     const start = this.#allocate(bytes, `running at batch ${plan.batchSize}`);
-    // What lies in rows' padding is computed with, and must be ordinary numbers.
     heap.kernels.fill(start, bytes);
     arena.forEach(({ storage }, i) => {
       storage.address = start + placed.offsets[i]!;

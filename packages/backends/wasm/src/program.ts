@@ -4,6 +4,8 @@ import {
   factorOf,
   type Graph,
   isBatch,
+  isCallOf,
+  matMulOperator,
   type Program,
   type ProgramDescription,
   type RunOptions,
@@ -175,7 +177,7 @@ function oneByOne(batchSize: number, most: number): BatchParts[] {
 function tokensOf(graph: Graph): number {
   let most = 1;
   for (const node of graph.nodes) {
-    if (node.operator.name !== "MatMul" || graph.values[node.inputs[1]!]!.shape.length !== 2) continue;
+    if (!isCallOf(node, matMulOperator) || graph.values[node.inputs[1]!]!.shape.length !== 2) continue;
     const shape = graph.values[node.outputs[0]!]!.shape.slice(0, -1);
     if (shape.some(isBatch))
       most = Math.max(

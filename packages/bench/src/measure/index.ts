@@ -13,3 +13,4 @@ export {
   loadProgram,
   measureLatency,
 } from "./latency.ts";
+export { quantile } from "./quantile.ts";

@@ -1,22 +1,26 @@
-import { unknownName } from "@espalier/core";
+import { EspalierError, unknownName } from "@espalier/core";
 import type { SweepInput } from "../sweep/config.ts";
-import { kiefer, kieferFull } from "./kiefer.ts";
 import { quick } from "./quick.ts";
-import { sedimark, sedimarkFull } from "./sedimark.ts";
 
 /** Sweeps by name. */
-export const presets: Readonly<Record<string, SweepInput>> = {
-  quick,
-  sedimark,
-  "sedimark-full": sedimarkFull,
-  kiefer,
-  "kiefer-full": kieferFull,
-};
+export const presets: Readonly<Record<string, SweepInput>> = { quick };
+
+/** Presets of earlier versions, which are sweep files of the repository now. */
+const moved: ReadonlyMap<string, string> = new Map([
+  ["sedimark", "studies/sedimark/reduced.yaml"],
+  ["sedimark-full", "studies/sedimark/full.yaml"],
+  ["kiefer", "studies/kiefer/reduced.yaml"],
+  ["kiefer-full", "studies/kiefer/full.yaml"],
+]);
 
 /** A built-in sweep by its name. Throws an EspalierError with the nearest name for an unknown one. */
 export function findPreset(name: string): SweepInput {
   const preset = Object.hasOwn(presets, name) ? presets[name] : undefined;
-  if (preset === undefined)
-    throw unknownName("preset", name, Object.keys(presets), " (or a path to a .yaml or .json file)");
-  return preset;
+  if (preset !== undefined) return preset;
+  const file = moved.get(name);
+  if (file !== undefined)
+    throw new EspalierError(
+      `preset "${name}" is now a sweep file of Espalier's repository: espalier sweep ${file}`,
+    );
+  throw unknownName("preset", name, Object.keys(presets), " (or a path to a .yaml or .json file)");
 }

@@ -1,6 +1,6 @@
 import { EspalierError, reference } from "@espalier/core";
+import type { Registry } from "@espalier/recipe";
 import type { SweepConfig } from "./config.ts";
-import type { Registry } from "./registry.ts";
 
 /** Stands for every backend that can run here, and whose times mean something. */
 const available = "available";

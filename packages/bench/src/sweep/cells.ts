@@ -1,5 +1,6 @@
 import { type Json, sha256, type Target } from "@espalier/core";
-import type { SweepConfig, TrainingConfig, UseConfig } from "./config.ts";
+import type { UseConfig } from "@espalier/recipe";
+import type { SweepConfig, TrainingConfig } from "./config.ts";
 
 /** Data as a cell depends on it. */
 export interface DataConfig {

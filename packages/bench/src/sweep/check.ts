@@ -1,9 +1,9 @@
 import { EspalierError } from "@espalier/core";
 import type { LoadedDataset } from "@espalier/datasets";
+import type { Registry } from "@espalier/recipe";
+import { drawModel } from "@espalier/recipe";
 import { stableKey } from "./cells.ts";
 import type { SweepConfig } from "./config.ts";
-import { drawModel } from "./draw.ts";
-import type { Registry } from "./registry.ts";
 
 /**
  * Refuses a sweep whose names or options no cell could run with, before hours are spent on the others. Throws an

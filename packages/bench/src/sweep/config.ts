@@ -1,7 +1,7 @@
 import { EspalierError } from "@espalier/core";
+import { targetShares, useSchema } from "@espalier/recipe";
 import { parse as parseYaml } from "yaml";
 import { z } from "zod";
-import { targetShares } from "../recipe/target.ts";
 
 const targetSchema = z.union([
   z.strictObject({ sparsity: targetShares.sparsity }),
@@ -21,9 +21,6 @@ const trainingSchema = z.strictObject({
   weightDecay: z.number().min(0).optional(),
   batchesPerEpoch: z.int().min(1).optional(),
 });
-
-/** Something by name; all other keys are its options. */
-export const useSchema = z.looseObject({ use: z.string() });
 
 const sweepSchema = z.strictObject({
   /** Shown as the report's title. */
@@ -79,8 +76,6 @@ export type SweepConfig = z.output<typeof sweepSchema>;
 export type SweepInput = z.input<typeof sweepSchema>;
 /** How a model is trained or fine-tuned. */
 export type TrainingConfig = z.output<typeof trainingSchema>;
-/** A model or strategy by name (`use`); all other keys are its options. */
-export type UseConfig = z.output<typeof useSchema>;
 
 /** Checks a sweep's configuration and fills in defaults. Throws an EspalierError that names the place. */
 export function readSweepConfig(input: unknown, where = "sweep"): SweepConfig {

@@ -12,6 +12,8 @@ import {
   sparsity,
 } from "@espalier/core";
 import { type ForecastingData, type LoadedDataset, spacedWindows } from "@espalier/datasets";
+import type { Registry } from "@espalier/recipe";
+import { drawModel } from "@espalier/recipe";
 import {
   collector,
   evaluate,
@@ -50,9 +52,7 @@ import {
 } from "./cells.ts";
 import { checkSweep } from "./check.ts";
 import type { SweepConfig, TrainingConfig } from "./config.ts";
-import { drawModel } from "./draw.ts";
 import { ModelStore } from "./model-store.ts";
-import type { Registry } from "./registry.ts";
 import { type DataPlaces, SweepData } from "./sweep-data.ts";
 
 /** Where a sweep keeps what it does, and who hears of it. */

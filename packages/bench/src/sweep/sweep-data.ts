@@ -5,10 +5,10 @@ import {
   spacedWindows,
 } from "@espalier/datasets";
 import { loadDataset } from "@espalier/datasets/node";
+import type { Registry } from "@espalier/recipe";
+import { drawModel } from "@espalier/recipe";
 import { windowShapeOf } from "@espalier/training";
 import type { DataConfig, TrainCell } from "./cells.ts";
-import { drawModel } from "./draw.ts";
-import type { Registry } from "./registry.ts";
 
 /** Data set folder, cache and download settings. */
 export interface DataPlaces {

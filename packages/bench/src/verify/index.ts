@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { type Backend, EspalierError } from "@espalier/core";
-import type { Registry } from "../sweep/registry.ts";
+import type { Registry } from "@espalier/recipe";
 import { type Check, exists } from "./check.ts";
 import { verifyReference } from "./reference.ts";
 import { type TrainedOptions, verifyTrained } from "./trained.ts";

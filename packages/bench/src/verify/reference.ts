@@ -13,9 +13,9 @@ import {
 } from "@espalier/core";
 import { readBytes, readTensors } from "@espalier/formats/node";
 import { fromOriginalConfig } from "@espalier/models";
+import type { Registry } from "@espalier/recipe";
+import { drawModel } from "@espalier/recipe";
 import { z } from "zod";
-import { drawModel } from "../sweep/draw.ts";
-import type { Registry } from "../sweep/registry.ts";
 import { type Check, compare, distance, exists, normOf } from "./check.ts";
 import { verifyPruning } from "./pruning.ts";
 

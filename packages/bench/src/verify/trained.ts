@@ -4,10 +4,10 @@ import { EspalierError } from "@espalier/core";
 import { forecastingData } from "@espalier/datasets/node";
 import { readBytes, readTensors } from "@espalier/formats/node";
 import { fromOriginalConfig } from "@espalier/models";
+import type { Registry } from "@espalier/recipe";
+import { drawModel } from "@espalier/recipe";
 import { evaluate, type OnProgress } from "@espalier/training";
 import { z } from "zod";
-import { drawModel } from "../sweep/draw.ts";
-import type { Registry } from "../sweep/registry.ts";
 import type { Check } from "./check.ts";
 
 const resultSchema = z.looseObject({

@@ -3,8 +3,9 @@ import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { createRegistry } from "@espalier/recipe/standard";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { type Check, createRegistry, verify } from "../../src/index.ts";
+import { type Check, verify } from "../../src/index.ts";
 
 const shared = fileURLToPath(new URL("../../../../../shared", import.meta.url));
 const reference = join(shared, "reference");

@@ -1,4 +1,5 @@
-import { type BackendTimes, createRegistry, measureBackends } from "@espalier/bench";
+import { type BackendTimes, measureBackends } from "@espalier/bench";
+import { createRegistry } from "@espalier/recipe/standard";
 import type { BackendsOptions } from "../commands/backends.ts";
 import type { Context } from "../context.ts";
 import { backendLines, type ListedBackend, processor } from "../output/backends.ts";

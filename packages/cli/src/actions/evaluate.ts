@@ -1,5 +1,5 @@
-import { createRegistry } from "@espalier/bench";
 import { loadModel } from "@espalier/formats/node";
+import { createRegistry } from "@espalier/recipe/standard";
 import { forecastingDataFor, evaluate as measure } from "@espalier/training";
 import type { EvaluateOptions } from "../commands/evaluate.ts";
 import type { Context } from "../context.ts";

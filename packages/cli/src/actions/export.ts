@@ -1,6 +1,5 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { createRegistry } from "@espalier/bench";
 import { EspalierError, type Model } from "@espalier/core";
 import { roundToFloat16 } from "@espalier/formats";
 import {
@@ -11,6 +10,7 @@ import {
   saveOnnx,
   saveTfjs,
 } from "@espalier/formats/node";
+import { createRegistry } from "@espalier/recipe/standard";
 import type { ExportOptions } from "../commands/export.ts";
 import type { Context } from "../context.ts";
 import { required } from "../options/groups.ts";

@@ -1,9 +1,10 @@
 import { extname } from "node:path";
-import { createRegistry, drawModel } from "@espalier/bench";
 import { EspalierError, type Model, type Tensors } from "@espalier/core";
 import { readCheckpoint, readSafetensors } from "@espalier/formats";
 import { checkReplaceable, loadOnnx, type OnProgress, readBytes, saveModel } from "@espalier/formats/node";
 import { findModel, inferOptions } from "@espalier/models";
+import { drawModel } from "@espalier/recipe";
+import { createRegistry } from "@espalier/recipe/standard";
 import type { ImportOptions } from "../commands/import.ts";
 import type { Context } from "../context.ts";
 import { required } from "../options/groups.ts";

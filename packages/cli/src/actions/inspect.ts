@@ -1,5 +1,4 @@
 import { stat } from "node:fs/promises";
-import { createRegistry, type Insight, writeInsight } from "@espalier/bench";
 import {
   account,
   EspalierError,
@@ -9,6 +8,8 @@ import {
   sparsity,
 } from "@espalier/core";
 import { loadModel } from "@espalier/formats/node";
+import { createRegistry } from "@espalier/recipe/standard";
+import type { Insight } from "@espalier/report/text";
 import type { InspectOptions } from "../commands/inspect.ts";
 import type { Context } from "../context.ts";
 import type { BackendOptions } from "../options/groups.ts";
@@ -60,6 +61,7 @@ export async function inspect(
 /** The page of `--out`. */
 async function drawn(insight: Insight, { out, force = false }: InspectOptions, context: Context) {
   if (out === undefined) return undefined;
+  const { writeInsight } = await import("@espalier/report");
   return writeInsight(insight, { out: context.path(out), force, signal: context.signal });
 }
 

@@ -1,7 +1,7 @@
-import { createRegistry } from "@espalier/bench";
 import { formatCsv, type Table } from "@espalier/datasets";
+import { createForecaster, type Forecast } from "@espalier/forecaster";
 import { checkReplaceable, loadModel, writeFileAtomically } from "@espalier/formats/node";
-import { forecastNext } from "@espalier/training";
+import { createRegistry } from "@espalier/recipe/standard";
 import type { PredictOptions } from "../commands/predict.ts";
 import type { Context } from "../context.ts";
 import { required } from "../options/groups.ts";
@@ -19,11 +19,14 @@ export async function predict(file: string, options: PredictOptions, context: Co
   try {
     const model = await loadModel(context.path(file));
     const { table } = await loadSourceFor(model, { ...options, dataset: input }, context, bar);
-    const forecast = await forecastNext(model, await openBackend(createRegistry(), options), table);
+    const backend = await openBackend(createRegistry(), options);
+    const forecaster = await createForecaster(model, { backend });
+    const forecast = await forecaster.forecast(table);
+    forecaster.dispose();
     bar.stop();
-    const text = formatCsv(forecast);
+    const text = formatCsv({ ...table, ...forecast });
     if (out !== undefined) await writeFileAtomically(context.path(out), text, { force });
-    if (json) context.print([JSON.stringify(asJson(forecast, table.rows, out), null, 2)]);
+    if (json) context.print([JSON.stringify(asJson(table, forecast, out), null, 2)]);
     else if (out === undefined) context.stdout.write(text);
     else {
       const { rows, columns } = forecast;
@@ -37,8 +40,8 @@ export async function predict(file: string, options: PredictOptions, context: Co
 }
 
 function asJson(
-  { name, columns, rows, values, timestamps }: Table,
-  after: number,
+  { name, rows: after }: Table,
+  { columns, rows, values, timestamps }: Forecast,
   out: string | undefined,
 ): object {
   const width = columns.length;

@@ -5,21 +5,18 @@ import {
   cellsOf,
   findPreset,
   parseSweepConfig,
-  type Registry,
   readResults,
   readSweepConfig,
   runSweep,
   type SweepConfig,
   type SweepResult,
-  summaryLines,
-  type UseConfig,
   withAvailableBackends,
-  writeReport,
 } from "@espalier/bench";
 import { EspalierError } from "@espalier/core";
 import { catalogue } from "@espalier/datasets";
 import { fetchDataset } from "@espalier/datasets/node";
 import { readBytes } from "@espalier/formats/node";
+import type { Registry, UseConfig } from "@espalier/recipe";
 import type { SweepOptions } from "../commands/sweep.ts";
 import type { Context } from "../context.ts";
 import { cellLine, cellText } from "../output/cells.ts";
@@ -171,6 +168,7 @@ interface Finish {
 /** Writes the report, and ends with its path; in one line of error where cells are missing or failed. */
 async function finish(result: SweepResult, { config, out, json, context }: Finish): Promise<void> {
   const { records, done, kept, failed, aborted, results } = result;
+  const { summaryLines, writeReport } = await import("@espalier/report");
   const report =
     records.length === 0
       ? undefined

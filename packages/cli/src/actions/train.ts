@@ -1,8 +1,8 @@
 import { appendFile, rm, stat } from "node:fs/promises";
-import { createRegistry } from "@espalier/bench";
 import { account, type Backend, EspalierError, type Model } from "@espalier/core";
 import type { ForecastingData } from "@espalier/datasets";
 import { checkReplaceable, readBytes, saveModel, writeFileAtomically } from "@espalier/formats/node";
+import { createRegistry } from "@espalier/recipe/standard";
 import {
   type EpochRecord,
   evaluate,

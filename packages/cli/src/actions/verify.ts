@@ -1,5 +1,6 @@
-import { type Check, verify as compare, createRegistry } from "@espalier/bench";
+import { type Check, verify as compare } from "@espalier/bench";
 import { EspalierError } from "@espalier/core";
+import { createRegistry } from "@espalier/recipe/standard";
 import type { VerifyOptions } from "../commands/verify.ts";
 import type { Context } from "../context.ts";
 import { plural } from "../output/numbers.ts";

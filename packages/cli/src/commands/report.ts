@@ -20,7 +20,7 @@ export function define(command: Command, context: Context): void {
       "Draws the report of a results file: a page that needs no other file, Markdown, charts as SVG and PNG. Where the " +
         "models are still beside it (models/), their masks and the importance of their weights are drawn, too.",
     )
-    .argument("<results>", "results.jsonl of a sweep, or the JSON of a comparison (bench:peers, bench:gpu)")
+    .argument("<results>", "results.jsonl of a sweep")
     .option("--out <folder>", "where to write it; made if need be")
     .option("--title <text>", "its heading")
     .option("--note <text>", "what stands under it");

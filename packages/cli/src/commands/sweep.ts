@@ -22,10 +22,7 @@ export function define(command: Command, context: Context): void {
     )
     .argument("[config]", "what to run, a .yaml or .json file (the preset)")
     .optionsGroup("What to run:")
-    .option(
-      "--preset <name>",
-      "a built-in configuration: quick, sedimark, kiefer, sedimark-full, kiefer-full (quick)",
-    )
+    .option("--preset <name>", "a built-in configuration: quick (quick)")
     .option("--dataset <names>", "these data sets instead", names)
     .option("--models <names>", "these models only", names)
     .option("--strategies <names>", "these strategies only", names)

@@ -1,5 +1,5 @@
-import { comparisonTable, type Insight } from "@espalier/bench";
 import type { HeadDensity, ImportanceDistribution, MaskPicture, Sensitivity } from "@espalier/core";
+import { comparisonTable, type Insight } from "@espalier/report/text";
 import type { Colors } from "../context.ts";
 import { bytes, count, operations, percent } from "./numbers.ts";
 import { shortName, tableLines } from "./table.ts";

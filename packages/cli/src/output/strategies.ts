@@ -1,4 +1,4 @@
-import { createRegistry } from "@espalier/bench";
+import { createRegistry } from "@espalier/recipe/standard";
 import type { Context } from "../context.ts";
 import { wrap } from "./text.ts";
 

@@ -1,5 +1,5 @@
-import type { Registry } from "@espalier/bench";
 import { type Backend, EspalierError } from "@espalier/core";
+import type { Registry } from "@espalier/recipe";
 import type { BackendOptions } from "../options/groups.ts";
 
 /** The backend asked for; an EspalierError where it is not known, or cannot run here. */

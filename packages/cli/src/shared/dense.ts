@@ -1,8 +1,8 @@
 import { stat } from "node:fs/promises";
-import { type DrawnModel, drawingOf, drawModel, type Registry } from "@espalier/bench";
 import { EspalierError, type Model } from "@espalier/core";
 import { encodeModel } from "@espalier/formats";
 import { loadModel, readTensors, saveModel } from "@espalier/formats/node";
+import { type DrawnModel, drawingOf, drawModel, type Registry } from "@espalier/recipe";
 import { fit, forecastingDataFor, withData } from "@espalier/training";
 import type { Context } from "../context.ts";
 import { plural } from "../output/numbers.ts";

@@ -1,4 +1,4 @@
-import { type Comparison, createRegistry, type Insight, measureLatency, type Side } from "@espalier/bench";
+import { measureLatency } from "@espalier/bench";
 import {
   account,
   type Backend,
@@ -15,6 +15,8 @@ import {
 } from "@espalier/core";
 import { type ForecastingData, spacedWindows } from "@espalier/datasets";
 import { loadModel } from "@espalier/formats/node";
+import { createRegistry } from "@espalier/recipe/standard";
+import type { Comparison, Insight, Side } from "@espalier/report/text";
 import { collector, evaluate, forecastingDataFor } from "@espalier/training";
 import type { InspectOptions } from "../commands/inspect.ts";
 import type { Context } from "../context.ts";

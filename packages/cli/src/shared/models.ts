@@ -1,6 +1,6 @@
-import { drawModel, type Registry } from "@espalier/bench";
 import { EspalierError, type Model } from "@espalier/core";
 import { loadModel, readTensors } from "@espalier/formats/node";
+import { drawModel, type Registry } from "@espalier/recipe";
 import type { Context } from "../context.ts";
 import type { ModelOptions } from "../options/groups.ts";
 import { readSettings, settingsOf } from "../options/settings.ts";

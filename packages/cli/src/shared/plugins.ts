@@ -2,8 +2,9 @@ import { readFile, stat } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { createRegistry, type Registry } from "@espalier/bench";
 import { EspalierError, type StrategyPlugin } from "@espalier/core";
+import type { Registry } from "@espalier/recipe";
+import { createRegistry } from "@espalier/recipe/standard";
 import type { Context } from "../context.ts";
 
 /** Everything that is found by name, with the strategies of `--plugin` packages. */

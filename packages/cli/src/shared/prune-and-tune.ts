@@ -1,4 +1,3 @@
-import type { Registry } from "@espalier/bench";
 import {
   type Backend,
   type Collect,
@@ -10,6 +9,7 @@ import {
   type TargetReport,
 } from "@espalier/core";
 import type { ForecastingData } from "@espalier/datasets";
+import type { Registry } from "@espalier/recipe";
 import { fit, iterativeTargets, pruneAndReconstruct, pruneAndTune, withData } from "@espalier/training";
 import type { Context } from "../context.ts";
 import { fitSettings } from "../options/groups.ts";

@@ -1,4 +1,3 @@
-import type { Registry } from "@espalier/bench";
 import {
   EspalierError,
   readTarget,
@@ -7,6 +6,7 @@ import {
   type TargetReport,
   unknownName,
 } from "@espalier/core";
+import type { Registry } from "@espalier/recipe";
 import type { PruneOptions } from "../commands/prune.ts";
 import { type Settings, settingsOf } from "../options/settings.ts";
 import type { PruneJob } from "./prune-job.ts";

@@ -183,7 +183,7 @@ export class Builder {
     const node: Node = {
       name,
       // Attributes are typed where the operator is defined; from here on they are data.
-      operator: operator as unknown as Operator,
+      operator: operator,
       inputs: inputs.map((input) => input.id),
       outputs: outputs.map((output) => output.id),
       attributes,

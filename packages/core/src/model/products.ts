@@ -8,9 +8,10 @@ import {
   producers,
   type ValueId,
 } from "../graph/graph.ts";
-import { type PermutationAttributes, reshapeOperator, transposeOperator } from "../operators/layout.ts";
+import { reshapeOperator, transposeOperator } from "../operators/layout.ts";
 import { matMulOperator } from "../operators/matmul.ts";
-import { type SliceAttributes, sliceOperator } from "../operators/slice.ts";
+import { isCallOf } from "../operators/operator.ts";
+import { sliceOperator } from "../operators/slice.ts";
 
 /** A matrix product that multiplies a tensor, whatever its layout there: a linear layer's weight, a convolution's. */
 export interface TensorProduct {
@@ -35,7 +36,7 @@ export function tensorProducts(graph: Graph): TensorProduct[] {
   const names = new Map(graph.tensors.map(({ name, value }) => [value, name]));
   const shapeOf = (value: ValueId) => graph.values[value]!.shape;
   return graph.nodes.flatMap((node): TensorProduct[] => {
-    if (node.operator.name !== matMulOperator.name || !isLive(node, live)) return [];
+    if (!isCallOf(node, matMulOperator) || !isLive(node, live)) return [];
     return [0, 1].flatMap((side) => {
       const [value, other] = [node.inputs[side]!, node.inputs[1 - side]!];
       if (data[value]) return [];
@@ -63,17 +64,17 @@ function trace(
   let axes: readonly number[] = [axis];
   for (let node = producer[value]; node !== undefined; node = producer[value]) {
     const [input] = node.inputs as [ValueId];
-    if (node.operator.name === transposeOperator.name) {
-      const { perm } = node.attributes as PermutationAttributes;
+    if (isCallOf(node, transposeOperator)) {
+      const { perm } = node.attributes;
       axes = axes.map((one) => perm[one]!);
-    } else if (node.operator.name === reshapeOperator.name) {
+    } else if (isCallOf(node, reshapeOperator)) {
       const parts = axes.map((one) =>
         axesBehind(shapeOf(input) as readonly number[], shapeOf(value) as readonly number[], one),
       );
       if (parts.includes(undefined)) return undefined;
       axes = parts.flatMap((part) => part!);
-    } else if (node.operator.name === sliceOperator.name) {
-      if (axes.includes((node.attributes as SliceAttributes).axis)) return undefined;
+    } else if (isCallOf(node, sliceOperator)) {
+      if (axes.includes(node.attributes.axis)) return undefined;
     } else return undefined;
     value = input;
   }

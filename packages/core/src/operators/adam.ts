@@ -11,31 +11,65 @@ export type AdamAttributes = {
   readonly weightDecay: number;
 };
 
+/** What an Adam node reads, by name, whatever stands for it: ids of values, shapes, numbers. */
+export interface AdamInputs<T> {
+  readonly parameter: T;
+  readonly gradient: T;
+  readonly m: T;
+  readonly v: T;
+  readonly step: T;
+  readonly rate: T;
+  readonly mask: T | undefined;
+}
+
+/** The inputs of an Adam node by name. */
+export function adamInputs<T>(inputs: readonly T[]): AdamInputs<T> {
+  const [parameter, gradient, m, v, step, rate, mask] = inputs as readonly [T, T, T, T, T, T, T?];
+  return { parameter, gradient, m, v, step, rate, mask };
+}
+
+/**
+ * Sizes below which {@link adamOperator} takes a gradient (its penalty included) and the new moments for zero. Moments of
+ * weights that get no gradient any more (dead, converged) would else decay into float32's subnormal numbers, which some
+ * processors compute a hundred times slower; so would the square of a gradient this small. The step of a moment below these
+ * bounds is 10⁻⁸ of the learning rate at most, at the usual epsilon. GPUs and libtensorflow, which flush subnormal
+ * numbers themselves, need not look.
+ */
+export const adamTiny = { gradient: 2 ** -55, m: 2 ** -80, v: 2 ** -125 } as const;
+
+/** A number, or 0 where its size is below `least`. */
+export function unlessBelow(least: number, x: number): number {
+  return Math.abs(x) < least ? 0 : x;
+}
+
 /**
  * One step of Adam (Kingma and Ba, ICLR 2015): (parameter, gradient, m, v, step, learning rate[, mask]) → (parameter', m', v').
- * `step` counts from 1. Where the mask is 0 the parameter becomes 0 and its moments stay as they are.
+ * `step` counts from 1. Where the mask is 0 the parameter becomes 0 and its moments stay as they are. Numbers below
+ * {@link adamTiny} count as zero.
  */
 export const adamOperator: Operator<AdamAttributes> = defineOperator<AdamAttributes>({
   name: "Adam",
   arity: [6, 7],
   infer: ([parameter]) => [parameter!, parameter!, parameter!],
-  couple(coupling, [parameter, gradient, m, v, _step, _rate, mask], outputs) {
+  couple(coupling, inputs, outputs) {
+    const { parameter, gradient, m, v, mask } = adamInputs(inputs);
     const tied: (Operand | undefined)[] = [gradient, m, v, mask, ...outputs];
-    for (const operand of tied) if (operand !== undefined) coupling.sameAll(parameter!, operand);
+    for (const operand of tied) if (operand !== undefined) coupling.sameAll(parameter, operand);
   },
-  evaluate([parameter, gradient, m, v, step, rate, mask], { beta1, beta2, epsilon, weightDecay }) {
-    const [p2, m2, v2] = [ndarray(parameter!.shape), ndarray(m!.shape, m!.data), ndarray(v!.shape, v!.data)];
-    const t = step!.data[0]!;
+  evaluate(inputs, { beta1, beta2, epsilon, weightDecay }) {
+    const { parameter, gradient, m, v, step, rate, mask } = adamInputs(inputs);
+    const [p2, m2, v2] = [ndarray(parameter.shape), ndarray(m.shape, m.data), ndarray(v.shape, v.data)];
+    const t = step.data[0]!;
     const correction1 = 1 - beta1 ** t;
     const correction2 = 1 - beta2 ** t;
     for (let i = 0; i < p2.data.length; i++) {
       if (mask !== undefined && mask.data[i] === 0) continue;
-      const p = parameter!.data[i]!;
-      const g = gradient!.data[i]! + weightDecay * p;
-      m2.data[i] = beta1 * m!.data[i]! + (1 - beta1) * g;
-      v2.data[i] = beta2 * v!.data[i]! + (1 - beta2) * g * g;
+      const p = parameter.data[i]!;
+      const g = unlessBelow(adamTiny.gradient, gradient.data[i]! + weightDecay * p);
+      m2.data[i] = unlessBelow(adamTiny.m, beta1 * m.data[i]! + (1 - beta1) * g);
+      v2.data[i] = unlessBelow(adamTiny.v, beta2 * v.data[i]! + (1 - beta2) * g * g);
       p2.data[i] =
-        p - (rate!.data[0]! * (m2.data[i]! / correction1)) / (Math.sqrt(v2.data[i]! / correction2) + epsilon);
+        p - (rate.data[0]! * (m2.data[i]! / correction1)) / (Math.sqrt(v2.data[i]! / correction2) + epsilon);
     }
     return [p2, m2, v2];
   },

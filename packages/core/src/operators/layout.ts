@@ -1,9 +1,8 @@
 import { ShapeError } from "../errors.ts";
 import type { Builder, Value } from "../graph/builder.ts";
 import { elementsOf, printShape, type Shape, sameExtent, sameShape } from "../graph/extent.ts";
-import type { Attributes } from "../graph/graph.ts";
 import { ndarray, strides, walk } from "../reference/array.ts";
-import { defineOperator, type Operator, zeroForZero } from "./operator.ts";
+import { defineOperator, isCallOf, type Operator, zeroForZero } from "./operator.ts";
 
 /** The input's axis that each output axis is. */
 export type PermutationAttributes = { readonly perm: readonly number[] };
@@ -67,8 +66,8 @@ export const reshapeOperator: Operator<ShapeAttributes> = defineOperator<ShapeAt
 /** Draws a transpose; one of a transpose becomes one, one that changes nothing none. */
 export function transpose(b: Builder, x: Value, perm: readonly number[]): Value {
   const from = b.producer(x);
-  if (from?.operator.name === transposeOperator.name) {
-    const first = (from.attributes as Attributes & PermutationAttributes).perm;
+  if (isCallOf(from, transposeOperator)) {
+    const first = from.attributes.perm;
     return transpose(
       b,
       b.value(from.inputs[0]!),
@@ -92,6 +91,6 @@ export function swapAxes(b: Builder, x: Value, first: number, second: number): V
 export function reshape(b: Builder, x: Value, shape: Shape): Value {
   if (sameShape(x.shape, shape)) return x;
   const from = b.producer(x);
-  if (from?.operator.name === reshapeOperator.name) return reshape(b, b.value(from.inputs[0]!), shape);
+  if (isCallOf(from, reshapeOperator)) return reshape(b, b.value(from.inputs[0]!), shape);
   return b.apply(reshapeOperator, [x], { shape });
 }

@@ -2,7 +2,7 @@ import type { Coupling, Operand } from "../dimensions/coupling.ts";
 import { ShapeError } from "../errors.ts";
 import type { Builder, TrainingContext, Value } from "../graph/builder.ts";
 import { normalizeAxis } from "../graph/extent.ts";
-import type { Attributes, ValueType } from "../graph/graph.ts";
+import type { Attributes, Node, ValueType } from "../graph/graph.ts";
 import type { NdArray } from "../reference/array.ts";
 
 /** One call of an operator while its gradient is drawn. */
@@ -84,6 +84,23 @@ export function inferTypes<A extends Attributes>(
     );
   }
   return infer(inputs, attributes);
+}
+
+/** A node of one operator: its attributes have their types. */
+export type CallOf<A extends Attributes> = Node & { readonly attributes: A };
+
+/** Whether a node calls an operator. Names decide: a plugin may bring a copy of core of its own. */
+export function isCallOf<A extends Attributes>(
+  node: Node | undefined,
+  operator: Operator<A>,
+): node is CallOf<A> {
+  return node?.operator.name === operator.name;
+}
+
+/** The attributes of a node that is known to call an operator. Throws for a node that calls another one. */
+export function attributesOf<A extends Attributes>(node: Node, operator: Operator<A>): A {
+  if (isCallOf(node, operator)) return node.attributes;
+  throw new TypeError(`node ${node.name} calls ${node.operator.name}, not ${operator.name}`);
 }
 
 /** Throws a ShapeError unless attributes are finite numbers: a graph may come from a file that anyone wrote. */

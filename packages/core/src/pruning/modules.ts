@@ -5,6 +5,7 @@ import { dataValues, type Graph, isLive, liveValues, type Node, type ValueId } f
 import { dftOperator } from "../operators/dft.ts";
 import { addOperator } from "../operators/elementwise.ts";
 import { matMulOperator } from "../operators/matmul.ts";
+import { isCallOf } from "../operators/operator.ts";
 
 /** What a module does: `attention` lets positions see each other; `feed-forward` works on each by itself. */
 export type ModuleKind = "attention" | "feed-forward";
@@ -61,7 +62,7 @@ export function residualModules(graph: Graph, dimensions: Dimensions): ResidualM
 function branchesOf(graph: Graph, data: Uint8Array): Branch[] {
   const live = liveValues(graph);
   return graph.nodes.flatMap((node, at): Branch[] => {
-    if (node.operator.name !== addOperator.name || !isLive(node, live)) return [];
+    if (!isCallOf(node, addOperator) || !isLive(node, live)) return [];
     const [a, b] = node.inputs as [ValueId, ValueId];
     if (a === b || !data[a] || !data[b]) return [];
     const before = graph.nodes.slice(0, at);
@@ -140,9 +141,9 @@ function withPathsBeside(numbers: readonly number[], graph: Graph, dimensions: D
 /** Attention multiplies activations with activations, or looks at all positions at once in their spectrum. */
 function kindOf({ nodes }: Branch, data: Uint8Array): ModuleKind {
   const mixes = nodes.some(
-    ({ operator, inputs }) =>
-      operator.name === dftOperator.name ||
-      (operator.name === matMulOperator.name && inputs.every((input) => data[input])),
+    (node) =>
+      isCallOf(node, dftOperator) ||
+      (isCallOf(node, matMulOperator) && node.inputs.every((input) => data[input])),
   );
   return mixes ? "attention" : "feed-forward";
 }
@@ -178,7 +179,7 @@ function reasonOf(numbers: readonly number[], graph: Graph, { list }: Dimensions
 
 /** The longest scope that all products lie in (dropout may lie outside): `a.b` of `a.b.c/MatMul` and `a.b/MatMul`. */
 function scopeOf(nodes: readonly Node[]): string {
-  const products = nodes.filter(({ operator }) => operator.name === matMulOperator.name);
+  const products = nodes.filter((node) => isCallOf(node, matMulOperator));
   const scopes = (products.length > 0 ? products : nodes).map(({ name }) =>
     name.includes("/") ? name.slice(0, name.lastIndexOf("/")) : "",
   );

@@ -5,9 +5,18 @@ import { EspalierError, unknownName } from "../errors.ts";
 import { type Extent, printShape, type Shape } from "../graph/extent.ts";
 import type { ValueId } from "../graph/graph.ts";
 import type { TensorData } from "../graph/tensor.ts";
+import { canonicalJson } from "../model/canonical-json.ts";
+import { sha256 } from "../model/digest.ts";
 import { applyMask, intersect, type Mask } from "../model/mask.ts";
 import { digest, type Json, type Model } from "../model/model.ts";
-import type { Expected, MaskStep, PruningPlan, RemoveStep, Step } from "./plan.ts";
+import {
+  type Expected,
+  encodePlan,
+  type MaskStep,
+  type PruningPlan,
+  type RemoveStep,
+  type Step,
+} from "./plan.ts";
 import { type Kept, keptPositions, takeFromMask, takeFromTensor } from "./select.ts";
 import { simplify } from "./simplify.ts";
 import { targetEntry } from "./target.ts";
@@ -31,8 +40,15 @@ export function prune(model: Model, plan: PruningPlan): Model {
     steps: plan.steps.length,
     expected: { ...plan.expected },
     ...(plan.target === undefined ? {} : { target: targetEntry(plan.target) }),
+    plan: recordOf(plan),
   };
   return { ...pruned, history: [...model.history, entry] };
+}
+
+/** What a history keeps of a plan: all of one that only removes, which is short; of masks, which are long, a hash. */
+function recordOf(plan: PruningPlan): Json {
+  if (plan.steps.every((step) => step.do === "remove")) return encodePlan(plan);
+  return { sha256: sha256(new TextEncoder().encode(canonicalJson(encodePlan(plan)))) };
 }
 
 function short(hash: string): string {

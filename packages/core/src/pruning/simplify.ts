@@ -23,7 +23,7 @@ import {
 import { float32, type TensorData } from "../graph/tensor.ts";
 import type { Model } from "../model/model.ts";
 import { expandOperator } from "../operators/broadcast.ts";
-import type { Nothing, Operator } from "../operators/operator.ts";
+import type { Nothing } from "../operators/operator.ts";
 
 /**
  * Rewrites a graph in which dimensions were emptied: a product over nothing is zero, adding zero vanishes, biases stay,
@@ -175,7 +175,7 @@ class Rewriting {
 
   #expand(name: string, input: ValueId, output: ValueId): Node {
     const { shape } = this.#values[output]!;
-    const operator = expandOperator as unknown as Operator;
+    const operator = expandOperator;
     return { name, operator, inputs: [input], outputs: [output], attributes: { shape } };
   }
 }

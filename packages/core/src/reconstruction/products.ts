@@ -3,6 +3,7 @@ import { dataValues, type Graph, isLive, liveValues, type Node, type ValueId } f
 import { matrixView } from "../model/matrix.ts";
 import { tensorProducts } from "../model/products.ts";
 import { addOperator } from "../operators/elementwise.ts";
+import { isCallOf } from "../operators/operator.ts";
 import { dropoutOperator } from "../operators/random.ts";
 
 /** One product of data with a matrix W [inputs, outputs] whose elements are those of one trainable tensor. */
@@ -93,7 +94,7 @@ function sumOf(
   value: ValueId,
 ): { readonly sum: ValueId; readonly added: ValueId } | undefined {
   const [node, ...others] = readers.get(value) ?? [];
-  if (node?.operator.name !== addOperator.name || others.length > 0) return undefined;
+  if (!isCallOf(node, addOperator) || others.length > 0) return undefined;
   if (node.inputs[0] === node.inputs[1] || graph.outputs.some((output) => output.value === value))
     return undefined;
   return { sum: node.outputs[0]!, added: node.inputs[node.inputs[0] === value ? 1 : 0]! };
@@ -113,7 +114,7 @@ function residualOf(reading: Reading, result: ValueId, data: Uint8Array) {
   const { graph, readers } = reading;
   const [dropped, ...others] = readers.get(result) ?? [];
   // In evaluation it does nothing.
-  const through = dropped?.operator.name === dropoutOperator.name && others.length === 0;
+  const through = isCallOf(dropped, dropoutOperator) && others.length === 0;
   const value = through ? dropped.outputs[0]! : result;
   const found = sumOf(reading, value);
   if (found === undefined || !data[found.added]) return undefined;

@@ -9,6 +9,7 @@ import type { Model } from "../model/model.ts";
 import { reduceSum } from "../operators/broadcast.ts";
 import { add, div, mul, sqrt, sub } from "../operators/elementwise.ts";
 import { type EpsilonAttributes, layerNormalizationOperator } from "../operators/layer-normalization.ts";
+import { isCallOf } from "../operators/operator.ts";
 import { scale } from "../operators/scale.ts";
 
 /** What is taken out of a dimension: one list of indices, or one for each index of the dimension around it. */
@@ -128,9 +129,9 @@ function redraw(graph: Graph, kept: (value: number) => readonly number[]) {
   const values = redrawSources(b, graph);
   redrawNodes(b, graph, values, {
     draw(node, inputs) {
-      const which = node.operator.name === layerNormalizationOperator.name ? kept(node.inputs[0]!) : [];
-      if (!which.includes(0)) return undefined;
-      return [normalizeKept(b, inputs, which, node.name, node.attributes as EpsilonAttributes)];
+      if (!isCallOf(node, layerNormalizationOperator)) return undefined;
+      const which = kept(node.inputs[0]!);
+      return which.includes(0) ? [normalizeKept(b, inputs, which, node.name, node.attributes)] : undefined;
     },
   });
   for (const { name, value } of graph.outputs) b.output(name, values[value]!);

@@ -4,6 +4,7 @@ import type { Builder, Value } from "../graph/builder.ts";
 export interface Chooser {
   /** A whole number, both bounds included. */
   integer(least: number, most: number): number;
+  /** One of these. */
   pick<T>(from: readonly T[]): T;
 }
 

@@ -5,20 +5,17 @@ import {
   type Dimensions,
   dimensionsIn,
   EspalierError,
-  type Expression,
   type Extent,
   extentOf,
   float32,
   type Graph,
   isKept,
-  type Json,
   keptCount,
   loadGraph,
   type Mask,
   type Member,
   type Model,
   printShape,
-  type StoredGraph,
   sameExtent,
   storedGraph,
   type TensorData,
@@ -29,7 +26,7 @@ import {
   type Safetensors,
   writeSafetensors,
 } from "../safetensors/safetensors.ts";
-import { type StoredModel, storedModelSchema } from "./schema.ts";
+import { type StoredModel, storedModelForm } from "./stored.ts";
 
 const version = 1;
 /** Levels of a model description. */
@@ -122,11 +119,10 @@ function parseModel(text: string, file: string): StoredModel {
   }
   if (isDeeper(raw, mostLevels))
     throw new EspalierError(`${file}: its model description is nested more than ${mostLevels} levels deep.`);
-  const parsed = storedModelSchema.safeParse(raw);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
+  const fault = storedModelForm(raw);
+  if (fault === undefined) return raw as StoredModel;
   throw new EspalierError(
-    `${file}: its model description is damaged at ${issue!.path.join(".") || "the top"}: ${issue!.message}.`,
+    `${file}: its model description is damaged at ${fault.at || "the top"}: ${fault.problem}.`,
   );
 }
 
@@ -137,7 +133,7 @@ function isDeeper(value: unknown, levels: number): boolean {
 }
 
 function assemble(stored: StoredModel, content: Safetensors, file: string): Model {
-  const graph = loadGraph(stored.graph as StoredGraph);
+  const graph = loadGraph(stored.graph);
   const tensors = new Map<string, TensorData>();
   const masks = new Map<string, Mask>();
   for (const { name, role, value } of graph.tensors) {
@@ -162,17 +158,8 @@ function assemble(stored: StoredModel, content: Safetensors, file: string): Mode
     masks.set(name, mask);
   }
   const { name, options, dense, history, metadata } = stored;
-  return {
-    name,
-    options: options as Json,
-    graph,
-    tensors,
-    masks,
-    dimensions: readDimensions(stored, graph, file),
-    dense,
-    history: history as Json[],
-    metadata: metadata as Record<string, Json>,
-  };
+  const dimensions = readDimensions(stored, graph, file);
+  return { name, options, graph, tensors, masks, dimensions, dense, history, metadata };
 }
 
 function readMask(
@@ -216,29 +203,29 @@ function readDimensions(stored: StoredModel, graph: Graph, file: string): Dimens
   const size = (d: number): Extent => {
     const dimension = list[d];
     if (dimension === undefined) throw damaged(`there is no dimension ${d}`);
-    return dimension.size as Extent;
+    return dimension.size;
   };
   const members: Member[][] = list.map(() => []);
   axes.forEach((expressions, value) => {
     const { shape } = graph.values[value]!;
     const fits =
       expressions.length === shape.length &&
-      expressions.every((e, i) => sameExtent(extentOf(e as Expression, size), shape[i]!));
+      expressions.every((e, i) => sameExtent(extentOf(e, size), shape[i]!));
     if (!fits) throw damaged(`value ${value} has shape ${printShape(shape)}`);
   });
   for (const { name, value } of graph.tensors) {
     axes[value]!.forEach((e, axis) => {
-      dimensionsIn(e as Expression).forEach((d, place) => {
+      dimensionsIn(e).forEach((d, place) => {
         members[d]!.push({ tensor: name, axis, place });
       });
     });
   }
   if (new Set(list.map(({ name }) => name)).size !== list.length) throw damaged("two have one name");
   return {
-    axes: axes as Expression[][],
+    axes,
     list: list.map((dimension, d): Dimension => {
       if (dimension.within !== undefined) size(dimension.within);
-      return { ...(dimension as Omit<Dimension, "members">), members: members[d]! };
+      return { ...dimension, members: members[d]! };
     }),
   };
 }

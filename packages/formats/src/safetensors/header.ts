@@ -1,5 +1,4 @@
-import { EspalierError } from "@espalier/core";
-import { z } from "zod";
+import { EspalierError, forms } from "@espalier/core";
 import { numberBytes } from "../numbers.ts";
 
 /** Where one tensor lies in the data part of a file. */
@@ -21,11 +20,11 @@ export interface Header {
 /** Largest header that is read, as the format's own implementation has it. */
 const largestHeader = 100_000_000;
 
-const extent = z.int().nonnegative();
-const entrySchema = z.strictObject({
-  dtype: z.string(),
-  shape: z.array(extent),
-  data_offsets: z.tuple([extent, extent]),
+const metadataForm = forms.recordOf(forms.text);
+const entryForm = forms.object({
+  dtype: forms.text,
+  shape: forms.listOf(forms.count),
+  data_offsets: forms.listOf(forms.count, 2),
 });
 
 /**
@@ -49,15 +48,16 @@ export function readHeader(bytes: Uint8Array, file: string): Header {
   const dataStart = 8 + length;
   for (const [name, value] of Object.entries(raw.content)) {
     if (name === "__metadata__") {
-      const parsed = z.record(z.string(), z.string()).safeParse(value);
-      if (!parsed.success) throw damaged("its metadata is not text");
-      Object.assign(metadata, parsed.data);
+      if (metadataForm(value) !== undefined) throw damaged("its metadata is not text");
+      Object.assign(metadata, value);
       continue;
     }
-    const parsed = entrySchema.safeParse(value);
-    if (!parsed.success) throw damaged(`tensor "${name}" has no valid entry`);
-    const { dtype, shape, data_offsets } = parsed.data;
-    const [begin, end] = data_offsets;
+    const entry = value as { dtype: string; shape: number[]; data_offsets: number[] };
+    if (entryForm(value) !== undefined || entry.data_offsets.length !== 2) {
+      throw damaged(`tensor "${name}" has no valid entry`);
+    }
+    const { dtype, shape } = entry;
+    const [begin, end] = entry.data_offsets as [number, number];
     const unit = Object.hasOwn(numberBytes, dtype) ? numberBytes[dtype] : undefined;
     if (unit === undefined) {
       throw new EspalierError(

@@ -121,6 +121,7 @@ export function unstructured(options: UnstructuredOptions = {}): Strategy {
 /** Unstructured pruning by name, for commands, recipes and sweeps. */
 export const plugin: StrategyPlugin = {
   name: "unstructured",
+  changes: "masks",
   description: "mask single weights by importance (magnitude by default)",
   options: {
     criterion: `importance: ${criterionNames.join(", ")} (l1)`,

@@ -1,4 +1,4 @@
-import { looksOf, palette } from "../../../../../packages/bench/src/report/charts/theme.ts";
+import { looksOf, palette } from "../../../../../packages/report/src/charts/theme.ts";
 import type { Measure, Point } from "./points.ts";
 
 /** A Vega-Lite specification: plain JSON. */

@@ -1,4 +1,4 @@
-import type { RunRow, Section, Stat, TimingRow } from "../../../../../packages/bench/src/report/rows.ts";
+import type { RunRow, Section, Stat, TimingRow } from "../../../../../packages/report/src/rows.ts";
 
 /** One pruned model in a chart. */
 export interface Point {

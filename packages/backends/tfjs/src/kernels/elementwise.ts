@@ -1,4 +1,4 @@
-import { type ClipAttributes, type ScaleAttributes, scaleFactor } from "@espalier/core";
+import { scaleFactor } from "@espalier/core";
 import type { Tensor, Tf } from "../runtime.ts";
 import type { Kernels } from "./kernel.ts";
 
@@ -6,7 +6,7 @@ export const elementwise: Kernels = {
   Add: ({ tf, inputs: [a, b] }) => tf.add(a!, b!),
   Sub: ({ tf, inputs: [a, b] }) => tf.sub(a!, b!),
   Mul: ({ tf, inputs: [a, b] }) => tf.mul(a!, b!),
-  Div: ({ tf, inputs: [a, b] }) => tf.div(a!, b!),
+  Div: ({ tf, inputs: [a, b] }) => (a!.dtype === "int32" ? wholeQuotient(tf, a!, b!) : tf.div(a!, b!)),
   Sqrt: ({ tf, inputs: [x] }) => tf.sqrt(x!),
   Relu: ({ tf, inputs: [x] }) => tf.relu(x!),
   ReluGradient: ({ tf, inputs: [x, dy] }) => tf.mul(dy!, tf.step(x!)),
@@ -21,12 +21,12 @@ export const elementwise: Kernels = {
   Cos: ({ tf, inputs: [x] }) => tf.cos(x!),
   Pow: ({ tf, inputs: [x, y] }) => tf.pow(x!, y!),
   Clip: ({ tf, inputs: [x], attributes }) => {
-    const { min, max } = attributes as ClipAttributes;
+    const { min, max } = attributes;
     const raised = min === undefined ? x! : tf.maximum(x!, min);
     return max === undefined ? raised : tf.minimum(raised, max);
   },
   ClipGradient: ({ tf, inputs: [x, dy], attributes }) => {
-    const { min, max } = attributes as ClipAttributes;
+    const { min, max } = attributes;
     const above = min === undefined ? tf.onesLike(x!) : tf.cast(tf.greaterEqual(x!, min), "float32");
     const below = max === undefined ? above : tf.mul(above, tf.cast(tf.lessEqual(x!, max), "float32"));
     return tf.mul(dy!, below);
@@ -44,9 +44,19 @@ export const elementwise: Kernels = {
       tf.broadcastTo(a!, shape! as never),
       tf.broadcastTo(b!, shape! as never),
     ),
-  Scale: ({ tf, inputs: [x], attributes, batchSize }) =>
-    tf.mul(x!, scaleFactor(attributes as ScaleAttributes, batchSize)),
+  Cast: ({ tf, inputs: [x], attributes }) => tf.cast(x!, attributes.to),
+  Floor: ({ tf, inputs: [x] }) => tf.floor(x!),
+  Round: ({ tf, inputs: [x] }) => tf.round(x!),
+  Scale: ({ tf, inputs: [x], attributes, batchSize }) => tf.mul(x!, scaleFactor(attributes, batchSize)),
 };
+
+/** A quotient without its fraction: TensorFlow.js rounds it down. */
+function wholeQuotient(tf: Tf, a: Tensor, b: Tensor): Tensor {
+  const quotient = tf.floorDiv(a, b);
+  const exact = tf.equal(tf.mul(quotient, b), a);
+  const down = tf.logicalAnd(tf.less(quotient, tf.scalar(0, "int32")), tf.logicalNot(exact));
+  return tf.add(quotient, tf.cast(down, "int32"));
+}
 
 function normalCdf(tf: Tf, x: Tensor): Tensor {
   return tf.mul(tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1), 0.5);

@@ -15,12 +15,12 @@ function matrixOf(attributes: DftAttributes, parts: number): Float32Array {
 export const fourier: Kernels = {
   /** A product with a constant matrix: the wasm backend has no Fourier transform. */
   DFT: ({ tf, inputs: [x], attributes, outputs: [shape] }) => {
-    const { axis } = attributes as DftAttributes;
+    const { axis } = attributes;
     const [from, to] = [x!.shape.at(-1)!, shape!.at(-1)!];
     const [before, after] = [x!.shape[axis]!, shape![axis]!];
     const outer = sizeOf(shape!.slice(0, axis));
     const inner = sizeOf(shape!.slice(axis + 1, -1));
-    const matrix = tf.tensor2d(matrixOf(attributes as DftAttributes, from), [before * from, after * to]);
+    const matrix = tf.tensor2d(matrixOf(attributes, from), [before * from, after * to]);
     const along = tf.transpose(tf.reshape(x!, [outer, before, inner, from]), [0, 2, 1, 3]);
     const product = tf.matMul(tf.reshape(along, [outer * inner, before * from]) as never, matrix);
     return tf.reshape(tf.transpose(tf.reshape(product, [outer, inner, after, to]), [0, 2, 1, 3]), [

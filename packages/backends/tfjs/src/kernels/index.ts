@@ -1,4 +1,6 @@
-import type { Kind } from "../runtime.ts";
+import type { RandomAttributes } from "@espalier/core";
+import type { Kind } from "../options.ts";
+
 import { deviceIndexing } from "./device/indexing.ts";
 import { deviceLayout } from "./device/layout.ts";
 import { devicePooling } from "./device/pooling.ts";
@@ -6,7 +8,7 @@ import { deviceDropoutMask, deviceTraining } from "./device/training.ts";
 import { elementwise } from "./elementwise.ts";
 import { fourier } from "./fourier.ts";
 import { indexing } from "./indexing.ts";
-import type { Kernel } from "./kernel.ts";
+import { type Kernel, kernelsByName } from "./kernel.ts";
 import { layout } from "./layout.ts";
 import { normalization } from "./normalization.ts";
 import { pooling } from "./pooling.ts";
@@ -17,28 +19,32 @@ import { dropoutMask, training } from "./training.ts";
 export interface KernelSet {
   readonly kernels: ReadonlyMap<string, Kernel>;
   /** RandomUniform, where only dropouts of one ratio read it: the factors they multiply with. */
-  readonly dropoutMask: (ratio: number) => Kernel;
+  readonly dropoutMask: (ratio: number) => Kernel<RandomAttributes>;
 }
 
 const shared = { ...elementwise, ...products, ...fourier, ...normalization };
 
 /** Where data lies in this process's memory, loops over it beat TensorFlow.js in many places. */
 const inMemory: KernelSet = {
-  kernels: new Map(Object.entries({ ...shared, ...layout, ...indexing, ...pooling, ...training })),
+  kernels: kernelsByName({ ...shared, ...layout, ...indexing, ...pooling, ...training }),
   dropoutMask,
 };
 
 /** Where it lies on a device nothing may be read back in the middle of a run: slow in a page, impossible in Node. */
 const onDevice: KernelSet = {
-  kernels: new Map(
-    Object.entries({ ...shared, ...deviceLayout, ...deviceIndexing, ...devicePooling, ...deviceTraining }),
-  ),
+  kernels: kernelsByName({
+    ...shared,
+    ...deviceLayout,
+    ...deviceIndexing,
+    ...devicePooling,
+    ...deviceTraining,
+  }),
   dropoutMask: deviceDropoutMask,
 };
 
 /** libtensorflow moves elements faster than loops over copies of its memory; what it lacks is computed on copies. */
 const native: KernelSet = {
-  kernels: new Map(Object.entries({ ...shared, ...deviceLayout, ...indexing, ...pooling, ...training })),
+  kernels: kernelsByName({ ...shared, ...deviceLayout, ...indexing, ...pooling, ...training }),
   dropoutMask,
 };
 

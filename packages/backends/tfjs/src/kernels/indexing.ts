@@ -1,16 +1,11 @@
-import {
-  eachPicked,
-  type GatherNDAttributes,
-  type ScatterNDAttributes,
-  type TopKAttributes,
-} from "@espalier/core";
+import { eachPicked } from "@espalier/core";
 import { type Kernels, sizeOf } from "./kernel.ts";
 import { copyRun, produce } from "./memory.ts";
 
 /** Positions that are computed, in JavaScript: TensorFlow.js has no such operators with batch axes, or only for few ranks. */
 export const indexing: Kernels = {
   TopK: ({ tf, inputs: [x], attributes, outputs: [shape] }) => {
-    const { axis, k } = attributes as TopKAttributes;
+    const { axis, k } = attributes;
     const outer = sizeOf(shape!.slice(0, axis));
     const inner = sizeOf(shape!.slice(axis + 1));
     const extent = x!.shape[axis]!;
@@ -32,7 +27,7 @@ export const indexing: Kernels = {
       [data!, indices!],
       (out, from, tuples) => {
         const at = { shape: indices!.shape, data: tuples! };
-        eachPicked(data!.shape, at, attributes as GatherNDAttributes, (start, to, length) =>
+        eachPicked(data!.shape, at, attributes, (start, to, length) =>
           copyRun(from!, start, out, to, length),
         );
       },
@@ -40,9 +35,9 @@ export const indexing: Kernels = {
   ScatterND: ({ tf, inputs: [data, indices, updates], attributes }) =>
     produce(tf, data!.shape, "float32", [data!, indices!, updates!], (out, from, tuples, parts) => {
       out.set(from!);
-      const add = (attributes as ScatterNDAttributes).reduction === "add";
+      const add = attributes.reduction === "add";
       const at = { shape: indices!.shape, data: tuples! };
-      eachPicked(data!.shape, at, attributes as GatherNDAttributes, (to, start, length) => {
+      eachPicked(data!.shape, at, attributes, (to, start, length) => {
         if (add) for (let i = 0; i < length; i++) out[to + i]! += parts![start + i]!;
         else copyRun(parts!, start, out, to, length);
       });

@@ -1,13 +1,3 @@
-import type {
-  ConcatAttributes,
-  CumSumAttributes,
-  GatherAttributes,
-  GatherGradientAttributes,
-  PadAttributes,
-  PermutationAttributes,
-  ReduceAttributes,
-  SliceAttributes,
-} from "@espalier/core";
 import type { Tensor } from "../runtime.ts";
 import { type Kernels, sizeOf } from "./kernel.ts";
 import { copyRun, type Numbers, produce } from "./memory.ts";
@@ -17,8 +7,7 @@ import { copyRun, type Numbers, produce } from "./memory.ts";
  * element by element where the innermost run is short, as it is for the two parts of complex numbers.
  */
 export const layout: Kernels = {
-  Transpose: ({ tf, inputs: [x], attributes }) =>
-    tf.transpose(x!, [...(attributes as PermutationAttributes).perm]),
+  Transpose: ({ tf, inputs: [x], attributes }) => tf.transpose(x!, [...attributes.perm]),
   Reshape: ({ tf, inputs: [x], outputs: [shape] }) => tf.reshape(x!, [...shape!]),
   Expand: ({ tf, inputs: [x], outputs: [shape] }) =>
     produce(tf, shape!, dtypeOf(x!), [x!], (out, from) => {
@@ -27,11 +16,11 @@ export const layout: Kernels = {
       repeat(from!, own, out, shape!);
     }),
   ReduceSum: ({ tf, inputs: [x], attributes }) => {
-    const { axes, keepdims } = attributes as ReduceAttributes;
+    const { axes, keepdims } = attributes;
     return tf.sum(x!, [...axes], keepdims);
   },
   Slice: ({ tf, inputs: [x], attributes, outputs: [shape] }) => {
-    const { axis, start, end } = attributes as SliceAttributes;
+    const { axis, start, end } = attributes;
     const { outer, extent, inner } = around(x!.shape, axis);
     const run = (end - start) * inner;
     return produce(tf, shape!, dtypeOf(x!), [x!], (out, from) => {
@@ -39,7 +28,7 @@ export const layout: Kernels = {
     });
   },
   Pad: ({ tf, inputs: [x], attributes, outputs: [shape] }) => {
-    const { axis, before, after, mode } = attributes as PadAttributes;
+    const { axis, before, after, mode } = attributes;
     const { outer, extent, inner } = around(x!.shape, axis);
     const padded = shape![axis]!;
     /** Where the rows from `at` on come from: a row of x, or none. */
@@ -61,7 +50,7 @@ export const layout: Kernels = {
     });
   },
   Concat: ({ tf, inputs, attributes, outputs: [shape] }) => {
-    const { axis } = attributes as ConcatAttributes;
+    const { axis } = attributes;
     const { outer, extent, inner } = around(shape!, axis);
     return produce(tf, shape!, dtypeOf(inputs[0]!), inputs, (out, ...parts) => {
       let before = 0;
@@ -73,11 +62,11 @@ export const layout: Kernels = {
     });
   },
   CumSum: ({ tf, inputs: [x], attributes }) => {
-    const { axis, exclusive, reverse } = attributes as CumSumAttributes;
+    const { axis, exclusive, reverse } = attributes;
     return tf.cumsum(x!, axis, exclusive, reverse);
   },
   Gather: ({ tf, inputs: [x, indices], attributes, outputs: [shape] }) => {
-    const { outer, extent, inner } = around(x!.shape, (attributes as GatherAttributes).axis);
+    const { outer, extent, inner } = around(x!.shape, attributes.axis);
     return produce(tf, shape!, dtypeOf(x!), [x!, indices!], (out, from, positions) => {
       const count = positions!.length;
       for (let o = 0; o < outer; o++) {
@@ -88,7 +77,7 @@ export const layout: Kernels = {
     });
   },
   GatherGradient: ({ tf, inputs: [dy, indices], attributes, outputs: [shape] }) => {
-    const { outer, extent, inner } = around(shape!, (attributes as GatherGradientAttributes).axis);
+    const { outer, extent, inner } = around(shape!, attributes.axis);
     return produce(tf, shape!, "float32", [dy!, indices!], (out, from, positions) => {
       out.fill(0);
       const count = positions!.length;

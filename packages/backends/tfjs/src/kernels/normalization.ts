@@ -1,27 +1,27 @@
-import type { AxisAttributes, BatchNormalizationAttributes, EpsilonAttributes } from "@espalier/core";
+import type { BatchNormalizationAttributes, EpsilonAttributes } from "@espalier/core";
 import type { Tensor, Tf } from "../runtime.ts";
 import type { Kernels } from "./kernel.ts";
 
 export const normalization: Kernels = {
   Softmax: ({ tf, inputs: [x], attributes }) => {
     const rank = x!.shape.length;
-    const axis = positive((attributes as AxisAttributes).axis, rank);
+    const axis = positive(attributes.axis, rank);
     if (axis === rank - 1) return tf.softmax(x!);
     const order = swap(rank, axis);
     return tf.transpose(tf.softmax(tf.transpose(x!, order)), order);
   },
   SoftmaxGradient: ({ tf, inputs: [y, dy], attributes }) => {
-    const axis = positive((attributes as AxisAttributes).axis, y!.shape.length);
+    const axis = positive(attributes.axis, y!.shape.length);
     const weighted = tf.mul(y!, dy!);
     return tf.sub(weighted, tf.mul(y!, tf.sum(weighted, axis, true)));
   },
   LayerNormalization: ({ tf, inputs: [x, scale, bias], attributes }) => {
-    const { normalized } = lastAxis(tf, x!, attributes as EpsilonAttributes);
+    const { normalized } = lastAxis(tf, x!, attributes);
     return tf.add(tf.mul(normalized, scale!), bias!);
   },
   LayerNormalizationGradient: ({ tf, inputs: [x, scale, dy], attributes }) => {
     const width = x!.shape.at(-1)!;
-    const { normalized, inverse } = lastAxis(tf, x!, attributes as EpsilonAttributes);
+    const { normalized, inverse } = lastAxis(tf, x!, attributes);
     const g = tf.mul(dy!, scale!);
     const weighted = tf.mul(g, normalized);
     const mean = tf.mean(g, -1, true);
@@ -31,14 +31,14 @@ export const normalization: Kernels = {
     return [dx, columns(tf.mul(dy!, normalized)), columns(dy!)];
   },
   BatchNormalization: ({ tf, inputs: [x, scale, bias, mean, variance], attributes }) => {
-    const { epsilon } = attributes as BatchNormalizationAttributes;
+    const { epsilon } = attributes;
     const factor = tf.mul(scale!, tf.rsqrt(tf.add(variance!, epsilon)));
     const shift = tf.sub(bias!, tf.mul(mean!, factor));
     return tf.add(tf.mul(x!, channels(tf, factor, x!)), channels(tf, shift, x!));
   },
   BatchNormalizationTraining: ({ tf, inputs: [x, scale, bias, mean, variance], attributes }) => {
-    const { momentum } = attributes as BatchNormalizationAttributes;
-    const own = channelMoments(tf, x!, attributes as BatchNormalizationAttributes);
+    const { momentum } = attributes;
+    const own = channelMoments(tf, x!, attributes);
     const y = tf.add(tf.mul(own.normalized, channels(tf, scale!, x!)), channels(tf, bias!, x!));
     const count = x!.size / x!.shape[1]!;
     const blend = (old: Tensor, now: Tensor, factor: number) =>
@@ -46,7 +46,7 @@ export const normalization: Kernels = {
     return [y, blend(mean!, own.mean, 1), blend(variance!, own.variance, count / Math.max(1, count - 1))];
   },
   BatchNormalizationGradient: ({ tf, inputs: [x, scale, dy], attributes }) => {
-    const { normalized, inverse } = channelMoments(tf, x!, attributes as BatchNormalizationAttributes);
+    const { normalized, inverse } = channelMoments(tf, x!, attributes);
     const axes = others(x!);
     const count = x!.size / x!.shape[1]!;
     const dscale = tf.sum(tf.mul(dy!, normalized), axes);

@@ -1,4 +1,4 @@
-import type { Attributes, PoolAttributes } from "@espalier/core";
+import type { PoolAttributes } from "@espalier/core";
 import { type Kernels, sizeOf } from "./kernel.ts";
 import { type Numbers, produce } from "./memory.ts";
 
@@ -62,8 +62,8 @@ export const pooling: Kernels = {
  * The windows over an axis of `shape`, as many as `pooled` has positions; `bounds` gives the first position of each and the
  * one behind its last.
  */
-function windows(attributes: Attributes, shape: readonly number[], pooled: readonly number[]) {
-  const { axis, kernel, stride, before } = attributes as PoolAttributes;
+function windows(attributes: PoolAttributes, shape: readonly number[], pooled: readonly number[]) {
+  const { axis, kernel, stride, before } = attributes;
   const extent = shape[axis]!;
   return {
     outer: sizeOf(shape.slice(0, axis)),

@@ -1,10 +1,4 @@
-import {
-  type AdamAttributes,
-  fillRandom,
-  type RandomAttributes,
-  type RatioAttributes,
-  randomKey,
-} from "@espalier/core";
+import { adamTiny, fillRandom, type RandomAttributes, randomKey, unlessBelow } from "@espalier/core";
 import type { Tensor } from "../runtime.ts";
 import { type Call, type Kernel, type Kernels, sizeOf } from "./kernel.ts";
 
@@ -16,12 +10,12 @@ import { type Call, type Kernel, type Kernels, sizeOf } from "./kernel.ts";
 export const training: Kernels = {
   RandomUniform: (call) => call.tf.tensor(uniformNumbers(call), [...call.outputs[0]!]),
   DropoutTraining: ({ tf, inputs: [x, uniform], attributes }) => {
-    const { ratio } = attributes as RatioAttributes;
+    const { ratio } = attributes;
     const mask = toMask((uniform!.dataSync() as Float32Array).slice(), ratio);
     return tf.mul(x!, tf.tensor(mask, uniform!.shape));
   },
   Adam: ({ tf, inputs: [parameter, gradient, m, v, step, rate, mask], attributes }) => {
-    const { beta1, beta2, epsilon, weightDecay } = attributes as AdamAttributes;
+    const { beta1, beta2, epsilon, weightDecay } = attributes;
     const t = scalar(step!);
     const size = scalar(rate!) / (1 - beta1 ** t);
     const correction = Math.sqrt(1 - beta2 ** t);
@@ -38,9 +32,9 @@ export const training: Kernels = {
         next[2][i] = v1![i]!;
         continue;
       }
-      const slope = g![i]! + weightDecay * p![i]!;
-      const first = beta1 * m1![i]! + (1 - beta1) * slope;
-      const second = beta2 * v1![i]! + (1 - beta2) * slope * slope;
+      const slope = unlessBelow(adamTiny.gradient, g![i]! + weightDecay * p![i]!);
+      const first = unlessBelow(adamTiny.m, beta1 * m1![i]! + (1 - beta1) * slope);
+      const second = unlessBelow(adamTiny.v, beta2 * v1![i]! + (1 - beta2) * slope * slope);
       next[0][i] = p![i]! - (size * first) / (Math.sqrt(second) / correction + epsilon);
       next[1][i] = first;
       next[2][i] = second;
@@ -50,16 +44,20 @@ export const training: Kernels = {
 };
 
 /** RandomUniform as the mask of a dropout: 1 ÷ (1 − ratio) where a number reaches the ratio, else 0. */
-export function dropoutMask(ratio: number): Kernel {
+export function dropoutMask(ratio: number): Kernel<RandomAttributes> {
   return (call) => call.tf.tensor(toMask(uniformNumbers(call), ratio), [...call.outputs[0]!]);
 }
 
 /** DropoutTraining with such a mask. */
 export const multiply: Kernel = ({ tf, inputs: [x, mask] }) => tf.mul(x!, mask!);
 
-function uniformNumbers({ inputs: [seed, step], attributes, outputs: [shape] }: Call): Float32Array {
+function uniformNumbers({
+  inputs: [seed, step],
+  attributes,
+  outputs: [shape],
+}: Call<RandomAttributes>): Float32Array {
   const numbers = new Float32Array(sizeOf(shape!));
-  fillRandom(randomKey(scalar(seed!), scalar(step!), (attributes as RandomAttributes).stream), numbers);
+  fillRandom(randomKey(scalar(seed!), scalar(step!), attributes.stream), numbers);
   return numbers;
 }
 

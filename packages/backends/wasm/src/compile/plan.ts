@@ -1,4 +1,12 @@
-import type { Graph, ValueId } from "@espalier/core";
+import {
+  adamInputs,
+  attributesOf,
+  type Graph,
+  isCallOf,
+  matMulOperator,
+  randomUniformOperator,
+  type ValueId,
+} from "@espalier/core";
 import { emitAdamInPlace } from "../kernels/adam.ts";
 import { byDefinition } from "../kernels/by-definition.ts";
 import { emitBinary, outputLike } from "../kernels/elementwise.ts";
@@ -111,9 +119,10 @@ function masksOf(graph: Graph, operations: readonly Operation[]): ReadonlyMap<st
   const updated = new Set(graph.updates.map(({ tensor }) => tensor));
   return new Map(
     operations.flatMap((operation) => {
-      if (operation.kind !== "adam" || operation.inputs[6] === undefined) return [];
-      const mask = tensorOf.get(operation.inputs[6]);
-      const tensor = tensorOf.get(operation.inputs[0]!)!;
+      if (operation.kind !== "adam") return [];
+      const inputs = adamInputs(operation.inputs);
+      const mask = inputs.mask === undefined ? undefined : tensorOf.get(inputs.mask);
+      const tensor = tensorOf.get(inputs.parameter)!;
       return mask === undefined || updated.has(mask) ? [] : [[tensor, mask] as const];
     }),
   );
@@ -130,7 +139,7 @@ function inputsOf(operation: Operation): readonly ValueId[] {
 
 /** Depends on nothing but tensors that no run of this graph changes. */
 function isFixed(e: Emitter, operation: Operation): boolean {
-  if (operation.node.operator.name === "RandomUniform") return false;
+  if (isCallOf(operation.node, randomUniformOperator)) return false;
   return inputsOf(operation).every((value) => e.isFixed(e.view(value)));
 }
 
@@ -149,7 +158,11 @@ function emitOperation(
       emitAttention(e, operation);
       return;
     case "dropoutFactors":
-      emitRandom(e, { node, inputs: operation.inputs, attributes: node.attributes }, operation.ratio);
+      emitRandom(
+        e,
+        { node, inputs: operation.inputs, attributes: attributesOf(node, randomUniformOperator) },
+        operation.ratio,
+      );
       return;
     case "dropoutProduct": {
       const [x, factors] = operation.inputs.map((id) => e.view(id)) as [View, View];
@@ -160,12 +173,12 @@ function emitOperation(
       return;
     default: {
       const { inputs } = operation;
-      const name = node.operator.name;
-      if (name === "MatMul" && e.shape(inputs[1]!).length === 2) {
+      const isProduct = isCallOf(node, matMulOperator);
+      if (isProduct && e.shape(inputs[1]!).length === 2) {
         emit({ kind: "linear", node, x: inputs[0]!, weight: inputs[1]!, output: node.outputs[0]! });
         return;
       }
-      const known = name === "MatMul" ? emitProduct : (emits.get(name) ?? byDefinition);
+      const known = isProduct ? emitProduct : (emits.get(node.operator.name) ?? byDefinition);
       known(e, { node, inputs, attributes: node.attributes });
     }
   }

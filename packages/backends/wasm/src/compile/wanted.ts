@@ -1,4 +1,4 @@
-import { type Graph, type PermutationAttributes, sameShape, type ValueId } from "@espalier/core";
+import { attributesOf, type Graph, sameShape, transposeOperator, type ValueId } from "@espalier/core";
 import type { Operation } from "./operations.ts";
 import { axes, featureMajor, type Layout } from "./view.ts";
 
@@ -52,7 +52,7 @@ export function wantedLayouts(
         break;
       }
       case "Transpose": {
-        const { perm } = node.attributes as unknown as PermutationAttributes;
+        const { perm } = attributesOf(node, transposeOperator);
         if (layout !== undefined)
           want(inputs[0]!, { order: layout.order.map((axis) => perm[axis]!), run: layout.run });
         break;

@@ -1,4 +1,4 @@
-import type { PermutationAttributes } from "@espalier/core";
+import { adamInputs, adamOperator, attributesOf, isCallOf, transposeOperator } from "@espalier/core";
 import { type Emitter, pointer } from "../compile/emitter.ts";
 import type { AdamInPlace, Operation } from "../compile/operations.ts";
 import { reshapeView, transposeView, type View } from "../compile/view.ts";
@@ -17,11 +17,14 @@ export function emitAdamInPlace(
   },
   emit: (operation: Operation) => void,
 ): void {
-  const { attributes } = node;
+  const attributes = attributesOf(node, adamOperator);
   if (masked !== undefined) {
     const rows = maskedRows(e, masked, inputs, masks);
     if (rows !== undefined) {
-      const [parameter, m, v, step, rate] = [0, 2, 3, 4, 5].map((i) => pointer(e.view(inputs[i]!)));
+      const own = adamInputs(inputs);
+      const [parameter, m, v, step, rate] = [own.parameter, own.m, own.v, own.step, own.rate].map((id) =>
+        pointer(e.view(id)),
+      );
       e.phase = "update";
       const settings = adamSettings(e, attributes);
       e.call(
@@ -55,7 +58,8 @@ function maskedRows(
 ): MaskedRows | undefined {
   const [xt, dy] = product.inputs.map((id) => e.view(id)) as [View, View];
   const [tokens, N] = dy.shape as [number, number];
-  const parameter = e.view(inputs[0]!);
+  const own = adamInputs(inputs);
+  const parameter = e.view(own.parameter);
   const matrix = backThrough(e, parameter, chain, [xt.shape[0]!, N]);
   if (matrix === undefined) return undefined;
   // Rows of tokens, features outermost: as forward and backward pass left them.
@@ -63,7 +67,7 @@ function maskedRows(
   const x = e.matrix(transposeView(xt, perm));
   const d = e.matrix(dy);
   if (x.pitch !== d.pitch) return undefined;
-  const mask = e.view(inputs[6]!).storage.name!;
+  const mask = e.view(own.mask!).storage.name!;
   const rows = masks.get(parameter.storage.name!, mask, matrix, d.pitch, tokens);
   if (rows === undefined) return undefined;
   const { address, count, rowStarts } = rows;
@@ -82,8 +86,8 @@ function backThrough(
 ): View | undefined {
   let view: View | undefined = parameter;
   for (const { node, inputs } of chain.toReversed()) {
-    if (node.operator.name === "Transpose") {
-      const { perm } = node.attributes as unknown as PermutationAttributes;
+    if (isCallOf(node, transposeOperator)) {
+      const { perm } = node.attributes;
       view = transposeView(
         view,
         perm.map((_, axis) => perm.indexOf(axis)),

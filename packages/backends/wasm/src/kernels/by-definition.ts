@@ -1,4 +1,4 @@
-import { countElements, type DataType, type Node, type ValueId } from "@espalier/core";
+import { type Attributes, countElements, type DataType, type Node, type ValueId } from "@espalier/core";
 import { type Emitter, pointer } from "../compile/emitter.ts";
 import { isContiguous, rowMajor, type View } from "../compile/view.ts";
 import type { Heap } from "../memory/heap.ts";
@@ -30,7 +30,7 @@ export const byDefinition: Emit = (e, { node, inputs }) => {
 
 /** Kernels compute with float32; positions (int32) are few, and computed by definition. */
 export const ofFloats =
-  (emit: Emit): Emit =>
+  <A extends Attributes>(emit: Emit<A>): Emit<A> =>
   (e, call) => {
     const floats = call.inputs.every((value) => e.graph.values[value]!.dtype === "float32");
     (floats ? emit : byDefinition)(e, call);

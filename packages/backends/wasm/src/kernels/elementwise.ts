@@ -1,4 +1,4 @@
-import { countElements, type ScaleAttributes, scaleFactor, type ValueId } from "@espalier/core";
+import { countElements, scaleFactor, type ValueId } from "@espalier/core";
 import { type Emitter, pointer } from "../compile/emitter.ts";
 import { expandView, type Layout, layoutOf, type View } from "../compile/view.ts";
 import { ofFloats } from "./by-definition.ts";
@@ -121,7 +121,7 @@ export const elementwise: Emits = {
   Tanh: unary("Tanh"),
   Scale: ofFloats((e, { inputs, node, attributes }) => {
     const x = e.view(inputs[0]!);
-    const factor = scaleFactor(attributes as ScaleAttributes, e.batchSize);
+    const factor = scaleFactor(attributes, e.batchSize);
     emitUnary(e, "Scale", outputLike(e, node.outputs[0]!, [x]), x, factor);
   }),
 };

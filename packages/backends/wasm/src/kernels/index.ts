@@ -1,5 +1,5 @@
 import { elementwise } from "./elementwise.ts";
-import type { Emit } from "./kernel.ts";
+import type { Emit, Emits } from "./kernel.ts";
 import { layout } from "./layout.ts";
 import { normalization } from "./normalization.ts";
 import { pooling } from "./pooling.ts";
@@ -19,5 +19,5 @@ export const emits: ReadonlyMap<string, Emit> = new Map(
     ...training,
     ...transforms,
     MatMul: emitProduct,
-  }),
-);
+  } satisfies Emits),
+) as ReadonlyMap<string, Emit>;

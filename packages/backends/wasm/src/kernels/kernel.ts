@@ -1,14 +1,15 @@
-import type { Attributes, Node, ValueId } from "@espalier/core";
+import type { Attributes, AttributesNamed, Node, OperatorName, ValueId } from "@espalier/core";
 import type { Emitter } from "../compile/emitter.ts";
 
 /** One node on its way into a plan. */
-export interface NodeCall {
+export interface NodeCall<A extends Attributes = Attributes> {
   readonly node: Node;
   /** Its inputs, dropout of evaluation taken out. */
   readonly inputs: readonly ValueId[];
-  readonly attributes: Attributes;
+  readonly attributes: A;
 }
 
 /** Makes the calls that compute a node's outputs, or only other views of its inputs. */
-export type Emit = (e: Emitter, call: NodeCall) => void;
-export type Emits = Readonly<Record<string, Emit>>;
+export type Emit<A extends Attributes = Attributes> = (e: Emitter, call: NodeCall<A>) => void;
+/** Emits by the operators they are for, whose attributes they are given. */
+export type Emits = { readonly [N in OperatorName]?: Emit<AttributesNamed<N>> };

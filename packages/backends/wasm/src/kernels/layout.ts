@@ -1,14 +1,3 @@
-import type {
-  ConcatAttributes,
-  GatherAttributes,
-  GatherGradientAttributes,
-  GatherNDAttributes,
-  PadAttributes,
-  PermutationAttributes,
-  ReduceAttributes,
-  ScatterNDAttributes,
-  SliceAttributes,
-} from "@espalier/core";
 import { type Emitter, pointer } from "../compile/emitter.ts";
 import {
   axes,
@@ -26,7 +15,7 @@ import type { Emits } from "./kernel.ts";
 
 export const layout: Emits = {
   Transpose(e, { inputs, node, attributes }) {
-    const { perm } = attributes as PermutationAttributes;
+    const { perm } = attributes;
     e.set(node.outputs[0]!, transposeView(e.view(inputs[0]!), perm));
   },
   Reshape(e, { inputs, node }) {
@@ -36,11 +25,11 @@ export const layout: Emits = {
     e.set(node.outputs[0]!, expandView(e.view(inputs[0]!), e.shape(node.outputs[0]!)));
   },
   Slice(e, { inputs, node, attributes }) {
-    const { axis, start, end } = attributes as SliceAttributes;
+    const { axis, start, end } = attributes;
     e.set(node.outputs[0]!, sliceView(e.view(inputs[0]!), axis, start, end));
   },
   Concat(e, { inputs, node, attributes }) {
-    const { axis } = attributes as ConcatAttributes;
+    const { axis } = attributes;
     const parts = inputs.map((id) => e.view(id));
     const y = e.output(node.outputs[0]!, orderOf(parts[0]!));
     let start = 0;
@@ -51,7 +40,7 @@ export const layout: Emits = {
     }
   },
   Pad(e, { inputs, node, attributes }) {
-    const { axis, before, after, mode } = attributes as PadAttributes;
+    const { axis, before, after, mode } = attributes;
     const x = e.view(inputs[0]!);
     const extent = x.shape[axis]!;
     const y = e.output(node.outputs[0]!, orderOf(x));
@@ -69,7 +58,7 @@ export const layout: Emits = {
     put(before + extent, after, mode === "edge" ? extent - 1 : 0);
   },
   Gather(e, { inputs, node, attributes }) {
-    const { axis } = attributes as GatherAttributes;
+    const { axis } = attributes;
     const [x, indices] = inputs.map((id) => e.view(id)) as [View, View];
     const y = e.output(node.outputs[0]!);
     emitGather(e, y, x, indices, { axis, batchDims: 0, what: "take" });
@@ -78,14 +67,14 @@ export const layout: Emits = {
     const { inputs, node, attributes } = call;
     const [x, indices] = inputs.map((id) => e.view(id)) as [View, View];
     if (indices.shape.at(-1) !== 1) return byDefinition(e, call);
-    const { batchDims } = attributes as GatherNDAttributes;
+    const { batchDims } = attributes;
     const y = e.output(node.outputs[0]!);
     emitGather(e, y, x, withoutLast(indices), { axis: batchDims, batchDims, what: "take" });
   },
   ScatterND(e, call) {
     const { inputs, node, attributes } = call;
     const [x, indices, updates] = inputs.map((id) => e.view(id)) as [View, View, View];
-    const { batchDims, reduction } = attributes as ScatterNDAttributes;
+    const { batchDims, reduction } = attributes;
     const floats = e.graph.values[inputs[0]!]!.dtype === "float32";
     if (indices.shape.at(-1) !== 1 || (reduction === "add" && !floats)) return byDefinition(e, call);
     const y = e.output(node.outputs[0]!, orderOf(x));
@@ -94,14 +83,14 @@ export const layout: Emits = {
     emitGather(e, updates, y, withoutLast(indices), { axis: batchDims, batchDims, what });
   },
   GatherGradient(e, { inputs, node, attributes }) {
-    const { axis } = attributes as GatherGradientAttributes;
+    const { axis } = attributes;
     const [dy, indices] = inputs.map((id) => e.view(id)) as [View, View];
     const dx = e.output(node.outputs[0]!);
     clear(e, dx);
     emitGather(e, dy, dx, indices, { axis, batchDims: 0, what: "add" });
   },
   ReduceSum(e, { inputs, node, attributes }) {
-    const { axes: reduced, keepdims } = attributes as ReduceAttributes;
+    const { axes: reduced, keepdims } = attributes;
     const x = e.view(inputs[0]!);
     const gone = new Set(reduced.map((axis) => (axis < 0 ? axis + x.shape.length : axis)));
     const left = axes(x.shape.length).filter((axis) => keepdims || !gone.has(axis));

@@ -1,9 +1,4 @@
-import type {
-  AxisAttributes,
-  BatchNormalizationAttributes,
-  EpsilonAttributes,
-  ValueId,
-} from "@espalier/core";
+import type { ValueId } from "@espalier/core";
 import { type Emitter, pointer } from "../compile/emitter.ts";
 import {
   asMatrix,
@@ -53,7 +48,7 @@ function vectorOutput(e: Emitter, value: ValueId): View {
 
 export const normalization: Emits = {
   LayerNormalization(e, { inputs, node, attributes }) {
-    const { epsilon } = attributes as EpsilonAttributes;
+    const { epsilon } = attributes;
     const x = e.matrix(e.view(inputs[0]!));
     const [scale, bias] = [e.vector(e.view(inputs[1]!)), e.vector(e.view(inputs[2]!))];
     const y = outputMatrix(e, node.outputs[0]!);
@@ -71,7 +66,7 @@ export const normalization: Emits = {
     );
   },
   LayerNormalizationGradient(e, { inputs, node, attributes }) {
-    const { epsilon } = attributes as EpsilonAttributes;
+    const { epsilon } = attributes;
     const [x, dy] = [e.matrix(e.view(inputs[0]!)), e.matrix(e.view(inputs[2]!))];
     const scale = e.vector(e.view(inputs[1]!));
     const dx = outputMatrix(e, node.outputs[0]!);
@@ -87,7 +82,7 @@ export const normalization: Emits = {
   },
   /** With known statistics: x·factor + shift, both folded once where statistics do not change. */
   BatchNormalization(e, { inputs, node, attributes }) {
-    const { epsilon } = attributes as BatchNormalizationAttributes;
+    const { epsilon } = attributes;
     const x = e.view(inputs[0]!);
     const vectors = inputs.slice(1).map((id) => e.view(id));
     const channels = x.shape[1]!;
@@ -103,7 +98,7 @@ export const normalization: Emits = {
     e.call("affine", dims, pointer(y), pointer(x), pointer(factor), pointer(shift));
   },
   BatchNormalizationTraining(e, { inputs, node, attributes }) {
-    const { epsilon, momentum } = attributes as BatchNormalizationAttributes;
+    const { epsilon, momentum } = attributes;
     const x = channelRows(e, e.view(inputs[0]!));
     const vectors = inputs.slice(1).map((id) => e.vector(e.view(id)));
     const y = channelOutput(e, node.outputs[0]!);
@@ -113,7 +108,7 @@ export const normalization: Emits = {
     e.call("batchNormTraining", ...sizes, ...vectors, ...out, ...statistics, epsilon, momentum);
   },
   BatchNormalizationGradient(e, { inputs, node, attributes }) {
-    const { epsilon } = attributes as BatchNormalizationAttributes;
+    const { epsilon } = attributes;
     const [x, dy] = [channelRows(e, e.view(inputs[0]!)), channelRows(e, e.view(inputs[2]!))];
     const scale = e.vector(e.view(inputs[1]!));
     const dx = channelOutput(e, node.outputs[0]!);
@@ -126,7 +121,7 @@ export const normalization: Emits = {
   },
   Softmax(e, { inputs, node, attributes }) {
     const x = e.view(inputs[0]!);
-    const axis = positive((attributes as AxisAttributes).axis, x.shape.length);
+    const axis = positive(attributes.axis, x.shape.length);
     const y = e.output(node.outputs[0]!, softmaxLayout(x, axis));
     const rows = runsAlong(y, axis);
     const from = alike(e, x, y);
@@ -141,7 +136,7 @@ export const normalization: Emits = {
   },
   SoftmaxGradient(e, { inputs, node, attributes }) {
     const [y, dy] = inputs.map((id) => e.view(id)) as [View, View];
-    const axis = positive((attributes as AxisAttributes).axis, y.shape.length);
+    const axis = positive(attributes.axis, y.shape.length);
     const dx = e.output(node.outputs[0]!, softmaxLayout(y, axis));
     const [a, b] = [alike(e, y, dx), alike(e, dy, dx)];
     const dims = e.walk(dx, [a, b], dx.shape.with(axis, 1));

@@ -6,10 +6,11 @@ import type { Emit, Emits, NodeCall } from "./kernel.ts";
 import { alongside, outputBeside } from "./lanes.ts";
 import { clear } from "./layout.ts";
 
-const ofWindows = (emit: (e: Emitter, call: NodeCall, attributes: PoolAttributes) => void): Emit =>
-  ofFloats((e, call) => emit(e, call, call.attributes as PoolAttributes));
+const ofWindows = <A extends PoolAttributes>(
+  emit: (e: Emitter, call: NodeCall<A>, attributes: PoolAttributes) => void,
+): Emit<A> => ofFloats((e, call) => emit(e, call, call.attributes));
 
-const pool = (largest: 0 | 1): Emit =>
+const pool = (largest: 0 | 1): Emit<PoolAttributes> =>
   ofWindows((e, { inputs, node }, { axis, kernel, stride, before }) => {
     const given = e.view(inputs[0]!);
     const y = outputBeside(e, node.outputs[0]!, axis, given);

@@ -116,12 +116,12 @@ export function emitAttention(e: Emitter, attention: Attention): void {
     Emitter.bits(scale * Math.LOG2E),
   ]);
   const pointers = [q, k, v, y].map(pointer);
-  const scores = e.scratch(32 * (S + 8));
+  const scratch = e.scratch(32 * (q.shape.at(-1)! + S + 8));
   const macs =
     q.shape.slice(0, -2).reduce((n, extent) => n * extent, 1) * L * S * (q.shape.at(-1)! + v.shape.at(-1)!);
   e.push({
-    call: { kernel: "attention", args: [shape, ...pointers, scores] },
-    touches: [shape, ...pointers, scores],
+    call: { kernel: "attention", args: [shape, ...pointers, scratch] },
+    touches: [shape, ...pointers, scratch],
     macs,
   });
 }

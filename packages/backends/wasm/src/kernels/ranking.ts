@@ -1,4 +1,3 @@
-import type { CumSumAttributes, TopKAttributes } from "@espalier/core";
 import { pointer } from "../compile/emitter.ts";
 import { rowMajor, type View } from "../compile/view.ts";
 import { ofFloats } from "./by-definition.ts";
@@ -7,7 +6,7 @@ import { alongside, outputBeside } from "./lanes.ts";
 
 export const ranking: Emits = {
   TopK: ofFloats((e, { inputs, node, attributes }) => {
-    const { axis, k } = attributes as TopKAttributes;
+    const { axis, k } = attributes;
     const x = e.view(inputs[0]!);
     const outputs = node.outputs.map((id) => e.output(id, rowMajor(x.shape.length))) as [View, View];
     const [values, indices] = outputs;
@@ -17,7 +16,7 @@ export const ranking: Emits = {
     e.call("topK", dims, ...pointers, x.shape[axis]!, k, ...steps);
   }),
   CumSum: ofFloats((e, { inputs, node, attributes }) => {
-    const { axis, exclusive, reverse } = attributes as CumSumAttributes;
+    const { axis, exclusive, reverse } = attributes;
     const given = e.view(inputs[0]!);
     const y = outputBeside(e, node.outputs[0]!, axis, given);
     const x = alongside(e, given, y);

@@ -1,11 +1,21 @@
-import { type AdamAttributes, countElements, type RandomAttributes } from "@espalier/core";
+import {
+  type AdamAttributes,
+  adamInputs,
+  countElements,
+  type RandomAttributes,
+  type ValueId,
+} from "@espalier/core";
 import { type Emitter, pointer } from "../compile/emitter.ts";
 import { isContiguous, place, rowMajor, type View } from "../compile/view.ts";
 import type { Emits, NodeCall } from "./kernel.ts";
 
 /** Random numbers, or with a ratio the factors 0 and 1/(1 − ratio) of a dropout. */
-export function emitRandom(e: Emitter, { inputs, node, attributes }: NodeCall, ratio?: number): void {
-  const { stream } = attributes as RandomAttributes;
+export function emitRandom(
+  e: Emitter,
+  { inputs, node, attributes }: NodeCall<RandomAttributes>,
+  ratio?: number,
+): void {
+  const { stream } = attributes;
   const [seed, step] = inputs.map((id) => e.view(id)) as [View, View];
   const y = e.output(node.outputs[0]!);
   // An element's number is its place in row-major order, however it is stored.
@@ -22,29 +32,32 @@ function countInElements(e: Emitter, at: number): void {
   for (let axis = 0; axis < rank; axis++) e.constants[at + 1 + 5 * axis + 2]! /= 4;
 }
 
-export function adamSettings(e: Emitter, attributes: unknown) {
-  const { beta1, beta2, epsilon, weightDecay } = attributes as AdamAttributes;
+export function adamSettings(e: Emitter, { beta1, beta2, epsilon, weightDecay }: AdamAttributes) {
   return e.floats64([beta1, beta2, epsilon, weightDecay]);
 }
 
 /** One call over neighbours; `inPlace`: results replace what they were computed from. */
-export function emitAdam(e: Emitter, { inputs, node, attributes }: NodeCall, inPlace: boolean): void {
-  const views = inputs.map((id) => e.view(id));
+export function emitAdam(
+  e: Emitter,
+  { inputs, node, attributes }: NodeCall<AdamAttributes>,
+  inPlace: boolean,
+): void {
   // Tensors always are; a gradient may lie otherwise.
-  const straight = (view: View) =>
-    pointer(isContiguous(view) ? view : e.copy(view, rowMajor(view.shape.length)));
-  const [parameter, gradient, m, v, step, rate] = views.map((view) => straight(view));
-  const mask = views[6] === undefined ? 0 : straight(views[6]);
+  const straight = (id: ValueId) => {
+    const view = e.view(id);
+    return pointer(isContiguous(view) ? view : e.copy(view, rowMajor(view.shape.length)));
+  };
+  const { parameter, gradient, m, v, step, rate, mask = 0 } = adamInputs(inputs.map(straight));
   const out = inPlace
-    ? [parameter!, m!, v!]
+    ? [parameter, m, v]
     : node.outputs.map((id) => {
         const view = e.allocate(e.shape(id), rowMajor(e.shape(id).length));
         e.set(id, view);
         return pointer(view);
       });
   const settings = adamSettings(e, attributes);
-  const n = countElements(views[0]!.shape);
-  e.call("adam", n, parameter!, gradient!, m!, v!, mask, ...out, step!, rate!, settings);
+  const n = countElements(e.shape(inputs[0]!));
+  e.call("adam", n, parameter, gradient, m, v, mask, ...out, step, rate, settings);
 }
 
 export const training: Emits = {

@@ -16,12 +16,12 @@ export const transforms: Emits = {
     const x = e.view(inputs[0]!);
     const shape = e.shape(node.outputs[0]!);
     const rank = shape.length;
-    const { axis } = attributes as DftAttributes;
+    const { axis } = attributes;
     const own = [axis, rank - 1];
     const sizeOf = (list: readonly number[], of: readonly number[]) => countElements(list.map((i) => of[i]!));
     const before = axes(axis);
     const behind = axes(rank - 1).slice(axis + 1);
-    const matrix = constantMatrix(e, attributes as DftAttributes, x.shape.at(-1)!, sizeOf(own, x.shape));
+    const matrix = constantMatrix(e, attributes, x.shape.at(-1)!, sizeOf(own, x.shape));
     const lanes = sizeOf(behind, shape);
     const byLanes = lanes >= enoughLanes;
     const order = byLanes ? [...before, ...own, ...behind] : [...before, ...behind, ...own];

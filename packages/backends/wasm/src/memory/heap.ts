@@ -25,10 +25,11 @@ export class Heap {
     this.#blocks = new Blocks(kernels.heapBase());
   }
 
-  static async create(simd: Simd, threads = 1): Promise<Heap> {
+  /** `kernels`: instead of the module of that level, for instruments that watch it. */
+  static async create(simd: Simd, threads = 1, kernels?: WebAssembly.Module): Promise<Heap> {
     const shared = threads > 1;
     const memory = shared ? await sharedMemory() : new WebAssembly.Memory({ initial: 2 });
-    const module = await loadModule(simd, shared);
+    const module = kernels ?? (await loadModule(simd, shared));
     const instance = await WebAssembly.instantiate(module, { env: { memory } });
     const heap = new Heap(memory, instance.exports as unknown as Kernels);
     if (shared) heap.#team = await Team.start(heap, memory, module, threads);
@@ -66,6 +67,8 @@ export class Heap {
         throw this.#tooLarge(bytes, what);
       }
     }
+    // What is read beyond the end is computed with, though its results are not used, and must be ordinary numbers.
+    new Uint8Array(this.#memory.buffer, address + bytes, slack).fill(0);
     return address;
   }
 

@@ -1,4 +1,11 @@
-import { countElements, type Node, type PermutationAttributes, type ValueId } from "@espalier/core";
+import {
+  countElements,
+  isCallOf,
+  type Node,
+  reshapeOperator,
+  transposeOperator,
+  type ValueId,
+} from "@espalier/core";
 import type { Storage } from "../memory/storage.ts";
 import { applyPoint, type PointOperator, pointOperators } from "../operators/pointwise.ts";
 import type { Index } from "../wgsl/index-space.ts";
@@ -168,12 +175,12 @@ function moveStep(lowering: Lowering, { node, inputs }: LiveNode): Step | undefi
   if (lowering.isDone(node)) return undefined;
   const shape = lowering.shapeOf(output);
   const about = { node, output, shape };
-  if (node.operator.name === "Transpose") {
-    const { perm } = node.attributes as unknown as PermutationAttributes;
+  if (isCallOf(node, transposeOperator)) {
+    const { perm } = node.attributes;
     const back = perm.map((_, axis) => perm.indexOf(axis));
     return { ...about, move: (index) => index.transposed(back), view: (view) => transposeView(view, perm) };
   }
-  if (node.operator.name === "Reshape" && countElements(lowering.shapeOf(inputs[0]!)) > 1) {
+  if (isCallOf(node, reshapeOperator) && countElements(lowering.shapeOf(inputs[0]!)) > 1) {
     return { ...about, move: (index) => index.reshaped(shape), view: (view) => reshapeView(view, shape) };
   }
   return undefined;

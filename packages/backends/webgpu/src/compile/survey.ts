@@ -1,8 +1,18 @@
-import { type Graph, isLive, liveValues, type Node, type ValueId } from "@espalier/core";
+import {
+  type Attributes,
+  type CallOf,
+  dropoutOperator,
+  type Graph,
+  isCallOf,
+  isLive,
+  liveValues,
+  type Node,
+  type ValueId,
+} from "@espalier/core";
 
 /** A node some output or update depends on; its inputs are what evaluation-time dropout leaves them to be. */
-export interface LiveNode {
-  readonly node: Node;
+export interface LiveNode<A extends Attributes = Attributes> {
+  readonly node: CallOf<A>;
   readonly inputs: readonly ValueId[];
 }
 
@@ -30,7 +40,7 @@ export function survey(graph: Graph): Survey {
   for (const node of graph.nodes) {
     if (!isLive(node, live)) continue;
     const inputs = node.inputs.map(source);
-    if (node.operator.name === "Dropout") {
+    if (isCallOf(node, dropoutOperator)) {
       alias.set(node.outputs[0]!, inputs[0]!);
       continue;
     }

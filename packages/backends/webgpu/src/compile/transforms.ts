@@ -1,12 +1,14 @@
 import {
   Builder,
+  type CallOf,
   type DftAttributes,
   dftMatrix,
+  dftOperator,
   elementsOf,
   float32,
   type Graph,
+  isCallOf,
   matMul,
-  type Node,
   redrawNodes,
   redrawSources,
   reshape,
@@ -14,8 +16,6 @@ import {
   transpose,
   type Value,
 } from "@espalier/core";
-
-const isTransform = ({ operator }: Node) => operator.name === "DFT";
 
 /**
  * The graph with its Fourier transforms drawn as products with constant matrices, and these matrices by tensor name: at
@@ -25,11 +25,11 @@ export function withoutTransforms(graph: Graph): {
   readonly graph: Graph;
   readonly data: ReadonlyMap<string, TensorData>;
 } {
-  if (!graph.nodes.some(isTransform)) return { graph, data: new Map() };
+  if (!graph.nodes.some((node) => isCallOf(node, dftOperator))) return { graph, data: new Map() };
   const b = Builder.create();
   const values = redrawSources(b, graph);
   redrawNodes(b, graph, values, {
-    draw: (node, [x]) => (isTransform(node) ? [drawTransform(b, node, x!)] : undefined),
+    draw: (node, [x]) => (isCallOf(node, dftOperator) ? [drawTransform(b, node, x!)] : undefined),
   });
   for (const { name, value } of graph.outputs) b.output(name, values[value]!);
   for (const { tensor, value } of graph.updates) b.update(tensor, values[value]!);
@@ -37,12 +37,15 @@ export function withoutTransforms(graph: Graph): {
 }
 
 /** x […, position, …, part] · matrix [position × part, position × part]. */
-function drawTransform(builder: Builder, node: Node, x: Value): Value {
-  const attributes = node.attributes as unknown as DftAttributes;
+function drawTransform(
+  builder: Builder,
+  { name: title, attributes }: CallOf<DftAttributes>,
+  x: Value,
+): Value {
   const { axis, inverse, onesided, length } = attributes;
   const parts = x.shape.at(-1) as number;
   const positions = x.shape[axis] as number;
-  const b = builder.scope(node.name);
+  const b = builder.scope(title);
   const matrix = dftMatrix(attributes, parts);
   const columns = matrix.length / (positions * parts);
   const name = `DFT ${inverse ? "inverse" : "forward"} ${onesided ? "one-sided" : "whole"} ${length} ${parts}`;

@@ -1,7 +1,7 @@
-import { type AdamAttributes, countElements, type ValueId } from "@espalier/core";
+import { type AdamAttributes, adamInputs, countElements, type ValueId } from "@espalier/core";
 import type { Lowering } from "../compile/lowering.ts";
 import { type LiveNode, labelOf } from "../compile/survey.ts";
-import { read, readRepeated, splat, typeOf, writeView } from "../compile/value.ts";
+import { read, readRepeated, splat, typeOf, type Value, writeView } from "../compile/value.ts";
 import { contiguous } from "../compile/view.ts";
 import type { Storage } from "../memory/storage.ts";
 import { literal, oneMinusPower } from "../wgsl/functions.ts";
@@ -9,21 +9,21 @@ import { Index } from "../wgsl/index-space.ts";
 import { writeKernel } from "../wgsl/writer.ts";
 
 /** One kernel; parameter and moments are written where they are if nothing reads the old ones any more. */
-export function lowerAdam(lowering: Lowering, live: LiveNode): void {
+export function lowerAdam(lowering: Lowering, live: LiveNode<AdamAttributes>): void {
   const { node, inputs } = live;
-  const { beta1, beta2, epsilon, weightDecay } = node.attributes as unknown as AdamAttributes;
+  const { beta1, beta2, epsilon, weightDecay } = node.attributes;
   const operands = inputs.map((id) => lowering.value(id));
-  const [parameter, gradient, m, v, step, rate, mask] = operands;
+  const { parameter, gradient, m, v, step, rate, mask } = adamInputs(operands);
   const fixed = lowering.survey.isFixed(node.outputs[0]!);
   lowering.settle(operands, fixed);
   lowering.limitStorages(operands, 3);
-  const { shape } = parameter!;
+  const { shape } = parameter;
   const touched = new Set<Storage>();
   for (const operand of operands) operand.collectStorages(touched);
   const { storageBuffers } = lowering.settings.limits;
-  const inPlace = node.outputs.map((output, i) =>
-    lowering.replacedTensor(live, output, inputs[i === 0 ? 0 : i + 1]!),
-  );
+  const own = adamInputs(inputs);
+  const replaced = [own.parameter, own.m, own.v];
+  const inPlace = node.outputs.map((output, i) => lowering.replacedTensor(live, output, replaced[i]!));
   const fresh = inPlace.filter((view) => view === undefined).length;
   // A device that cannot bind them all gets a kernel for each result, of which none may take an operand away.
   const together = touched.size + fresh <= storageBuffers;
@@ -38,9 +38,9 @@ export function lowerAdam(lowering: Lowering, live: LiveNode): void {
       const { id, workgroups } = writer.threads(countElements(shape) / width);
       const index = width === 4 ? Index.quads(writer, shape, id) : Index.flat(writer, shape, id);
       const T = typeOf("f32", width);
-      const at = (value: typeof m) => read(value!, writer, index, width);
-      const scalar = (value: typeof m) =>
-        readRepeated(value!, writer, new Index(writer, [], { axis: () => "0u" }), 1);
+      const at = (value: Value) => read(value, writer, index, width);
+      const scalar = (value: Value) =>
+        readRepeated(value, writer, new Index(writer, [], { axis: () => "0u" }), 1);
       const power = oneMinusPower(writer);
       const correction = (beta: number) =>
         writer.bind("f32", `${power}(${scalar(step)} * ${literal(Math.log(beta))})`);

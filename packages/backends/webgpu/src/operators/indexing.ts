@@ -1,23 +1,17 @@
-import {
-  countElements,
-  type GatherGradientAttributes,
-  type ScatterNDAttributes,
-  type TopKAttributes,
-  type ValueId,
-} from "@espalier/core";
+import { countElements, type ValueId } from "@espalier/core";
 import { labelOf } from "../compile/survey.ts";
 import { accumulate, read, writeView } from "../compile/value.ts";
 import { Index } from "../wgsl/index-space.ts";
-import type { Anchor } from "./anchors.ts";
+import type { Anchors } from "./anchors.ts";
 import { elementKernel, lanesAlong, operandsInMemory, threadKernel } from "./element-kernel.ts";
 
 /** Operators that put elements where indices say, or find indices: each thread owns what it writes, so no two meet. */
-export const indexing: Readonly<Record<string, Anchor>> = {
+export const indexing: Anchors = {
   /** One thread for each element of dx: it looks through all indices for its own position. */
   GatherGradient(lowering, live) {
     const operands = operandsInMemory(lowering, live);
     const [dy, indices] = operands;
-    const { axis } = live.node.attributes as unknown as GatherGradientAttributes;
+    const { axis } = live.node.attributes;
     const rank = indices!.shape.length;
     elementKernel(lowering, live, operands, (writer, index) => {
       const total = writer.fresh("total");
@@ -41,7 +35,7 @@ export const indexing: Readonly<Record<string, Anchor>> = {
   /** One thread for each column of what a tuple points at, in each batch: it copies its column, then goes through the tuples. */
   ScatterND(lowering, live) {
     const [data, indices, updates] = operandsInMemory(lowering, live);
-    const { batchDims, reduction } = live.node.attributes as unknown as ScatterNDAttributes;
+    const { batchDims, reduction } = live.node.attributes;
     const [output] = live.node.outputs as [ValueId];
     const { shape, type } = data!;
     const rank = indices!.shape.length;
@@ -89,7 +83,7 @@ export const indexing: Readonly<Record<string, Anchor>> = {
   /** One thread a lane: the largest number that is not above the last one, k times. Equal numbers go by position. */
   TopK(lowering, live) {
     const [x] = operandsInMemory(lowering, live);
-    const { axis, k } = live.node.attributes as unknown as TopKAttributes;
+    const { axis, k } = live.node.attributes;
     const walk = lanesAlong(x!.shape, axis);
     const shape = x!.shape.with(axis, k);
     const fixed = lowering.survey.isFixed(live.node.outputs[0]!);

@@ -1,4 +1,14 @@
-import { countElements, type Node, type ValueId } from "@espalier/core";
+import {
+  addOperator,
+  countElements,
+  isCallOf,
+  matMulOperator,
+  type Node,
+  type Operator,
+  reshapeOperator,
+  transposeOperator,
+  type ValueId,
+} from "@espalier/core";
 import { Chain } from "../compile/chain.ts";
 import type { Lowering, Tiling } from "../compile/lowering.ts";
 import { type LiveNode, labelOf } from "../compile/survey.ts";
@@ -57,18 +67,21 @@ interface Sibling {
   readonly bias?: { readonly node: Node; readonly vector: Value };
 }
 
+/** Operators behind a bias that are not computed in the kernel of a product. */
+const joins: readonly Operator[] = [reshapeOperator, transposeOperator, matMulOperator];
+
 /** All products of the same left operand with fixed matrices that are not computed yet. */
 function siblings(lowering: Lowering, { inputs }: LiveNode): Sibling[] {
   return lowering.survey.readers(inputs[0]!).flatMap((live): Sibling[] => {
     const [left, right] = live.inputs;
-    if (live.node.operator.name !== "MatMul" || lowering.isDone(live.node)) return [];
+    if (!isCallOf(live.node, matMulOperator) || lowering.isDone(live.node)) return [];
     if (left !== inputs[0] || right === left || !lowering.isKnown(right!)) return [];
     const weight = lowering.value(right!);
     const [output] = live.node.outputs as [ValueId];
     if (!weight.fixed || weight.shape.length !== 2 || lowering.survey.leaves(output)) return [];
     const readers = lowering.survey.readers(output);
     const [reader] = readers;
-    if (readers.length !== 1 || reader!.node.operator.name !== "Add") return [{ live, weight }];
+    if (readers.length !== 1 || !isCallOf(reader!.node, addOperator)) return [{ live, weight }];
     const other = reader!.inputs.find((input) => input !== output);
     const vector = other === undefined || !lowering.isKnown(other) ? undefined : lowering.value(other);
     const fits = vector?.fixed && vector.shape.length === 1 && vector.shape[0] === weight.shape[1];
@@ -76,7 +89,7 @@ function siblings(lowering: Lowering, { inputs }: LiveNode): Sibling[] {
     if (!fits || leaves || lowering.isDone(reader!.node)) return [];
     // What follows the bias would have been computed in the product's own kernel.
     const after = lowering.survey.readers(reader!.node.outputs[0]!);
-    const moved = after.every(({ node }) => ["Reshape", "Transpose", "MatMul"].includes(node.operator.name));
+    const moved = after.every(({ node }) => joins.some((operator) => isCallOf(node, operator)));
     return moved ? [{ live, weight, bias: { node: reader!.node, vector } }] : [];
   });
 }

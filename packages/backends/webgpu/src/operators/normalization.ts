@@ -1,11 +1,4 @@
-import {
-  type AxisAttributes,
-  type BatchNormalizationAttributes,
-  type EpsilonAttributes,
-  normalizeAxis,
-  type ReduceAttributes,
-  type ValueId,
-} from "@espalier/core";
+import { normalizeAxis, type ValueId } from "@espalier/core";
 import { Chain } from "../compile/chain.ts";
 import type { Lowering } from "../compile/lowering.ts";
 import { type LiveNode, labelOf } from "../compile/survey.ts";
@@ -16,16 +9,16 @@ import { literal } from "../wgsl/functions.ts";
 import { Index } from "../wgsl/index-space.ts";
 import { Lanes } from "../wgsl/lanes.ts";
 import { type Writer, writeKernel } from "../wgsl/writer.ts";
-import type { Anchor } from "./anchors.ts";
+import type { Anchors } from "./anchors.ts";
 import { readChannel } from "./pointwise.ts";
 
 /** Sums, softmax and normalisations: kernels that run along lanes, one kernel each but for some gradients. */
-export const normalization: Readonly<Record<string, Anchor>> = {
+export const normalization: Anchors = {
   ReduceSum(lowering, live) {
     const { node, inputs } = live;
     const [x] = operandsOf(lowering, live, 1);
     const rank = x!.shape.length;
-    const { axes } = node.attributes as unknown as ReduceAttributes;
+    const { axes } = node.attributes;
     const reduced = [...new Set(axes.map((axis) => normalizeAxis(axis, rank)))].sort((a, b) => a - b);
     const grows = reduced.some((axis) => lowering.growsWithBatch(inputs[0]!, axis));
     const [output] = node.outputs as [ValueId];
@@ -39,7 +32,7 @@ export const normalization: Readonly<Record<string, Anchor>> = {
   Softmax(lowering, live) {
     const [x] = operandsOf(lowering, live, 1, "several");
     const [output] = live.node.outputs as [ValueId];
-    const axis = normalizeAxis((live.node.attributes as unknown as AxisAttributes).axis, x!.shape.length);
+    const axis = normalizeAxis(live.node.attributes.axis, x!.shape.length);
     const chain = Chain.behind(lowering, live.node, output, { storages: storagesOf([x!]), half: true });
     laneKernel(lowering, live, { shape: x!.shape, axes: [axis] }, (writer, lanes) => {
       const { width } = lanes;
@@ -57,7 +50,7 @@ export const normalization: Readonly<Record<string, Anchor>> = {
   SoftmaxGradient(lowering, live) {
     const [y, dy] = operandsOf(lowering, live, 2, "several");
     const [output] = live.node.outputs as [ValueId];
-    const axis = normalizeAxis((live.node.attributes as unknown as AxisAttributes).axis, y!.shape.length);
+    const axis = normalizeAxis(live.node.attributes.axis, y!.shape.length);
     const chain = Chain.behind(lowering, live.node, output, { storages: storagesOf([y!, dy!]), half: true });
     laneKernel(lowering, live, { shape: y!.shape, axes: [axis] }, (writer, lanes) => {
       const at = (value: Value, index: Index) => read(value, writer, index, lanes.width);
@@ -71,7 +64,7 @@ export const normalization: Readonly<Record<string, Anchor>> = {
   LayerNormalization(lowering, live) {
     const [x, scale, bias] = operandsOf(lowering, live, 3, "several");
     const [output] = live.node.outputs as [ValueId];
-    const { epsilon } = live.node.attributes as unknown as EpsilonAttributes;
+    const { epsilon } = live.node.attributes;
     const chain = Chain.behind(lowering, live.node, output, {
       storages: storagesOf([x!, scale!, bias!]),
       half: true,
@@ -92,7 +85,7 @@ export const normalization: Readonly<Record<string, Anchor>> = {
   LayerNormalizationGradient(lowering, live) {
     const [x, scale, dy] = operandsOf(lowering, live, 3, "several");
     const [dx, dscale, dbias] = live.node.outputs as [ValueId, ValueId, ValueId];
-    const { epsilon } = live.node.attributes as unknown as EpsilonAttributes;
+    const { epsilon } = live.node.attributes;
     const { shape } = x!;
     const width = shape.at(-1)!;
     const rows = shape.slice(0, -1);
@@ -152,7 +145,7 @@ export const normalization: Readonly<Record<string, Anchor>> = {
 
   BatchNormalizationTraining(lowering, live) {
     const [x, scale, bias, mean, variance] = operandsOf(lowering, live, 5, "several");
-    const { epsilon, momentum } = live.node.attributes as unknown as BatchNormalizationAttributes;
+    const { epsilon, momentum } = live.node.attributes;
     const chains = chainsOf(lowering, live, [x!, scale!, bias!, mean!, variance!]);
     channelKernel(lowering, live, x!, (writer, lanes) => {
       const own = moments(lanes, writer, x!, epsilon, writer.parameter("extent", lanes.extent));
@@ -174,7 +167,7 @@ export const normalization: Readonly<Record<string, Anchor>> = {
 
   BatchNormalizationGradient(lowering, live) {
     const [x, scale, dy] = operandsOf(lowering, live, 3, "several");
-    const { epsilon } = live.node.attributes as unknown as BatchNormalizationAttributes;
+    const { epsilon } = live.node.attributes;
     const chains = chainsOf(lowering, live, [x!, scale!, dy!]);
     channelKernel(lowering, live, x!, (writer, lanes) => {
       const { width } = lanes;

@@ -1,11 +1,8 @@
 import {
   type Attributes,
-  type BatchNormalizationAttributes,
-  type ClipAttributes,
+  type AttributesNamed,
   countElements,
-  type RandomAttributes,
-  type RatioAttributes,
-  type ScaleAttributes,
+  type OperatorName,
   scaleFactor,
 } from "@espalier/core";
 import { read, readMoved, readRepeated, splat, type Value } from "../compile/value.ts";
@@ -24,23 +21,23 @@ import { Index, sum } from "../wgsl/index-space.ts";
 import type { Width, Writer } from "../wgsl/writer.ts";
 
 /** What an element of a result takes from elements of the operands, while a kernel is written. */
-export interface PointCall {
+export interface PointCall<A extends Attributes = Attributes> {
   readonly writer: Writer;
   readonly width: Width;
-  readonly attributes: Attributes;
+  readonly attributes: A;
   readonly batchSize: number;
   /** Position in the result. */
   readonly index: Index;
 }
 
 /** An operator each of whose results depends on one element of each operand. */
-export interface PointOperator {
+export interface PointOperator<A extends Attributes = Attributes> {
   /** Roughly, in additions. */
   readonly cost: number;
   /** WGSL of the result from WGSL of the operands. */
-  apply(call: PointCall, args: readonly string[]): string;
+  apply(call: PointCall<A>, args: readonly string[]): string;
   /** The operand's element(s) at a position of the result: repeated along axes of extent 1, unless it says otherwise. */
-  readOperand?(call: PointCall, operand: number, value: Value): string;
+  readOperand?(call: PointCall<A>, operand: number, value: Value): string;
 }
 
 const simple = (cost: number, f: (args: readonly string[], T: string) => string): PointOperator => ({
@@ -48,7 +45,7 @@ const simple = (cost: number, f: (args: readonly string[], T: string) => string)
   apply: ({ width }, args) => f(args, floats(width)),
 });
 
-export const pointOperators: ReadonlyMap<string, PointOperator> = new Map<string, PointOperator>(
+export const pointOperators = new Map(
   Object.entries({
     Add: simple(1, ([a, b]) => `${a} + ${b}`),
     Sub: simple(1, ([a, b]) => `${a} - ${b}`),
@@ -76,7 +73,7 @@ export const pointOperators: ReadonlyMap<string, PointOperator> = new Map<string
     Clip: {
       cost: 2,
       apply({ width, attributes }, [x]) {
-        const { min, max } = attributes as ClipAttributes;
+        const { min, max } = attributes;
         const T = floats(width);
         const raised = min === undefined ? x! : `max(${x}, ${T}(${literal(min)}))`;
         return max === undefined ? raised : `min(${raised}, ${T}(${literal(max)}))`;
@@ -85,7 +82,7 @@ export const pointOperators: ReadonlyMap<string, PointOperator> = new Map<string
     ClipGradient: {
       cost: 2,
       apply({ width, attributes }, [x, dy]) {
-        const { min, max } = attributes as ClipAttributes;
+        const { min, max } = attributes;
         const T = floats(width);
         const bounds = [
           ...(min === undefined ? [] : [`(${x} >= ${T}(${literal(min)}))`]),
@@ -97,15 +94,23 @@ export const pointOperators: ReadonlyMap<string, PointOperator> = new Map<string
     Greater: simple(1, ([a, b], T) => `select(${T}(0f), ${T}(1f), ${a} > ${b})`),
     Equal: simple(1, ([a, b], T) => `select(${T}(0f), ${T}(1f), ${a} == ${b})`),
     Where: simple(1, ([condition, a, b], T) => `select(${b}, ${a}, ${condition} != ${T}(0f))`),
+    Cast: {
+      cost: 1,
+      apply({ width, attributes }, [x]) {
+        const scalar = attributes.to === "int32" ? "i32" : "f32";
+        return `${width === 1 ? scalar : `vec4<${scalar}>`}(${x})`;
+      },
+    },
+    Floor: simple(1, ([x]) => `floor(${x})`),
+    Round: simple(1, ([x]) => `round(${x})`),
     Scale: {
       cost: 1,
-      apply: ({ attributes, batchSize }, [x]) =>
-        `${x} * ${literal(scaleFactor(attributes as ScaleAttributes, batchSize))}`,
+      apply: ({ attributes, batchSize }, [x]) => `${x} * ${literal(scaleFactor(attributes, batchSize))}`,
     },
     DropoutTraining: {
       cost: 2,
       apply({ width, attributes }, [x, uniform]) {
-        const { ratio } = attributes as RatioAttributes;
+        const { ratio } = attributes;
         const T = floats(width);
         // The numbers are multiples of 2⁻²⁴: the least that reaches the ratio is exact, the ratio itself may not be.
         const bound = literal(Math.ceil(ratio * 2 ** 24) / 2 ** 24);
@@ -115,7 +120,7 @@ export const pointOperators: ReadonlyMap<string, PointOperator> = new Map<string
     RandomUniform: {
       cost: 16,
       apply({ writer, width, attributes, index }, [seed, step]) {
-        const { stream } = attributes as RandomAttributes;
+        const { stream } = attributes;
         randomHash(writer);
         const key = writer.bind("u32", `randomKey(${seed}, ${step}, ${stream >>> 0}u)`);
         const steps = rowMajor(index.shape);
@@ -129,7 +134,7 @@ export const pointOperators: ReadonlyMap<string, PointOperator> = new Map<string
     BatchNormalization: {
       cost: 6,
       apply({ attributes }, [x, scale, bias, mean, variance]) {
-        const { epsilon } = attributes as BatchNormalizationAttributes;
+        const { epsilon } = attributes;
         return `(${x} - ${mean}) / sqrt(${variance} + ${literal(epsilon)}) * ${scale} + ${bias}`;
       },
       readOperand(call, operand, value) {
@@ -138,8 +143,8 @@ export const pointOperators: ReadonlyMap<string, PointOperator> = new Map<string
         return readChannel(value, writer, index, width);
       },
     },
-  } satisfies Record<string, PointOperator>),
-);
+  } satisfies { [N in OperatorName]?: PointOperator<AttributesNamed<N>> }),
+) as ReadonlyMap<string, PointOperator>;
 
 /** A vector along axis 1 at a position of a value [N, C, …]. */
 export function readChannel(vector: Value, writer: Writer, index: Index, width: Width): string {

@@ -1,14 +1,14 @@
-import type { CumSumAttributes, PoolAttributes, PoolGradientAttributes, ValueId } from "@espalier/core";
+import type { PoolAttributes, ValueId } from "@espalier/core";
 import type { Lowering } from "../compile/lowering.ts";
 import { type LiveNode, labelOf } from "../compile/survey.ts";
 import { accumulate, read, writeView } from "../compile/value.ts";
 import type { Index } from "../wgsl/index-space.ts";
 import type { Writer } from "../wgsl/writer.ts";
-import type { Anchor } from "./anchors.ts";
+import type { Anchors } from "./anchors.ts";
 import { elementKernel, lanesAlong, operandsInMemory, threadKernel } from "./element-kernel.ts";
 
 /** Pooling, and sums up to each position. */
-export const windows: Readonly<Record<string, Anchor>> = {
+export const windows: Anchors = {
   AveragePool: (lowering, live) =>
     overWindow(lowering, live, "0f", (total, value) => `${total} + ${value}`, true),
   MaxPool: (lowering, live) =>
@@ -18,7 +18,7 @@ export const windows: Readonly<Record<string, Anchor>> = {
   AveragePoolGradient(lowering, live) {
     const operands = operandsInMemory(lowering, live);
     const [dy] = operands;
-    const attributes = live.node.attributes as unknown as PoolGradientAttributes;
+    const attributes = live.node.attributes;
     const { axis, kernel, stride, before, extent } = attributes;
     const count = dy!.shape[axis]!;
     elementKernel(lowering, live, operands, (writer, index) => {
@@ -42,7 +42,7 @@ export const windows: Readonly<Record<string, Anchor>> = {
   /** One thread a lane: zeros, then each window gives its slope to its first largest number. */
   MaxPoolGradient(lowering, live) {
     const [dy, x] = operandsInMemory(lowering, live);
-    const attributes = live.node.attributes as unknown as PoolAttributes;
+    const attributes = live.node.attributes;
     const { axis } = attributes;
     const [output] = live.node.outputs as [ValueId];
     const out = lowering.allocate(labelOf(live.node), x!.shape, "f32", lowering.survey.isFixed(output));
@@ -71,7 +71,7 @@ export const windows: Readonly<Record<string, Anchor>> = {
   /** One thread a lane. */
   CumSum(lowering, live) {
     const [x] = operandsInMemory(lowering, live);
-    const { axis, exclusive, reverse } = live.node.attributes as unknown as CumSumAttributes;
+    const { axis, exclusive, reverse } = live.node.attributes;
     const [output] = live.node.outputs as [ValueId];
     const out = lowering.allocate(labelOf(live.node), x!.shape, "f32", lowering.survey.isFixed(output));
     const walk = lanesAlong(x!.shape, axis);
@@ -101,14 +101,14 @@ function bounds(writer: Writer, { kernel, stride, before }: PoolAttributes, exte
 /** One thread for each window. */
 function overWindow(
   lowering: Lowering,
-  live: LiveNode,
+  live: LiveNode<PoolAttributes>,
   start: string,
   combine: (total: string, value: string) => string,
   mean: boolean,
 ): void {
   const operands = operandsInMemory(lowering, live);
   const [x] = operands;
-  const attributes = live.node.attributes as unknown as PoolAttributes;
+  const attributes = live.node.attributes;
   const { axis } = attributes;
   const extent = x!.shape[axis]!;
   elementKernel(lowering, live, operands, (writer, index: Index) => {

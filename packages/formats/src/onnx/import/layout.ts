@@ -8,15 +8,16 @@ import {
   expand,
   gather,
   isBatch,
-  type Node,
-  type PermutationAttributes,
+  isCallOf,
   printShape,
   reshape,
+  reshapeOperator,
   type Shape,
   sameExtent,
   sameShape,
   slice,
   transpose,
+  transposeOperator,
   type Value,
 } from "@espalier/core";
 import { UnreadableError } from "./errors.ts";
@@ -78,12 +79,12 @@ function sliceBeforeSplit(b: Builder, x: Value, axis: number, start: number, end
   const producer = b.producer(x);
   if (producer === undefined) return undefined;
   const before = b.value(producer.inputs[0]!);
-  if (producer.operator.name === "Transpose") {
-    const { perm } = attributesOf<PermutationAttributes>(producer);
+  if (isCallOf(producer, transposeOperator)) {
+    const { perm } = producer.attributes;
     const inner = sliceBeforeSplit(b, before, perm[axis]!, start, end);
     return inner && permute(b, inner, perm);
   }
-  if (producer.operator.name !== "Reshape") return undefined;
+  if (!isCallOf(producer, reshapeOperator)) return undefined;
   const lead = elementsOf(x.shape.slice(0, axis));
   const whole = before.shape.findIndex(
     (extent, i) => extent !== 1 && sameExtent(elementsOf(before.shape.slice(0, i)), lead),
@@ -109,7 +110,7 @@ export function beforeReshape(
   draw: (x: Value, axis: number) => Value,
 ): Value {
   const producer = b.producer(x);
-  if (producer?.operator.name !== "Reshape") return draw(x, axis);
+  if (!isCallOf(producer, reshapeOperator)) return draw(x, axis);
   const before = b.value(producer.inputs[0]!);
   const own = before.shape.findIndex(
     (extent, at) =>
@@ -131,10 +132,6 @@ function endsAnAxis(shape: Shape, axis: number, inner: number): boolean {
     product *= extent;
   }
   return product === inner;
-}
-
-export function attributesOf<A>(node: Node): A {
-  return node.attributes as A;
 }
 
 /** Positions along an axis, in the order given: a slice where they follow each other. */

@@ -5,8 +5,8 @@ import {
   dimensionsIn,
   EspalierError,
   type Expression,
-  type Extent,
   extentOf,
+  forms,
   type Graph,
   inferDimensions,
   type Json,
@@ -20,46 +20,71 @@ import {
   type ValueId,
 } from "@espalier/core";
 import type { ModelProto } from "onnx-buf";
-import { z } from "zod";
-import { storedExpression, storedModelSchema } from "../../model/schema.ts";
+import { accountingForm, dimensionForms, expressionForm, originalForm } from "../../model/stored.ts";
 import { metadataFormat, metadataKeys } from "../metadata.ts";
 
 /** What an ONNX file that Espalier wrote says about its model beyond the nodes. All of it is checked, none of it runs. */
 
-const { dense, history, metadata, options, dimensions } = storedModelSchema.shape;
-const stored = dimensions.shape.list.element;
-const count = z.int().nonnegative();
+const { count, json, listOf, object, recordOf, text } = forms;
+const open = { open: true };
 
-const schema = z.object({
-  model: z.string(),
-  options,
-  history,
-  metadata: metadata.default({}),
-  dense: dense.optional(),
-  roles: z.object({
-    trainable: z.array(z.string()),
-    buffer: z.array(z.string()),
-    constant: z.array(z.string()),
-  }),
-  pruned: z.object({
-    dimensions: z.array(
-      z.object({ name: z.string(), originalSize: count, kept: stored.shape.original.unwrap() }),
+const ownForm = object(
+  {
+    model: text,
+    options: json,
+    history: listOf(json),
+    roles: object({ trainable: listOf(text), buffer: listOf(text), constant: listOf(text) }, undefined, open),
+    pruned: object(
+      {
+        dimensions: listOf(object({ name: text, originalSize: count, kept: originalForm }, undefined, open)),
+        masks: recordOf(object({ elements: count, kept: count }, { zeros: listOf(count) }, open)),
+      },
+      undefined,
+      open,
     ),
-    masks: z.record(
-      z.string(),
-      z.object({ elements: count, kept: count, zeros: z.array(count).default([]) }),
+  },
+  {
+    metadata: recordOf(json),
+    dense: accountingForm,
+    dimensions: object(
+      {
+        list: listOf(object(dimensionForms, { fixed: text })),
+        axes: recordOf(listOf(expressionForm)),
+      },
+      undefined,
+      open,
     ),
-  }),
-  dimensions: z
-    .object({
-      list: z.array(stored.pick({ name: true, size: true, kind: true, fixed: true })),
-      axes: z.record(z.string(), z.array(storedExpression)),
-    })
-    .optional(),
-});
+  },
+  open,
+);
 
 /** An Espalier file's own words. */
-export type OwnMetadata = z.output<typeof schema>;
+export interface OwnMetadata {
+  readonly model: string;
+  readonly options: Json;
+  readonly history: readonly Json[];
+  readonly metadata?: { readonly [key: string]: Json };
+  readonly dense?: Accounting;
+  readonly roles: Readonly<Record<TensorRole, readonly string[]>>;
+  readonly pruned: {
+    readonly dimensions: readonly {
+      readonly name: string;
+      readonly originalSize: number;
+      readonly kept: NonNullable<Dimension["original"]>;
+    }[];
+    readonly masks: {
+      readonly [tensor: string]: {
+        readonly elements: number;
+        readonly kept: number;
+        readonly zeros?: readonly number[];
+      };
+    };
+  };
+  readonly dimensions?: {
+    readonly list: readonly Pick<Dimension, "name" | "size" | "kind" | "fixed">[];
+    readonly axes: { readonly [value: string]: readonly Expression[] };
+  };
+}
 
 /** The metadata of a file that Espalier wrote; undefined for any other. Throws an EspalierError where it is damaged. */
 export function readOwnMetadata({ metadataProps }: ModelProto): OwnMetadata | undefined {
@@ -71,15 +96,15 @@ export function readOwnMetadata({ metadataProps }: ModelProto): OwnMetadata | un
       `its metadata has a newer format than this version of Espalier knows (${metadataFormat}). Update Espalier.`,
     );
   }
-  const { format: _format, model, ...json } = metadataKeys;
-  const parsed = schema.safeParse({
+  const { format: _format, model, ...others } = metadataKeys;
+  const own = {
     model: props.get(model),
-    ...Object.fromEntries(Object.entries(json).map(([name, key]) => [name, parseJson(props.get(key))])),
-  });
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
+    ...Object.fromEntries(Object.entries(others).map(([name, key]) => [name, parseJson(props.get(key))])),
+  };
+  const fault = ownForm(own);
+  if (fault === undefined) return own as unknown as OwnMetadata;
   throw new EspalierError(
-    `its metadata is damaged at espalier.${issue!.path.join(".").slice(0, 100)}: ${issue!.message.slice(0, 100)}.`,
+    `its metadata is damaged at espalier.${fault.at.slice(0, 100)}: ${fault.problem.slice(0, 100)}.`,
   );
 }
 
@@ -124,12 +149,12 @@ export function restore(
   return {
     ...live,
     name: own.model,
-    options: own.options as Json,
-    history: own.history as Json[],
-    metadata: own.metadata as Record<string, Json>,
+    options: own.options,
+    history: own.history,
+    metadata: own.metadata ?? {},
     masks: masksOf(live, own),
     dimensions,
-    dense: (own.dense ?? live.dense) as Accounting,
+    dense: own.dense ?? live.dense,
   };
 }
 
@@ -160,7 +185,7 @@ function knownAxes(
   valueNamed: (name: string) => ValueId | undefined,
 ): Known | undefined {
   const byValue = new Map<ValueId, readonly Expression[]>();
-  for (const [name, expressions] of Object.entries(axes) as [string, Expression[]][]) {
+  for (const [name, expressions] of Object.entries(axes)) {
     const value = valueNamed(name);
     // Of two names for one value the first is that of the node that computes it.
     if (value === undefined || byValue.has(value)) continue;
@@ -171,14 +196,14 @@ function knownAxes(
       expressions.length === shape.length &&
       expressions.every((e, axis) =>
         sameExtent(
-          extentOf(e, (d) => list[d]!.size as Extent),
+          extentOf(e, (d) => list[d]!.size),
           shape[axis]!,
         ),
       );
     if (!fits) return undefined;
     byValue.set(value, expressions);
   }
-  return { sizes: list.map(({ size }) => size as Extent), axes: byValue };
+  return { sizes: list.map(({ size }) => size), axes: byValue };
 }
 
 /** Inferred dimensions with the names, kinds and reasons they had; undefined where two would have one name. */
@@ -225,7 +250,7 @@ function withOriginals(dimensions: Dimensions, { pruned }: OwnMetadata): Dimensi
       throw new EspalierError(
         `its metadata does not fit its weights: dimension "${dimension.name.slice(0, 80)}" has another size.`,
       );
-    return { ...dimension, original: kept as NonNullable<Dimension["original"]>, originalSize };
+    return { ...dimension, original: kept, originalSize };
   });
   return { ...dimensions, list };
 }

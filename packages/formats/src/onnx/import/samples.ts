@@ -4,8 +4,10 @@ import {
   type Expression,
   elementsOf,
   isBatch,
+  isCallOf,
   type Node,
   type Operand,
+  reshapeOperator,
   type Shape,
   type Value,
   type ValueId,
@@ -25,6 +27,7 @@ export class OpenedBatch {
   readonly #choices = new Map<string, { at: number; readonly count: number }>();
   #asked: string[] = [];
   #nodes = 0;
+  #before = 0;
   #majors = new Map<ValueId, number>();
 
   constructor(size: number) {
@@ -36,12 +39,18 @@ export class OpenedBatch {
     if (++this.#nodes > mostNodes) throw new UnreadableError("there are too many places for the batch");
   }
 
+  /** Nodes read in this attempt. */
+  get nodesRead(): number {
+    return this.#nodes - this.#before;
+  }
+
   get isExhausted(): boolean {
     return this.#nodes > mostNodes;
   }
 
   /** Forgets what was drawn, not what was chosen. */
   restart(): void {
+    this.#before = this.#nodes;
     this.#asked = [];
     this.#majors = new Map();
   }
@@ -79,8 +88,9 @@ export class OpenedBatch {
     if (majors.size > 1) throw new UnreadableError("the samples of its inputs are in different order");
     const [major = 1] = majors;
     for (const output of outputs) {
-      const moved =
-        node.operator.name === "Reshape" ? regrouped(batched[0]?.shape, major, output.shape) : major;
+      const moved = isCallOf(node, reshapeOperator)
+        ? regrouped(batched[0]?.shape, major, output.shape)
+        : major;
       this.#majors.set(output.id, moved);
     }
   }

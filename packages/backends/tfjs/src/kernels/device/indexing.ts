@@ -1,11 +1,11 @@
-import type { GatherNDAttributes, ScatterNDAttributes, TopKAttributes } from "@espalier/core";
+import type { GatherNDAttributes } from "@espalier/core";
 import type { Tensor, Tensor1D, Tensor2D, Tf } from "../../runtime.ts";
 import { type Kernels, sizeOf } from "../kernel.ts";
 
 /** Positions that are computed, with index arithmetic on the device. */
 export const deviceIndexing: Kernels = {
   TopK: ({ tf, inputs: [x], attributes }) => {
-    const { axis, k } = attributes as TopKAttributes;
+    const { axis, k } = attributes;
     const last = x!.shape.length - 1;
     if (axis === last) return pair(tf.topk(x!, k, true));
     const order = x!.shape.map((_, i) => (i === axis ? last : i === last ? axis : i));
@@ -15,17 +15,17 @@ export const deviceIndexing: Kernels = {
     return [tf.transpose(values, order), tf.cast(tf.transpose(floats, order), "int32")];
   },
   GatherND: ({ tf, inputs: [data, indices], attributes, outputs: [shape] }) => {
-    const { rows, length, positions } = pointed(tf, data!, indices!, attributes as GatherNDAttributes);
+    const { rows, length, positions } = pointed(tf, data!, indices!, attributes);
     return tf.reshape(tf.gather(tf.reshape(data!, [rows, length]), positions), [...shape!]);
   },
   ScatterND: ({ tf, inputs: [data, indices, updates], attributes }) => {
-    const { rows, length, positions } = pointed(tf, data!, indices!, attributes as GatherNDAttributes);
+    const { rows, length, positions } = pointed(tf, data!, indices!, attributes);
     const old = tf.reshape(data!, [rows, length]);
     const at = tf.reshape(positions, [-1, 1]);
     const put = (values: Tensor) =>
       tf.scatterND(at as Tensor2D, tf.reshape(values, [positions.size, length]), [rows, length]);
     const parts = put(updates!);
-    const { reduction } = attributes as ScatterNDAttributes;
+    const { reduction } = attributes;
     if (reduction === "add") return tf.reshape(tf.add(old, parts), data!.shape);
     return tf.reshape(tf.where(tf.greater(put(tf.onesLike(updates!)), 0), parts, old), data!.shape);
   },

@@ -1,33 +1,22 @@
-import type {
-  ConcatAttributes,
-  CumSumAttributes,
-  GatherAttributes,
-  GatherGradientAttributes,
-  PadAttributes,
-  PermutationAttributes,
-  ReduceAttributes,
-  SliceAttributes,
-} from "@espalier/core";
 import type { Tensor, Tf } from "../../runtime.ts";
 import { broadcast } from "../broadcast.ts";
 import { type Kernels, sizeOf } from "../kernel.ts";
 
 /** Moving elements by TensorFlow.js's own operators, on whatever device they run. */
 export const deviceLayout: Kernels = {
-  Transpose: ({ tf, inputs: [x], attributes }) =>
-    tf.transpose(x!, [...(attributes as PermutationAttributes).perm]),
+  Transpose: ({ tf, inputs: [x], attributes }) => tf.transpose(x!, [...attributes.perm]),
   Reshape: ({ tf, inputs: [x], outputs: [shape] }) => tf.reshape(x!, [...shape!]),
   Expand: ({ tf, inputs: [x], outputs: [shape] }) => broadcast(tf, x!, shape!),
   ReduceSum: ({ tf, inputs: [x], attributes }) => {
-    const { axes, keepdims } = attributes as ReduceAttributes;
+    const { axes, keepdims } = attributes;
     return tf.sum(x!, [...axes], keepdims);
   },
   Slice: ({ tf, inputs: [x], attributes }) => {
-    const { axis, start, end } = attributes as SliceAttributes;
+    const { axis, start, end } = attributes;
     return part(tf, x!, axis, start, end);
   },
   Pad: ({ tf, inputs: [x], attributes }) => {
-    const { axis, before, after, mode } = attributes as PadAttributes;
+    const { axis, before, after, mode } = attributes;
     const extent = x!.shape[axis]!;
     if (mode === "constant") {
       const widths = x!.shape.map((_, i): [number, number] => (i === axis ? [before, after] : [0, 0]));
@@ -42,18 +31,18 @@ export const deviceLayout: Kernels = {
     const behind = () => (mode === "edge" ? edge(extent - 1, after) : part(tf, x!, axis, 0, after));
     return tf.concat([...(before > 0 ? [front()] : []), x!, ...(after > 0 ? [behind()] : [])], axis);
   },
-  Concat: ({ tf, inputs, attributes }) => tf.concat([...inputs], (attributes as ConcatAttributes).axis),
+  Concat: ({ tf, inputs, attributes }) => tf.concat([...inputs], attributes.axis),
   CumSum: ({ tf, inputs: [x], attributes }) => {
-    const { axis, exclusive, reverse } = attributes as CumSumAttributes;
+    const { axis, exclusive, reverse } = attributes;
     return tf.cumsum(x!, axis, exclusive, reverse);
   },
   Gather: ({ tf, inputs: [x, indices], attributes, outputs: [shape] }) => {
-    const { axis } = attributes as GatherAttributes;
+    const { axis } = attributes;
     return tf.reshape(tf.gather(x!, tf.reshape(indices!, [-1]) as never, axis), [...shape!]);
   },
   /** A product with the one-hot rows of the indices. */
   GatherGradient: ({ tf, inputs: [dy, indices], attributes, outputs: [shape] }) => {
-    const { axis } = attributes as GatherGradientAttributes;
+    const { axis } = attributes;
     const count = sizeOf(indices!.shape);
     const outer = sizeOf(shape!.slice(0, axis));
     const extent = shape![axis]!;

@@ -1,25 +1,25 @@
-import type { Attributes, PoolAttributes } from "@espalier/core";
+import type { PoolAttributes } from "@espalier/core";
 import type { Tensor, Tf } from "../../runtime.ts";
 import { type Kernels, sizeOf } from "../kernel.ts";
 
 /** Pooling along any axis: TensorFlow.js pools two axes of channels-last images only. */
 export const devicePooling: Kernels = {
   AveragePool: ({ tf, inputs: [x], attributes, outputs: [shape] }) => {
-    const { axis } = attributes as PoolAttributes;
+    const { axis } = attributes;
     const weights = shares(tf, attributes, x!.shape[axis]!, shape![axis]!);
     return along(tf, x!, axis, (rows) => tf.matMul(rows, weights, false, true));
   },
   AveragePoolGradient: ({ tf, inputs: [dy], attributes, outputs: [shape] }) => {
-    const { axis } = attributes as PoolAttributes;
+    const { axis } = attributes;
     const weights = shares(tf, attributes, shape![axis]!, dy!.shape[axis]!);
     return along(tf, dy!, axis, (rows) => tf.matMul(rows, weights));
   },
   MaxPool: ({ tf, inputs: [x], attributes, outputs: [shape] }) => {
-    const { axis } = attributes as PoolAttributes;
+    const { axis } = attributes;
     return along(tf, x!, axis, (rows) => tf.max(windows(tf, rows, attributes, shape![axis]!), 2));
   },
   MaxPoolGradient: ({ tf, inputs: [dy, x], attributes }) => {
-    const { axis } = attributes as PoolAttributes;
+    const { axis } = attributes;
     const [count, extent] = [dy!.shape[axis]!, x!.shape[axis]!];
     return along(tf, x!, axis, (rows) => {
       const best = tf.argMax(windows(tf, rows, attributes, count), 2);
@@ -36,8 +36,8 @@ export const devicePooling: Kernels = {
 };
 
 /** The positions each window covers; those beyond an end are its outermost one, which is in the window anyway. */
-function positions(attributes: Attributes, extent: number, count: number): number[][] {
-  const { kernel, stride, before } = attributes as PoolAttributes;
+function positions(attributes: PoolAttributes, extent: number, count: number): number[][] {
+  const { kernel, stride, before } = attributes;
   const inside = (at: number) => Math.min(Math.max(at, 0), extent - 1);
   return Array.from({ length: count }, (_, p) =>
     Array.from({ length: kernel }, (__, k) => inside(p * stride - before + k)),
@@ -45,15 +45,15 @@ function positions(attributes: Attributes, extent: number, count: number): numbe
 }
 
 /** rows [n, extent] → [n, windows, kernel]. */
-function windows(tf: Tf, rows: Tensor, attributes: Attributes, count: number): Tensor {
+function windows(tf: Tf, rows: Tensor, attributes: PoolAttributes, count: number): Tensor {
   const places = positions(attributes, rows.shape[1]!, count);
   const picked = tf.gather(rows, tf.tensor1d(places.flat(), "int32"), 1);
   return tf.reshape(picked, [rows.shape[0]!, count, places[0]!.length]);
 }
 
 /** By window and position, the position's share in the window's mean: [windows, extent]. */
-function shares(tf: Tf, attributes: Attributes, extent: number, count: number): Tensor {
-  const { kernel, stride, before } = attributes as PoolAttributes;
+function shares(tf: Tf, attributes: PoolAttributes, extent: number, count: number): Tensor {
+  const { kernel, stride, before } = attributes;
   const matrix = Array.from({ length: count }, (_, p) => {
     const start = Math.max(0, p * stride - before);
     const end = Math.min(extent, p * stride - before + kernel);

@@ -1,4 +1,4 @@
-import type { AdamAttributes, RandomAttributes, RatioAttributes } from "@espalier/core";
+import type { RandomAttributes } from "@espalier/core";
 import type { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import type { Tensor, Tf } from "../../runtime.ts";
 import { type Call, type Kernel, type Kernels, sizeOf } from "../kernel.ts";
@@ -9,12 +9,12 @@ import { type Call, type Kernel, type Kernels, sizeOf } from "../kernel.ts";
 export const deviceTraining: Kernels = {
   RandomUniform: (call) => random(call, "u"),
   DropoutTraining: ({ tf, inputs: [x, uniform], attributes }) => {
-    const { ratio } = attributes as RatioAttributes;
+    const { ratio } = attributes;
     const kept = tf.cast(tf.greaterEqual(uniform!, threshold(ratio)), "float32");
     return tf.mul(x!, tf.mul(kept, 1 / (1 - ratio)));
   },
   Adam: ({ tf, inputs: [parameter, gradient, m, v, step, rate, mask], attributes }) => {
-    const { beta1, beta2, epsilon, weightDecay } = attributes as AdamAttributes;
+    const { beta1, beta2, epsilon, weightDecay } = attributes;
     // 1 − βᵗ = −expm1(t · ln β), which keeps its digits where βᵗ is close to 1.
     const correction = (beta: number) => tf.neg(tf.expm1(tf.mul(step!, Math.log(beta))));
     const slope = weightDecay === 0 ? gradient! : tf.add(gradient!, tf.mul(parameter!, weightDecay));
@@ -32,7 +32,7 @@ export const deviceTraining: Kernels = {
 };
 
 /** RandomUniform as the mask of a dropout: 1 ÷ (1 − ratio) where a number reaches the ratio, else 0. */
-export function deviceDropoutMask(ratio: number): Kernel {
+export function deviceDropoutMask(ratio: number): Kernel<RandomAttributes> {
   const bound = Math.ceil(ratio * 2 ** 24);
   return (call) => random(call, `select(0.0, ${1 / (1 - ratio)}, (bits >> 8u) >= ${bound}u)`);
 }
@@ -43,8 +43,11 @@ function threshold(ratio: number): number {
 }
 
 /** The hash of core's `random.ts` as a program of TensorFlow.js; `value` is WGSL of its 32 `bits`, or of `u` in [0, 1). */
-function random({ tf, inputs: [seed, step], attributes, outputs: [shape] }: Call, value: string): Tensor {
-  const { stream } = attributes as RandomAttributes;
+function random(
+  { tf, inputs: [seed, step], attributes, outputs: [shape] }: Call<RandomAttributes>,
+  value: string,
+): Tensor {
+  const { stream } = attributes;
   const size = sizeOf(shape!);
   const workgroup = 64;
   const program = {

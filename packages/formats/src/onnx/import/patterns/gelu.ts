@@ -1,4 +1,4 @@
-import { type Builder, gelu, type Value } from "@espalier/core";
+import { type Builder, erfOperator, gelu, mulOperator, type Value } from "@espalier/core";
 import { drawnBy, inputsOf, near, plusNumber, type Scalars, unscaled } from "./match.ts";
 
 /**
@@ -10,7 +10,7 @@ export function recogniseGelu(b: Builder, product: Value, scalars: Scalars): Val
   if (factors.length !== 2 || !near(by, 0.5)) return undefined;
   for (const [x, other] of [factors, factors.toReversed()] as [Value, Value][]) {
     const shifted = plusNumber(b, other, scalars);
-    const erf = shifted?.number === 1 ? drawnBy(b, shifted.value, "Erf") : undefined;
+    const erf = shifted?.number === 1 ? drawnBy(b, shifted.value, erfOperator) : undefined;
     if (erf === undefined) continue;
     const argument = unscaled(b, b.value(erf.inputs[0]!));
     const own = unscaled(b, x);
@@ -22,7 +22,7 @@ export function recogniseGelu(b: Builder, product: Value, scalars: Scalars): Val
 /** The values and the number that a product is made of. */
 function factorsOf(b: Builder, value: Value, depth: number): { factors: readonly Value[]; by: number } {
   const scaled = unscaled(b, value);
-  const node = depth === 0 ? undefined : drawnBy(b, scaled.value, "Mul");
+  const node = depth === 0 ? undefined : drawnBy(b, scaled.value, mulOperator);
   if (node === undefined) return { factors: [scaled.value], by: scaled.by };
   const parts = inputsOf(b, node).map((part) => factorsOf(b, part, depth - 1));
   return {

@@ -1,4 +1,14 @@
-import type { Builder, Value } from "@espalier/core";
+import {
+  addOperator,
+  type Builder,
+  equalOperator,
+  greaterOperator,
+  logOperator,
+  reluOperator,
+  softmaxOperator,
+  subOperator,
+  type Value,
+} from "@espalier/core";
 import { drawnBy, inputsOf, type Scalars } from "./match.ts";
 
 /**
@@ -14,15 +24,15 @@ export function withoutGuard(
   no: Value,
   scalars: Guards,
 ): Value | undefined {
-  const greater = drawnBy(b, truth, "Greater");
+  const greater = drawnBy(b, truth, greaterOperator);
   if (greater !== undefined) {
     const [x, bound] = inputsOf(b, greater) as [Value, Value];
     const large = (scalars.scalars.get(bound.id) ?? 0) >= 10;
     return large && x.id === yes.id && isSoftplusOf(b, no, x) ? no : undefined;
   }
   // NaN is what differs from itself: 1 − (p = p).
-  const difference = drawnBy(b, truth, "Sub");
-  const equal = difference && drawnBy(b, b.value(difference.inputs[1]!), "Equal");
+  const difference = drawnBy(b, truth, subOperator);
+  const equal = difference && drawnBy(b, b.value(difference.inputs[1]!), equalOperator);
   if (equal === undefined || equal.inputs[0] !== no.id || equal.inputs[1] !== no.id) return undefined;
   return scalars.scalars.get(yes.id) === 0 && isSoftmaxWithoutEmptyRows(b, no, scalars) ? no : undefined;
 }
@@ -37,16 +47,16 @@ interface Guards extends Scalars {
 
 /** ln(1 + eˣ) as it is drawn: max(x, 0) + ln(…). */
 function isSoftplusOf(b: Builder, value: Value, x: Value): boolean {
-  const sum = drawnBy(b, value, "Add");
+  const sum = drawnBy(b, value, addOperator);
   if (sum === undefined) return false;
   const [left, right] = inputsOf(b, sum) as [Value, Value];
-  return drawnBy(b, left, "Relu")?.inputs[0] === x.id && drawnBy(b, right, "Log") !== undefined;
+  return drawnBy(b, left, reluOperator)?.inputs[0] === x.id && drawnBy(b, right, logOperator) !== undefined;
 }
 
 function isSoftmaxWithoutEmptyRows(b: Builder, value: Value, scalars: Guards): boolean {
-  const softmax = drawnBy(b, value, "Softmax");
+  const softmax = drawnBy(b, value, softmaxOperator);
   if (softmax === undefined) return false;
-  const sum = drawnBy(b, b.value(softmax.inputs[0]!), "Add");
+  const sum = drawnBy(b, b.value(softmax.inputs[0]!), addOperator);
   const masks = sum === undefined ? [] : inputsOf(b, sum).filter((part) => b.producer(part) === undefined);
   return masks.every((mask) => {
     const numbers = scalars.numbersOf(mask);

@@ -1,8 +1,12 @@
 import {
-  type Attributes,
+  addOperator,
   type Builder,
+  divOperator,
   layerNormalization,
-  type ReduceAttributes,
+  mulOperator,
+  reduceSumOperator,
+  sqrtOperator,
+  subOperator,
   type Value,
 } from "@espalier/core";
 import { drawnBy, inputsOf, isSame, near, plusNumber, type Scalars, unscaled } from "./match.ts";
@@ -12,14 +16,14 @@ import { drawnBy, inputsOf, isSame, near, plusNumber, type Scalars, unscaled } f
  * means, γ and β vectors. `sum` is the value of an Add; undefined where it is something else.
  */
 export function recogniseLayerNormalization(b: Builder, sum: Value, scalars: Scalars): Value | undefined {
-  const node = drawnBy(b, sum, "Add");
+  const node = drawnBy(b, sum, addOperator);
   if (node === undefined) return undefined;
   const [left, right] = inputsOf(b, node) as [Value, Value];
   for (const [scaled, beta] of [
     [left, right],
     [right, left],
   ] as const) {
-    const product = drawnBy(b, scaled, "Mul");
+    const product = drawnBy(b, scaled, mulOperator);
     if (product === undefined || !isVectorFor(b, beta, sum)) continue;
     const [first, second] = inputsOf(b, product) as [Value, Value];
     for (const [normalized, gamma] of [
@@ -47,11 +51,11 @@ function normalization(
   const quotient = quotientOf(b, value, scalars);
   if (quotient === undefined) return undefined;
   const { centred, deviation } = quotient;
-  const root = drawnBy(b, deviation, "Sqrt");
+  const root = drawnBy(b, deviation, sqrtOperator);
   const shifted = root && plusNumber(b, b.value(root.inputs[0]!), scalars);
   const square = shifted && meanOf(b, shifted.value);
-  const product = square && drawnBy(b, square, "Mul");
-  const difference = drawnBy(b, centred, "Sub");
+  const product = square && drawnBy(b, square, mulOperator);
+  const difference = drawnBy(b, centred, subOperator);
   if (product === undefined || difference === undefined) return undefined;
   if (!inputsOf(b, product).every((factor) => isSame(b, factor, centred))) return undefined;
   const [x, mean] = inputsOf(b, difference) as [Value, Value];
@@ -65,19 +69,19 @@ function quotientOf(
   value: Value,
   { scalars }: Scalars,
 ): { centred: Value; deviation: Value } | undefined {
-  const quotient = drawnBy(b, value, "Div");
+  const quotient = drawnBy(b, value, divOperator);
   if (quotient !== undefined) {
     const [centred, deviation] = inputsOf(b, quotient) as [Value, Value];
     return { centred, deviation };
   }
-  const product = drawnBy(b, value, "Mul");
+  const product = drawnBy(b, value, mulOperator);
   if (product === undefined) return undefined;
   const [left, right] = inputsOf(b, product) as [Value, Value];
   for (const [centred, inverse] of [
     [left, right],
     [right, left],
   ] as const) {
-    const node = drawnBy(b, inverse, "Div");
+    const node = drawnBy(b, inverse, divOperator);
     if (node !== undefined && scalars.get(node.inputs[0]!) === 1)
       return { centred, deviation: b.value(node.inputs[1]!) };
   }
@@ -87,9 +91,9 @@ function quotientOf(
 /** What a value is the mean of, over the last axis, which stays; undefined where it is none. */
 function meanOf(b: Builder, value: Value): Value | undefined {
   const { value: sum, by } = unscaled(b, value);
-  const node = drawnBy(b, sum, "ReduceSum");
+  const node = drawnBy(b, sum, reduceSumOperator);
   if (node === undefined) return undefined;
-  const { axes, keepdims } = node.attributes as Attributes & ReduceAttributes;
+  const { axes, keepdims } = node.attributes;
   const x = b.value(node.inputs[0]!);
   const width = x.shape.at(-1);
   const last = axes.length === 1 && (axes[0] === -1 || axes[0] === x.shape.length - 1);

@@ -1,9 +1,13 @@
 import {
   type Attributes,
+  addOperator,
   type Builder,
+  type CallOf,
   isBatch,
+  isCallOf,
   type Node,
-  type ScaleAttributes,
+  type Operator,
+  scaleOperator,
   type Value,
 } from "@espalier/core";
 
@@ -15,9 +19,13 @@ export interface Scalars {
 }
 
 /** The node that drew a value, if it is of this operator. */
-export function drawnBy(b: Builder, value: Value, operator: string): Node | undefined {
+export function drawnBy<A extends Attributes>(
+  b: Builder,
+  value: Value,
+  operator: Operator<A>,
+): CallOf<A> | undefined {
   const node = b.producer(value);
-  return node?.operator.name === operator ? node : undefined;
+  return isCallOf(node, operator) ? node : undefined;
 }
 
 export function inputsOf(b: Builder, node: Node): readonly Value[] {
@@ -26,9 +34,9 @@ export function inputsOf(b: Builder, node: Node): readonly Value[] {
 
 /** A value multiplied with a number: both; other values are multiplied with 1. */
 export function unscaled(b: Builder, value: Value): { readonly value: Value; readonly by: number } {
-  const node = drawnBy(b, value, "Scale");
+  const node = drawnBy(b, value, scaleOperator);
   if (node === undefined) return { value, by: 1 };
-  const { by, per } = node.attributes as Attributes & ScaleAttributes;
+  const { by, per } = node.attributes;
   if (isBatch(per)) return { value, by: 1 };
   const inner = unscaled(b, b.value(node.inputs[0]!));
   return { value: inner.value, by: (inner.by * by) / per };
@@ -40,7 +48,7 @@ export function plusNumber(
   value: Value,
   { scalars }: Scalars,
 ): { readonly value: Value; readonly number: number } | undefined {
-  const node = drawnBy(b, value, "Add");
+  const node = drawnBy(b, value, addOperator);
   if (node === undefined) return undefined;
   const [left, right] = inputsOf(b, node);
   const [first, second] = [scalars.get(left!.id), scalars.get(right!.id)];

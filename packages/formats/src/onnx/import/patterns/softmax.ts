@@ -1,10 +1,12 @@
 import {
-  type Attributes,
   type Builder,
+  divOperator,
+  expOperator,
+  maxPoolOperator,
   normalizeAxis,
-  type PoolAttributes,
-  type ReduceAttributes,
+  reduceSumOperator,
   softmax,
+  subOperator,
   type Value,
 } from "@espalier/core";
 import { drawnBy, inputsOf, isSame } from "./match.ts";
@@ -14,12 +16,12 @@ import { drawnBy, inputsOf, isSame } from "./match.ts";
  * something else.
  */
 export function recogniseSoftmax(b: Builder, quotient: Value): Value | undefined {
-  const node = drawnBy(b, quotient, "Div");
+  const node = drawnBy(b, quotient, divOperator);
   if (node === undefined) return undefined;
   const [power, whole] = inputsOf(b, node) as [Value, Value];
-  const [exponential, sum] = [drawnBy(b, power, "Exp"), drawnBy(b, whole, "ReduceSum")];
+  const [exponential, sum] = [drawnBy(b, power, expOperator), drawnBy(b, whole, reduceSumOperator)];
   if (exponential === undefined || sum === undefined) return undefined;
-  const { axes, keepdims } = sum.attributes as Attributes & ReduceAttributes;
+  const { axes, keepdims } = sum.attributes;
   if (axes.length !== 1 || !keepdims || !isSame(b, b.value(sum.inputs[0]!), power)) return undefined;
   const axis = normalizeAxis(axes[0]!, power.shape.length);
   const x = b.value(exponential.inputs[0]!);
@@ -28,11 +30,11 @@ export function recogniseSoftmax(b: Builder, quotient: Value): Value | undefined
 
 /** The value that the largest along an axis was taken off. */
 function withoutLargest(b: Builder, value: Value, axis: number): Value | undefined {
-  const difference = drawnBy(b, value, "Sub");
+  const difference = drawnBy(b, value, subOperator);
   if (difference === undefined) return undefined;
   const [x, largest] = inputsOf(b, difference) as [Value, Value];
-  const pool = drawnBy(b, largest, "MaxPool");
+  const pool = drawnBy(b, largest, maxPoolOperator);
   if (pool === undefined || pool.inputs[0] !== x.id) return undefined;
-  const attributes = pool.attributes as Attributes & PoolAttributes;
+  const attributes = pool.attributes;
   return attributes.axis === axis && attributes.kernel === x.shape[axis] ? x : undefined;
 }

@@ -4,11 +4,13 @@ import {
   gatherND,
   greater,
   isBatch,
+  isCallOf,
   printShape,
   reshape,
   sameShape,
   slice,
   swapAxes,
+  topKOperator,
   type Value,
   where,
 } from "@espalier/core";
@@ -124,7 +126,7 @@ function fromFront(call: Call, indices: Value, extent: number): Value {
   const { b } = call;
   let source = b.producer(indices);
   while (source?.operator.rearranges !== undefined) source = b.producer(b.value(source.inputs[0]!));
-  if (source?.operator.name === "TopK") return indices;
+  if (isCallOf(source, topKOperator)) return indices;
   const negative = greater(b, indexValue(call, [], [0]), indices);
   return where(b, negative, add(b, indices, indexValue(call, [], [extent])), indices);
 }

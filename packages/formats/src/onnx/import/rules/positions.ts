@@ -1,7 +1,9 @@
 import {
   type Builder,
   gatherND,
+  isCallOf,
   reshape,
+  reshapeOperator,
   type Shape,
   sameExtent,
   sameShape,
@@ -44,7 +46,7 @@ const gatherNDRule: Rule = (call) => {
 /** A value before its leading axes were merged into one; undefined where they were not. */
 function leadingAxes(b: Builder, x: Value): Value | undefined {
   const producer = b.producer(x);
-  if (producer?.operator.name !== "Reshape") return undefined;
+  if (!isCallOf(producer, reshapeOperator)) return undefined;
   const before = b.value(producer.inputs[0]!);
   const more = before.shape.length - x.shape.length;
   const rest = x.shape.length - 1;

@@ -4,15 +4,17 @@ import {
   type DftAttributes,
   dftMatrix,
   dftOperator,
+  isCallOf,
   matMul,
   onesidedFrequencies,
-  type PermutationAttributes,
   reshape,
+  reshapeOperator,
   type Shape,
   sameShape,
   scale,
   swapAxes,
   transpose,
+  transposeOperator,
   type Value,
 } from "@espalier/core";
 import { type Call, input, lift, type Rule, spread, valueInput } from "../call.ts";
@@ -70,7 +72,7 @@ function fourier(call: Call): Value | undefined {
 /** A signal [rows, positions, parts] before its rows were merged. */
 function withoutMerging(b: Builder, signal: Value): Value {
   const producer = b.producer(signal);
-  if (producer?.operator.name !== "Reshape") return signal;
+  if (!isCallOf(producer, reshapeOperator)) return signal;
   const before = b.value(producer.inputs[0]!);
   return sameShape(before.shape.slice(-2), signal.shape.slice(-2)) ? before : signal;
 }
@@ -79,9 +81,7 @@ function withoutMerging(b: Builder, signal: Value): Value {
 function transform(b: Builder, signal: Value, attributes: Omit<DftAttributes, "axis">): Value {
   const rank = signal.shape.length;
   const producer = b.producer(signal);
-  const { perm } = (
-    producer?.operator.name === "Transpose" ? producer.attributes : {}
-  ) as Partial<PermutationAttributes>;
+  const perm = isCallOf(producer, transposeOperator) ? producer.attributes.perm : undefined;
   if (producer === undefined || perm?.at(-1) !== rank - 1)
     return b.apply(dftOperator, [signal], { ...attributes, axis: rank - 2 });
   const before = b.value(producer.inputs[0]!);

@@ -1,0 +1,48 @@
+import { EspalierError, float32, type Graph, resolveShape, type TensorData } from "@espalier/core";
+import type { Batch, WindowSet } from "./windows.ts";
+
+/** Which part of a batch of windows each graph input takes, by Time-Series-Library's names. */
+const parts: Readonly<Record<string, keyof Batch>> = {
+  x_enc: "x",
+  x_mark_enc: "xMark",
+  x_dec: "xDec",
+  x_mark_dec: "yMark",
+  target: "y",
+};
+
+/** Fills the inputs of graphs from windows. Made once for a graph and a window set; each call makes one batch. */
+export function inputsFrom(
+  graph: Graph,
+  windows: WindowSet,
+): (indices: ArrayLike<number>) => Map<string, TensorData> {
+  const wanted = graph.inputs.map(({ name, value }) => {
+    const part = parts[name];
+    if (part === undefined) {
+      throw new EspalierError(
+        `data has nothing for the model's input "${name}". Known: ${Object.keys(parts).join(", ")}.`,
+      );
+    }
+    if ((part === "xMark" || part === "yMark") && windows.marks === 0) {
+      throw new EspalierError(
+        `the model's input "${name}" takes time marks, but the data has no dates. Draw the model with marks: 0.`,
+      );
+    }
+    return { name, part, shape: graph.values[value]!.shape };
+  });
+  return (indices) => {
+    const batch = windows.batch(indices);
+    return new Map(
+      wanted.map(({ name, part, shape }) => {
+        const concrete = resolveShape(shape, indices.length);
+        const data = batch[part]!;
+        const size = concrete.reduce((n, extent) => n * extent, 1);
+        if (size !== data.length) {
+          throw new EspalierError(
+            `the model's input "${name}" has shape [${concrete.join(", ")}], the data's windows hold ${data.length / indices.length} numbers each: input length ${windows.inputLength}, horizon ${windows.horizon}, ${windows.series} series.`,
+          );
+        }
+        return [name, float32(concrete, data)];
+      }),
+    );
+  };
+}

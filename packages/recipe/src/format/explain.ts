@@ -1,0 +1,117 @@
+import { nearestName } from "@espalier/core";
+import type { z } from "zod";
+
+type Issue = z.core.$ZodIssue;
+
+/** The part of a JSON schema that names what may be given. */
+interface Part {
+  readonly properties?: Readonly<Record<string, Part>>;
+  readonly items?: Part;
+  readonly anyOf?: readonly Part[];
+  readonly oneOf?: readonly Part[];
+  readonly const?: unknown;
+}
+
+/** Where a problem is, as the path of its key. */
+export function placeOf(issue: Issue): readonly PropertyKey[] {
+  return issue.code === "unrecognized_keys" ? [...issue.path, issue.keys[0]!] : issue.path;
+}
+
+/** What is wrong with a value, what is allowed, and the nearest of it. `schema` is the JSON schema of the whole. */
+export function explain(issue: Issue, root: unknown, schema: unknown): string {
+  const value = valueAt(root, placeOf(issue));
+  switch (issue.code) {
+    case "unrecognized_keys":
+      return `is not known.${nearest(issue.keys[0]!, namesAt(schema as Part, root, issue.path))}`;
+    case "invalid_value": {
+      const allowed = issue.values.map(String);
+      return `${shown(value)} is not one of these.${nearest(String(value), allowed)}`;
+    }
+    case "invalid_type":
+      if (value === undefined) return `is missing: expected ${article(issue.expected)}.`;
+      return `expected ${article(issue.expected)}, found ${shown(value)}.`;
+    case "invalid_union": {
+      const { options = [] } = issue as { readonly options?: readonly unknown[] };
+      if (options.length === 0) return sentence(issue.message);
+      const allowed = options.map(String);
+      return value === undefined
+        ? `is missing: expected one of ${allowed.join(", ")}.`
+        : `${shown(value)} is not one of these.${nearest(String(value), allowed)}`;
+    }
+    case "too_big":
+    case "too_small":
+      return typeof value === "number"
+        ? `${outside(issue)}, found ${value}.${asShare(value, issue)}`
+        : sentence(issue.message);
+    default:
+      return sentence(issue.message);
+  }
+}
+
+function outside(issue: Issue & { code: "too_big" | "too_small" }): string {
+  if (issue.code === "too_big")
+    return `expected ${issue.inclusive ? "at most" : "less than"} ${issue.maximum}`;
+  return `expected ${issue.inclusive ? "at least" : "more than"} ${issue.minimum}`;
+}
+
+/** Eighty for 80 %. */
+function asShare(value: number, issue: Issue): string {
+  return issue.code === "too_big" && Number(issue.maximum) === 1 && value <= 100
+    ? ` Did you mean ${value / 100}?`
+    : "";
+}
+
+function nearest(given: string, known: readonly string[]): string {
+  const near = nearestName(given, known);
+  const hint = near === undefined ? "" : ` Did you mean "${near}"?`;
+  return known.length === 0 ? hint : `${hint} Known: ${known.join(", ")}.`;
+}
+
+/** Keys that an object may have at a path; of alternatives, those that the value is one of. */
+function namesAt(schema: Part, root: unknown, path: readonly PropertyKey[]): string[] {
+  let parts = alternatives(schema, root);
+  let value = root;
+  for (const key of path) {
+    value = (value as Record<PropertyKey, unknown> | null)?.[key];
+    parts = parts.flatMap((part) => {
+      const next = typeof key === "number" ? part.items : part.properties?.[String(key)];
+      return next === undefined ? [] : alternatives(next, value);
+    });
+  }
+  return [...new Set(parts.flatMap(({ properties = {} }) => Object.keys(properties)))];
+}
+
+function alternatives(part: Part, value: unknown): readonly Part[] {
+  const ways = part.anyOf ?? part.oneOf;
+  if (ways !== undefined) return ways.flatMap((way) => alternatives(way, value));
+  const given = (value ?? {}) as Readonly<Record<string, unknown>>;
+  const other = Object.entries(part.properties ?? {}).some(
+    ([key, { const: fixed }]) => fixed !== undefined && given[key] !== undefined && given[key] !== fixed,
+  );
+  return other ? [] : [part];
+}
+
+function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown> | null)?.[key], root);
+}
+
+function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length <= 40 ? text : `${text.slice(0, 39)}…`;
+}
+
+function article(expected: string): string {
+  const names: Readonly<Record<string, string>> = {
+    object: "keys and values",
+    record: "keys and values",
+    array: "a list",
+    int: "a whole number",
+    string: "text",
+    boolean: "true or false",
+  };
+  return names[expected] ?? `a ${expected}`;
+}
+
+function sentence(message: string): string {
+  return /[.?]$/.test(message) ? message : `${message}.`;
+}

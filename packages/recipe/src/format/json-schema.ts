@@ -1,0 +1,81 @@
+import { z } from "zod";
+import type { Registry } from "../registry/registry.ts";
+import { recipeSchema } from "./recipe.ts";
+import { shorthandSchema } from "./shorthand.ts";
+
+type JsonSchema = Record<string, unknown>;
+
+/**
+ * The JSON schema of recipes, for editors and documentation: lists of steps, or the shorthand. With a registry the options
+ * of its models and strategies are in it, from the very schemas that check them.
+ */
+export function recipeJsonSchema(registry?: Registry): JsonSchema {
+  const both = { title: "Espalier pruning recipe", anyOf: [jsonOf(recipeSchema), jsonOf(shorthandSchema)] };
+  if (registry === undefined) return both;
+  const known: JsonSchema[] = [...registry.strategies.values()].map(
+    ({ name, description, schema, options }) => ({ ...named(name, schema, {}, options), description }),
+  );
+  const drawn = [...registry.models].map(([name, factory]) =>
+    named(name, factory.definition.options, { weights: { type: "string" } }),
+  );
+  const { properties: together } = named("combined", registry.strategies.get("combined")?.schema);
+  const { use: _name, stages: _stages, ...weights } = together as JsonSchema;
+  return filled(both, {
+    model: ({ anyOf, ...rest }) => ({ ...rest, anyOf: [(anyOf as JsonSchema[])[0], ...drawn] }),
+    strategy: (rest) => ({ description: rest.description, anyOf: known }),
+    strategies: (rest) => ({ ...rest, items: { anyOf: known } }),
+    combined: (rest) => ({ ...rest, properties: weights, required: [], additionalProperties: false }),
+  }) as JsonSchema;
+}
+
+/** A schema in which the properties of some names are replaced, wherever they are. */
+function filled(part: unknown, by: Readonly<Record<string, (of: JsonSchema) => JsonSchema>>): unknown {
+  if (Array.isArray(part)) return part.map((item) => filled(item, by));
+  if (typeof part !== "object" || part === null) return part;
+  return Object.fromEntries(
+    Object.entries(part).map(([key, value]) => {
+      if (key !== "properties") return [key, filled(value, by)];
+      const properties = Object.entries(value as Record<string, JsonSchema>).map(([name, own]) => [
+        name,
+        by[name] === undefined ? filled(own, by) : by[name](own),
+      ]);
+      return [key, Object.fromEntries(properties)];
+    }),
+  );
+}
+
+/** The schema of something by name and its options, with a line for each; any options where it shows none. */
+function named(
+  name: string,
+  options: unknown,
+  more: JsonSchema = {},
+  lines: Readonly<Record<string, string>> = {},
+): JsonSchema {
+  const own = options instanceof z.ZodType ? jsonOf(options) : {};
+  const { properties = {}, required = [] } = own as {
+    properties?: Record<string, JsonSchema>;
+    required?: string[];
+  };
+  const described = Object.entries(properties).map(([key, property]) => {
+    const line = lines[key];
+    return [key, { ...written(property), ...(line === undefined ? {} : { description: line }) }];
+  });
+  return {
+    type: "object",
+    properties: { use: { const: name }, ...more, ...Object.fromEntries(described) },
+    required: ["use", ...required],
+    ...("additionalProperties" in own ? { additionalProperties: own.additionalProperties } : {}),
+  };
+}
+
+/** Of several ways to give an option those that can be written down: an object with functions cannot. */
+function written({ anyOf, ...property }: JsonSchema): JsonSchema {
+  if (!Array.isArray(anyOf)) return { ...property, ...(anyOf === undefined ? {} : { anyOf }) };
+  const ways = (anyOf as JsonSchema[]).filter((way) => Object.keys(way).length > 0);
+  return ways.length === 1 ? { ...property, ...ways[0] } : { ...property, anyOf: ways };
+}
+
+function jsonOf(schema: z.ZodType): JsonSchema {
+  const { $schema: _version, ...json } = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
+  return json;
+}

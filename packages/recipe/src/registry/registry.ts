@@ -1,0 +1,77 @@
+import {
+  type Backend,
+  type ModelFactory,
+  type Strategy,
+  type StrategyPlugin,
+  type StrategySpec,
+  unknownName,
+} from "@espalier/core";
+import { optionError } from "./draw.ts";
+
+/** Everything that is found by name: strategies (plug-ins may add some), backends, models. */
+export interface Registry {
+  readonly strategies: ReadonlyMap<string, StrategyPlugin>;
+  readonly backends: ReadonlyMap<string, Backend>;
+  readonly models: ReadonlyMap<string, ModelFactory<never>>;
+  /** The strategy a plug-in makes of its options. Throws an EspalierError for an unknown name or option. */
+  strategy(spec: StrategySpec): Strategy;
+  /** A backend by its name; `wasm:4` is `wasm` on four threads. Throws an EspalierError with the nearest name for an unknown one. */
+  backend(name: string): Backend;
+  /** A model by its name. Throws an EspalierError with the nearest name for an unknown one. */
+  model(name: string): ModelFactory<unknown>;
+}
+
+/** The contents of a registry. */
+export interface RegistryParts {
+  readonly strategies: Iterable<StrategyPlugin>;
+  readonly backends: Iterable<Backend>;
+  readonly models: ReadonlyMap<string, ModelFactory<never>>;
+  /** Makes a backend whose name is none of the others', such as `wasm:4`; undefined for a name it does not know. */
+  readonly onThreads?: (name: string) => Backend | undefined;
+}
+
+/** A registry of the given strategies, backends and models. */
+export function registryOf(parts: RegistryParts): Registry {
+  const strategies = new Map([...parts.strategies].map((p) => [p.name, p]));
+  const backends = new Map([...parts.backends].map((b) => [b.name, b]));
+  const threaded = new Map<string, Backend>();
+  const registry: Registry = {
+    strategies,
+    backends,
+    models: parts.models,
+    strategy(spec) {
+      const { use, label: _label, ...options } = spec;
+      const plugin = strategies.get(use);
+      if (plugin === undefined)
+        throw unknownName("strategy", use, [...strategies.keys()], " (and any package given by --plugin)");
+      return named(plugin, options, (inner) => registry.strategy(inner));
+    },
+    backend(name) {
+      const backend = backends.get(name) ?? threaded.get(name) ?? parts.onThreads?.(name);
+      if (backend === undefined)
+        throw unknownName("backend", name, [...backends.keys()], " (wasm:4: on 4 threads)");
+      threaded.set(name, backend);
+      return backend;
+    },
+    model(name) {
+      const wanted = name.toLowerCase();
+      const found = [...parts.models].find(([known]) => known.toLowerCase() === wanted)?.[1];
+      if (found === undefined) throw unknownName("model", name, [...parts.models.keys()]);
+      return found as ModelFactory<unknown>;
+    },
+  };
+  return registry;
+}
+
+/** Options are checked by the plug-in's schema; what it refuses becomes one line that names strategy and option. */
+function named(
+  plugin: StrategyPlugin,
+  options: Readonly<Record<string, unknown>>,
+  resolve: Registry["strategy"],
+): Strategy {
+  try {
+    return plugin.create(options, resolve);
+  } catch (error) {
+    throw optionError(error, `strategy "${plugin.name}"`, Object.keys(plugin.options ?? {}));
+  }
+}

@@ -1,0 +1,150 @@
+import {
+  isPrune,
+  isTrain,
+  type LatencyRecord,
+  type Parts,
+  type PruneRecord,
+  type ResultRecord,
+  type TestErrors,
+  type Timing,
+  type TrainRecord,
+} from "@espalier/bench";
+import type { Accounting } from "@espalier/core";
+import { groupBy } from "./labels.ts";
+import type { Names } from "./names.ts";
+import type { DenseRow, ErrorStats, RunRow, Size, Stat, TimingRow } from "./rows.ts";
+
+/** The dense model of a section, from its own records, or from what its pruned ones say of it. */
+export function denseRow(group: readonly ResultRecord[]): DenseRow | undefined {
+  const trained = group.filter(isTrain);
+  const seen: readonly (Counted & { seed: number; test: TestErrors; epochs: number })[] =
+    trained.length > 0
+      ? trained.map(({ cell, result }: TrainRecord) => ({ seed: cell.seed, ...result }))
+      : groupBy(group.filter(isPrune), ({ cell }) => cell.dense.seed).map(([first]) => {
+          const { cell, result } = first!;
+          return { seed: cell.dense.seed, ...result.dense, epochs: cell.dense.training.epochs };
+        });
+  if (seen.length === 0) return undefined;
+  return {
+    seeds: seen.map(({ seed }) => seed),
+    epochs: Math.max(...seen.map(({ epochs }) => epochs)),
+    size: sizeOf(seen),
+    errors: errorsOf(seen.map(({ test }) => test)),
+    parts: trained[0]?.result.parts,
+  };
+}
+
+/** Records of one pruned model with several seeds as a row. */
+export function runRow(group: readonly PruneRecord[], names: Names): RunRow {
+  const { cell } = group[0]!;
+  const results = group.map(({ result }) => result);
+  const applicable = results.some((result) => result.applicable);
+  const met = results.every(({ target }) => target.met);
+  const reasons = results.flatMap(({ notes, target }) =>
+    target.why === undefined || !applicable ? notes : [target.why, ...notes],
+  );
+  return {
+    strategy: names.strategy(cell.strategy),
+    metric: results[0]!.target.metric,
+    asked: results[0]!.target.asked,
+    tuning: names.tuning(cell.fineTuning),
+    seeds: group.map(({ cell: { dense } }) => dense.seed),
+    applicable,
+    met,
+    reasons: [...new Set(reasons)],
+    sparsity: mean(results.map(({ sparsity }) => sparsity)),
+    size: sizeOf(results),
+    before: errorsOf(results.map(({ pruned }) => pruned)),
+    after: errorsOf(results.map(({ tuned }) => tuned)),
+    tuningEpochs: Math.max(...results.map(({ tuningEpochs }) => tuningEpochs)),
+    parts: results[0]!.parts,
+    id: group[0]!.id,
+  };
+}
+
+/** Timings of all pruned models of a section. */
+export function timingRows(
+  records: readonly LatencyRecord[],
+  runs: readonly RunRow[],
+  names: Names,
+): TimingRow[] {
+  const groups = groupBy(records, ({ cell: { pruned, backend, batch } }) => [
+    pruned.strategy,
+    pruned.target,
+    backend,
+    batch,
+  ]);
+  return groups.flatMap((group): TimingRow[] => {
+    const { cell } = group[0]!;
+    const results = group.map(({ result }) => result);
+    const strategy = names.strategy(cell.pruned.strategy);
+    const [metric, asked] = Object.entries(cell.pruned.target)[0]!;
+    const run = runs.find((r) => r.strategy === strategy && r.metric === metric && r.asked === asked);
+    // A model in which there was nothing to prune is its dense one: its ratio says nothing.
+    if (run?.applicable === false) return [];
+    const over = (of: (result: LatencyRecord["result"]) => Timing): Stat => ({
+      mean: mean(results.map((r) => of(r).median)),
+      spread: mean(results.map((r) => of(r).spread)),
+    });
+    return [
+      {
+        strategy,
+        metric,
+        asked,
+        met: run?.met ?? true,
+        sparsity: mean(results.map(({ sparsity }) => sparsity)),
+        backend: cell.backend,
+        batch: cell.batch,
+        device: results[0]!.device,
+        dense: over((r) => r.dense),
+        pruned: over((r) => r.pruned),
+        speedup: over((r) => ({ median: r.speedup, spread: r.speedupSpread, samples: 0 })),
+        samples: results.reduce((sum, { pruned }) => sum + pruned.samples, 0),
+      },
+    ];
+  });
+}
+
+interface Counted {
+  readonly counts: Accounting;
+  readonly parts?: Parts;
+}
+
+function sizeOf(models: readonly Counted[]): Size {
+  const over = (of: (counts: Accounting, parts: Parts | undefined) => number): number =>
+    mean(models.map(({ counts, parts }) => of(counts, parts)));
+  return {
+    parameters: {
+      total: over(({ parameters }) => parameters.total),
+      nonzero: over(({ parameters }) => parameters.nonzero),
+      dead: over(({ parameters }) => parameters.dead),
+      deadNonzero: over(({ parameters }, parts) => deadNonzero(parts) ?? parameters.dead),
+    },
+    flops: {
+      total: over(({ flops }) => flops.total),
+      effective: over(({ flops }) => flops.effective),
+      dead: over(({ flops }) => flops.dead),
+    },
+    bytes: { dense: over(({ bytes }) => bytes.dense), stored: over(({ bytes }) => bytes.stored) },
+  };
+}
+
+function deadNonzero(parts: Parts | undefined): number | undefined {
+  return parts?.layers.reduce((sum, { live, nonzero }) => sum + (live ? 0 : nonzero), 0);
+}
+
+function errorsOf(tests: readonly TestErrors[]): ErrorStats {
+  return { mse: statOf(tests.map(({ mse }) => mse)), mae: statOf(tests.map(({ mae }) => mae)) };
+}
+
+function statOf(values: readonly (number | null)[]): Stat {
+  // JSON has no NaN: an error that overflowed is null in the file.
+  const numbers = values.map((value) => value ?? Number.NaN);
+  const center = mean(numbers);
+  const squares = numbers.reduce((sum, value) => sum + (value - center) ** 2, 0);
+  return { mean: center, spread: numbers.length < 2 ? 0 : Math.sqrt(squares / (numbers.length - 1)) };
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}

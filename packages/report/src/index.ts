@@ -1,0 +1,20 @@
+export { legend } from "./charts/legend.ts";
+export { type Level, type Point, panel } from "./charts/panel.ts";
+export { chart, looksOf, type Spec } from "./charts/theme.ts";
+export { type Block, type Document, paragraph } from "./document.ts";
+export { drawFigures } from "./folder.ts";
+export { toHtml } from "./html.ts";
+export { type WriteInsightOptions, writeInsight } from "./insight/write.ts";
+export { toMarkdown } from "./markdown.ts";
+export { renderSvg } from "./render.ts";
+export { configurationsOf, dataOf, machinesOf } from "./repeat.ts";
+export { type Rows, type RunRow, rowsOf, type Section, type Stat, type TimingRow } from "./rows.ts";
+export { summaryLines } from "./summary.ts";
+export * from "./text.ts";
+export {
+  type ReportOptions,
+  type WriteOptions,
+  type WrittenReport,
+  writeDocument,
+  writeReport,
+} from "./write.ts";

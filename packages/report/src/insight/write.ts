@@ -1,0 +1,34 @@
+import { join, resolve } from "node:path";
+import { checkFree, drawFigures, writeFolder } from "../folder.ts";
+import { toHtml } from "../html.ts";
+import { toMarkdown } from "../markdown.ts";
+import { insightDocument } from "./document.ts";
+import type { Insight } from "./insight.ts";
+
+/** Where the page goes. */
+export interface WriteInsightOptions {
+  /** Folder for the page; made where it does not exist. */
+  readonly out: string;
+  /** Replaces such a page that is there already. Without it that is an EspalierError, as are other files in the folder. */
+  readonly force?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** What a folder with a model's page holds. */
+const page = { name: "model's page", files: new Set(["model.html", "model.md"]) };
+
+/** Draws what is known of a model: `model.html`, self-contained, `model.md`, and the charts as SVG and PNG in `charts`. */
+export async function writeInsight(
+  insight: Insight,
+  { out, force = false, signal }: WriteInsightOptions,
+): Promise<{ readonly html: string; readonly markdown: string; readonly charts: readonly string[] }> {
+  const folder = resolve(out);
+  await checkFree(folder, page, force);
+  const document = insightDocument(insight);
+  const { svgs, files } = await drawFigures(document, signal);
+  const charts = [...files.keys()].map((path) => join(out, path));
+  files.set("model.md", toMarkdown(document));
+  files.set("model.html", toHtml(document, svgs));
+  await writeFolder(folder, files, page, force);
+  return { html: join(out, "model.html"), markdown: join(out, "model.md"), charts };
+}

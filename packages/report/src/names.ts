@@ -1,0 +1,66 @@
+import { type Cell, denseCell, labelOf, type ResultRecord, type TrainingConfig } from "@espalier/bench";
+import type { UseConfig } from "@espalier/recipe";
+import { datasetLabel, distinctLabels, groupBy } from "./labels.ts";
+
+/** What models, strategies and ways of fine-tuning are called throughout a report. */
+export interface Names {
+  readonly strategies: readonly string[];
+  readonly tunings: readonly string[];
+  model(use: UseConfig): string;
+  strategy(use: UseConfig): string;
+  tuning(training: TrainingConfig): string;
+}
+
+export function namesOf(records: readonly ResultRecord[]): Names {
+  const cells = records.map(({ cell }) => cell);
+  const pruneCells = cells.flatMap((cell) =>
+    cell.kind === "prune" ? [cell] : cell.kind === "latency" ? [cell.pruned] : [],
+  );
+  const uses = (all: readonly UseConfig[]) => named(all, (use) => use, labelOf);
+  const models = uses(cells.map((cell) => denseCell(cell).model));
+  const strategies = uses(pruneCells.map(({ strategy }) => strategy));
+  const tunings = named(
+    pruneCells.map(({ fineTuning }) => fineTuning),
+    ({ epochs: _, ...options }) => options,
+    ({ epochs }) => (epochs === 0 ? "none" : `${epochs} epoch${epochs === 1 ? "" : "s"}`),
+  );
+  return {
+    strategies: strategies.all,
+    tunings: tunings.all,
+    model: models.of,
+    strategy: strategies.of,
+    tuning: tunings.of,
+  };
+}
+
+/** Labels of all that differ, by what they are. */
+function named<T extends object>(
+  all: readonly T[],
+  optionsOf: (item: T) => Readonly<Record<string, unknown>>,
+  labelOfItem: (item: T) => string,
+): { readonly all: readonly string[]; of(item: T): string } {
+  const groups = groupBy(all, (item) => item);
+  const labels = distinctLabels(
+    groups.map(([first]) => {
+      const { label: _, ...options } = optionsOf(first!);
+      return { label: labelOfItem(first!), options };
+    }),
+  );
+  const byItem = new Map(groups.flatMap((group, i) => group.map((item) => [item, labels[i]!] as const)));
+  return { all: labels, of: (item) => byItem.get(item)! };
+}
+
+/** A cell in words. */
+export function describeCell(cell: Cell, names: Names): string {
+  const { model, data, seed } = denseCell(cell);
+  const dense = `${names.model(model)} on ${datasetLabel(data.dataset)}, seed ${seed}`;
+  if (cell.kind === "train") return `training ${dense}`;
+  if (cell.kind === "sensitivity") return `pruning single layers of ${dense}`;
+  const { strategy, target, fineTuning } = cell.kind === "prune" ? cell : cell.pruned;
+  const [metric, asked] = Object.entries(target)[0]!;
+  const run = `${names.strategy(strategy)} at ${metric} ${asked} of ${dense}`;
+  if (cell.kind === "latency") return `timing ${run}, ${cell.backend}, batch ${cell.batch}`;
+  return names.tunings.length > 1
+    ? `pruning ${run}, fine-tuning ${names.tuning(fineTuning)}`
+    : `pruning ${run}`;
+}

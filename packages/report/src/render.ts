@@ -1,0 +1,44 @@
+import { createRequire } from "node:module";
+import type { TopLevelSpec } from "vega-lite";
+import { paper, type Spec } from "./charts/theme.ts";
+
+/** Draws a chart as SVG text; the same specification gives the same text. What is SVG already stays as it is. */
+export async function renderSvg(spec: Spec | string): Promise<string> {
+  if (typeof spec === "string") return spec;
+  const [vega, { compile }] = await Promise.all([import("vega"), import("vega-lite")]);
+  const { spec: compiled } = compile(spec as unknown as TopLevelSpec);
+  const view = new vega.View(vega.parse(compiled), { renderer: "none", logLevel: vega.Warn });
+  // Names of clip paths are counted up over the process.
+  vega.resetSVGDefIds();
+  try {
+    return await view.toSVG();
+  } finally {
+    view.finalize();
+  }
+}
+
+/**
+ * Turns an SVG into a PNG of `scale` times its size, with text in a font that comes along: a server may have none. The
+ * machine's fonts are there for letters that it lacks.
+ */
+export async function renderPng(svg: string, scale = 2, loadSystemFonts = true): Promise<Uint8Array> {
+  const { Resvg } = await import("@resvg/resvg-js");
+  const image = new Resvg(svg, {
+    fitTo: { mode: "zoom", value: scale },
+    background: paper,
+    font: {
+      fontFiles: fontFiles(),
+      loadSystemFonts,
+      defaultFontFamily: "Inter",
+      sansSerifFamily: "Inter",
+    },
+  });
+  return image.render().asPng();
+}
+
+function fontFiles(): string[] {
+  const { resolve } = createRequire(import.meta.url);
+  return ["400Regular/Inter_400Regular", "500Medium/Inter_500Medium", "600SemiBold/Inter_600SemiBold"].map(
+    (name) => resolve(`@expo-google-fonts/inter/${name}.ttf`),
+  );
+}

@@ -1,0 +1,38 @@
+import { loadProgram } from "@espalier/bench/measure";
+import type { Backend, Graph, Tensors } from "@espalier/core";
+
+/** What a peer runs: a model, or a graph for training with its tensors. */
+export interface Runnable {
+  readonly graph: Graph;
+  readonly tensors: Tensors;
+}
+
+/** Something that runs models and is compared with others. */
+export interface Peer {
+  readonly name: string;
+  /** Whether zeros in weights make it faster. One that is not runs no masked model: it would time the dense one again. */
+  readonly sparse: boolean;
+  /** One line: version, and what it runs on. Throws an Error where it cannot run. */
+  describe(): Promise<string>;
+  load(runnable: Runnable, batch: number): Promise<Loaded>;
+}
+
+/** Made ready for one batch size. */
+export interface Loaded {
+  run(inputs: Tensors): Promise<Tensors>;
+  dispose(): Promise<void> | void;
+}
+
+/** A backend of Espalier as a peer. */
+export function backendPeer(backend: Backend, sparse: boolean): Peer {
+  return {
+    name: backend.name,
+    sparse,
+    async describe() {
+      const { available, detail } = await backend.availability();
+      if (!available) throw new Error(detail);
+      return detail;
+    },
+    load: (runnable, batch) => loadProgram(runnable, backend, batch),
+  };
+}
