@@ -55,15 +55,23 @@ function short(hash: string): string {
   return hash.slice(0, 12);
 }
 
-/** What a model would count after steps: what plans promise. */
-export function expectedAfter(pruned: Model): Expected {
-  const { parameters, flops, bytes } = account(pruned);
+/** What a model will count after steps: what plans promise. Only shapes and masks are worked out, not the numbers. */
+export function expectedAfter(model: Model, steps: readonly Step[]): Expected {
+  const { parameters, flops, bytes } = account(applySteps(outline(model), steps));
   return {
     parameters: parameters.total,
     nonzero: parameters.nonzero,
     flops: flops.effective,
     bytes: bytes.stored,
   };
+}
+
+/** A model whose tensors have their shapes and no numbers: steps are carried out on it at little cost. */
+export function outline(model: Model): Model {
+  const shapes = [...model.tensors].map(
+    ([name, tensor]) => [name, { ...tensor, data: tensor.data.subarray(0, 0) }] as const,
+  );
+  return { ...model, tensors: new Map(shapes) };
 }
 
 /** A model while steps are carried out on it: axes and graph stay as they were, all else changes in place. */
