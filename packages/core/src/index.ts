@@ -64,6 +64,7 @@ export * from "./operators/random.ts";
 export * from "./operators/scale.ts";
 export * from "./operators/slice.ts";
 export * from "./operators/softmax.ts";
+export * from "./operators/steps.ts";
 export * from "./operators/top-k.ts";
 export {
   type Allocation,

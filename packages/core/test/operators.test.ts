@@ -51,9 +51,9 @@ describe("shapes that do not fit", () => {
 });
 
 describe("gradients agree with central differences", () => {
-  const differentiable = operatorCases.filter(({ operator }) => {
+  const differentiable = operatorCases.filter(({ operator, differentiable: inputs }) => {
     const { gradient } = operators.get(operator)!;
-    return gradient !== undefined && operator !== "Dropout";
+    return gradient !== undefined && operator !== "Dropout" && inputs?.length !== 0;
   });
   it.each(differentiable.map((one) => [caseName(one), one] as const))("%s", (_name, one) => {
     const targets = one.operator === "BatchNormalization" ? { ...one, differentiable: [0, 1, 2] } : one;

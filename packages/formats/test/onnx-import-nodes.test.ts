@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
-import { EspalierError, int32, type Model, prunableDimensions, reference } from "@espalier/core";
-import { largestError, randomInputs, runModel } from "@espalier/core/testing";
-import { type OnnxImportOptions, readOnnx } from "@espalier/formats";
+import { int32, prunableDimensions, reference } from "@espalier/core";
+import { randomInputs, runModel } from "@espalier/core/testing";
+import { readOnnx } from "@espalier/formats";
 import {
   AttributeProto_AttributeType as AttributeType,
   FunctionProtoSchema,
@@ -10,6 +10,7 @@ import {
 } from "onnx-buf";
 import { describe, expect, it } from "vitest";
 import { float, int, ints, text } from "../src/onnx/proto.ts";
+import { agrees, operators, refusal, roles } from "./onnx-agreement.ts";
 import {
   type FileParts,
   floats,
@@ -23,39 +24,6 @@ import {
   varied,
   weight,
 } from "./onnx-build.ts";
-import { withOnnx } from "./onnx-runtime.ts";
-
-/** Reads a file and compares it with ONNX Runtime, at two batch sizes where the batch is open. */
-async function agrees(parts: FileParts, options: OnnxImportOptions = {}): Promise<Model> {
-  const bytes = onnxFile(parts);
-  const model = readOnnx(bytes, options);
-  const open = model.graph.inputs.some(({ value }) =>
-    model.graph.values[value]!.shape.some((e) => typeof e !== "number"),
-  );
-  for (const batch of open ? [1, 3] : [1]) {
-    const inputs = randomInputs(model, batch);
-    const got = await runModel(model, reference, inputs);
-    await withOnnx(bytes, "onnxruntime-node", async (run) => {
-      for (const [name, tensor] of await run(inputs)) {
-        expect(got.get(name)!.shape).toEqual(tensor.shape);
-        expect(largestError(got.get(name)!, tensor)).toBeLessThan(1e-5);
-      }
-    });
-  }
-  return model;
-}
-
-const operators = ({ graph }: Model) => graph.nodes.map(({ operator }) => operator.name);
-const roles = ({ graph }: Model) => Object.fromEntries(graph.tensors.map(({ name, role }) => [name, role]));
-const refusal = (parts: FileParts, options: OnnxImportOptions = {}): string => {
-  try {
-    readOnnx(onnxFile(parts), options);
-  } catch (error) {
-    expect(error).toBeInstanceOf(EspalierError);
-    return (error as Error).message;
-  }
-  return "not refused";
-};
 
 const x = { x: ["batch", 6, 4] } as const;
 
@@ -169,11 +137,40 @@ describe("a batch of one size", () => {
     expect(Array.from(whole.data.slice(18, 36))).toEqual(Array.from(second.data));
   });
 
-  it("is kept where opening it would mix samples", () => {
+  it("cannot be opened where that would mix samples", () => {
     const mixing = { ...tokens, nodes: [node("Softmax", ["x"], "y", { axis: int(0) })] };
-    const model = readOnnx(onnxFile(mixing), { openBatch: true });
-    expect(model.graph.values[model.graph.inputs[0]!.value]!.shape).toEqual([1, 6, 4]);
-    expect(model.metadata).toEqual({ onnx: { opset: 17, producer: "test" } });
+    expect(refusal(mixing, { openBatch: true })).toMatch(
+      /its batch, which is 1 in the file, cannot be opened: node "Softmax_y" \(Softmax\): .* would mix the samples/,
+    );
+    expect(refusal({ ...mixing, inputs: { x: ["batch", 6, 4] } }, { openBatch: true })).not.toMatch(/opened/);
+    expect(refusal({ ...tokens, inputs: { x: [1, 6, 4], z: [2, 4] } }, { openBatch: true })).toMatch(
+      /its inputs have no common first axis/,
+    );
+  });
+
+  it("is opened through constants that are the same for every sample, and only through those", () => {
+    const slice = varied(20);
+    const added = (numbers: readonly number[]): FileParts => ({
+      inputs: { x: [2, 5, 4] },
+      nodes: [
+        node("Expand", ["token", "shape"], "tokens"),
+        node("Concat", ["x", "tokens"], "longer", { axis: int(1) }),
+        node("Slice", ["longer", "one", "end", "one"], "b"),
+        node("Add", ["b", "table"], "y"),
+      ],
+      initializers: [
+        floats("table", [2, 5, 4], numbers),
+        weight("token", 1, 1, 4),
+        longs("shape", [2, 1, 4]),
+        longs("one", [1]),
+        longs("end", [9]),
+      ],
+    });
+    const model = readOnnx(onnxFile(added([...slice, ...slice])), { openBatch: true });
+    expect(model.graph.values[model.graph.inputs[0]!.value]!.shape).toEqual([{ batch: 1 }, 5, 4]);
+    expect(model.tensors.get("table")!.shape).toEqual([1, 5, 4]);
+    const line = refusal(added([...slice, ...varied(20, 1)]), { openBatch: true });
+    expect(line).toMatch(/node "Add_y" \(Add\): its constant differs from sample to sample/);
   });
 
   it("may be larger than one", () => {
@@ -301,10 +298,9 @@ describe("weights", () => {
     expect(prunableDimensions(model.dimensions)).toEqual([]);
   });
 
-  it("that exporters merged for being equal are given back, those that are shared stay one", async () => {
-    const ones = floats("norm1.weight", [4], [1, 1, 1, 1]);
-    const norm = (from: string, to: string, by = "norm1.weight") =>
-      node("LayerNormalization", [from, by, "norm1.bias"], to);
+  it("that are used several times stay one, whatever their numbers; other names are other weights", async () => {
+    const norm = (from: string, to: string) =>
+      node("LayerNormalization", [from, "norm1.weight", "norm1.bias"], to);
     const model = await agrees({
       inputs: x,
       nodes: [
@@ -313,17 +309,63 @@ describe("weights", () => {
         node("Identity", ["w"], "again"),
         node("MatMul", ["b", "w"], "c"),
         node("MatMul", ["c", "again"], "d"),
-        node("MatMul", ["d", "w"], "y"),
+        node("MatMul", ["d", "w"], "e"),
+        node("MatMul", ["e", "one"], "f"),
+        node("Add", ["f", "one.bias"], "g"),
+        node("Add", ["g", "one.bias"], "y"),
       ],
-      initializers: [ones, weight("norm1.bias", 4), weight("w", 4, 4)],
+      initializers: [
+        floats("norm1.weight", [4], [1, 1, 1, 1]),
+        weight("norm1.bias", 4),
+        weight("w", 4, 4),
+        weight("one", 4, 1),
+        weight("one.bias", 1),
+      ],
     });
-    expect(Object.keys(roles(model)).sort()).toEqual([
-      "again",
-      "norm1.bias",
-      "norm1.weight",
-      "norm1.weight_1",
-      "w",
-    ]);
+    const names = ["again", "norm1.bias", "norm1.weight", "one", "one.bias", "w"];
+    expect(Object.keys(roles(model)).sort()).toEqual(names);
+  });
+
+  it("that exporters wrote several times, transposed or not, are one", async () => {
+    const numbers = varied(12);
+    const turned = numbers.map((_, i) => numbers[(i % 4) * 3 + Math.floor(i / 4)]!);
+    const model = await agrees({
+      inputs: { x: ["batch", 3] },
+      nodes: [
+        node("MatMul", ["x", "val_0"], "a"),
+        node("Add", ["a", "up.bias"], "b"),
+        node("MatMul", ["b", "val_1"], "c"),
+        node("Add", ["c", "x"], "d"),
+        node("MatMul", ["d", "val_2"], "e"),
+        node("Add", ["e", "up.bias"], "y"),
+      ],
+      initializers: [
+        floats("val_0", [3, 4], turned),
+        floats("val_1", [4, 3], numbers),
+        floats("val_2", [3, 4], turned),
+        weight("up.bias", 4),
+      ],
+    });
+    expect(roles(model)).toEqual({ "up.weight": "trainable", "up.bias": "trainable" });
+  });
+
+  it("of copied layers are two, though their numbers are equal", async () => {
+    const layer = (i: number, from: string, to: string) => [
+      node("MatMul", [from, `onnx::MatMul_${i}`], `p${i}`),
+      node("Add", [`layers.${i}.up.bias`, `p${i}`], to),
+    ];
+    const model = await agrees({
+      inputs: x,
+      nodes: [
+        node("Identity", ["onnx::MatMul_0"], "onnx::MatMul_1"),
+        node("Identity", ["layers.0.up.bias"], "layers.1.up.bias"),
+        ...layer(0, "x", "a"),
+        ...layer(1, "a", "y"),
+      ],
+      initializers: [weight("onnx::MatMul_0", 4, 4), weight("layers.0.up.bias", 4)],
+    });
+    const names = [0, 1].flatMap((i) => [`layers.${i}.up.bias`, `layers.${i}.up.weight`]);
+    expect(Object.keys(roles(model)).sort()).toEqual(names);
   });
 
   it("are told from tables and numbers, by rule or by option", async () => {
@@ -562,13 +604,13 @@ describe("what cannot be read", () => {
   it.each<[string, FileParts, RegExp]>([
     [
       "an operator",
-      { inputs: x, nodes: [node("LSTM", ["x"], "y")] },
-      /^ONNX file: node "LSTM_y" \(LSTM\): Espalier has no such operator\. It reads Abs, Add, .*, Xor\.$/,
+      { inputs: x, nodes: [node("Det", ["x"], "y")] },
+      /^ONNX file: node "Det_y" \(Det\): Espalier does not have this operator\. Export the model without it\.$/,
     ],
     [
       "another domain's",
       { inputs: x, nodes: [node("Gelu", ["x"], "y", {}, "com.microsoft")] },
-      /no such operator of "com.microsoft"/,
+      /Espalier has no operators of "com\.microsoft"/,
     ],
     [
       "an old operator set",

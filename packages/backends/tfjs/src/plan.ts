@@ -10,7 +10,8 @@ import {
 import { type KernelSet, kernelsOf } from "./kernels/index.ts";
 import type { Kernel } from "./kernels/kernel.ts";
 import { multiply } from "./kernels/training.ts";
-import { type Kind, nameOf } from "./runtime.ts";
+import type { Kind } from "./options.ts";
+import { nameOf } from "./runtime.ts";
 
 /** One node made ready for one batch size. */
 export interface PlanStep {

@@ -13,6 +13,8 @@ export type None = Record<string, never>;
 export function inferBroadcast([a, b]: readonly ValueType[]): readonly ValueType[] {
   const shape = broadcastShapes(a!.shape, b!.shape);
   if (shape === undefined) throw new ShapeError("the shapes do not broadcast");
+  if (a!.dtype !== b!.dtype)
+    throw new ShapeError(`it takes two values of one type, not ${a!.dtype} and ${b!.dtype}`);
   return [{ dtype: a!.dtype, shape }];
 }
 

@@ -44,6 +44,7 @@ import { dropoutOperator, dropoutTraining, randomUniformOperator } from "./rando
 import { scaleOperator } from "./scale.ts";
 import { concatOperator, padOperator, sliceOperator } from "./slice.ts";
 import { softmaxGradient, softmaxOperator } from "./softmax.ts";
+import { castOperator, floorOperator, roundOperator } from "./steps.ts";
 import { topKOperator } from "./top-k.ts";
 
 /** The operators of core under their names. */
@@ -72,6 +73,9 @@ const byName = {
   Greater: greaterOperator,
   Equal: equalOperator,
   Where: whereOperator,
+  Cast: castOperator,
+  Floor: floorOperator,
+  Round: roundOperator,
   Scale: scaleOperator,
   MatMul: matMulOperator,
   Transpose: transposeOperator,

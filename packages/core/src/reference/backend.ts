@@ -4,7 +4,7 @@ import { bindInputs, checkTensors, selectOutputs } from "../graph/bind.ts";
 import { resolveShape } from "../graph/extent.ts";
 import { type Graph, isLive, liveValues } from "../graph/graph.ts";
 import type { TensorData } from "../graph/tensor.ts";
-import type { NdArray } from "./array.ts";
+import { map, type NdArray } from "./array.ts";
 
 /** The oracle: every operator by its own definition, in double precision. Slow, and available everywhere. */
 export const reference: Backend = {
@@ -134,7 +134,7 @@ export function evaluateGraph(
     const shapes = node.outputs.map((id) => resolveShape(graph.values[id]!.shape, batchSize));
     const results = node.operator.evaluate(operands, node.attributes, shapes, batchSize);
     node.outputs.forEach((id, i) => {
-      values[id] = results[i]!;
+      values[id] = graph.values[id]!.dtype === "int32" ? map(results[i]!, Math.trunc) : results[i]!;
     });
   }
   return values;

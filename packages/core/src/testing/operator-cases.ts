@@ -6,6 +6,8 @@ export interface CaseInput {
   readonly shape: Shape;
   readonly range?: readonly [number, number];
   readonly below?: number;
+  /** The least of indices; 0 by default. */
+  readonly least?: number;
 }
 
 /** One call of an operator that every backend must get right. */
@@ -21,6 +23,7 @@ const positive: readonly [number, number] = [0.5, 2];
 /** Away from the kink of a piecewise function, which finite differences would straddle. */
 const none: readonly [number, number] = [0, 0];
 const integers: readonly [number, number] = [3, 3];
+const halves: readonly [number, number] = [2.5, 2.5];
 
 const x = (...shape: Shape): CaseInput => ({ shape });
 const one = (operator: string, inputs: readonly CaseInput[], attributes: Attributes = {}): OperatorCase => ({
@@ -79,6 +82,20 @@ export const operatorCases: readonly OperatorCase[] = [
     differentiable: [1, 2],
   },
   { ...one("Where", [{ shape: [5, 1], range: integers }, x(batch, 1, 3), x()]), differentiable: [1, 2] },
+  ...["Floor", "Round"].map((name) => ({
+    ...one(name, [{ shape: [batch, 31, 7], range: [-3, 3] }]),
+    differentiable: [],
+  })),
+  { ...one("Round", [{ shape: [5], range: halves }]), differentiable: [] },
+  { ...one("Cast", [{ shape: [batch, 33], range: [-3, 3] }], { to: "int32" }), differentiable: [] },
+  { ...one("Cast", [{ shape: [batch, 9], below: 7 }], { to: "float32" }), differentiable: [] },
+  ...["Add", "Sub", "Mul", "Div"].map((name) => ({
+    ...one(name, [
+      { shape: [batch, 9], below: 90 },
+      { shape: [9], below: 7, least: 1 },
+    ]),
+    differentiable: [],
+  })),
   one("Scale", [x(batch, 7)], { by: -0.3, per: 1 }),
   one("Scale", [x(batch, 7)], { by: 2, per: { batch: 7 } }),
   one("MatMul", [x(batch, 1, 7), x(7, 129)]),

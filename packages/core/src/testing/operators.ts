@@ -36,10 +36,10 @@ export function drawCase(one: OperatorCase): Drawing {
 /** Inputs of a case at a batch size; the same each time. */
 export function caseInputs(one: OperatorCase, batchSize: number): Map<string, TensorData> {
   return new Map(
-    one.inputs.map(({ shape, range = [-1, 1], below }, i) => {
+    one.inputs.map(({ shape, range = [-1, 1], below, least = 0 }, i) => {
       const concrete = resolveShape(shape, batchSize);
       const random = randomStream(5, `${caseName(one)} ${i}`);
-      const [low, high] = below === undefined ? range : [0, below];
+      const [low, high] = below === undefined ? range : [least, below];
       const data = Array.from({ length: countElements(concrete) }, () => low + (high - low) * random());
       if (below === undefined) return [`${i}`, float32(concrete, data)];
       const whole = data.map(Math.floor);

@@ -1,6 +1,7 @@
 import {
   type Attributes,
   type BatchNormalizationAttributes,
+  type CastAttributes,
   type ClipAttributes,
   type ConcatAttributes,
   type EpsilonAttributes,
@@ -49,6 +50,10 @@ export const rules: ReadonlyMap<string, Rule<Attributes>> = new Map(
         writer.node(`${name}/Cast`, "Cast", [condition!], { to: int(ElementType.BOOL) }),
         ...choices,
       ]),
+    Cast: ({ emit, inputs, attributes: { to } }: NodeCall<CastAttributes>) =>
+      emit("Cast", inputs, { to: int(to === "int32" ? ElementType.INT32 : ElementType.FLOAT) }),
+    Floor: as("Floor"),
+    Round: as("Round"),
     Clip: ({ emit, writer, inputs, attributes: { min, max } }: NodeCall<ClipAttributes>) =>
       emit("Clip", [
         ...inputs,

@@ -1,6 +1,7 @@
 import {
   type AxisAttributes,
   type BatchNormalizationAttributes,
+  type CastAttributes,
   type ClipAttributes,
   type ConcatAttributes,
   type EpsilonAttributes,
@@ -42,6 +43,16 @@ export const emitters: ReadonlyMap<string, Emit> = new Map<string, Emit>([
   ["Greater", comparison("Greater")],
   ["Equal", comparison("Equal")],
   ["Where", where],
+  ["Floor", binary("Floor")],
+  ["Round", binary("Round")],
+  [
+    "Cast",
+    ({ def, node, inputs }) => {
+      const types: [string, string] = ["DT_FLOAT", "DT_INT32"];
+      const [from, to] = (node.attributes as CastAttributes).to === "int32" ? types : [types[1], types[0]];
+      return def.node("Cast", node.name, inputs, { SrcT: { type: from }, DstT: { type: to } });
+    },
+  ],
   ["Dropout", ({ inputs }) => inputs[0]!],
   ["Gelu", gelu],
   ["Scale", scale],

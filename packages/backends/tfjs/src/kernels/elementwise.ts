@@ -6,7 +6,7 @@ export const elementwise: Kernels = {
   Add: ({ tf, inputs: [a, b] }) => tf.add(a!, b!),
   Sub: ({ tf, inputs: [a, b] }) => tf.sub(a!, b!),
   Mul: ({ tf, inputs: [a, b] }) => tf.mul(a!, b!),
-  Div: ({ tf, inputs: [a, b] }) => tf.div(a!, b!),
+  Div: ({ tf, inputs: [a, b] }) => (a!.dtype === "int32" ? wholeQuotient(tf, a!, b!) : tf.div(a!, b!)),
   Sqrt: ({ tf, inputs: [x] }) => tf.sqrt(x!),
   Relu: ({ tf, inputs: [x] }) => tf.relu(x!),
   ReluGradient: ({ tf, inputs: [x, dy] }) => tf.mul(dy!, tf.step(x!)),
@@ -44,8 +44,19 @@ export const elementwise: Kernels = {
       tf.broadcastTo(a!, shape! as never),
       tf.broadcastTo(b!, shape! as never),
     ),
+  Cast: ({ tf, inputs: [x], attributes }) => tf.cast(x!, attributes.to),
+  Floor: ({ tf, inputs: [x] }) => tf.floor(x!),
+  Round: ({ tf, inputs: [x] }) => tf.round(x!),
   Scale: ({ tf, inputs: [x], attributes, batchSize }) => tf.mul(x!, scaleFactor(attributes, batchSize)),
 };
+
+/** A quotient without its fraction: TensorFlow.js rounds it down. */
+function wholeQuotient(tf: Tf, a: Tensor, b: Tensor): Tensor {
+  const quotient = tf.floorDiv(a, b);
+  const exact = tf.equal(tf.mul(quotient, b), a);
+  const down = tf.logicalAnd(tf.less(quotient, tf.scalar(0, "int32")), tf.logicalNot(exact));
+  return tf.add(quotient, tf.cast(down, "int32"));
+}
 
 function normalCdf(tf: Tf, x: Tensor): Tensor {
   return tf.mul(tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1), 0.5);

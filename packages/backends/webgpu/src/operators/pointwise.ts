@@ -94,6 +94,15 @@ export const pointOperators = new Map(
     Greater: simple(1, ([a, b], T) => `select(${T}(0f), ${T}(1f), ${a} > ${b})`),
     Equal: simple(1, ([a, b], T) => `select(${T}(0f), ${T}(1f), ${a} == ${b})`),
     Where: simple(1, ([condition, a, b], T) => `select(${b}, ${a}, ${condition} != ${T}(0f))`),
+    Cast: {
+      cost: 1,
+      apply({ width, attributes }, [x]) {
+        const scalar = attributes.to === "int32" ? "i32" : "f32";
+        return `${width === 1 ? scalar : `vec4<${scalar}>`}(${x})`;
+      },
+    },
+    Floor: simple(1, ([x]) => `floor(${x})`),
+    Round: simple(1, ([x]) => `round(${x})`),
     Scale: {
       cost: 1,
       apply: ({ attributes, batchSize }, [x]) => `${x} * ${literal(scaleFactor(attributes, batchSize))}`,

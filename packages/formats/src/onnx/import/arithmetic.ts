@@ -160,10 +160,6 @@ const unaryFolds: ReadonlyMap<string, { readonly of: (x: number) => number; read
       Cos: { of: Math.cos },
       Exp: { of: Math.exp },
       Floor: { of: Math.floor },
-      IsInf: {
-        of: (x: number) => (Math.abs(x) === Number.POSITIVE_INFINITY ? 1 : 0),
-        gives: "bool" as const,
-      },
       IsNaN: { of: (x: number) => (Number.isNaN(x) ? 1 : 0), gives: "bool" as const },
       Log: { of: Math.log },
       Not: { of: (x: number) => (x === 0 ? 1 : 0), gives: "bool" as const },

@@ -15,7 +15,16 @@ import {
 import { reshapeKnown } from "./arrays.ts";
 import type { Attributes } from "./attributes.ts";
 import { UnreadableError } from "./errors.ts";
-import { type Item, isCounting, isKnown, isSequence, isTruth, isTuples, isValue } from "./items.ts";
+import {
+  type Item,
+  isCounting,
+  isKnown,
+  isRepeated,
+  isSequence,
+  isTruth,
+  isTuples,
+  isValue,
+} from "./items.ts";
 import { type Known, onlyNumber, plainNumbers } from "./known.ts";
 import type { OpenedBatch } from "./samples.ts";
 import type { Use, Weights } from "./weights.ts";
@@ -43,6 +52,10 @@ export interface Call {
   readonly wants: readonly boolean[];
   /** Name for a weight of this node whose own was lost. */
   nameFor(part: "weight" | "bias"): string | undefined;
+  /** The bias that goes with the node's weight, where its name says so. */
+  bias(): Known | undefined;
+  /** Whether the exporter tells modules apart from names. */
+  readonly scoped: boolean;
 }
 
 export type Rule = (call: Call) => Item | readonly (Item | undefined)[];
@@ -53,7 +66,7 @@ export function input(call: Call, i: number): Item {
   if (item === undefined) throw new UnreadableError(`its input ${i} is missing`);
   if (isSequence(item)) throw new UnreadableError(`its input ${i} is a list of values`);
   if (isTruth(item)) throw new UnreadableError(`its input ${i} are truth values`);
-  if (isCounting(item) || isTuples(item))
+  if (isCounting(item) || isTuples(item) || isRepeated(item))
     throw new UnreadableError(
       "it computes with the numbers from 0 to the batch size, which is not supported",
     );
@@ -109,9 +122,11 @@ export function lift(call: Call, item: Item, use: Use = { as: "operand" }): Valu
   if (!isKnown(item)) throw new UnreadableError("it does not take lists of values");
   const name = use.name ?? call.nameFor(use.as === "weight" ? "weight" : "bias");
   const named = use.as === "weight" || use.as === "bias" ? name : use.name;
+  const bias = use.as === "weight" ? call.bias() : undefined;
   return call.context.weights.lift(call.b, item, {
     ...use,
-    module: call.module,
+    ...(call.scoped && { module: call.module }),
+    ...(bias !== undefined && { bias }),
     ...(named !== undefined && { name: named }),
   });
 }
@@ -121,6 +136,11 @@ export function valueInput(call: Call, i: number, use?: Use): Value {
   return lift(call, input(call, i), use);
 }
 
+/** A number as a scalar of the type that a value has. */
+export function numberLike({ context }: Call, x: Value, number: number): Value {
+  return x.dtype === "int32" ? context.weights.integer(number) : context.weights.number(number);
+}
+
 /** The number that a scalar constant stands for, where it does not give the other operand more axes. */
 export function numberBeside(call: Call, item: Item, other: Value): number | undefined {
   if (!isPlain(call, item) || item.shape.length > other.shape.length) return undefined;
@@ -128,11 +148,11 @@ export function numberBeside(call: Call, item: Item, other: Value): number | und
 }
 
 /**
- * Where a file made for one sample computes something without its input, the same for all samples, and joins it with
+ * Where a file whose batch was opened computes something without its input, the same for all samples, and joins it with
  * what follows the batch: repeated over the batch. `axis` counts from the end; others are as long as they need to be.
  */
 export function spread({ b, context }: Call, x: Value, other: Shape): Value {
-  if (context.opened?.size !== 1 || x.shape.some(isBatch)) return x;
+  if (context.opened === undefined || x.shape.some(isBatch)) return x;
   const back = x.shape.findIndex((extent, axis) => {
     const beside = other[axis - x.shape.length + other.length];
     return extent !== 1 && beside !== undefined && isBatch(beside) && beside.batch === extent;

@@ -1,13 +1,23 @@
-import { type Builder, EspalierError, type Value } from "@espalier/core";
+import { type Builder, EspalierError } from "@espalier/core";
 import type { AttributeProto, FunctionProto, GraphProto, NodeProto } from "onnx-buf";
 import { Attributes } from "./attributes.ts";
 import type { Call, Context, Rule } from "./call.ts";
 import { isStandard } from "./decode.ts";
 import { locate, UnreadableError } from "./errors.ts";
-import { type Item, isKnown, isTruth, isValue } from "./items.ts";
+import { type Item, isKnown, isRepeated, isTruth, isValue } from "./items.ts";
 import { type Known, onlyNumber } from "./known.ts";
-import { isMadeUp, moduleOf } from "./names.ts";
-import { mostNested, nameFor, neededNodes, type Readers, readersOf, resolved, titleOf } from "./nodes.ts";
+import { isMadeUp, isScoped, moduleOf } from "./names.ts";
+import {
+  biasOf,
+  mostNested,
+  nameFor,
+  neededNodes,
+  type Readers,
+  readersOf,
+  resolved,
+  titleOf,
+} from "./nodes.ts";
+import { alignedToBatch, ofRepeated } from "./repeated.ts";
 import { ofCounting } from "./rules/counting.ts";
 import { rules } from "./rules/index.ts";
 import { readTensor } from "./tensor-data.ts";
@@ -157,10 +167,7 @@ export class GraphReader {
     if (isStandard(node.domain) && node.opType === "If")
       return this.#if(new Attributes(attributes), inputs, body, node);
     const rule = isStandard(node.domain) ? rules.get(node.opType) : undefined;
-    if (rule === undefined) {
-      const of = isStandard(node.domain) ? "" : ` of ${shown(node.domain)}`;
-      throw new UnreadableError(`Espalier has no such operator${of}. It reads ${supported.join(", ")}`);
-    }
+    if (rule === undefined) throw new UnreadableError(whyNot(node));
     const module = moduleOf(node) || body.module;
     const call: Call = {
       operator: node.opType,
@@ -171,6 +178,11 @@ export class GraphReader {
       inputs,
       wants: node.output.map((name) => name !== "" && body.needed.has(name)),
       nameFor: (part) => nameFor(part, node, module, body.readers),
+      bias: () => {
+        const item = body.names.get(biasOf(node, body.readers) ?? "");
+        return item !== undefined && isKnown(item) ? item : undefined;
+      },
+      scoped: isScoped(node),
     };
     return this.#checked(call.b, outputsOf(rule, call));
   }
@@ -234,19 +246,58 @@ export class GraphReader {
   }
 }
 
-/** Operators that move truth values as they move numbers. */
-const moves = /^(Identity|Reshape|Flatten|Squeeze|Unsqueeze|Transpose|Expand|Tile|Slice)$/;
+/** Operators that move truth values as they move numbers, and which inputs they move; all of them where nothing is said. */
+const moves: Readonly<Record<string, readonly number[] | undefined>> = {
+  ...Object.fromEntries(
+    [
+      ...["Identity", "Dropout", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Expand", "Tile"],
+      ...["Slice", "Split", "Gather", "GatherElements", "GatherND", "Trilu", "DepthToSpace", "SpaceToDepth"],
+    ].map((name) => [name, [0]]),
+  ),
+  Concat: undefined,
+  Where: [1, 2],
+  Pad: [0, 2],
+  ScatterElements: [0, 2],
+  ScatterND: [0, 2],
+};
 
-function outputsOf(rule: Rule, call: Call): readonly (Item | undefined)[] {
-  const [first, ...rest] = call.inputs;
-  const moved = first !== undefined && isTruth(first) && moves.test(call.operator);
-  const result = ofCounting(call) ?? rule(moved ? { ...call, inputs: [first.truth, ...rest] } : call);
-  const items: readonly (Item | undefined)[] = Array.isArray(result) ? result : [result as Item];
-  return moved ? items.map((item) => item && { truth: item as Value }) : items;
+function outputsOf(rule: Rule, given: Call): readonly (Item | undefined)[] {
+  if (given.inputs.some((item) => item !== undefined && isRepeated(item)))
+    return ofRepeated(given, (inputs) => outputsOf(rule, { ...given, inputs }));
+  const call = alignedToBatch(given);
+  const list = (result: ReturnType<Rule>): readonly (Item | undefined)[] =>
+    Array.isArray(result) ? result : [result as Item];
+  const isMoved = (i: number) =>
+    Object.hasOwn(moves, call.operator) && (moves[call.operator]?.includes(i) ?? true);
+  const isBoolean = (item: Item | undefined) =>
+    item !== undefined && (isTruth(item) || (isKnown(item) && item.kind === "bool"));
+  if (!call.inputs.some((item, i) => isMoved(i) && isBoolean(item)))
+    return list(ofCounting(call) ?? rule(call));
+  const inputs = call.inputs.map((item, i) => (item !== undefined && isMoved(i) ? asNumbers(item) : item));
+  return list(rule({ ...call, inputs })).map((item) => item && asTruth(item));
 }
 
-/** Names of the operators that are read. */
-const supported: readonly string[] = [...rules.keys(), "If"].sort();
+/** Truth values as ones and zeros. */
+function asNumbers(item: Item): Item {
+  if (isTruth(item)) return item.truth;
+  return isKnown(item) && item.kind === "bool" ? { ...item, kind: "float" } : item;
+}
+
+function asTruth(item: Item): Item {
+  if (isValue(item)) return { truth: item };
+  return isKnown(item) ? { ...item, kind: "bool" } : item;
+}
+
+/** Why an operator is not read, and what to do. */
+function whyNot({ opType, domain }: NodeProto): string {
+  if (!isStandard(domain))
+    return `Espalier has no operators of ${shown(domain)}. Export the model with ONNX's own`;
+  if (/^(Random|Multinomial|Bernoulli)/.test(opType))
+    return "it draws random numbers, so that no two forecasts would be alike. Export the model so that it gives its expected value, or one quantity for which nothing is drawn (sampling off, model.eval())";
+  if (opType === "Loop" || opType === "Scan")
+    return "it repeats nodes, which is not supported. Export the model with a fixed number of steps, written out";
+  return "Espalier does not have this operator. Export the model without it";
+}
 
 function functionKey(domain: string, name: string, overload: string): string {
   return JSON.stringify([isStandard(domain) ? "" : domain, name, overload]);

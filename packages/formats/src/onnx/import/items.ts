@@ -24,8 +24,14 @@ export interface Tuples {
   readonly tuples: Value;
 }
 
+/** A constant that all samples have alike: numbers with 1 in the place of the batch, and the shape they are repeated to. */
+export interface Repeated {
+  readonly repeats: Known;
+  readonly shape: Shape;
+}
+
 /** What a name in the file stands for: numbers, a value of the drawing, or one of those above. */
-export type Item = Known | Value | Sequence | Truth | Counting | Tuples;
+export type Item = Known | Value | Sequence | Truth | Counting | Tuples | Repeated;
 
 export function isKnown(item: Item): item is Known {
   return "data" in item;
@@ -45,6 +51,10 @@ export function isCounting(item: Item): item is Counting {
 
 export function isTuples(item: Item): item is Tuples {
   return "tuples" in item;
+}
+
+export function isRepeated(item: Item): item is Repeated {
+  return "repeats" in item;
 }
 
 export function isTruth(item: Item): item is Truth {

@@ -41,6 +41,11 @@ function sound(name: string): string {
   return /^[\w.:-]{0,200}$/.test(name) ? name : "";
 }
 
+/** Whether the exporter says which module a node belongs to: then it names merged weights after the first one only. */
+export function isScoped({ metadataProps }: NodeProto): boolean {
+  return metadataProps.some(({ key }) => key === "pkg.torch.onnx.name_scopes");
+}
+
 /**
  * The name a weight has in another layer that uses it, where exporters merged equal weights of layers: they keep the
  * first name. Weights that layers share on purpose keep the last, or are used in modules of another kind: those stay one.

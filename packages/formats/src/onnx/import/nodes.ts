@@ -1,5 +1,5 @@
 import type { AttributeProto, NodeProto } from "onnx-buf";
-import { inOtherLayer, weightBeside } from "./names.ts";
+import { inOtherLayer, isScoped, weightBeside } from "./names.ts";
 import { shown } from "./text.ts";
 
 /** What a list of nodes says of itself: which are needed, who reads what, how weights are called. */
@@ -75,14 +75,18 @@ export function nameFor(
   readers: Readers,
 ): string | undefined {
   if (part === "weight") {
-    const beside =
-      node.opType === "Gemm" || node.opType === "Conv" ? node.input.slice(2) : addedTo(node, readers);
-    for (const name of beside) {
-      const weight = weightBeside(name);
-      if (weight !== undefined) return inOtherLayer(weight, module) ?? weight;
-    }
+    const bias = biasOf(node, readers);
+    const weight = bias && weightBeside(bias);
+    if (weight !== undefined) return (isScoped(node) ? inOtherLayer(weight, module) : undefined) ?? weight;
   }
   return module === "" ? undefined : `${module}.${part}`;
+}
+
+/** The name of what is added to a product, if it is called a bias. */
+export function biasOf(node: NodeProto, readers: Readers): string | undefined {
+  const beside =
+    node.opType === "Gemm" || node.opType === "Conv" ? node.input.slice(2) : addedTo(node, readers);
+  return beside.find((name) => weightBeside(name) !== undefined);
 }
 
 /** What is added to a node's only output. */

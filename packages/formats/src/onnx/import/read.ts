@@ -3,6 +3,7 @@ import {
   createModel,
   EspalierError,
   elementsOf,
+  expand,
   type Graph,
   isBatch,
   type Json,
@@ -10,16 +11,15 @@ import {
   printShape,
   removeDead,
   type TensorData,
+  type Value,
 } from "@espalier/core";
 import { z } from "zod";
-import { castKnown } from "./arithmetic.ts";
 import type { Context } from "./call.ts";
 import { decode, type OnnxFile } from "./decode.ts";
 import { attach, type ExternalRange, externalRanges } from "./external.ts";
 import { GraphReader } from "./graph-reader.ts";
 import { type GraphInput, readInputs, withOpenBatch } from "./inputs.ts";
-import { type Item, isKnown, isTruth, isValue } from "./items.ts";
-import type { Known } from "./known.ts";
+import { type Item, isKnown, isRepeated, isTruth, isValue } from "./items.ts";
 import { readOwnMetadata, restore, rolesOf } from "./own.ts";
 import { OpenedBatch } from "./samples.ts";
 import { shown } from "./text.ts";
@@ -38,8 +38,8 @@ const schema = z.strictObject({
  * - `name`: of the file, in messages.
  * - `axes`: lengths for open axes by their names in the file (`{ sequence: 96 }`); one axis stays open, the batch: the
  *   first that is open, unless one is given `"batch"`.
- * - `openBatch`: read a file that was made for one batch size as if its batch were open. Where the model mixes the
- *   samples of a batch, or does not say where they go, it is read as it is.
+ * - `openBatch`: read a file that was made for one batch size as if its batch were open; an error says which node mixes
+ *   the samples of a batch, or does not say where they go.
  * - `trainable`, `buffers`: weights that are (not) trained, by name pattern (`*` for any text).
  * - `external`: contents of the files that hold numbers of this one, by their location in it.
  */
@@ -107,23 +107,34 @@ function readModel(file: OnnxFile, options: Options): Model {
     file.graph.input.filter(({ name }) => !initializers.has(name)),
     options.axes,
   );
-  return (options.openBatch ? drawOpened(file, options, inputs) : undefined) ?? draw(file, options, inputs);
+  return options.openBatch ? drawOpened(file, options, inputs) : draw(file, options, inputs);
 }
 
-function drawOpened(file: OnnxFile, options: Options, inputs: readonly GraphInput[]): Model | undefined {
+/** The model with its batch open, which it may be already. Throws an EspalierError that says what keeps it closed. */
+function drawOpened(file: OnnxFile, options: Options, inputs: readonly GraphInput[]): Model {
+  if (inputs.some(({ shape }) => shape.some(isBatch))) return draw(file, options, inputs);
   const open = withOpenBatch(inputs);
-  if (open === undefined) return undefined;
+  const keep =
+    "Leave its batch as it is, or export the model with an open batch (dynamic_shapes or dynamic_axes).";
+  if (open === undefined)
+    throw new EspalierError(`its inputs have no common first axis to open as batch. ${keep}`);
   const opened = new OpenedBatch(open.size);
+  let furthest = { nodes: -1, why: "" };
   for (let attempt = 0; attempt < mostAttempts; attempt++) {
     try {
       opened.restart();
       return draw(file, options, open.inputs, opened);
     } catch (error) {
       if (!(error instanceof EspalierError)) throw error;
-      if (opened.isExhausted || !opened.next()) return undefined;
+      if (opened.nodesRead > furthest.nodes) furthest = { nodes: opened.nodesRead, why: error.message };
+      if (opened.isExhausted || !opened.next()) break;
     }
   }
-  return undefined;
+  // What cannot be read at all says so itself.
+  draw(file, options, inputs);
+  throw new EspalierError(
+    `its batch, which is ${open.size} in the file, cannot be opened: ${furthest.why.replace(/\.?$/, ".")} ${keep}`,
+  );
 }
 
 function draw(file: OnnxFile, options: Options, inputs: readonly GraphInput[], opened?: OpenedBatch): Model {
@@ -163,13 +174,13 @@ function valueIn(reader: GraphReader, name: string): number | undefined {
   return item !== undefined && isValue(item) ? item.id : undefined;
 }
 
-function outputValue(b: Builder, context: Context, name: string, item: Item) {
+function outputValue(b: Builder, context: Context, name: string, item: Item): Value {
   if (isValue(item)) return item;
+  if (isRepeated(item)) return expand(b, outputValue(b, context, name, item.repeats), item.shape);
   // Truth values are ones and zeros.
   if (isTruth(item)) return item.truth;
   if (!isKnown(item)) throw new EspalierError(`output ${shown(name)} is a list of values.`);
-  const numbers: Known = item.kind === "bool" ? castKnown(item, "float") : item;
-  return context.weights.lift(b, numbers, { as: "operand", name });
+  return context.weights.lift(b, item, { as: "operand", name });
 }
 
 /** Refuses values that no machine could hold: a file may ask for them in a few bytes. */

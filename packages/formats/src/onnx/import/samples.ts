@@ -27,6 +27,7 @@ export class OpenedBatch {
   readonly #choices = new Map<string, { at: number; readonly count: number }>();
   #asked: string[] = [];
   #nodes = 0;
+  #before = 0;
   #majors = new Map<ValueId, number>();
 
   constructor(size: number) {
@@ -38,12 +39,18 @@ export class OpenedBatch {
     if (++this.#nodes > mostNodes) throw new UnreadableError("there are too many places for the batch");
   }
 
+  /** Nodes read in this attempt. */
+  get nodesRead(): number {
+    return this.#nodes - this.#before;
+  }
+
   get isExhausted(): boolean {
     return this.#nodes > mostNodes;
   }
 
   /** Forgets what was drawn, not what was chosen. */
   restart(): void {
+    this.#before = this.#nodes;
     this.#asked = [];
     this.#majors = new Map();
   }

@@ -9,8 +9,7 @@ import {
   type Value,
   type ValueId,
 } from "@espalier/core";
-import { UnreadableError } from "./errors.ts";
-import { type Known, plainNumbers, type Source } from "./known.ts";
+import { type Known, plainNumbers, type Source, scalar } from "./known.ts";
 import { inOtherLayer, isBufferName, isMadeUp } from "./names.ts";
 
 /** What a tensor of the file is used for, where it is used. */
@@ -23,10 +22,12 @@ export interface Use {
   readonly as: "weight" | "bias" | "statistic" | "operand";
   /** The name it gets where the exporter lost its own. */
   readonly name?: string;
-  /** The module that uses it. */
+  /** The module that uses it, where the exporter tells modules apart from names. */
   readonly module?: string;
   /** Keep it transposed, [out, in], where the exporter had transposed it: PyTorch's layout. */
   readonly restore?: boolean;
+  /** The bias of the same product: a copy of a layer has an equal one under another name. */
+  readonly bias?: Known;
 }
 
 export interface RoleOptions {
@@ -39,6 +40,10 @@ export interface RoleOptions {
 interface Drawn {
   readonly name: string;
   readonly value: Value;
+  readonly role: TensorRole;
+  /** The initialiser it was made from, and what for. */
+  readonly source: string;
+  readonly use: Use;
 }
 
 /** The tensors of the model that is read: which numbers of the file become one, under which name and in which role. */
@@ -52,7 +57,12 @@ export class Weights {
   readonly #options: RoleOptions;
   readonly #reserved: ReadonlySet<string>;
   readonly #names = new Map<ValueId, string>();
+  readonly #integers = new Map<number, Value>();
+  /** Scalar initialisers. */
+  readonly #numbers = new Map<string, Value>();
   readonly #drawn = new Map<string, Drawn[]>();
+  /** Tensors by a number that their elements add up to in any order. */
+  readonly #bySum = new Map<number, Drawn[]>();
 
   /** `reserved`: names of the file's initialisers, which derived names keep clear of. */
   constructor(b: Builder, options: RoleOptions, reserved: ReadonlySet<string>) {
@@ -78,13 +88,15 @@ export class Weights {
   /** A known array as a value of the drawing. `b` draws the transpose of a restored layout. */
   lift(b: Builder, known: Known, use: Use): Value {
     const { source } = known;
-    if (known.kind === "bool") throw new UnreadableError("truth values cannot be computed with");
+    // Truth values are ones and zeros.
+    if (known.kind === "bool") return this.lift(b, { ...known, kind: "float" }, use);
     if (source === undefined) return this.#constant(known, use.name ?? "constant");
     if (known.shape.length === 0 && !this.isWeight(known)) return this.#scalar(known, source);
     const role = this.#role(known, source, use);
     const restored = this.#restored(known, source, use);
     const transposed = restored !== undefined && use.restore === true && known.shape.length === 2;
-    const tensor = this.#tensor(transposed ? transposedKnown(known) : known, source, role, restored, use);
+    const laid = transposed ? transposedKnown(known) : known;
+    const tensor = this.#tensor(b, laid, { source, role, own: restored ?? source.name }, use);
     return transposed ? swapAxes(b, tensor, 0, 1) : tensor;
   }
 
@@ -95,31 +107,66 @@ export class Weights {
     return this.#free(name);
   }
 
-  /** The tensor for one use of an initialiser: the one that is there, unless exporters had merged what is two. */
+  /**
+   * The tensor for one use of an initialiser. Uses of one initialiser, and initialisers of the same numbers that exporters
+   * made up, are one tensor, unless names tell that the exporter merged what is two.
+   */
   #tensor(
+    b: Builder,
     known: Known,
-    source: Source,
-    role: TensorRole,
-    restored: string | undefined,
-    { name, module = "" }: Use,
+    { source, role, own }: { readonly source: Source; readonly role: TensorRole; readonly own: string },
+    use: Use,
   ): Value {
     const key = `${source.name} ${role} ${known.shape.join()}`;
     const drawn = this.#drawn.get(key) ?? [];
     this.#drawn.set(key, drawn);
-    const own = restored ?? source.name;
     const [first] = drawn;
-    const told = this.#options.roles !== undefined;
-    const other = told || module === "" ? undefined : this.#free(inOtherLayer(first?.name ?? own, module));
-    const wanted = other ?? own;
-    const there = drawn.find((one) => one.name === wanted);
-    // Ones and zeros are given back, one to each use.
-    const merged = first !== undefined && !told && isUniform(known);
-    if (!merged && (there ?? (other === undefined ? first : undefined)) !== undefined)
-      return (there ?? first)!.value;
-    const unique = this.#unused(merged ? (other ?? this.#free(name) ?? own) : wanted);
+    const copy = first && this.#copyName(first, known, own, use);
+    const there = copy === undefined ? first : drawn.find(({ name }) => name === copy);
+    if (there !== undefined) return there.value;
+    const sum = first === undefined && !this.rolesAreTold ? sumOfBits(known) : undefined;
+    const alike = (this.#bySum.get(sum ?? Number.NaN) ?? []).filter((one) => one.role === role);
+    for (const one of alike) {
+      const value = this.#equal(b, one, known, { source, own }, use);
+      if (value === undefined) continue;
+      drawn.push({ ...one, value });
+      return value;
+    }
+    const unique = this.#unused(copy ?? own);
     const value = this.#add(unique, role, known, source.order);
-    drawn.push({ name: unique, value });
+    const made: Drawn = { name: unique, value, role, source: source.name, use };
+    drawn.push(made);
+    if (sum !== undefined) this.#bySum.set(sum, [...(this.#bySum.get(sum) ?? []), made]);
     return value;
+  }
+
+  /** The name of another weight that a further use of an initialiser is; undefined where it is the same one. */
+  #copyName(first: Drawn, known: Known, own: string, use: Use): string | undefined {
+    if (this.rolesAreTold) return undefined;
+    const { as, name, module = "" } = use;
+    if (module !== "") {
+      const layered = this.#free(inOtherLayer(first.name, module));
+      if (layered !== undefined) return layered;
+      const others = !first.name.startsWith(`${module}.`);
+      if (as !== "operand" && others && known.data.length > 1 && isUniform(known)) return this.#free(name);
+    }
+    return isCopy(first, own, use) ? own : undefined;
+  }
+
+  /** A drawn tensor as the value that has these numbers, in their order or transposed; undefined where it is another. */
+  #equal(
+    b: Builder,
+    one: Drawn,
+    known: Known,
+    { source, own }: { readonly source: Source; readonly own: string },
+    use: Use,
+  ): Value | undefined {
+    if (isUniform(known) || isCopy(one, own, use)) return undefined;
+    if (!isMadeUp(source.name) && !isMadeUp(one.source)) return undefined;
+    const there = this.tensors.get(one.name)!;
+    if (sameNumbers(known, there)) return this.#b.tensorNamed(one.name);
+    const turned = known.shape.length === 2 && sameNumbers(transposedKnown(known), there);
+    return turned ? swapAxes(b, this.#b.tensorNamed(one.name)!, 0, 1) : undefined;
   }
 
   /** Numbers of the tensor that a value is. */
@@ -132,6 +179,13 @@ export class Weights {
   number(value: number): Value {
     const drawn = this.#b.constant(value);
     this.scalars.set(drawn.id, value);
+    return drawn;
+  }
+
+  /** A scalar constant among integers. */
+  integer(value: number): Value {
+    const drawn = this.#integers.get(value) ?? this.#constant(scalar("int", value), `integer:${value}`);
+    this.#integers.set(value, drawn);
     return drawn;
   }
 
@@ -154,8 +208,8 @@ export class Weights {
   }
 
   #scalar(known: Known, { name, order }: Source): Value {
-    const [before] = this.#drawn.get(name) ?? [];
-    if (before !== undefined) return before.value;
+    const before = this.#numbers.get(name);
+    if (before !== undefined) return before;
     const same = this.#b.tensorNamed(name);
     const number = known.data[0]!;
     const value =
@@ -163,7 +217,7 @@ export class Weights {
         ? same
         : this.#add(this.#unused(name), "constant", known, order);
     this.scalars.set(value.id, number);
-    this.#drawn.set(name, [{ name, value }]);
+    this.#numbers.set(name, value);
     return value;
   }
 
@@ -210,6 +264,30 @@ function transposedKnown(known: Known): Known {
     for (let c = 0; c < columns; c++) data[c * rows + r] = known.data[r * columns + c]!;
   }
   return { kind: "float", shape: [columns, rows], data };
+}
+
+/** A layer that was copied, weights and all, has an equal bias under another name. */
+function isCopy(first: Drawn, own: string, { bias }: Use): boolean {
+  const other = first.use.bias;
+  return own !== first.name && bias !== undefined && other !== undefined && sameNumbers(bias, other);
+}
+
+interface Numbers {
+  readonly shape: readonly number[];
+  readonly data: ArrayLike<number>;
+}
+
+function sameNumbers(a: Numbers, b: Numbers): boolean {
+  if (a.shape.join() !== b.shape.join()) return false;
+  for (let i = 0; i < a.data.length; i++)
+    if (!Object.is(Math.fround(a.data[i]!), Math.fround(b.data[i]!))) return false;
+  return true;
+}
+
+function sumOfBits({ data, shape }: Known): number {
+  const numbers = data instanceof Float32Array ? data : Float32Array.from(data);
+  const bits = new Int32Array(numbers.buffer, numbers.byteOffset, numbers.length);
+  return bits.reduce((sum, word) => (sum + word) | 0, shape.length);
 }
 
 function isUniform({ data, shape }: Known): boolean {

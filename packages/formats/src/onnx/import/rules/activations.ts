@@ -19,20 +19,22 @@ import {
   sub,
   tanh,
   type Value,
+  where,
 } from "@espalier/core";
 import { foldUnary } from "../arithmetic.ts";
-import { type Call, input, isPlain, lift, type Rule, valueInput } from "../call.ts";
+import { type Call, input, isPlain, lift, numberLike, type Rule, valueInput } from "../call.ts";
 import { UnreadableError } from "../errors.ts";
 
 /** Functions of one value, number by number. What core has no operator for is drawn from those it has. */
 
-/** An operator of one value, by what it draws; of constants it is computed. */
-function unary(draw: (call: Call, x: Value) => Value): Rule {
+/** An operator of one value, by what it draws of numbers and of integers; of constants it is computed. */
+function unary(draw: (call: Call, x: Value) => Value, whole?: typeof draw): Rule {
   return (call) => {
     const item = input(call, 0);
     const folded = isPlain(call, item) ? foldUnary(call.operator, item) : undefined;
     if (folded !== undefined) return folded;
     const x = lift(call, item);
+    if (x.dtype === "int32" && whole !== undefined) return whole(call, x);
     if (x.dtype !== "float32") throw new UnreadableError("it takes floating-point numbers only");
     return draw(call, x);
   };
@@ -42,6 +44,8 @@ const negative = (b: Builder, x: Value) => scale(b, x, -1);
 /** min(x, 0). */
 const below = (b: Builder, x: Value) => negative(b, relu(b, negative(b, x)));
 export const absolute = (b: Builder, x: Value): Value => add(b, relu(b, x), relu(b, negative(b, x)));
+/** −x of integers. */
+const negated = (call: Call, x: Value) => sub(call.b, numberLike(call, x, 0), x);
 const one = ({ context }: Call) => context.weights.number(1);
 
 /** ln(1 + eˣ), without overflow. */
@@ -86,8 +90,14 @@ const prelu: Rule = (call) => {
 };
 
 export const activations: Readonly<Record<string, Rule>> = {
-  Neg: unary(({ b }, x) => negative(b, x)),
-  Abs: unary(({ b }, x) => absolute(b, x)),
+  Neg: unary(({ b }, x) => negative(b, x), negated),
+  Abs: unary(
+    ({ b }, x) => absolute(b, x),
+    (call, x) => {
+      const turned = negated(call, x);
+      return where(call.b, greater(call.b, turned, x), turned, x);
+    },
+  ),
   Reciprocal: unary((call, x) => div(call.b, one(call), x)),
   Sqrt: unary(({ b }, x) => sqrt(b, x)),
   Exp: unary(({ b }, x) => exp(b, x)),

@@ -1,6 +1,7 @@
 import {
   add,
   type Builder,
+  cast,
   div,
   isCallOf,
   matMulOperator,
@@ -12,7 +13,7 @@ import {
   type Value,
 } from "@espalier/core";
 import { foldBinary } from "../arithmetic.ts";
-import { type Call, input, isPlain, lift, numberBeside, type Rule, spread } from "../call.ts";
+import { type Call, input, isPlain, lift, numberBeside, numberLike, type Rule, spread } from "../call.ts";
 import { UnreadableError } from "../errors.ts";
 import { type Item, isKnown, isValue } from "../items.ts";
 import { scalar } from "../known.ts";
@@ -53,27 +54,34 @@ function operand(call: Call, i: number): Value {
   return lift(call, own, isBias ? { as: "bias" } : { as: "operand" });
 }
 
-const sum = binary(add, ({ b, context }, x, number) =>
-  number === 0 ? x : add(b, x, context.weights.number(number)),
+const isWhole = ({ dtype }: Value) => dtype === "int32";
+
+const sum = binary(add, (call, x, number) =>
+  number === 0 ? x : add(call.b, x, numberLike(call, x, number)),
 );
 
-const difference = binary(sub, ({ b, context }, x, number, first) => {
-  if (first) return number === 0 ? scale(b, x, -1) : sub(b, context.weights.number(number), x);
-  return number === 0 ? x : sub(b, x, context.weights.number(number));
+const difference = binary(sub, (call, x, number, first) => {
+  if (!first) return number === 0 ? x : sub(call.b, x, numberLike(call, x, number));
+  return number === 0 && !isWhole(x) ? scale(call.b, x, -1) : sub(call.b, numberLike(call, x, number), x);
 });
 
-const product = binary(mul, ({ b }, x, number) => (number === 1 ? x : scale(b, x, number)));
+const product = binary(mul, (call, x, number) => {
+  if (number === 1) return x;
+  return isWhole(x) ? mul(call.b, x, numberLike(call, x, number)) : scale(call.b, x, number);
+});
 
-const quotient = binary(div, ({ b, context }, x, number, first) => {
-  if (first) return div(b, context.weights.number(number), x);
-  return number === 1 ? x : number === 0 ? undefined : scale(b, x, 1 / number);
+const quotient = binary(div, (call, x, number, first) => {
+  if (first) return div(call.b, numberLike(call, x, number), x);
+  if (number === 0 || isWhole(x)) return number === 1 ? x : undefined;
+  return number === 1 ? x : scale(call.b, x, 1 / number);
 });
 
 /** A product with n ÷ batch: the factor of a mean over the batch. */
 function overBatch(call: Call): Value | undefined {
   const [left, right] = [input(call, 0), input(call, 1)];
   const [value, factor] = isValue(left) ? [left, right] : [right, left];
-  if (!isValue(value) || !isPlain(call, factor) || factor.powers?.[0] !== -1) return undefined;
+  if (!isValue(value) || isWhole(value) || !isPlain(call, factor) || factor.powers?.[0] !== -1)
+    return undefined;
   if (factor.data.length !== 1 || factor.shape.length > value.shape.length) return undefined;
   const count = 1 / factor.data[0]!;
   const whole = Math.abs(count - Math.round(count)) < 1e-6 * count && count >= 1;
@@ -110,10 +118,12 @@ const powers: Rule = (call) => {
   if (number === 1) return x;
   if (number === 2) return mul(b, x, x);
   if (number === 3) return mul(b, mul(b, x, x), x);
+  if (isWhole(x)) throw new UnreadableError("of integers it takes the exponents 1, 2 and 3 only");
   if (number === 0.5) return sqrt(b, x);
   if (number === -0.5) return inverse(sqrt(b, x));
   if (number === -1) return inverse(x);
-  return pow(b, x, number === undefined ? lift(call, exponent) : context.weights.number(number));
+  if (number !== undefined) return pow(b, x, context.weights.number(number));
+  return pow(b, x, cast(b, lift(call, exponent), "float32"));
 };
 
 /** The sum (or mean) of any number of values. */

@@ -2,13 +2,18 @@ import {
   add,
   type Builder,
   broadcastShapes,
+  cast,
   clip,
+  div,
   equal,
   expand,
+  floor,
   greater,
   mul,
   relu,
+  round,
   type Shape,
+  scale,
   sub,
   type Value,
   where,
@@ -22,14 +27,16 @@ import {
   knownNumber,
   lift,
   numberBeside,
+  numberLike,
   operandItem,
   type Rule,
   shapeOf,
 } from "../call.ts";
 import { UnreadableError } from "../errors.ts";
 import { type Item, isKnown, isTruth, isValue } from "../items.ts";
-import { type Known, scalar } from "../known.ts";
+import { build, type Kind, type Known, scalar } from "../known.ts";
 import { withoutGuard } from "../patterns/guards.ts";
+import { repeated } from "../repeated.ts";
 import { typeName } from "../tensor-data.ts";
 import { knownKind, triangle } from "./constants.ts";
 
@@ -47,9 +54,16 @@ const clipped: Rule = (call) => {
   const max = largest !== undefined && largest < 3.4e38 ? largest : undefined;
   const x = lift(call, item);
   if (min === undefined && max === undefined) return x;
+  if (x.dtype === "int32") {
+    const raised = min === undefined ? x : largerOf(call, x, numberLike(call, x, min));
+    return max === undefined ? raised : smallerOf(call, raised, numberLike(call, x, max));
+  }
   if (min === 0 && max === undefined) return relu(call.b, x);
   return clip(call.b, x, { ...(min !== undefined && { min }), ...(max !== undefined && { max }) });
 };
+
+const largerOf = ({ b }: Call, x: Value, y: Value) => where(b, greater(b, x, y), x, y);
+const smallerOf = ({ b }: Call, x: Value, y: Value) => where(b, greater(b, x, y), y, x);
 
 /** The larger (or smaller) of any number of values: y + max(x − y, 0). A scalar constant is a bound. */
 function extreme(largest: boolean): Rule {
@@ -57,12 +71,14 @@ function extreme(largest: boolean): Rule {
     if (isPlain(call, left) && isPlain(call, right)) return foldBinary(call.operator, left, right);
     const { b } = call;
     const [value, bound] = isValue(left) ? [left, right] : [right, left];
-    const number = isValue(value) ? numberBeside(call, bound, value) : undefined;
+    const floats = isValue(value) && value.dtype === "float32";
+    const number = floats ? numberBeside(call, bound, value) : undefined;
     if (number !== undefined) {
       if (largest && number === 0) return relu(b, value as Value);
       return clip(b, value as Value, largest ? { min: number } : { max: number });
     }
     const [x, y] = [lift(call, left), lift(call, right)];
+    if (!floats) return (largest ? largerOf : smallerOf)(call, x, y);
     return largest ? add(b, y, relu(b, sub(b, x, y))) : sub(b, y, relu(b, sub(b, y, x)));
   };
   return (call) => {
@@ -80,8 +96,7 @@ const either = (call: Call, x: Value, y: Value) => not(call, both(call.b, not(ca
 function asked(call: Call, i: number): Value {
   const item = operandItem(call, i);
   if (isTruth(item)) return item.truth;
-  if (isKnown(item) && item.kind === "bool") return lift(call, castKnown(item, "float"), named(call));
-  return lift(call, item);
+  return lift(call, item, isKnown(item) && item.kind === "bool" ? named(call) : undefined);
 }
 
 /** What an operator gives of constants. */
@@ -115,27 +130,72 @@ const questions: Readonly<Record<string, Rule>> = {
   IsNaN: question((call) => not(call, equal(call.b, asked(call, 0), asked(call, 0)))),
 };
 
-/** Steps, of constants. */
-const constantsOnly: Rule = (call) => {
-  const items = call.inputs.map((_, i) => input(call, i));
-  if (!items.every(isKnown))
-    throw new UnreadableError(
-      "it has no gradient; it can only be asked of constants, not of what is computed from the input",
+/** Steps: they have no slope. */
+function stepped(draw: (call: Call, x: Value) => Value): Rule {
+  return (call) => {
+    const item = input(call, 0);
+    if (isPlain(call, item)) return foldUnary(call.operator, item)!;
+    const x = lift(call, item);
+    return x.dtype === "int32" ? x : draw(call, x);
+  };
+}
+
+const infinite: Rule = (call) => {
+  const [negative, positive] = ["detect_negative", "detect_positive"].map(
+    (name) => call.attributes.int(name, 1) !== 0,
+  );
+  const item = input(call, 0);
+  if (isPlain(call, item)) {
+    const infinity = (x: number) =>
+      (x < 0 ? negative! : positive!) && !Number.isFinite(x) && !Number.isNaN(x);
+    return build("bool", item.shape, (i) => [infinity(item.data[i]!) ? 1 : 0, 0]);
+  }
+  const { b, context } = call;
+  const x = lift(call, item);
+  const is = (infinity: number) => equal(b, x, context.weights.number(infinity));
+  const questions = [
+    ...(positive ? [is(Number.POSITIVE_INFINITY)] : []),
+    ...(negative ? [is(Number.NEGATIVE_INFINITY)] : []),
+  ];
+  if (questions.length === 0)
+    return repeated(
+      build("bool", [], () => [0, 0]),
+      x.shape,
     );
-  return answer(call, items);
+  return { truth: questions.reduce((either, question) => add(b, either, question)) };
 };
 
+/** The remainder of a division: with the divisor's sign, or with `fmod` the dividend's. */
 const modulo: Rule = (call) => {
   const fmod = call.attributes.int("fmod", 0) !== 0;
-  return constantsOnly({ ...call, operator: fmod ? "Remainder" : "Mod" });
+  const [left, right] = [input(call, 0), input(call, 1)];
+  if (isPlain(call, left) && isPlain(call, right)) return foldBinary(fmod ? "Remainder" : "Mod", left, right);
+  const { b } = call;
+  const [x, y] = [lift(call, left), lift(call, right)];
+  const zero = numberLike(call, x, 0);
+  const quotient = div(b, x, y);
+  const whole =
+    x.dtype === "int32"
+      ? quotient
+      : where(
+          b,
+          greater(b, zero, quotient),
+          sub(b, zero, floor(b, sub(b, zero, quotient))),
+          floor(b, quotient),
+        );
+  const rest = sub(b, x, mul(b, whole, y));
+  if (fmod) return rest;
+  const differ = greater(b, zero, mul(b, rest, y));
+  return where(b, differ, add(b, rest, y), rest);
 };
 
 const sign: Rule = (call) => {
   const x = input(call, 0);
   if (isPlain(call, x)) return foldUnary("Sign", x)!;
-  const { b, context } = call;
-  const [value, zero] = [lift(call, x), context.weights.number(0)];
-  return sub(b, greater(b, value, zero), greater(b, zero, value));
+  const { b } = call;
+  const value = lift(call, x);
+  const zero = numberLike(call, value, 0);
+  return cast(b, sub(b, greater(b, value, zero), greater(b, zero, value)), value.dtype);
 };
 
 const choice: Rule = (call) => {
@@ -192,11 +252,13 @@ const triangular: Rule = (call) => {
   const x = input(call, 0);
   const kept = triangle(call, { shape: shapeOf(x) });
   if (isPlain(call, x)) return foldWhere(kept, x, scalar(x.kind, 0));
-  return mul(call.b, lift(call, x), lift(call, kept, named(call)));
+  const value = lift(call, x);
+  // Not a product: zero times infinity is not zero.
+  return where(call.b, lift(call, kept, named(call)), value, numberLike(call, value, 0));
 };
 
 /** A weight stored in another precision is still that weight. */
-const cast: Rule = (call) => {
+const castRule: Rule = (call) => {
   const item = operandItem(call, 0);
   const to = call.attributes.int("to");
   const kind = knownKind(to);
@@ -207,23 +269,22 @@ const cast: Rule = (call) => {
     throw new UnreadableError(
       `it computes in ${typeName(to)}; a model computes in float32. Export it in float32`,
     );
-  if (isTruth(item)) {
-    if (kind === "int")
-      throw new UnreadableError("truth values computed from the input cannot be cast to integers");
-    return kind === "bool" ? item : item.truth;
-  }
-  const value = lift(call, item);
-  if (kind === "bool") {
-    const zero = call.context.weights.number(0);
-    return { truth: not(call, equal(call.b, asked(call, 0), zero)) };
-  }
-  if (value.dtype === (kind === "float" ? "float32" : "int32")) return value;
-  throw new UnreadableError(`${value.dtype} computed from the input cannot be cast to ${kind}`);
+  return castValue(call, item, kind);
 };
+
+/** What is computed from the input as another kind. */
+function castValue(call: Call, item: Item, kind: Kind): Item {
+  const { b } = call;
+  if (isTruth(item))
+    return kind === "bool" ? item : cast(b, item.truth, kind === "int" ? "int32" : "float32");
+  const value = lift(call, item);
+  if (kind !== "bool") return cast(b, value, kind === "int" ? "int32" : "float32");
+  return { truth: not(call, equal(b, value, numberLike(call, value, 0))) };
+}
 
 export const choices: Readonly<Record<string, Rule>> = {
   ...questions,
-  Cast: cast,
+  Cast: castRule,
   CastLike: (call) => {
     const like = operandItem(call, 1);
     const kind = isKnown(like)
@@ -234,9 +295,7 @@ export const choices: Readonly<Record<string, Rule>> = {
           ? "int"
           : "float";
     const item = operandItem(call, 0);
-    if (isKnown(item)) return castKnown(item, kind);
-    if (isTruth(item)) return kind === "bool" ? item : item.truth;
-    return item;
+    return isKnown(item) ? castKnown(item, kind) : castValue(call, item, kind);
   },
   Clip: clipped,
   Max: extreme(true),
@@ -245,5 +304,8 @@ export const choices: Readonly<Record<string, Rule>> = {
   Trilu: triangular,
   Sign: sign,
   Mod: modulo,
-  ...Object.fromEntries(["Floor", "Ceil", "Round", "IsInf"].map((name) => [name, constantsOnly])),
+  IsInf: infinite,
+  Floor: stepped(({ b }, x) => floor(b, x)),
+  Round: stepped(({ b }, x) => round(b, x)),
+  Ceil: stepped(({ b }, x) => scale(b, floor(b, scale(b, x, -1)), -1)),
 };

@@ -1,20 +1,10 @@
 import { type Extent, isBatch, type Shape } from "@espalier/core";
 import { indexOf } from "../arrays.ts";
-import {
-  axisOf,
-  type Call,
-  input,
-  knownInput,
-  knownNumber,
-  lift,
-  needed,
-  type Rule,
-  shapeOf,
-} from "../call.ts";
+import { axisOf, type Call, input, knownInput, knownNumber, needed, type Rule, shapeOf } from "../call.ts";
 import { UnreadableError } from "../errors.ts";
 import type { Counting } from "../items.ts";
 import { build, integers, type Kind, type Known, type Pair, scalar } from "../known.ts";
-import { expandTo } from "../layout.ts";
+import { repeated } from "../repeated.ts";
 import { kindOf, typeName } from "../tensor-data.ts";
 
 /** Operators whose result is known before the model runs: shapes and what is computed from them. */
@@ -75,7 +65,12 @@ const constantOfShape: Rule = (call) => {
   const value = call.attributes.tensor("value") ?? scalar("float", 0);
   const fill: Known = { ...value, shape: [] };
   if (!target.some(isBatch)) return build(fill.kind, target as number[], () => [fill.data[0]!, 0]);
-  return expandTo(call.b, lift(call, fill), target);
+  // The batch is everywhere the same: one number stands for all of it.
+  const shape = target.map((extent) => (isBatch(extent) ? 1 : extent));
+  return repeated(
+    build(fill.kind, shape, () => [fill.data[0]!, 0]),
+    target,
+  );
 };
 
 /** A Range whose end follows the batch size; undefined for any other. */

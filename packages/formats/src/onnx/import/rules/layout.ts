@@ -12,7 +12,7 @@ import {
   transpose,
   type Value,
 } from "@espalier/core";
-import { concatKnown, expandKnown, takeKnown, transposeKnown } from "../arrays.ts";
+import { concatKnown, takeKnown, transposeKnown } from "../arrays.ts";
 import {
   axisOf,
   type Call,
@@ -30,6 +30,7 @@ import {
 import { UnreadableError } from "../errors.ts";
 import { type Item, isValue } from "../items.ts";
 import { expandTo, join, permute, reshapeTarget } from "../layout.ts";
+import { repeated } from "../repeated.ts";
 import { extentsOf } from "./constants.ts";
 
 /** Operators that move elements and change none. */
@@ -128,7 +129,10 @@ const expandRule: Rule = (call) => {
   const shape = broadcastShapes(from, target);
   if (shape === undefined)
     throw new UnreadableError(`${printShape(from)} cannot be repeated to ${printShape(target)}`);
-  if (isPlain(call, item) && !shape.some(isBatch)) return expandKnown(item, shape as readonly number[]);
+  const fixed = shape.every(
+    (extent, axis) => !isBatch(extent) || (from[axis - shape.length + from.length] ?? 1) === 1,
+  );
+  if (isPlain(call, item) && fixed) return repeated(item, shape);
   return expandTo(call.b, lift(call, item), shape);
 };
 
@@ -138,10 +142,14 @@ const tile: Rule = (call) => {
   const from = shapeOf(item);
   if (repeats.length !== from.length)
     throw new UnreadableError(`it repeats ${repeats.length} axes of ${from.length}`);
-  if (isPlain(call, item) && !repeats.some(isBatch)) {
-    return repeats.reduce<typeof item>(
-      (whole, count, axis) => concatOrEmpty(whole, axis, count as number),
+  if (isPlain(call, item) && repeats.every((count, axis) => !isBatch(count) || from[axis] === 1)) {
+    const once = repeats.reduce<typeof item>(
+      (whole, count, axis) => (isBatch(count) ? whole : concatOrEmpty(whole, axis, count)),
       item,
+    );
+    return repeated(
+      once,
+      once.shape.map((extent, axis) => (isBatch(repeats[axis]!) ? repeats[axis]! : extent)),
     );
   }
   const { b } = call;
@@ -180,7 +188,7 @@ const concatRule: Rule = (call) => {
     return concatKnown(items, axis);
   }
   const parts = items.filter((item) => shapeOf(item)[axis] !== 0).map((item) => lift(call, item));
-  return join(call.b, parts, axis, call.context.opened?.size === 1);
+  return join(call.b, parts, axis, call.context.opened !== undefined);
 };
 
 /** Nothing is done: another name for the same. A weight under another name is another weight. */

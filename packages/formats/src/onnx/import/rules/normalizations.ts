@@ -5,6 +5,7 @@ import {
   div,
   type Extent,
   elementsOf,
+  equal,
   exp,
   layerNormalization,
   log,
@@ -166,8 +167,11 @@ const lpNormalization: Rule = (call) => {
   const [x, axis] = last(call);
   const p = call.attributes.int("p", 2);
   if (p !== 1 && p !== 2) throw new UnreadableError(`its norm ${p} is not supported`);
-  if (p === 1) return div(b, x, reduceSum(b, absolute(b, x), [axis], true));
-  return div(b, x, sqrt(b, reduceSum(b, mul(b, x, x), [axis], true)));
+  const size = reduceSum(b, p === 1 ? absolute(b, x) : mul(b, x, x), [axis], true);
+  const norm = p === 1 ? size : sqrt(b, size);
+  // What is zero throughout stays zero.
+  const { weights } = call.context;
+  return div(b, x, add(b, norm, equal(b, norm, weights.number(0))));
 };
 
 export const normalizations: Readonly<Record<string, Rule>> = {

@@ -64,7 +64,7 @@ const concat: Rule = (call) => {
     const value = lift(call, item);
     return added ? reshape(call.b, value, value.shape.toSpliced(axis, 0, 1)) : value;
   });
-  return join(call.b, parts, axis, call.context.opened?.size === 1);
+  return join(call.b, parts, axis, call.context.opened !== undefined);
 };
 
 export const sequences: Readonly<Record<string, Rule>> = {
