@@ -126,6 +126,7 @@ describe("equal nodes", () => {
         width: 6,
         blocks: [{ kind: "attention", heads: 2, channels: 3, valueChannels: 3, fold: false }],
         head: "linear",
+        mixed: 0,
       }),
     );
     const count = (rules: readonly Rule[]) =>
