@@ -229,7 +229,7 @@ class SweepRun {
       notes: [...new Set(planned.flatMap((step) => step.plan!.notes))],
       target: plan?.target ?? nothingAsked,
       sparsity: sparsity(model),
-      expected: plan?.expected ?? expectedAfter(model),
+      expected: plan?.expected ?? expectedAfter(model, []),
       counts: account(model),
       parts: partsOf(model),
       dense: before,
