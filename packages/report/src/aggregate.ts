@@ -11,7 +11,7 @@ import {
 } from "@espalier/bench";
 import type { Accounting } from "@espalier/core";
 import { groupBy } from "./labels.ts";
-import type { Names } from "./names.ts";
+import { type Names, targetOf, timingKey } from "./names.ts";
 import type { DenseRow, ErrorStats, RunRow, Size, Stat, TimingRow } from "./rows.ts";
 
 /** The dense model of a section, from its own records, or from what its pruned ones say of it. */
@@ -44,10 +44,11 @@ export function runRow(group: readonly PruneRecord[], names: Names): RunRow {
     target.why === undefined || !applicable ? notes : [target.why, ...notes],
   );
   return {
-    strategy: names.strategy(cell.strategy),
+    strategy: names.strategy(cell),
+    target: targetOf(cell),
     metric: results[0]!.target.metric,
     asked: results[0]!.target.asked,
-    tuning: names.tuning(cell.fineTuning),
+    tuning: names.tuning(cell),
     seeds: group.map(({ cell: { dense } }) => dense.seed),
     applicable,
     met,
@@ -69,17 +70,17 @@ export function timingRows(
   names: Names,
 ): TimingRow[] {
   const groups = groupBy(records, ({ cell: { pruned, backend, batch } }) => [
-    pruned.strategy,
-    pruned.target,
+    timingKey(pruned),
     backend,
     batch,
   ]);
   return groups.flatMap((group): TimingRow[] => {
     const { cell } = group[0]!;
     const results = group.map(({ result }) => result);
-    const strategy = names.strategy(cell.pruned.strategy);
+    const strategy = names.strategy(cell.pruned);
+    const target = targetOf(cell.pruned);
     const [metric, asked] = Object.entries(cell.pruned.target)[0]!;
-    const run = runs.find((r) => r.strategy === strategy && r.metric === metric && r.asked === asked);
+    const run = runs.find((r) => r.strategy === strategy && r.target === target);
     // A model in which there was nothing to prune is its dense one: its ratio says nothing.
     if (run?.applicable === false) return [];
     const over = (of: (result: LatencyRecord["result"]) => Timing): Stat => ({
@@ -89,6 +90,7 @@ export function timingRows(
     return [
       {
         strategy,
+        target,
         metric,
         asked,
         met: run?.met ?? true,

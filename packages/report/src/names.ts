@@ -1,5 +1,13 @@
-import { type Cell, denseCell, labelOf, type ResultRecord, type TrainingConfig } from "@espalier/bench";
-import type { UseConfig } from "@espalier/recipe";
+import {
+  type Cell,
+  denseCell,
+  labelOf,
+  type PruneCell,
+  type ResultRecord,
+  type TrainingConfig,
+} from "@espalier/bench";
+import { readTarget } from "@espalier/core";
+import { targetText, type UseConfig } from "@espalier/recipe";
 import { datasetLabel, distinctLabels, groupBy } from "./labels.ts";
 
 /** What models, strategies and ways of fine-tuning are called throughout a report. */
@@ -7,8 +15,32 @@ export interface Names {
   readonly strategies: readonly string[];
   readonly tunings: readonly string[];
   model(use: UseConfig): string;
-  strategy(use: UseConfig): string;
-  tuning(training: TrainingConfig): string;
+  strategy(cell: PruneCell): string;
+  tuning(cell: PruneCell): string;
+}
+
+/** What was done to the dense model: the same for all seeds. Rows, names and colours go by this, and nothing else reads it. */
+function useOf({ strategy }: PruneCell): UseConfig {
+  return strategy;
+}
+
+function tuningOf({ fineTuning }: PruneCell): TrainingConfig {
+  return fineTuning;
+}
+
+/** What tells rows apart: what was done, and to which target. */
+export function rowKey(cell: PruneCell): unknown {
+  return [useOf(cell), cell.target, tuningOf(cell)];
+}
+
+/** What tells models apart that differ in time: fine-tuning changes none. */
+export function timingKey(cell: PruneCell): unknown {
+  return [useOf(cell), cell.target];
+}
+
+/** What was asked for: `sparsity ≥ 80 %`, all of it where there are several. */
+export function targetOf({ target }: PruneCell): string {
+  return readTarget(target).map(targetText).join(", ");
 }
 
 export function namesOf(records: readonly ResultRecord[]): Names {
@@ -18,9 +50,9 @@ export function namesOf(records: readonly ResultRecord[]): Names {
   );
   const uses = (all: readonly UseConfig[]) => named(all, (use) => use, labelOf);
   const models = uses(cells.map((cell) => denseCell(cell).model));
-  const strategies = uses(pruneCells.map(({ strategy }) => strategy));
+  const strategies = uses(pruneCells.map(useOf));
   const tunings = named(
-    pruneCells.map(({ fineTuning }) => fineTuning),
+    pruneCells.map(tuningOf),
     ({ epochs: _, ...options }) => options,
     ({ epochs }) => (epochs === 0 ? "none" : `${epochs} epoch${epochs === 1 ? "" : "s"}`),
   );
@@ -28,8 +60,8 @@ export function namesOf(records: readonly ResultRecord[]): Names {
     strategies: strategies.all,
     tunings: tunings.all,
     model: models.of,
-    strategy: strategies.of,
-    tuning: tunings.of,
+    strategy: (cell) => strategies.of(useOf(cell)),
+    tuning: (cell) => tunings.of(tuningOf(cell)),
   };
 }
 
@@ -56,11 +88,8 @@ export function describeCell(cell: Cell, names: Names): string {
   const dense = `${names.model(model)} on ${datasetLabel(data.dataset)}, seed ${seed}`;
   if (cell.kind === "train") return `training ${dense}`;
   if (cell.kind === "sensitivity") return `pruning single layers of ${dense}`;
-  const { strategy, target, fineTuning } = cell.kind === "prune" ? cell : cell.pruned;
-  const [metric, asked] = Object.entries(target)[0]!;
-  const run = `${names.strategy(strategy)} at ${metric} ${asked} of ${dense}`;
+  const pruned = cell.kind === "prune" ? cell : cell.pruned;
+  const run = `${names.strategy(pruned)} at ${targetOf(pruned)} of ${dense}`;
   if (cell.kind === "latency") return `timing ${run}, ${cell.backend}, batch ${cell.batch}`;
-  return names.tunings.length > 1
-    ? `pruning ${run}, fine-tuning ${names.tuning(fineTuning)}`
-    : `pruning ${run}`;
+  return names.tunings.length > 1 ? `pruning ${run}, fine-tuning ${names.tuning(pruned)}` : `pruning ${run}`;
 }

@@ -12,7 +12,7 @@ import {
 import type { Sensitivity } from "@espalier/core";
 import { denseRow, runRow, timingRows } from "./aggregate.ts";
 import { datasetLabel, distinctLabels, groupBy, slugs } from "./labels.ts";
-import { describeCell, namesOf } from "./names.ts";
+import { describeCell, namesOf, rowKey } from "./names.ts";
 
 /** A number over seeds: its mean, and the sample standard deviation (0 for one seed). */
 export interface Stat {
@@ -52,6 +52,8 @@ export interface DenseRow {
 /** One strategy at one target with one way of fine-tuning, over seeds. */
 export interface RunRow {
   readonly strategy: string;
+  /** What was asked for, in words; the first of it, where there are several. */
+  readonly target: string;
   readonly metric: string;
   readonly asked: number;
   readonly tuning: string;
@@ -78,6 +80,7 @@ export interface RunRow {
 /** Times of one strategy at one target, in milliseconds a call; mean over seeds of medians and of half the quartile distance. */
 export interface TimingRow {
   readonly strategy: string;
+  readonly target: string;
   readonly metric: string;
   readonly asked: number;
   readonly met: boolean;
@@ -106,6 +109,8 @@ export interface Section {
   readonly dataset: string;
   readonly lengths: string;
   readonly dense: DenseRow;
+  /** Test MSE that pruned models are held against: the dense model's mean where none was given. */
+  readonly reference: number;
   readonly runs: readonly RunRow[];
   readonly timings: readonly TimingRow[];
   /** Of the first seed, where it was measured. */
@@ -124,8 +129,14 @@ export interface Rows {
   readonly tunings: readonly string[];
 }
 
-/** Records as rows: later results of the same cell replace earlier ones, and seeds are put together. */
-export function rowsOf(records: readonly ResultRecord[]): Rows {
+/**
+ * Records as rows: later results of the same cell replace earlier ones, and seeds are put together. `references` are errors
+ * to hold pruned models against, by the name of the model.
+ */
+export function rowsOf(
+  records: readonly ResultRecord[],
+  references: Readonly<Record<string, number>> = {},
+): Rows {
   const latest = latestResults(records);
   const names = namesOf(latest);
   const good = latest.filter((record) => !isFailure(record));
@@ -142,9 +153,7 @@ export function rowsOf(records: readonly ResultRecord[]): Rows {
   const files = slugs(titles);
   const sections = groups.map(({ group, dense, cell }, i): Section => {
     const pruned = group.filter(isPrune);
-    const runs = groupBy(pruned, ({ cell: c }) => [c.strategy, c.target, c.fineTuning]).map((g) =>
-      runRow(g, names),
-    );
+    const runs = groupBy(pruned, ({ cell: c }) => rowKey(c)).map((g) => runRow(g, names));
     return {
       title: titles[i]!,
       slug: files[i]!,
@@ -152,6 +161,7 @@ export function rowsOf(records: readonly ResultRecord[]): Rows {
       dataset: datasetLabel(cell.data.dataset),
       lengths: `${cell.data.inputLength} → ${cell.data.horizon}`,
       dense,
+      reference: references[names.model(cell.model)] ?? dense.errors.mse.mean,
       runs,
       timings: timingRows(group.filter(isLatency), runs, names),
       sensitivity: group.find(isSensitivity)?.result,

@@ -3,7 +3,6 @@ import {
   readTarget,
   type StrategySpec,
   type Target,
-  type TargetReport,
   unknownName,
 } from "@espalier/core";
 import type { Registry } from "@espalier/recipe";
@@ -97,9 +96,4 @@ export function chosenTarget({ sparsity, parameters, flops, bytes, latency }: Pr
   const target = Object.fromEntries(given) as Target;
   readTarget(target);
   return target;
-}
-
-/** What a plan was asked for, as a line says it: `flops ≤ 10 %`, `sparsity ≥ 80 %`. */
-export function targetText({ metric, asked }: Pick<TargetReport, "metric" | "asked">): string {
-  return `${metric} ${metric === "sparsity" ? "≥" : "≤"} ${Number((100 * asked).toFixed(2))} %`;
 }
