@@ -4,6 +4,7 @@ import {
   type LatencyRecord,
   type Parts,
   type PruneRecord,
+  procedureOf,
   type ResultRecord,
   type TestErrors,
   type Timing,
@@ -11,7 +12,7 @@ import {
 } from "@espalier/bench";
 import type { Accounting } from "@espalier/core";
 import { groupBy } from "./labels.ts";
-import { type Names, targetOf, timingKey } from "./names.ts";
+import { type Names, targetOf } from "./names.ts";
 import type { DenseRow, ErrorStats, RunRow, Size, Stat, TimingRow } from "./rows.ts";
 
 /** The dense model of a section, from its own records, or from what its pruned ones say of it. */
@@ -44,7 +45,7 @@ export function runRow(group: readonly PruneRecord[], names: Names): RunRow {
     target.why === undefined || !applicable ? notes : [target.why, ...notes],
   );
   return {
-    strategy: names.strategy(cell),
+    strategy: names.procedure(cell),
     target: targetOf(cell),
     metric: results[0]!.target.metric,
     asked: results[0]!.target.asked,
@@ -70,14 +71,15 @@ export function timingRows(
   names: Names,
 ): TimingRow[] {
   const groups = groupBy(records, ({ cell: { pruned, backend, batch } }) => [
-    timingKey(pruned),
+    procedureOf(pruned),
+    pruned.target,
     backend,
     batch,
   ]);
   return groups.flatMap((group): TimingRow[] => {
     const { cell } = group[0]!;
     const results = group.map(({ result }) => result);
-    const strategy = names.strategy(cell.pruned);
+    const strategy = names.procedure(cell.pruned);
     const target = targetOf(cell.pruned);
     const [metric, asked] = Object.entries(cell.pruned.target)[0]!;
     const run = runs.find((r) => r.strategy === strategy && r.target === target);

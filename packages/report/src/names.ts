@@ -3,10 +3,10 @@ import {
   denseCell,
   labelOf,
   type PruneCell,
+  procedureOf,
   type ResultRecord,
-  type TrainingConfig,
 } from "@espalier/bench";
-import { readTarget } from "@espalier/core";
+import type { Metric } from "@espalier/core";
 import { targetText, type UseConfig } from "@espalier/recipe";
 import { datasetLabel, distinctLabels, groupBy } from "./labels.ts";
 
@@ -15,32 +15,16 @@ export interface Names {
   readonly strategies: readonly string[];
   readonly tunings: readonly string[];
   model(use: UseConfig): string;
-  strategy(cell: PruneCell): string;
+  /** What prunes in a cell: a strategy or a recipe. */
+  procedure(cell: PruneCell): string;
+  /** How a cell fine-tunes; recipes say it themselves. */
   tuning(cell: PruneCell): string;
 }
 
-/** What was done to the dense model: the same for all seeds. Rows, names and colours go by this, and nothing else reads it. */
-function useOf({ strategy }: PruneCell): UseConfig {
-  return strategy;
-}
-
-function tuningOf({ fineTuning }: PruneCell): TrainingConfig {
-  return fineTuning;
-}
-
-/** What tells rows apart: what was done, and to which target. */
-export function rowKey(cell: PruneCell): unknown {
-  return [useOf(cell), cell.target, tuningOf(cell)];
-}
-
-/** What tells models apart that differ in time: fine-tuning changes none. */
-export function timingKey(cell: PruneCell): unknown {
-  return [useOf(cell), cell.target];
-}
-
-/** What was asked for: `sparsity ≥ 80 %`, all of it where there are several. */
+/** What a cell asks for: `sparsity ≥ 80 %`, all of it where there are several. */
 export function targetOf({ target }: PruneCell): string {
-  return readTarget(target).map(targetText).join(", ");
+  const goals = Object.entries(target) as [Metric, number][];
+  return goals.map(([metric, asked]) => targetText({ metric, asked })).join(", ");
 }
 
 export function namesOf(records: readonly ResultRecord[]): Names {
@@ -50,9 +34,10 @@ export function namesOf(records: readonly ResultRecord[]): Names {
   );
   const uses = (all: readonly UseConfig[]) => named(all, (use) => use, labelOf);
   const models = uses(cells.map((cell) => denseCell(cell).model));
-  const strategies = uses(pruneCells.map(useOf));
+  const procedures = new Map(pruneCells.map((cell) => [cell, procedureOf(cell)]));
+  const strategies = uses([...procedures.values()]);
   const tunings = named(
-    pruneCells.map(tuningOf),
+    pruneCells.flatMap((cell) => ("strategy" in cell ? [cell.fineTuning] : [])),
     ({ epochs: _, ...options }) => options,
     ({ epochs }) => (epochs === 0 ? "none" : `${epochs} epoch${epochs === 1 ? "" : "s"}`),
   );
@@ -60,8 +45,8 @@ export function namesOf(records: readonly ResultRecord[]): Names {
     strategies: strategies.all,
     tunings: tunings.all,
     model: models.of,
-    strategy: (cell) => strategies.of(useOf(cell)),
-    tuning: (cell) => tunings.of(tuningOf(cell)),
+    procedure: (cell) => strategies.of(procedures.get(cell)!),
+    tuning: (cell) => ("strategy" in cell ? tunings.of(cell.fineTuning) : "recipe"),
   };
 }
 
@@ -89,7 +74,7 @@ export function describeCell(cell: Cell, names: Names): string {
   if (cell.kind === "train") return `training ${dense}`;
   if (cell.kind === "sensitivity") return `pruning single layers of ${dense}`;
   const pruned = cell.kind === "prune" ? cell : cell.pruned;
-  const run = `${names.strategy(pruned)} at ${targetOf(pruned)} of ${dense}`;
+  const run = `${names.procedure(pruned)} at ${targetOf(pruned)} of ${dense}`;
   if (cell.kind === "latency") return `timing ${run}, ${cell.backend}, batch ${cell.batch}`;
   return names.tunings.length > 1 ? `pruning ${run}, fine-tuning ${names.tuning(pruned)}` : `pruning ${run}`;
 }

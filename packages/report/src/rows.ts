@@ -6,13 +6,14 @@ import {
   isSensitivity,
   isTrain,
   type Parts,
+  procedureOf,
   type ResultRecord,
   type TrainCell,
 } from "@espalier/bench";
 import type { Sensitivity } from "@espalier/core";
 import { denseRow, runRow, timingRows } from "./aggregate.ts";
 import { datasetLabel, distinctLabels, groupBy, slugs } from "./labels.ts";
-import { describeCell, namesOf, rowKey } from "./names.ts";
+import { describeCell, namesOf } from "./names.ts";
 
 /** A number over seeds: its mean, and the sample standard deviation (0 for one seed). */
 export interface Stat {
@@ -153,7 +154,11 @@ export function rowsOf(
   const files = slugs(titles);
   const sections = groups.map(({ group, dense, cell }, i): Section => {
     const pruned = group.filter(isPrune);
-    const runs = groupBy(pruned, ({ cell: c }) => rowKey(c)).map((g) => runRow(g, names));
+    const runs = groupBy(pruned, ({ cell: c }) => [
+      procedureOf(c),
+      c.target,
+      "strategy" in c ? c.fineTuning : {},
+    ]).map((g) => runRow(g, names));
     return {
       title: titles[i]!,
       slug: files[i]!,

@@ -24,7 +24,9 @@ export function programLines(
   const total = costs.reduce((sum, cost) => sum + cost, 0);
   const parted = part === batch ? "" : `, ${formatCount(part)} at a time`;
   const expected =
-    costs.length === 0 ? "" : `; ${plural(costs.length, "product")} with weights, expected ${formatTime(total / 1e6)}`;
+    costs.length === 0
+      ? ""
+      : `; ${plural(costs.length, "product")} with weights, expected ${formatTime(total / 1e6)}`;
   return [
     `${colors.bold(name)} on ${backend}, batch ${formatCount(batch)}${parted}`,
     `${plural(calls.length, "call")}${expected}`,

@@ -1,10 +1,4 @@
-import {
-  EspalierError,
-  readTarget,
-  type StrategySpec,
-  type Target,
-  unknownName,
-} from "@espalier/core";
+import { EspalierError, readTarget, type StrategySpec, type Target, unknownName } from "@espalier/core";
 import type { Registry } from "@espalier/recipe";
 import type { PruneOptions } from "../commands/prune.ts";
 import { type Settings, settingsOf } from "../options/settings.ts";
