@@ -6,5 +6,6 @@ export * from "./models.ts";
 export * from "./operator-cases.ts";
 export * from "./operators.ts";
 export { type Chooser, chooserOf } from "./random-choice.ts";
+export * from "./random-graph.ts";
 export * from "./random-network.ts";
 export * from "./strategies.ts";
