@@ -26,12 +26,16 @@ export interface Weights {
   get(source: WeightSource, vectors: number, pitches: Pitches, formats: readonly Format[]): PackedWeight;
 }
 
+/** Whether, and how, training changes a tensor: decides how its weight may be packed. */
+export type PatternOf = (tensor: string) => WeightSource["pattern"];
+
 export interface EmitterOptions {
   readonly graph: Graph;
   readonly state: WasmState;
   readonly batchSize: number;
   readonly weights: Weights;
   readonly wanted: ReadonlyMap<ValueId, Layout>;
+  readonly patternOf: PatternOf;
 }
 
 /** Collects the calls of a plan. Operators ask it for views of their inputs, room for outputs, and calls. */
@@ -40,6 +44,7 @@ export class Emitter {
   readonly state: WasmState;
   readonly batchSize: number;
   readonly weights: Weights;
+  readonly patternOf: PatternOf;
   readonly steps: Record<Phase, Step[]> = { fixed: [], main: [], update: [] };
   /** Numbers that calls read (walks, settings); they become one block of memory. */
   readonly constants: number[] = [];
@@ -58,6 +63,7 @@ export class Emitter {
     this.state = options.state;
     this.batchSize = options.batchSize;
     this.weights = options.weights;
+    this.patternOf = options.patternOf;
     this.#wanted = options.wanted;
   }
 

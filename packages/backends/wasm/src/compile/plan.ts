@@ -11,11 +11,11 @@ import { emitAdamInPlace } from "../kernels/adam.ts";
 import { byDefinition } from "../kernels/by-definition.ts";
 import { emitBinary, outputLike } from "../kernels/elementwise.ts";
 import { emits } from "../kernels/index.ts";
-import { emitAttention, emitLinear, emitProduct, type PatternOf } from "../kernels/products.ts";
+import { emitAttention, emitLinear, emitProduct } from "../kernels/products.ts";
 import { emitRandom } from "../kernels/training.ts";
 import type { WasmState } from "../state.ts";
 import { WeightStore } from "../weights/weight-store.ts";
-import { Emitter } from "./emitter.ts";
+import { Emitter, type PatternOf } from "./emitter.ts";
 import { findOperations, type Operation } from "./operations.ts";
 import type { Phase, Step } from "./step.ts";
 import { contiguous, isContiguous, rowMajor, type View } from "./view.ts";
@@ -52,14 +52,21 @@ export function makePlan(graph: Graph, state: WasmState, batchSize: number): Pla
 
 function emitPlan(graph: Graph, state: WasmState, batchSize: number, weights: WeightStore): Plan {
   const { operations, source } = findOperations(graph);
+  const updated = new Set(graph.updates.map(({ tensor }) => tensor));
+  const masks = masksOf(graph, operations);
+  const patternOf: PatternOf = (tensor) => {
+    if (!updated.has(tensor)) return "values";
+    const mask = masks.get(tensor);
+    return mask === undefined ? "any" : { mask: state.slot(mask) };
+  };
   const e = new Emitter({
     graph,
     state,
     batchSize,
     weights,
     wanted: wantedLayouts(graph, operations, batchSize),
+    patternOf,
   });
-  const updated = new Set(graph.updates.map(({ tensor }) => tensor));
   for (const { name, value } of graph.tensors) e.bindTensor(value, state.slot(name), !updated.has(name));
   const inputs = graph.inputs.map(({ name, value }) => {
     const shape = e.shape(value);
@@ -67,16 +74,10 @@ function emitPlan(graph: Graph, state: WasmState, batchSize: number, weights: We
     e.set(value, view);
     return { name, view };
   });
-  const masks = masksOf(graph, operations);
-  const patternOf: PatternOf = (tensor) => {
-    if (!updated.has(tensor)) return "values";
-    const mask = masks.get(tensor);
-    return mask === undefined ? "any" : { mask: state.slot(mask) };
-  };
   const emit = (operation: Operation): void => {
     e.node = operation.node.name;
     e.phase = isFixed(e, operation) ? "fixed" : "main";
-    emitOperation(e, operation, patternOf, emit);
+    emitOperation(e, operation, emit);
   };
   const adam = operations.filter((operation) => operation.kind === "adam");
   for (const operation of operations) if (operation.kind !== "adam") emit(operation);
@@ -143,16 +144,11 @@ function isFixed(e: Emitter, operation: Operation): boolean {
   return inputsOf(operation).every((value) => e.isFixed(e.view(value)));
 }
 
-function emitOperation(
-  e: Emitter,
-  operation: Operation,
-  patternOf: PatternOf,
-  emit: (operation: Operation) => void,
-): void {
+function emitOperation(e: Emitter, operation: Operation, emit: (operation: Operation) => void): void {
   const { node } = operation;
   switch (operation.kind) {
     case "linear":
-      emitLinear(e, operation, patternOf);
+      emitLinear(e, operation);
       return;
     case "attention":
       emitAttention(e, operation);
