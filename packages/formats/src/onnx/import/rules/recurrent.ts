@@ -22,6 +22,7 @@ import { UnreadableError } from "../errors.ts";
 import { type Item, isKnown, isRepeated } from "../items.ts";
 import { build } from "../known.ts";
 import { sliceAlong } from "../layout.ts";
+import { isMadeUp } from "../names.ts";
 import { ofOneSample } from "../repeated.ts";
 import type { Use } from "../weights.ts";
 
@@ -82,6 +83,12 @@ function nameOf({ call: { module } }: Cell, part: string, direction: number): st
   return [module, `${part}${direction === 1 ? "_reverse" : ""}`].filter(Boolean).join(".");
 }
 
+/** Both directions, and both biases, lie in one array: each part is a tensor, of a made-up name where the whole has one. */
+function nameOfPart(whole: string, part: string, direction: number): string {
+  const own = `${part}${direction === 1 ? "_reverse" : ""}`;
+  return isMadeUp(whole) ? `onnx::${whole.replaceAll(/\W/g, "_")}_${own}` : `${whole}.${own}`;
+}
+
 /** The part of an input that belongs to one direction, as a weight of its own where the file holds them all. */
 function part(
   cell: Cell,
@@ -102,14 +109,9 @@ function part(
     const { source } = item;
     const rows = Array.from({ length: end - start }, (_, row) => start + row);
     const own = takeKnown(takeKnown(item, 0, [direction]), 1, rows);
-    // Both directions, and both biases, lie in one array: each is a tensor.
-    const place =
-      backwards.length > 1 || of !== undefined ? `${source?.name}/${what}/${direction}` : source?.name;
-    const laid = {
-      ...own,
-      shape: own.shape.slice(1),
-      ...(source && { source: { ...source, name: place! } }),
-    };
+    const isWhole = backwards.length === 1 && of === undefined;
+    const place = source && (isWhole ? source.name : nameOfPart(source.name, what, direction));
+    const laid = { ...own, shape: own.shape.slice(1), ...(place && { source: { ...source, name: place } }) };
     return lift({ ...call, nameFor: () => name }, laid, { as, name });
   }
   const { b } = call;
