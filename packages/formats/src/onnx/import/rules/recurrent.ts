@@ -58,8 +58,12 @@ function cellOf(call: Call, gates: number): Cell {
     throw new UnreadableError(
       `its activations are not the usual ${usual.join(", ")}, which alone are supported`,
     );
-  for (const name of ["clip", "input_forget"])
-    if (attributes.has(name)) throw new UnreadableError(`its attribute ${name} is not supported`);
+  const clipped = attributes.has("clip") && attributes.float("clip") > 0;
+  for (const [name, used] of Object.entries({
+    clip: clipped,
+    input_forget: attributes.int("input_forget", 0) !== 0,
+  }))
+    if (used) throw new UnreadableError(`its attribute ${name} is not supported`);
   const own = valueInput(call, 0);
   if (own.shape.length !== 3)
     throw new UnreadableError(`its input ${printShape(own.shape)} must have three axes`);
