@@ -53,9 +53,9 @@ it.each(readdirSync(actions).filter((name) => name !== "report.ts"))(
   "%s loads nothing that draws",
   (name) => {
     const loaded = [...loadedWith(join(actions, name))];
-  expect(loaded.filter(draws)).toEqual([]);
-  // All of the workspace's packages were followed.
-  expect(loaded.filter((target) => target.startsWith("@espalier/"))).toEqual([]);
+    expect(loaded.filter(draws)).toEqual([]);
+    // All of the workspace's packages were followed.
+    expect(loaded.filter((target) => target.startsWith("@espalier/"))).toEqual([]);
   },
 );
 

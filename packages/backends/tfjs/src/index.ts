@@ -1,1 +1,2 @@
-export { type TfjsOptions, tfjs } from "./tfjs.ts";
+export type { TfjsOptions } from "./options.ts";
+export { tfjs } from "./tfjs.ts";

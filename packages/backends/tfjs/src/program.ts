@@ -7,8 +7,9 @@ import {
   type TensorData,
   type Tensors,
 } from "@espalier/core";
+import type { RuntimeOptions } from "./options.ts";
 import { makePlan, type Plan, type PlanStep } from "./plan.ts";
-import { activate, exclusively, type RuntimeOptions, type Tensor, type Tf } from "./runtime.ts";
+import { activate, exclusively, type Tensor, type Tf } from "./runtime.ts";
 import { download, type TfjsState, upload } from "./state.ts";
 
 /** A plan with the values of its fixed part, and the versions of the tensors they were computed from. */

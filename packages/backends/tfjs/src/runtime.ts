@@ -1,32 +1,24 @@
 import { EspalierError } from "@espalier/core";
 import { findGpu, provideNavigatorGpu } from "@espalier/webgpu-device";
 import type * as TensorFlow from "@tensorflow/tfjs";
+import type { Kind, RuntimeOptions } from "./options.ts";
+import { load } from "./packages.ts";
 
 export type Tf = typeof TensorFlow;
 export type Tensor = TensorFlow.Tensor;
 export type Tensor1D = TensorFlow.Tensor1D;
 export type Tensor2D = TensorFlow.Tensor2D;
 
-/** TensorFlow.js's own name of a backend; `tensorflow` is libtensorflow. */
-export type Kind = "cpu" | "wasm" | "webgpu" | "tensorflow";
-
 /** How a kind is called among all backends. */
 export function nameOf(kind: Kind): string {
   return kind === "tensorflow" ? kind : `tfjs-${kind}`;
-}
-
-export interface RuntimeOptions {
-  /** Folder or address that holds TensorFlow.js's `.wasm` files; found by itself in Node, and next to the page's bundle elsewhere. */
-  readonly wasmPath?: string;
-  /** Of `tensorflow`: the folder `espalier backends install` was given as cache; `ESPALIER_CACHE`, else the system's, by default. */
-  readonly cache?: string;
 }
 
 let loading: Promise<Tf> | undefined;
 
 /** TensorFlow.js, loaded once, when it is first needed. */
 export function loadTf(): Promise<Tf> {
-  loading ??= import("@tensorflow/tfjs").then((module) => {
+  loading ??= load("@tensorflow/tfjs").then((module) => {
     const tf = ("default" in module ? module.default : module) as Tf;
     // It logs an advertisement for another package when its pure JavaScript backend is first used in Node.
     tf.env().set("IS_TEST", true);
@@ -75,11 +67,11 @@ async function prepareWebGpu(): Promise<void> {
   const found = await findGpu();
   if ("missing" in found) throw new EspalierError(found.missing);
   provideNavigatorGpu(found);
-  await import("@tensorflow/tfjs-backend-webgpu");
+  await load("@tensorflow/tfjs-backend-webgpu");
 }
 
 async function prepareWasm({ wasmPath }: RuntimeOptions): Promise<void> {
-  const wasm = await import("@tensorflow/tfjs-backend-wasm");
+  const wasm = await load("@tensorflow/tfjs-backend-wasm");
   const { setWasmPaths } = ("default" in wasm ? wasm.default : wasm) as typeof wasm;
   const folder = wasmPath ?? (await wasmFolder());
   if (folder !== undefined) setWasmPaths(folder);

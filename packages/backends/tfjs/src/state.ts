@@ -1,5 +1,6 @@
 import { EspalierError, type Snapshot, type State, type TensorData, type Tensors } from "@espalier/core";
-import { activate, exclusively, type Kind, type RuntimeOptions, type Tensor, type Tf } from "./runtime.ts";
+import type { Kind, RuntimeOptions } from "./options.ts";
+import { activate, exclusively, type Tensor, type Tf } from "./runtime.ts";
 
 /** Tensors that live in one TensorFlow.js backend. */
 export class TfjsState implements State {

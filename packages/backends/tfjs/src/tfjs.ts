@@ -1,18 +1,10 @@
 import { type Availability, type Backend, checkTensors, EspalierError } from "@espalier/core";
 import { describeGpu, findGpu } from "@espalier/webgpu-device";
+import type { Kind, TfjsOptions } from "./options.ts";
+import { NotAdded } from "./packages.ts";
 import { TfjsProgram } from "./program.ts";
-import { activate, exclusively, type Kind, nameOf, type RuntimeOptions, type Tf } from "./runtime.ts";
+import { activate, exclusively, nameOf, type Tf } from "./runtime.ts";
 import { TfjsState } from "./state.ts";
-
-/** Which of TensorFlow.js's own backends, and where its files are. */
-export interface TfjsOptions extends RuntimeOptions {
-  /**
-   * `cpu`: plain JavaScript. `wasm`: WebAssembly with SIMD, one thread in Node. `webgpu`: the page's WebGPU, or in Node
-   * that of npm's `webgpu` (Dawn). `tensorflow`: libtensorflow, in Node, once `espalier backends install tensorflow` has
-   * put it there.
-   */
-  readonly kind: Kind;
-}
 
 /** Runs graphs on TensorFlow.js, which is loaded when it is first needed. */
 export function tfjs({ kind, ...options }: TfjsOptions): Backend {
@@ -24,6 +16,9 @@ export function tfjs({ kind, ...options }: TfjsOptions): Backend {
         try {
           return await describe(kind, await activate(kind, options));
         } catch (error) {
+          if (error instanceof NotAdded) {
+            return { available: false, detail: error.message, command: error.command };
+          }
           if (kind === "webgpu") {
             const found = await findGpu();
             if ("missing" in found) return describeGpu(found);

@@ -15,7 +15,12 @@ function readVersions(): Record<string, string> {
   };
   // As the backend resolves it: it need not be installed beside this package.
   const backend = createRequire(import.meta.resolve("@espalier/backend-tfjs"));
-  versions["@tensorflow/tfjs"] = versionIn(backend.resolve("@tensorflow/tfjs/package.json"));
+  try {
+    versions["@tensorflow/tfjs"] = versionIn(backend.resolve("@tensorflow/tfjs/package.json"));
+  } catch (error) {
+    // Who has no use for it has not added it.
+    if ((error as NodeJS.ErrnoException).code !== "MODULE_NOT_FOUND") throw error;
+  }
   return versions;
 }
 

@@ -1,4 +1,4 @@
-import { installTensorflow, uninstallTensorflow } from "@espalier/backend-tfjs/install";
+import { installTensorflow, tfjsCommand, uninstallTensorflow } from "@espalier/backend-tfjs/install";
 import { EspalierError, unknownName } from "@espalier/core";
 import type { InstallOptions } from "../commands/backends.ts";
 import type { Context } from "../context.ts";
@@ -58,6 +58,7 @@ export async function uninstallBackend(
 function checkName(name: string): void {
   if (name === "webgpu" || name === "tfjs-webgpu")
     throw new EspalierError(`backend ${name} is installed by: npm install webgpu`);
+  if (name.startsWith("tfjs")) throw new EspalierError(`backend ${name} is installed by: ${tfjsCommand}`);
   if (name !== "tensorflow") throw unknownName("backend to install", name, ["tensorflow"]);
 }
 

@@ -16,6 +16,7 @@ import { type Check, ensure } from "./check.ts";
 import { drawEncoder, linear, modelOf, norm, randomInputs, selfAttention } from "./models.ts";
 import { type OperatorCase, operatorCases } from "./operator-cases.ts";
 import { caseInputs, caseName, drawCase } from "./operators.ts";
+import { randomGraph } from "./random-graph.ts";
 
 /** How far a backend may be off. */
 export interface ConformanceOptions {
@@ -39,6 +40,10 @@ export function backendChecks(backend: Backend, options: ConformanceOptions = {}
       run: () =>
         lacks.includes(one.operator) ? checkLack(backend, one) : checkCase(backend, one, tolerance),
     })),
+    {
+      name: "computes random graphs, whatever it fuses, as their operators are defined",
+      run: () => checkRandomGraphs(backend, 3 * tolerance),
+    },
     { name: "runs a model at several batch sizes", run: () => checkModel(backend, tolerance) },
     { name: "applies updates after all reads, and counts versions", run: () => checkUpdates(backend) },
     { name: "restores a snapshot as often as asked", run: () => checkSnapshots(backend) },
@@ -82,6 +87,21 @@ async function checkLack(backend: Backend, one: OperatorCase): Promise<void> {
     refusal instanceof EspalierError && refusal.message.includes(`has no operator ${one.operator}`);
   ensure(named, `the operator ${one.operator} is not refused by name`);
   state.dispose();
+}
+
+async function checkRandomGraphs(backend: Backend, tolerance: number): Promise<void> {
+  for (let seed = 0; seed < 25; seed++) {
+    const { graph, tensors } = randomGraph(seed);
+    const states = await both(backend, tensors);
+    const programs = await Promise.all(states.map(({ on, state }) => on.compile(graph, { state })));
+    for (const batchSize of [1, 3]) {
+      const inputs = randomInputs({ graph }, batchSize, seed);
+      const [expected, got] = await Promise.all(programs.map((program) => program.run(inputs)));
+      compareAll(got!, expected!, tolerance, `random graph ${seed}, batch ${batchSize}`);
+    }
+    for (const program of programs) program.dispose();
+    for (const { state } of states) state.dispose();
+  }
 }
 
 async function checkModel(backend: Backend, tolerance: number): Promise<void> {

@@ -1,3 +1,4 @@
+export { tfjsCommand } from "../packages.ts";
 export type { InstallRecord } from "../tensorflow/record.ts";
 export {
   type Installed,

@@ -4,6 +4,7 @@ import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { basename, dirname, join, relative } from "node:path";
 import { EspalierError } from "@espalier/core";
+import { NotAdded } from "../packages.ts";
 import { names, tensorflowFolder } from "../tensorflow/location.ts";
 import { type InstallRecord, platform, readRecord } from "../tensorflow/record.ts";
 import { tryInstallation } from "./attempt.ts";
@@ -99,6 +100,7 @@ async function working(folder: string, { signal }: InstallOptions): Promise<Inst
 
 async function make(part: string, options: InstallOptions): Promise<InstallRecord> {
   const { signal, onProgress } = options;
+  const tfjsNode = tfjsVersion();
   const build = join(part, "build");
   const tell = (label: string, share: number, bytes?: number) =>
     onProgress?.({ label, share, ...(bytes === undefined ? {} : { bytes }) });
@@ -114,7 +116,6 @@ async function make(part: string, options: InstallOptions): Promise<InstallRecor
     onProgress: (done, total) => tell("take libtensorflow out", 0.4 + (0.3 * done) / total, done),
   });
   tell("fetch tfjs-node", 0.7);
-  const tfjsNode = tfjsVersion();
   const sources = await findSources(tfjsNode, join(build, "npm"), { signal });
   tell("compile the addons", 0.72);
   await buildAddons(compiler, { sources, ...targets, libraryNames: taken.libraries }, { signal });
@@ -140,7 +141,11 @@ async function make(part: string, options: InstallOptions): Promise<InstallRecor
 /** The TensorFlow.js that runs here; the kernels must be of the same version. */
 function tfjsVersion(): string {
   const require = createRequire(import.meta.url);
-  return (require("@tensorflow/tfjs/package.json") as { version: string }).version;
+  try {
+    return (require("@tensorflow/tfjs/package.json") as { version: string }).version;
+  } catch {
+    throw new NotAdded("@tensorflow/tfjs");
+  }
 }
 
 async function inventory(part: string, without: string): Promise<InstallRecord["files"]> {

@@ -1,5 +1,6 @@
 import type { RandomAttributes } from "@espalier/core";
-import type { Kind } from "../runtime.ts";
+import type { Kind } from "../options.ts";
+
 import { deviceIndexing } from "./device/indexing.ts";
 import { deviceLayout } from "./device/layout.ts";
 import { devicePooling } from "./device/pooling.ts";

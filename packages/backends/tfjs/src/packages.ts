@@ -1,0 +1,46 @@
+import { EspalierError } from "@espalier/core";
+
+/**
+ * The packages of TensorFlow.js, which users add: they are 310 MB with all that they bring, and most who install Espalier
+ * have no need of them.
+ */
+const added = {
+  "@tensorflow/tfjs": () => import("@tensorflow/tfjs"),
+  "@tensorflow/tfjs-backend-wasm": () => import("@tensorflow/tfjs-backend-wasm"),
+  "@tensorflow/tfjs-backend-webgpu": () => import("@tensorflow/tfjs-backend-webgpu"),
+} as const;
+
+type Added = typeof added;
+
+/** The version that kernels here are written for. */
+const version = "4.22.0";
+
+/** The command that gets packages of TensorFlow.js. */
+function addCommand(...names: readonly (keyof Added)[]): string {
+  return `npm install ${[...new Set(["@tensorflow/tfjs", ...names])].map((name) => `${name}@${version}`).join(" ")}`;
+}
+
+/** Gets TensorFlow.js for its backends in Node. */
+export const tfjsCommand: string = addCommand("@tensorflow/tfjs-backend-wasm");
+
+/** TensorFlow.js is not there; the command gets it. */
+export class NotAdded extends EspalierError {
+  readonly command: string;
+
+  constructor(name: keyof Added) {
+    const command = name === "@tensorflow/tfjs" ? tfjsCommand : addCommand(name);
+    super(`TensorFlow.js is not installed: ${command}`);
+    this.command = command;
+  }
+}
+
+/** A package of TensorFlow.js. Throws a NotAdded if it is not installed. */
+export async function load<N extends keyof Added>(name: N): Promise<Awaited<ReturnType<Added[N]>>> {
+  try {
+    return (await added[name]()) as Awaited<ReturnType<Added[N]>>;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === "ERR_MODULE_NOT_FOUND" && message.includes(name)) throw new NotAdded(name);
+    throw error;
+  }
+}
