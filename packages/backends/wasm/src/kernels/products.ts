@@ -1,7 +1,7 @@
 import { attributesOf, isCallOf, sameShape, scaleFactor, scaleOperator, type ValueId } from "@espalier/core";
 import { type Attention, attention, type Linear } from "@espalier/core/compile";
+import type { Argument, Call, Pointer } from "../compile/call.ts";
 import { Emitter, pointer } from "../compile/emitter.ts";
-import type { Argument, Call, Pointer } from "../compile/step.ts";
 import {
   asMatrix,
   axes,
@@ -81,7 +81,7 @@ export function productWith(
     const macs = N * K * x.tokens;
     if (panels !== undefined) {
       const call = dense(panels);
-      e.push({ call, touches: pointers(call.args), macs });
+      e.push(call, macs);
       return;
     }
     const name = weight.storage.name!;
@@ -158,11 +158,7 @@ export function emitAttention(
   const scratch = e.scratch(32 * (q.shape.at(-1)! + S + 8));
   const macs =
     q.shape.slice(0, -2).reduce((n, extent) => n * extent, 1) * L * S * (q.shape.at(-1)! + v.shape.at(-1)!);
-  e.push({
-    call: { kernel: "attention", args: [shape, ...pointers, scratch] },
-    touches: [shape, ...pointers, scratch],
-    macs,
-  });
+  e.push({ kernel: "attention", args: [shape, ...pointers, scratch] }, macs);
 }
 
 /** Columns from which on A is worth packing. */
@@ -209,9 +205,8 @@ export function emitMatrixProduct(e: Emitter, left: View, right: View, y: View):
   for (const [oa, ob, oy] of positions(outer)) {
     const at = (view: View, more: number) => ({ storage: view.storage, bytes: 4 * view.offset + more });
     const args = [dims, at(left, oa!), at(right, ob!), at(y, oy!), panels, strip];
-    const touches = args.filter((one) => typeof one !== "number");
     const macs = (M * N * K * lead.reduce((n, { extent }) => n * extent, 1)) / countOf(outer);
-    e.push({ call: { kernel: "product", args }, touches, macs });
+    e.push({ kernel: "product", args }, macs);
   }
 }
 
