@@ -23,6 +23,7 @@ export * from "./dimensions/dimensions.ts";
 export * from "./dimensions/expression.ts";
 export { inferDimensions, type KnownAxes } from "./dimensions/infer.ts";
 export { originalPositions, originalSize } from "./dimensions/original.ts";
+export { unshareRepeats } from "./dimensions/unshare.ts";
 export * from "./errors.ts";
 export type { Fault, Form } from "./forms.ts";
 export * as forms from "./forms.ts";
