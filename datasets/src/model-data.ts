@@ -35,7 +35,10 @@ const modelDataForm = forms.object(
 );
 
 /** A model that knows its data. */
-export function withData(model: Model, data: ForecastingData): Model {
+export function withData(
+  model: Model,
+  data: Pick<ForecastingData, "name" | "checksum" | "series" | "scaler" | "missing" | "frequency" | "splits">,
+): Model {
   const { kind, center, spread } = data.scaler;
   const described = {
     name: data.name,

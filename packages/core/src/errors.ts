@@ -45,11 +45,11 @@ function editDistance(a: string, b: string): number {
 }
 
 /** Refuses a document (a plan, results, …) that a later version wrote: an EspalierError that says what to do. */
-export function refuseNewerFormat(document: unknown, what: string, where: string): void {
+export function refuseNewerFormat(document: unknown, what: string, where: string, newest = 1): void {
   const { format } = (document ?? {}) as { readonly format?: unknown };
-  if (typeof format === "number" && format > 1) {
+  if (typeof format === "number" && format > newest) {
     throw new EspalierError(
-      `${where}: ${what} format ${format} is newer than this version of Espalier knows (1). Update Espalier.`,
+      `${where}: ${what} format ${format} is newer than this version of Espalier knows (${newest}). Update Espalier.`,
     );
   }
 }

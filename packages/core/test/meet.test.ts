@@ -29,7 +29,7 @@ const weights: Strategy = {
   name: "weights",
   async plan({ model, amount }) {
     const scores = await findCriterion("l1").weights({ model }, prunableTensors(model));
-    const steps = maskWeakest(model, rankWeights(model, scores), {
+    const steps = maskWeakest(rankWeights(model, scores), {
       amount,
       scope: "global",
       leastDensity: 0.25,

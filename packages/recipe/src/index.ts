@@ -1,9 +1,36 @@
+export { type CheckContext, check, type Problem, problemsIn } from "./format/check.ts";
+export { expand, wholeStrategy } from "./format/expand.ts";
 export { recipeJsonSchema } from "./format/json-schema.ts";
-export { drawingOf, type ReadRecipe, readRecipe, wholeStrategy } from "./format/read.ts";
-export { type DrawnModel, type Recipe, recipeSchema } from "./format/schema.ts";
+export type { DrawnModel, LatencySettings } from "./format/parts.ts";
+export { drawingOf, type ReadRecipe, readRecipe } from "./format/read.ts";
+export {
+  type ApplyStep,
+  type PruneStep,
+  type Recipe,
+  recipeSchema,
+  type Step,
+  type StepTarget,
+  stepSchema,
+  type TrainStep,
+  type TuneStep,
+} from "./format/recipe.ts";
+export {
+  type Contradiction,
+  contradictionsIn,
+  type NameOf,
+  type Shorthand,
+  shorthandSchema,
+} from "./format/shorthand.ts";
+export { followsRecipe, pruningOf, targetOf, targetsOf } from "./format/step-target.ts";
 export { targetSchema, targetShares } from "./format/target.ts";
 export { formatRecipe } from "./format/write.ts";
 export { drawModel, optionError } from "./registry/draw.ts";
 export { type Registry, type RegistryParts, registryOf } from "./registry/registry.ts";
 export { standardStrategies } from "./registry/strategies.ts";
 export { type UseConfig, useSchema } from "./registry/use.ts";
+export type { RunCheckpoint } from "./run/checkpoint.ts";
+export { type PlanSummary, type RecipeEvent, type StepOutcome, summaryOf } from "./run/events.ts";
+export { type PastRun, type ReplayRequest, replay, runsOf } from "./run/replay.ts";
+export { type Outcome, type RunRequest, run } from "./run/run.ts";
+export { targetText, UnmetTargetError } from "./run/unmet.ts";
+export type { RunData, RunMeter, Workbench } from "./run/workbench.ts";

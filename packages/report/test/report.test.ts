@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { ResultRecord } from "@espalier/bench";
+import { isLatency, type ResultRecord } from "@espalier/bench";
 import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { documentOf } from "../src/document.ts";
 import { type Figure, figuresOf } from "../src/figures.ts";
@@ -96,6 +96,20 @@ describe("charts", () => {
     const text = `<svg xmlns="http://www.w3.org/2000/svg" width="99" height="20"><text y="15" font-family="Inter">dense</text></svg>`;
     const blank = await renderPng(text.replace("dense", ""), 1, false);
     expect((await renderPng(text, 1, false)).length).toBeGreaterThan(blank.length);
+  });
+
+  it("become PNGs where a bar reaches far beyond the frame: resvg aborts the process on a transparent group there", async () => {
+    const noisy = records.map((record) =>
+      isLatency(record) && record.cell.pruned.strategy.use === "channel"
+        ? { ...record, result: { ...record.result, speedupSpread: 2000 } }
+        : record,
+    );
+    for (const { name, spec } of allFigures(noisy)) {
+      const svg = await renderSvg(spec);
+      // `stroke-opacity` and `fill-opacity` need no group of their own.
+      expect(svg).not.toMatch(/ opacity="0?\.\d/);
+      if (/latency|speedup/.test(name)) expect((await renderPng(svg)).length).toBeGreaterThan(0);
+    }
   });
 
   it("have a logarithmic axis for errors where a model collapses", () => {

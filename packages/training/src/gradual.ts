@@ -22,13 +22,15 @@ export interface GradualPruning {
   /** Against the model before any pruning. */
   readonly target: Target;
   /** `cubic` by default. */
-  readonly curve?: Curve;
+  readonly curve?: Curve | undefined;
   /** Share of all steps after which the target is reached; 0.6 by default. */
-  readonly until?: number;
+  readonly until?: number | undefined;
   /** Steps between two changes; 50 by default. */
-  readonly every?: number;
+  readonly every?: number | undefined;
   /** For criteria that look at data. */
   readonly collect?: Collect;
+  /** Told of the plan for the whole target before the first step; may throw. */
+  readonly onPlan?: (plan: PruningPlan) => void | Promise<void>;
 }
 
 /** How gradual pruning goes, all settings there. */
@@ -85,6 +87,7 @@ export class GradualSchedule {
     };
     const plan = await meet(pruning.target, noting, { model, ...contextOf(pruning, signal) });
     masksOf(plan, model);
+    await pruning.onPlan?.(plan);
     const names = prunableTensors(model);
     const all = names.reduce((n, name) => n + model.tensors.get(name)!.data.length, 0);
     const kept = names.reduce((n, name) => {

@@ -9,7 +9,7 @@ export {
 export { batchesOf } from "./batches.ts";
 export { type FitOrigin, TrainingCheckpoint } from "./checkpoint.ts";
 export { type CollectorOptions, collector } from "./collect.ts";
-export { type Curve, curveNames } from "./curve.ts";
+export { type Curve, curveNames, leftAt } from "./curve.ts";
 export { type EvaluateOptions, evaluate, evaluateProgram } from "./evaluate.ts";
 export { type EpochRecord, type FitRequest, type FitResult, fit, type Teacher } from "./fit.ts";
 export { type GradualPruning, gradualSchema } from "./gradual.ts";

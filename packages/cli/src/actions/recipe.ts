@@ -1,5 +1,5 @@
 import { EspalierError, readTarget } from "@espalier/core";
-import { type Recipe, recipeJsonSchema } from "@espalier/recipe";
+import { recipeJsonSchema, type Shorthand } from "@espalier/recipe";
 import type { RecipeOptions } from "../commands/recipe.ts";
 import type { Context } from "../context.ts";
 import { plural } from "../output/numbers.ts";
@@ -25,7 +25,7 @@ export async function recipe(
   else context.print([`${context.colors.green(file)} is sound`, ...said(read).map((line) => `  ${line}`)]);
 }
 
-function said({ model, training, strategies, target, schedule = {}, fineTuning }: Recipe): string[] {
+function said({ model, training, strategies, target, schedule = {}, fineTuning }: Shorthand): string[] {
   const drawn = typeof model === "object" ? model.use : model;
   const trained = training === undefined ? "" : `, trained for ${plural(training.epochs, "epoch")}`;
   const { steps, curve = "exponential" } = schedule;

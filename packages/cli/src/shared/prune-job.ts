@@ -1,5 +1,5 @@
 import type { StrategySpec } from "@espalier/core";
-import type { DrawnModel, Recipe } from "@espalier/recipe";
+import type { DrawnModel, Shorthand } from "@espalier/recipe";
 import type { FitOptions, GradualPruning, ReconstructSettings } from "@espalier/training";
 import type { PruneOptions } from "../commands/prune.ts";
 
@@ -28,7 +28,7 @@ const targets = ["sparsity", "parameters", "flops", "bytes", "latency"] as const
  * a target that of all the recipe's targets, `--strategy` that of its strategies, `--dataset` that of all it says of data.
  */
 export function jobOf(
-  recipe: Recipe | undefined,
+  recipe: Shorthand | undefined,
   given: Partial<PruneOptions>,
   defaults: PruneOptions,
 ): PruneJob {
@@ -45,7 +45,7 @@ export function jobOf(
 }
 
 /** A recipe as options, without what the command line takes the place of. */
-function saidBy(recipe: Recipe, given: Partial<PruneOptions>) {
+function saidBy(recipe: Shorthand, given: Partial<PruneOptions>) {
   const { target, latency = {}, schedule = {}, fineTuning, strategies, combined, data = {} } = recipe;
   const { model, training, reconstruction, seed, backend, acceptNearest } = recipe;
   const { distill, ...tuning } = fineTuning ?? {};

@@ -1,6 +1,7 @@
 import { dirname, isAbsolute, relative, resolve, sep } from "node:path";
+import { EspalierError } from "@espalier/core";
 import { readBytes } from "@espalier/formats/node";
-import { formatRecipe, type Recipe, type Registry, readRecipe } from "@espalier/recipe";
+import { formatRecipe, type Registry, readRecipe, type Shorthand } from "@espalier/recipe";
 import { besideRecipe } from "@espalier/recipe/node";
 import type { Context } from "../context.ts";
 import { fitSettings } from "../options/groups.ts";
@@ -9,13 +10,14 @@ import type { PruneJob } from "./prune-job.ts";
 import { chosenStrategies, chosenTarget } from "./strategies.ts";
 
 /** A recipe from a file, its paths made those of files beside it. */
-export async function loadRecipe(file: string, registry: Registry, context: Context): Promise<Recipe> {
+export async function loadRecipe(file: string, registry: Registry, context: Context): Promise<Shorthand> {
   const path = context.path(file);
   const text = new TextDecoder().decode(await readBytes(path, "recipe"));
-  const { recipe, place } = readRecipe(text, `recipe ${file}`, registry);
+  const { shorthand: recipe, place } = readRecipe(text, `recipe ${file}`, registry);
+  if (recipe === undefined) throw new EspalierError(`recipe ${file}: recipes of steps are not run here yet.`);
   const folder = dirname(resolve(path));
   const { model, data } = recipe;
-  const found: { -readonly [K in keyof Recipe]: Recipe[K] } = { ...recipe };
+  const found: { -readonly [K in keyof Shorthand]: Shorthand[K] } = { ...recipe };
   if (typeof model === "string") found.model = await besideRecipe(folder, model, place("model"));
   else if (model?.weights !== undefined)
     found.model = { ...model, weights: await besideRecipe(folder, model.weights, place("model", "weights")) };
@@ -62,7 +64,7 @@ export function recipeText(
     backend: job.backend,
     seed,
   });
-  return formatRecipe(recipe as unknown as Recipe);
+  return formatRecipe(recipe as unknown as Shorthand);
 }
 
 function dataOf(job: PruneJob, beside: (path: string) => string | undefined): object | undefined {

@@ -1,5 +1,6 @@
 import { EspalierError, refuseNewerFormat } from "../errors.ts";
 import type { Mask } from "../model/mask.ts";
+import type { Json } from "../model/model.ts";
 import type { TimeShare } from "./latency.ts";
 
 /** Removes indices of a dimension: the slices of every member go. */
@@ -101,6 +102,11 @@ interface StoredMaskStep extends Omit<MaskStep, "keep"> {
 
 /** A plan as JSON text, bitsets as base64. */
 export function planToJson(plan: PruningPlan): string {
+  return `${JSON.stringify(encodePlan(plan), null, 1)}\n`;
+}
+
+/** A plan as plain JSON data, bitsets as base64. */
+export function encodePlan(plan: PruningPlan): { readonly [key: string]: Json } {
   const steps = plan.steps.map((step): RemoveStep | StoredMaskStep =>
     step.do === "remove"
       ? step
@@ -113,7 +119,7 @@ export function planToJson(plan: PruningPlan): string {
           because: step.because,
         },
   );
-  return `${JSON.stringify({ ...plan, steps }, null, 1)}\n`;
+  return { ...plan, steps } as unknown as { readonly [key: string]: Json };
 }
 
 /** Reads a plan back. Throws an EspalierError where the text is not one, or is of a newer format. */
@@ -124,6 +130,11 @@ export function planFromJson(text: string, where = "plan"): PruningPlan {
   } catch {
     throw new EspalierError(`${where}: this is not JSON, so not a plan.`);
   }
+  return readPlan(raw, where);
+}
+
+/** Reads what `encodePlan` made. Throws an EspalierError for anything else, and for a newer format. */
+export function readPlan(raw: unknown, where = "plan"): PruningPlan {
   refuseNewerFormat(raw, "plan", where);
   if (!isStoredPlan(raw))
     throw new EspalierError(`${where}: this is not an Espalier plan, or it is damaged.`);

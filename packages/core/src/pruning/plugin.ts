@@ -19,6 +19,11 @@ export interface StrategyPlugin {
   readonly options?: Readonly<Record<string, string>>;
   /** What checks its options, where that is a zod schema: recipes and editors then know them. */
   readonly schema?: OptionsSchema<unknown>;
+  /**
+   * Whether its plans only mask weights, or remove parts of the model. Only what masks can work while a model is tuned;
+   * leave it out and that is found out when the plan is made.
+   */
+  readonly changes?: "masks" | "structure";
   /** Makes the strategy. Options are checked here; `resolve` makes the strategies that options name. */
   create(options: Readonly<Record<string, unknown>>, resolve: (spec: StrategySpec) => Strategy): Strategy;
 }

@@ -5,9 +5,18 @@ import { EspalierError, unknownName } from "../errors.ts";
 import { type Extent, printShape, type Shape } from "../graph/extent.ts";
 import type { ValueId } from "../graph/graph.ts";
 import type { TensorData } from "../graph/tensor.ts";
+import { canonicalJson } from "../model/canonical-json.ts";
+import { sha256 } from "../model/digest.ts";
 import { applyMask, intersect, type Mask } from "../model/mask.ts";
 import { digest, type Json, type Model } from "../model/model.ts";
-import type { Expected, MaskStep, PruningPlan, RemoveStep, Step } from "./plan.ts";
+import {
+  type Expected,
+  encodePlan,
+  type MaskStep,
+  type PruningPlan,
+  type RemoveStep,
+  type Step,
+} from "./plan.ts";
 import { type Kept, keptPositions, takeFromMask, takeFromTensor } from "./select.ts";
 import { simplify } from "./simplify.ts";
 import { targetEntry } from "./target.ts";
@@ -31,23 +40,38 @@ export function prune(model: Model, plan: PruningPlan): Model {
     steps: plan.steps.length,
     expected: { ...plan.expected },
     ...(plan.target === undefined ? {} : { target: targetEntry(plan.target) }),
+    plan: recordOf(plan),
   };
   return { ...pruned, history: [...model.history, entry] };
+}
+
+/** What a history keeps of a plan: all of one that only removes, which is short; of masks, which are long, a hash. */
+function recordOf(plan: PruningPlan): Json {
+  if (plan.steps.every((step) => step.do === "remove")) return encodePlan(plan);
+  return { sha256: sha256(new TextEncoder().encode(canonicalJson(encodePlan(plan)))) };
 }
 
 function short(hash: string): string {
   return hash.slice(0, 12);
 }
 
-/** What a model would count after steps: what plans promise. */
-export function expectedAfter(pruned: Model): Expected {
-  const { parameters, flops, bytes } = account(pruned);
+/** What a model will count after steps: what plans promise. Only shapes and masks are worked out, not the numbers. */
+export function expectedAfter(model: Model, steps: readonly Step[]): Expected {
+  const { parameters, flops, bytes } = account(applySteps(outline(model), steps));
   return {
     parameters: parameters.total,
     nonzero: parameters.nonzero,
     flops: flops.effective,
     bytes: bytes.stored,
   };
+}
+
+/** A model whose tensors have their shapes and no numbers: steps are carried out on it at little cost. */
+export function outline(model: Model): Model {
+  const shapes = [...model.tensors].map(
+    ([name, tensor]) => [name, { ...tensor, data: tensor.data.subarray(0, 0) }] as const,
+  );
+  return { ...model, tensors: new Map(shapes) };
 }
 
 /** A model while steps are carried out on it: axes and graph stay as they were, all else changes in place. */

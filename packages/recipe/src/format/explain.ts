@@ -8,6 +8,8 @@ interface Part {
   readonly properties?: Readonly<Record<string, Part>>;
   readonly items?: Part;
   readonly anyOf?: readonly Part[];
+  readonly oneOf?: readonly Part[];
+  readonly const?: unknown;
 }
 
 /** Where a problem is, as the path of its key. */
@@ -20,7 +22,7 @@ export function explain(issue: Issue, root: unknown, schema: unknown): string {
   const value = valueAt(root, placeOf(issue));
   switch (issue.code) {
     case "unrecognized_keys":
-      return `is not known.${nearest(issue.keys[0]!, namesAt(schema as Part, issue.path))}`;
+      return `is not known.${nearest(issue.keys[0]!, namesAt(schema as Part, root, issue.path))}`;
     case "invalid_value": {
       const allowed = issue.values.map(String);
       return `${shown(value)} is not one of these.${nearest(String(value), allowed)}`;
@@ -28,6 +30,14 @@ export function explain(issue: Issue, root: unknown, schema: unknown): string {
     case "invalid_type":
       if (value === undefined) return `is missing: expected ${article(issue.expected)}.`;
       return `expected ${article(issue.expected)}, found ${shown(value)}.`;
+    case "invalid_union": {
+      const { options = [] } = issue as { readonly options?: readonly unknown[] };
+      if (options.length === 0) return sentence(issue.message);
+      const allowed = options.map(String);
+      return value === undefined
+        ? `is missing: expected one of ${allowed.join(", ")}.`
+        : `${shown(value)} is not one of these.${nearest(String(value), allowed)}`;
+    }
     case "too_big":
     case "too_small":
       return typeof value === "number"
@@ -57,20 +67,28 @@ function nearest(given: string, known: readonly string[]): string {
   return known.length === 0 ? hint : `${hint} Known: ${known.join(", ")}.`;
 }
 
-/** Keys that an object may have at a path. */
-function namesAt(schema: Part, path: readonly PropertyKey[]): string[] {
-  let parts: readonly Part[] = [schema];
+/** Keys that an object may have at a path; of alternatives, those that the value is one of. */
+function namesAt(schema: Part, root: unknown, path: readonly PropertyKey[]): string[] {
+  let parts = alternatives(schema, root);
+  let value = root;
   for (const key of path) {
-    parts = parts.flatMap(alternatives).flatMap((part) => {
+    value = (value as Record<PropertyKey, unknown> | null)?.[key];
+    parts = parts.flatMap((part) => {
       const next = typeof key === "number" ? part.items : part.properties?.[String(key)];
-      return next === undefined ? [] : [next];
+      return next === undefined ? [] : alternatives(next, value);
     });
   }
-  return parts.flatMap(alternatives).flatMap(({ properties = {} }) => Object.keys(properties));
+  return [...new Set(parts.flatMap(({ properties = {} }) => Object.keys(properties)))];
 }
 
-function alternatives(part: Part): readonly Part[] {
-  return part.anyOf === undefined ? [part] : part.anyOf.flatMap(alternatives);
+function alternatives(part: Part, value: unknown): readonly Part[] {
+  const ways = part.anyOf ?? part.oneOf;
+  if (ways !== undefined) return ways.flatMap((way) => alternatives(way, value));
+  const given = (value ?? {}) as Readonly<Record<string, unknown>>;
+  const other = Object.entries(part.properties ?? {}).some(
+    ([key, { const: fixed }]) => fixed !== undefined && given[key] !== undefined && given[key] !== fixed,
+  );
+  return other ? [] : [part];
 }
 
 function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {

@@ -1,40 +1,47 @@
 import { z } from "zod";
 import type { Registry } from "../registry/registry.ts";
-import { recipeSchema } from "./schema.ts";
+import { recipeSchema } from "./recipe.ts";
+import { shorthandSchema } from "./shorthand.ts";
 
 type JsonSchema = Record<string, unknown>;
 
 /**
- * The JSON schema of recipes, for editors and documentation. With a registry the options of its models and strategies
- * are in it, from the very schemas that check them.
+ * The JSON schema of recipes, for editors and documentation: lists of steps, or the shorthand. With a registry the options
+ * of its models and strategies are in it, from the very schemas that check them.
  */
 export function recipeJsonSchema(registry?: Registry): JsonSchema {
-  const schema = jsonOf(recipeSchema) as JsonSchema & { properties: Record<string, JsonSchema> };
-  if (registry === undefined) return schema;
-  const { model, strategies } = schema.properties;
-  const [file] = model!.anyOf as JsonSchema[];
-  const { properties: together, ...combined } = named(
-    "combined",
-    registry.strategies.get("combined")?.schema,
+  const both = { title: "Espalier pruning recipe", anyOf: [jsonOf(recipeSchema), jsonOf(shorthandSchema)] };
+  if (registry === undefined) return both;
+  const known: JsonSchema[] = [...registry.strategies.values()].map(
+    ({ name, description, schema, options }) => ({ ...named(name, schema, {}, options), description }),
   );
-  const { use: _name, stages: _stages, ...weights } = together as JsonSchema;
   const drawn = [...registry.models].map(([name, factory]) =>
     named(name, factory.definition.options, { weights: { type: "string" } }),
   );
-  const known = [...registry.strategies.values()].map(({ name, description, schema: own, options }) => ({
-    ...named(name, own, {}, options),
-    description,
-  }));
-  return {
-    ...schema,
-    title: "Espalier pruning recipe",
-    properties: {
-      ...schema.properties,
-      model: { ...model, anyOf: [file, ...drawn] },
-      combined: { ...combined, properties: weights, required: [] },
-      strategies: { ...strategies, items: { anyOf: known } },
-    },
-  };
+  const { properties: together } = named("combined", registry.strategies.get("combined")?.schema);
+  const { use: _name, stages: _stages, ...weights } = together as JsonSchema;
+  return filled(both, {
+    model: ({ anyOf, ...rest }) => ({ ...rest, anyOf: [(anyOf as JsonSchema[])[0], ...drawn] }),
+    strategy: (rest) => ({ description: rest.description, anyOf: known }),
+    strategies: (rest) => ({ ...rest, items: { anyOf: known } }),
+    combined: (rest) => ({ ...rest, properties: weights, required: [], additionalProperties: false }),
+  }) as JsonSchema;
+}
+
+/** A schema in which the properties of some names are replaced, wherever they are. */
+function filled(part: unknown, by: Readonly<Record<string, (of: JsonSchema) => JsonSchema>>): unknown {
+  if (Array.isArray(part)) return part.map((item) => filled(item, by));
+  if (typeof part !== "object" || part === null) return part;
+  return Object.fromEntries(
+    Object.entries(part).map(([key, value]) => {
+      if (key !== "properties") return [key, filled(value, by)];
+      const properties = Object.entries(value as Record<string, JsonSchema>).map(([name, own]) => [
+        name,
+        by[name] === undefined ? filled(own, by) : by[name](own),
+      ]);
+      return [key, Object.fromEntries(properties)];
+    }),
+  );
 }
 
 /** The schema of something by name and its options, with a line for each; any options where it shows none. */

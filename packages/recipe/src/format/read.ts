@@ -1,71 +1,102 @@
-import { EspalierError, refuseNewerFormat, type StrategySpec } from "@espalier/core";
+import { EspalierError, refuseNewerFormat } from "@espalier/core";
+import { z } from "zod";
 import { drawModel } from "../registry/draw.ts";
 import type { Registry } from "../registry/registry.ts";
+import { type Problem, problemsIn } from "./check.ts";
+import { expand, wholeStrategy } from "./expand.ts";
 import { explain, placeOf } from "./explain.ts";
-import { recipeJsonSchema } from "./json-schema.ts";
-import { type DrawnModel, type Recipe, recipeSchema } from "./schema.ts";
+import type { DrawnModel } from "./parts.ts";
+import { type Recipe, recipeSchema } from "./recipe.ts";
+import { contradictionsIn, type Shorthand, shorthandSchema } from "./shorthand.ts";
 import { type LocatedYaml, readYaml } from "./yaml.ts";
 
 /** A recipe that is sound. */
 export interface ReadRecipe {
+  /** As steps, whatever it was written as. */
   readonly recipe: Recipe;
+  /** As it was written, if that was in short: format 1. */
+  readonly shorthand?: Shorthand;
   /** Its name and the line of a key, for errors: `recipe r.yaml, line 3, data.dataset`. */
   place(...path: readonly PropertyKey[]): string;
 }
 
 /**
- * Reads a recipe, YAML or JSON, and checks all of it that needs no file: keys, values, names, and the options of models
- * and strategies. Throws an EspalierError that names line and key, what is allowed, and the nearest name.
+ * Reads a recipe, YAML or JSON, and checks everything that needs no file: keys, values, names, the order of steps, and the
+ * options of models and strategies. Throws an EspalierError that names line and key, what is allowed, and the nearest name.
  */
 export function readRecipe(text: string, where: string, registry: Registry): ReadRecipe {
   const located = readYaml(text, where);
   const place = (...path: readonly PropertyKey[]) => placed(where, located, path);
   const { value } = located;
-  refuseNewerFormat(value, "recipe", where);
-  const result = recipeSchema.safeParse(value);
-  if (!result.success) {
-    const { issues } = result.error;
-    // A slip in a key is the cause, and that the key is missing only follows from it.
-    const issue = issues.find(({ code }) => code === "unrecognized_keys") ?? issues[0]!;
-    throw new EspalierError(`${place(...placeOf(issue))}: ${explain(issue, value, recipeJsonSchema())}`);
-  }
-  const recipe = value as Recipe;
-  checkNames(recipe, registry, place);
+  refuseNewerFormat(value, "recipe", where, 2);
+  return isShorthand(value) ? readShorthand(value, place, registry) : readSteps(value, place, registry);
+}
+
+/** Format 1 has no steps; an unnumbered file is told by them. */
+function isShorthand(value: unknown): boolean {
+  const { format, steps } = (value ?? {}) as { readonly format?: unknown; readonly steps?: unknown };
+  return format === undefined ? steps === undefined : format === 1;
+}
+
+function readSteps(value: unknown, place: ReadRecipe["place"], registry: Registry): ReadRecipe {
+  const recipe = parsed<Recipe>(recipeSchema, value, place);
+  checkModel(recipe, place, registry);
+  refuseFirst(problemsIn(recipe, { registry }), place);
   return { recipe, place };
+}
+
+function readShorthand(value: unknown, place: ReadRecipe["place"], registry: Registry): ReadRecipe {
+  const shorthand = parsed<Shorthand>(shorthandSchema, value, place);
+  const [contradiction] = contradictionsIn(shorthand);
+  if (contradiction !== undefined)
+    throw new EspalierError(`${place(...contradiction.path)}: ${contradiction.message}.`);
+  shorthand.strategies.forEach((strategy, i) => {
+    at(place("strategies", i), () => registry.strategy(strategy));
+  });
+  at(place("combined"), () => registry.strategy(wholeStrategy(shorthand)));
+  checkModel(shorthand, place, registry);
+  const recipe = expand(shorthand);
+  refuseFirst(problemsIn(recipe, { registry }), (...path) => place(...keyOf(path)));
+  return { recipe, shorthand, place };
+}
+
+/** The key of a shorthand that a problem of its steps is about. */
+function keyOf(path: readonly PropertyKey[]): readonly PropertyKey[] {
+  if (path[0] !== "steps") return path;
+  const last = path.at(-1);
+  return last === "strategy" ? ["strategies"] : last === "target" ? ["target"] : ["fineTuning"];
+}
+
+function parsed<T>(schema: z.ZodType, value: unknown, place: ReadRecipe["place"]): T {
+  const result = schema.safeParse(value);
+  if (result.success) return value as T;
+  const { issues } = result.error;
+  // A slip in a key is the cause, and that the key is missing only follows from it.
+  const issue = issues.find(({ code }) => code === "unrecognized_keys") ?? issues[0]!;
+  const json = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
+  throw new EspalierError(`${place(...placeOf(issue))}: ${explain(issue, value, json)}`);
+}
+
+function checkModel({ model }: Pick<Recipe, "model">, place: ReadRecipe["place"], registry: Registry): void {
+  if (typeof model === "object") at(place("model"), () => drawModel(registry, drawingOf(model)));
+}
+
+function refuseFirst([problem]: readonly Problem[], place: ReadRecipe["place"]): void {
+  if (problem !== undefined) throw new EspalierError(`${place(...problem.path)}: ${problem.message}`);
+}
+
+function at(where: string, check: () => unknown): void {
+  try {
+    check();
+  } catch (error) {
+    if (error instanceof EspalierError) throw new EspalierError(`${where}: ${error.message}`);
+    throw error;
+  }
 }
 
 function placed(where: string, { line }: LocatedYaml, path: readonly PropertyKey[]): string {
   const key = path.length === 0 ? "" : `, ${path.map(String).join(".")}`;
   return `${where}, line ${line(path)}${key}`;
-}
-
-/** Models, strategies and backends, and the options of the first two: their own schemas say what is wrong. */
-function checkNames(recipe: Recipe, registry: Registry, place: ReadRecipe["place"]): void {
-  const at = (path: readonly PropertyKey[], check: () => unknown) => {
-    try {
-      check();
-    } catch (error) {
-      if (error instanceof EspalierError) throw new EspalierError(`${place(...path)}: ${error.message}`);
-      throw error;
-    }
-  };
-  recipe.strategies.forEach((strategy, i) => {
-    at(["strategies", i], () => registry.strategy(strategy));
-  });
-  at(["combined"], () => registry.strategy(wholeStrategy(recipe)));
-  const { model, backend, latency } = recipe;
-  if (typeof model === "object") at(["model"], () => drawModel(registry, drawingOf(model)));
-  if (backend !== undefined) at(["backend"], () => registry.backend(backend));
-  if (latency?.backend !== undefined) at(["latency", "backend"], () => registry.backend(latency.backend!));
-}
-
-/** All strategies of a recipe as one. */
-export function wholeStrategy({
-  strategies,
-  combined,
-}: Pick<Recipe, "strategies" | "combined">): StrategySpec {
-  if (strategies.length === 1) return strategies[0]!;
-  return { ...combined, use: "combined", stages: strategies };
 }
 
 /** A model's name and its options. */

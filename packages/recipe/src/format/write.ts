@@ -1,7 +1,11 @@
 import { stringify } from "yaml";
-import type { Recipe } from "./schema.ts";
+import type { Recipe } from "./recipe.ts";
+import type { Shorthand } from "./shorthand.ts";
 
-/** A recipe as YAML, without what is not said. */
-export function formatRecipe(recipe: Recipe): string {
-  return stringify({ format: 1, ...recipe }, { lineWidth: 100 });
+/** A recipe as YAML, with the number of its format. */
+export function formatRecipe(recipe: Recipe | Shorthand): string {
+  return stringify(
+    { format: "steps" in recipe ? 2 : 1, ...recipe },
+    { lineWidth: 100, aliasDuplicateObjects: false },
+  );
 }

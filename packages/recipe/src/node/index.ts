@@ -1,1 +1,2 @@
 export { besideRecipe } from "./paths.ts";
+export { RunStore } from "./run-store.ts";

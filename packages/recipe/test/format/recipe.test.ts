@@ -2,7 +2,14 @@ import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { formatRecipe, readRecipe, recipeJsonSchema } from "@espalier/recipe";
+import {
+  expand,
+  formatRecipe,
+  readRecipe,
+  recipeJsonSchema,
+  type Shorthand,
+  targetsOf,
+} from "@espalier/recipe";
 import { besideRecipe } from "@espalier/recipe/node";
 import { createRegistry } from "@espalier/recipe/standard";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -45,25 +52,105 @@ fineTuning:
 seed: 4
 `;
 
+const steps = `format: 2
+model: { use: iTransformer, width: 16 }
+target: { bytes: 0.1 }
+steps:
+  - do: train
+    fit: { epochs: 2 }
+  - do: prune
+    strategy: { use: channel }
+    target: { flops: 0.5 }
+    reconstruct: {}
+  - do: tune
+    fit: { epochs: 3 }
+    masks:
+      strategy: { use: unstructured }
+`;
+
 describe("a recipe", () => {
   it("is read as it is written, and is the same after it is written out", () => {
-    const { recipe, place } = read(whole);
-    expect(recipe).toMatchObject({ model: { weights: "start.pth" }, target: { flops: 0.5 }, seed: 4 });
-    expect(place("data", "dataset")).toBe("recipe r.yaml, line 10, data.dataset");
+    const { recipe, shorthand } = read(steps);
+    expect(recipe).toEqual(parse(steps));
+    expect(shorthand).toBeUndefined();
     expect(read(formatRecipe(recipe)).recipe).toEqual(recipe);
   });
 
+  it("of format 1 is read as it is written, and as the steps that it stands for", () => {
+    const { shorthand, recipe, place } = read(whole);
+    expect(shorthand).toEqual(parse(whole));
+    expect(place("data", "dataset")).toBe("recipe r.yaml, line 10, data.dataset");
+    expect(read(formatRecipe(shorthand!))).toMatchObject({ shorthand, recipe });
+    expect(read(formatRecipe(recipe)).recipe).toEqual(recipe);
+    const strategy = { use: "combined", weights: [1, 4], stages: shorthand!.strategies };
+    const tune = { do: "tune", fit: { epochs: 1 }, distill: 0.5 };
+    const part = (i: number) => ({ do: "prune", strategy, target: { progress: i / 3, curve: "cubic" } });
+    expect(recipe.steps).toEqual([
+      { do: "train", fit: { epochs: 2 } },
+      ...[part(1), tune, part(2), tune, { do: "prune", strategy }, tune],
+    ]);
+  });
+
   it("may be JSON", () => {
-    const { recipe } = read(whole);
-    expect(read(JSON.stringify(recipe)).recipe).toEqual(recipe);
+    for (const text of [whole, steps]) {
+      const { recipe } = read(text);
+      expect(read(JSON.stringify(recipe)).recipe).toEqual(recipe);
+    }
   });
 
   it("takes every setting of a fit, whatever those are", () => {
     const settings = "epochs: 1, batchSize: 8, weightDecay: 0.1, warmup: 0.1, regrow: { every: 5 }";
     const { recipe } = read(
-      `strategies: [{ use: head }]\ntarget: { flops: 0.5 }\nfineTuning: { ${settings} }`,
+      `strategies: [{ use: unstructured }]\ntarget: { flops: 0.5 }\nfineTuning: { ${settings} }`,
     );
-    expect(recipe.fineTuning).toMatchObject({ batchSize: 8, weightDecay: 0.1, regrow: { every: 5 } });
+    expect(recipe.steps[1]).toMatchObject({ fit: { batchSize: 8, weightDecay: 0.1, regrow: { every: 5 } } });
+  });
+});
+
+describe("the shorthand stands for", () => {
+  const fit = { epochs: 1 };
+  const [head, weights] = [{ use: "head" }, { use: "unstructured" }];
+  const short = (more: Partial<Shorthand>): Shorthand => ({
+    strategies: [head, weights],
+    target: { flops: 0.25 },
+    fineTuning: { ...fit },
+    ...more,
+  });
+
+  it("all strategies as one, then one fit", () => {
+    expect(expand(short({ reconstruction: {}, acceptNearest: true })).steps).toEqual([
+      {
+        do: "prune",
+        strategy: { use: "combined", stages: [head, weights] },
+        acceptNearest: true,
+        reconstruct: {},
+      },
+      { do: "tune", fit },
+    ]);
+  });
+
+  it("a fit after each strategy, each an equal share of the way", () => {
+    expect(expand(short({ schedule: { tune: "each" } })).steps).toEqual([
+      { do: "prune", strategy: head, target: { progress: 0.5 } },
+      { do: "tune", fit },
+      { do: "prune", strategy: weights },
+      { do: "tune", fit },
+    ]);
+  });
+
+  it("removal first, and masks that tighten in the fit", () => {
+    const gradual = { until: 0.5 };
+    expect(expand(short({ schedule: { gradual, curve: "linear" }, reconstruction: {} })).steps).toEqual([
+      { do: "prune", strategy: head, target: { progress: 0.5 }, reconstruct: {} },
+      { do: "tune", fit, masks: { strategy: weights, until: 0.5, curve: "linear" } },
+    ]);
+  });
+
+  it("targets that go the same share of what is left, or along another curve", () => {
+    const targets = (curve?: "linear") =>
+      targetsOf(expand(short({ strategies: [head], schedule: { steps: 2, ...(curve && { curve }) } })));
+    expect(targets()).toEqual([{ flops: 0.5 }, undefined, { flops: 0.25 }, undefined]);
+    expect(targets("linear")).toEqual([{ flops: 0.625 }, undefined, { flops: 0.25 }, undefined]);
   });
 });
 
@@ -78,7 +165,7 @@ describe("a recipe that is not sound is refused with line, key and what is allow
     [
       "an unknown key",
       changed("fineTuning:", "finetuning:"),
-      /^recipe r.yaml, line 28, finetuning: is not known\. Did you mean "fineTuning"\? Known: \$schema, format, .*seed\.$/,
+      /^recipe r.yaml, line 28, finetuning: is not known\. Did you mean "fineTuning"\? Known: \$schema, label, .*fineTuning\.$/,
     ],
     [
       "a slip in a key that must be there",
@@ -151,17 +238,17 @@ describe("a recipe that is not sound is refused with line, key and what is allow
     [
       "a curve without steps",
       changed("  steps: 3\n", ""),
-      "schedule.curve: is of steps: give schedule.steps, or gradual.",
+      "schedule.curve: only applies with schedule.steps or schedule.gradual.",
     ],
     [
       "a schedule without fine-tuning",
       changed("fineTuning:\n  epochs: 1\n  distill: 0.5\n", ""),
-      "line 25, schedule: is of fine-tuning: give fineTuning.",
+      "line 26, schedule.steps: only applies with fineTuning.",
     ],
     [
       "masks that tighten in steps",
       changed("  curve: cubic", "  curve: cubic\n  gradual: { until: 0.5 }"),
-      "line 28, schedule.gradual: goes on within one fit: leave steps and tune out.",
+      "line 28, schedule.gradual: cannot be combined with schedule.steps.",
     ],
     [
       "a setting of another schedule",
@@ -176,17 +263,47 @@ describe("a recipe that is not sound is refused with line, key and what is allow
     [
       "training of a file",
       changed("  use: iTransformer\n  width: 16\n  weights: start.pth", "  m.safetensors"),
-      "training: is of a model that is drawn",
+      "training: only applies with model.use.",
     ],
     [
       "a model without weights",
       changed("  weights: start.pth\ntraining:\n  epochs: 2\n", ""),
-      "line 3, model: has no weights yet: give training, or model.weights.",
+      "line 3, model: has no weights yet: add training, or model.weights.",
     ],
     [
       "a newer format",
-      changed("format: 1", "format: 2"),
-      "recipe r.yaml: recipe format 2 is newer than this version of Espalier knows (1). Update Espalier.",
+      changed("format: 1", "format: 3"),
+      "recipe r.yaml: recipe format 3 is newer than this version of Espalier knows (2). Update Espalier.",
+    ],
+    [
+      "a step nobody knows",
+      steps.replace("do: tune", "do: tone"),
+      'recipe r.yaml, line 11, steps.2.do: "tone" is not one of these. Did you mean "tune"? Known: train, prune, apply, tune.',
+    ],
+    [
+      "a slip in a step's key",
+      steps.replace("reconstruct:", "reconstrct:"),
+      'recipe r.yaml, line 10, steps.1.reconstrct: is not known. Did you mean "reconstruct"? Known: do, strategy, target, acceptNearest, reconstruct, seed.',
+    ],
+    [
+      "a step's strategy nobody knows",
+      steps.replace("use: channel", "use: chanel"),
+      'recipe r.yaml, line 8, steps.1.strategy: strategy "chanel" is not known. Did you mean "channel"?',
+    ],
+    [
+      "masks by a strategy that removes",
+      steps.replace("use: unstructured", "use: head"),
+      /line 14, steps.2.masks.strategy: "head" removes parts of the model; only weights can be masked/,
+    ],
+    [
+      "steps in an order that makes no sense",
+      `${steps}  - do: train\n    fit: { epochs: 1 }\n`,
+      "recipe r.yaml, line 15, steps.3.do: train comes before pruning.",
+    ],
+    [
+      "part of the way and a target at once",
+      steps.replace("{ flops: 0.5 }", "{ flops: 0.5, progress: 0.5 }"),
+      "steps.1.target: give progress, or a target of its own; not both.",
     ],
   ])("%s", (_, text, message) => {
     let said = "";
@@ -252,31 +369,33 @@ describe("a recipe from a stranger", () => {
 });
 
 describe("the JSON schema of recipes", () => {
-  const schema = recipeJsonSchema(registry) as {
-    properties: Record<string, { anyOf: Named[]; items: { anyOf: Named[] }; properties: object }>;
-  };
-  interface Named {
-    readonly properties: Record<string, { const?: string }>;
+  const schema = recipeJsonSchema(registry) as { anyOf: { properties: Record<string, Part> }[] };
+  interface Part {
+    readonly properties: Record<string, Part>;
+    readonly const?: string;
+    readonly anyOf: Part[];
+    readonly oneOf: Part[];
+    readonly items: Part;
   }
 
   it("has every strategy and every model, with the options that their own schemas have", () => {
-    const strategies = schema.properties.strategies!.items.anyOf;
-    expect(strategies.map(({ properties }) => properties.use!.const)).toEqual([
-      ...registry.strategies.keys(),
-    ]);
-    for (const { properties } of strategies) {
-      const { options } = registry.strategies.get(properties.use!.const!)!;
-      expect(
-        Object.keys(properties)
-          .filter((key) => key !== "use")
-          .sort(),
-      ).toEqual(Object.keys(options!).sort());
+    const [long, short] = schema.anyOf.map(({ properties }) => properties);
+    const prune = long!.steps!.items.oneOf.find(({ properties }) => properties.do!.const === "prune")!;
+    for (const strategies of [short!.strategies!.items.anyOf, prune.properties.strategy!.anyOf]) {
+      expect(strategies.map(({ properties }) => properties.use!.const)).toEqual([
+        ...registry.strategies.keys(),
+      ]);
+      for (const { properties } of strategies) {
+        const { options } = registry.strategies.get(properties.use!.const!)!;
+        const keys = Object.keys(properties).filter((key) => key !== "use");
+        expect(keys.sort()).toEqual(Object.keys(options!).sort());
+      }
     }
-    const drawn = schema.properties.model!.anyOf.slice(1);
+    const drawn = long!.model!.anyOf.slice(1);
     expect(drawn.map(({ properties }) => properties.use!.const)).toEqual([...registry.models.keys()]);
     for (const { properties } of drawn) expect(Object.keys(properties)).toContain("inputLength");
-    expect(Object.keys(schema.properties.combined!.properties)).toEqual(["weights"]);
-    expect(Object.keys(schema.properties.fineTuning!.properties)).toContain("learningRate");
+    expect(Object.keys(short!.combined!.properties)).toEqual(["weights"]);
+    expect(Object.keys(short!.fineTuning!.properties)).toContain("learningRate");
   });
 
   it("accepts every recipe of the gallery, and no slip of a key", async () => {
@@ -285,11 +404,11 @@ describe("the JSON schema of recipes", () => {
     const files = (await readdir(gallery)).filter((name) => name.endsWith(".yaml"));
     expect(files.length).toBeGreaterThan(9);
     for (const file of files) {
-      const recipe = parse(await readFile(join(gallery, file), "utf8")) as { strategies: object[] };
+      const recipe = parse(await readFile(join(gallery, file), "utf8")) as { strategies?: object[] };
       expect(check.safeParse(recipe).error, file).toBeUndefined();
       const slips = [
         { ...recipe, stratgies: [] },
-        { ...recipe, strategies: [{ ...recipe.strategies[0], slip: 1 }] },
+        { ...recipe, strategies: [{ ...recipe.strategies?.[0], slip: 1 }] },
       ];
       for (const slip of slips) expect(check.safeParse(slip).success, file).toBe(false);
     }

@@ -47,12 +47,12 @@ export function errorSize(section: Section, looks: readonly Look[], tunings: rea
   const stairs: Spec[] = [
     {
       data: { values: ends },
-      mark: { type: "rule", color: ink, strokeWidth: 1.2, opacity: 0.75, clip: true },
+      mark: { type: "rule", color: ink, strokeWidth: 1.2, strokeOpacity: 0.75, clip: true },
       encoding: { x: { field: "from" }, x2: { field: "to" }, y: { field: "error" } },
     },
     {
       data: { values: ends },
-      mark: { type: "rule", color: ink, strokeWidth: 1.2, opacity: 0.75, clip: true },
+      mark: { type: "rule", color: ink, strokeWidth: 1.2, strokeOpacity: 0.75, clip: true },
       encoding: { x: { field: "to" }, y: { field: "error" }, y2: { field: "next" } },
     },
   ];

@@ -70,7 +70,7 @@ export function importanceChart({ criterion, edges, layers }: ImportanceDistribu
         },
         {
           data: { values: layers.map((_, row) => ({ base: row + 1 })) },
-          mark: { type: "rule", color: muted, strokeWidth: 0.5, opacity: 0.6 },
+          mark: { type: "rule", color: muted, strokeWidth: 0.5, strokeOpacity: 0.6 },
           encoding: { x: null, y: { ...y, field: "base" } },
         },
       ],

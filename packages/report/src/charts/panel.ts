@@ -163,7 +163,7 @@ function channel(field: string, { title, format, domain, log, ticks }: Scale): S
 function faintLayer(points: readonly Point[], { line }: Channels): Spec {
   return {
     data: { values: points },
-    mark: { type: "line", strokeWidth: 1.2, strokeDash: beforeDash, opacity: 0.75, clip: true },
+    mark: { type: "line", strokeWidth: 1.2, strokeDash: beforeDash, strokeOpacity: 0.75, clip: true },
     encoding: {
       color: line.color,
       detail: { field: "tuning" },
@@ -185,7 +185,7 @@ function barLayers(points: readonly Point[], { line }: Channels): Spec[] {
     return [
       {
         data: { values },
-        mark: { type: "rule", strokeWidth: 1.5, opacity: 0.7, clip: true },
+        mark: { type: "rule", strokeWidth: 1.5, strokeOpacity: 0.7, clip: true },
         encoding: {
           [axis]: { field: "low" },
           [`${axis}2`]: { field: "high" },
@@ -206,7 +206,7 @@ function levelLayers({ value, spread, label }: Level, x: Scale): Spec[] {
       : [
           {
             data,
-            mark: { type: "rect", color: muted, opacity: 0.15, clip: true },
+            mark: { type: "rect", color: muted, fillOpacity: 0.15, clip: true },
             encoding: { ...across, y: { field: "low" }, y2: { field: "high" } },
           },
         ]),
@@ -226,7 +226,7 @@ function besideLayer(values: Panel["beside"] & object): Spec {
       type: "tick",
       orient: "horizontal",
       color: muted,
-      opacity: 0.6,
+      fillOpacity: 0.6,
       size: 12,
       thickness: 1.5,
       clip: true,

@@ -131,7 +131,7 @@ function barPanel(name: string, bars: readonly Bar[], color: string, dense: numb
       },
       {
         transform: [{ filter: "datum.full > datum.kept" }],
-        mark: { type: "bar", opacity: 0.25, width: 26, color },
+        mark: { type: "bar", fillOpacity: 0.25, width: 26, color },
         encoding: { x, y: { ...y, field: "full" } },
       },
       ...(bars.some((bar) => bar.withDead > bar.kept)

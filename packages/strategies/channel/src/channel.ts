@@ -56,6 +56,7 @@ export function channel(options: ChannelOptions = {}): Strategy {
 /** Channel pruning by name, for commands, recipes and sweeps. */
 export const plugin: StrategyPlugin = {
   name: "channel",
+  changes: "structure",
   description: "remove feed-forward, head and embedding channels",
   options: {
     criterion: `importance: ${criterionNames.join(", ")} (l2)`,

@@ -145,6 +145,7 @@ function emptied({ name, kind, dimension }: Unit["modules"][number], place: stri
 /** Depth pruning by name, for commands, recipes and sweeps. */
 export const plugin: StrategyPlugin = {
   name: "depth",
+  changes: "structure",
   description: "remove whole attention and feed-forward modules",
   options: {
     criterion: `importance: ${criterionNames.join(", ")} (spat)`,

@@ -43,6 +43,7 @@ export function head(options: HeadOptions = {}): Strategy {
 /** Head pruning by name, for commands, recipes and sweeps. */
 export const plugin: StrategyPlugin = {
   name: "head",
+  changes: "structure",
   description: "remove whole attention heads",
   options: {
     criterion: `importance: ${criterionNames.join(", ")} (l2)`,

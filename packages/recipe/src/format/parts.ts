@@ -1,0 +1,79 @@
+import { missingRules, scaleKinds, splitRule } from "@espalier/datasets";
+import { settingsSchema } from "@espalier/training";
+import { z } from "zod";
+
+/** Settings of one fit. The seed is the recipe's, or the step's. */
+export const fittingSchema = settingsSchema.omit({ seed: true }).extend({ epochs: z.int().min(1) });
+
+/** Share of the loss that keeps a model near the unpruned one. */
+export const distillSchema = z
+  .number()
+  .gt(0)
+  .max(1)
+  .describe("Share of the loss that keeps near the unpruned model's forecasts.");
+
+/** Which data a recipe works on. */
+export const dataSchema = z.strictObject({
+  dataset: z
+    .string()
+    .describe(
+      "synthetic, a name of the catalogue, or a .csv file beside the recipe; what the model was trained on if left out.",
+    )
+    .optional(),
+  series: z
+    .array(z.string())
+    .nonempty()
+    .optional()
+    .describe("Series to take, in this order; all by default."),
+  scale: z.enum(scaleKinds).optional().describe("How series are scaled."),
+  splits: splitRule.optional().describe("Training, validation and test."),
+  missing: z.enum(missingRules).optional().describe("How missing values are handled."),
+  dateColumn: z.string().optional().describe('The column of dates; "none" for none.'),
+  delimiter: z.string().min(1).optional().describe("What separates cells."),
+  decimal: z.enum([".", ","]).optional().describe("The decimal mark."),
+});
+
+const drawnModelSchema = z
+  .looseObject({
+    use: z.string().describe("An architecture by name; all other keys are its options."),
+    weights: z
+      .string()
+      .optional()
+      .describe("A checkpoint to start from, beside the recipe: .safetensors, .pth."),
+  })
+  .describe("A model that the recipe draws.");
+
+/** The model a recipe starts from. */
+export const modelSchema = z.union(
+  [z.string().describe("A model file beside the recipe."), drawnModelSchema],
+  {
+    error: "expected the path of a model file, or { use: NAME, …options }",
+  },
+);
+
+/** How a latency target is measured. */
+export const latencySchema = z.strictObject({
+  backend: z.string().optional().describe("wasm by default."),
+  batch: z.int().min(1).optional().describe("Windows a call; 1 by default."),
+  time: z.number().positive().optional().describe("Milliseconds each model is timed for; 500 by default."),
+});
+
+/** Keys that both recipes and their shorthand have. */
+export const commonKeys = {
+  $schema: z.string().optional().describe("For editors: where this schema is."),
+  label: z.string().optional().describe("Name of the recipe in charts and tables."),
+  model: modelSchema.optional().describe("What is pruned; left out where the command line names it."),
+  data: dataSchema.optional().describe("Data for calibration, training and test."),
+  latency: latencySchema.optional().describe("How a latency target is measured."),
+  backend: z.string().optional().describe("Backend that trains, calibrates and evaluates; wasm by default."),
+  seed: z
+    .int()
+    .min(0)
+    .optional()
+    .describe("Seed of weights, dropout, the order of windows, and criteria; 0 by default."),
+} as const;
+
+/** A model that a recipe draws. */
+export type DrawnModel = z.input<typeof drawnModelSchema>;
+/** How a latency target is measured. */
+export type LatencySettings = z.input<typeof latencySchema>;

@@ -1,0 +1,135 @@
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { digest, EspalierError, type Json, type Model, refuseNewerFormat, sha256 } from "@espalier/core";
+import { encodeModel } from "@espalier/formats";
+import { loadModel, writeFileAtomically } from "@espalier/formats/node";
+import { TrainingCheckpoint } from "@espalier/training";
+import type { RunCheckpoint } from "../run/checkpoint.ts";
+
+/** The names of the files of a run, and what is known without reading them. */
+interface StoredRun {
+  readonly format: 1;
+  readonly run: string;
+  readonly outcomes: RunCheckpoint["outcomes"];
+  readonly dense: string;
+  readonly pruned?: string;
+  readonly model: string;
+  /** Of the fit that was going on. */
+  readonly training?: string;
+}
+
+const index = "run.json";
+
+/**
+ * Keeps an unfinished run in a folder of its own, so that it survives the process, whenever that is killed: models by their
+ * contents, the state of the fit that goes on, and an index that is replaced last.
+ */
+export class RunStore {
+  readonly #folder: string;
+  /** Names of models that are written already. */
+  readonly #written = new WeakMap<Model, string>();
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /** Writes where a run stands. */
+  async save(checkpoint: RunCheckpoint): Promise<void> {
+    const { run, outcomes, dense, pruned, model, training } = checkpoint;
+    await mkdir(this.#folder, { recursive: true });
+    const before = await this.#read();
+    const fit = training && {
+      bytes: training.encode(),
+      // Two names in turn: the index never names a file that is being replaced.
+      name: before?.training === "fit-a.safetensors" ? "fit-b.safetensors" : "fit-a.safetensors",
+    };
+    if (fit !== undefined) await this.#write(fit.name, fit.bytes);
+    const stored: StoredRun = {
+      format: 1,
+      run,
+      outcomes,
+      dense: await this.#model(dense),
+      ...(pruned && { pruned: await this.#model(pruned) }),
+      model: await this.#model(model),
+      ...(fit && { training: fit.name }),
+    };
+    await this.#write(index, new TextEncoder().encode(`${JSON.stringify(stored, null, 1)}\n`));
+    await this.#sweepOut(stored);
+  }
+
+  /** Where a run stood; undefined if there is none. Throws an EspalierError if the folder is damaged. */
+  async load(): Promise<RunCheckpoint | undefined> {
+    const stored = await this.#read();
+    if (stored === undefined) return undefined;
+    const models = new Map<string, Model>();
+    const modelOf = async (name: string): Promise<Model> => {
+      const known = models.get(name) ?? (await loadModel(join(this.#folder, name)));
+      models.set(name, known);
+      this.#written.set(known, name);
+      return known;
+    };
+    const { run, outcomes, dense, pruned, model, training } = stored;
+    return {
+      run,
+      outcomes,
+      dense: await modelOf(dense),
+      pruned: pruned === undefined ? undefined : await modelOf(pruned),
+      model: await modelOf(model),
+      training:
+        training === undefined
+          ? undefined
+          : TrainingCheckpoint.decode(new Uint8Array(await readFile(join(this.#folder, training))), training),
+    };
+  }
+
+  /** Deletes the folder; a run that is done has nothing to go on from. */
+  async clear(): Promise<void> {
+    if ((await this.#read().catch(() => undefined)) === undefined) return;
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  async #model(model: Model): Promise<string> {
+    const known = this.#written.get(model);
+    if (known !== undefined) return known;
+    const history = sha256(new TextEncoder().encode(JSON.stringify(model.history as Json))).slice(0, 8);
+    const name = `${digest(model).slice(0, 16)}-${history}.safetensors`;
+    await this.#write(name, encodeModel(model));
+    this.#written.set(model, name);
+    return name;
+  }
+
+  async #write(name: string, bytes: Uint8Array): Promise<void> {
+    await writeFileAtomically(join(this.#folder, name), bytes, { force: true });
+  }
+
+  async #read(): Promise<StoredRun | undefined> {
+    const path = join(this.#folder, index);
+    const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return undefined;
+      throw error;
+    });
+    if (text === undefined) return undefined;
+    const damaged = new EspalierError(
+      `${path}: the unfinished run is damaged. Delete its folder to start anew.`,
+    );
+    let stored: Partial<StoredRun>;
+    try {
+      stored = JSON.parse(text);
+    } catch {
+      throw damaged;
+    }
+    refuseNewerFormat(stored, "unfinished run", path);
+    const files = [stored.dense, stored.model, stored.pruned ?? "", stored.training ?? ""];
+    // Names of ours hold no separators: nothing outside the folder is read.
+    const named = files.every((file) => typeof file === "string" && /^[\w.-]*$/.test(file));
+    if (typeof stored.run !== "string" || !Array.isArray(stored.outcomes) || !named) throw damaged;
+    return stored as StoredRun;
+  }
+
+  /** Files that no step needs any more. */
+  async #sweepOut({ dense, pruned, model, training }: StoredRun): Promise<void> {
+    const kept = new Set([index, dense, pruned, model, training]);
+    for (const file of await readdir(this.#folder))
+      if (file.endsWith(".safetensors") && !kept.has(file)) await rm(join(this.#folder, file));
+  }
+}

@@ -1,0 +1,26 @@
+import type { Backend, LatencyMeter, Model, PruningPlan } from "@espalier/core";
+import type { ForecastingData } from "@espalier/datasets";
+import type { LatencySettings } from "../format/parts.ts";
+import type { Registry } from "../registry/registry.ts";
+
+/** Windows that a run trains, calibrates and validates on. */
+export type RunData = Pick<
+  ForecastingData,
+  "train" | "validation" | "name" | "checksum" | "series" | "scaler" | "missing" | "frequency" | "splits"
+>;
+
+/** A meter that holds a model, and gives it back. */
+export type RunMeter = LatencyMeter & { dispose?(): void };
+
+/** Everything around a run: a command line, a sweep, a page and a remote machine each have one of their own. */
+export interface Workbench {
+  readonly registry: Pick<Registry, "strategies" | "strategy" | "backend">;
+  /** Windows for a model. Called at most once a run, and only if a step needs data. */
+  data(model: Model): Promise<RunData>;
+  /** The backend of a recipe, ready to run. Called at most once a run, and only if a step needs it. */
+  backend(name: string | undefined): Promise<Backend>;
+  /** Measures against the dense model, for latency targets. */
+  latency?(dense: Model, settings: LatencySettings): Promise<RunMeter>;
+  /** Reads the plan of a step `apply` that names a file. */
+  plan?(path: string): Promise<PruningPlan>;
+}
