@@ -78,7 +78,7 @@ const forecaster = await createForecaster(bytes);
 globalThis.forecast = (rows) => forecaster.forecast(rows);
 `,
   );
-  const { outputFiles } = await build({
+  const { outputFiles, metafile } = await build({
     absWorkingDir: folder,
     entryPoints: ["page.js"],
     bundle: true,
@@ -90,8 +90,14 @@ globalThis.forecast = (rows) => forecaster.forecast(rows);
     metafile: true,
   });
   // Of what is loaded on demand, only the kernels are ever asked for, and only one build of them.
-  const loaded = outputFiles.filter(({ path }) => /page\.js$|relaxed-module/.test(path));
-  if (loaded.length !== 2)
-    throw new Error(`the page's bundle has other parts: ${outputFiles.map((f) => f.path)}`);
-  return loaded.reduce((sum, { contents }) => sum + gzipSync(contents, { level: 9 }).length, 0) / 1000;
+  const names = Object.keys(metafile.outputs);
+  const loaded = new Set(names.filter((name) => /page\.js$|forward-relaxed-module/.test(name)));
+  if (loaded.size !== 2) throw new Error(`the page's bundle has other parts: ${names.join(", ")}.`);
+  for (const name of loaded) {
+    for (const { path, kind } of metafile.outputs[name]!.imports) {
+      if (kind === "import-statement") loaded.add(path);
+    }
+  }
+  const bytes = outputFiles.filter(({ path }) => [...loaded].some((name) => path.endsWith(name)));
+  return bytes.reduce((sum, { contents }) => sum + gzipSync(contents, { level: 9 }).length, 0) / 1000;
 }

@@ -8,6 +8,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { manifestsOf } from "./manifests.ts";
 import { footprintOf, pageKilobytes, runTenLines, trainPrunePredict } from "./outsider.ts";
+import { publishAll } from "./publish.ts";
 import { publicNames, published, startRegistry } from "./registry.ts";
 import { pnpm, run } from "./run.ts";
 
@@ -58,9 +59,7 @@ async function main(): Promise<void> {
   try {
     await writeFile(join(clone, ".npmrc"), registry.npmrc);
     const names = await publicNames(manifestsOf(clone).map((path) => join(clone, path)));
-    await step("built and published", () =>
-      run([...pnpm, "publish", "--recursive", "--no-git-checks", "--access", "public"], { cwd: clone }),
-    );
+    await step("built and published", () => publishAll(clone));
     const tarballs = await published(registry, names);
     const kilobytes = tarballs.reduce((sum, { bytes }) => sum + bytes, 0) / 1000;
     console.log(`${tarballs.length} packages of version ${tarballs[0]!.version}, ${kilobytes.toFixed(0)} kB`);

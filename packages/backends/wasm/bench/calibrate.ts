@@ -13,7 +13,7 @@ import type { WeightSource } from "../src/weights/packed-weight.ts";
 import { blockRows, packSparse } from "../src/weights/sparse-pack.ts";
 import { quantile } from "./models.ts";
 
-const heap = await Heap.create("relaxed");
+const heap = await Heap.create({ simd: "relaxed", training: true });
 const { kernels } = heap;
 const sizes = [
   { N: 512, K: 512 },

@@ -14,7 +14,6 @@ import { type Lifetime, planArena } from "./memory/arena.ts";
 import { PartsAtOnce } from "./parts-at-once.ts";
 import type { WasmState } from "./state.ts";
 import type { Surroundings } from "./threads/divide/divider.ts";
-import { divide } from "./threads/divide/index.ts";
 import { Repacking } from "./weights/repacking.ts";
 
 /** A plan with addresses: memory is taken once, then every run is a list of calls. */
@@ -248,7 +247,7 @@ export class PlacedPlan {
   }
 
   #divide(call: Call): readonly Call[] {
-    return divide(call, this.#state.heap.threads, this.#surroundings);
+    return this.#state.heap.team?.divide(call, this.#surroundings) ?? [call];
   }
 
   #bind(): void {

@@ -1,5 +1,5 @@
 import type { Heap } from "../memory/heap.ts";
-import type { KernelName } from "../modules/load.ts";
+import type { KernelName } from "../modules/names.ts";
 import type { PackedWeight } from "../weights/packed-weight.ts";
 import type { Storage } from "./view.ts";
 
