@@ -45,7 +45,9 @@ describe("kernels without those of training", () => {
 
 describe("options", () => {
   it("are refused if nobody knows them, or they do not go together", async () => {
-    expect(() => wasm({ thread: 2 } as never)).toThrow('option "thread" is not known. Did you mean "threads"?');
+    expect(() => wasm({ thread: 2 } as never)).toThrow(
+      'option "thread" is not known. Did you mean "threads"?',
+    );
     const module = await WebAssembly.compile(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0));
     expect(() => wasm({ module, threads: 2 })).toThrow("a module that is given runs on one thread");
   });

@@ -140,8 +140,12 @@ class Pruning {
     const nearest = written
       ? `Nearest plan written to ${planOut}.`
       : "Give --accept-nearest to take the nearest plan.";
+    // A plan may also take far more than was asked for: where a whole head is the least that can go.
+    const { metric, asked, achieved } = reached;
+    const overshot = metric === "sparsity" ? achieved > asked : achieved < asked;
+    const verdict = overshot ? "can only be overshot" : "cannot be met";
     throw new EspalierError(
-      `target ${targetText(reached)} cannot be met by "${plan.strategy}": ${reached.why ?? "nothing comes near"}. ${nearest}`,
+      `target ${targetText(reached)} ${verdict} by "${plan.strategy}": ${reached.why ?? "nothing comes near"}. ${nearest}`,
     );
   }
 

@@ -1,11 +1,11 @@
 import { dirname, isAbsolute, relative, resolve, sep } from "node:path";
 import { EspalierError } from "@espalier/core";
+import { isDataFile } from "@espalier/datasets/node";
 import { readBytes } from "@espalier/formats/node";
 import { formatRecipe, type Registry, readRecipe, type Shorthand } from "@espalier/recipe";
 import { besideRecipe } from "@espalier/recipe/node";
 import type { Context } from "../context.ts";
 import { fitSettings } from "../options/groups.ts";
-import { csvFile } from "./data.ts";
 import type { PruneJob } from "./prune-job.ts";
 import { chosenStrategies, chosenTarget } from "./strategies.ts";
 
@@ -21,7 +21,7 @@ export async function loadRecipe(file: string, registry: Registry, context: Cont
   if (typeof model === "string") found.model = await besideRecipe(folder, model, place("model"));
   else if (model?.weights !== undefined)
     found.model = { ...model, weights: await besideRecipe(folder, model.weights, place("model", "weights")) };
-  if (data?.dataset !== undefined && csvFile.test(data.dataset))
+  if (data?.dataset !== undefined && isDataFile(data.dataset))
     found.data = { ...data, dataset: await besideRecipe(folder, data.dataset, place("data", "dataset")) };
   return found;
 }
@@ -69,7 +69,7 @@ export function recipeText(
 
 function dataOf(job: PruneJob, beside: (path: string) => string | undefined): object | undefined {
   const { series, scale, splits, missing, dateColumn, delimiter, decimal } = job;
-  const dataset = job.dataset !== undefined && csvFile.test(job.dataset) ? beside(job.dataset) : job.dataset;
+  const dataset = job.dataset !== undefined && isDataFile(job.dataset) ? beside(job.dataset) : job.dataset;
   return defined({ dataset, series, scale, splits, missing, dateColumn, delimiter, decimal });
 }
 

@@ -44,6 +44,30 @@ export function applyMask(data: Float32Array, { bits }: Mask): Float32Array {
   return kept;
 }
 
+/** The elements that a mask keeps, one after the other. */
+export function gatherKept(data: Float32Array, mask: Mask): Float32Array {
+  const values = new Float32Array(keptCount(mask));
+  for (let i = 0, next = 0; next < values.length; i++) if (isKept(mask, i)) values[next++] = data[i]!;
+  return values;
+}
+
+/** What {@link gatherKept} gave, back where the mask keeps it; zeros elsewhere. */
+export function spreadKept(values: Float32Array, { shape, bits }: Mask): Float32Array {
+  const data = new Float32Array(countElements(shape));
+  for (let at = 0, next = 0; at < bits.length; at++) {
+    for (let byte = bits[at]!, i = 8 * at; byte !== 0; byte >>= 1, i++)
+      if (byte & 1) data[i] = values[next++]!;
+  }
+  return data;
+}
+
+/** Whether every element that the mask does not keep is 0. */
+export function isZeroElsewhere(data: Float32Array, { bits }: Mask): boolean {
+  for (let i = 0; i < data.length; i++)
+    if (data[i] !== 0 && ((bits[i >> 3]! >> (i & 7)) & 1) === 0) return false;
+  return true;
+}
+
 /** 1 where kept, 0 elsewhere: the form a backend computes with. */
 export function maskValues(mask: Mask): Float32Array {
   return Float32Array.from({ length: countElements(mask.shape) }, (_, i) => (isKept(mask, i) ? 1 : 0));
