@@ -13,7 +13,7 @@ import { publicNames, published, startRegistry } from "./registry.ts";
 import { pnpm, run } from "./run.ts";
 
 /** What users are promised. */
-const most = { packages: 90, megabytes: 90, pageKilobytes: 55 };
+const most = { packages: 90, megabytes: 90, pageKilobytes: 58 };
 
 const workspace = fileURLToPath(new URL("..", import.meta.url));
 const folder = await mkdtemp(join(tmpdir(), "espalier-release-"));
