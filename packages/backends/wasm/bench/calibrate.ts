@@ -13,7 +13,7 @@ import type { WeightSource } from "../src/weights/packed-weight.ts";
 import { blockRows, countBlocks, packSparse, type SparseOptions } from "../src/weights/sparse-pack.ts";
 import { quantile } from "./models.ts";
 
-const heap = await Heap.create({ simd: "relaxed", training: true });
+const heap = await Heap.create("relaxed");
 const { kernels } = heap;
 const sizes = [
   { N: 512, K: 512 },

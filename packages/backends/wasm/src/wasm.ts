@@ -3,6 +3,7 @@ import { Heap } from "./memory/heap.ts";
 import { loadModule, type ModuleOptions, type Simd, supports } from "./modules/load.ts";
 import { WasmProgram } from "./program.ts";
 import { WasmState } from "./state.ts";
+import type { DivisionLimits } from "./threads/divide/limits.ts";
 import { mostThreads, whyNotShared } from "./threads/sharing.ts";
 
 /** How the WebAssembly backend is made. */
@@ -32,6 +33,11 @@ const known = ["simd", "threads", "training", "module"];
  * Any engine with 128-bit SIMD; one thread needs no special headers.
  */
 export function wasm(options: WasmOptions = {}): Backend {
+  return wasmWith(options);
+}
+
+/** As `wasm`, with work divided among threads as `limits` say. */
+export function wasmWith(options: WasmOptions, limits?: DivisionLimits): Backend {
   const { threads = 1, training = true, module } = options;
   const strange = Object.keys(options).find((key) => !known.includes(key));
   if (strange !== undefined) throw unknownName("backend wasm: option", strange, known);
@@ -70,7 +76,8 @@ export function wasm(options: WasmOptions = {}): Backend {
     async createState(tensors) {
       const reason = hindrance();
       if (reason !== undefined) throw new EspalierError(`backend wasm: ${reason}`);
-      return WasmState.create(await Heap.create({ simd: simd(), training }, threads, module), tensors);
+      const heap = await Heap.create(simd(), { threads, training, kernels: module, limits });
+      return WasmState.create(heap, tensors);
     },
     async compile(graph, { state, batch = [] }) {
       if (!(state instanceof WasmState)) {

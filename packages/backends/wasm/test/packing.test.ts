@@ -18,7 +18,7 @@ const sizes = [
 
 /** A sparse matrix in memory, some of its zeros negative. */
 async function matrix(N: number, K: number, { ns, ks }: { ns: number; ks: number }) {
-  const heap = await Heap.create({ simd: "plain", training: true });
+  const heap = await Heap.create("plain");
   const length = (N * ns + K * ks) / 4;
   const slot: Slot = {
     ...{ name: "w", dtype: "float32", shape: [length], length, version: 1 },

@@ -1,6 +1,7 @@
 import { EspalierError } from "@espalier/core";
-import { loadModule, type ModuleOptions } from "../modules/load.ts";
+import { loadModule, type Simd } from "../modules/load.ts";
 import type { KernelName, Kernels } from "../modules/names.ts";
+import { type DivisionLimits, usualLimits } from "../threads/divide/limits.ts";
 import type { Team } from "../threads/team.ts";
 import { Blocks } from "./blocks.ts";
 
@@ -12,31 +13,39 @@ const growth = 256;
 /** WebAssembly addresses have 32 bits. */
 const limit = 65536;
 
+export interface HeapOptions {
+  readonly threads?: number;
+  /** With the kernels of training; true by default. */
+  readonly training?: boolean;
+  /** Instead of the module of the level, for instruments that watch it. */
+  readonly kernels?: WebAssembly.Module | undefined;
+  readonly limits?: DivisionLimits | undefined;
+}
+
 /** One linear memory with the kernels that work on it. What is too large for it is refused; the rest stays as it was. */
 export class Heap {
   readonly kernels: Kernels;
+  /** When its threads share a call. */
+  readonly limits: DivisionLimits;
   /** Threads that share this memory; undefined where it is one thread's own. */
   #team: Team | undefined;
   readonly #memory: WebAssembly.Memory;
   readonly #blocks: Blocks;
 
-  private constructor(memory: WebAssembly.Memory, kernels: Kernels) {
+  private constructor(memory: WebAssembly.Memory, kernels: Kernels, limits: DivisionLimits) {
+    this.limits = limits;
     this.#memory = memory;
     this.kernels = kernels;
     this.#blocks = new Blocks(kernels.heapBase());
   }
 
-  /** `kernels`: instead of the module of that level, for instruments that watch it. */
-  static async create(
-    options: Omit<ModuleOptions, "shared">,
-    threads = 1,
-    kernels?: WebAssembly.Module,
-  ): Promise<Heap> {
+  static async create(simd: Simd, options: HeapOptions = {}): Promise<Heap> {
+    const { threads = 1, training = true, kernels, limits = usualLimits } = options;
     const shared = threads > 1;
     const memory = shared ? await sharedMemory() : new WebAssembly.Memory({ initial: 2 });
-    const module = kernels ?? (await loadModule({ ...options, shared }));
+    const module = kernels ?? (await loadModule({ simd, training, shared }));
     const instance = await WebAssembly.instantiate(module, { env: { memory } });
-    const heap = new Heap(memory, instance.exports as unknown as Kernels);
+    const heap = new Heap(memory, instance.exports as unknown as Kernels, limits);
     if (shared) {
       // Most pages run on one thread, and need none of it.
       const { Team } = await import("../threads/team.ts");

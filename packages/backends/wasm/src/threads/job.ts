@@ -27,6 +27,8 @@ export type PartCall = BoundCall | PartCopy;
 export class Job {
   readonly address: number;
   readonly version: number;
+  /** See Reserve. */
+  readonly fastest = new Map<number, number>();
   readonly #heap: Heap;
   /** What this thread runs for each part. */
   readonly #lists: readonly (readonly ((part: number) => void)[])[];
