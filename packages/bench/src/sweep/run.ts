@@ -316,7 +316,8 @@ class SweepRun {
       backend: registry.backend(cell.backend),
       train: data.train,
       validation: data.validation,
-      settings: { ...training, seed: cell.seed },
+      // What the ids of cells that say nothing of it have always stood for.
+      settings: { rateSchedule: "halving", ...training, seed: cell.seed },
       data: { name: data.name, checksum: data.checksum },
       ...(signal && { signal }),
       ...(onProgress && { onProgress }),

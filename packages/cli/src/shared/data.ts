@@ -6,7 +6,7 @@ import { dataOf, type ModelData } from "@espalier/training";
 import type { Context } from "../context.ts";
 import { type CsvOptionsGiven, csvOptions } from "../options/csv.ts";
 import type { TrainingDataOptions } from "../options/groups.ts";
-import { bytes, count, percent, plural } from "../output/numbers.ts";
+import { bytes, percent, plural } from "../output/numbers.ts";
 import type { Bar } from "../output/progress.ts";
 
 /** A data set's name as it is, a file's path relative to the working directory. */
@@ -57,7 +57,7 @@ export async function loadSource(
     const where = plural(Object.keys(bySeries).length, "series", "series");
     const dropped = droppedRows === 0 ? "" : `, ${plural(droppedRows, "row")} left out`;
     bar.line(
-      `${source.name}: ${count(cells)} values (${share}) were missing in ${where}: ${rule}${dropped}.`,
+      `${source.name}: ${plural(cells, "value")} (${share}) ${cells === 1 ? "was" : "were"} missing in ${where}: ${rule}${dropped}.`,
     );
   }
   return source;
