@@ -1,9 +1,12 @@
 import { missingRules, scaleKinds, splitRule } from "@espalier/datasets";
-import { settingsSchema } from "@espalier/training";
+import { reconstructSchema, settingsSchema } from "@espalier/training";
 import { z } from "zod";
 
 /** Settings of one fit. The seed is the recipe's, or the step's. */
 export const fittingSchema = settingsSchema.omit({ seed: true }).extend({ epochs: z.int().min(1) });
+
+/** Settings of reconstruction. The seed is the recipe's, or the step's. */
+export const reconstructionSchema = reconstructSchema.omit({ seed: true });
 
 /** Share of the loss that keeps a model near the unpruned one. */
 export const distillSchema = z
