@@ -91,7 +91,7 @@ describe("a training that is stopped", () => {
     const controller = new AbortController();
     controller.abort();
     const { code, stderr } = await espalier(tinyTrain("m.safetensors"), { cwd, signal: controller.signal });
-    expect([code, stderr]).toEqual([1, "espalier: stopped.\n"]);
+    expect([code, stderr]).toEqual([130, "espalier: stopped.\n"]);
     expect(await readdir(cwd)).toEqual([]);
   });
 });
@@ -103,7 +103,7 @@ describe("a pruning that is stopped in fine-tuning", () => {
     const line =
       "prune m.safetensors --strategy unstructured --sparsity 0.5 --fine-tune 3 --batches-per-epoch 3 --out s.safetensors";
     const { code, stdout, stderr } = await interrupted(words(line), cwd, /fine-tune 1 /);
-    expect([code, stdout]).toEqual([1, ""]);
+    expect([code, stdout]).toEqual([130, ""]);
     expect(stderr).toMatch(
       /espalier: stopped in fine-tuning; s.safetensors holds the best of 1 epoch. To go on: espalier train --from s.safetensors --out FILE\n$/,
     );

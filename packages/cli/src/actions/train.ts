@@ -1,5 +1,6 @@
 import { access, appendFile, constants, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { account, type Backend, EspalierError, type Model } from "@espalier/core";
 import type { ForecastingData } from "@espalier/datasets";
 import {
@@ -134,9 +135,9 @@ class Training {
     const same =
       fitted !== undefined &&
       ended(fitted) &&
-      JSON.stringify(fitted.settings) === JSON.stringify(settings) &&
+      sameJson(fitted.settings, settings) &&
       fitted.data?.checksum === data.checksum &&
-      JSON.stringify(made.options) === JSON.stringify(model.options) &&
+      sameJson(made.options, model.options) &&
       made.history.length === model.history.length + 1;
     if (!same) {
       throw new EspalierError(
@@ -287,6 +288,12 @@ interface FitEntry {
 
 function isFit(entry: unknown): boolean {
   return (entry as { readonly did?: string }).did === "fit";
+}
+
+/** Whether two values are the same in a file, in whatever order their keys are. */
+function sameJson(a: unknown, b: unknown): boolean {
+  const read = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+  return isDeepStrictEqual(read(a), read(b));
 }
 
 async function exists(path: string): Promise<boolean> {
