@@ -11,6 +11,7 @@ import {
   writeFileAtomically,
 } from "@espalier/formats/node";
 import { createRegistry } from "@espalier/recipe/standard";
+import { formatBytes, formatCount, plural } from "@espalier/report/text";
 import {
   compared,
   type EpochRecord,
@@ -26,8 +27,9 @@ import {
 import type { TrainOptions } from "../commands/train.ts";
 import type { Context } from "../context.ts";
 import { fitSettings, required } from "../options/groups.ts";
+
 import { comparisonJson, metricsLines } from "../output/metrics.ts";
-import { bytes, count, plural } from "../output/numbers.ts";
+
 import { type Bar, openBar } from "../output/progress.ts";
 import { openBackend } from "../shared/backend.ts";
 import { loadSource, loadSourceFor } from "../shared/data.ts";
@@ -273,7 +275,7 @@ class Training {
       "",
       ...metricsLines(test, comparison, options, colors),
       "",
-      `${colors.green(this.#out)}  ${count(total)} parameters, ${bytes(size)}`,
+      `${colors.green(this.#out)}  ${formatCount(total)} parameters, ${formatBytes(size)}`,
     ]);
   }
 }

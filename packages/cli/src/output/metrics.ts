@@ -1,7 +1,8 @@
 import type { ForecastingData } from "@espalier/datasets";
+import { formatCount, formatError, plural } from "@espalier/report/text";
 import type { Comparison, Errors, Metrics } from "@espalier/training";
+
 import type { Colors } from "../context.ts";
-import { count, measure, plural } from "./numbers.ts";
 import { tableLines } from "./table.ts";
 
 /** Steps of the horizon a terminal shows; `--json` has all. */
@@ -68,13 +69,13 @@ export function metricsLines(
   if (detail || (differ && original !== undefined))
     lines.push("", ...tableLines([head(`by series, ${units}`), ...bySeries]), ...more);
   if (!detail) return lines;
-  const steps = shownOf(detailed.steps.length).map((i) => row(count(i + 1), detailed.steps[i]!));
+  const steps = shownOf(detailed.steps.length).map((i) => row(formatCount(i + 1), detailed.steps[i]!));
   return [...lines, "", ...tableLines([head(`by step ahead, ${units}`).slice(0, 4), ...steps])];
 }
 
 function row(name: string, { mse, mae, rmse }: Errors, mase?: number): string[] {
   const scaled = mase === undefined ? [] : [Number.isFinite(mase) ? mase.toFixed(3) : ""];
-  return [name, measure(mse), measure(mae), measure(rmse), ...scaled];
+  return [name, formatError(mse), formatError(mae), formatError(rmse), ...scaled];
 }
 
 /** The same as data: totals of what needs no model, and MASE. */
