@@ -1,4 +1,5 @@
-import { EspalierError, type Form } from "@espalier/core";
+import { EspalierError } from "@espalier/core";
+import type { Form } from "@espalier/core/forms";
 import { z } from "zod";
 
 /**

@@ -1,4 +1,5 @@
-import { type Form, forms } from "@espalier/core";
+import type { Form } from "@espalier/core/forms";
+import * as forms from "@espalier/core/forms";
 
 /** The time from one row to the next. */
 export interface Step {

@@ -1,4 +1,5 @@
-import { EspalierError, forms } from "@espalier/core";
+import { EspalierError } from "@espalier/core";
+import * as forms from "@espalier/core/forms";
 import type { RowRange, Table } from "./table.ts";
 import { frequencyOf, type TimeFeatures, timeFeatures } from "./time-features.ts";
 

@@ -1,4 +1,4 @@
-import { forms } from "@espalier/core";
+import * as forms from "@espalier/core/forms";
 import { z } from "zod";
 import { type GapRule, gapRules } from "../gap-rules.ts";
 import { type MissingRule, missingRules } from "../missing.ts";

@@ -1,4 +1,5 @@
-import { type Form, forms } from "@espalier/core";
+import type { Form } from "@espalier/core/forms";
+import * as forms from "@espalier/core/forms";
 import { dateFormat } from "./format.ts";
 
 /**

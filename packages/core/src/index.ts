@@ -25,8 +25,6 @@ export { inferDimensions, type KnownAxes } from "./dimensions/infer.ts";
 export { originalPositions, originalSize } from "./dimensions/original.ts";
 export { unshareRepeats } from "./dimensions/unshare.ts";
 export * from "./errors.ts";
-export type { Fault, Form } from "./forms.ts";
-export * as forms from "./forms.ts";
 export * from "./graph/bind.ts";
 export * from "./graph/builder.ts";
 export * from "./graph/extent.ts";

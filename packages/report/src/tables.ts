@@ -13,6 +13,7 @@ import {
 import type { Rows, RunRow, Section, Size } from "./rows.ts";
 import { allowances, shownTiming, timingsOf, verdictsOf } from "./summary.ts";
 
+/** A column of a table. */
 export interface Column {
   readonly label: string;
   readonly numeric?: boolean;

@@ -1,12 +1,6 @@
-import {
-  type Accounting,
-  type Dimension,
-  type Expression,
-  type Form,
-  forms,
-  type Json,
-  type StoredGraph,
-} from "@espalier/core";
+import type { Accounting, Dimension, Expression, Json, StoredGraph } from "@espalier/core";
+import type { Form } from "@espalier/core/forms";
+import * as forms from "@espalier/core/forms";
 
 /** The JSON part of a model file, as it is written; its meaning is checked when the model is put together. */
 

@@ -1,4 +1,5 @@
-import { EspalierError, forms } from "@espalier/core";
+import { EspalierError } from "@espalier/core";
+import * as forms from "@espalier/core/forms";
 import { numberBytes } from "../numbers.ts";
 
 /** Where one tensor lies in the data part of a file. */
