@@ -98,6 +98,7 @@ export function findOperations<P extends Pattern>(
   });
 }
 
+/** A node that runs by itself. */
 export const single = (live: LiveNode): Single => ({ kind: "node", ...live });
 
 /** The values an operation computes. */
