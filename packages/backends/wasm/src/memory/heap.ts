@@ -3,6 +3,7 @@ import { type Kernels, loadModule, type Simd } from "../modules/load.ts";
 import { type DivisionLimits, usualLimits } from "../threads/divide/limits.ts";
 import { Team } from "../threads/team.ts";
 import { Blocks } from "./blocks.ts";
+import type { Memory } from "./memory.ts";
 
 /** Kernels read up to two vectors beyond what they are given. */
 const slack = 64;
@@ -20,7 +21,7 @@ export interface HeapOptions {
 }
 
 /** One linear memory with the kernels that work on it. What is too large for it is refused; the rest stays as it was. */
-export class Heap {
+export class Heap implements Memory {
   readonly kernels: Kernels;
   /** When its threads share a call. */
   readonly limits: DivisionLimits;

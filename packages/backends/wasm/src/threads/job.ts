@@ -1,4 +1,4 @@
-import type { Heap } from "../memory/heap.ts";
+import type { Memory } from "../memory/memory.ts";
 import { type KernelName, kernelNames } from "../modules/load.ts";
 
 /** A call with addresses. Where `perThread` is not 0, each thread adds as many times it as its number says. */
@@ -39,11 +39,11 @@ export class Job {
   readonly version: number;
   /** See Reserve. */
   readonly fastest = new Map<number, number>();
-  readonly #heap: Heap;
+  readonly #heap: Memory;
   /** What this thread runs for each part. */
   readonly #lists: readonly (readonly ((part: number) => void)[])[];
 
-  constructor(heap: Heap, lists: readonly (readonly PartCall[])[], version: number) {
+  constructor(heap: Memory, lists: readonly (readonly PartCall[])[], version: number) {
     this.#heap = heap;
     this.version = version;
     const numbers = encode(lists);
@@ -69,7 +69,7 @@ export class Job {
 }
 
 /** What the thread that runs programs calls: its number is 0. */
-function functionOf(heap: Heap, call: PartCall): (part: number) => void {
+function functionOf(heap: Memory, call: PartCall): (part: number) => void {
   if (call.kernel === "copy") {
     const [to, toEach, from, fromEach, bytes] = call.args;
     return (part) => heap.copy(from + part * fromEach, to + part * toEach, bytes);

@@ -1,4 +1,13 @@
-import { broadcastShapes, expand, isBatch, type Shape, ShapeError, sameShape } from "@espalier/core";
+import {
+  broadcastShapes,
+  expand,
+  expandOperator,
+  isBatch,
+  isCallOf,
+  type Shape,
+  ShapeError,
+  sameShape,
+} from "@espalier/core";
 import { expandKnown, reshapeKnown, takeKnown } from "./arrays.ts";
 import { type Call, lift } from "./call.ts";
 import { UnreadableError } from "./errors.ts";
@@ -103,7 +112,7 @@ export function ofOneSample(call: Call, item: Item, beside: Shape): Item {
   const part = (beside[axis + lead] as { batch: number }).batch;
   if (isKnown(item)) return firstOf(item, axis, part, opened.size);
   const producer = call.b.producer(item);
-  const before = producer?.operator.name === "Expand" ? call.b.value(producer.inputs[0]!) : undefined;
+  const before = isCallOf(producer, expandOperator) ? call.b.value(producer.inputs[0]!) : undefined;
   const own = before?.shape[axis - item.shape.length + before.shape.length];
   if (part !== 1 || before === undefined || (own ?? 1) !== 1) return item;
   return expand(call.b, before, item.shape.with(axis, 1));
