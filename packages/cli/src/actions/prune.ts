@@ -14,6 +14,7 @@ import {
 import type { ForecastingData } from "@espalier/datasets";
 import { encodeModel } from "@espalier/formats";
 import { readBytes, writeFileAtomically } from "@espalier/formats/node";
+import { targetText } from "@espalier/recipe";
 import { collector, evaluate, forecastingDataFor, type Metrics } from "@espalier/training";
 import type { PruneOptions } from "../commands/prune.ts";
 import type { Context } from "../context.ts";
@@ -29,7 +30,7 @@ import { jobOf } from "../shared/prune-job.ts";
 import { checkPruneOptions } from "../shared/prune-options.ts";
 import { loadRecipe, recipeText } from "../shared/recipe.ts";
 import { showSearch } from "../shared/search.ts";
-import { chosenStrategies, chosenTarget, targetText } from "../shared/strategies.ts";
+import { chosenStrategies, chosenTarget } from "../shared/strategies.ts";
 
 /** `espalier prune`. `given` are those of the options that the user gave. */
 export async function prune(

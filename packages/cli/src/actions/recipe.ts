@@ -1,11 +1,10 @@
 import { EspalierError, readTarget } from "@espalier/core";
-import { recipeJsonSchema, type Shorthand } from "@espalier/recipe";
+import { recipeJsonSchema, type Shorthand, targetText } from "@espalier/recipe";
+import { plural } from "@espalier/report/text";
 import type { RecipeOptions } from "../commands/recipe.ts";
 import type { Context } from "../context.ts";
-import { plural } from "../output/numbers.ts";
 import { registryWith } from "../shared/plugins.ts";
 import { loadRecipe } from "../shared/recipe.ts";
-import { targetText } from "../shared/strategies.ts";
 
 /** `espalier recipe`. */
 export async function recipe(

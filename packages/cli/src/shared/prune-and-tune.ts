@@ -10,10 +10,10 @@ import {
 } from "@espalier/core";
 import type { ForecastingData } from "@espalier/datasets";
 import type { Registry } from "@espalier/recipe";
+import { formatShare, plural } from "@espalier/report/text";
 import { fit, iterativeTargets, pruneAndReconstruct, pruneAndTune, withData } from "@espalier/training";
 import type { Context } from "../context.ts";
 import { fitSettings } from "../options/groups.ts";
-import { percent, plural } from "../output/numbers.ts";
 import type { Bar } from "../output/progress.ts";
 import { type ShownFit, showFit } from "./fitting.ts";
 import type { PruneJob } from "./prune-job.ts";
@@ -142,7 +142,7 @@ async function tuneInStages(workshop: Workshop, epochs: number): Promise<Outcome
     tune: "each",
     ...(reconstruction === undefined ? {} : { reconstruct: refitting(options) }),
     onPlan: ({ target, strategy }, stage) => {
-      const reached = target === undefined ? "" : `, ${target.metric} ${percent(target.achieved)}`;
+      const reached = target === undefined ? "" : `, ${target.metric} ${formatShare(target.achieved, 1)}`;
       bar.line(`stage ${stage + 1} of ${specs.length}: ${strategy}${reached}`);
       shown = show(workshop, "epoch", epochs);
     },

@@ -1,11 +1,4 @@
-import {
-  EspalierError,
-  readTarget,
-  type StrategySpec,
-  type Target,
-  type TargetReport,
-  unknownName,
-} from "@espalier/core";
+import { EspalierError, readTarget, type StrategySpec, type Target, unknownName } from "@espalier/core";
 import type { Registry } from "@espalier/recipe";
 import type { PruneOptions } from "../commands/prune.ts";
 import { type Settings, settingsOf } from "../options/settings.ts";
@@ -97,9 +90,4 @@ export function chosenTarget({ sparsity, parameters, flops, bytes, latency }: Pr
   const target = Object.fromEntries(given) as Target;
   readTarget(target);
   return target;
-}
-
-/** What a plan was asked for, as a line says it: `flops ≤ 10 %`, `sparsity ≥ 80 %`. */
-export function targetText({ metric, asked }: Pick<TargetReport, "metric" | "asked">): string {
-  return `${metric} ${metric === "sparsity" ? "≥" : "≤"} ${Number((100 * asked).toFixed(2))} %`;
 }
