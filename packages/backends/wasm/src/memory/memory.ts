@@ -1,8 +1,8 @@
-import type { Kernels } from "../modules/load.ts";
+import type { EspalierError } from "@espalier/core";
+import type { KernelName } from "../modules/names.ts";
 
-/** A linear memory with the kernels that work on it, as those see it who only put something there. */
+/** A linear memory with kernels, as those see it who put calls there and make them. */
 export interface Memory {
-  readonly kernels: Kernels;
   /** Room for `bytes`; `what` names it where there is none. */
   allocate(bytes: number, what: string): number;
   free(address: number): void;
@@ -10,4 +10,7 @@ export interface Memory {
   integers(address: number, length: number): Int32Array;
   doubles(address: number, length: number): Float64Array;
   copy(from: number, to: number, bytes: number): void;
+  bind(kernel: KernelName, args: readonly number[]): (part?: number) => void;
+  /** An error that names the backend. */
+  failure(text: string): EspalierError;
 }
