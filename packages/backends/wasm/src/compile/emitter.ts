@@ -1,6 +1,6 @@
 import { EspalierError, type Graph, resolveShape, type ValueId } from "@espalier/core";
 import { alignment } from "../memory/blocks.ts";
-import type { KernelName } from "../modules/load.ts";
+import type { KernelName } from "../modules/names.ts";
 import type { Slot, WasmState } from "../state.ts";
 import type { Format } from "../weights/cost.ts";
 import type { PackedWeight, WeightSource } from "../weights/packed-weight.ts";
@@ -26,12 +26,16 @@ export interface Weights {
   get(source: WeightSource, vectors: number, pitches: Pitches, formats: readonly Format[]): PackedWeight;
 }
 
+/** Whether, and how, training changes a tensor: decides how its weight may be packed. */
+export type PatternOf = (tensor: string) => WeightSource["pattern"];
+
 export interface EmitterOptions {
   readonly graph: Graph;
   readonly state: WasmState;
   readonly batchSize: number;
   readonly weights: Weights;
   readonly wanted: ReadonlyMap<ValueId, Layout>;
+  readonly patternOf: PatternOf;
 }
 
 /** What the emitters of one plan share. */
@@ -98,6 +102,10 @@ export class Emitter {
 
   get weights(): Weights {
     return this.#draft.weights;
+  }
+
+  get patternOf(): PatternOf {
+    return this.#draft.patternOf;
   }
 
   get steps(): Readonly<Record<Phase, readonly Step[]>> {

@@ -1,5 +1,6 @@
 import type { Heap } from "../memory/heap.ts";
-import { type KernelName, kernelNames } from "../modules/load.ts";
+import { type KernelName, kernelNames } from "../modules/names.ts";
+import { PartError } from "./part-error.ts";
 
 /** A call with addresses. Where `perThread` is not 0, each thread adds as many times it as its number says. */
 export interface BoundCall {
@@ -17,17 +18,6 @@ export interface PartCopy {
 }
 
 export type PartCall = BoundCall | PartCopy;
-
-/** A part of a job that failed: which of its calls. `cause` is known where it was this thread's. */
-export class PartError extends Error {
-  readonly part: number;
-  readonly call: number;
-  constructor(part: number, call: number, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.part = part;
-    this.call = call;
-  }
-}
 
 /**
  * Calls that threads divide among them, written where workers find them: { length, lists, where each begins; of each the
@@ -74,7 +64,7 @@ function functionOf(heap: Heap, call: PartCall): (part: number) => void {
     const [to, toEach, from, fromEach, bytes] = call.args;
     return (part) => heap.copy(from + part * fromEach, to + part * toEach, bytes);
   }
-  return heap.kernels[call.kernel].bind(null, ...call.args) as (part: number) => void;
+  return heap.bind(call.kernel, call.args);
 }
 
 function encode(lists: readonly (readonly PartCall[])[]): number[] {
