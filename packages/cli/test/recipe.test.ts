@@ -161,7 +161,7 @@ describe("espalier prune --recipe", () => {
       return run(line, { signal: controller.signal, onNote });
     };
     const training = await stopped(/train 1 /, "prune --recipe drawn.yaml --out stop.safetensors");
-    expect(training.code).toBe(1);
+    expect(training.code).toBe(130);
     expect(training.stderr).toMatch(
       /espalier: stopped before pruning; stop.dense.safetensors holds the trained model, the best of 1 epoch\. To go on: the same command with stop.dense.safetensors as the model\.\n$/,
     );
