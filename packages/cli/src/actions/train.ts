@@ -19,6 +19,7 @@ import { fitSettings, required } from "../options/groups.ts";
 import { metricsLines } from "../output/metrics.ts";
 import { bytes, count, plural } from "../output/numbers.ts";
 import { type Bar, openBar } from "../output/progress.ts";
+import { resumingCommand } from "../shared/again.ts";
 import { openBackend } from "../shared/backend.ts";
 import { loadSource, loadSourceFor } from "../shared/data.ts";
 import { showEvaluation, showFit } from "../shared/fitting.ts";
@@ -179,12 +180,8 @@ class Training {
     if (epochs.length === 0)
       return new EspalierError("stopped before the first epoch was done: nothing was written.");
     const best = epochs.findLast((record) => record.best)!.epoch;
-    const again = [
-      "espalier",
-      ...this.#context.argv.filter((word) => word !== "--force" && word !== "--resume"),
-    ];
     return new EspalierError(
-      `stopped after ${plural(epochs.length, "epoch")}; ${this.#out} holds the best, epoch ${best}. To go on: ${again.map(shellWord).join(" ")} --resume`,
+      `stopped after ${plural(epochs.length, "epoch")}; ${this.#out} holds the best, epoch ${best}. To go on: ${resumingCommand(this.#context)}`,
     );
   }
 
@@ -236,9 +233,4 @@ class Training {
       `${colors.green(this.#out)}  ${count(total)} parameters, ${bytes(size)}`,
     ]);
   }
-}
-
-/** A word as a shell takes it back. */
-function shellWord(word: string): string {
-  return /^[\w@%+=:,./\\-]+$/.test(word) ? word : JSON.stringify(word);
 }

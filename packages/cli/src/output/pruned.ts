@@ -1,4 +1,5 @@
-import { account, type Model, type PruningPlan, sparsity, type TargetReport } from "@espalier/core";
+import { account, type Model, sparsity, type TargetReport } from "@espalier/core";
+import type { StepOutcome } from "@espalier/recipe";
 import type { Metrics } from "@espalier/training";
 import type { Colors } from "../context.ts";
 import { bytes, change, count, measure, operations, percent, plural } from "./numbers.ts";
@@ -17,12 +18,24 @@ export interface PrunedReport {
   readonly after: Side;
   /** Test errors between pruning and fine-tuning, where there was any. */
   readonly pruned?: Metrics | undefined;
-  readonly plan: PruningPlan;
-  readonly tuningEpochs: number;
+  readonly steps: readonly StepOutcome[];
+}
+
+/** All plans as one: their strategies in order, and what the last was to reach. */
+function summed(steps: readonly StepOutcome[]) {
+  const plans = steps.flatMap(({ plan }) => (plan === undefined ? [] : [plan]));
+  return {
+    strategy: [...new Set(plans.map((plan) => plan.strategy))].join(", then "),
+    target: plans.at(-1)?.target,
+    notes: [...new Set(plans.flatMap((plan) => plan.notes))],
+    changes: plans.reduce((sum, plan) => sum + plan.steps, 0),
+    tuningEpochs: steps.reduce((sum, { does, fit }) => sum + (does === "tune" ? fit!.epochs.length : 0), 0),
+  };
 }
 
 export function prunedLines(report: PrunedReport, colors: Colors): string[] {
-  const { before, after, pruned, plan, tuningEpochs } = report;
+  const { before, after, pruned, steps } = report;
+  const { strategy, target, notes, tuningEpochs } = summed(steps);
   const [a, b] = [account(before.model), account(after.model)];
   const row = (name: string, from: number, to: number, text: (n: number) => string) => [
     name,
@@ -38,19 +51,18 @@ export function prunedLines(report: PrunedReport, colors: Colors): string[] {
     row("bytes on disk", before.bytes, after.bytes, bytes),
     ...errorRows(before.test, after.test, pruned),
   ];
-  const { target } = plan;
   const goals = target === undefined ? [] : [target, ...(target.others ?? [])];
   const wanted = goals.map(({ metric, asked }) => `${metric} ${asked}`).join(" and ");
   const asked = target === undefined ? "" : `; asked for ${wanted}`;
   const nearest = target === undefined || target.met ? "" : ", this is the nearest";
   return [
-    `${colors.bold(before.model.name)}, pruned by ${plan.strategy}`,
+    `${colors.bold(before.model.name)}, pruned by ${strategy}`,
     `sparsity ${percent(sparsity(before.model, a))} → ${percent(sparsity(after.model, b))} of the unpruned model${asked}${nearest}`,
     ...goals.flatMap(timedLines),
     ...(tuningEpochs > 0 ? [`fine-tuned for ${plural(tuningEpochs, "epoch")}`] : []),
     "",
     ...tableLines([["", "before", "after", "change"].map((text) => colors.bold(text)), ...rows]),
-    ...plan.notes.map((note) => colors.dim(note)),
+    ...notes.map((note) => colors.dim(note)),
   ];
 }
 
@@ -76,21 +88,22 @@ function errorRows(
   });
 }
 
-export function prunedJson({ before, after, pruned, plan, tuningEpochs }: PrunedReport): object {
+export function prunedJson({ before, after, pruned, steps }: PrunedReport): object {
   const side = ({ model, bytes, test }: Side) => {
     const counts = account(model);
     return { ...counts, sparsity: sparsity(model, counts), fileBytes: bytes, ...(test && { test }) };
   };
-  const { strategy, target, notes, steps } = plan;
+  const { strategy, target, notes, changes, tuningEpochs } = summed(steps);
   return {
     model: before.model.name,
     strategy,
     ...(target && { target }),
-    steps: steps.length,
+    steps: changes,
     notes,
     before: side(before),
     ...(pruned && { prunedTest: pruned }),
     after: side(after),
     tuningEpochs,
+    did: steps,
   };
 }
