@@ -1,5 +1,7 @@
 import { EspalierError } from "@espalier/core";
 import { z } from "zod";
+import type { CsvReading } from "./csv/reading.ts";
+import type { GapRule } from "./gap-rules.ts";
 import type { MissingReport } from "./missing.ts";
 import { formed, parseOptions } from "./options.ts";
 import { fitScaler, type ScaleKind, type Scaler, scaleKinds, scalerForm, scaleTable } from "./scaling.ts";
@@ -23,6 +25,12 @@ export interface LoadedDataset {
   /** The split that goes with the data. */
   readonly splits: SplitRule;
   readonly missing: MissingReport;
+  /** How its file was read; absent for what comes from none. */
+  readonly reading?: CsvReading | undefined;
+  /** The rule on an irregular time axis. */
+  readonly gaps?: GapRule | undefined;
+  /** What a reader of the data should be told, a line each: what was found out, left out, or is odd. */
+  readonly notes?: readonly string[] | undefined;
 }
 
 /** How data becomes windows. Lengths are in rows. */
@@ -65,6 +73,9 @@ export interface ForecastingData {
   readonly train: WindowSet;
   readonly validation: WindowSet;
   readonly test: WindowSet;
+  /** How the data's file was read, and the rule on an irregular time axis: what a model's file remembers. */
+  readonly reading?: CsvReading | undefined;
+  readonly gaps?: GapRule | undefined;
 }
 
 const length = z.int().positive();
@@ -103,6 +114,12 @@ export function forecastingDataOf(source: LoadedDataset, options: ForecastingOpt
   const marks: TimeFeatures | false = frequency ? timeFeatures(timestampsOf(table), frequency) : false;
   const { inputLength, horizon, labelLength } = o;
   const shape = { inputLength, horizon, labelLength, marks };
+  const [train, validation, test] = [
+    windows(scaled, split.train, { ...shape, stride: o.stride }),
+    windows(scaled, withHistory(split.validation, inputLength), shape),
+    windows(scaled, withHistory(split.test, inputLength), shape),
+  ] as const;
+  expectUnbroken(table, { training: train, validation, test });
   return {
     name: source.name,
     checksum: source.checksum,
@@ -114,15 +131,25 @@ export function forecastingDataOf(source: LoadedDataset, options: ForecastingOpt
     missing: source.missing,
     splits,
     split,
-    train: windows(scaled, split.train, { ...shape, stride: o.stride }),
-    validation: windows(scaled, withHistory(split.validation, inputLength), shape),
-    test: windows(scaled, withHistory(split.test, inputLength), shape),
+    train,
+    validation,
+    test,
+    reading: source.reading,
+    gaps: source.gaps,
   };
 }
 
 function timestampsOf(table: Table): Float64Array {
   if (table.timestamps !== undefined) return table.timestamps;
   throw new EspalierError(`data ${table.name}: has no dates, so no time marks. Leave the frequency out.`);
+}
+
+function expectUnbroken({ name, breaks }: Table, parts: Readonly<Record<string, WindowSet>>): void {
+  const [part] = Object.entries(parts).find(([, { count }]) => count === 0) ?? [];
+  if (part === undefined || breaks === undefined) return;
+  throw new EspalierError(
+    `data ${name}: between its ${breaks.length} gaps no window fits into the ${part} split. Give a shorter inputLength or horizon, or --gaps fill.`,
+  );
 }
 
 function expectWindows({ name, rows }: Table, split: Split, inputLength: number, horizon: number): void {

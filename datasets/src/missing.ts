@@ -30,7 +30,12 @@ export interface RawRows {
   /** Row-major `[rows × columns]`. */
   readonly values: Float64Array;
   readonly timestamps?: Float64Array | undefined;
+  /** `[rows]`, milliseconds that the clock is ahead of UTC, where that changes. */
+  readonly offsets?: Float64Array | undefined;
 }
+
+/** The rules that put a value in a missing one's place. */
+export type FillRule = "forward-fill" | "interpolate";
 
 /**
  * Applies a rule to the missing values (NaN) of rows; the rows given are left as they are.
@@ -49,7 +54,7 @@ export function handleMissing(raw: RawRows, rule: MissingRule): { rows: RawRows;
       `data ${raw.name}: ${cells} values are missing (${Object.keys(bySeries).join(", ")}). Give --missing forward-fill, or --missing drop.`,
     );
   }
-  const rows = rule === "drop" ? dropRows(raw) : fillRows(raw, counts, rule);
+  const rows = rule === "drop" ? dropRows(raw) : fillMissing(raw, rule);
   return { rows, report: { rule, cells, bySeries, droppedRows: raw.rows - rows.rows } };
 }
 
@@ -74,16 +79,18 @@ function dropRows(raw: RawRows): RawRows {
   kept.forEach((row, to) => {
     values.set(raw.values.subarray(row * width, (row + 1) * width), to * width);
   });
-  const timestamps = raw.timestamps && Float64Array.from(kept, (row) => raw.timestamps![row]!);
-  return { ...raw, rows: kept.length, values, timestamps };
+  const of = (all: Float64Array | undefined) => all && Float64Array.from(kept, (row) => all[row]!);
+  return { ...raw, rows: kept.length, values, timestamps: of(raw.timestamps), offsets: of(raw.offsets) };
 }
 
-function fillRows(raw: RawRows, counts: readonly number[], rule: "forward-fill" | "interpolate"): RawRows {
+/** Rows whose missing values (NaN) are filled. Throws an EspalierError where a series has no value at all. */
+export function fillMissing(raw: RawRows, rule: FillRule): RawRows {
+  const counts = countMissing(raw);
   const values = raw.values.slice();
   raw.columns.forEach((column, index) => {
     if (counts[index] === raw.rows) {
       throw new EspalierError(
-        `data ${raw.name}, column "${column}": every value is missing. Leave the column out (option series).`,
+        `data ${raw.name}, column "${column}": every value is missing. Leave the column out (--series).`,
       );
     }
     if (counts[index]! > 0) fillSeries(values, index, raw.columns.length, rule);
@@ -92,12 +99,7 @@ function fillRows(raw: RawRows, counts: readonly number[], rule: "forward-fill" 
 }
 
 /** Fills one series of row-major values; it has at least one known value. */
-function fillSeries(
-  values: Float64Array,
-  column: number,
-  width: number,
-  rule: "forward-fill" | "interpolate",
-): void {
+function fillSeries(values: Float64Array, column: number, width: number, rule: FillRule): void {
   let before = -1;
   for (let at = column; at < values.length; at += width) {
     if (!Number.isNaN(values[at])) {

@@ -1,8 +1,12 @@
 import { EspalierError, type Extent, forms, type Graph, type Json, type Model } from "@espalier/core";
+import { type CsvReading, readingForm } from "./csv/reading.ts";
 import type { ForecastingData } from "./forecasting.ts";
+import { type GapRule, gapRules } from "./gap-rules.ts";
 import { type MissingRule, missingRules } from "./missing.ts";
 import { type Scaler, scalerForm } from "./scaling.ts";
 import type { SplitRule } from "./split.ts";
+import { irregularCount, type KnownStep, sameStep, stepForm } from "./step.ts";
+import type { Table } from "./table.ts";
 import { type Frequency, frequencies } from "./time-features.ts";
 
 /** What a model's file says of the data it was trained on: enough to evaluate it again, and to forecast in its units. */
@@ -16,6 +20,13 @@ export interface ModelData {
   readonly missing?: MissingRule | undefined;
   readonly frequency?: Frequency | undefined;
   readonly splits?: SplitRule | undefined;
+  /** The time from one row to the next. Absent for data without dates, and in files of earlier versions. */
+  readonly step?: KnownStep | undefined;
+  readonly gaps?: GapRule | undefined;
+  /** How the file was read. */
+  readonly reading?: CsvReading | undefined;
+  /** Series that never changed: what they will be is what they were. */
+  readonly constant?: readonly string[] | undefined;
 }
 
 const modelDataForm = forms.object(
@@ -30,16 +41,31 @@ const modelDataForm = forms.object(
     frequency: forms.oneOf(...frequencies),
     // Its meaning is checked where data is split by it.
     splits: forms.recordOf(forms.listOf(forms.number)),
+    step: stepForm,
+    gaps: forms.oneOf(...gapRules),
+    reading: readingForm,
+    constant: forms.listOf(forms.text),
   },
   { open: true },
 );
 
-/** A model that knows its data. */
-export function withData(
-  model: Model,
-  data: Pick<ForecastingData, "name" | "checksum" | "series" | "scaler" | "missing" | "frequency" | "splits">,
-): Model {
+/** What a model's file takes from its data. */
+export type DescribedData = Pick<
+  ForecastingData,
+  "name" | "checksum" | "series" | "scaler" | "missing" | "frequency" | "splits" | "gaps" | "reading"
+> & { readonly table?: Table | undefined };
+
+/** A model that knows its data. Throws an EspalierError for a scaling that no file could hold. */
+export function withData(model: Model, data: DescribedData): Model {
   const { kind, center, spread } = data.scaler;
+  const odd = data.series.find((_, i) => !Number.isFinite(center[i]) || !Number.isFinite(spread[i]));
+  if (odd !== undefined) {
+    throw new EspalierError(
+      `data ${data.name}, series "${odd}": its values are too large to be scaled. Give them in larger units, or leave the series out.`,
+    );
+  }
+  const { table } = data;
+  const constant = table === undefined ? [] : data.series.filter((_, i) => neverChanges(table, i));
   const described = {
     name: data.name,
     checksum: data.checksum,
@@ -48,8 +74,43 @@ export function withData(
     missing: data.missing.rule,
     ...(data.frequency === undefined ? {} : { frequency: data.frequency }),
     splits: data.splits as unknown as Json,
+    ...(table?.step === undefined ? {} : { step: withoutFaults(table.step) }),
+    ...(data.gaps === undefined ? {} : { gaps: data.gaps }),
+    ...(data.reading === undefined ? {} : { reading: data.reading as unknown as Json }),
+    ...(constant.length === 0 ? {} : { constant }),
   };
   return { ...model, metadata: { ...model.metadata, data: described } };
+}
+
+function withoutFaults({ milliseconds, label, calendar }: KnownStep): Json {
+  return {
+    milliseconds,
+    label,
+    ...(calendar === undefined ? {} : { calendar: calendar as unknown as Json }),
+  };
+}
+
+function neverChanges({ values, columns }: Table, column: number): boolean {
+  for (let at = column; at < values.length; at += columns.length) {
+    if (values[at] !== values[column]) return false;
+  }
+  return true;
+}
+
+/**
+ * The step that a table's rows go on by, for a model: its own, or the model's where so few rows do not show theirs (five
+ * business days look like days).
+ *
+ * @throws EspalierError for rows that are another time apart than those the model was trained on.
+ */
+export function stepFor(known: Pick<ModelData, "step"> | undefined, table: Table): KnownStep | undefined {
+  const { step, timestamps, offsets } = table;
+  if (known?.step === undefined || step === undefined || timestamps === undefined) return step;
+  if (sameStep(known.step, step)) return step;
+  if (irregularCount({ timestamps, offsets }, known.step) <= step.irregular) return known.step;
+  throw new EspalierError(
+    `data ${table.name}: a row every ${step.label}, the model was trained on one every ${known.step.label}. Give rows as far apart, or train a model on these.`,
+  );
 }
 
 /** What a model knows of its data; undefined where nothing was noted. Throws an EspalierError where it is damaged. */

@@ -103,7 +103,13 @@ function fitSeries(series: Float64Array, kind: ScaleKind): readonly [center: num
   if (min === max) return [min, 1];
   if (kind === "min-max") return [min, max - min];
   const mean = sum / series.length;
-  let squares = 0;
-  for (const value of series) squares += (value - mean) ** 2;
-  return [mean, Math.sqrt(squares / series.length) || 1];
+  const deviation = (unit: number) => {
+    let squares = 0;
+    for (const value of series) squares += ((value - mean) / unit) ** 2;
+    return unit * Math.sqrt(squares / series.length);
+  };
+  const spread = deviation(1);
+  if (spread > 0 && spread < Number.POSITIVE_INFINITY) return [mean, spread];
+  // Squares of what is very small or very large are no doubles: in units of the largest deviation they are.
+  return [mean, deviation(Math.max(max - mean, mean - min)) || 1];
 }

@@ -3,7 +3,8 @@ import { z } from "zod";
 import type { LoadedDataset } from "./forecasting.ts";
 import { parseOptions } from "./options.ts";
 import { defaultSplit } from "./split.ts";
-import { durationLabel, type Table } from "./table.ts";
+import { durationLabel } from "./step.ts";
+import type { Table } from "./table.ts";
 
 /** The synthetic series: hourly, with trends, days, weeks and leaders that others follow. */
 export interface SyntheticOptions {

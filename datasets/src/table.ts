@@ -1,4 +1,6 @@
 import { EspalierError, unknownName } from "@espalier/core";
+import type { DateStyle } from "./dates/style.ts";
+import type { Step } from "./step.ts";
 
 /** Several series over the same rows, in the units of their source. No value is missing. */
 export interface Table {
@@ -10,53 +12,25 @@ export interface Table {
   readonly rows: number;
   /** Row-major `[rows × columns]`. */
   readonly values: Float64Array;
-  /** `[rows]`, milliseconds of the wall clock read as if it were UTC; ascending. Absent where the source has no dates. */
+  /**
+   * `[rows]`, milliseconds of the wall clock read as if it were UTC; ascending, but for the hour that a clock is set back.
+   * Absent where the source has no dates.
+   */
   readonly timestamps?: Float64Array | undefined;
+  /** `[rows]`, milliseconds that the clock is ahead of UTC; absent where that never changes, or is not known. */
+  readonly offsets?: Float64Array | undefined;
   /** The time from one row to the next. Absent where nobody knows. */
   readonly step?: Step | undefined;
-}
-
-/** The time from one row to the next. */
-export interface Step {
-  /** The median difference of neighbouring timestamps. */
-  readonly milliseconds: number;
-  /** The same for people: `1 h`, `15 min`, `7 days`. */
-  readonly label: string;
-  /** How many neighbours are not one step apart: gaps and doubled timestamps. They are counted, and left as they are. */
-  readonly irregular: number;
+  /** How the source writes its dates. */
+  readonly dates?: DateStyle | undefined;
+  /** Rows, ascending, that windows never reach across: each is the first after a gap. Absent for none. */
+  readonly breaks?: readonly number[] | undefined;
 }
 
 /** Rows `start` to `end`, the end not included. */
 export interface RowRange {
   readonly start: number;
   readonly end: number;
-}
-
-/** The step of ascending timestamps `[rows]` in milliseconds; `undefined` for fewer than two rows. */
-export function stepOf(timestamps: Float64Array): Step | undefined {
-  if (timestamps.length < 2) return undefined;
-  const differences = new Float64Array(timestamps.length - 1);
-  for (let i = 0; i < differences.length; i++) differences[i] = timestamps[i + 1]! - timestamps[i]!;
-  const milliseconds = differences.slice().sort()[Math.floor(differences.length / 2)]!;
-  let irregular = 0;
-  for (const difference of differences) if (difference !== milliseconds) irregular++;
-  return { milliseconds, label: durationLabel(milliseconds), irregular };
-}
-
-const units: readonly (readonly [milliseconds: number, one: string, many: string])[] = [
-  [86_400_000, "day", "days"],
-  [3_600_000, "h", "h"],
-  [60_000, "min", "min"],
-  [1000, "s", "s"],
-];
-
-/** A duration in its largest whole unit: 5 400 000 is `90 min`. */
-export function durationLabel(milliseconds: number): string {
-  for (const [size, one, many] of units) {
-    const count = milliseconds / size;
-    if (count >= 1 && Number.isInteger(count)) return `${count} ${count === 1 ? one : many}`;
-  }
-  return `${milliseconds} ms`;
 }
 
 /**

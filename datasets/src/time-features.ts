@@ -1,4 +1,5 @@
 import { EspalierError } from "@espalier/core";
+import { isoWeek } from "./dates/format.ts";
 import type { Table } from "./table.ts";
 
 /** How often a row comes, by pandas' letters: second, minute (t), hour, day, week, month, quarter, year. */
@@ -24,7 +25,7 @@ const hourOfDay: Feature = ["HourOfDay", (date) => date.getUTCHours() / 23];
 const dayOfWeek: Feature = ["DayOfWeek", (date) => ((date.getUTCDay() + 6) % 7) / 6];
 const dayOfMonth: Feature = ["DayOfMonth", (date) => (date.getUTCDate() - 1) / 30];
 const dayOfYear: Feature = ["DayOfYear", (date) => daysIntoYear(date) / 365];
-const weekOfYear: Feature = ["WeekOfYear", (date) => (isoWeek(date) - 1) / 52];
+const weekOfYear: Feature = ["WeekOfYear", (date) => (isoWeek(date).week - 1) / 52];
 const monthOfYear: Feature = ["MonthOfYear", (date) => date.getUTCMonth() / 11];
 
 const daily = [dayOfWeek, dayOfMonth, dayOfYear];
@@ -85,10 +86,4 @@ export function frequencyOf(table: Table): Frequency {
 
 function daysIntoYear(date: Date): number {
   return Math.floor((date.getTime() - Date.UTC(date.getUTCFullYear(), 0, 1)) / 86_400_000);
-}
-
-/** The ISO 8601 week: the week with the year's first Thursday is week 1. */
-function isoWeek(date: Date): number {
-  const thursday = new Date(date.getTime() + (3 - ((date.getUTCDay() + 6) % 7)) * 86_400_000);
-  return Math.floor(daysIntoYear(thursday) / 7) + 1;
 }

@@ -18,19 +18,6 @@ export function parseTimestamp(text: string): number | undefined {
   return undefined;
 }
 
-/** Reads whole seconds (up to 11 digits) or milliseconds (12 and more) since 1970; `undefined` for anything else. */
-export function parseEpoch(text: string): number | undefined {
-  if (!/^\d{9,14}$/.test(text)) return undefined;
-  return text.length <= 11 ? Number(text) * 1000 : Number(text);
-}
-
-/** A timestamp as the wall clock shows it: `2016-07-01 00:00:00`, or the date alone. */
-export function formatTimestamp(milliseconds: number, dateOnly = false): string {
-  const text = new Date(milliseconds).toISOString();
-  const fraction = milliseconds % 1000 === 0 ? "" : text.slice(19, 23);
-  return dateOnly ? text.slice(0, 10) : `${text.slice(0, 10)} ${text.slice(11, 19)}${fraction}`;
-}
-
 function assemble(
   y: string,
   m: string,

@@ -76,7 +76,8 @@ function checkOptions(options: WindowOptions): void {
 
 /**
  * The windows that lie wholly inside a range of rows: (rows − inputLength − horizon) / stride + 1 of them, none if the
- * range is too short. For validation and test give a range {@link withHistory}.
+ * range is too short; those that reach across one of the table's breaks are left out. For validation and test give a
+ * range {@link withHistory}.
  *
  * @param table values in the units that the model sees, so mostly a scaled table.
  * @throws EspalierError for options or a range that make no sense.
@@ -96,13 +97,14 @@ export function windows(table: Table, range: RowRange, options: WindowOptions): 
   const series = table.columns.length;
   const width = features?.names.length ?? 0;
   const decoded = labelLength + horizon;
-  const count = Math.max(0, Math.floor((end - start - inputLength - horizon) / stride) + 1);
+  const starts = table.breaks && unbroken(range, inputLength + horizon, stride, table.breaks);
+  const count = starts?.length ?? windowsIn(end - start, inputLength + horizon, stride);
 
   const rowOf = (index: number): number => {
     if (!(Number.isInteger(index) && index >= 0 && index < count)) {
       throw new EspalierError(`data ${table.name}: there is no window ${index}, only 0 to ${count - 1}.`);
     }
-    return start + index * stride;
+    return starts?.[index] ?? start + index * stride;
   };
 
   const fill = (indices: ArrayLike<number>, { x, y, xDec, xMark, yMark }: Partial<Batch>): void => {
@@ -154,6 +156,24 @@ export function windows(table: Table, range: RowRange, options: WindowOptions): 
     batch,
     fill,
   };
+}
+
+function windowsIn(rows: number, length: number, stride: number): number {
+  return Math.max(0, Math.floor((rows - length) / stride) + 1);
+}
+
+/** The rows that windows start at, if none may reach across a break. */
+function unbroken(
+  { start, end }: RowRange,
+  length: number,
+  stride: number,
+  breaks: readonly number[],
+): number[] {
+  const edges = [start, ...breaks.filter((row) => row > start && row < end), end];
+  return edges.slice(1).flatMap((edge, i) => {
+    const from = edges[i]!;
+    return Array.from({ length: windowsIn(edge - from, length, stride) }, (_, k) => from + k * stride);
+  });
 }
 
 /** Every n-th window of a set, from the first on, so that at most so many are left; the set itself where it is no larger. */

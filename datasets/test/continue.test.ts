@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { formatCsv, nextTimestamps, stepOf, type Table, withFutureRows } from "../src/index.ts";
 import { parseCsv } from "../src/node/index.ts";
-import { formatTimestamp, parseTimestamp } from "../src/timestamps.ts";
 
-const times = (...dates: string[]) => Float64Array.from(dates, (date) => parseTimestamp(date)!);
-const texts = (timestamps: Float64Array) => Array.from(timestamps, (time) => formatTimestamp(time, true));
+const times = (...dates: string[]) =>
+  Float64Array.from(dates, (date) => Date.parse(`${date.replace(" ", "T")}Z`.replace(/^(.{10})Z/, "$1")));
+const texts = (timestamps: Float64Array) =>
+  Array.from(timestamps, (time) => new Date(time).toISOString().slice(0, 10));
 
 describe("dates of the rows to come", () => {
   it("go on by the step", () => {
@@ -25,6 +26,16 @@ describe("dates of the rows to come", () => {
       "2020-04-30",
     ]);
     expect(texts(nextTimestamps(times("2018-06-15", "2019-06-15"), 1))).toEqual(["2020-06-15"]);
+  });
+
+  it("go on by the days of the week that there are", () => {
+    const business = Float64Array.from(
+      { length: 15 },
+      (_, i) => Date.UTC(2024, 0, 1) + (Math.floor(i / 5) * 7 + (i % 5)) * 86_400_000,
+    );
+    expect(stepOf(business)).toMatchObject({ label: "1 business day", irregular: 0 });
+    expect(texts(nextTimestamps(business, 3))).toEqual(["2024-01-22", "2024-01-23", "2024-01-24"]);
+    expect(stepOf(business.slice(0, 5))).toMatchObject({ label: "1 day" });
   });
 
   it("need a step", () => {
@@ -64,9 +75,16 @@ describe("a table as CSV", () => {
     expect(parseCsv("x", text).table).toMatchObject(table);
   });
 
+  it("is written with the marks asked for", () => {
+    const table: Table = { name: "x", columns: ["a;b"], rows: 1, values: Float64Array.of(-1.25) };
+    expect(formatCsv(table, { delimiter: ";", decimal: "," })).toBe('"a;b"\n-1,25\n');
+  });
+
   it("has no column of dates where there are none, and dates alone where all are midnights", () => {
     const table: Table = { name: "x", columns: ["a"], rows: 1, values: Float64Array.of(1 / 3) };
-    expect(formatCsv(table)).toBe("a\n0.3333333\n");
-    expect(formatCsv({ ...table, timestamps: times("2020-02-29") })).toBe("date,a\n2020-02-29,0.3333333\n");
+    expect(formatCsv(table)).toBe("a\n0.3333333333333333\n");
+    expect(formatCsv({ ...table, timestamps: times("2020-02-29") })).toBe(
+      "date,a\n2020-02-29,0.3333333333333333\n",
+    );
   });
 });

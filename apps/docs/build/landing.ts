@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type LatencyRecord, type PruneRecord, readResults } from "@espalier/bench";
+import { type LatencyRecord, type PruneRecord, procedureOf, readResults } from "@espalier/bench";
 import { parsePeerResults } from "../../../studies/peers/results.ts";
 
 /** What the landing page shows. */
@@ -76,7 +76,7 @@ async function slider(root: string): Promise<SliderFigures> {
       record.cell.kind === "prune" &&
       "result" in record &&
       record.cell.dense.model.use === shown.model &&
-      record.cell.strategy.use === shown.strategy,
+      procedureOf(record.cell).use === shown.strategy,
   );
   const timed = records.filter(
     (record): record is LatencyRecord =>

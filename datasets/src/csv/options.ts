@@ -1,7 +1,14 @@
+import { forms } from "@espalier/core";
 import { z } from "zod";
+import { type GapRule, gapRules } from "../gap-rules.ts";
 import { type MissingRule, missingRules } from "../missing.ts";
+import { formed } from "../options.ts";
+import { type CsvReading, type NaRule, naRuleForm, readingForm } from "./reading.ts";
 
-/** How a CSV file is read. Everything has a default that fits a file with a header and commas. */
+/**
+ * How a CSV file is read. Everything has a default, or is found out from the file. Messages name an option as the command
+ * line has it: `--date-format` is `dateFormat`.
+ */
 export interface CsvOptions {
   /** Whether the first row holds names. Default: it does, unless all its cells are numbers or dates. */
   readonly header?: boolean | undefined;
@@ -9,19 +16,35 @@ export interface CsvOptions {
   readonly columnNames?: readonly string[] | undefined;
   /**
    * The column of dates; `false` for none. Default: one named date, time, timestamp, datetime or ds; else the first
-   * whose first row holds a date.
+   * whose first row holds a date; a column of dates and one of times together; or year, month and day.
    */
   readonly dateColumn?: string | false | undefined;
+  /** How dates are written: a pattern such as `dd/MM/yyyy HH:mm`, see {@link dateFormat}. Default: found out. */
+  readonly dateFormat?: string | undefined;
+  /** The zone of a clock that follows summer time, by its IANA name. Default: none is known. */
+  readonly timeZone?: string | undefined;
   /** The series to read, in this order; what stands in other columns is not looked at. Default: all. */
   readonly series?: readonly string[] | undefined;
-  /** What separates cells. Default `,`. */
+  /** What separates cells. Default: found out; a comma where there is nothing to find. */
   readonly delimiter?: string | undefined;
-  /** The decimal mark. Default `.`. */
+  /** The decimal mark. Default: found out; a point where there is nothing to find. */
   readonly decimal?: "." | "," | undefined;
+  /** What stands between thousands. Default: found out; nothing where there is nothing to find. */
+  readonly thousands?: string | undefined;
+  /** The text's encoding, such as `utf-8` or `windows-1252`. Default: found out. */
+  readonly encoding?: string | undefined;
+  /** The column that says which series a row is of, for files with one row for each series and moment. */
+  readonly pivot?: string | undefined;
   /** What to do about missing values. Default `error`. */
   readonly missing?: MissingRule | undefined;
+  /** What to do about rows that are not one step apart. Default `warn`. */
+  readonly gaps?: GapRule | undefined;
   /** Numbers that stand for a missing value, such as -9999. Default: none. */
   readonly sentinels?: readonly number[] | undefined;
+  /** Texts and numbers that stand for a missing value, in every column or in one. */
+  readonly na?: readonly NaRule[] | undefined;
+  /** How an earlier file of the kind was read: decides where this one leaves it open. */
+  readonly like?: CsvReading | undefined;
   /** Bounds that no file may pass: columns (default 10 000) and cells over all rows (default 100 million). */
   readonly limits?:
     | { readonly columns?: number | undefined; readonly cells?: number | undefined }
@@ -29,15 +52,11 @@ export interface CsvOptions {
 }
 
 /** The options with their defaults filled in. */
-export interface CsvSettings {
-  readonly header?: boolean | undefined;
-  readonly columnNames?: readonly string[] | undefined;
-  readonly dateColumn?: string | false | undefined;
-  readonly series?: readonly string[] | undefined;
-  readonly delimiter: string;
-  readonly decimal: "." | ",";
+export interface CsvSettings extends CsvOptions {
   readonly missing: MissingRule;
+  readonly gaps: GapRule;
   readonly sentinels: readonly number[];
+  readonly na: readonly NaRule[];
   readonly limits: { readonly columns: number; readonly cells: number };
 }
 
@@ -50,16 +69,28 @@ export const csvOptions: z.ZodType<CsvSettings> = z
     header: z.boolean().optional(),
     columnNames: names.optional(),
     dateColumn: z.union([z.string(), z.literal(false)]).optional(),
-    series: names.optional(),
-    delimiter: z.string().min(1).default(","),
-    decimal: z.enum([".", ","]).default("."),
+    dateFormat: z.string().min(1).optional(),
+    timeZone: z.string().min(1).optional(),
+    series: names.refine((list) => new Set(list).size === list.length, "a series is named twice").optional(),
+    delimiter: z.string().min(1).optional(),
+    decimal: z.enum([".", ","]).optional(),
+    thousands: z.string().length(1).optional(),
+    encoding: z.string().optional(),
+    pivot: z.string().optional(),
     missing: z.enum(missingRules).default("error"),
+    gaps: z.enum(gapRules).default("warn"),
     sentinels: z.array(z.number()).readonly().default([]),
+    na: formed<readonly NaRule[]>(forms.listOf(naRuleForm)).default([]),
+    like: formed<CsvReading>(readingForm).optional(),
     limits: z
       .strictObject({ columns: count.default(10_000), cells: count.default(100_000_000) })
       .prefault({}),
   })
-  .refine((o) => o.decimal !== o.delimiter, {
+  .refine((o) => o.decimal === undefined || o.decimal !== o.delimiter, {
     message: "decimal and delimiter are the same",
     path: ["decimal"],
+  })
+  .refine((o) => o.thousands === undefined || o.thousands !== o.decimal, {
+    message: "thousands and decimal are the same",
+    path: ["thousands"],
   });

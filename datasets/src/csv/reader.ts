@@ -1,110 +1,126 @@
 import { EspalierError } from "@espalier/core";
-import { handleMissing, type MissingReport, type RawRows } from "../missing.ts";
-import { stepOf, type Table } from "../table.ts";
-import { parseEpoch, parseTimestamp } from "../timestamps.ts";
-import { parseNumber, saysMissing, shown } from "./cells.ts";
-import { type Layout, layoutOf } from "./layout.ts";
+import type { RawRows } from "../missing.ts";
+import { type NumberMarks, parseNumber, saysMissing, shown } from "./cells.ts";
+import type { Layout } from "./layout.ts";
 import type { CsvSettings } from "./options.ts";
 
-/** A table, and what was missing in its source. */
-export interface TableAndReport {
-  readonly table: Table;
-  readonly missing: MissingReport;
+/** Models calculate with 32-bit numbers. */
+const largest = 3.4e38;
+
+/** Rows as they stand in a file: numbers read, dates still texts. */
+export interface FileRows extends RawRows {
+  /** For each cell that makes up a date, `[rows]` texts. */
+  readonly dates: readonly (readonly string[])[];
+  /** `[rows]`, which series a row is of; absent where a row holds all. */
+  readonly ids?: readonly string[] | undefined;
+  /** `[rows]`, where each row stands in the file. */
+  readonly lines: readonly number[];
+  /** Rows of empty cells that were left out, as they stand in the file. */
+  readonly empty: readonly number[];
 }
 
 /**
- * Collects rows of text cells into a table, row by row: memory grows with what really arrives. Rows are counted as a
+ * Collects rows of text cells into numbers, row by row: memory grows with what really arrives. Rows are counted as a
  * spreadsheet counts them, the header and empty lines included, from 1.
  */
-export class TableReader {
+export class RowReader {
   readonly #name: string;
   readonly #settings: CsvSettings;
-  readonly #sentinels: ReadonlySet<number>;
-  #layout: Layout | undefined;
-  #first: { row: number; cells: readonly string[] } | undefined;
-  #row = 0;
+  readonly #layout: Layout;
+  readonly #marks: NumberMarks;
+  readonly #pivot: string | undefined;
+  readonly #na: readonly ReadonlySet<string | number>[];
+  #line: number;
+  #headerSeen: boolean;
   #rows = 0;
   #values: Float64Array = new Float64Array(0);
-  #timestamps: number[] = [];
-  /** Empty lines of a one-column file: missing values, unless nothing follows them. */
+  readonly #dates: string[][];
+  readonly #ids: string[] = [];
+  readonly #lines: number[] = [];
+  readonly #empty: number[] = [];
+  /** Rows of empty cells: missing values, unless nothing follows them. */
   #blank: number[] = [];
 
-  constructor(name: string, settings: CsvSettings) {
+  /**
+   * @param skipped lines of the file before the first row.
+   * @param pivot the column to name to a user whose rows seem to hold one series each.
+   */
+  constructor(
+    name: string,
+    settings: CsvSettings,
+    layout: Layout,
+    marks: NumberMarks,
+    { skipped, pivot }: { readonly skipped: number; readonly pivot: string | undefined },
+  ) {
     this.#name = name;
     this.#settings = settings;
-    this.#sentinels = new Set(settings.sentinels);
+    this.#layout = layout;
+    this.#marks = marks;
+    this.#pivot = pivot;
+    this.#line = skipped;
+    this.#headerSeen = !layout.header;
+    this.#dates = layout.dates.map(() => []);
+    this.#na = layout.series.map((index) => this.#naOf(layout.names[index]!));
   }
 
   /** Takes the next row. Throws an EspalierError that names row and column. */
   push(untrimmed: readonly string[]): void {
-    const row = ++this.#row;
+    const line = ++this.#line;
     const cells = untrimmed.map((cell) => cell.trim());
-    const blank = cells.length === 1 && cells[0] === "";
-    if (this.#first === undefined) {
-      if (blank) return;
-      if (cells.length > this.#settings.limits.columns) {
-        throw this.#error(
-          `${cells.length} columns, more than the limit of ${this.#settings.limits.columns}.`,
-          row,
-        );
-      }
-      this.#first = { row, cells };
-    } else if (blank) {
-      if (this.#first.cells.length === 1) this.#blank.push(row);
-    } else {
-      if (this.#layout === undefined) this.#begin(cells);
-      for (const empty of this.#blank) this.#take([""], empty);
+    const { width, dates } = this.#layout;
+    const blank = cells.every((cell) => cell === "");
+    if (blank && cells.length === 1 && width > 1) return;
+    if (!this.#headerSeen) {
+      if (!blank) this.#headerSeen = true;
+    } else if (!blank) {
+      for (const empty of this.#blank) this.#take(Array<string>(width).fill(""), empty);
       this.#blank = [];
-      this.#take(cells, row);
-    }
+      this.#take(cells, line);
+    } else if (dates.length > 0) this.#empty.push(line);
+    // Before the first row nothing is missing.
+    else if (width > 1 || this.#layout.header || this.#rows > 0) this.#blank.push(line);
   }
 
-  /** The table of all rows. Throws an EspalierError where there is none, or where a rule on missing values fails. */
-  finish(): TableAndReport {
-    if (this.#first !== undefined && this.#layout === undefined) this.#begin([]);
-    const layout = this.#layout;
-    if (layout === undefined || this.#rows === 0) throw this.#error("no rows of data.");
-    const raw: RawRows = {
+  /** What was collected. Throws an EspalierError where that is nothing. */
+  finish(): FileRows {
+    if (this.#rows === 0) throw this.#error("no rows of data.");
+    const { series, names, id, width } = this.#layout;
+    return {
       name: this.#name,
-      columns: layout.series.map((index) => layout.names[index]!),
+      columns: series.map((index) => names[index]!),
       rows: this.#rows,
-      values: this.#values.slice(0, this.#rows * layout.series.length),
-      timestamps: layout.date < 0 ? undefined : Float64Array.from(this.#timestamps),
+      values: this.#values.slice(0, this.#rows * series.length),
+      dates: this.#dates,
+      ids: id < 0 ? undefined : this.#ids,
+      lines: this.#lines,
+      empty: width > 1 ? [...this.#empty, ...this.#blank] : [],
     };
-    const step = raw.timestamps && stepOf(raw.timestamps);
-    if (step?.milliseconds === 0) {
-      throw this.#error(
-        "most dates repeat the one before. One row a time step, one column a series is needed.",
-      );
-    }
-    const { rows, report } = handleMissing(raw, this.#settings.missing);
-    return { table: { ...rows, step }, missing: report };
   }
 
-  #begin(second: readonly string[]): void {
-    const { row, cells } = this.#first!;
-    this.#layout = layoutOf(this.#name, cells, second, this.#settings);
-    if (!this.#layout.header) this.#take(cells, row);
-  }
-
-  #take(cells: readonly string[], row: number): void {
-    const { date, series, width, names } = this.#layout!;
+  #take(cells: readonly string[], line: number): void {
+    const { dates, series, width, names, id, empty } = this.#layout;
     if (cells.length !== width) {
-      const hint = this.#layout!.header ? "the header has" : "the first row has";
-      throw this.#error(`${cells.length} cells, ${hint} ${width}.`, row);
+      const hint = this.#layout.header ? "the header has" : "the first row has";
+      throw this.#error(`${cells.length} cells, ${hint} ${width}.`, line);
     }
-    this.#reserve(series.length, row);
+    this.#reserve(series.length, line);
     let to = this.#rows * series.length;
-    for (const index of series) this.#values[to++] = this.#value(cells[index]!, row, names[index]!);
-    if (date >= 0) this.#timestamps.push(this.#date(cells[date]!, row, names[date]!));
+    for (const [i, index] of series.entries()) this.#values[to++] = this.#value(cells, index, i, line);
+    for (const [i, index] of dates.entries()) this.#dates[i]!.push(cells[index]!);
+    for (const index of empty) {
+      if (cells[index] !== "")
+        throw this.#error(`"${shown(cells[index]!)}" stands in a column without a name.`, line);
+    }
+    if (id >= 0) this.#ids.push(this.#id(cells[id]!, line, names[id]!));
+    this.#lines.push(line);
     this.#rows++;
   }
 
-  #reserve(width: number, row: number): void {
+  #reserve(width: number, line: number): void {
     const needed = (this.#rows + 1) * width;
     if (needed <= this.#values.length) return;
     const { cells } = this.#settings.limits;
-    if (needed > cells) throw this.#error(`more than ${cells} values, which is the limit.`, row);
+    if (needed > cells) throw this.#error(`more than ${cells} values, which is the limit.`, line);
     const larger = new Float64Array(
       Math.min(Math.max(2 * this.#values.length, 64 * width), Math.max(cells, needed)),
     );
@@ -112,51 +128,93 @@ export class TableReader {
     this.#values = larger;
   }
 
-  #value(cell: string, row: number, column: string): number {
-    const value = parseNumber(cell, this.#settings.decimal);
-    if (value !== undefined && !this.#sentinels.has(value)) return value;
-    if (value === undefined && !saysMissing(cell)) {
-      const separator = [";", "\t", "|", ","].find((mark) => cell.includes(mark));
-      const advice =
-        separator === undefined
-          ? "Correct the cell, or read other columns (option series)."
-          : `Does ${separator === "\t" ? "a tab" : `"${separator}"`} separate the cells? Give it as delimiter.`;
-      throw this.#error(`"${shown(cell)}" is not a number. ${advice}`, row, column);
-    }
-    if (this.#settings.missing !== "error") return Number.NaN;
-    const what =
-      value !== undefined
-        ? `${cell} stands for a missing value`
-        : cell === ""
-          ? "is empty"
-          : `"${cell}" is not a number`;
-    throw this.#error(`${what}. Give --missing forward-fill, or --missing drop.`, row, column);
-  }
-
-  #date(cell: string, row: number, column: string): number {
-    const timestamp = parseTimestamp(cell) ?? parseEpoch(cell);
-    if (timestamp === undefined) {
+  #value(cells: readonly string[], index: number, series: number, line: number): number {
+    const cell = cells[index]!;
+    const column = this.#layout.names[index]!;
+    const value = parseNumber(cell, this.#marks);
+    const na = this.#na[series]!;
+    const stands = na.size > 0 && (na.has(cell.toLowerCase()) || (value !== undefined && na.has(value)));
+    if (!stands && value !== undefined) {
+      if (Math.abs(value) <= largest) return value;
       throw this.#error(
-        `"${shown(cell)}" is not a date (such as 2016-07-01 00:00:00, or seconds since 1970). Give dateColumn false if the column holds no dates.`,
-        row,
+        `${cell} is beyond the 32-bit numbers that models calculate with (${largest}). Give the column in larger units, or leave it out (--series).`,
+        line,
         column,
       );
     }
-    const before = this.#timestamps.at(-1);
-    if (before !== undefined && timestamp < before) {
-      throw this.#error(
-        `${shown(cell)} is before the date of the row above. Sort the file by date.`,
-        row,
+    if (!stands && !saysMissing(cell)) throw this.#notANumber(cells, cell, line, column);
+    if (this.#settings.missing !== "error" || this.#layout.id >= 0) return Number.NaN;
+    const what = stands
+      ? `${cell} stands for a missing value`
+      : cell === ""
+        ? "is empty"
+        : `"${cell}" is not a number`;
+    throw this.#error(`${what}. Give --missing forward-fill, or --missing drop.`, line, column);
+  }
+
+  #notANumber(cells: readonly string[], cell: string, line: number, column: string): EspalierError {
+    const { series, names, header, width } = this.#layout;
+    const what = `"${shown(cell)}" is not a number`;
+    if (this.#pivot !== undefined) {
+      return this.#error(
+        `${what}. Does each row hold one series, named by "${this.#pivot}"? Then give --pivot "${this.#pivot}".`,
+        line,
         column,
       );
     }
-    return timestamp;
+    const separator = [";", "\t", "|", ","].find((mark) => cell.includes(mark));
+    if (width === 1 && separator !== undefined) {
+      const mark = separator === "\t" ? "a tab" : `"${separator}"`;
+      return this.#error(`${what}. Does ${mark} separate the cells? Give it by --delimiter.`, line, column);
+    }
+    const numbers = series.filter((index) => parseNumber(cells[index]!, this.#marks) !== undefined);
+    // A row of units stands below the names, and none of its cells is a number.
+    if (header && this.#rows === 0 && numbers.length === 0 && series.length > 1) {
+      return this.#error(`${what}, nor is any cell of the row. Does it hold units? Delete it.`, line, column);
+    }
+    if (/[%$€£¥]/.test(cell)) {
+      const sign = /[%$€£¥]/.exec(cell)![0];
+      return this.#error(
+        `${what}. Take the ${sign} out of the column, or leave it out (--series).`,
+        line,
+        column,
+      );
+    }
+    if (/^[+-]?\d[\d.,\s'’]*$/.test(cell)) {
+      return this.#error(
+        `${what} with ${this.#marks.decimal === "," ? "a decimal comma" : "a decimal point"}. Give --decimal and --thousands.`,
+        line,
+        column,
+      );
+    }
+    const others = numbers.slice(0, 3).map((index) => names[index]!);
+    const example = others.length > 0 ? `--series ${others.join(",")}` : "--series";
+    return this.#error(`${what}. Correct the cell, or take other columns: ${example}.`, line, column);
   }
 
-  #error(what: string, row?: number, column?: string): EspalierError {
-    const place = [`data ${this.#name}`];
-    if (row !== undefined) place.push(`row ${row}`);
-    if (column !== undefined) place.push(`column "${shown(column)}"`);
-    return new EspalierError(`${place.join(", ")}: ${what}`);
+  #id(cell: string, line: number, column: string): string {
+    if (cell === "") throw this.#error("is empty, so the row is of no series.", line, column);
+    return cell;
   }
+
+  #naOf(column: string): Set<string | number> {
+    const { sentinels, na } = this.#settings;
+    const values = na
+      .filter((rule) => rule.column === undefined || rule.column === column)
+      .flatMap((rule) => rule.values);
+    const numbers = values.map((text) => parseNumber(text, { decimal: "." })).filter((n) => n !== undefined);
+    return new Set([...sentinels, ...numbers, ...values.map((text) => text.toLowerCase())]);
+  }
+
+  #error(what: string, line?: number, column?: string): EspalierError {
+    return csvError(this.#name, what, line, column);
+  }
+}
+
+/** An error of a file, with the place where it is. */
+export function csvError(name: string, what: string, line?: number, column?: string): EspalierError {
+  const place = [`data ${name}`];
+  if (line !== undefined) place.push(`row ${line}`);
+  if (column !== undefined) place.push(`column "${shown(column)}"`);
+  return new EspalierError(`${place.join(", ")}: ${what}`);
 }

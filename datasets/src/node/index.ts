@@ -1,5 +1,5 @@
 export { parseCsv } from "../csv/parse.ts";
-export { type CsvFile, readCsv } from "./csv.ts";
+export { type CsvFile, isDataFile, readCsv } from "./csv.ts";
 export { type DownloadOptions, type DownloadProgress, download } from "./download.ts";
 export { type ForecastingRequest, forecastingData } from "./forecasting.ts";
 export {

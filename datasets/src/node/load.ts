@@ -10,7 +10,7 @@ import { parseOptions } from "../options.ts";
 import { defaultSplit } from "../split.ts";
 import { loadSynthetic, type SyntheticOptions } from "../synthetic.ts";
 import { selectSeries } from "../table.ts";
-import { readBytes, readCsv } from "./csv.ts";
+import { isDataFile, readBytes, readCsv } from "./csv.ts";
 import { type DownloadProgress, download } from "./download.ts";
 import { sha256 } from "./sha256.ts";
 
@@ -44,7 +44,7 @@ export interface DatasetFile {
 
 /**
  * Loads data by name: `synthetic`; a name of the catalogue, from `ESPALIER_DATA`, the cache, or the network, in this
- * order and with its checksum verified; or the path of a `.csv` file (`.tsv` with tabs).
+ * order and with its checksum verified; or the path of a CSV file, packed by gzip or not.
  *
  * Where a catalogue entry has sentinels and a rule on missing values they apply, unless the options say otherwise
  * (weather: -9999 is missing and filled forward; the literature's own numbers keep it: `sentinels: []`).
@@ -69,10 +69,9 @@ export async function loadDataset(nameOrPath: string, options: LoadOptions = {})
     const loaded = await loadSynthetic(synthetic);
     return csv.series ? { ...loaded, table: selectSeries(loaded.table, csv.series) } : loaded;
   }
-  if (/\.(csv|tsv)$/i.test(nameOrPath)) {
-    const delimiter = csv.delimiter ?? (/tsv$/i.test(nameOrPath) ? "\t" : ",");
-    const { table, missing, checksum } = await readCsv(nameOrPath, { ...csv, delimiter }, signal);
-    return { name: basename(nameOrPath), table, checksum, splits: defaultSplit, missing };
+  if (isDataFile(nameOrPath)) {
+    const file = await readCsv(nameOrPath, csv, signal);
+    return { name: basename(nameOrPath), splits: defaultSplit, gaps: csv.gaps ?? "warn", ...file };
   }
   return loadEntry(findDataset(nameOrPath), csv, options);
 }
@@ -126,8 +125,17 @@ async function loadEntry(
   const { bytes } = await fetchDataset(entry.name, options);
   const { header, dateColumn, columnNames, sentinels, missing, splits, name } = entry;
   const given = Object.fromEntries(Object.entries(csv).filter(([, value]) => value !== undefined));
-  const parsed = parseCsv(name, bytes, { header, dateColumn, columnNames, sentinels, missing, ...given });
-  return { name, checksum: entry.sha256, splits, ...parsed };
+  const known = {
+    header,
+    dateColumn,
+    columnNames,
+    sentinels,
+    missing,
+    delimiter: ",",
+    decimal: ".",
+  } as const;
+  const { table, missing: report } = parseCsv(name, bytes, { ...known, ...given });
+  return { name, checksum: entry.sha256, splits, table, missing: report, gaps: csv.gaps };
 }
 
 async function fetchEntry(entry: CatalogueEntry, to: string, options: FetchOptions): Promise<void> {

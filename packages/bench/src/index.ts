@@ -17,7 +17,11 @@ export {
   type LatencyCell,
   labelOf,
   type PruneCell,
+  procedureOf,
+  type RecipeCell,
+  recipeOf,
   type SensitivityCell,
+  type StrategyCell,
   stableKey,
   type TrainCell,
 } from "./sweep/cells.ts";
@@ -26,8 +30,11 @@ export {
   readSweepConfig,
   type SweepConfig,
   type SweepInput,
+  type SweepRecipe,
   sweepJsonSchema,
   type TrainingConfig,
+  type TuningConfig,
 } from "./sweep/config.ts";
+export { loadSweepConfig } from "./sweep/load.ts";
 export { type CellEvent, runSweep, type SweepOptions, type SweepResult } from "./sweep/run.ts";
 export { type Check, type TrainedOptions, verify, verifyReference, verifyTrained } from "./verify/index.ts";

@@ -53,6 +53,13 @@ describe("plans", () => {
       /^espalier: target flops ≤ 10 % cannot be met by "head": with all that "head" may remove, \d+\.\d % of the flops remain\. Nearest plan written to n.json\.\n$/,
     );
     await expect(bytes("n.safetensors")).rejects.toThrow("ENOENT");
+    const coarse = await run("prune m.safetensors --strategy head --flops 0.93 --out n.safetensors");
+    expect([coarse.code, coarse.stderr]).toEqual([
+      1,
+      expect.stringMatching(
+        /^espalier: target flops ≤ 93 % can only be overshot by "head": what "head" removes at a time is too coarse to come within 2 % of it; nearest: \d+\.\d % of the flops remain\. Give --accept-nearest/,
+      ),
+    ]);
     const nearest = await run(
       "prune m.safetensors --strategy head --flops 0.1 --out n.safetensors --accept-nearest",
     );

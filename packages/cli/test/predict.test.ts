@@ -36,6 +36,8 @@ it.each([...models.keys()])(
     expect(code).toBe(0);
     const printed = JSON.parse(stdout);
     expect(printed.forecast.flat()).toEqual([...values]);
-    expect(printed.dates).toEqual([...timestamps!].map((t) => new Date(t).toISOString().slice(0, 19)));
+    expect(printed.dates).toEqual(
+      [...timestamps!].map((t) => new Date(t).toISOString().slice(0, 19).replace("T", " ")),
+    );
   },
 );

@@ -136,6 +136,7 @@ describe("a plan", () => {
       input: 3,
       patched: false,
       width: 6,
+      mixed: 0,
       blocks: [{ kind: "feedForward", width: 8, gelu: false, norm: false }],
       head: "linear",
     }),

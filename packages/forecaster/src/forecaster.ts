@@ -14,7 +14,9 @@ import {
   frequencyOf,
   inputsFrom,
   type ModelData,
+  type Scaler,
   scaleTable,
+  stepFor,
   type Table,
   timeFeatures,
   unscaleValues,
@@ -27,6 +29,9 @@ import { decodeModel } from "@espalier/formats";
 import { RecentRows } from "./recent-rows.ts";
 import { checkRows, type GivenRows, type Moment, type RowOptions, tableOf } from "./rows.ts";
 
+/** What a forecaster has to know of a model's data. */
+type Known = Pick<ModelData, "series" | "scaler" | "frequency" | "step" | "constant">;
+
 /** How a forecaster runs. */
 export interface ForecasterOptions {
   /** What runs the model; by default Espalier's WebAssembly kernels. */
@@ -34,10 +39,13 @@ export interface ForecasterOptions {
   /** Threads of the default backend: 1 by default. */
   readonly threads?: number | undefined;
   /** Columns, scaling and frequency of a model whose file does not know them, such as one that was read from ONNX. */
-  readonly data?: Pick<ModelData, "series" | "scaler" | "frequency"> | undefined;
+  readonly data?: Known | undefined;
 }
 
-/** Values that follow rows, in their units. */
+/**
+ * Values that follow rows, in their units: with the decimals that a 32-bit forecast says something about. A series that
+ * never changed in training, and does not in the rows, stays as it is.
+ */
 export interface Forecast {
   /** `[rows × columns]`, row by row. */
   readonly values: Float64Array;
@@ -45,6 +53,8 @@ export interface Forecast {
   readonly columns: readonly string[];
   /** `[rows]`, milliseconds; absent if the rows had none. */
   readonly timestamps?: Float64Array;
+  /** `[rows]`, milliseconds that the clock is ahead of UTC; absent if the rows had none. */
+  readonly offsets?: Float64Array;
 }
 
 /** Rows that arrive one at a time. */
@@ -132,19 +142,13 @@ class ModelForecaster implements Forecaster {
   readonly horizon: number;
   readonly needsTimestamps: boolean;
   readonly #model: Model;
-  readonly #data: Pick<ModelData, "series" | "scaler" | "frequency">;
+  readonly #data: Known;
   readonly #shape: WindowShape;
   readonly #state: State;
   readonly #program: Program;
   #disposed = false;
 
-  constructor(
-    model: Model,
-    data: Pick<ModelData, "series" | "scaler" | "frequency">,
-    shape: WindowShape,
-    state: State,
-    program: Program,
-  ) {
+  constructor(model: Model, data: Known, shape: WindowShape, state: State, program: Program) {
     this.columns = data.series;
     this.inputLength = shape.inputLength;
     this.horizon = shape.horizon;
@@ -209,7 +213,7 @@ class ModelForecaster implements Forecaster {
   /** The model's inputs for the last rows of a table, and what its output means. */
   #window(table: Table) {
     const { inputLength, horizon, labelLength, marks } = this.#shape;
-    const { scaler, frequency } = this.#data;
+    const { scaler, frequency, constant = [] } = this.#data;
     const { name, columns, rows } = table;
     if (rows < inputLength) {
       throw new EspalierError(`data ${name}: ${rows} rows, the model looks back on ${inputLength}.`);
@@ -218,7 +222,13 @@ class ModelForecaster implements Forecaster {
     if (marks > 0 && table.timestamps === undefined) {
       throw new EspalierError(`data ${name}: has no dates, and the model takes time marks.`);
     }
-    const extended = withFutureRows(table, horizon);
+    const gap = table.breaks?.find((row) => row > rows - inputLength);
+    if (gap !== undefined) {
+      throw new EspalierError(
+        `data ${name}: the last ${inputLength} rows, which the model sees, reach across a gap ${rows - gap} rows before the end. Give --gaps fill or warn.`,
+      );
+    }
+    const extended = withFutureRows(table, horizon, stepFor(this.#data, table));
     const seen = lastRows(extended, inputLength + horizon);
     const window = windows(
       scaleTable(seen, scaler),
@@ -232,20 +242,49 @@ class ModelForecaster implements Forecaster {
     );
     return {
       inputs: inputsFrom(this.#model.graph, window)([0]) as Tensors,
-      forecastOf: (output: TensorData): Forecast => ({
-        values: unscaleValues(Float64Array.from(output.data), scaler),
-        rows: horizon,
-        columns,
-        ...(extended.timestamps && { timestamps: extended.timestamps.slice(rows) }),
-      }),
+      forecastOf: (output: TensorData): Forecast => {
+        const values = unscaleValues(Float64Array.from(output.data), scaler);
+        columns.forEach((column, i) => {
+          const still = constant.includes(column) && neverChanges(seen, i, inputLength);
+          for (let at = i; at < values.length; at += columns.length) {
+            values[at] = still ? seen.values[i]! : rounded(values[at]!, scaler, i);
+          }
+        });
+        return {
+          values,
+          rows: horizon,
+          columns,
+          ...(extended.timestamps && { timestamps: extended.timestamps.slice(rows) }),
+          ...(extended.offsets && { offsets: extended.offsets.slice(rows) }),
+        };
+      },
     };
   }
 }
 
+/** Digits of a float32. */
+const digits = 7;
+
+/** A forecast without the decimals that are below a float32's last digit, in units of the series' spread. */
+function rounded(value: number, { kind, spread }: Scaler, column: number): number {
+  const size = kind === "none" ? Math.abs(value) : spread[column]!;
+  const decimals = digits - 1 - Math.floor(Math.log10(size));
+  return size > 0 && decimals <= 100 ? Number(value.toFixed(Math.max(0, decimals))) : value;
+}
+
+function neverChanges({ values, columns }: Table, column: number, rows: number): boolean {
+  for (let row = 1; row < rows; row++) {
+    if (values[row * columns.length + column] !== values[column]) return false;
+  }
+  return true;
+}
+
+/** The rows that a model sees and those to come, without what lies before them. */
 function lastRows(table: Table, rows: number): Table {
-  const { columns, values, timestamps } = table;
+  const { columns, values, timestamps, offsets: _o, breaks: _b, ...rest } = table;
   return {
-    ...table,
+    ...rest,
+    columns,
     rows,
     values: values.subarray(values.length - rows * columns.length),
     ...(timestamps && { timestamps: timestamps.subarray(timestamps.length - rows) }),

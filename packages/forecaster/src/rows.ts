@@ -49,7 +49,13 @@ export function timeOf(moment: Moment, row: number): number {
 }
 
 /** Refuses numbers that are none, and moments that do not ascend, in the rows from `start` on. */
-export function checkRows({ name, columns, rows, values, timestamps }: Table, start: number): void {
+export function checkRows(table: Table, start: number): void {
+  const { name, columns, rows, values, timestamps, dates } = table;
+  if (values.length !== rows * columns.length) {
+    throw new EspalierError(
+      `data ${name}: ${values.length} values are not ${rows} rows of ${columns.length} columns.`,
+    );
+  }
   for (let i = start * columns.length; i < values.length; i++) {
     if (Number.isFinite(values[i])) continue;
     const [row, column] = [Math.floor(i / columns.length), columns[i % columns.length]];
@@ -57,7 +63,8 @@ export function checkRows({ name, columns, rows, values, timestamps }: Table, st
       `data ${name}, row ${row + 1}, column "${column}": ${values[i]} is not a number. Fill gaps before you forecast.`,
     );
   }
-  if (timestamps === undefined) return;
+  // Whoever read a file has looked at its order, and said what is odd.
+  if (timestamps === undefined || dates !== undefined) return;
   for (let row = Math.max(1, start); row < rows; row++) {
     if (timestamps[row]! > timestamps[row - 1]!) continue;
     throw new EspalierError(

@@ -1,10 +1,11 @@
 import { type Builder, defineModel, type ModelFactory } from "@espalier/core";
 import { z } from "zod";
 import { withoutUnused } from "./checkpoints.ts";
-import { autoCorrelation } from "./layers/auto-correlation.ts";
+import { aggregatedDelays, autoCorrelation } from "./layers/auto-correlation.ts";
 import { drawDecomposition } from "./layers/decomposition-layers.ts";
 import { positionTables } from "./layers/embedding.ts";
 import type { Attend } from "./layers/encoder.ts";
+import { decoderRows } from "./layers/encoder-decoder.ts";
 import { decomposing, headsDivide, headsMessage, labelFits, labelMessage } from "./options.ts";
 
 const options = z
@@ -14,7 +15,12 @@ const options = z
     factor: z.number().positive().default(3),
   })
   .refine(headsDivide, headsMessage)
-  .refine(labelFits, labelMessage);
+  .refine(labelFits, labelMessage)
+  .refine(
+    ({ factor, ...o }) =>
+      [o.inputLength, decoderRows(o)].every((rows) => rows > 1 && aggregatedDelays(factor, rows) >= 1),
+    { message: "must be larger, or the series longer: no delay would be aggregated", path: ["factor"] },
+  );
 
 /** Sizes of an Autoformer; all have defaults. */
 export type AutoformerOptions = z.input<typeof options>;

@@ -1,7 +1,15 @@
 export { type CheckContext, check, type Problem, problemsIn } from "./format/check.ts";
 export { expand, wholeStrategy } from "./format/expand.ts";
+export { refuse } from "./format/explain.ts";
 export { recipeJsonSchema } from "./format/json-schema.ts";
-export type { DrawnModel, LatencySettings } from "./format/parts.ts";
+export {
+  type DrawnModel,
+  dataSchema,
+  distillSchema,
+  type LatencySettings,
+  latencySchema,
+  reconstructionSchema,
+} from "./format/parts.ts";
 export { drawingOf, type ReadRecipe, readRecipe } from "./format/read.ts";
 export {
   type ApplyStep,
@@ -19,11 +27,13 @@ export {
   contradictionsIn,
   type NameOf,
   type Shorthand,
+  scheduleSchema,
   shorthandSchema,
 } from "./format/shorthand.ts";
 export { followsRecipe, pruningOf, targetOf, targetsOf } from "./format/step-target.ts";
 export { targetSchema, targetShares } from "./format/target.ts";
 export { formatRecipe } from "./format/write.ts";
+export { type LocatedYaml, readYaml } from "./format/yaml.ts";
 export { drawModel, optionError } from "./registry/draw.ts";
 export { type Registry, type RegistryParts, registryOf } from "./registry/registry.ts";
 export { standardStrategies } from "./registry/strategies.ts";

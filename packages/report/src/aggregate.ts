@@ -4,6 +4,7 @@ import {
   type LatencyRecord,
   type Parts,
   type PruneRecord,
+  procedureOf,
   type ResultRecord,
   type TestErrors,
   type Timing,
@@ -44,10 +45,10 @@ export function runRow(group: readonly PruneRecord[], names: Names): RunRow {
     target.why === undefined || !applicable ? notes : [target.why, ...notes],
   );
   return {
-    strategy: names.strategy(cell.strategy),
+    strategy: names.procedure(cell),
     metric: results[0]!.target.metric,
     asked: results[0]!.target.asked,
-    tuning: names.tuning(cell.fineTuning),
+    tuning: names.tuning(cell),
     seeds: group.map(({ cell: { dense } }) => dense.seed),
     applicable,
     met,
@@ -69,7 +70,7 @@ export function timingRows(
   names: Names,
 ): TimingRow[] {
   const groups = groupBy(records, ({ cell: { pruned, backend, batch } }) => [
-    pruned.strategy,
+    procedureOf(pruned),
     pruned.target,
     backend,
     batch,
@@ -77,7 +78,7 @@ export function timingRows(
   return groups.flatMap((group): TimingRow[] => {
     const { cell } = group[0]!;
     const results = group.map(({ result }) => result);
-    const strategy = names.strategy(cell.pruned.strategy);
+    const strategy = names.procedure(cell.pruned);
     const [metric, asked] = Object.entries(cell.pruned.target)[0]!;
     const run = runs.find((r) => r.strategy === strategy && r.metric === metric && r.asked === asked);
     // A model in which there was nothing to prune is its dense one: its ratio says nothing.

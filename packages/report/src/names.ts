@@ -1,4 +1,11 @@
-import { type Cell, denseCell, labelOf, type ResultRecord, type TrainingConfig } from "@espalier/bench";
+import {
+  type Cell,
+  denseCell,
+  labelOf,
+  type PruneCell,
+  procedureOf,
+  type ResultRecord,
+} from "@espalier/bench";
 import type { UseConfig } from "@espalier/recipe";
 import { datasetLabel, distinctLabels, groupBy } from "./labels.ts";
 
@@ -7,8 +14,10 @@ export interface Names {
   readonly strategies: readonly string[];
   readonly tunings: readonly string[];
   model(use: UseConfig): string;
-  strategy(use: UseConfig): string;
-  tuning(training: TrainingConfig): string;
+  /** What prunes in a cell: a strategy or a recipe. */
+  procedure(cell: PruneCell): string;
+  /** How a cell fine-tunes; recipes say it themselves. */
+  tuning(cell: PruneCell): string;
 }
 
 export function namesOf(records: readonly ResultRecord[]): Names {
@@ -18,9 +27,10 @@ export function namesOf(records: readonly ResultRecord[]): Names {
   );
   const uses = (all: readonly UseConfig[]) => named(all, (use) => use, labelOf);
   const models = uses(cells.map((cell) => denseCell(cell).model));
-  const strategies = uses(pruneCells.map(({ strategy }) => strategy));
+  const procedures = new Map(pruneCells.map((cell) => [cell, procedureOf(cell)]));
+  const strategies = uses([...procedures.values()]);
   const tunings = named(
-    pruneCells.map(({ fineTuning }) => fineTuning),
+    pruneCells.flatMap((cell) => ("strategy" in cell ? [cell.fineTuning] : [])),
     ({ epochs: _, ...options }) => options,
     ({ epochs }) => (epochs === 0 ? "none" : `${epochs} epoch${epochs === 1 ? "" : "s"}`),
   );
@@ -28,8 +38,8 @@ export function namesOf(records: readonly ResultRecord[]): Names {
     strategies: strategies.all,
     tunings: tunings.all,
     model: models.of,
-    strategy: strategies.of,
-    tuning: tunings.of,
+    procedure: (cell) => strategies.of(procedures.get(cell)!),
+    tuning: (cell) => ("strategy" in cell ? tunings.of(cell.fineTuning) : "recipe"),
   };
 }
 
@@ -56,11 +66,9 @@ export function describeCell(cell: Cell, names: Names): string {
   const dense = `${names.model(model)} on ${datasetLabel(data.dataset)}, seed ${seed}`;
   if (cell.kind === "train") return `training ${dense}`;
   if (cell.kind === "sensitivity") return `pruning single layers of ${dense}`;
-  const { strategy, target, fineTuning } = cell.kind === "prune" ? cell : cell.pruned;
-  const [metric, asked] = Object.entries(target)[0]!;
-  const run = `${names.strategy(strategy)} at ${metric} ${asked} of ${dense}`;
+  const pruned = cell.kind === "prune" ? cell : cell.pruned;
+  const [metric, asked] = Object.entries(pruned.target)[0]!;
+  const run = `${names.procedure(pruned)} at ${metric} ${asked} of ${dense}`;
   if (cell.kind === "latency") return `timing ${run}, ${cell.backend}, batch ${cell.batch}`;
-  return names.tunings.length > 1
-    ? `pruning ${run}, fine-tuning ${names.tuning(fineTuning)}`
-    : `pruning ${run}`;
+  return names.tunings.length > 1 ? `pruning ${run}, fine-tuning ${names.tuning(pruned)}` : `pruning ${run}`;
 }

@@ -66,9 +66,7 @@ function configurationOf(cells: readonly Cell[]): SweepInput {
     ...(pruned.length === 0
       ? {}
       : {
-          strategies: unique(pruned.map(({ strategy }) => strategy)),
-          targets,
-          fineTuning: unique(pruned.map(({ fineTuning }) => fineTuning)),
+          ...procedures(pruned, targets),
         }),
     training,
     trainingBackend: backend,
@@ -83,6 +81,26 @@ function configurationOf(cells: readonly Cell[]): SweepInput {
     ...(sensitivity === undefined ? {} : { sensitivity }),
     seeds: unique(dense.map(({ seed }) => seed)),
   } as SweepInput;
+}
+
+/** Strategies with their fine-tuning, and recipes. */
+function procedures(
+  cells: readonly PruneCell[],
+  targets: readonly PruneCell["target"][],
+): Partial<SweepInput> {
+  const byStrategy = cells.flatMap((cell) => ("strategy" in cell ? [cell] : []));
+  const recipes = unique(cells.flatMap((cell) => ("recipe" in cell ? [cell.recipe] : [])));
+  const [first] = byStrategy;
+  return {
+    ...(first && {
+      strategies: unique(byStrategy.map(({ strategy }) => strategy)),
+      targets,
+      fineTuning: unique(byStrategy.map(({ fineTuning }) => fineTuning)),
+      ...(first.reconstruction && { reconstruction: first.reconstruction }),
+      ...(first.schedule && { schedule: first.schedule }),
+    }),
+    ...(recipes.length > 0 && { recipes, targets }),
+  } as Partial<SweepInput>;
 }
 
 function unique<T>(values: readonly T[]): T[] {

@@ -6,6 +6,7 @@ import {
   isSensitivity,
   isTrain,
   type Parts,
+  procedureOf,
   type ResultRecord,
   type TrainCell,
 } from "@espalier/bench";
@@ -142,9 +143,11 @@ export function rowsOf(records: readonly ResultRecord[]): Rows {
   const files = slugs(titles);
   const sections = groups.map(({ group, dense, cell }, i): Section => {
     const pruned = group.filter(isPrune);
-    const runs = groupBy(pruned, ({ cell: c }) => [c.strategy, c.target, c.fineTuning]).map((g) =>
-      runRow(g, names),
-    );
+    const runs = groupBy(pruned, ({ cell: c }) => [
+      procedureOf(c),
+      c.target,
+      "strategy" in c ? c.fineTuning : {},
+    ]).map((g) => runRow(g, names));
     return {
       title: titles[i]!,
       slug: files[i]!,

@@ -6,6 +6,7 @@ import {
   type PruneCell,
   type PruneRecord,
   type ResultRecord,
+  type StrategyCell,
   type TestErrors,
   type TrainCell,
   type TrainRecord,
@@ -82,19 +83,22 @@ interface PruneOptions {
   readonly why?: string;
   /** Why there is nothing to prune. */
   readonly notes?: readonly string[];
-  readonly fineTuning?: PruneCell["fineTuning"];
+  readonly fineTuning?: StrategyCell["fineTuning"];
 }
 
 export function pruneCell(
   dense: TrainCell,
   use: string,
   target: Target,
-  fineTuning: PruneCell["fineTuning"] = { epochs: 1 },
-): PruneCell {
+  fineTuning: StrategyCell["fineTuning"] = { epochs: 1 },
+): StrategyCell {
   return { kind: "prune", dense, strategy: { use }, target, fineTuning };
 }
 
-export function pruneRecord(cell: PruneCell, options: PruneOptions = {}): PruneRecord {
+export function pruneRecord(
+  cell: StrategyCell,
+  options: PruneOptions = {},
+): PruneRecord & { readonly cell: StrategyCell } {
   const [metric, asked] = Object.entries(cell.target)[0] as [string, number];
   const { sparsity = asked, masks = false, why, notes = [] } = options;
   const kept = Math.round(parameters * (1 - sparsity));

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { isLatency, type ResultRecord } from "@espalier/bench";
+import { isLatency, procedureOf, type ResultRecord } from "@espalier/bench";
 import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { documentOf } from "../src/document.ts";
 import { type Figure, figuresOf } from "../src/figures.ts";
@@ -100,7 +100,7 @@ describe("charts", () => {
 
   it("become PNGs where a bar reaches far beyond the frame: resvg aborts the process on a transparent group there", async () => {
     const noisy = records.map((record) =>
-      isLatency(record) && record.cell.pruned.strategy.use === "channel"
+      isLatency(record) && procedureOf(record.cell.pruned).use === "channel"
         ? { ...record, result: { ...record.result, speedupSpread: 2000 } }
         : record,
     );

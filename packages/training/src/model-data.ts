@@ -6,6 +6,7 @@ import {
   type LoadedDataset,
   type ScaleKind,
   type SplitRule,
+  stepFor,
   windowShapeOf,
 } from "@espalier/datasets";
 
@@ -32,6 +33,7 @@ export function forecastingDataFor(
     );
   }
   const known = dataOf(model);
+  stepFor(known, source.table);
   const same = known?.checksum === source.checksum;
   const splits = options.splits ?? (same ? known?.splits : undefined);
   return forecastingDataOf(source, {

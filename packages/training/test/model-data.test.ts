@@ -1,4 +1,11 @@
-import { forecastingDataOf, loadSynthetic, selectSeries, type Table } from "@espalier/datasets";
+import {
+  forecastingDataOf,
+  loadSynthetic,
+  selectSeries,
+  stepFor,
+  stepOf,
+  type Table,
+} from "@espalier/datasets";
 import { decodeModel, encodeModel } from "@espalier/formats";
 import { iTransformer, patchTST } from "@espalier/models";
 import { describe, expect, it } from "vitest";
@@ -20,6 +27,7 @@ describe("what a model knows of its data", () => {
       missing: "error",
       frequency: "h",
       splits: { shares: [0.7, 0.1, 0.2] },
+      step: { milliseconds: 3_600_000, label: "1 h" },
     });
     expect(dataOf(patchTST({ ...small, series: 7 }).initialize(1))).toBeUndefined();
   });
@@ -38,6 +46,39 @@ describe("what a model knows of its data", () => {
     expect(onOther.split.train.end).toBe(210);
     expect(onOther.scaler).toEqual(dataOf(trained)!.scaler);
     expect(forecastingDataFor(trained, other, { scale: "min-max" }).scaler.kind).toBe("min-max");
+  });
+
+  it("refuses data whose rows are another time apart, but not the few rows that do not show theirs", () => {
+    const every = (table: Table, n: number): Table => {
+      const timestamps = table.timestamps!.filter((_, i) => i % n === 0);
+      const rows = timestamps.length;
+      return {
+        ...table,
+        rows,
+        values: table.values.slice(0, rows * 7),
+        timestamps,
+        step: stepOf(timestamps),
+      };
+    };
+    const sparse = { ...source, checksum: "another", table: every(source.table, 2) };
+    expect(() => forecastingDataFor(model, sparse)).toThrow(
+      "a row every 2 h, the model was trained on one every 1 h",
+    );
+    const old = { ...model, metadata: { data: { ...(model.metadata.data as object), step: undefined } } };
+    expect(stepFor(dataOf(old as unknown as typeof model), sparse.table)).toMatchObject({ label: "2 h" });
+    const weekdays = { milliseconds: 86_400_000, label: "1 business day" };
+    const business = { ...weekdays, calendar: { unit: "weekday", days: [1, 2, 3, 4, 5] } } as const;
+    const known = { ...dataOf(model)!, step: business };
+    const days = Float64Array.from({ length: 5 }, (_, i) => Date.UTC(2024, 0, 1 + i));
+    const week: Table = { ...source.table, rows: 5, timestamps: days, step: stepOf(days) };
+    expect(stepFor(known, week)).toBe(business);
+    const all = Float64Array.from({ length: 30 }, (_, i) => Date.UTC(2024, 0, 1 + i));
+    expect(() => stepFor(known, { ...week, timestamps: all, step: stepOf(all) })).toThrow("1 business day");
+  });
+
+  it("refuses a scaling that no file could hold", () => {
+    const scaler = { ...data.scaler, spread: data.scaler.spread.map(() => Number.POSITIVE_INFINITY) };
+    expect(() => withData(model, { ...data, scaler })).toThrow('series "s1": its values are too large');
   });
 
   it("refuses data with another number of series", () => {

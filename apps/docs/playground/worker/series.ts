@@ -29,12 +29,7 @@ export function readSeries(
   file: string,
   bytes: Uint8Array,
 ): { readonly table: Table; readonly note?: string } {
-  const delimiter = /\.tsv$/i.test(file) ? "\t" : guessDelimiter(bytes);
-  const { table, missing } = parseCsv(file, bytes, {
-    delimiter,
-    decimal: delimiter === ";" ? decimalOf(bytes) : ".",
-    missing: "forward-fill",
-  });
+  const { table, missing } = parseCsv(file, bytes, { missing: "forward-fill" });
   if (missing.cells === 0) return { table };
   const note =
     missing.cells === 1
@@ -90,23 +85,4 @@ export function describeFrame({ table, shown }: Frame): Fit {
     timestamps &&
     Array.from({ length: shown.count }, (_, i) => timestamps[shown.rowOf(i) + shown.inputLength]!);
   return { columns, windows: shown.count, ...(starts && { starts }) };
-}
-
-/** The mark that the first line has most of. */
-function guessDelimiter(bytes: Uint8Array): string {
-  const line = firstLines(bytes, 1);
-  const counts = [",", ";", "\t"].map((mark) => ({ mark, count: line.split(mark).length }));
-  return counts.reduce((a, b) => (b.count > a.count ? b : a)).mark;
-}
-
-/** Where semicolons part the cells, a comma between digits is the decimal mark. */
-function decimalOf(bytes: Uint8Array): "." | "," {
-  return /\d,\d/.test(firstLines(bytes, 3)) ? "," : ".";
-}
-
-function firstLines(bytes: Uint8Array, count: number): string {
-  return new TextDecoder()
-    .decode(bytes.subarray(0, 65_536))
-    .split(/\r\n|\n|\r/, count)
-    .join("\n");
 }

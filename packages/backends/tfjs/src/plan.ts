@@ -1,12 +1,12 @@
+import { EspalierError, type Graph, type Node, resolveShape } from "@espalier/core";
 import {
-  EspalierError,
-  type Graph,
-  isLive,
-  liveValues,
-  type Node,
-  type RatioAttributes,
-  resolveShape,
-} from "@espalier/core";
+  type DropoutFactors,
+  type DropoutProduct,
+  dropout,
+  findOperations,
+  type Single,
+  survey,
+} from "@espalier/core/compile";
 import { type KernelSet, kernelsOf } from "./kernels/index.ts";
 import type { Kernel } from "./kernels/kernel.ts";
 import { multiply } from "./kernels/training.ts";
@@ -38,68 +38,45 @@ export interface Plan {
 
 /** Orders the live nodes of a graph, tells what is fixed from what is not, and says when each value is freed. */
 export function makePlan(graph: Graph, batchSize: number, kind: Kind): Plan {
-  const live = liveValues(graph);
-  const alias = new Map<number, number>();
-  const source = (value: number) => alias.get(value) ?? value;
-  const changed = new Set(graph.updates.map(({ tensor }) => tensor));
-  const fixedValues = new Set(graph.tensors.flatMap(({ name, value }) => (changed.has(name) ? [] : [value])));
-  const set = kernelsOf(kind);
-  const masks = dropoutMasks(graph, live, set);
+  const known = survey(graph);
+  const kernels = kernelsOf(kind);
   const fixed: PlanStep[] = [];
   const steps: PlanStep[] = [];
-  for (const node of graph.nodes) {
-    if (!isLive(node, live)) continue;
-    const inputs = node.inputs.map(source);
-    if (node.operator.name === "Dropout") {
-      alias.set(node.outputs[0]!, inputs[0]!);
-      continue;
-    }
-    const kernel = masks.get(node) ?? set.kernels.get(node.operator.name);
+  // Dropouts' random numbers are their factors: forward and backward pass are one product each.
+  for (const operation of findOperations(known, [dropout])) {
+    const { node, inputs } = operation;
+    const kernel = kernelFor(operation, kernels);
     if (kernel === undefined)
       throw new EspalierError(
         `backend ${nameOf(kind)} has no operator ${node.operator.name} (node ${node.name}).`,
       );
     const shapes = node.outputs.map((id) => resolveShape(graph.values[id]!.shape, batchSize));
-    const step = { node, kernel, inputs, shapes, free: [] };
-    if (inputs.every((id) => fixedValues.has(id)) && node.operator.name !== "RandomUniform") {
-      fixed.push(step);
-      for (const output of node.outputs) fixedValues.add(output);
-    } else steps.push(step);
+    const isFixed = node.outputs.every(known.isFixed);
+    (isFixed ? fixed : steps).push({ node, kernel, inputs, shapes, free: [] });
   }
-  const stay = new Set([...graph.outputs, ...graph.updates].map(({ value }) => source(value)));
-  const tensors = new Set(graph.tensors.map(({ value }) => value));
-  const given = new Set(graph.inputs.map(({ value }) => value));
+  const { leaves } = known;
+  const tensors = graph.tensors.map(({ value }) => value);
   const read = new Set(steps.flatMap(({ inputs }) => inputs));
-  const kept = fixed.flatMap(({ node }) => node.outputs.filter((id) => read.has(id) || stay.has(id)));
+  const made = fixed.flatMap(({ node }) => node.outputs);
+  const kept = made.filter((id) => read.has(id) || leaves(id));
+  const given = [...tensors, ...graph.inputs.map(({ value }) => value), ...made];
   const fixedReads = new Set(fixed.flatMap(({ inputs }) => inputs));
   return {
     fixed: withFrees(fixed, new Set([...tensors, ...kept])),
     fixedTensors: graph.tensors.flatMap(({ name, value }) => (fixedReads.has(value) ? [name] : [])),
-    steps: withFrees(steps, new Set([...tensors, ...fixedValues, ...stay, ...given])),
+    steps: withFrees(steps, new Set([...given, ...steps.flatMap(({ node }) => node.outputs.filter(leaves))])),
     kept,
-    source,
+    source: known.source,
   };
 }
 
-/**
- * Random numbers that only dropouts of one ratio read are drawn as their mask, so that the forward and the backward pass
- * are one product each.
- */
-function dropoutMasks(graph: Graph, live: Uint8Array, { dropoutMask }: KernelSet): ReadonlyMap<Node, Kernel> {
-  const result = new Map<Node, Kernel>();
-  const outputs = new Set([...graph.outputs, ...graph.updates].map(({ value }) => value));
-  for (const node of graph.nodes) {
-    const [uniform] = node.outputs;
-    if (node.operator.name !== "RandomUniform" || !isLive(node, live) || outputs.has(uniform!)) continue;
-    const readers = graph.nodes.filter((reader) => isLive(reader, live) && reader.inputs.includes(uniform!));
-    const ratios = new Set(readers.map(({ attributes }) => (attributes as RatioAttributes).ratio));
-    const drops = ({ operator, inputs }: Node) =>
-      operator.name === "DropoutTraining" && inputs[0] !== uniform && inputs[1] === uniform;
-    if (ratios.size !== 1 || !readers.every(drops)) continue;
-    result.set(node, dropoutMask([...ratios][0]!) as Kernel);
-    for (const reader of readers) result.set(reader, multiply);
-  }
-  return result;
+function kernelFor(
+  operation: Single | DropoutFactors | DropoutProduct,
+  { kernels, dropoutMask }: KernelSet,
+): Kernel | undefined {
+  if (operation.kind === "dropoutFactors") return dropoutMask(operation.ratio) as Kernel;
+  if (operation.kind === "dropoutProduct") return multiply;
+  return kernels.get(operation.node.operator.name);
 }
 
 /** Adds to each step the values it is the last to read, those that must stay left out. */

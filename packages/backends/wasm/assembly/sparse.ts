@@ -2,40 +2,83 @@
 import { keepLanes, madd, sumLanes, zero } from "./simd";
 
 /**
- * For each block of `rows` rows of W[n, k] = w + n·ns + k·ks the number of columns that hold a nonzero in it; `counts`
- * int32. Gives the sum.
+ * For W[n, k] = w + n·ns + k·ks the number of columns that hold a nonzero in each row, in each pair of rows, and in each
+ * four of them, one list after the other in `counts` (int32), all in one pass. −0 is zero: bits are taken without the sign.
  */
-export function countBlocks(N: i32, K: i32, w: usize, ns: usize, ks: usize, rows: i32, counts: usize): i32 {
-  let total = 0;
-  for (let n = 0; n < N; n += rows) {
-    const inIt = min(rows, N - n);
-    const from = w + n * ns;
-    const count = ks == 4 ? countNeighbours(inIt, K, from, ns) : countStrided(inIt, K, from, ns, ks);
-    store<i32>(counts, count);
-    counts += 4;
-    total += count;
+export function countBlocks(N: i32, K: i32, w: usize, ns: usize, ks: usize, counts: usize): void {
+  let pairs = counts + (<usize>N << 2), quads = pairs + (<usize>((N + 1) >> 1) << 2);
+  for (let n = 0; n < N; n += 4) {
+    const left = N - n;
+    if (left >= 4 && ks == 4) countNeighbours(K, w, ns, counts, pairs, quads);
+    else if (left >= 4 && ns == 4) countColumns(K, w, ks, counts, pairs, quads);
+    else countRows(min(4, left), K, w, ns, ks, counts, pairs, quads);
+    w += 4 * ns;
+    counts += 16;
+    pairs += 8;
+    quads += 4;
   }
-  return total;
 }
 
-/** Bits are taken without the sign: −0 is zero. */
-function countNeighbours(inIt: i32, K: i32, w: usize, ns: usize): i32 {
-  const nothing = i32x4.splat(0);
-  let sums = nothing;
+// @ts-ignore: decorator
+@inline function found(bits: v128): v128 {
+  return i32x4.ne(i32x4.shl(bits, 1), i32x4.splat(0));
+}
+
+// @ts-ignore: decorator
+@inline function sumIntegers(a: v128): i32 {
+  const pairs = i32x4.add(a, v128.shuffle<i32>(a, a, 2, 3, 0, 1));
+  return i32x4.extract_lane(pairs, 0) + i32x4.extract_lane(pairs, 1);
+}
+
+/** Four rows whose columns are neighbours. */
+function countNeighbours(K: i32, w: usize, ns: usize, rows: usize, pairs: usize, quads: usize): void {
+  let a = i32x4.splat(0), b = a, c = a, d = a, ab = a, cd = a, all = a;
   for (let k = 0; k < K; k += 4) {
-    let any = v128.load(w), p = w + ns;
-    for (let i = 1; i < inIt; i++) {
-      any = v128.or(any, v128.load(p));
-      p += ns;
-    }
-    const found = i32x4.ne(i32x4.shl(any, 1), nothing);
-    sums = i32x4.sub(sums, keepLanes(found, K - k));
+    const x = keepLanes(v128.load(w), K - k), y = keepLanes(v128.load(w + ns), K - k);
+    const z = keepLanes(v128.load(w + 2 * ns), K - k), u = keepLanes(v128.load(w + 3 * ns), K - k);
+    const xy = v128.or(x, y), zu = v128.or(z, u);
+    a = i32x4.sub(a, found(x));
+    b = i32x4.sub(b, found(y));
+    c = i32x4.sub(c, found(z));
+    d = i32x4.sub(d, found(u));
+    ab = i32x4.sub(ab, found(xy));
+    cd = i32x4.sub(cd, found(zu));
+    all = i32x4.sub(all, found(v128.or(xy, zu)));
     w += 16;
   }
-  return i32x4.extract_lane(sums, 0) + i32x4.extract_lane(sums, 1) + i32x4.extract_lane(sums, 2) + i32x4.extract_lane(sums, 3);
+  store<i32>(rows, sumIntegers(a));
+  store<i32>(rows, sumIntegers(b), 4);
+  store<i32>(rows, sumIntegers(c), 8);
+  store<i32>(rows, sumIntegers(d), 12);
+  store<i32>(pairs, sumIntegers(ab));
+  store<i32>(pairs, sumIntegers(cd), 4);
+  store<i32>(quads, sumIntegers(all));
 }
 
-function countStrided(inIt: i32, K: i32, w: usize, ns: usize, ks: usize): i32 {
+/** Four rows that are neighbours. */
+function countColumns(K: i32, w: usize, ks: usize, rows: usize, pairs: usize, quads: usize): void {
+  let single = i32x4.splat(0), double = single, all = single;
+  for (let k = 0; k < K; k++) {
+    const x = v128.load(w), two = v128.or(x, v128.shuffle<i32>(x, x, 1, 0, 3, 2));
+    single = i32x4.sub(single, found(x));
+    double = i32x4.sub(double, found(two));
+    all = i32x4.sub(all, found(v128.or(two, v128.shuffle<i32>(two, two, 2, 3, 0, 1))));
+    w += ks;
+  }
+  v128.store(rows, single);
+  store<i32>(pairs, i32x4.extract_lane(double, 0));
+  store<i32>(pairs, i32x4.extract_lane(double, 2), 4);
+  store<i32>(quads, i32x4.extract_lane(all, 0));
+}
+
+/** Up to four rows that lie anyhow. */
+function countRows(inIt: i32, K: i32, w: usize, ns: usize, ks: usize, rows: usize, pairs: usize, quads: usize): void {
+  for (let i = 0; i < inIt; i++) store<i32>(rows + (<usize>i << 2), countRow(1, K, w + i * ns, ns, ks));
+  for (let i = 0; i < inIt; i += 2) store<i32>(pairs + (<usize>i << 1), countRow(min(2, inIt - i), K, w + i * ns, ns, ks));
+  store<i32>(quads, countRow(inIt, K, w, ns, ks));
+}
+
+function countRow(inIt: i32, K: i32, w: usize, ns: usize, ks: usize): i32 {
   let count = 0;
   for (let k = 0; k < K; k++) {
     let any: u32 = 0, p = w;
@@ -51,35 +94,41 @@ function countStrided(inIt: i32, K: i32, w: usize, ns: usize, ks: usize): i32 {
 
 /**
  * Writes one block row: for each column whose block has a nonzero in `pattern` the byte offset k·`xld` of its input, and
- * for each of its `rows` values the byte offset within the weight (rows that do not exist repeat `missing`). Gives the
- * number of blocks.
+ * for each of its `rows` numbers the number itself, or with `sources` its byte offset within the weight, which begins with
+ * `from`. Rows that do not exist have zeros, or the weight's first number.
  */
 export function fillBlocks(
-  inIt: i32, rows: i32, K: i32, pattern: usize, ns: usize, ks: usize, from: u32, xld: u32, missing: u32,
-  offsets: usize, sources: usize,
-): i32 {
-  const start = offsets;
+  inIt: i32, rows: i32, K: i32, pattern: usize, ns: usize, ks: usize, from: u32, xld: u32, sources: i32,
+  offsets: usize, to: usize,
+): void {
+  const missing = sources ? from : 0;
+  let at: u32 = 0;
   for (let k = 0; k < K; k++) {
-    let any: u32 = 0, q = pattern;
-    for (let i = 0; i < inIt; i++) {
-      any |= load<u32>(q) << 1;
-      q += ns;
-    }
     // Written either way, and written over where it is not wanted: no branch that nobody can foresee.
-    store<u32>(offsets, k * xld);
-    let source = from, to = sources;
-    for (let i = 0; i < rows; i++) {
-      store<u32>(to, i < inIt ? source : missing);
-      source += <u32>ns;
-      to += 4;
+    store<u32>(offsets, at);
+    let any: u32 = 0;
+    if (rows == 1) {
+      const bits = load<u32>(pattern);
+      store<u32>(to, sources ? from : bits);
+      any = bits << 1;
+    } else {
+      let q = pattern, p = to, source = from;
+      for (let i = 0; i < rows; i++) {
+        const bits = i < inIt ? load<u32>(q) : 0;
+        store<u32>(p, i < inIt ? (sources ? source : bits) : missing);
+        any |= bits << 1;
+        q += ns;
+        source += <u32>ns;
+        p += 4;
+      }
     }
-    const found = <usize>i32(any != 0);
-    offsets += found << 2;
-    sources += (found * rows) << 2;
+    const kept = <usize>i32(any != 0);
+    offsets += kept << 2;
+    to += (kept * rows) << 2;
     pattern += ks;
     from += <u32>ks;
+    at += xld;
   }
-  return <i32>((offsets - start) >> 2);
 }
 
 /** to[i] = the number `sources[i]` bytes behind `from`. */

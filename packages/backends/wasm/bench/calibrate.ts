@@ -7,10 +7,10 @@ import { writeFile } from "node:fs/promises";
 import { cpus } from "node:os";
 import { randomStream } from "@espalier/core";
 import { Heap } from "../src/memory/heap.ts";
-import { countsOf, type Format, formats, type Rates } from "../src/weights/cost.ts";
+import { countsOf, type Format, formats, type Rates, type SparseFormat } from "../src/weights/cost.ts";
 import { packDense } from "../src/weights/dense-pack.ts";
 import type { WeightSource } from "../src/weights/packed-weight.ts";
-import { blockRows, packSparse } from "../src/weights/sparse-pack.ts";
+import { blockRows, countBlocks, packSparse, type SparseOptions } from "../src/weights/sparse-pack.ts";
 import { quantile } from "./models.ts";
 
 const heap = await Heap.create("relaxed");
@@ -65,6 +65,11 @@ function weight(N: number, K: number, density: number, rows: number): WeightSour
   return { slot, offset: 0, N, K, ns: 4 * K, ks: 4, pattern: "values" };
 }
 
+function patternOf(source: WeightSource, format: SparseFormat, keepsSources: boolean): SparseOptions {
+  const { address } = source.slot;
+  return { address, sizes: countBlocks(heap, source, address)[format], keepsSources };
+}
+
 function sample(format: Format, N: number, K: number, density: number, vectors: number): Sample {
   const pitch = 4 * vectors;
   const [x, y, bias, strip] = [room(K * pitch), room(N * pitch), room(N), room(32 * K)];
@@ -73,13 +78,7 @@ function sample(format: Format, N: number, K: number, density: number, vectors: 
   const pack =
     format === "panels"
       ? packDense(heap, source)
-      : packSparse(
-          heap,
-          source,
-          format,
-          { x: pitch, y: pitch },
-          { address: source.slot.address, keepsSources: false },
-        );
+      : packSparse(heap, source, format, { x: pitch, y: pitch }, patternOf(source, format, false));
   const time = measure(() => {
     if (pack.format === "panels") {
       kernels.dense(
@@ -114,8 +113,7 @@ function gradientSample(kind: "masked" | "dense", density: number, vectors: numb
   const tokens = 4 * vectors;
   const [x, y] = [room(K * tokens), room(N * tokens)];
   const source = weight(N, K, density, 1);
-  const options = { address: source.slot.address, keepsSources: true };
-  const pack = packSparse(heap, source, "rows", { x: tokens, y: tokens }, options);
+  const pack = packSparse(heap, source, "rows", { x: tokens, y: tokens }, patternOf(source, "rows", true));
   const { rows, offsets, values } = pack.address;
   const [panels, turned, out] = [room((N + 6) * tokens), room(K * tokens), room(N * K)];
   const strip = room(32 * tokens);

@@ -10,9 +10,9 @@ import {
   type TensorData,
   type Tensors,
 } from "@espalier/core";
+import { type Survey, survey } from "@espalier/core/compile";
+import { GraphLowering } from "./compile/graph-lowering.ts";
 import type { Lowered, Tiling } from "./compile/lowering.ts";
-import { Lowering } from "./compile/lowering.ts";
-import { type Survey, survey } from "./compile/survey.ts";
 import { withoutTransforms } from "./compile/transforms.ts";
 import { firstLine } from "./device/device.ts";
 import { Plan } from "./memory/plan.ts";
@@ -65,7 +65,7 @@ export class WebGpuProgram implements Program {
   lower(batchSize: number): Lowered {
     const { device } = this.#state;
     const { limits } = device.gpu;
-    return new Lowering(this.#survey, batchSize, {
+    return new GraphLowering(this.#survey, batchSize, {
       ...this.#settings,
       limits: {
         storageBuffers: limits.maxStorageBuffersPerShaderStage,

@@ -1,9 +1,8 @@
 import { float32, type Graph, randomStream, reference, resolveShape, type Tensors } from "@espalier/core";
-import { largestError } from "@espalier/core/testing";
+import { largestError, randomGraph } from "@espalier/core/testing";
 import { expect, it } from "vitest";
 import { webgpu } from "../src/index.ts";
 import { describeOnAdapter } from "./adapter.ts";
-import { randomGraph } from "./random-graph.ts";
 
 function inputsOf(graph: Graph, batchSize: number): Tensors {
   return new Map(

@@ -10,10 +10,12 @@ export interface DenseMeter extends LatencyMeter {
 }
 
 /** What is measured on, and for how long. */
-export interface MeterOptions extends Partial<LatencyOptions> {
+export interface MeterOptions extends Omit<Partial<LatencyOptions>, "time"> {
   readonly backend: Backend;
+  /** Milliseconds that each model is timed for. */
+  readonly time?: number | undefined;
   /** Windows a call; 1 by default. */
-  readonly batch?: number;
+  readonly batch?: number | undefined;
 }
 
 /**

@@ -68,12 +68,14 @@ export interface PruneRecord extends Common {
     readonly counts: Accounting;
     readonly parts?: Parts;
     readonly dense: { readonly counts: Accounting; readonly test: TestErrors };
-    /** Right after pruning. */
+    /** Right after the last pruning at once; equal to `tuned` where all pruning went on while tuning. */
     readonly pruned: TestErrors;
     /** After fine-tuning; equal to `pruned` without. */
     readonly tuned: TestErrors;
     readonly tuningEpochs: number;
-    /** Seconds for planning and for carrying the plan out. */
+    /** Errors over the validation windows of the best epoch; results of earlier versions lack them. */
+    readonly validation?: { readonly mse: number; readonly mae: number };
+    /** Seconds for planning and for carrying plans out, reconstruction included. */
     readonly planSeconds: number;
     readonly digest: string;
   };

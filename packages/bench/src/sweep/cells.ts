@@ -1,6 +1,14 @@
 import { type Json, sha256, type Target } from "@espalier/core";
-import type { UseConfig } from "@espalier/recipe";
-import type { SweepConfig, TrainingConfig } from "./config.ts";
+import {
+  expand,
+  followsRecipe,
+  type LatencySettings,
+  type Recipe,
+  type Shorthand,
+  targetsOf,
+  type UseConfig,
+} from "@espalier/recipe";
+import type { SweepConfig, SweepRecipe, TrainingConfig, TuningConfig } from "./config.ts";
 
 /** Data as a cell depends on it. */
 export interface DataConfig {
@@ -22,14 +30,30 @@ export interface TrainCell {
   readonly backend: string;
 }
 
-/** Prunes what a train cell gives, fine-tunes and evaluates it. */
-export interface PruneCell {
+interface PruneCellOf {
   readonly kind: "prune";
   readonly dense: TrainCell;
-  readonly strategy: UseConfig;
+  /** Target of the whole recipe. */
   readonly target: Target;
-  readonly fineTuning: TrainingConfig;
+  /** How a latency target is measured. */
+  readonly measure?: LatencySettings;
 }
+
+/** Prunes by a strategy to a target, then fine-tunes. */
+export interface StrategyCell
+  extends PruneCellOf,
+    Readonly<Pick<Partial<Shorthand>, "reconstruction" | "schedule">> {
+  readonly strategy: UseConfig;
+  readonly fineTuning: TuningConfig;
+}
+
+/** Prunes by a recipe. */
+export interface RecipeCell extends PruneCellOf {
+  readonly recipe: SweepRecipe;
+}
+
+/** Makes a pruned model of what a train cell gives, and evaluates it. */
+export type PruneCell = StrategyCell | RecipeCell;
 
 /** Times what a prune cell gives against its dense model. */
 export interface LatencyCell {
@@ -83,15 +107,77 @@ export function cellsOf(config: SweepConfig): Cell[] {
 }
 
 function pruneCells(config: SweepConfig, dense: TrainCell): Cell[] {
-  return config.strategies.flatMap((strategy) =>
-    config.targets.flatMap((target) =>
-      config.fineTuning.flatMap((fineTuning, variant) => {
-        const pruned: PruneCell = { kind: "prune", dense, strategy, target, fineTuning };
-        // Fine-tuning changes no shape and no mask: its first variant is timed for all.
-        return [pruned, ...(variant === 0 && isTimed(config, target) ? latencyCells(config, pruned) : [])];
+  return [...strategyCells(config, dense), ...recipeCells(config, dense)].flatMap((pruned): Cell[] => {
+    // Fine-tuning changes no shape and no mask: its first variant is timed for all.
+    const timed = !("strategy" in pruned) || pruned.fineTuning === config.fineTuning[0];
+    return [pruned, ...(timed && isTimed(config, pruned.target) ? latencyCells(config, pruned) : [])];
+  });
+}
+
+function strategyCells(config: SweepConfig, dense: TrainCell): StrategyCell[] {
+  const { strategies, targets, fineTuning: variants, reconstruction, schedule } = config;
+  return strategies.flatMap((strategy) =>
+    targets.flatMap((target) =>
+      variants.map(
+        (fineTuning): StrategyCell => ({
+          kind: "prune",
+          dense,
+          strategy,
+          target: target as Target,
+          fineTuning,
+          ...(reconstruction && { reconstruction }),
+          ...(schedule && fineTuning.epochs > 0 && { schedule }),
+          ...(target.latency !== undefined && { measure: measureOf(config) }),
+        }),
+      ),
+    ),
+  );
+}
+
+function recipeCells(config: SweepConfig, dense: TrainCell): RecipeCell[] {
+  return config.recipes.flatMap((recipe) =>
+    targetsIn(recipe, config).map(
+      (target): RecipeCell => ({
+        kind: "prune",
+        dense,
+        recipe,
+        target,
+        ...(target.latency !== undefined && { measure: recipe.latency ?? measureOf(config) }),
       }),
     ),
   );
+}
+
+/** The targets that a recipe is run for: the sweep's if its steps leave them open, else the one it ends with. */
+function targetsIn({ steps, target }: SweepRecipe, { targets }: SweepConfig): Target[] {
+  if (steps.some(followsRecipe)) return (targets.length > 0 ? targets : [target ?? {}]) as Target[];
+  const last = targetsOf({ steps }).findLast((own) => own !== undefined);
+  return [last ?? { sparsity: 0 }];
+}
+
+function measureOf({ backends, batchSizes, latency }: SweepConfig): LatencySettings {
+  return { backend: backends[0], batch: batchSizes[0], time: latency.time };
+}
+
+/** The recipe that a cell runs on its dense model. */
+export function recipeOf(cell: PruneCell): Recipe {
+  const { dense, target, measure } = cell;
+  const common = { seed: dense.seed, backend: dense.backend, ...(measure && { latency: measure }) };
+  if ("recipe" in cell) {
+    const { steps } = cell.recipe;
+    const open = steps.some(followsRecipe);
+    return { format: 2, ...common, ...(open && { target }), steps };
+  }
+  const { strategy, fineTuning, reconstruction, schedule } = cell;
+  return expand({
+    ...common,
+    strategies: [strategy],
+    target,
+    acceptNearest: true,
+    ...(reconstruction && { reconstruction }),
+    ...(schedule && { schedule }),
+    ...(fineTuning.epochs > 0 && { fineTuning: { ...fineTuning, epochs: fineTuning.epochs } }),
+  });
 }
 
 function isTimed({ timedTargets }: SweepConfig, target: Target): boolean {
@@ -129,7 +215,7 @@ function canonical(value: Json, checksums: ReadonlyMap<string, string>): Json {
   const entries = Object.entries(value as { [key: string]: Json })
     .filter(([key, item]) => key !== "label" && item !== undefined)
     .map(([key, item]): [string, Json] =>
-      key === "dataset" && typeof item === "string"
+      (key === "dataset" || key === "weights") && typeof item === "string"
         ? [key, checksums.get(item) ?? item]
         : [key, canonical(item, checksums)],
     );
@@ -142,7 +228,14 @@ export function denseCell(cell: Cell): TrainCell {
   return cell.kind === "latency" ? cell.pruned.dense : cell.dense;
 }
 
-/** How a strategy is called in charts. */
+/** What prunes in a cell, as charts call it: its strategy, or its recipe. */
+export function procedureOf(cell: PruneCell): UseConfig {
+  if ("strategy" in cell) return cell.strategy;
+  const { label, steps } = cell.recipe;
+  return { use: "recipe", label, steps };
+}
+
+/** How a strategy or a recipe is called in charts. */
 export function labelOf(use: UseConfig): string {
   if (typeof use.label === "string") return use.label;
   return use.use;

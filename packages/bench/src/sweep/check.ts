@@ -1,8 +1,8 @@
 import { EspalierError } from "@espalier/core";
 import type { LoadedDataset } from "@espalier/datasets";
 import type { Registry } from "@espalier/recipe";
-import { drawModel } from "@espalier/recipe";
-import { stableKey } from "./cells.ts";
+import { drawModel, problemsIn } from "@espalier/recipe";
+import { cellsOf, recipeOf, stableKey } from "./cells.ts";
 import type { SweepConfig } from "./config.ts";
 
 /**
@@ -13,6 +13,7 @@ export function checkSweep(config: SweepConfig, registry: Registry, data: readon
   config.strategies.forEach((strategy, i) => {
     at(`strategies.${i}`, () => registry.strategy(strategy));
   });
+  checkRecipes(config, registry);
   at("trainingBackend", () => registry.backend(config.trainingBackend));
   config.backends.forEach((backend, i) => {
     at(`backends.${i}`, () => registry.backend(backend));
@@ -29,6 +30,19 @@ export function checkSweep(config: SweepConfig, registry: Registry, data: readon
         drawModel(registry, model, { inputLength, horizon, series: table.columns.length }),
       );
   });
+}
+
+/** Every recipe, with every target that it is run for. */
+function checkRecipes(config: SweepConfig, registry: Registry): void {
+  for (const cell of cellsOf(config)) {
+    if (cell.kind !== "prune") continue;
+    const place = (path: readonly PropertyKey[]) =>
+      "recipe" in cell
+        ? `recipes.${config.recipes.indexOf(cell.recipe)}.${path.map(String).join(".")}`
+        : `strategies, ${path.map(String).join(".")}`;
+    const [problem] = problemsIn(recipeOf(cell), { registry });
+    if (problem !== undefined) throw new EspalierError(`sweep, ${place(problem.path)}: ${problem.message}`);
+  }
 }
 
 function at(place: string, check: () => unknown): void {

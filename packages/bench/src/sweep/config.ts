@@ -1,26 +1,50 @@
 import { EspalierError } from "@espalier/core";
-import { targetShares, useSchema } from "@espalier/recipe";
-import { parse as parseYaml } from "yaml";
+import { missingRules, scaleKinds } from "@espalier/datasets";
+import {
+  distillSchema,
+  latencySchema,
+  readYaml,
+  reconstructionSchema,
+  refuse,
+  scheduleSchema,
+  stepSchema,
+  targetSchema,
+  useSchema,
+} from "@espalier/recipe";
+import { settingsSchema } from "@espalier/training";
 import { z } from "zod";
 
-const targetSchema = z.union([
-  z.strictObject({ sparsity: targetShares.sparsity }),
-  z.strictObject({ parameters: targetShares.parameters }),
-  z.strictObject({ flops: targetShares.flops }),
-  z.strictObject({ bytes: targetShares.bytes }),
-]);
-
+/** Settings of a fit; keys that are left out stay so, and the names of cells with them. */
 const trainingSchema = z.strictObject({
+  ...withoutDefaults(settingsSchema.omit({ seed: true, epochs: true }).shape),
   epochs: z.int().min(0),
-  batchSize: z.int().min(1).optional(),
-  learningRate: z.number().positive().optional(),
-  rateSchedule: z.enum(["halving", "cosine", "constant"]).optional(),
-  warmup: z.number().min(0).lt(1).optional(),
-  groupPenalty: z.number().min(0).optional(),
-  patience: z.int().min(0).optional(),
-  weightDecay: z.number().min(0).optional(),
-  batchesPerEpoch: z.int().min(1).optional(),
+}) as unknown as z.ZodType<TrainingConfig, TrainingConfig>;
+
+const tuningSchema = z.strictObject({
+  ...withoutDefaults(settingsSchema.omit({ seed: true, epochs: true }).shape),
+  epochs: z.int().min(0),
+  distill: distillSchema.optional(),
+}) as unknown as z.ZodType<TuningConfig, TuningConfig>;
+
+/** How a model is trained. */
+export interface TrainingConfig extends Omit<Partial<z.input<typeof settingsSchema>>, "seed" | "epochs"> {
+  readonly epochs: number;
+}
+
+/** How a pruned model is fine-tuned. */
+export interface TuningConfig extends TrainingConfig {
+  readonly distill?: number | undefined;
+}
+
+const recipeSchema = z.strictObject({
+  label: z.string().describe("Name of the recipe in charts and tables."),
+  target: targetSchema.optional().describe("Its target where the sweep gives none."),
+  steps: z.array(stepSchema).nonempty().describe("As in a recipe file."),
+  latency: latencySchema.optional(),
 });
+
+/** A recipe in a sweep: its steps, and its label. */
+export type SweepRecipe = z.input<typeof recipeSchema>;
 
 const sweepSchema = z.strictObject({
   /** Shown as the report's title. */
@@ -33,20 +57,27 @@ const sweepSchema = z.strictObject({
   datasets: z.array(z.string()).nonempty(),
   inputLength: z.int().min(1).default(96),
   horizon: z.int().min(1).default(96),
-  scale: z.enum(["standard", "min-max", "none"]).default("standard"),
-  missing: z.enum(["error", "forward-fill", "interpolate", "drop"]).optional(),
+  scale: z.enum(scaleKinds).default("standard"),
+  missing: z.enum(missingRules).optional(),
   /** At most so many windows of validation and of test, evenly spaced, for data of many thousands; all by default. */
   evaluationWindows: z.int().min(1).optional(),
-  /** Strategies by name; all other keys are options; `label` names it in charts. */
-  strategies: z.array(useSchema).nonempty(),
-  targets: z.array(targetSchema).nonempty(),
+  /** Recipes: lists of steps, or paths of recipe files beside the sweep. Steps without a target take on each of the sweep's. */
+  recipes: z.array(z.union([z.string(), recipeSchema])).optional(),
+  /** Strategies by name; all other keys are options; `label` names it in charts. Each is pruned at once, then fine-tuned. */
+  strategies: z.array(useSchema).default([]),
+  /** One metric each, or several that must all be met. */
+  targets: z.array(targetSchema).default([]),
   /** How dense models are trained. */
   training: trainingSchema.default({ epochs: 10 }),
   /** How pruned models are fine-tuned; several variants are compared. `epochs: 0` does not. */
   fineTuning: z
-    .array(trainingSchema)
+    .array(tuningSchema)
     .nonempty()
     .default([{ epochs: 0 }]),
+  /** Refits what strategies leave to the unpruned layers' outputs, before fine-tuning. */
+  reconstruction: reconstructionSchema.optional(),
+  /** In how many steps strategies prune, and when to fine-tune. */
+  schedule: scheduleSchema.optional(),
   /** What trains and evaluates. */
   trainingBackend: z.string().default("wasm"),
   /** What latency is measured on; `available` stands for every backend that can run here. */
@@ -70,37 +101,52 @@ const sweepSchema = z.strictObject({
     .optional(),
 });
 
-/** What a sweep runs over; every combination is a cell. */
-export type SweepConfig = z.output<typeof sweepSchema>;
-/** A sweep as it is written down: what is left out gets its default. */
+/** Everything a sweep runs over; every combination is a cell. */
+export interface SweepConfig extends Omit<z.output<typeof sweepSchema>, "recipes"> {
+  readonly recipes: readonly SweepRecipe[];
+}
+/** A sweep as it is written: keys that are left out get their defaults. */
 export type SweepInput = z.input<typeof sweepSchema>;
-/** How a model is trained or fine-tuned. */
-export type TrainingConfig = z.output<typeof trainingSchema>;
 
 /** Checks a sweep's configuration and fills in defaults. Throws an EspalierError that names the place. */
 export function readSweepConfig(input: unknown, where = "sweep"): SweepConfig {
-  const result = sweepSchema.safeParse(input);
-  if (result.success) return result.data;
-  const issues = result.error.issues
-    .slice(0, 4)
-    .map((i) => `${i.path.join(".") || "top level"}: ${i.message}`);
-  throw new EspalierError(`${where}: ${issues.join("; ")}.`);
+  return checked(input, (path) => `${where}${path.length === 0 ? "" : `, ${path.map(String).join(".")}`}`);
 }
 
-/** Reads YAML or JSON (which is YAML). */
+/** Reads YAML or JSON (which is YAML). Throws an EspalierError that names the line. */
 export function parseSweepConfig(text: string, where: string): SweepConfig {
-  let raw: unknown;
-  try {
-    raw = parseYaml(text, { maxAliasCount: 50 });
-  } catch (error) {
-    throw new EspalierError(
-      `${where}: this is neither YAML nor JSON (${String((error as Error).message).split("\n")[0]}).`,
-    );
-  }
-  return readSweepConfig(raw, where);
+  const { value, line } = readYaml(text, where);
+  const key = (path: readonly PropertyKey[]) => (path.length === 0 ? "" : `, ${path.map(String).join(".")}`);
+  return checked(value, (path) => `${where}, line ${line(path)}${key(path)}`);
+}
+
+function checked(input: unknown, place: (path: readonly PropertyKey[]) => string): SweepConfig {
+  const result = sweepSchema.safeParse(input);
+  if (!result.success) refuse(result.error.issues, input, sweepJsonSchema(), place);
+  const { data } = result;
+  // As they are written: their defaults are the recipe's own, and no part of a cell's name.
+  const recipes = (input as SweepInput).recipes ?? [];
+  recipes.forEach((recipe, i) => {
+    if (typeof recipe === "string")
+      throw new EspalierError(`${place(["recipes", i])}: "${recipe}" is a file. Sweep files may name some.`);
+  });
+  if (recipes.length + data.strategies.length === 0)
+    throw new EspalierError(`${place([])}: give strategies, or recipes.`);
+  if (data.strategies.length > 0 && data.targets.length === 0)
+    throw new EspalierError(`${place([])}: strategies need targets.`);
+  return { ...data, recipes: recipes as readonly SweepRecipe[] };
 }
 
 /** The JSON schema of sweep files, for editors and documentation. */
 export function sweepJsonSchema(): unknown {
-  return z.toJSONSchema(sweepSchema, { io: "input" });
+  return z.toJSONSchema(sweepSchema, { io: "input", unrepresentable: "any" });
+}
+
+function withoutDefaults(shape: Readonly<Record<string, z.ZodType>>): Record<string, z.ZodType> {
+  return Object.fromEntries(
+    Object.entries(shape).map(([key, schema]) => [
+      key,
+      (schema instanceof z.ZodDefault ? (schema.removeDefault() as z.ZodType) : schema).optional(),
+    ]),
+  );
 }

@@ -1,30 +1,31 @@
+import { createHash } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import {
   account,
   digest,
+  expectedAfter,
   headDensities,
   layerCounts,
   layerSensitivity,
   type Model,
-  meet,
-  prune,
   sparsity,
 } from "@espalier/core";
 import { type ForecastingData, type LoadedDataset, spacedWindows } from "@espalier/datasets";
-import type { Registry } from "@espalier/recipe";
-import { drawModel } from "@espalier/recipe";
+import { readBytes } from "@espalier/formats/node";
 import {
-  collector,
-  evaluate,
-  fit,
-  type Metrics,
-  type OnProgress,
-  progressReporter,
-  withData,
-} from "@espalier/training";
+  type Outcome,
+  type PlanSummary,
+  type Recipe,
+  type RecipeEvent,
+  type Registry,
+  run,
+  summaryOf,
+} from "@espalier/recipe";
+import { evaluate, type Metrics, type OnProgress, progressReporter, withData } from "@espalier/training";
 import { expectTimes } from "../measure/expect-times.ts";
 import { measureLatency } from "../measure/latency.ts";
+import { latencyMeter } from "../measure/meter.ts";
 import { environment } from "../results/environment.ts";
 import { openResults, type ResultsFile } from "../results/file.ts";
 import {
@@ -47,11 +48,12 @@ import {
   denseCell,
   type LatencyCell,
   type PruneCell,
+  recipeOf,
   type SensitivityCell,
   type TrainCell,
 } from "./cells.ts";
 import { checkSweep } from "./check.ts";
-import type { SweepConfig, TrainingConfig } from "./config.ts";
+import type { SweepConfig } from "./config.ts";
 import { ModelStore } from "./model-store.ts";
 import { type DataPlaces, SweepData } from "./sweep-data.ts";
 
@@ -99,13 +101,13 @@ export interface SweepResult {
 export async function runSweep(config: SweepConfig, options: SweepOptions): Promise<SweepResult> {
   await mkdir(join(options.out, "models"), { recursive: true });
   const path = join(options.out, "results.jsonl");
-  const run = new SweepRun(
+  const sweep = new SweepRun(
     await withAvailableBackends(config, options.registry),
     options,
     await openResults(path),
   );
-  const counts = await run.all();
-  return { results: path, records: run.records, ...counts };
+  const counts = await sweep.all();
+  return { results: path, records: sweep.records, ...counts };
 }
 
 class SweepRun {
@@ -138,6 +140,7 @@ class SweepRun {
       this.#checksums.set(dataset, loaded.checksum);
       data.push(loaded);
     }
+    for (const path of weightsIn(this.#config)) this.#checksums.set(path, await fileChecksum(path));
     checkSweep(this.#config, this.#options.registry, data);
     const known = new Set(this.#file.records.flatMap((record) => (isFailure(record) ? [] : [record.id])));
     const counts = { done: 0, kept: 0, failed: 0, aborted: false };
@@ -197,55 +200,91 @@ class SweepRun {
 
   async #trainDense(cell: TrainCell): Promise<{ model: Model; epochs: number }> {
     const data = await this.#data.windows(cell);
-    const { registry } = this.#options;
-    const architecture = drawModel(registry, cell.model, { ...cell.data, series: data.series.length });
-    const started = withData(architecture.initialize(cell.seed), data);
-    const fitted = await this.#fit(started, data, cell.training, cell);
-    await this.#models.keep(cell, fitted.model);
-    return fitted;
+    const started = withData(await this.#data.model(cell), data);
+    const { epochs, ...settings } = cell.training;
+    const trained =
+      epochs === 0
+        ? { model: started, epochs: 0 }
+        : await this.#run(cell, started, {
+            steps: [{ do: "train", fit: { ...settings, epochs } }],
+            seed: cell.seed,
+          }).then(({ model, steps }) => ({ model, epochs: steps[0]!.fit!.epochs.length }));
+    await this.#models.keep(cell, trained.model);
+    return trained;
   }
 
   async #prune(cell: PruneCell): Promise<PruneRecord["result"]> {
     const data = await this.#data.windows(cell.dense);
     const dense = await this.#dense(cell.dense);
-    const made = await this.#makePruned(cell, dense, data);
-    const { plan, pruned, tuned } = made;
+    const { model, pruned = model, steps } = await this.#makePruned(cell, dense);
     const before = await this.#denseResult(cell.dense, dense, data);
-    const prunedErrors = await this.#test(pruned, data, cell.dense.backend);
-    const tunedErrors =
-      tuned.model === pruned ? prunedErrors : await this.#test(tuned.model, data, cell.dense.backend);
+    const { backend } = cell.dense;
+    const prunedErrors = await this.#test(pruned, data, backend);
+    const fits = steps.flatMap(({ fit: done }) => done?.epochs ?? []);
+    const best = fits.findLast((epoch) => epoch.best);
+    const planned = steps.filter(({ plan }) => plan !== undefined);
+    const { plan } = planned.at(-1) ?? {};
     return {
-      applicable: plan.steps.length > 0,
-      notes: plan.notes,
-      target: plan.target!,
-      sparsity: sparsity(pruned),
-      expected: plan.expected,
-      counts: account(pruned),
-      parts: partsOf(pruned),
+      applicable: plan === undefined || plan.steps > 0,
+      notes: [...new Set(planned.flatMap((step) => step.plan!.notes))],
+      target: plan?.target ?? nothingAsked,
+      sparsity: sparsity(model),
+      expected: plan?.expected ?? expectedAfter(model, []),
+      counts: account(model),
+      parts: partsOf(model),
       dense: before,
       pruned: prunedErrors,
-      tuned: tunedErrors,
-      tuningEpochs: tuned.epochs,
-      planSeconds: made.planSeconds,
-      digest: digest(tuned.model),
+      tuned: model === pruned ? prunedErrors : await this.#test(model, data, backend),
+      tuningEpochs: fits.length,
+      ...(best && { validation: best.validation }),
+      planSeconds: planned.reduce((sum, { does, seconds }) => sum + (does === "tune" ? 0 : seconds), 0),
+      digest: digest(model),
     };
   }
 
-  async #makePruned(cell: PruneCell, dense: Model, data: ForecastingData) {
-    const { registry, signal } = this.#options;
-    const backend = registry.backend(cell.dense.backend);
-    const strategy = registry.strategy(cell.strategy);
-    const collect = collector({ backend, windows: data.train, ...(signal && { signal }) });
-    const start = performance.now();
-    const plan = await meet(cell.target, strategy, { model: dense, collect, ...(signal && { signal }) });
-    const pruned = prune(dense, plan);
-    const planSeconds = (performance.now() - start) / 1000;
-    const tuned =
-      cell.fineTuning.epochs === 0 || plan.steps.length === 0
-        ? { model: pruned, epochs: 0 }
-        : await this.#fit(pruned, data, cell.fineTuning, cell.dense);
-    await this.#models.keep(cell, tuned.model);
-    return { plan, pruned, tuned, planSeconds };
+  async #makePruned(cell: PruneCell, dense: Model): Promise<Outcome> {
+    const recipe = recipeOf(cell);
+    const planned: PlanSummary[] = [];
+    const outcome = await this.#run(cell.dense, dense, recipe, (event) => {
+      if (event.kind !== "planned") return;
+      planned.push(summaryOf(event.plan));
+      // A strategy with nothing to prune leaves the dense model as it is; tuning it would compare another thing.
+      if ("strategy" in cell && event.plan.steps.length === 0) throw new NothingToPrune();
+    }).catch((error: unknown): Outcome => {
+      if (!(error instanceof NothingToPrune)) throw error;
+      const step = { step: 0, does: "prune", plan: planned.at(-1)!, seconds: 0 } as const;
+      return { dense, pruned: dense, model: dense, steps: [step], ended: "finished" };
+    });
+    await this.#models.keep(cell, outcome.model);
+    return outcome;
+  }
+
+  /** Runs steps on a cell's data; throws where the signal stopped them: what was cut short is no result. */
+  async #run(
+    cell: TrainCell,
+    model: Model,
+    recipe: Recipe,
+    onEvent?: (event: RecipeEvent) => void,
+  ): Promise<Outcome> {
+    const { registry, signal, onProgress } = this.#options;
+    const outcome = await run({
+      recipe: { ...recipe, backend: cell.backend },
+      model,
+      workbench: {
+        registry,
+        data: () => this.#data.windows(cell),
+        backend: async (name) => registry.backend(name ?? cell.backend),
+        latency: (dense, { backend = "wasm", ...settings }) =>
+          latencyMeter(dense, { backend: registry.backend(backend), ...settings, ...(signal && { signal }) }),
+      },
+      signal,
+      onEvent(event) {
+        if (event.kind === "progress") onProgress?.(event.progress);
+        onEvent?.(event);
+      },
+    });
+    if (outcome.ended === "aborted") throw signal!.reason;
+    return outcome;
   }
 
   async #sensitivity(cell: SensitivityCell): Promise<SensitivityRecord["result"]> {
@@ -289,8 +328,7 @@ class SweepRun {
   async #prunedModel(cell: PruneCell, dense: Model): Promise<Model> {
     const kept = await this.#models.find(cell);
     if (kept !== undefined) return kept;
-    const data = await this.#data.windows(cell.dense);
-    return (await this.#makePruned(cell, dense, data)).tuned.model;
+    return (await this.#makePruned(cell, dense)).model;
   }
 
   async #denseResult(
@@ -302,28 +340,6 @@ class SweepRun {
     const record = this.#file.records.find((r) => r.id === id && isTrain(r)) as TrainRecord | undefined;
     const test = record?.result.test ?? (await this.#test(model, data, cell.backend));
     return { counts: account(model), test };
-  }
-
-  async #fit(
-    model: Model,
-    data: ForecastingData,
-    training: TrainingConfig,
-    cell: TrainCell,
-  ): Promise<{ model: Model; epochs: number }> {
-    const { registry, signal, onProgress } = this.#options;
-    const result = await fit({
-      model,
-      backend: registry.backend(cell.backend),
-      train: data.train,
-      validation: data.validation,
-      settings: { ...training, seed: cell.seed },
-      data: { name: data.name, checksum: data.checksum },
-      ...(signal && { signal }),
-      ...(onProgress && { onProgress }),
-    });
-    // A fit that was cut short is no result: the cell is run again by the next sweep.
-    signal?.throwIfAborted();
-    return { model: result.model, epochs: result.epochs.length };
   }
 
   async #test(model: Model, data: ForecastingData, backend: string): Promise<TestErrors> {
@@ -339,6 +355,22 @@ class SweepRun {
     return errorsOf(metrics);
   }
 }
+
+function weightsIn({ models }: SweepConfig): string[] {
+  return models.flatMap(({ weights }) => (typeof weights === "string" ? [weights] : []));
+}
+
+async function fileChecksum(path: string): Promise<string> {
+  return createHash("sha256")
+    .update(await readBytes(path, "weights"))
+    .digest("hex");
+}
+
+/** Ends the run of a strategy that has nothing to prune. */
+class NothingToPrune extends Error {}
+
+/** The target of a recipe that prunes nothing. */
+const nothingAsked = { metric: "sparsity", asked: 0, achieved: 0, met: true } as const;
 
 function partsOf(model: Model): Parts {
   return { layers: layerCounts(model), heads: headDensities(model) };

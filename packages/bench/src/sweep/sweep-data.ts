@@ -1,3 +1,4 @@
+import type { Model } from "@espalier/core";
 import {
   type ForecastingData,
   forecastingDataOf,
@@ -5,6 +6,7 @@ import {
   spacedWindows,
 } from "@espalier/datasets";
 import { loadDataset } from "@espalier/datasets/node";
+import { readTensors } from "@espalier/formats/node";
 import type { Registry } from "@espalier/recipe";
 import { drawModel } from "@espalier/recipe";
 import { windowShapeOf } from "@espalier/training";
@@ -40,6 +42,14 @@ export class SweepData {
     });
     this.#sources.set(dataset, loading);
     return loading;
+  }
+
+  /** A cell's model before it is trained: with the weights of its file, or fresh ones by the cell's seed. */
+  async model({ model, data, seed }: TrainCell): Promise<Model> {
+    const source = await this.source(data);
+    const drawn = drawModel(this.#registry, model, { ...data, series: source.table.columns.length });
+    const { weights } = model;
+    return typeof weights === "string" ? drawn.load(await readTensors(weights)) : drawn.initialize(seed);
   }
 
   /** The windows of a cell's model: a decoder sees the end of the input as well, and some models take time marks. */

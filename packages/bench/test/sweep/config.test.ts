@@ -3,10 +3,10 @@ import {
   cellId,
   cellsOf,
   labelOf,
-  type PruneCell,
   parseSweepConfig,
   presets,
   readSweepConfig,
+  type StrategyCell,
   type SweepInput,
   sweepJsonSchema,
 } from "../../src/index.ts";
@@ -31,30 +31,43 @@ describe("a sweep's configuration", () => {
   it.each([
     [{ targets: [{ sparsity: 1 }] }, /targets\.0/],
     [{ targets: [{ sparsity: -0.1 }] }, /targets\.0/],
-    [{ targets: [{ sparsity: 0.5, flops: 0.5 }] }, /targets\.0/],
-    [{ targets: [] }, /targets/],
+    [{ targets: [{}] }, /targets\.0: names nothing/],
+    [{ targets: [] }, /strategies need targets/],
+    [{ strategies: [] }, /give strategies, or recipes/],
+    [
+      { recipes: [{ label: "r", steps: [{ do: "prun" }] }] },
+      /recipes\.0\.steps\.0\.do: "prun" is not one of these/,
+    ],
+    [{ recipes: ["r.yaml"] }, /recipes\.0: "r.yaml" is a file/],
     [{ strategies: [{ name: "head" }] }, /strategies\.0\.use/],
     [{ training: { epochs: 1.5 } }, /training\.epochs/],
-    [{ fineTuning: [{ epochs: 1 }, { epoch: 1 }] }, /fineTuning\.1/],
+    [
+      { fineTuning: [{ epochs: 1 }, { epoch: 1 }] },
+      /fineTuning\.1\.epoch: is not known\. Did you mean "epochs"/,
+    ],
     [{ batchSizes: [0] }, /batchSizes\.0/],
     [{ sparsities: [0.5] }, /sparsities/],
   ])("names the place of a mistake: %j", (changes, place) => {
     const wrong = () => parseSweepConfig(JSON.stringify({ ...smallest, ...changes }), "sweep my.json");
-    expect(wrong).toThrow(/^sweep my\.json: /);
+    expect(wrong).toThrow(/^sweep my\.json, line 1[,:]/);
     expect(wrong).toThrow(place);
   });
 
   it("that is no YAML is refused in one line", () => {
     const wrong = () => parseSweepConfig("models: [", "sweep my.yaml");
-    expect(wrong).toThrow(/^sweep my\.yaml: this is neither YAML nor JSON \([^\n]+\)\.$/);
-    expect(() => parseSweepConfig("", "sweep my.yaml")).toThrow(/^sweep my\.yaml: top level: /);
+    expect(wrong).toThrow(/^sweep my\.yaml, line 1: this is neither YAML nor JSON: [^\n]+\.$/);
+    expect(() => parseSweepConfig("", "sweep my.yaml")).toThrow(
+      /^sweep my\.yaml, line 1: expected keys and values/,
+    );
   });
 
   it("does not unfold a bomb of aliases", () => {
     const lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"];
     for (let i = 1; i < 9; i++)
       lines.push(`a${i}: &a${i} [${Array.from({ length: 10 }, () => `*a${i - 1}`).join(", ")}]`);
-    expect(() => parseSweepConfig(lines.join("\n"), "sweep bomb.yaml")).toThrow(/^sweep bomb\.yaml: /);
+    expect(() => parseSweepConfig(lines.join("\n"), "sweep bomb.yaml")).toThrow(
+      /^sweep bomb\.yaml, line 2: aliases/,
+    );
   });
 
   it("has presets that are valid, and a JSON schema", () => {
@@ -95,9 +108,9 @@ describe("the cells of a sweep", () => {
   });
 
   it("have names that order of keys and labels do not change", () => {
-    const cell = cells.find((c): c is PruneCell => c.kind === "prune")!;
+    const cell = cells.find((c): c is StrategyCell => c.kind === "prune")!;
     const { kind, dense, strategy, target, fineTuning } = cell;
-    const turned: PruneCell = {
+    const turned: StrategyCell = {
       fineTuning,
       target,
       strategy: { label: "heads", ...strategy },

@@ -235,7 +235,9 @@ describe("a sweep that was stopped", () => {
     const more = await run(out, { ...small, fineTuning: [small.fineTuning![0]!, { epochs: 0 }] });
     expect(more).toMatchObject({ done: 1, kept: 3 });
     const [dense] = first.records.filter(isTrain);
-    const untuned = more.records.filter(isPrune).find(({ cell }) => cell.fineTuning.epochs === 0)!;
+    const untuned = more.records
+      .filter(isPrune)
+      .find(({ cell }) => "fineTuning" in cell && cell.fineTuning.epochs === 0)!;
     expect(untuned.result.dense.test).toEqual(dense!.result.test);
     const tuned = first.records.filter(isPrune)[0]!;
     expect(untuned.result.pruned).toEqual(tuned.result.pruned);

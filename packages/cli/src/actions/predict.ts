@@ -1,4 +1,4 @@
-import { formatCsv, type Table } from "@espalier/datasets";
+import { formatCsv, formatDate, plainStyle, type Table } from "@espalier/datasets";
 import { createForecaster, type Forecast } from "@espalier/forecaster";
 import { checkReplaceable, loadModel, writeFileAtomically } from "@espalier/formats/node";
 import { createRegistry } from "@espalier/recipe/standard";
@@ -18,13 +18,13 @@ export async function predict(file: string, options: PredictOptions, context: Co
   const bar = await openBar(context);
   try {
     const model = await loadModel(context.path(file));
-    const { table } = await loadSourceFor(model, { ...options, dataset: input }, context, bar);
+    const { table, reading } = await loadSourceFor(model, { ...options, dataset: input }, context, bar);
     const backend = await openBackend(createRegistry(), options);
     const forecaster = await createForecaster(model, { backend });
     const forecast = await forecaster.forecast(table);
     forecaster.dispose();
     bar.stop();
-    const text = formatCsv({ ...table, ...forecast });
+    const text = formatCsv({ ...table, ...forecast }, reading);
     if (out !== undefined) await writeFileAtomically(context.path(out), text, { force });
     if (json) context.print([JSON.stringify(asJson(table, forecast, out), null, 2)]);
     else if (out === undefined) context.stdout.write(text);
@@ -40,8 +40,8 @@ export async function predict(file: string, options: PredictOptions, context: Co
 }
 
 function asJson(
-  { name, rows: after }: Table,
-  { columns, rows, values, timestamps }: Forecast,
+  { name, rows: after, dates }: Table,
+  { columns, rows, values, timestamps, offsets }: Forecast,
   out: string | undefined,
 ): object {
   const width = columns.length;
@@ -49,7 +49,11 @@ function asJson(
     data: name,
     after,
     series: columns,
-    ...(timestamps && { dates: Array.from(timestamps, (time) => new Date(time).toISOString().slice(0, 19)) }),
+    ...(timestamps && {
+      dates: Array.from(timestamps, (time, row) =>
+        formatDate(dates ?? plainStyle(timestamps), time, offsets?.[row]).join(" "),
+      ),
+    }),
     forecast: Array.from({ length: rows }, (_, row) => [...values.subarray(row * width, (row + 1) * width)]),
     ...(out === undefined ? {} : { written: out }),
   };

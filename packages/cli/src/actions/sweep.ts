@@ -4,7 +4,7 @@ import {
   type CellEvent,
   cellsOf,
   findPreset,
-  parseSweepConfig,
+  loadSweepConfig,
   readResults,
   readSweepConfig,
   runSweep,
@@ -15,7 +15,6 @@ import {
 import { EspalierError } from "@espalier/core";
 import { catalogue } from "@espalier/datasets";
 import { fetchDataset } from "@espalier/datasets/node";
-import { readBytes } from "@espalier/formats/node";
 import type { Registry, UseConfig } from "@espalier/recipe";
 import type { SweepOptions } from "../commands/sweep.ts";
 import type { Context } from "../context.ts";
@@ -35,7 +34,7 @@ export async function sweep(
 ): Promise<void> {
   const registry = await registryWith(options.plugin, context);
   const config = await withAvailableBackends(
-    chosen(await configOf(file, options, context), options, registry, context),
+    chosen(await configOf(file, options, registry, context), options, registry, context),
     registry,
   );
   const called = file === undefined ? (options.preset ?? "quick") : config.name;
@@ -57,13 +56,13 @@ export async function sweep(
 async function configOf(
   file: string | undefined,
   { preset }: SweepOptions,
+  registry: Registry,
   context: Context,
 ): Promise<SweepConfig> {
   if (file === undefined)
     return readSweepConfig(findPreset(preset ?? "quick"), `preset ${preset ?? "quick"}`);
   if (preset !== undefined) throw new EspalierError("give a configuration file, or --preset; not both.");
-  const text = new TextDecoder().decode(await readBytes(context.path(file), "sweep"));
-  return parseSweepConfig(text, `sweep ${file}`);
+  return loadSweepConfig(context.path(file), `sweep ${file}`, registry);
 }
 
 /** The configuration with what the options choose from it, or put in its place. */

@@ -1,14 +1,13 @@
 import type { Command } from "commander";
 import type { Context } from "../context.ts";
+import { addCsv, type CsvOptionsGiven } from "../options/csv.ts";
 import {
   addBackend,
   addCommon,
-  addCsv,
   addExamples,
   addForce,
   type BackendOptions,
   type CommonOptions,
-  type CsvOptionsGiven,
   type OutputOptions,
 } from "../options/groups.ts";
 
@@ -25,7 +24,7 @@ export function define(command: Command, context: Context): void {
     )
     .argument("<model>", "a model file")
     .optionsGroup("Data:")
-    .option("--input <file>", "the .csv file to go on from; its last rows are what the model sees");
+    .option("--input <file>", "the CSV file to go on from; its last rows are what the model sees");
   addCsv(command);
   addBackend(command.optionsGroup("Run:"));
   command.optionsGroup("Output:").option("--out <file>", "the .csv file to write (standard output)");

@@ -1,11 +1,12 @@
-import type { MissingRule, ScaleKind, SplitRule } from "@espalier/datasets";
+import type { ScaleKind, SplitRule } from "@espalier/datasets";
 import type { FitOptions } from "@espalier/training";
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { addCsv, type CsvOptionsGiven } from "./csv.ts";
 import {
   type Assignment,
   assignment,
-  names,
   positive,
+  seriesNames,
   several,
   share,
   splits,
@@ -15,7 +16,6 @@ import {
 
 /** Options that several commands share. Names and defaults are those of the packages that read them. */
 
-const missing = ["error", "forward-fill", "interpolate", "drop"] as const satisfies readonly MissingRule[];
 const scales = ["standard", "min-max", "none"] as const satisfies readonly ScaleKind[];
 
 export interface CommonOptions {
@@ -38,28 +38,12 @@ export function addExamples(command: Command, examples: readonly string[]): Comm
   );
 }
 
-export interface CsvOptionsGiven {
-  readonly missing?: MissingRule;
-  readonly dateColumn?: string;
-  readonly delimiter?: string;
-  readonly decimal?: "." | ",";
-}
-
-/** How a CSV file is read. */
-export function addCsv(command: Command): Command {
-  return command
-    .addOption(new Option("--missing <rule>", "what to do about missing values").choices(missing))
-    .option("--date-column <name>", 'the column of dates; "none" for none')
-    .option("--delimiter <text>", "what separates cells (,)")
-    .addOption(new Option("--decimal <mark>", 'decimal mark, "." or ","').argParser(decimalMark));
-}
-
 export interface DataOptions extends CsvOptionsGiven {
   readonly dataset?: string;
   readonly splits?: SplitRule;
 }
 
-const datasetHelp = "synthetic, a name of the catalogue (espalier datasets), or a .csv file";
+const datasetHelp = "synthetic, a name of the catalogue (espalier datasets), or a CSV file";
 
 /** Which data, and how it is split. */
 export function addData(command: Command, fallback: string): Command {
@@ -78,7 +62,7 @@ export interface TrainingDataOptions extends DataOptions {
 
 export function addTrainingData(command: Command, fallback: string): Command {
   return addData(command, fallback)
-    .option("--series <names>", "series to take, in this order (all)", names)
+    .option("--series <names>", "series to take, in this order (all)", seriesNames)
     .addOption(new Option("--scale <kind>", "how series are scaled").choices(scales));
 }
 
@@ -194,9 +178,4 @@ export function addPlugins(command: Command): Command {
 
 function nonNegative(value: string): number {
   return Number(value) === 0 ? 0 : positive(value);
-}
-
-function decimalMark(value: string): string {
-  if (value !== "." && value !== ",") throw new InvalidArgumentError('Expected "." or ",".');
-  return value;
 }

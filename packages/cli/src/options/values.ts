@@ -61,6 +61,24 @@ export function names(text: string): string[] {
   return list;
 }
 
+/** Series by name, separated by commas; a name with a comma in double quotes. Given again, it adds to them. */
+export function seriesNames(text: string, before: readonly string[] = []): string[] {
+  const cells = text.match(/"(?:[^"]|"")*"|[^,]+/g) ?? [];
+  const list = cells.map((cell) =>
+    cell.trim().replace(/^"(.*)"$/, (_, inner: string) => inner.replaceAll('""', '"')),
+  );
+  const all = [...before, ...list];
+  if (
+    list.length === 0 ||
+    list.some((name) => name === "") ||
+    /,\s*(,|$)/.test(text.replace(/"[^"]*"/g, "x"))
+  )
+    throw new InvalidArgumentError("Expected names, separated by commas.");
+  const twice = all.find((name, i) => all.indexOf(name) !== i);
+  if (twice !== undefined) throw new InvalidArgumentError(`"${twice}" is named twice.`);
+  return all;
+}
+
 /** Collects an option that may be given several times. */
 export function several<T>(
   parse: (text: string) => T,

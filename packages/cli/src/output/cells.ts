@@ -8,6 +8,7 @@ import {
   isTrain,
   labelOf,
   type PruneCell,
+  procedureOf,
   type ResultRecord,
 } from "@espalier/bench";
 import type { Colors } from "../context.ts";
@@ -21,8 +22,8 @@ export function cellText(cell: Cell): string {
   if (cell.kind === "train") return `train ${cell.model.use} on ${cell.data.dataset}`;
   if (cell.kind === "sensitivity") return `${cell.dense.model.use}, single layers pruned`;
   if (cell.kind === "prune")
-    return `${cell.dense.model.use}, ${labelOf(cell.strategy)}, ${targetOf(cell).join(" ")}`;
-  return `  ${labelOf(cell.pruned.strategy)} ${targetOf(cell.pruned)[1]} on ${cell.backend} × ${cell.batch}`;
+    return `${cell.dense.model.use}, ${labelOf(procedureOf(cell))}, ${targetOf(cell).join(" ")}`;
+  return `  ${labelOf(procedureOf(cell.pruned))} ${targetOf(cell.pruned)[1]} on ${cell.backend} × ${cell.batch}`;
 }
 
 function targetOf({ target }: PruneCell): [metric: string, asked: number] {

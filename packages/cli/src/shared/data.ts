@@ -1,19 +1,17 @@
 import { basename } from "node:path";
 import { EspalierError, type Model } from "@espalier/core";
 import type { LoadedDataset } from "@espalier/datasets";
-import { type FetchOptions, type LoadOptions, loadDataset } from "@espalier/datasets/node";
-import { dataOf } from "@espalier/training";
+import { type FetchOptions, isDataFile, type LoadOptions, loadDataset } from "@espalier/datasets/node";
+import { dataOf, type ModelData } from "@espalier/training";
 import type { Context } from "../context.ts";
-import type { CsvOptionsGiven, TrainingDataOptions } from "../options/groups.ts";
+import { type CsvOptionsGiven, csvOptions } from "../options/csv.ts";
+import type { TrainingDataOptions } from "../options/groups.ts";
 import { bytes, count, percent, plural } from "../output/numbers.ts";
 import type { Bar } from "../output/progress.ts";
 
-/** Names of files, beside those of the catalogue. */
-export const csvFile = /\.(csv|tsv)$/i;
-
 /** A data set's name as it is, a file's path relative to the working directory. */
 export function datasetPath(dataset: string, context: Context): string {
-  return csvFile.test(dataset) ? context.path(dataset) : dataset;
+  return isDataFile(dataset) ? context.path(dataset) : dataset;
 }
 
 /** Where files of the catalogue are. */
@@ -39,26 +37,20 @@ export function fetchOptions(name: string, context: Context, bar: Bar): FetchOpt
   };
 }
 
-/** How a CSV file is to be read, as the loader's options. */
-export function csvOptions(
-  options: CsvOptionsGiven,
-): Pick<LoadOptions, "missing" | "delimiter" | "decimal" | "dateColumn"> {
-  const { missing, delimiter, decimal, dateColumn } = options;
-  return { missing, delimiter, decimal, dateColumn: dateColumn === "none" ? false : dateColumn };
-}
-
-/** Loads a data set, tells of a download's progress, and of what was missing in it. */
+/** Loads a data set, tells of a download's progress, of what was found out or is odd, and of what was missing in it. */
 export async function loadSource(
   dataset: string,
   options: Pick<TrainingDataOptions, "series" | keyof CsvOptionsGiven>,
   context: Context,
   bar: Bar,
+  remembered: LoadOptions = {},
 ): Promise<LoadedDataset> {
   const source = await loadDataset(datasetPath(dataset, context), {
     ...fetchOptions(dataset, context, bar),
-    ...csvOptions(options),
-    series: options.series,
+    ...remembered,
+    ...given({ ...csvOptions(options), series: options.series }),
   });
+  for (const note of source.notes ?? []) bar.line(`${source.name}: ${note}.`);
   const { cells, rule, bySeries, droppedRows } = source.missing;
   if (cells > 0) {
     const share = percent(cells / (source.table.rows * source.table.columns.length));
@@ -83,17 +75,26 @@ export async function loadSourceFor(
   if (dataset === undefined) {
     throw new EspalierError("the model does not say what data it was trained on: give --dataset.");
   }
-  if (options.dataset === undefined && csvFile.test(dataset)) {
+  if (options.dataset === undefined && isDataFile(dataset)) {
     throw new EspalierError(
       `the model was trained on ${basename(dataset)}: give --dataset with the path to it.`,
     );
   }
-  const series = options.series ?? (known === undefined ? undefined : [...known.series]);
-  const missing = options.missing ?? (known?.missing === "error" ? undefined : known?.missing);
-  return loadSource(
-    dataset,
-    { ...options, ...(series && { series }), ...(missing && { missing }) },
-    context,
-    bar,
-  );
+  return loadSource(dataset, options, context, bar, readingOf(known));
+}
+
+/** How a model's data was read, for files of the kind. */
+function readingOf(known: ModelData | undefined): LoadOptions {
+  if (known === undefined) return {};
+  const { series, missing, gaps, reading } = known;
+  return {
+    series: [...series],
+    ...(missing !== undefined && missing !== "error" && { missing }),
+    ...(gaps !== undefined && { gaps }),
+    ...(reading !== undefined && { like: reading }),
+  };
+}
+
+function given<T extends object>(options: T): Partial<T> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>;
 }

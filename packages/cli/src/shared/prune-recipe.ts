@@ -1,6 +1,7 @@
 import { EspalierError, readTarget, type Target } from "@espalier/core";
 import {
   contradictionsIn,
+  dataSchema,
   expand,
   followsRecipe,
   type Problem,
@@ -166,13 +167,14 @@ function around(
   measured = false,
 ): Pick<Recipe, "label" | "model" | "data" | "latency" | "backend" | "seed"> {
   const { latencyBackend, batch, latencyTime } = given;
-  const { dataset, series, scale, splits, missing, dateColumn, delimiter, decimal } = given;
-  const data = { dataset, series, scale, splits, missing, dateColumn, delimiter, decimal };
+  // The command line has an option for each key.
+  const keys = Object.keys(dataSchema.shape) as (keyof typeof dataSchema.shape)[];
+  const data = defined(Object.fromEntries(keys.map((key) => [key, given[key]])));
   const latency = { backend: latencyBackend, batch, time: latencyTime };
   return defined({
     label: recipe.label,
     model: file ?? recipe.model,
-    data: filled({ ...(dataset === undefined && recipe.data), ...defined(data) }),
+    data: filled({ ...(given.dataset === undefined && recipe.data), ...data }),
     latency: filled({ ...(measured && recipe.latency), ...defined(latency) }),
     backend: given.backend ?? recipe.backend,
     seed: given.seed ?? recipe.seed,

@@ -1,10 +1,10 @@
 import { dirname, isAbsolute, relative, resolve, sep } from "node:path";
 import { EspalierError } from "@espalier/core";
+import { isDataFile } from "@espalier/datasets/node";
 import { readBytes } from "@espalier/formats/node";
 import { formatRecipe, type ReadRecipe, type Recipe, type Registry, readRecipe } from "@espalier/recipe";
 import { besideRecipe } from "@espalier/recipe/node";
 import type { Context } from "../context.ts";
-import { csvFile } from "./data.ts";
 
 /** A recipe from a file; paths in it lead to the files beside it. */
 export interface LoadedRecipe extends ReadRecipe {
@@ -61,7 +61,7 @@ async function withPaths(
   }
   if (data !== undefined) {
     const { dataset, ...how } = data;
-    const file = dataset !== undefined && csvFile.test(dataset);
+    const file = dataset !== undefined && isDataFile(dataset);
     const named = file ? await changed("dataset", dataset, "data", "dataset") : { dataset };
     found.data = { ...(dataset !== undefined && named), ...how };
     if (Object.keys(found.data).length === 0) delete found.data;

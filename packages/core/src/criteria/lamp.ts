@@ -2,6 +2,7 @@ import type { Model } from "../model/model.ts";
 import { sortScores } from "../pruning/sort.ts";
 import { type Criterion, weightsOf } from "./criterion.ts";
 import { groupSums } from "./groups.ts";
+import { squares } from "./magnitude.ts";
 
 /**
  * Layer-adaptive magnitude: w² ÷ Σu² over the weights u of the same tensor that are at least as large. Ranked globally
@@ -20,8 +21,8 @@ export const lamp: Criterion = {
 };
 
 function lampScores(model: Model, name: string): Float32Array {
-  const squares = squared(weightsOf(model, name));
-  const sorted = sortScores(squares);
+  const energies = squares(weightsOf(model, name));
+  const sorted = sortScores(energies);
   // What is at least as large as each distinct square, summed from the largest down.
   const atLeast = new Map<number, number>();
   let sum = 0;
@@ -29,17 +30,11 @@ function lampScores(model: Model, name: string): Float32Array {
     sum += sorted[i]!;
     atLeast.set(sorted[i]!, sum);
   }
-  return squares.map((square) => (square === 0 ? 0 : square / atLeast.get(square)!));
+  return energies.map((energy) => (energy === 0 ? 0 : energy / atLeast.get(energy)!));
 }
 
 function energyShares(weights: Float32Array): Float32Array {
-  const squares = squared(weights);
-  const total = squares.reduce((sum, square) => sum + square, 0);
-  return total === 0 ? squares : squares.map((square) => square / total);
-}
-
-function squared(weights: Float32Array): Float32Array {
-  const squares = new Float32Array(weights.length);
-  for (let i = 0; i < weights.length; i++) squares[i] = weights[i]! ** 2;
-  return squares;
+  const energies = squares(weights);
+  const total = energies.reduce((sum, energy) => sum + energy, 0);
+  return total === 0 ? energies : energies.map((energy) => energy / total);
 }

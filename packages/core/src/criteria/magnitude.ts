@@ -1,4 +1,3 @@
-import type { Model } from "../model/model.ts";
 import { type Criterion, weightsOf } from "./criterion.ts";
 import { groupSums } from "./groups.ts";
 
@@ -6,7 +5,7 @@ import { groupSums } from "./groups.ts";
 export const l1: Criterion = {
   name: "l1",
   weights: async ({ model }, tensors) =>
-    new Map(tensors.map((name) => [name, mapWeights(model, name, Math.abs)])),
+    new Map(tensors.map((name) => [name, magnitudes(weightsOf(model, name))])),
   indices: ({ model }, dimensions) =>
     groupSums(model, dimensions, (tensors) => l1.weights({ model }, tensors)),
 };
@@ -16,18 +15,25 @@ export const l2: Criterion = {
   name: "l2",
   weights: l1.weights,
   async indices({ model }, dimensions) {
-    const squares = async (tensors: readonly string[]) =>
-      new Map(tensors.map((name) => [name, mapWeights(model, name, (w) => w * w)]));
-    const sums = await groupSums(model, dimensions, squares);
+    const energies = async (tensors: readonly string[]) =>
+      new Map(tensors.map((name) => [name, squares(weightsOf(model, name))]));
+    const sums = await groupSums(model, dimensions, energies);
     return sums.map((scores) => ({ ...scores, values: scores.values.map(Math.sqrt) }));
   },
   whole: (values) => Math.hypot(...values),
 };
 
-/** A function of every weight; a plain loop, which is several times faster than `map` of a typed array. */
-function mapWeights(model: Model, name: string, f: (w: number) => number): Float32Array {
-  const weights = weightsOf(model, name);
+// Plain loops, which are several times faster than `map` of a typed array, or than calling a function for each weight.
+
+function magnitudes(weights: Float32Array): Float32Array {
   const result = new Float32Array(weights.length);
-  for (let i = 0; i < weights.length; i++) result[i] = f(weights[i]!);
+  for (let i = 0; i < weights.length; i++) result[i] = Math.abs(weights[i]!);
+  return result;
+}
+
+/** w² of every weight. */
+export function squares(weights: Float32Array): Float32Array {
+  const result = new Float32Array(weights.length);
+  for (let i = 0; i < weights.length; i++) result[i] = weights[i]! * weights[i]!;
   return result;
 }

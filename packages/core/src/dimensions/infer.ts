@@ -4,6 +4,7 @@ import type { AxisUse, Operand } from "./coupling.ts";
 import type { Dimension, DimensionKind, Dimensions, Member } from "./dimensions.ts";
 import { dimensionsIn, type Expression, isProduct, isSum } from "./expression.ts";
 import { Solver } from "./solver.ts";
+import { sumsOfMore } from "./sums.ts";
 
 /**
  * What axes of a graph are made of, as far as it is known beforehand: expressions over dimensions of these sizes. A model
@@ -39,18 +40,19 @@ export function inferDimensions(graph: Graph, known?: KnownAxes): Dimensions {
   });
   for (const node of graph.nodes) {
     for (const output of node.outputs) axes[output] = fresh(output);
-    solver.where = node.name;
+    solver.node = node;
     node.operator.couple(solver, node.inputs.map(operand), node.outputs.map(operand), node.attributes);
   }
-  solver.where = "";
+  solver.node = undefined;
   for (const { name, value } of graph.outputs) {
     for (const axis of axes[value]!) solver.fixed(axis, `reaches the output ${name}`);
   }
-  return describe(
-    graph,
-    axes.map((list) => list.map((axis) => solver.resolve(axis))),
-    solver,
-  );
+  const solved = axes.map((list) => list.map((axis) => solver.resolve(axis)));
+  for (const { dimension, node } of sumsOfMore(graph, solved, solver.contracted())) {
+    solver.node = node;
+    solver.fixed(dimension, `${node.operator.name} sums over it what its own weights do not make zero`);
+  }
+  return describe(graph, solved, solver);
 }
 
 /** Values that were computed, as opposed to weights in some layout. */

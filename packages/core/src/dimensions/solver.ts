@@ -1,4 +1,5 @@
 import { divideExtent, type Extent, factorOf, isBatch, sameExtent } from "../graph/extent.ts";
+import type { Node } from "../graph/graph.ts";
 import type { AxisUse, Coupling, Operand } from "./coupling.ts";
 import {
   dimensionsIn,
@@ -11,6 +12,13 @@ import {
   sumOf,
   unit,
 } from "./expression.ts";
+
+/** A use of an axis, and the node that makes it. */
+interface Use {
+  readonly axis: Expression;
+  readonly use: AxisUse;
+  readonly node: Node | undefined;
+}
 
 function isUnit(e: Expression): boolean {
   return isProduct(e) && e.product.length === 0;
@@ -28,9 +36,9 @@ export class Solver implements Coupling {
   readonly #bindings: (Expression | undefined)[] = [];
   readonly #reasons: (string | undefined)[] = [];
   readonly #declared = new Set<number>();
-  readonly #uses: { readonly axis: Expression; readonly use: AxisUse }[] = [];
-  /** Put behind a reason, to say where it arose. */
-  where = "";
+  readonly #uses: Use[] = [];
+  /** The node that is being coupled: put behind a reason, to say where it arose. */
+  node: Node | undefined;
 
   /** Axes of a value whose dimensions are not known yet; an extent of 1 carries none. */
   fresh(shape: readonly Extent[]): Expression[] {
@@ -103,7 +111,7 @@ export class Solver implements Coupling {
   }
 
   select(whole: Expression, part: Expression, start: number, end: number): void {
-    const terms = this.#cut(this.#cut(this.#terms(this.resolve(whole)), start), end);
+    const terms = this.#cut(this.#cut([whole], start), end);
     if (terms === undefined) {
       const reason = "Slice picks positions inside it";
       this.fixed(whole, reason);
@@ -121,12 +129,19 @@ export class Solver implements Coupling {
 
   fixed(axis: Expression, reason: string): void {
     for (const dimension of dimensionsIn(this.resolve(axis))) {
-      this.#reasons[dimension] ??= this.where === "" ? reason : `${reason} (${this.where})`;
+      this.#reasons[dimension] ??= this.node === undefined ? reason : `${reason} (${this.node.name})`;
     }
   }
 
   note(axis: Expression, use: AxisUse): void {
-    this.#uses.push({ axis, use });
+    this.#uses.push({ axis, use, node: this.node });
+  }
+
+  /** What nodes contract or sum over, as far as it is known by now. */
+  contracted(): { readonly axis: Expression; readonly node: Node }[] {
+    return this.#uses.flatMap(({ axis, use, node }) =>
+      use === "contracted" && node !== undefined ? [{ axis: this.resolve(axis), node }] : [],
+    );
   }
 
   #variable(extent: Extent): number {
@@ -145,6 +160,7 @@ export class Solver implements Coupling {
   }
 
   #bind(dimension: number, to: Expression): void {
+    if (this.#bindings[dimension] !== undefined) throw new Error(`dimension ${dimension} is bound twice`);
     const reason = this.#reasons[dimension];
     if (reason !== undefined) {
       const inherited = isProduct(to) && !reason.startsWith(mixedIn) ? `${mixedIn}: ${reason}` : reason;
@@ -238,15 +254,18 @@ export class Solver implements Coupling {
     return true;
   }
 
+  /** What an expression is the sum of by now: splitting a dimension splits it wherever else it occurs, too. */
   #terms(e: Expression): readonly Expression[] {
-    return isSum(e) ? e.sum : [e];
+    const resolved = this.resolve(e);
+    return isSum(resolved) ? resolved.sum : [resolved];
   }
 
   /** The terms with a border at `position`, splitting a dimension there if need be; undefined where that is impossible. */
-  #cut(terms: readonly Expression[] | undefined, position: number): readonly Expression[] | undefined {
-    if (terms === undefined) return undefined;
+  #cut(before: readonly Expression[] | undefined, position: number): readonly Expression[] | undefined {
+    if (before === undefined) return undefined;
+    const terms = before.flatMap((term) => this.#terms(term));
     let at = 0;
-    for (const [i, term] of terms.entries()) {
+    for (const term of terms) {
       if (at === position) return terms;
       const extent = this.#extent(term);
       if (isBatch(extent)) return undefined;
@@ -255,28 +274,43 @@ export class Solver implements Coupling {
         if (typeof term !== "number" || this.#reasons[term] !== undefined) return undefined;
         const parts = [this.#variable(position - at), this.#variable(at + extent - position)];
         this.#bind(term, { sum: parts });
-        return terms.toSpliced(i, 1, ...parts);
+        return terms.flatMap((one) => this.#terms(one));
       }
       at += extent;
     }
     return terms;
   }
 
+  /**
+   * Matches two sums of one extent term by term. A roll matches a sum with its own terms in another order: every cut of one
+   * side may then cut the other, until all borders agree.
+   */
   #alignSums(left: readonly Expression[], right: readonly Expression[]): void {
-    const borders = (terms: readonly Expression[]) => {
-      let at = 0;
-      return terms.map((term) => (at += factorOf(this.#extent(term))));
-    };
-    let a: readonly Expression[] | undefined = left;
-    let b: readonly Expression[] | undefined = right;
-    for (const border of borders(right)) a = this.#cut(a, border);
-    for (const border of borders(left)) b = this.#cut(b, border);
-    if (a === undefined || b === undefined || a.length !== b.length) {
-      this.#freeze(...left, ...right);
-      return;
+    let [a, b]: [readonly Expression[], readonly Expression[]] = [left, right];
+    for (;;) {
+      a = a.flatMap((term) => this.#terms(term));
+      b = b.flatMap((term) => this.#terms(term));
+      const [ends, others] = [this.#ends(a), this.#ends(b)];
+      const missingInA = others.find((end) => !ends.includes(end));
+      const missingInB = ends.find((end) => !others.includes(end));
+      if (missingInA === undefined && missingInB === undefined) break;
+      const cut = missingInA === undefined ? this.#cut(b, missingInB!) : this.#cut(a, missingInA);
+      if (cut === undefined) {
+        this.#freeze(...left, ...right);
+        return;
+      }
     }
     a.forEach((term, i) => {
       this.same(term, b[i]!);
+    });
+  }
+
+  /** Where each term ends. */
+  #ends(terms: readonly Expression[]): number[] {
+    let at = 0;
+    return terms.map((term) => {
+      at += factorOf(this.#extent(term));
+      return at;
     });
   }
 }

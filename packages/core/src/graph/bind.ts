@@ -5,7 +5,8 @@ import type { TensorData } from "./tensor.ts";
 
 /**
  * Checks the inputs of a run against the graph and gives the batch size they have. Graphs without a batch axis get 1.
- * Throws an EspalierError that names the input and both shapes.
+ * Throws an EspalierError that names the input and both shapes, and one for data that is not of its shape's size or holds
+ * NaN: a forecast of it would be NaN, or none at all, without a word.
  */
 export function bindInputs(graph: Graph, inputs: ReadonlyMap<string, TensorData>): number {
   let batchSize: number | undefined;
@@ -32,6 +33,7 @@ export function bindInputs(graph: Graph, inputs: ReadonlyMap<string, TensorData>
         `input "${name}" has shape [${given.shape.join(", ")}], the graph expects ${printShape(shape)}${at}.`,
       );
     }
+    expectNumbers(name, given);
   }
   const unknown = [...inputs.keys()].find((name) => !graph.inputs.some((input) => input.name === name));
   if (unknown !== undefined) {
@@ -40,6 +42,22 @@ export function bindInputs(graph: Graph, inputs: ReadonlyMap<string, TensorData>
     );
   }
   return batchSize ?? 1;
+}
+
+function expectNumbers(name: string, { shape, data }: TensorData): void {
+  const size = shape.reduce((n, extent) => n * extent, 1);
+  if (data.length !== size) {
+    throw new EspalierError(
+      `input "${name}" has ${data.length} numbers, its shape [${shape.join(", ")}] takes ${size}.`,
+    );
+  }
+  for (let i = 0; i < size; i++) {
+    if (Number.isNaN(data[i])) {
+      throw new EspalierError(
+        `input "${name}" holds NaN at ${i}. Fill missing values before a model sees them.`,
+      );
+    }
+  }
 }
 
 /** The outputs a run brings back: those asked for, in graph order; an unknown name is an error. */

@@ -64,7 +64,7 @@ export async function layerSensitivity(request: SensitivityRequest): Promise<Sen
     const ranking = rankWeights(model, new Map(members.map((tensor) => [tensor, scores.get(tensor)!])));
     const errors: number[] = [];
     for (const amount of amounts) {
-      const steps = maskWeakest(model, ranking, { amount, scope: "global", leastDensity: 0 });
+      const steps = maskWeakest(ranking, { amount, scope: "global", leastDensity: 0 });
       errors.push(await errorOf(applySteps(model, steps)));
     }
     const weights = members.reduce((n, tensor) => n + model.tensors.get(tensor)!.data.length, 0);

@@ -3,20 +3,51 @@ const start = Int32Array.from({ length: 8 }, (_, i) => fractionBits(prime(i), 2)
 
 /** SHA-256 (FIPS 180-4), synchronous and the same everywhere, as 64 hexadecimal digits. */
 export function sha256(bytes: Uint8Array): string {
-  const hash = new Sha256();
+  const hash = createSha256();
   hash.update(bytes);
   return hash.digest();
 }
 
-/** SHA-256 over parts that are given one after the other. */
-export class Sha256 {
+/** A hash over parts that are given one after the other. */
+export interface Hash {
+  /** Adds bytes. */
+  update(bytes: Uint8Array): void;
+  /** Adds text as UTF-8. */
+  text(text: string): void;
+  /** The hash of all bytes so far, in hexadecimal; nothing can be added after it. */
+  digest(): string;
+}
+
+/** What of Node's `process` and `node:crypto` is used here. */
+interface Platform {
+  getBuiltinModule?(name: "node:crypto"): {
+    createHash(name: "sha256"): { update(data: Uint8Array | string): unknown; digest(as: "hex"): string };
+  };
+}
+
+/**
+ * SHA-256 by the platform where it has a synchronous one (Node, Deno, Bun: some 1.5 GB/s), else in JavaScript (160 MB/s;
+ * what browsers have cannot be waited for here).
+ */
+export function createSha256(): Hash {
+  const { process } = globalThis as { readonly process?: Platform };
+  const hash = process?.getBuiltinModule?.("node:crypto").createHash("sha256");
+  if (hash === undefined) return new Sha256();
+  return {
+    update: (bytes) => void hash.update(bytes),
+    text: (text) => void hash.update(text),
+    digest: () => hash.digest("hex"),
+  };
+}
+
+/** SHA-256 in JavaScript. */
+export class Sha256 implements Hash {
   readonly #state = start.slice();
   readonly #block = new Uint8Array(64);
   readonly #words = new Int32Array(64);
   #filled = 0;
   #length = 0;
 
-  /** Adds bytes. */
   update(bytes: Uint8Array): void {
     this.#length += bytes.length;
     let at = 0;
@@ -33,12 +64,10 @@ export class Sha256 {
     this.#filled = bytes.length - at;
   }
 
-  /** Text as UTF-8. */
   text(text: string): void {
     this.update(new TextEncoder().encode(text));
   }
 
-  /** The hash of all bytes so far, in hexadecimal; nothing can be added after it. */
   digest(): string {
     const bits = this.#length * 8;
     const end = new Uint8Array(this.#filled < 56 ? 64 - this.#filled : 128 - this.#filled);

@@ -19,10 +19,13 @@ export function isKept(mask: Mask, index: number): boolean {
   return ((mask.bits[index >> 3]! >> (index & 7)) & 1) === 1;
 }
 
+/** Ones in each byte. */
+const ones = Uint8Array.from({ length: 256 }, (_, byte) => byte.toString(2).replaceAll("0", "").length);
+
 /** Number of elements kept. Bits behind the last element must be 0, as `maskFrom` writes them. */
-export function keptCount(mask: Mask): number {
+export function keptCount({ bits }: Mask): number {
   let count = 0;
-  for (let byte of mask.bits) for (; byte !== 0; byte &= byte - 1) count++;
+  for (let i = 0; i < bits.length; i++) count += ones[bits[i]!]!;
   return count;
 }
 
@@ -32,10 +35,37 @@ export function intersect(a: Mask, b: Mask): Mask {
 }
 
 /** Zero where the mask does not keep. */
-export function applyMask(data: Float32Array, mask: Mask): Float32Array {
+export function applyMask(data: Float32Array, { bits }: Mask): Float32Array {
   const kept = new Float32Array(data.length);
-  for (let i = 0; i < data.length; i++) if (isKept(mask, i)) kept[i] = data[i]!;
+  for (let at = 0, i = 0; i < data.length; at++, i += 8) {
+    // Lowest bit first: each step of the loop takes one bit away.
+    for (let byte = bits[at]!, j = i; byte !== 0; byte >>= 1, j++) if (byte & 1) kept[j] = data[j]!;
+  }
   return kept;
+}
+
+/** The elements that a mask keeps, one after the other. */
+export function gatherKept(data: Float32Array, mask: Mask): Float32Array {
+  const values = new Float32Array(keptCount(mask));
+  for (let i = 0, next = 0; next < values.length; i++) if (isKept(mask, i)) values[next++] = data[i]!;
+  return values;
+}
+
+/** What {@link gatherKept} gave, back where the mask keeps it; zeros elsewhere. */
+export function spreadKept(values: Float32Array, { shape, bits }: Mask): Float32Array {
+  const data = new Float32Array(countElements(shape));
+  for (let at = 0, next = 0; at < bits.length; at++) {
+    for (let byte = bits[at]!, i = 8 * at; byte !== 0; byte >>= 1, i++)
+      if (byte & 1) data[i] = values[next++]!;
+  }
+  return data;
+}
+
+/** Whether every element that the mask does not keep is 0. */
+export function isZeroElsewhere(data: Float32Array, { bits }: Mask): boolean {
+  for (let i = 0; i < data.length; i++)
+    if (data[i] !== 0 && ((bits[i >> 3]! >> (i & 7)) & 1) === 0) return false;
+  return true;
 }
 
 /** 1 where kept, 0 elsewhere: the form a backend computes with. */

@@ -6,7 +6,7 @@ import { checkTensors } from "../graph/bind.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { TensorData } from "../graph/tensor.ts";
 import { canonicalJson } from "./canonical-json.ts";
-import { Sha256 } from "./digest.ts";
+import { createSha256 } from "./digest.ts";
 import { applyMask, type Mask } from "./mask.ts";
 import { storedGraph } from "./stored-graph.ts";
 
@@ -70,7 +70,7 @@ const modelDigests = new WeakMap<Model, string>();
 export function digest(model: Model): string {
   const known = modelDigests.get(model);
   if (known !== undefined) return known;
-  const hash = new Sha256();
+  const hash = createSha256();
   hash.text(canonicalJson(storedGraph(model.graph)));
   const { list, axes } = model.dimensions;
   hash.text(canonicalJson({ axes, list: list.map(({ members: _derived, ...dimension }) => dimension) }));
@@ -87,7 +87,7 @@ export function digest(model: Model): string {
 function tensorDigest(tensor: TensorData): string {
   const known = tensorDigests.get(tensor);
   if (known !== undefined) return known;
-  const hash = new Sha256();
+  const hash = createSha256();
   hash.text(`${tensor.dtype}[${tensor.shape.join()}]`);
   hash.update(new Uint8Array(tensor.data.buffer, tensor.data.byteOffset, tensor.data.byteLength));
   const result = hash.digest();

@@ -22,6 +22,7 @@ export const batchNormalizationOperator: Operator<BatchNormalizationAttributes> 
   defineOperator<BatchNormalizationAttributes>({
     name: "BatchNormalization",
     arity: 5,
+    simplify: ([, scale, bias]) => (scale && bias ? "zero" : undefined),
     infer([x, ...vectors], { epsilon, momentum }) {
       checkNumbers({ epsilon, momentum });
       if (x!.shape.length < 2) throw new ShapeError("it needs a channel axis (rank 2 or more)");

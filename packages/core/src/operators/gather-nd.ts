@@ -135,6 +135,8 @@ export const scatterNDOperator: Operator<ScatterNDAttributes> = defineOperator<S
   couple(coupling, [data, indices, updates], [y], { batchDims }) {
     coupling.sameAll(data!, y!);
     couplePicked(coupling, data!, indices!, updates!, batchDims);
+    // Without an update its place would keep what it had.
+    for (const axis of indices!.axes.slice(batchDims, -1)) coupling.fixed(axis, meaning);
   },
   simplify: ([data, , updates]) => (data && updates ? "zero" : undefined),
   gradient(b, { inputs: [, indices, updates], gradients: [dy], attributes, wants }) {

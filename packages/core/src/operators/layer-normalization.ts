@@ -14,6 +14,7 @@ export type EpsilonAttributes = { readonly epsilon: number };
 export const layerNormalizationOperator: Operator<EpsilonAttributes> = defineOperator<EpsilonAttributes>({
   name: "LayerNormalization",
   arity: 3,
+  simplify: ([, scale, bias]) => (scale && bias ? "zero" : undefined),
   infer([x, scale, bias], { epsilon }) {
     checkNumbers({ epsilon });
     for (const vector of [scale!, bias!]) {

@@ -1,4 +1,4 @@
-import { countBelow, countUpTo } from "./sort.ts";
+import { findRank, type RankedScores } from "./ranks.ts";
 
 /**
  * What is compared with what. `local`: every tensor (or dimension) loses the same share. `global`: all are ranked
@@ -26,11 +26,10 @@ export interface AllocationOptions {
   readonly shares?: ReadonlyMap<string, number>;
 }
 
-/** A tensor's scores in ascending order: of single weights, or of blocks of them. */
-export interface RankedTensor {
+/** A tensor's scores: of single weights, or of blocks of them. */
+export interface RankedTensor extends RankedScores {
   readonly name: string;
   readonly shape: readonly number[];
-  readonly sorted: Float32Array;
 }
 
 /** How many of its weights, or blocks, each tensor loses. */
@@ -40,7 +39,7 @@ export function allocate(
 ): ReadonlyMap<string, number> {
   const { amount, scope, leastDensity, shares } = options;
   if (shares !== undefined) return countByShares(tensors, shares);
-  const most = ({ sorted: { length } }: RankedTensor) =>
+  const most = ({ scores: { length } }: RankedTensor) =>
     leastDensity === 0 ? length : length - Math.max(1, Math.ceil(leastDensity * (1 - amount) * length));
   if (scope === "erk") return countByShape(tensors, amount, most);
   const groups = Map.groupBy(tensors, ({ name }) =>
@@ -54,9 +53,9 @@ function countByShares(
   shares: ReadonlyMap<string, number>,
 ): Map<string, number> {
   return new Map(
-    tensors.map(({ name, sorted }) => [
+    tensors.map(({ name, scores }) => [
       name,
-      Math.min(roundHalfEven((shares.get(name) ?? 0) * sorted.length), sorted.length - 1),
+      Math.min(roundHalfEven((shares.get(name) ?? 0) * scores.length), scores.length - 1),
     ]),
   );
 }
@@ -70,7 +69,7 @@ function countByShape(
   const all = tensors.map((tensor) => {
     // A kernel of 1 is no kernel: such a convolution is a linear layer.
     const extents = tensor.shape.filter((extent) => extent > 1);
-    const size = tensor.sorted.length;
+    const size = tensor.scores.length;
     const raw =
       extents.reduce((sum, extent) => sum + extent, 0) / extents.reduce((n, extent) => n * extent, 1);
     return { name: tensor.name, raw, size, least: size - most(tensor) };
@@ -115,7 +114,7 @@ function countTogether(
 ): Map<string, number> {
   const counts = new Map<string, number>();
   let open = [...group];
-  let remove = roundHalfEven(amount * group.reduce((n, { sorted }) => n + sorted.length, 0));
+  let remove = roundHalfEven(amount * group.reduce((n, { scores }) => n + scores.length, 0));
   for (;;) {
     const shared = lowestOf(open, Math.max(0, remove));
     const over = open.filter((tensor, i) => shared[i]! > most(tensor));
@@ -133,27 +132,14 @@ function countTogether(
   }
 }
 
-/** How many of the `remove` lowest numbers lie in each sorted list; ties go to earlier lists. */
+/** How many of the `remove` lowest scores lie in each list; ties go to earlier lists. */
 function lowestOf(lists: readonly RankedTensor[], remove: number): number[] {
   if (remove === 0) return lists.map(() => 0);
-  // Non-negative floats are ordered as their bits are: bisect the bits for the threshold.
-  const bits = new Uint32Array(1);
-  const float = new Float32Array(bits.buffer);
-  const upTo = (threshold: number) => lists.reduce((n, { sorted }) => n + countUpTo(sorted, threshold), 0);
-  let low = -1;
-  let high = 0x7f800000;
-  while (high - low > 1) {
-    const middle = low + Math.floor((high - low) / 2);
-    bits[0] = middle;
-    if (upTo(float[0]!) >= remove) high = middle;
-    else low = middle;
-  }
-  bits[0] = high;
-  const threshold = float[0]!;
-  const below = lists.map(({ sorted }) => countBelow(sorted, threshold));
+  if (lists.length === 1) return [Math.max(remove, lists[0]!.before)];
+  const { below, upTo } = findRank(lists, remove);
   let ties = remove - below.reduce((n, count) => n + count, 0);
-  return lists.map(({ sorted }, i) => {
-    const take = Math.max(0, Math.min(ties, countUpTo(sorted, threshold) - below[i]!));
+  return lists.map((_, i) => {
+    const take = Math.max(0, Math.min(ties, upTo[i]! - below[i]!));
     ties -= take;
     return below[i]! + take;
   });

@@ -37,7 +37,14 @@ export function removeWeakest(scores: readonly IndexScores[], options: RemoveOpt
   for (const group of groups.values()) {
     for (const [one, count] of countTogether(group, options)) counts.set(one, count);
   }
-  return ranked.flatMap((one) => stepOf(one, roundedCount(one, counts.get(one)!, options)));
+  const steps = ranked.flatMap((one) => stepOf(one, roundedCount(one, counts.get(one)!, options)));
+  // Lists that differ within another dimension count its indices as they are, so they come before it loses any.
+  return steps.toSorted((a, b) => Number(isNested(b.indices)) - Number(isNested(a.indices)));
+}
+
+/** Whether a step has one list for each index of the dimension around it. */
+export function isNested(indices: RemoveStep["indices"]): indices is readonly (readonly number[])[] {
+  return typeof indices[0] === "object";
 }
 
 function rank(scores: IndexScores): Ranked {

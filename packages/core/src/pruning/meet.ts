@@ -185,10 +185,14 @@ class Search {
 
   /** The same in tolerances. */
   #margin(attempt: Attempt, goal: Goal): number {
-    const { tolerance = 0.02, latencyTolerance = 0.05 } = this.#request;
-    const allowed = goal.metric === "latency" ? Math.max(latencyTolerance, attempt.timed!.spread) : tolerance;
     const excess = this.#excess(attempt, goal);
-    return excess === 0 ? 0 : excess / allowed;
+    return excess === 0 ? 0 : excess / this.#allowed(attempt, goal);
+  }
+
+  /** How far from a goal an attempt still counts as met. */
+  #allowed(attempt: Attempt, goal: Goal): number {
+    const { tolerance = 0.02, latencyTolerance = 0.05 } = this.#request;
+    return goal.metric === "latency" ? Math.max(latencyTolerance, attempt.timed!.spread) : tolerance;
   }
 
   /** The goal that an attempt misses by most, or reaches most narrowly; one that was not timed is judged by its counts. */
@@ -219,7 +223,8 @@ class Search {
     const margins = all.map((attempt) => this.#margin(attempt, this.#deciding(attempt)));
     if (margins.every((margin) => margin < 0)) return `with all that "${name}" may remove, ${left} remain`;
     if (margins.every((margin) => margin > 0)) return `the model already has only ${left}`;
-    return `what "${name}" removes at a time is too coarse; nearest: ${left} remain`;
+    const within = `${Number((100 * this.#allowed(nearest, deciding)).toFixed(1))} %`;
+    return `what "${name}" removes at a time is too coarse to come within ${within} of it; nearest: ${left} remain`;
   }
 
   #nameOf({ metric }: Goal): string {

@@ -2,7 +2,7 @@ import { account } from "../accounting/account.ts";
 import type { Dimension, Dimensions } from "../dimensions/dimensions.ts";
 import { type Expression, extentOf, isProduct } from "../dimensions/expression.ts";
 import { EspalierError, unknownName } from "../errors.ts";
-import { type Extent, printShape, type Shape } from "../graph/extent.ts";
+import { type Extent, printShape, type Shape, sameExtent } from "../graph/extent.ts";
 import type { ValueId } from "../graph/graph.ts";
 import type { TensorData } from "../graph/tensor.ts";
 import { canonicalJson } from "../model/canonical-json.ts";
@@ -55,15 +55,23 @@ function short(hash: string): string {
   return hash.slice(0, 12);
 }
 
-/** What a model would count after steps: what plans promise. */
-export function expectedAfter(pruned: Model): Expected {
-  const { parameters, flops, bytes } = account(pruned);
+/** What a model will count after steps: what plans promise. Only shapes and masks are worked out, not the numbers. */
+export function expectedAfter(model: Model, steps: readonly Step[]): Expected {
+  const { parameters, flops, bytes } = account(applySteps(outline(model), steps));
   return {
     parameters: parameters.total,
     nonzero: parameters.nonzero,
     flops: flops.effective,
     bytes: bytes.stored,
   };
+}
+
+/** A model whose tensors have their shapes and no numbers: steps are carried out on it at little cost. */
+export function outline(model: Model): Model {
+  const shapes = [...model.tensors].map(
+    ([name, tensor]) => [name, { ...tensor, data: tensor.data.subarray(0, 0) }] as const,
+  );
+  return { ...model, tensors: new Map(shapes) };
 }
 
 /** A model while steps are carried out on it: axes and graph stay as they were, all else changes in place. */
@@ -78,21 +86,38 @@ interface Draft {
 
 /** Carries steps out one after the other, without looking at a digest. */
 export function applySteps(model: Model, steps: readonly Step[]): Model {
-  const draft: Draft = {
+  let draft = draftOf(model);
+  for (const step of steps) {
+    if (step.do === "mask") maskParameter(draft, step);
+    else {
+      // What held a dimension back may have been emptied by a step before.
+      if (!isFree(draft, step.dimension) && draft.dimensions.some(({ size }) => size === 0))
+        draft = draftOf(finished(draft));
+      removeIndices(draft, step);
+    }
+  }
+  return finished(draft);
+}
+
+function draftOf(model: Model): Draft {
+  return {
     model,
     tensors: new Map(model.tensors),
     masks: new Map(model.masks),
     dimensions: [...model.dimensions.list],
     values: new Map(model.graph.tensors.map(({ name, value }) => [name, value])),
   };
-  for (const step of steps) {
-    if (step.do === "remove") removeIndices(draft, step);
-    else maskParameter(draft, step);
-  }
-  const { tensors, masks, dimensions: list } = draft;
+}
+
+/** The model that a draft has become, its graph brought to the new sizes. */
+function finished({ model, tensors, masks, dimensions: list }: Draft): Model {
   const changed = { ...model, tensors, masks, dimensions: { axes: model.dimensions.axes, list } };
-  if (!steps.some((step) => step.do === "remove")) return changed;
-  return simplify(resized(changed, model.dimensions), model);
+  const same = list.every(({ size }, i) => sameExtent(size, model.dimensions.list[i]!.size));
+  return same ? changed : simplify(resized(changed, model.dimensions), model);
+}
+
+function isFree({ dimensions }: Draft, dimension: string): boolean {
+  return dimensions.some(({ name, fixed }) => name === dimension && fixed === undefined);
 }
 
 function maskParameter({ model, tensors, masks }: Draft, step: MaskStep): void {

@@ -19,9 +19,10 @@ export function keptPositions(e: Expression, kept: Kept, sizes: (dimension: numb
   });
 }
 
-/** The positions of one axis of a tensor, in the order given. */
+/** The positions of one axis of a tensor, in the order given; only the shape where it has no numbers. */
 export function takeFromTensor(tensor: TensorData, axis: number, positions: readonly number[]): TensorData {
   const { shape, data, dtype } = tensor;
+  if (data.length === 0) return { ...tensor, shape: shape.with(axis, positions.length) };
   const inner = countElements(shape.slice(axis + 1));
   const outer = countElements(shape.slice(0, axis));
   const extent = shape[axis]!;

@@ -8,6 +8,7 @@ import {
   sumOf,
 } from "../dimensions/expression.ts";
 import { membersOf } from "../dimensions/infer.ts";
+import { inferAgain } from "../dimensions/infer-again.ts";
 import { EspalierError } from "../errors.ts";
 import { sameShape } from "../graph/extent.ts";
 import {
@@ -34,10 +35,9 @@ export function simplify(model: Model, before: Model): Model {
   for (const node of model.graph.nodes) rewriting.visit(node);
   const rewritten = rewriting.finish();
   refuseCut(rewritten, before);
-  return keepOnly(
-    rewritten,
-    stillNeeded(rewritten.graph, before.graph, rewriting.stillThere(unread(before.graph))),
-  );
+  const ends = rewriting.stillThere(unread(before.graph));
+  const smaller = keepOnly(rewritten, stillNeeded(rewritten.graph, before.graph, ends));
+  return { ...smaller, dimensions: inferAgain(smaller.graph, smaller.dimensions) };
 }
 
 /**

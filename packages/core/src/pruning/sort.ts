@@ -42,25 +42,3 @@ function countDigits(values: Uint32Array, shift: number): Uint32Array | undefine
   }
   return counts;
 }
-
-/** How many numbers of a sorted list lie below a value. */
-export function countBelow(sorted: Float32Array, value: number): number {
-  return partition(sorted, (x) => x >= value);
-}
-
-/** How many numbers of a sorted list are at most a value. */
-export function countUpTo(sorted: Float32Array, value: number): number {
-  return partition(sorted, (x) => x > value);
-}
-
-/** First position of a sorted list for which `test` holds. */
-function partition(sorted: Float32Array, test: (x: number) => boolean): number {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (test(sorted[middle]!)) high = middle;
-    else low = middle + 1;
-  }
-  return low;
-}

@@ -7,7 +7,7 @@ import type { Scope } from "./allocation.ts";
 import { type RemoveOptions, removeWeakest } from "./indices.ts";
 import { matchesAny } from "./patterns.ts";
 import type { RemoveStep } from "./plan.ts";
-import { applySteps } from "./prune.ts";
+import { applySteps, outline } from "./prune.ts";
 import { CutError } from "./simplify.ts";
 import type { Strategy } from "./strategy.ts";
 import { nothingToPrune, writePlan } from "./write-plan.ts";
@@ -68,7 +68,7 @@ function cutting(model: Model, steps: readonly RemoveStep[]): string[] {
     return list.length === extent;
   });
   if (emptying.length === 0 || !cuts(model, emptying)) return [];
-  let left = model;
+  let left = outline(model);
   return emptying.flatMap((step) => {
     // Another dimension may have taken it along.
     if (!left.dimensions.list.some(({ name }) => name === step.dimension)) return [];
@@ -80,7 +80,7 @@ function cutting(model: Model, steps: readonly RemoveStep[]): string[] {
 
 function cuts(model: Model, steps: readonly RemoveStep[]): boolean {
   try {
-    applySteps(model, steps);
+    applySteps(outline(model), steps);
     return false;
   } catch (error) {
     if (error instanceof CutError) return true;

@@ -3,16 +3,11 @@ import type { MatrixView } from "../model/matrix.ts";
 /** What is masked together: a single weight, or a block of rows × columns (outputs × inputs). */
 export type Block = readonly [rows: number, columns: number];
 
-/** A tensor cut into units that are masked together. Blocks at the edges may be smaller. */
+/** A tensor cut into blocks that are masked together. Those at the edges may be smaller. */
 export interface Tiling {
   readonly units: number;
   /** The unit of an element. */
   unitOf(index: number): number;
-}
-
-/** Every element by itself. */
-export function singly(elements: number): Tiling {
-  return { units: elements, unitOf: (index) => index };
 }
 
 /** Cuts the matrices of a tensor into blocks, numbered row-major. */
@@ -33,7 +28,6 @@ export function tile({ matrices, rows, columns }: MatrixView, [height, width]: B
 
 /** Mean score of every unit's elements that are still kept; −1 where none is. */
 export function unitScores(scores: Float32Array, { units, unitOf }: Tiling): Float32Array {
-  if (units === scores.length) return scores;
   const sums = new Float64Array(units);
   const counts = new Uint32Array(units);
   for (let i = 0; i < scores.length; i++) {

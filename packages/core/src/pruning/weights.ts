@@ -1,19 +1,16 @@
-import { isKept, maskFrom } from "../model/mask.ts";
+import { isKept, type Mask, maskFrom } from "../model/mask.ts";
 import { matrixViews } from "../model/matrix.ts";
 import type { Model } from "../model/model.ts";
 import { type AllocationOptions, allocate, type RankedTensor } from "./allocation.ts";
 import type { MaskStep } from "./plan.ts";
-import { countBelow, sortScores } from "./sort.ts";
-import { type Block, singly, type Tiling, tile, unitScores } from "./tiling.ts";
+import { bitsAbove, rankScores } from "./ranks.ts";
+import { type Block, type Tiling, tile, unitScores } from "./tiling.ts";
 
-/** Scores of tensors' units with a sorted copy each, so that many amounts can be tried at the cost of one sort. */
+/** Scores of tensors' units, counted once, so that many amounts can be tried. */
 export interface WeightRanking {
   readonly block: Block;
-  readonly tensors: readonly (RankedTensor & {
-    readonly tiling: Tiling;
-    /** By unit: a weight, or a block of them. */
-    readonly scores: Float32Array;
-  })[];
+  /** Units are weights, or, with a tiling, blocks of them. */
+  readonly tensors: readonly (RankedTensor & { readonly tiling?: Tiling })[];
 }
 
 /** How many weights are masked. */
@@ -32,9 +29,10 @@ export function rankWeights(
   const views = single ? undefined : matrixViews(model, [...scores.keys()]);
   const tensors = [...scores].map(([name, given]) => {
     const { shape } = model.tensors.get(name)!;
-    const tiling = views === undefined ? singly(given.length) : tile(views.get(name)!, block);
-    const own = unitScores(keptScores(model, name, given), tiling);
-    return { name, shape, tiling, scores: own, sorted: sortScores(own) };
+    const own = keptScores(model, name, given);
+    if (views === undefined) return { name, shape, ...rankScores(own) };
+    const tiling = tile(views.get(name)!, block);
+    return { name, shape, tiling, ...rankScores(unitScores(own, tiling)) };
   });
   return { block, tensors };
 }
@@ -42,27 +40,24 @@ export function rankWeights(
 /** Scores with −1 for what is masked already. */
 export function keptScores(model: Model, name: string, scores: Float32Array): Float32Array {
   const mask = model.masks.get(name);
-  return mask === undefined ? scores : scores.map((score, i) => (isKept(mask, i) ? score : -1));
+  if (mask === undefined) return scores;
+  const kept = scores.slice();
+  for (let i = 0; i < kept.length; i++) if (!isKept(mask, i)) kept[i] = -1;
+  return kept;
 }
 
 /** Masks the weights with the lowest scores: one step for each tensor that loses any. Ties go in index order. */
-export function maskWeakest(model: Model, ranking: WeightRanking, options: MaskOptions): MaskStep[] {
+export function maskWeakest(ranking: WeightRanking, options: MaskOptions): MaskStep[] {
   const counts = allocate((options.by ?? ranking).tensors, options);
   const [rows, columns] = ranking.block;
   const pattern = rows * columns > 1 ? { pattern: { block: ranking.block } } : {};
-  return ranking.tensors.flatMap(({ name, shape, tiling, scores, sorted }) => {
+  return ranking.tensors.flatMap((tensor) => {
+    const { name, shape, tiling, scores } = tensor;
     const remove = counts.get(name) ?? 0;
-    const before = model.masks.get(name);
-    if (remove === 0 || (before !== undefined && remove <= countBelow(sorted, 0))) return [];
-    const threshold = sorted[remove - 1]!;
-    let ties = remove - countBelow(sorted, threshold);
-    // A plain loop: there may be millions, and `Uint8Array.from` takes ten times as long.
-    const kept = new Uint8Array(scores.length);
-    for (let i = 0; i < scores.length; i++) {
-      const score = scores[i]!;
-      if (score > threshold || (score === threshold && ties-- <= 0)) kept[i] = 1;
-    }
-    const keep = maskFrom(shape, (i) => kept[tiling.unitOf(i)] === 1);
+    if (remove <= tensor.before) return [];
+    const { threshold, bits } = bitsAbove(tensor, remove);
+    const units: Mask = { shape: tiling === undefined ? shape : [scores.length], bits };
+    const keep = tiling === undefined ? units : maskFrom(shape, (i) => isKept(units, tiling.unitOf(i)));
     const share = ((100 * remove) / scores.length).toFixed(1);
     const because = `${share} % score ≤ ${threshold.toPrecision(4)}`;
     return [{ do: "mask", parameter: name, keep, ...pattern, because }];

@@ -1,7 +1,7 @@
 import type { Dimension } from "../dimensions/dimensions.ts";
 import { digest, type Model } from "../model/model.ts";
 import type { Expected, PruningPlan, Step } from "./plan.ts";
-import { applySteps, expectedAfter } from "./prune.ts";
+import { expectedAfter } from "./prune.ts";
 
 /** A plan from steps: names the model it is for, and says what it leads to (both are worked out when they are asked for). */
 export function writePlan(
@@ -20,7 +20,7 @@ export function writePlan(
     },
     steps,
     get expected() {
-      expected ??= expectedAfter(applySteps(model, steps));
+      expected ??= expectedAfter(model, steps);
       return expected;
     },
     notes,

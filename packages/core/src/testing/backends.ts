@@ -15,6 +15,7 @@ import { type Check, ensure } from "./check.ts";
 import { drawEncoder, linear, modelOf, norm, randomInputs, selfAttention } from "./models.ts";
 import { type OperatorCase, operatorCases } from "./operator-cases.ts";
 import { caseInputs, caseName, drawCase } from "./operators.ts";
+import { randomGraph } from "./random-graph.ts";
 
 /** How far a backend may be off. */
 export interface ConformanceOptions {
@@ -32,6 +33,10 @@ export function backendChecks(backend: Backend, options: ConformanceOptions = {}
   const { tolerance = 1e-5, lossTolerance = 1e-4 } = options;
   return [
     ...operatorCases.map((one) => ({ name: caseName(one), run: () => checkCase(backend, one, tolerance) })),
+    {
+      name: "computes random graphs, whatever it fuses, as their operators are defined",
+      run: () => checkRandomGraphs(backend, 3 * tolerance),
+    },
     { name: "runs a model at several batch sizes", run: () => checkModel(backend, tolerance) },
     { name: "applies updates after all reads, and counts versions", run: () => checkUpdates(backend) },
     { name: "restores a snapshot as often as asked", run: () => checkSnapshots(backend) },
@@ -60,6 +65,21 @@ async function checkCase(backend: Backend, one: OperatorCase, tolerance: number)
   }
   for (const program of programs) program.dispose();
   for (const { state } of states) state.dispose();
+}
+
+async function checkRandomGraphs(backend: Backend, tolerance: number): Promise<void> {
+  for (let seed = 0; seed < 25; seed++) {
+    const { graph, tensors } = randomGraph(seed);
+    const states = await both(backend, tensors);
+    const programs = await Promise.all(states.map(({ on, state }) => on.compile(graph, { state })));
+    for (const batchSize of [1, 3]) {
+      const inputs = randomInputs({ graph }, batchSize, seed);
+      const [expected, got] = await Promise.all(programs.map((program) => program.run(inputs)));
+      compareAll(got!, expected!, tolerance, `random graph ${seed}, batch ${batchSize}`);
+    }
+    for (const program of programs) program.dispose();
+    for (const { state } of states) state.dispose();
+  }
 }
 
 async function checkModel(backend: Backend, tolerance: number): Promise<void> {

@@ -7,6 +7,7 @@ import type { Graph } from "../graph/graph.ts";
 import { isKept } from "../model/mask.ts";
 import type { Model } from "../model/model.ts";
 import { loadGraph, storedGraph } from "../model/stored-graph.ts";
+import { isNested } from "../pruning/indices.ts";
 import type { RemoveStep } from "../pruning/plan.ts";
 import { applySteps } from "../pruning/prune.ts";
 import { CutError } from "../pruning/simplify.ts";
@@ -198,8 +199,17 @@ export async function checkEmptying(
     "emptying a dimension removed no parameter",
   );
   checkStored(small);
-  checkFresh(small, { emptied: true });
+  await checkRest(small, options);
   return true;
+}
+
+/** What is left after emptying a dimension can be pruned on. */
+async function checkRest(small: Model, options: ModelCheckOptions): Promise<void> {
+  const rest = prunableDimensions(small.dimensions).map((dimension) => ({
+    dimension: dimension.name,
+    indices: someIndices(small, dimension),
+  }));
+  await compareOutputs(applySteps(small, stepsOf(small, rest)), small, rest, options);
 }
 
 /** Emptying was refused: then no input may reach some output once the members are masked. */
@@ -224,10 +234,6 @@ function stepsOf(model: Model, removals: readonly Removal[]): RemoveStep[] {
     return { do: "remove", dimension, extent: size as number, indices, because: "" };
   });
   return steps.sort((a, b) => Number(isNested(b.indices)) - Number(isNested(a.indices)));
-}
-
-function isNested(indices: RemoveStep["indices"]): boolean {
-  return typeof indices[0] === "object";
 }
 
 async function compareOutputs(
@@ -281,13 +287,11 @@ function checkStored({ graph }: Model): void {
 
 /**
  * Inferring afresh must give the dimensions that were carried on. Where one has shrunk to a single index, a shape no
- * longer tells that it was there, and where one was emptied, names, kinds and reasons are still those of the model as it
- * was drawn: then only which axes belong together and are free is compared, those of extent 1 left out.
+ * longer tells that it was there: then only which axes belong together and are free is compared, those of extent 1 left out.
  */
-export function checkFresh({ graph, dimensions }: Model, { emptied = false } = {}): void {
+export function checkFresh({ graph, dimensions }: Model): void {
   const fresh = inferDimensions(graph);
-  const loose = emptied || dimensions.list.some(({ size }) => size === 1);
-  const describe = loose ? partition : describeAll;
+  const describe = dimensions.list.some(({ size }) => size === 1) ? partition : describeAll;
   const carried = describe(graph, dimensions, dimensions);
   const inferred = describe(graph, fresh, dimensions);
   const lost = carried.find((line) => !inferred.includes(line));
@@ -324,7 +328,9 @@ function partition(graph: Graph, { list, axes }: Dimensions, carried: Dimensions
       free.forEach((d, place) => {
         groups.set(d, [...(groups.get(d) ?? []), `${name}[${axis}].${place}`]);
       });
-      if (real.length > free.length) fixed.push(`fixed, in part at least: ${name}[${axis}]`);
+      // Joined parts of a single index each are no dimension any more, and stay as they are.
+      const joined = real.length === 0 && graph.values[value]!.shape[axis] !== 1;
+      if (real.length > free.length || joined) fixed.push(`fixed, in part at least: ${name}[${axis}]`);
     });
   }
   return [...groups]

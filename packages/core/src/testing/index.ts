@@ -5,5 +5,7 @@ export * from "./masking.ts";
 export * from "./models.ts";
 export * from "./operator-cases.ts";
 export * from "./operators.ts";
+export { type Chooser, chooserOf } from "./random-choice.ts";
+export * from "./random-graph.ts";
 export * from "./random-network.ts";
 export * from "./strategies.ts";

@@ -8,6 +8,7 @@ import {
   type Value,
 } from "../graph/builder.ts";
 import { batch, resolveShape, type Shape } from "../graph/extent.ts";
+import type { Graph } from "../graph/graph.ts";
 import { float32, type TensorData } from "../graph/tensor.ts";
 import { maskFrom } from "../model/mask.ts";
 import { createModel, type Model } from "../model/model.ts";
@@ -30,6 +31,14 @@ export function modelOf(drawing: Drawing, seed = 1, name = "test"): Model {
     tensors.set(tensor, float32(shape, drawing.initializers.get(tensor)!(shape, randomStream(seed, tensor))));
   }
   return createModel({ name, graph: drawing.graph, tensors });
+}
+
+/** A graph that draws one softmax twice, and adds the two: backends that apply core's rules compute it once. */
+export function equalNodes(): Graph {
+  const b = Builder.create();
+  const x = b.input("x", [batch, 4]);
+  b.output("y", add(b, softmax(b, x, 1), softmax(b, x, 1)));
+  return b.build().graph;
 }
 
 /** The model with about a third of the weights of every trainable tensor masked, by a seed. */

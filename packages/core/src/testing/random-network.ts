@@ -1,38 +1,18 @@
-import {
-  Builder,
-  type Drawing,
-  filled,
-  type Initializer,
-  normal,
-  uniformFanIn,
-  type Value,
-} from "../graph/builder.ts";
+import { Builder, type Drawing, normal, uniformFanIn } from "../graph/builder.ts";
 import { batch, elementsOf } from "../graph/extent.ts";
 import { float32 } from "../graph/tensor.ts";
 import { batchNormalization } from "../operators/batch-normalization.ts";
 import { expand, reduceMean, reduceSum } from "../operators/broadcast.ts";
 import { add, div, gelu, mul, relu } from "../operators/elementwise.ts";
 import { gather } from "../operators/gather.ts";
-import { layerNormalization } from "../operators/layer-normalization.ts";
 import { reshape, swapAxes, transpose } from "../operators/layout.ts";
 import { matMul } from "../operators/matmul.ts";
 import { scale } from "../operators/scale.ts";
 import { concat, pad, slice } from "../operators/slice.ts";
 import { softmax } from "../operators/softmax.ts";
-
-/** How a network is chosen at random: by a generator of numbers, or a library that tests properties. */
-export interface Chooser {
-  /** A whole number, both bounds included. */
-  integer(least: number, most: number): number;
-  /** One of these. */
-  pick<T>(from: readonly T[]): T;
-}
-
-/** A chooser by a stream of numbers in [0, 1), such as `randomStream`'s. */
-export function chooserOf(random: () => number): Chooser {
-  const integer = (least: number, most: number) => least + Math.floor(random() * (most - least + 1));
-  return { integer, pick: (from) => from[integer(0, from.length - 1)]! };
-}
+import { type Chooser, type ChosenOptions, chooseOptions, type DrawBlock } from "./random-choice.ts";
+import { linear, norm, overTokens, tokensOf, uneven, widthOf } from "./random-layers.ts";
+import { movingBlocks, movingChoices } from "./random-moves.ts";
 
 const size = [2, 5] as const;
 const flag = [false, true] as const;
@@ -59,16 +39,14 @@ const choices = {
   remixed: { channels: size },
   chosen: { width: size },
   unused: { width: size },
+  ...movingChoices,
 } as const;
 
 type Kind = keyof typeof choices;
-type Options<K extends Kind> = {
-  readonly [N in keyof (typeof choices)[K]]: (typeof choices)[K][N] extends typeof flag ? boolean : number;
-};
-type Draw<K extends Kind> = (b: Builder, x: Value, options: Options<K>) => Value;
-
 /** One block of a random network over x [batch, tokens, width]. */
-export type RandomBlock = { readonly [K in Kind]: { readonly kind: K } & Options<K> }[Kind];
+export type RandomBlock = {
+  readonly [K in Kind]: { readonly kind: K } & ChosenOptions<(typeof choices)[K]>;
+}[Kind];
 
 /** A network as its choices. */
 export interface RandomNetwork {
@@ -77,40 +55,44 @@ export interface RandomNetwork {
   /** Whether neighbouring rows of the input are one token. */
   readonly patched: boolean;
   readonly width: number;
+  /** Tokens that a layer over the input's makes of them, which can be pruned then; 0 for none. */
+  readonly mixed: number;
   readonly blocks: readonly RandomBlock[];
   readonly head: "linear" | "flatten" | "norm";
 }
 
-/** Chooses a network of one to four blocks. */
-export function chooseNetwork(choose: Chooser): RandomNetwork {
-  const between = ([least, most]: readonly [number, number]) => choose.integer(least, most);
+/** Chooses a network of one to four blocks, or of some numbers of blocks of some kinds. */
+export function chooseNetwork(
+  choose: Chooser,
+  { kinds = Object.keys(choices) as RandomBlock["kind"][], most = 4 } = {},
+): RandomNetwork {
   const block = (): RandomBlock => {
-    const kind = choose.pick(Object.keys(choices) as Kind[]);
-    const options = Object.entries(choices[kind]).map(
-      ([name, among]: [string, typeof flag | readonly [number, number]]) =>
-        [name, among === flag ? choose.pick(flag) : between(among as readonly [number, number])] as const,
-    );
-    return { kind, ...Object.fromEntries(options) } as RandomBlock;
+    const kind = choose.pick(kinds);
+    return { kind, ...chooseOptions(choose, choices[kind]) } as RandomBlock;
   };
   return {
     tokens: choose.pick([4, 8]),
-    input: between(size),
+    input: choose.integer(...size),
     patched: choose.pick(flag),
     width: choose.integer(2, 7),
-    blocks: Array.from({ length: choose.integer(1, 4) }, block),
+    mixed: choose.pick([0, 0, 0, 3, 4, 5, 6]),
+    blocks: Array.from({ length: choose.integer(1, most) }, block),
     head: choose.pick(["linear", "flatten", "norm"] as const),
   };
 }
 
 /** Draws a random network: what dimension inference has to understand without being told. */
-export function drawNetwork({ tokens, input, patched, width, blocks: list, head }: RandomNetwork): Drawing {
+export function drawNetwork(network: RandomNetwork): Drawing {
+  const { tokens, input, patched, width, mixed, blocks: list, head } = network;
   const b = Builder.create();
   const rows = b.input("x", [batch, tokens, input]);
   let x = linear(b, "embed", patched ? reshape(b, rows, [batch, tokens / 2, 2 * input]) : rows, width);
+  if (mixed > 0) x = overTokens(b, "mix", x, mixed);
   list.forEach((one, i) => {
-    const draw = blocks[one.kind] as Draw<Kind>;
-    x = draw(b.scope(`b${i}`), x, one);
+    const draw = blocks[one.kind] as DrawBlock<never>;
+    x = draw(b.scope(`b${i}`), x, one as never);
   });
+  if (mixed > 0 && head !== "flatten") x = overTokens(b, "unmix", x, 2);
   if (head === "norm") x = norm(b, "last", x);
   if (head === "flatten") {
     const [, t, w] = x.shape as [unknown, number, number];
@@ -120,10 +102,7 @@ export function drawNetwork({ tokens, input, patched, width, blocks: list, head 
   return b.build();
 }
 
-const tokensOf = (x: Value) => x.shape[1] as number;
-const widthOf = (x: Value) => x.shape[2] as number;
-
-const blocks: { readonly [K in Kind]: Draw<K> } = {
+const blocks: { readonly [K in Kind]: DrawBlock<(typeof choices)[K]> } = {
   linear: (b, x, options) => linear(b, "fc", x, options.width),
 
   feedForward(b, x, o) {
@@ -299,19 +278,5 @@ const blocks: { readonly [K in Kind]: Draw<K> } = {
     );
     return add(b, before, linear(b, "mix", gather(b, x, order, 1), widthOf(x)));
   },
+  ...movingBlocks,
 };
-
-const uneven: Initializer = (shape, random) => Float32Array.from({ length: shape[0]! }, () => 0.5 + random());
-
-function norm(b: Builder, name: string, x: Value): Value {
-  const width = x.shape.at(-1) as number;
-  const weight = b.parameter(`${name}.weight`, [width], uneven);
-  return layerNormalization(b, x, weight, b.parameter(`${name}.bias`, [width], normal));
-}
-
-function linear(b: Builder, name: string, x: Value, to: number): Value {
-  const from = x.shape.at(-1) as number;
-  const weight = b.parameter(`${name}.weight`, [to, from], uniformFanIn(from));
-  const bias = b.parameter(`${name}.bias`, [to], to % 2 === 0 ? normal : filled(0.3));
-  return add(b, matMul(b, x, swapAxes(b, weight, 0, 1)), bias);
-}

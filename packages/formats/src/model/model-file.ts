@@ -9,7 +9,8 @@ import {
   extentOf,
   float32,
   type Graph,
-  isKept,
+  gatherKept,
+  isZeroElsewhere,
   keptCount,
   loadGraph,
   type Mask,
@@ -17,6 +18,7 @@ import {
   type Model,
   printShape,
   sameExtent,
+  spreadKept,
   storedGraph,
   type TensorData,
 } from "@espalier/core";
@@ -66,7 +68,7 @@ export function encodeModel(model: Model, { compact = true }: EncodeOptions = {}
       continue;
     }
     if (compact) {
-      const kept = tensor.data.filter((_, i) => isKept(mask, i));
+      const kept = gatherKept(tensor.data as Float32Array, mask);
       put(`${name}${valuesSuffix}`, float32([kept.length], kept));
     } else put(name, tensor);
     put(`${name}${maskSuffix}`, { dtype: "uint8", shape: [mask.bits.length], data: mask.bits });
@@ -139,10 +141,8 @@ function assemble(stored: StoredModel, content: Safetensors, file: string): Mode
   for (const { name, role, value } of graph.tensors) {
     const { shape, dtype } = graph.values[value]!;
     const mask = readMask(content, name, shape as readonly number[], file);
-    const tensor =
-      mask === undefined
-        ? content.tensors.get(name)
-        : (content.tensors.get(name) ?? unpack(content, name, mask, file));
+    const whole = content.tensors.get(name);
+    const tensor = whole ?? (mask && unpack(content, name, mask, file));
     if (tensor === undefined) throw new EspalierError(`${file}: tensor "${name}" is missing.`);
     if (printShape(tensor.shape) !== printShape(shape) || tensor.dtype !== dtype) {
       throw new EspalierError(
@@ -152,7 +152,7 @@ function assemble(stored: StoredModel, content: Safetensors, file: string): Mode
     tensors.set(name, tensor);
     if (mask === undefined) continue;
     if (role !== "trainable") throw new EspalierError(`${file}: "${name}" is a ${role} and has a mask.`);
-    if (tensor.data.some((w, i) => w !== 0 && !isKept(mask, i))) {
+    if (tensor === whole && !isZeroElsewhere(tensor.data as Float32Array, mask)) {
       throw new EspalierError(`${file}: tensor "${name}" is not zero where its mask removes it.`);
     }
     masks.set(name, mask);
@@ -188,10 +188,7 @@ function unpack(content: Safetensors, name: string, mask: Mask, file: string): T
       `${file}: "${name}" has ${values.data.length} kept values, its mask keeps ${kept}.`,
     );
   }
-  let next = 0;
-  const data = new Float32Array(countElements(mask.shape));
-  for (let i = 0; i < data.length; i++) if (isKept(mask, i)) data[i] = values.data[next++]!;
-  return { dtype: "float32", shape: mask.shape, data };
+  return { dtype: "float32", shape: mask.shape, data: spreadKept(values.data as Float32Array, mask) };
 }
 
 /** Dimensions as stored, checked against the graph; members are derived anew rather than believed. */

@@ -60,11 +60,16 @@ export function autoCorrelation(
   const length = queries.shape[1] as number;
   const { q, k, v } = projectHeads(layer, queries, memory, options);
   const correlation = meanCorrelation(layer, q, ofLength(layer, k, length));
-  const delays = Math.min(Math.max(1, Math.floor(options.factor * Math.log(length))), length);
+  const delays = Math.min(aggregatedDelays(options.factor, length), correlation.shape[1] as number);
   const [strengths, positions] = topK(layer, correlation, 1, delays, true);
   const mixed = atDelays(layer, ofLength(layer, v, length), positions, softmax(layer, strengths, 1));
   const [n, , heads, channels] = mixed.shape as [Shape[0], number, number, number];
   return linear(layer, "out_projection", reshape(layer, mixed, [n, length, heads * channels]), options.width);
+}
+
+/** ⌊factor · ln length⌋, as many delays as are aggregated over `length` rows. */
+export function aggregatedDelays(factor: number, length: number): number {
+  return Math.floor(factor * Math.log(length));
 }
 
 /** The first `length` rows of x [N, S, …], zeros behind the last. */
@@ -74,8 +79,9 @@ function ofLength(b: Builder, x: Value, length: number): Value {
 }
 
 /**
- * Σₜ q(t + delay) · k(t) for every delay, averaged over heads and channels: q, k [N, L, H, E] → [N, L]. The average is taken
- * of the spectrum, before the transform back, which is linear.
+ * Σₜ q(t + delay) · k(t) for every delay, averaged over heads and channels: q, k [N, L, H, E] → [N, 2 · ⌊L ÷ 2⌋]. The average
+ * is taken of the spectrum, before the transform back, which is linear. The library transforms back without saying to which
+ * length, so that an odd one loses its last delay, and the others are those of a signal one row shorter.
  */
 function meanCorrelation(b: Builder, q: Value, k: Value): Value {
   const [n, length, heads, channels] = q.shape as [Shape[0], number, number, number];
@@ -85,7 +91,8 @@ function meanCorrelation(b: Builder, q: Value, k: Value): Value {
   const real = mean(add(b, mul(b, qr, kr), mul(b, qi, ki)));
   const imaginary = mean(sub(b, mul(b, qi, kr), mul(b, qr, ki)));
   const spectrum = concat(b, [real, imaginary], 2);
-  return reshape(b, inverseRealDft(b, spectrum, 1, length), [n!, length]);
+  const delays = 2 * Math.floor(length / 2);
+  return reshape(b, inverseRealDft(b, spectrum, 1, delays), [n!, delays]);
 }
 
 /** Real and imaginary part of a spectrum […, 2], each […, 1]. */

@@ -28,7 +28,10 @@ export interface EncoderDecoderParts {
 }
 
 /** Rows that the decoder works on. */
-export function decoderRows({ labelLength, horizon }: EncoderDecoderOptions): number {
+export function decoderRows({
+  labelLength,
+  horizon,
+}: Pick<EncoderDecoderOptions, "labelLength" | "horizon">): number {
   return labelLength + horizon;
 }
 

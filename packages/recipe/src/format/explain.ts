@@ -1,4 +1,4 @@
-import { nearestName } from "@espalier/core";
+import { EspalierError, nearestName } from "@espalier/core";
 import type { z } from "zod";
 
 type Issue = z.core.$ZodIssue;
@@ -13,12 +13,36 @@ interface Part {
 }
 
 /** Where a problem is, as the path of its key. */
-export function placeOf(issue: Issue): readonly PropertyKey[] {
+function placeOf(issue: Issue): readonly PropertyKey[] {
   return issue.code === "unrecognized_keys" ? [...issue.path, issue.keys[0]!] : issue.path;
 }
 
+/**
+ * Throws an EspalierError for the most telling of a schema's refusals: where, what is wrong, what is allowed, and the
+ * nearest of it. `schema` is the JSON schema of the whole; `place` says where a key is.
+ */
+export function refuse(
+  issues: readonly Issue[],
+  root: unknown,
+  schema: unknown,
+  place: (path: readonly PropertyKey[]) => string,
+): never {
+  // A slip in a key is the cause, and that the key is missing only follows from it.
+  const telling = issues.map(innermost);
+  const issue = telling.find(({ code }) => code === "unrecognized_keys") ?? telling[0]!;
+  throw new EspalierError(`${place(placeOf(issue))}: ${explain(issue, root, schema)}`);
+}
+
+/** Of alternatives that were all refused, the refusal that went farthest into the value: that one was meant. */
+function innermost(issue: Issue): Issue {
+  if (issue.code !== "invalid_union" || issue.errors.length === 0) return issue;
+  const inner = issue.errors.flat().map((one) => innermost({ ...one, path: [...issue.path, ...one.path] }));
+  const deepest = inner.reduce((a, b) => (b.path.length > a.path.length ? b : a));
+  return deepest.path.length > issue.path.length ? deepest : issue;
+}
+
 /** What is wrong with a value, what is allowed, and the nearest of it. `schema` is the JSON schema of the whole. */
-export function explain(issue: Issue, root: unknown, schema: unknown): string {
+function explain(issue: Issue, root: unknown, schema: unknown): string {
   const value = valueAt(root, placeOf(issue));
   switch (issue.code) {
     case "unrecognized_keys":

@@ -4,7 +4,7 @@ import { drawModel } from "../registry/draw.ts";
 import type { Registry } from "../registry/registry.ts";
 import { type Problem, problemsIn } from "./check.ts";
 import { expand, wholeStrategy } from "./expand.ts";
-import { explain, placeOf } from "./explain.ts";
+import { refuse } from "./explain.ts";
 import type { DrawnModel } from "./parts.ts";
 import { type Recipe, recipeSchema } from "./recipe.ts";
 import { contradictionsIn, type Shorthand, shorthandSchema } from "./shorthand.ts";
@@ -70,11 +70,8 @@ function keyOf(path: readonly PropertyKey[]): readonly PropertyKey[] {
 function parsed<T>(schema: z.ZodType, value: unknown, place: ReadRecipe["place"]): T {
   const result = schema.safeParse(value);
   if (result.success) return value as T;
-  const { issues } = result.error;
-  // A slip in a key is the cause, and that the key is missing only follows from it.
-  const issue = issues.find(({ code }) => code === "unrecognized_keys") ?? issues[0]!;
   const json = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
-  throw new EspalierError(`${place(...placeOf(issue))}: ${explain(issue, value, json)}`);
+  return refuse(result.error.issues, value, json, (path) => place(...path));
 }
 
 function checkModel({ model }: Pick<Recipe, "model">, place: ReadRecipe["place"], registry: Registry): void {

@@ -1,7 +1,7 @@
-import { curveNames, gradualSchema, reconstructSchema } from "@espalier/training";
+import { curveNames, gradualSchema } from "@espalier/training";
 import { z } from "zod";
 import { useSchema } from "../registry/use.ts";
-import { commonKeys, distillSchema, fittingSchema } from "./parts.ts";
+import { commonKeys, distillSchema, fittingSchema, reconstructionSchema } from "./parts.ts";
 import { targetSchema, targetShares } from "./target.ts";
 
 const seed = z.int().min(0).optional().describe("Seed of this step; by default the recipe's.");
@@ -9,8 +9,7 @@ const acceptNearest = z
   .boolean()
   .optional()
   .describe("Take the nearest plan if the target cannot be met; by default that is an error.");
-const reconstruct = reconstructSchema
-  .omit({ seed: true })
+const reconstruct = reconstructionSchema
   .optional()
   .describe("Refit what is left to the unpruned layers' outputs, without labels; {} for the defaults.");
 

@@ -1,10 +1,11 @@
-import { curveNames, gradualSchema, reconstructSchema } from "@espalier/training";
+import { curveNames, gradualSchema } from "@espalier/training";
 import { z } from "zod";
 import { useSchema } from "../registry/use.ts";
-import { commonKeys, distillSchema, fittingSchema } from "./parts.ts";
+import { commonKeys, distillSchema, fittingSchema, reconstructionSchema } from "./parts.ts";
 import { targetSchema } from "./target.ts";
 
-const schedule = z.strictObject({
+/** In how many steps, and when to fine-tune. */
+export const scheduleSchema = z.strictObject({
   steps: z
     .int()
     .min(1)
@@ -36,11 +37,10 @@ export const shorthandSchema = z.strictObject({
   combined: z.looseObject({}).optional().describe("Options of several strategies together, such as weights."),
   target: targetSchema.describe("Shares of the unpruned model; several must all be met."),
   acceptNearest: z.boolean().optional().describe("Take the nearest plan if the target cannot be met."),
-  reconstruction: reconstructSchema
-    .omit({ seed: true })
+  reconstruction: reconstructionSchema
     .optional()
     .describe("Refit what is left to the unpruned layers' outputs, without labels; {} for the defaults."),
-  schedule: schedule.optional().describe("In how many steps, and when to fine-tune."),
+  schedule: scheduleSchema.optional().describe("In how many steps, and when to fine-tune."),
   fineTuning: fittingSchema
     .extend({ distill: distillSchema.optional() })
     .optional()

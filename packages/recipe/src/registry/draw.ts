@@ -2,13 +2,16 @@ import { type Architecture, EspalierError, unknownName } from "@espalier/core";
 import type { Registry } from "./registry.ts";
 import type { UseConfig } from "./use.ts";
 
-/** Draws a model by name; lengths and series come from the data where the options leave them out. */
+/**
+ * Draws a model by name; lengths and series come from the data if the options leave them out. `weights`, a file, is the
+ * caller's to load.
+ */
 export function drawModel(
   registry: Registry,
   use: UseConfig,
   data: { readonly inputLength?: number; readonly horizon?: number; readonly series?: number } = {},
 ): Architecture {
-  const { use: name, label: _label, ...options } = use;
+  const { use: name, label: _label, weights: _file, ...options } = use;
   const factory = registry.model(name);
   try {
     return factory({ ...pick(data), ...options });

@@ -1,13 +1,10 @@
 import type { Backend, LatencyMeter, Model, PruningPlan } from "@espalier/core";
-import type { ForecastingData } from "@espalier/datasets";
+import type { DescribedData, ForecastingData } from "@espalier/datasets";
 import type { LatencySettings } from "../format/parts.ts";
 import type { Registry } from "../registry/registry.ts";
 
 /** Windows that a run trains, calibrates and validates on. */
-export type RunData = Pick<
-  ForecastingData,
-  "train" | "validation" | "name" | "checksum" | "series" | "scaler" | "missing" | "frequency" | "splits"
->;
+export type RunData = DescribedData & Pick<ForecastingData, "train" | "validation">;
 
 /** A meter that holds a model, and gives it back. */
 export type RunMeter = LatencyMeter & { dispose?(): void };

@@ -1,5 +1,17 @@
-import { meet, prunableDimensions, prune } from "@espalier/core";
-import { checkStrategy, drawEncoder, modelOf } from "@espalier/core/testing";
+import {
+  Builder,
+  batch,
+  expand,
+  matMul,
+  meet,
+  prunableDimensions,
+  prune,
+  reshape,
+  softmax,
+  swapAxes,
+  transpose,
+} from "@espalier/core";
+import { checkStrategy, drawEncoder, linear, modelOf } from "@espalier/core/testing";
 import { describe, expect, it } from "vitest";
 import { head } from "../src/index.ts";
 
@@ -43,5 +55,37 @@ describe("head pruning", () => {
     const plan = await meet({ flops: 0.1 }, head(), { model });
     expect(plan.target).toMatchObject({ metric: "flops", asked: 0.1, met: false });
     expect(plan.target!.why).toMatch(/with all that "head" may remove, \d+\.\d % of the flops remain/);
+  });
+});
+
+describe("heads of queries that share heads of keys and values", () => {
+  const [groups, repeats, channels, tokens] = [3, 4, 2, 5];
+  const b = Builder.create();
+  const x = b.input("x", [batch, tokens, 6]);
+  const split = (name: string, count: number) => {
+    const wide = reshape(b, linear(b, name, x, 6, count * channels), [batch, tokens, count, channels]);
+    return transpose(b, wide, [0, 2, 1, 3]);
+  };
+  const repeated = (name: string) => {
+    const one = reshape(b, split(name, groups), [batch, groups, 1, tokens, channels]);
+    const all = expand(b, one, [batch, groups, repeats, tokens, channels]);
+    return reshape(b, all, [batch, groups * repeats, tokens, channels]);
+  };
+  const scores = matMul(b, split("q", groups * repeats), swapAxes(b, repeated("k"), 2, 3));
+  const mixed = transpose(b, matMul(b, softmax(b, scores, 3), repeated("v")), [0, 2, 1, 3]);
+  const width = groups * repeats * channels;
+  b.output("y", linear(b, "out", reshape(b, mixed, [batch, tokens, width]), width, 3));
+  const shared = modelOf(b.build());
+
+  it("go with the head they share, and in equal numbers from each that stays", async () => {
+    for (const scope of ["local", "global"] as const) {
+      expect((await checkStrategy(head({ scope }), shared)).applicable).toBe(true);
+    }
+    const small = prune(shared, await head({ scope: "local" }).plan({ model: shared, amount: 0.5 }));
+    const rows = (name: string) => small.tensors.get(name)!.shape[0]! / channels;
+    expect([rows("k.weight"), rows("v.weight"), rows("q.weight")]).toEqual([1, 1, 2]);
+    // Which query heads go differs from group to group.
+    const [, group] = prunableDimensions(small.dimensions);
+    expect(group).toMatchObject({ kind: "head", size: 2, originalSize: 4, original: [expect.any(Array)] });
   });
 });

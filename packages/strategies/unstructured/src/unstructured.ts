@@ -83,7 +83,9 @@ export function unstructured(options: UnstructuredOptions = {}): Strategy {
   const scores = (request: PlanRequest, tensors: readonly string[]) =>
     scored(request.model, () => criterion.weights(request, tensors));
   const rankings = (request: PlanRequest, tensors: readonly string[]) =>
-    ranked(request.model, async () => rankWeights(request.model, await scores(request, tensors), block));
+    ranked(request.model, async () =>
+      rankWeights(request.model, await criterion.weights(request, tensors), block),
+    );
   /** The ranking that says how many each tensor loses, where it is not the criterion's. */
   const allocation = async ({ model }: PlanRequest, tensors: readonly string[]) =>
     scope === "lamp"
@@ -106,7 +108,7 @@ export function unstructured(options: UnstructuredOptions = {}): Strategy {
         return writePlan(model, "unstructured", steps);
       }
       const shares = criterion.shares?.(model, tensors, amount);
-      const steps = maskWeakest(model, await rankings(request, tensors), {
+      const steps = maskWeakest(await rankings(request, tensors), {
         ...(await allocation(request, tensors)),
         amount,
         scope: scope === "lamp" ? "global" : scope,

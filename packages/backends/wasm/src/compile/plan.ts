@@ -7,16 +7,31 @@ import {
   randomUniformOperator,
   type ValueId,
 } from "@espalier/core";
+import {
+  adamInPlace,
+  dropout,
+  findOperations,
+  linear,
+  type Operation,
+  outputsOf,
+  type Survey,
+  survey,
+} from "@espalier/core/compile";
 import { emitAdamInPlace } from "../kernels/adam.ts";
 import { byDefinition } from "../kernels/by-definition.ts";
 import { emitBinary, outputLike } from "../kernels/elementwise.ts";
 import { emits } from "../kernels/index.ts";
-import { emitAttention, emitLinear, emitProduct, type PatternOf } from "../kernels/products.ts";
+import {
+  attentionPattern,
+  emitAttention,
+  emitLinear,
+  emitProduct,
+  type PatternOf,
+} from "../kernels/products.ts";
 import { emitRandom } from "../kernels/training.ts";
 import type { WasmState } from "../state.ts";
 import { WeightStore } from "../weights/weight-store.ts";
 import { Emitter } from "./emitter.ts";
-import { findOperations, type Operation } from "./operations.ts";
 import type { Phase, Step } from "./step.ts";
 import { contiguous, isContiguous, rowMajor, type View } from "./view.ts";
 import { wantedLayouts } from "./wanted.ts";
@@ -39,6 +54,9 @@ export interface Plan {
   readonly masks: readonly string[];
 }
 
+/** What runs as one. The first that fits takes a node. */
+const patterns = [adamInPlace, dropout, attentionPattern, linear];
+
 /** Throws an EspalierError where memory is too small or an operator unknown; nothing stays allocated then. */
 export function makePlan(graph: Graph, state: WasmState, batchSize: number): Plan {
   const weights = new WeightStore(state);
@@ -51,7 +69,8 @@ export function makePlan(graph: Graph, state: WasmState, batchSize: number): Pla
 }
 
 function emitPlan(graph: Graph, state: WasmState, batchSize: number, weights: WeightStore): Plan {
-  const { operations, source } = findOperations(graph);
+  const known = survey(graph);
+  const operations = findOperations(known, patterns);
   const e = new Emitter({
     graph,
     state,
@@ -59,23 +78,22 @@ function emitPlan(graph: Graph, state: WasmState, batchSize: number, weights: We
     weights,
     wanted: wantedLayouts(graph, operations, batchSize),
   });
-  const updated = new Set(graph.updates.map(({ tensor }) => tensor));
-  for (const { name, value } of graph.tensors) e.bindTensor(value, state.slot(name), !updated.has(name));
+  for (const { name, value } of graph.tensors) e.bindTensor(value, state.slot(name), !known.changes(name));
   const inputs = graph.inputs.map(({ name, value }) => {
     const shape = e.shape(value);
     const view = contiguous(e.storage(4 * shape.reduce((n, extent) => n * extent, 1)), shape);
     e.set(value, view);
     return { name, view };
   });
-  const masks = masksOf(graph, operations);
+  const masks = masksOf(known, operations);
   const patternOf: PatternOf = (tensor) => {
-    if (!updated.has(tensor)) return "values";
+    if (!known.changes(tensor)) return "values";
     const mask = masks.get(tensor);
     return mask === undefined ? "any" : { mask: state.slot(mask) };
   };
   const emit = (operation: Operation): void => {
     e.node = operation.node.name;
-    e.phase = isFixed(e, operation) ? "fixed" : "main";
+    e.phase = outputsOf(operation).every(known.isFixed) ? "fixed" : "main";
     emitOperation(e, operation, patternOf, emit);
   };
   const adam = operations.filter((operation) => operation.kind === "adam");
@@ -96,11 +114,11 @@ function emitPlan(graph: Graph, state: WasmState, batchSize: number, weights: We
   const outputs = graph.outputs.map(({ name, value }) => {
     e.node = `output ${name}`;
     e.phase = "main";
-    const view = e.view(source(value));
+    const view = e.view(known.source(value));
     const whole = isContiguous(view) ? view : e.copy(view, rowMajor(view.shape.length));
     return { name, view: whole, dtype: graph.values[value]!.dtype };
   });
-  emitUpdates(e, source, new Set(adam.flatMap(({ node }) => node.outputs)));
+  emitUpdates(e, known.source, new Set(adam.flatMap(({ node }) => node.outputs)));
   return {
     batchSize,
     steps: e.steps,
@@ -114,33 +132,15 @@ function emitPlan(graph: Graph, state: WasmState, batchSize: number, weights: We
 }
 
 /** The mask that Adam keeps each tensor to. */
-function masksOf(graph: Graph, operations: readonly Operation[]): ReadonlyMap<string, string> {
-  const tensorOf = new Map(graph.tensors.map(({ name, value }) => [value, name]));
-  const updated = new Set(graph.updates.map(({ tensor }) => tensor));
+function masksOf({ tensor, changes }: Survey, operations: readonly Operation[]): ReadonlyMap<string, string> {
   return new Map(
     operations.flatMap((operation) => {
       if (operation.kind !== "adam") return [];
-      const inputs = adamInputs(operation.inputs);
-      const mask = inputs.mask === undefined ? undefined : tensorOf.get(inputs.mask);
-      const tensor = tensorOf.get(inputs.parameter)!;
-      return mask === undefined || updated.has(mask) ? [] : [[tensor, mask] as const];
+      const { parameter, mask } = adamInputs(operation.inputs);
+      const kept = mask === undefined ? undefined : tensor(mask);
+      return kept === undefined || changes(kept) ? [] : [[tensor(parameter)!, kept] as const];
     }),
   );
-}
-
-function inputsOf(operation: Operation): readonly ValueId[] {
-  if (operation.kind === "linear") {
-    const { x, weight, bias, residual } = operation;
-    return [x, weight, bias, residual].filter((value) => value !== undefined);
-  }
-  if (operation.kind === "attention") return [operation.q, operation.k, operation.v];
-  return operation.inputs;
-}
-
-/** Depends on nothing but tensors that no run of this graph changes. */
-function isFixed(e: Emitter, operation: Operation): boolean {
-  if (isCallOf(operation.node, randomUniformOperator)) return false;
-  return inputsOf(operation).every((value) => e.isFixed(e.view(value)));
 }
 
 function emitOperation(

@@ -1,6 +1,6 @@
 import { adamInputs, adamOperator, attributesOf, isCallOf, transposeOperator } from "@espalier/core";
+import type { AdamInPlace, Operation } from "@espalier/core/compile";
 import { type Emitter, pointer } from "../compile/emitter.ts";
-import type { AdamInPlace, Operation } from "../compile/operations.ts";
 import { reshapeView, transposeView, type View } from "../compile/view.ts";
 import type { MaskedRows } from "../weights/weight-store.ts";
 import { adamSettings, emitAdam } from "./training.ts";

@@ -1,6 +1,6 @@
-import { type ScaleAttributes, scaleFactor } from "@espalier/core";
+import { attributesOf, isCallOf, sameShape, scaleFactor, scaleOperator, type ValueId } from "@espalier/core";
+import { type Attention, attention, type Linear } from "@espalier/core/compile";
 import { Emitter, pointer } from "../compile/emitter.ts";
-import type { Attention, Linear } from "../compile/operations.ts";
 import type { Argument, Call, Pointer } from "../compile/step.ts";
 import { asMatrix, axes, expandView, featureMajor, type Layout, type View } from "../compile/view.ts";
 import { type Format, formats } from "../weights/cost.ts";
@@ -86,27 +86,38 @@ export function emitLinear(e: Emitter, linear: Linear, patternOf: PatternOf): vo
   if (linear.activation !== undefined) emitUnary(e, linear.activation.operator.name as UnaryName, view, view);
 }
 
+/** What the fused kernel can do: a scale behind the product, up to two batch axes, none of them repeated. */
+export const attentionPattern = attention({
+  takes: ({ node }) => isCallOf(node, scaleOperator),
+  fits({ q, k, v, between, output }, shapeOf) {
+    const lead = (value: ValueId) => shapeOf(value).slice(0, -2);
+    const { length } = shapeOf(output);
+    const alike = [q, k, v].every((value) => sameShape(lead(value), lead(output)));
+    return alike && length <= 4 && between.length <= 1;
+  },
+});
+
 /** Heads outermost, then channels; tokens of all sequences in one row: what a linear layer reads when heads are joined. */
 const headMajor = (rank: number): Layout =>
   rank === 4 ? { order: [1, 3, 0, 2], run: 2 } : { order: [2, 0, 1], run: 2 };
 
 /** The fused kernel, where tokens of q, k and v are neighbours (or are made so). */
-export function emitAttention(e: Emitter, attention: Attention): void {
-  const rank = e.shape(attention.output).length;
+export function emitAttention(
+  e: Emitter,
+  { q: queries, k: keys, v: values, between, output }: Attention,
+): void {
+  const own = e.shape(output);
+  const rank = own.length;
   const tokensTogether = (view: View, axis: number) =>
     view.strides[axis] === 1 || view.shape[axis] === 1 ? view : e.copy(view, headMajor(rank));
-  const q = tokensTogether(e.view(attention.q), rank - 2);
-  const kt = e.view(attention.k);
-  const k = tokensTogether(transposedLast(kt), rank - 2);
-  const v = tokensTogether(e.view(attention.v), rank - 2);
-  const wanted = e.wanted(attention.output);
-  const y = e.allocate(
-    e.shape(attention.output),
-    wanted?.order.at(-1) === rank - 2 ? wanted : headMajor(rank),
-  );
-  e.set(attention.output, y);
-  const scale =
-    attention.scale === undefined ? 1 : scaleFactor(attention.scale as ScaleAttributes, e.batchSize);
+  const q = tokensTogether(e.view(queries), rank - 2);
+  const k = tokensTogether(transposedLast(e.view(keys)), rank - 2);
+  const v = tokensTogether(e.view(values), rank - 2);
+  const wanted = e.wanted(output);
+  const y = e.allocate(own, wanted?.order.at(-1) === rank - 2 ? wanted : headMajor(rank));
+  e.set(output, y);
+  const [scaled] = between;
+  const scale = scaled === undefined ? 1 : scaleFactor(attributesOf(scaled.node, scaleOperator), e.batchSize);
   const [L, S] = [q.shape[rank - 2]!, k.shape[rank - 2]!];
   const head = (view: View) => (rank === 4 ? 4 * view.strides[1]! : 0);
   const strides = (view: View) => [head(view), 4 * view.strides[0]!, 4 * view.strides.at(-1)!];

@@ -5,6 +5,7 @@ import { calibration } from "./calibration.ts";
  * blocks of 2 or 4 outputs × 1 input in which some weight is not zero.
  */
 export type Format = "panels" | "rows" | "pairs" | "quads";
+export type SparseFormat = Exclude<Format, "panels">;
 export const formats: readonly Format[] = ["panels", "rows", "pairs", "quads"];
 
 /** Weights and blocks of a matrix W[N, K] that are not zero throughout. */

@@ -3,7 +3,7 @@ import type { Heap } from "../memory/heap.ts";
 import type { Slot } from "../state.ts";
 import { chooseFormat, type Format, type Pattern } from "./cost.ts";
 import { type DensePack, packDense } from "./dense-pack.ts";
-import { type Pitches, packSparse, type SparsePack } from "./sparse-pack.ts";
+import { countBlocks, type Pitches, packSparse, type SparsePack, sumOf } from "./sparse-pack.ts";
 
 /** A matrix W[n, k] inside a tensor; strides in bytes. */
 export interface WeightSource {
@@ -107,26 +107,24 @@ export class PackedWeight {
       maskSlot !== undefined && kernels.opensMask(slot.length, slot.address, maskSlot.address) !== 0;
     const patternAddress = (maskSlot ?? slot).address + source.offset;
     this.#measured = { N, K, nonzero: N * K, pairs: N * K, quads: N * K };
-    let format: Format = "panels";
     if (source.pattern !== "any" && !open) {
-      const counts = this.#heap.allocate(4 * N, `packing tensor "${slot.name}"`);
-      const count = (rows: number) =>
-        kernels.countBlocks(N, K, patternAddress, source.ns, source.ks, rows, counts);
-      const nonzero = count(1);
+      const sizes = countBlocks(this.#heap, source, patternAddress);
+      const nonzero = sumOf(sizes.rows);
       // Blocks cannot pay where there is hardly a zero.
-      const sparse = nonzero < 0.95 * N * K;
-      const pairs = sparse ? count(2) : N * K;
-      const quads = sparse ? count(4) : N * K;
-      this.#heap.free(counts);
-      this.#measured = { N, K, nonzero, pairs, quads };
-      format = chooseFormat(this.#measured, this.vectors, kernels.panelRows(), this.formats).format;
+      if (nonzero < 0.95 * N * K)
+        this.#measured = { N, K, nonzero, pairs: sumOf(sizes.pairs), quads: sumOf(sizes.quads) };
+      else this.#measured = { ...this.#measured, nonzero };
+      const { format } = chooseFormat(this.#measured, this.vectors, kernels.panelRows(), this.formats);
+      if (format !== "panels") {
+        const options = {
+          address: patternAddress,
+          sizes: sizes[format],
+          keepsSources: maskSlot !== undefined,
+        };
+        this.#pack = packSparse(this.#heap, source, format, this.pitches, options);
+        return;
+      }
     }
-    this.#pack =
-      format === "panels"
-        ? packDense(this.#heap, source)
-        : packSparse(this.#heap, source, format, this.pitches, {
-            address: patternAddress,
-            keepsSources: maskSlot !== undefined,
-          });
+    this.#pack = packDense(this.#heap, source);
   }
 }

@@ -1,11 +1,11 @@
 import type { Call } from "../compile/step.ts";
 import type { Heap } from "../memory/heap.ts";
-import type { Format } from "./cost.ts";
+import type { SparseFormat } from "./cost.ts";
 import type { WeightSource } from "./packed-weight.ts";
 
 /** A weight's nonzero blocks, row by row, rows with few of them first. */
 export interface SparsePack {
-  readonly format: Exclude<Format, "panels">;
+  readonly format: SparseFormat;
   /** Rows of blocks. */
   readonly count: number;
   /** Values in all. */
@@ -36,11 +36,33 @@ export interface Pitches {
 export interface SparseOptions {
   /** The matrix whose nonzero elements are the pattern: the weight itself, or its mask. */
   readonly address: number;
+  /** Blocks in each row of them. */
+  readonly sizes: Int32Array;
   /** Training takes new values over in every step. */
   readonly keepsSources: boolean;
 }
 
-export const blockRows: Readonly<Record<Exclude<Format, "panels">, number>> = { rows: 1, pairs: 2, quads: 4 };
+export const blockRows: Readonly<Record<SparseFormat, number>> = { rows: 1, pairs: 2, quads: 4 };
+
+/** How many blocks with a nonzero element each row of blocks of a matrix has, by format: the weight itself, or its mask. */
+export function countBlocks(
+  heap: Heap,
+  { slot, N, K, ns, ks }: WeightSource,
+  address: number,
+): Readonly<Record<SparseFormat, Int32Array>> {
+  const [pairs, quads] = [Math.ceil(N / 2), Math.ceil(N / 4)];
+  const at = heap.allocate(4 * (N + pairs + quads), `packing tensor "${slot.name}"`);
+  heap.kernels.countBlocks(N, K, address, ns, ks, at);
+  const counts = heap.integers(at, N + pairs + quads).slice();
+  heap.free(at);
+  return {
+    rows: counts.subarray(0, N),
+    pairs: counts.subarray(N, N + pairs),
+    quads: counts.subarray(N + pairs),
+  };
+}
+
+export const sumOf = (counts: Int32Array): number => counts.reduce((sum, count) => sum + count, 0);
 
 /**
  * Packs a sparse matrix for activations whose features lie a pitch apart. Rows are sorted by their number of
@@ -49,7 +71,7 @@ export const blockRows: Readonly<Record<Exclude<Format, "panels">, number>> = { 
 export function packSparse(
   heap: Heap,
   source: WeightSource,
-  format: Exclude<Format, "panels">,
+  format: SparseFormat,
   { x: xPitch, y: yPitch }: Pitches,
   options: SparseOptions,
 ): SparsePack {
@@ -58,17 +80,16 @@ export function packSparse(
   const what = `packing tensor "${slot.name}"`;
   const rows = blockRows[format];
   const count = Math.ceil(N / rows);
-  const counts = heap.allocate(4 * count, what);
-  const blocks = kernels.countBlocks(N, K, options.address, ns, ks, rows, counts);
-  const sizes = heap.integers(counts, count).slice();
-  heap.free(counts);
+  const { sizes, keepsSources } = options;
+  const blocks = sumOf(sizes);
   const order = Int32Array.from(sizes.keys()).sort((a, b) => sizes[a]! - sizes[b]! || a - b);
 
   const rowsAt = heap.allocate(16 * count, what);
-  const offsets = heap.allocate(4 * blocks, what);
-  const values = heap.allocate(4 * blocks * rows, what);
-  const sources = heap.allocate(4 * blocks * rows, what);
-  // What blocks at the lower edge have too much of repeats a zero of the pattern's first weight: never stored.
+  // The kernel writes one block beyond the last.
+  const offsets = heap.allocate(4 * (blocks + 1), what);
+  const values = heap.allocate(4 * (blocks + 1) * rows, what);
+  const sources = keepsSources ? heap.allocate(4 * (blocks + 1) * rows, what) : 0;
+  // What blocks at the lower edge have too much of is zero, or repeats a zero of the pattern's first weight: never stored.
   let at = 0;
   const table = new Int32Array(4 * count);
   const rowStarts = new Int32Array(count + 1);
@@ -76,9 +97,10 @@ export function packSparse(
     const n = block * rows;
     const inIt = Math.min(rows, N - n);
     const from = n * ns;
+    const to = (keepsSources ? sources : values) + 4 * rows * at;
     kernels.fillBlocks(
-      ...[inIt, rows, K, options.address + from, ns, ks, from, 4 * xPitch, from],
-      ...[offsets + 4 * at, sources + 4 * rows * at],
+      ...[inIt, rows, K, options.address + from, ns, ks, from, 4 * xPitch, keepsSources ? 1 : 0],
+      ...[offsets + 4 * at, to],
     );
     table.set([4 * rows * sizes[block]!, 4 * n * yPitch, 4 * n, inIt], 4 * i);
     at += sizes[block]!;
@@ -86,19 +108,18 @@ export function packSparse(
   }
   heap.integers(rowsAt, 4 * count).set(table);
   const gather = [blocks * rows, slot.address + source.offset, sources, values] as const;
-  kernels.gatherValues(...gather);
-  if (!options.keepsSources) heap.free(sources);
+  if (keepsSources) kernels.gatherValues(...gather);
   return {
     format,
     count,
     values: blocks * rows,
     rowStarts,
-    bytes: 16 * count + 4 * blocks * (rows + 1) + (options.keepsSources ? 4 * blocks * rows : 0),
-    refreshCall: options.keepsSources ? { kernel: "gatherValues", args: gather } : undefined,
-    address: { rows: rowsAt, offsets, values, sources: options.keepsSources ? sources : 0 },
+    bytes: 16 * count + 4 * blocks * (rows + 1) + (keepsSources ? 4 * blocks * rows : 0),
+    refreshCall: keepsSources ? { kernel: "gatherValues", args: gather } : undefined,
+    address: { rows: rowsAt, offsets, values, sources },
     dispose() {
       for (const address of [rowsAt, offsets, values]) heap.free(address);
-      if (options.keepsSources) heap.free(sources);
+      if (keepsSources) heap.free(sources);
     },
   };
 }

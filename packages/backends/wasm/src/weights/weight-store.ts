@@ -2,7 +2,7 @@ import type { View } from "../compile/view.ts";
 import type { Slot, WasmState } from "../state.ts";
 import { type Format, prefersMaskedGradient } from "./cost.ts";
 import { PackedWeight, type WeightSource } from "./packed-weight.ts";
-import { type Pitches, packSparse, type SparsePack } from "./sparse-pack.ts";
+import { countBlocks, type Pitches, packSparse, type SparsePack, sumOf } from "./sparse-pack.ts";
 
 /** Where a mask is open, row by row, with room for one gradient each. */
 export type MaskedRows = SparsePack;
@@ -51,20 +51,11 @@ export class WeightStore {
       ...{ N, K, ns: 4 * ns, ks: 4 * ks },
       pattern: { mask },
     };
-    const counts = heap.allocate(4 * N, `the mask "${mask.name}"`);
-    const open = heap.kernels.countBlocks(
-      N,
-      K,
-      mask.address + source.offset,
-      source.ns,
-      source.ks,
-      1,
-      counts,
-    );
-    heap.free(counts);
+    const address = mask.address + source.offset;
+    const sizes = countBlocks(heap, source, address).rows;
     const closed = heap.kernels.opensMask(parameter.length, parameter.address, mask.address) === 0;
-    if (!closed || !prefersMaskedGradient(open / (N * K), tokens)) return undefined;
-    const options = { address: mask.address + source.offset, keepsSources: true };
+    if (!closed || !prefersMaskedGradient(sumOf(sizes) / (N * K), tokens)) return undefined;
+    const options = { address, sizes, keepsSources: true };
     const rows = packSparse(heap, source, "rows", { x: pitch, y: pitch }, options);
     this.#masked.push(rows);
     return rows;

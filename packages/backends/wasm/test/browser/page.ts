@@ -16,6 +16,7 @@ const html = `<!doctype html>
   {
     "imports": {
       "@espalier/core": "/packages/core/src/index.ts",
+      "@espalier/core/compile": "/packages/core/src/compile/index.ts",
       "@espalier/core/testing": "/packages/core/src/testing/index.ts",
       "@espalier/backend-wasm": "/packages/backends/wasm/src/index.ts"
     }

@@ -6,12 +6,12 @@ import {
   transposeOperator,
   type ValueId,
 } from "@espalier/core";
+import { type LiveNode, labelOf } from "@espalier/core/compile";
 import type { Storage } from "../memory/storage.ts";
 import { applyPoint, type PointOperator, pointOperators } from "../operators/pointwise.ts";
 import type { Index } from "../wgsl/index-space.ts";
 import type { Width, Writer } from "../wgsl/writer.ts";
 import type { Lowering } from "./lowering.ts";
-import { type LiveNode, labelOf } from "./survey.ts";
 import { typeOf, type Value, writeView } from "./value.ts";
 import { contiguous, reshapeView, transposeView, type View } from "./view.ts";
 

@@ -1,14 +1,9 @@
-import { countElements, EspalierError, isBatch, type Node, resolveShape, type ValueId } from "@espalier/core";
+import type { Node, ValueId } from "@espalier/core";
+import type { LiveNode, Survey } from "@espalier/core/compile";
 import type { ElementType, Storage } from "../memory/storage.ts";
-import { anchors } from "../operators/anchors.ts";
-import { type AttentionPattern, findAttention, lowerAttention } from "../operators/attention.ts";
-import { moves } from "../operators/moves.ts";
-import { applyPoint, pointOperators } from "../operators/pointwise.ts";
-import { Index } from "../wgsl/index-space.ts";
-import { type Kernel, type KernelLimits, writeKernel } from "../wgsl/writer.ts";
-import { type LiveNode, labelOf, type Survey } from "./survey.ts";
-import { type Expression, read, Value, writeView } from "./value.ts";
-import { contiguous, isWhole, type View } from "./view.ts";
+import type { Kernel, KernelLimits } from "../wgsl/writer.ts";
+import type { Value } from "./value.ts";
+import type { View } from "./view.ts";
 
 /** How kernels divide their work: see `tilingFor`. */
 export type Tiling = "registers" | "workgroup";
@@ -36,283 +31,38 @@ export interface Lowered {
   whole(value: ValueId): Storage;
 }
 
-/** An element that is cheaper than this is computed anew by every reader rather than stored. */
-const cheap = 4;
-/** No more than this is computed in one expression. */
-const costly = 80;
-
-export class Lowering {
+/** A graph on its way to kernels, as operators see it. */
+export interface Lowering {
   readonly survey: Survey;
   readonly batchSize: number;
   readonly settings: LoweringSettings;
-  readonly #fixed: Kernel[] = [];
-  readonly #kernels: Kernel[] = [];
-  readonly #inputs: Storage[] = [];
-  readonly #values = new Map<ValueId, Value>();
-  readonly #ids = new Map<Value, ValueId>();
-  readonly #done = new Set<Node>();
-  /** Values that a kernel puts in the place of the tensor they replace. */
-  readonly #replacing = new Set<ValueId>();
-
-  constructor(survey: Survey, batchSize: number, settings: LoweringSettings) {
-    this.survey = survey;
-    this.batchSize = batchSize;
-    this.settings = settings;
-  }
-
-  run(): Lowered {
-    const { graph, nodes } = this.survey;
-    for (const { name, value } of graph.tensors) {
-      const view = contiguous(this.settings.tensor(name), this.shapeOf(value));
-      this.#addGiven(value, `tensor "${name}"`, view);
-    }
-    for (const { name, value } of graph.inputs) {
-      const shape = this.shapeOf(value);
-      const type = this.typeOf(value);
-      const storage: Storage = { kind: "input", name, type, elements: countElements(shape) };
-      this.#inputs.push(storage);
-      this.#addGiven(value, `input "${name}"`, contiguous(storage, shape));
-    }
-    const attention = findAttention(this.survey);
-    for (const { absorbed } of attention.values()) for (const node of absorbed) this.#done.add(node);
-    // What is fixed comes first, so that a product sees all matrices its operand will be multiplied with.
-    const isFixed = ({ node }: LiveNode) => node.outputs.every((output) => this.survey.isFixed(output));
-    const ordered = [...nodes.filter(isFixed), ...nodes.filter((live) => !isFixed(live))];
-    for (const live of ordered) {
-      if (this.#done.has(live.node)) continue;
-      this.#lower(live, attention.get(live.node));
-      this.#done.add(live.node);
-    }
-    const leaving = [...graph.outputs, ...graph.updates].map(({ value }) => this.survey.source(value));
-    const changed = new Set(graph.updates.map(({ value }) => this.survey.source(value)));
-    const whole = new Map(leaving.map((value) => [value, this.#whole(value, changed.has(value))]));
-    return {
-      fixed: this.#fixed,
-      kernels: this.#kernels,
-      inputs: this.#inputs,
-      kept: [...new Set(whole.values())],
-      whole: (value) => whole.get(this.survey.source(value))!,
-    };
-  }
-
-  // What operators ask for.
-
-  shapeOf(id: ValueId): number[] {
-    return resolveShape(this.survey.graph.values[id]!.shape, this.batchSize);
-  }
-
-  typeOf(id: ValueId): "f32" | "i32" {
-    return this.survey.graph.values[id]!.dtype === "int32" ? "i32" : "f32";
-  }
-
+  shapeOf(id: ValueId): number[];
+  typeOf(id: ValueId): "f32" | "i32";
   /** Whether an axis of a value grows with the batch. */
-  growsWithBatch(id: ValueId, axis: number): boolean {
-    return isBatch(this.survey.graph.values[id]!.shape[axis]!);
-  }
-
-  value(id: ValueId): Value {
-    return this.#values.get(id)!;
-  }
-
+  growsWithBatch(id: ValueId, axis: number): boolean;
+  value(id: ValueId): Value;
   /** Whether a value has been computed, or drawn as an expression, by now. */
-  isKnown(id: ValueId): boolean {
-    return this.#values.has(id);
-  }
-
-  isDone(node: Node): boolean {
-    return this.#done.has(node);
-  }
-
+  isKnown(id: ValueId): boolean;
+  isDone(node: Node): boolean;
   /** Says that a node needs no kernel of its own. */
-  markDone(node: Node): void {
-    this.#done.add(node);
-  }
-
-  define(id: ValueId, value: Value): void {
-    this.#values.set(id, value);
-    this.#ids.set(value, id);
-  }
-
-  /** A value that is in memory from now on. */
-  defineStored(id: ValueId, label: string, view: View): void {
-    const { shape } = view;
-    const about = { shape, type: this.typeOf(id), label, fixed: this.survey.isFixed(id) };
-    this.define(id, new Value(about, { view }));
-  }
-
+  markDone(node: Node): void;
+  define(id: ValueId, value: Value): void;
+  /** Defines a value that is in memory from now on. */
+  defineStored(id: ValueId, label: string, view: View): void;
   /** New memory, row-major. */
-  allocate(label: string, shape: readonly number[], type: ElementType, fixed: boolean): View {
-    const storage: Storage = {
-      kind: fixed ? "fixed" : "temporary",
-      name: label,
-      type,
-      elements: countElements(shape),
-    };
-    return contiguous(storage, shape);
-  }
-
-  emit(kernel: Kernel, fixed: boolean): void {
-    if (kernel.workgroups.every((count) => count > 0)) (fixed ? this.#fixed : this.#kernels).push(kernel);
-  }
-
+  allocate(label: string, shape: readonly number[], type: ElementType, fixed: boolean): View;
+  emit(kernel: Kernel, fixed: boolean): void;
   /** The value in memory, computed now if it is not. `half`: 16 bits will do, where the device is asked to use them. */
-  memory(value: Value, half = false): View {
-    const known = value.view;
-    if (known !== undefined) return known;
-    const { operands, view } = value.expression!;
-    const [origin] = operands;
-    if (view !== undefined && origin!.view === undefined && this.#readersOf(origin!) > 1) {
-      this.memory(origin!, half);
-      const now = value.view;
-      if (now !== undefined) return now;
-    }
-    const type = half && this.settings.half && value.type === "f32" ? "f16" : value.type;
-    return this.#store(value, type);
-  }
-
+  memory(value: Value, half?: boolean): View;
   /** Operands of a node that changes from run to run: what is fixed about them is computed once. */
-  settle(operands: readonly Value[], fixed: boolean): void {
-    if (fixed) return;
-    for (const operand of operands) {
-      if (operand.fixed && operand.view === undefined) this.memory(operand);
-    }
-  }
-
+  settle(operands: readonly Value[], fixed: boolean): void;
   /** Stores operands until reading them all touches few enough buffers; `more` are needed beside them. */
-  limitStorages(operands: readonly Value[], more: number): void {
-    for (;;) {
-      const all = new Set<Storage>();
-      for (const operand of operands) operand.collectStorages(all);
-      if (all.size + more <= this.settings.limits.storageBuffers) return;
-      const open = operands.filter(({ view }) => view === undefined);
-      const counts = open.map((operand) => {
-        const own = new Set<Storage>();
-        operand.collectStorages(own);
-        return own.size;
-      });
-      const largest = counts.indexOf(Math.max(...counts));
-      if (largest < 0) return;
-      this.memory(open[largest]!);
-    }
-  }
-
+  limitStorages(operands: readonly Value[], more: number): void;
   /**
    * Memory of the tensor that `output` replaces when the run ends, if the node may write it there and then: `own` is that
    * tensor's old value, and neither an output nor any node still to come reads it.
    */
-  replacedTensor({ node }: LiveNode, output: ValueId, own: ValueId): View | undefined {
-    const { graph } = this.survey;
-    const tensor = graph.tensors.find(({ value }) => value === own)?.name;
-    const updates = graph.updates.filter(({ value }) => this.survey.source(value) === output);
-    const only = updates.length === 1 && updates[0]!.tensor === tensor;
-    const shown = graph.outputs.some(({ value }) => this.survey.source(value) === output);
-    if (!only || shown || this.survey.readers(output).length > 0 || this.survey.leaves(own)) return undefined;
-    if (!this.survey.readers(own).every((reader) => reader.node === node || this.#isOver(reader)))
-      return undefined;
-    return this.value(own).view;
-  }
-
+  replacedTensor(live: LiveNode, output: ValueId, own: ValueId): View | undefined;
   /** Says that a kernel writes a value where the tensor is that it replaces. */
-  markReplacing(output: ValueId): void {
-    this.#replacing.add(output);
-  }
-
-  /** Whether nothing that depends on a node's operands through it alone is still to be computed. */
-  #isOver({ node }: LiveNode): boolean {
-    if (!this.#done.has(node)) return false;
-    if (anchors.has(node.operator.name)) return true;
-    return node.outputs.every(
-      (output) =>
-        !this.survey.leaves(output) && this.survey.readers(output).every((reader) => this.#isOver(reader)),
-    );
-  }
-
-  #addGiven(id: ValueId, label: string, view: View): void {
-    this.defineStored(id, label, view);
-  }
-
-  #lower(live: LiveNode, pattern: AttentionPattern | undefined): void {
-    const { node, inputs } = live;
-    const name = node.operator.name;
-    if (pattern !== undefined) {
-      lowerAttention(this, pattern);
-      return;
-    }
-    const anchor = anchors.get(name);
-    if (anchor !== undefined) {
-      anchor(this, live);
-      return;
-    }
-    const operands = inputs.map((id) => this.value(id));
-    const [output] = node.outputs as [ValueId];
-    const shape = this.shapeOf(output);
-    const point = pointOperators.get(name);
-    const move = moves.get(name);
-    if (point === undefined && move === undefined) {
-      throw new EspalierError(`backend webgpu has no operator ${name} (node ${node.name}).`);
-    }
-    const fixed = this.survey.isFixed(output);
-    this.settle(operands, fixed);
-    // Room for the result, and for what a later reader adds.
-    this.limitStorages(operands, 3);
-    const cost = operands.reduce((sum, operand) => sum + operand.cost, 0);
-    const expression: Expression =
-      point === undefined
-        ? this.#moved(move!(operands, node.attributes, shape), operands, cost)
-        : {
-            operands,
-            cost: cost + point.cost,
-            write: (writer, index, width) =>
-              applyPoint(
-                point,
-                { writer, index, width, attributes: node.attributes, batchSize: this.batchSize },
-                operands,
-              ),
-          };
-    const about = { shape, type: this.typeOf(output), label: labelOf(node), fixed };
-    const value = new Value(about, { expression });
-    this.define(output, value);
-    if (value.view !== undefined || this.survey.leaves(output)) return;
-    const readers = this.survey.readers(output).length;
-    if (value.cost > costly || (readers > 1 && value.cost > cheap)) this.memory(value);
-  }
-
-  #moved(
-    { cost, ...rest }: Omit<Expression, "operands">,
-    operands: readonly Value[],
-    before: number,
-  ): Expression {
-    return { ...rest, operands, cost: before + cost };
-  }
-
-  #readersOf(value: Value): number {
-    const id = this.#ids.get(value);
-    return id === undefined ? 1 : this.survey.readers(id).length;
-  }
-
-  /** The value as a storage of its own that can be copied out as it is; not a tensor's, if tensors are about to change. */
-  #whole(id: ValueId, changes: boolean): Storage {
-    const value = this.value(id);
-    const { view } = value;
-    if (this.#replacing.has(id)) return view!.storage;
-    const plain = view !== undefined && view.storage.type === value.type && isWhole(view);
-    if (plain && !(changes && view.storage.kind === "tensor")) return view.storage;
-    return this.#store(value, value.type).storage;
-  }
-
-  #store(value: Value, type: ElementType): View {
-    const { label, shape, fixed } = value;
-    const out = this.allocate(label, shape, type, fixed);
-    const kernel = writeKernel(label, this.settings.limits, (writer) => {
-      if (this.settings.tiling === "registers") writer.workgroup = [32, 1];
-      const quads = shape.length > 0 && shape.at(-1)! % 4 === 0;
-      const { id, workgroups } = writer.threads(countElements(shape) / (quads ? 4 : 1));
-      const index = quads ? Index.quads(writer, shape, id) : Index.flat(writer, shape, id);
-      writeView(writer, out, index, quads ? 4 : 1, read(value, writer, index, quads ? 4 : 1));
-      return workgroups;
-    });
-    this.emit(kernel, fixed);
-    value.keep(out);
-    return out;
-  }
+  markReplacing(output: ValueId): void;
 }

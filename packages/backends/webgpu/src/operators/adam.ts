@@ -1,6 +1,6 @@
 import { type AdamAttributes, adamInputs, countElements, type ValueId } from "@espalier/core";
+import { type LiveNode, labelOf } from "@espalier/core/compile";
 import type { Lowering } from "../compile/lowering.ts";
-import { type LiveNode, labelOf } from "../compile/survey.ts";
 import { read, readRepeated, splat, typeOf, type Value, writeView } from "../compile/value.ts";
 import { contiguous } from "../compile/view.ts";
 import type { Storage } from "../memory/storage.ts";

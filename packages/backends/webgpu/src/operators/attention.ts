@@ -1,14 +1,7 @@
-import {
-  type AxisAttributes,
-  countElements,
-  type Node,
-  normalizeAxis,
-  sameShape,
-  type ValueId,
-} from "@espalier/core";
+import { countElements } from "@espalier/core";
+import { type Attention, attention, type LiveNode, labelOf } from "@espalier/core/compile";
 import { Chain } from "../compile/chain.ts";
 import type { Lowering } from "../compile/lowering.ts";
-import { type LiveNode, labelOf, type Survey } from "../compile/survey.ts";
 import type { Value } from "../compile/value.ts";
 import { expandView, type View } from "../compile/view.ts";
 import type { Storage } from "../memory/storage.ts";
@@ -16,85 +9,24 @@ import { Index, offsetOf, quadOffsetOf } from "../wgsl/index-space.ts";
 import { type Writer, writeKernel } from "../wgsl/writer.ts";
 import { applyPoint, pointOperators } from "./pointwise.ts";
 
-/** softmax(f(q · k)) · v, where f is element-wise (a scale, a mask), and nothing else reads what lies between. */
-export interface AttentionPattern {
-  readonly live: LiveNode;
-  readonly scores: LiveNode;
-  /** Element-wise nodes between product and softmax, in order. */
-  readonly between: readonly LiveNode[];
-  /** All nodes it takes in but the last product. */
-  readonly absorbed: readonly Node[];
-}
-
-/** Attention by the product that ends it. */
-export function findAttention(survey: Survey): ReadonlyMap<Node, AttentionPattern> {
-  const producers = new Map(
-    survey.nodes.flatMap((live) => live.node.outputs.map((id) => [id, live] as const)),
-  );
-  const result = new Map<Node, AttentionPattern>();
-  for (const live of survey.nodes) {
-    if (live.node.operator.name !== "MatMul") continue;
-    const pattern = patternAt(survey, (id) => producers.get(id), live);
-    if (pattern !== undefined) result.set(live.node, pattern);
-  }
-  return result;
-}
-
 /** Accumulators of more channels than this do not fit a thread's registers. */
 const mostChannels = 128;
 
-function patternAt(
-  survey: Survey,
-  producer: (id: ValueId) => LiveNode | undefined,
-  live: LiveNode,
-): AttentionPattern | undefined {
-  const { graph } = survey;
-  const shapeOf = (id: ValueId) => graph.values[id]!.shape;
-  const alone = (id: ValueId) => !survey.leaves(id) && survey.readers(id).length === 1;
-  const [weights, v] = live.inputs as [ValueId, ValueId];
-  const softmax = producer(weights);
-  if (softmax?.node.operator.name !== "Softmax" || !alone(weights) || weights === v) return undefined;
-  const shape = shapeOf(weights);
-  const { axis } = softmax.node.attributes as unknown as AxisAttributes;
-  if (normalizeAxis(axis, shape.length) !== shape.length - 1) return undefined;
-  const between: LiveNode[] = [];
-  let scores: LiveNode | undefined;
-  for (let id = softmax.inputs[0]!; scores === undefined; ) {
-    const from = producer(id);
-    if (from === undefined || !alone(id)) return undefined;
-    if (from.node.operator.name === "MatMul") scores = from;
-    else {
-      const operator = pointOperators.get(from.node.operator.name);
-      if (operator === undefined || operator.readOperand !== undefined || operator.cost > 4) return undefined;
-      const onward = from.inputs.filter(
-        (input) => sameShape(shapeOf(input), shape) && leadsToProduct(producer, input),
-      );
-      if (onward.length !== 1) return undefined;
-      between.unshift(from);
-      id = onward[0]!;
-    }
-  }
-  const [q, k] = scores.inputs as [ValueId, ValueId];
-  const channels = [shapeOf(q).at(-1), shapeOf(v).at(-1)];
-  const keys = shape.at(-1);
-  if (typeof keys !== "number" || !sameShape(shapeOf(scores.node.outputs[0]!), shape)) return undefined;
-  if (!channels.every((n) => typeof n === "number" && n > 0 && n <= mostChannels)) return undefined;
-  if ([q, k, v].some((id) => shapeOf(id).length < 2)) return undefined;
-  const absorbed = [scores, ...between, softmax].map(({ node }) => node);
-  return { live, scores, between, absorbed };
-}
-
-function leadsToProduct(producer: (id: ValueId) => LiveNode | undefined, id: ValueId): boolean {
-  const name = producer(id)?.node.operator.name;
-  return (
-    name === "MatMul" ||
-    name === "Scale" ||
-    name === "Add" ||
-    name === "Mul" ||
-    name === "Sub" ||
-    name === "Div"
-  );
-}
+/** What the kernel can do: anything cheap between product and softmax, and channels that fit registers. */
+export const attentionPattern = attention({
+  takes({ node }) {
+    const operator = pointOperators.get(node.operator.name);
+    return operator !== undefined && operator.readOperand === undefined && operator.cost <= 4;
+  },
+  fits({ q, k, v }, shapeOf) {
+    const channels = [shapeOf(q).at(-1), shapeOf(v).at(-1)];
+    return (
+      channels.every((n) => typeof n === "number" && n > 0 && n <= mostChannels) &&
+      typeof shapeOf(k).at(-1) === "number" &&
+      [q, k, v].every((id) => shapeOf(id).length >= 2)
+    );
+  },
+});
 
 const range = (n: number) => Array.from({ length: n }, (_, i) => i);
 
@@ -102,13 +34,11 @@ const range = (n: number) => Array.from({ length: n }, (_, i) => i);
  * One kernel, one pass over the keys: each thread has a few queries of one head and keeps their running maximum, sum and
  * result (Milakov and Gimelshein, 2018; Rabe and Staats, 2021). Scores are never stored.
  */
-export function lowerAttention(lowering: Lowering, pattern: AttentionPattern): void {
-  const { live, scores, between } = pattern;
-  const { node } = live;
-  const [output] = node.outputs as [ValueId];
+export function lowerAttention(lowering: Lowering, operation: Attention): void {
+  const { node, between, output } = operation;
   const shape = lowering.shapeOf(output);
   const lead = shape.slice(0, -2);
-  const values = [scores.inputs[0]!, scores.inputs[1]!, live.inputs[1]!].map((id) => lowering.value(id));
+  const values = [operation.q, operation.k, operation.v].map((id) => lowering.value(id));
   const fixed = lowering.survey.isFixed(output);
   lowering.settle(values, fixed);
   const [q, k, v] = values.map((value) => {

@@ -1,7 +1,7 @@
 import { countElements, type ValueId } from "@espalier/core";
+import { type LiveNode, labelOf } from "@espalier/core/compile";
 import { Chain } from "../compile/chain.ts";
 import type { Lowering } from "../compile/lowering.ts";
-import { type LiveNode, labelOf } from "../compile/survey.ts";
 import type { Value } from "../compile/value.ts";
 import type { Storage } from "../memory/storage.ts";
 import { Index } from "../wgsl/index-space.ts";

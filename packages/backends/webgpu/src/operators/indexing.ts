@@ -1,8 +1,8 @@
 import { countElements, type ValueId } from "@espalier/core";
-import { labelOf } from "../compile/survey.ts";
+import { labelOf } from "@espalier/core/compile";
 import { accumulate, read, writeView } from "../compile/value.ts";
 import { Index } from "../wgsl/index-space.ts";
-import type { Anchors } from "./anchors.ts";
+import type { Anchors } from "./anchor.ts";
 import { elementKernel, lanesAlong, operandsInMemory, threadKernel } from "./element-kernel.ts";
 
 /** Operators that put elements where indices say, or find indices: each thread owns what it writes, so no two meet. */

@@ -9,9 +9,9 @@ import {
   transposeOperator,
   type ValueId,
 } from "@espalier/core";
+import { type LiveNode, labelOf } from "@espalier/core/compile";
 import { Chain } from "../compile/chain.ts";
 import type { Lowering, Tiling } from "../compile/lowering.ts";
-import { type LiveNode, labelOf } from "../compile/survey.ts";
 import { readView, type Value, writeView } from "../compile/value.ts";
 import { expandView, sliceView, type View } from "../compile/view.ts";
 import type { Storage } from "../memory/storage.ts";

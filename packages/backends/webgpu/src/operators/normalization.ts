@@ -1,7 +1,7 @@
 import { normalizeAxis, type ValueId } from "@espalier/core";
+import { type LiveNode, labelOf } from "@espalier/core/compile";
 import { Chain } from "../compile/chain.ts";
 import type { Lowering } from "../compile/lowering.ts";
-import { type LiveNode, labelOf } from "../compile/survey.ts";
 import { read, readRepeated, readView, type Value, writeView } from "../compile/value.ts";
 import type { View } from "../compile/view.ts";
 import type { Storage } from "../memory/storage.ts";
@@ -9,7 +9,7 @@ import { literal } from "../wgsl/functions.ts";
 import { Index } from "../wgsl/index-space.ts";
 import { Lanes } from "../wgsl/lanes.ts";
 import { type Writer, writeKernel } from "../wgsl/writer.ts";
-import type { Anchors } from "./anchors.ts";
+import type { Anchors } from "./anchor.ts";
 import { readChannel } from "./pointwise.ts";
 
 /** Sums, softmax and normalisations: kernels that run along lanes, one kernel each but for some gradients. */

@@ -1,10 +1,10 @@
 import type { PoolAttributes, ValueId } from "@espalier/core";
+import { type LiveNode, labelOf } from "@espalier/core/compile";
 import type { Lowering } from "../compile/lowering.ts";
-import { type LiveNode, labelOf } from "../compile/survey.ts";
 import { accumulate, read, writeView } from "../compile/value.ts";
 import type { Index } from "../wgsl/index-space.ts";
 import type { Writer } from "../wgsl/writer.ts";
-import type { Anchors } from "./anchors.ts";
+import type { Anchors } from "./anchor.ts";
 import { elementKernel, lanesAlong, operandsInMemory, threadKernel } from "./element-kernel.ts";
 
 /** Pooling, and sums up to each position. */

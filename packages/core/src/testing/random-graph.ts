@@ -1,38 +1,17 @@
-import {
-  add,
-  Builder,
-  batch,
-  batchNormalizationOperator,
-  concat,
-  countElements,
-  div,
-  type Extent,
-  elementsOf,
-  expand,
-  factorOf,
-  float32,
-  gather,
-  gelu,
-  isBatch,
-  layerNormalization,
-  matMul,
-  mul,
-  pad,
-  randomStream,
-  reduceSum,
-  relu,
-  reshape,
-  scale,
-  slice,
-  softmax,
-  sqrt,
-  sub,
-  swapAxes,
-  type TensorData,
-  tanh,
-  transpose,
-  type Value,
-} from "@espalier/core";
+import { Builder, type Value } from "../graph/builder.ts";
+import { batch, countElements, type Extent, elementsOf, factorOf, isBatch } from "../graph/extent.ts";
+import { float32, type TensorData } from "../graph/tensor.ts";
+import { batchNormalizationOperator } from "../operators/batch-normalization.ts";
+import { expand, reduceSum } from "../operators/broadcast.ts";
+import { add, div, gelu, mul, relu, sqrt, sub, tanh } from "../operators/elementwise.ts";
+import { gather } from "../operators/gather.ts";
+import { layerNormalization } from "../operators/layer-normalization.ts";
+import { reshape, swapAxes, transpose } from "../operators/layout.ts";
+import { matMul } from "../operators/matmul.ts";
+import { randomStream } from "../operators/random.ts";
+import { scale } from "../operators/scale.ts";
+import { concat, pad, slice } from "../operators/slice.ts";
+import { softmax } from "../operators/softmax.ts";
 
 /** A graph of random operators, and the tensors it needs: what fusion has to get right whatever meets. */
 export function randomGraph(seed: number, size = 14) {

@@ -1,0 +1,86 @@
+import type { NumberMarks } from "./cells.ts";
+
+const groupMarks = " \u00A0\u202F\u2009'’_";
+const number = new RegExp(`^[+-]?([\\d.,${groupMarks}]*\\d)(?:[eE][+-]?\\d+)?$`);
+const grouped = (mark: string) => new RegExp(`^\\d{1,3}(?:\\${mark}\\d{3})+$`);
+
+/** What cells show of the marks in their numbers. */
+interface Evidence {
+  /** Marks that can only part decimals, only thousands, or either, with the first cell that shows it. */
+  readonly decimal: Map<string, string>;
+  readonly thousands: Map<string, string>;
+  readonly either: Map<string, string>;
+}
+
+/** The marks of a file's numbers, or two cells between which nothing decides. */
+export type MarksFound = NumberMarks | { readonly open: string };
+
+/**
+ * Finds out from numbers' texts which mark parts decimals and which thousands: `1.234,56` and `1,234.56` say so,
+ * `12,5` and `1,234,567` do too; `1,234` does not, unless another cell, the delimiter or an earlier file does.
+ */
+export function findMarks(
+  cells: Iterable<string>,
+  delimiter: string,
+  given: { readonly decimal?: "." | "," | undefined; readonly thousands?: string | undefined },
+  like: NumberMarks | undefined,
+): MarksFound {
+  const e: Evidence = { decimal: new Map(), thousands: new Map(), either: new Map() };
+  for (const cell of cells) note(cell, e);
+  const other = [...groupMarks].find((mark) => e.thousands.has(mark));
+  const behind = (decimal: "." | ",") => {
+    const mark = decimal === "." ? "," : ".";
+    const seen = e.thousands.has(mark) || (e.either.has(mark) && !e.decimal.has(mark));
+    return given.thousands ?? other ?? (seen ? mark : undefined);
+  };
+  const marks = (decimal: "." | ","): NumberMarks => {
+    const thousands = behind(decimal);
+    return { decimal, ...(thousands !== undefined && thousands !== decimal && { thousands }) };
+  };
+  if (given.decimal !== undefined) return marks(given.decimal);
+  if (given.thousands === "," || given.thousands === ".") return marks(given.thousands === "," ? "." : ",");
+  const comma = e.decimal.has(",") || (e.thousands.has(".") && !e.decimal.has("."));
+  if (comma && !e.decimal.has(".") && !e.thousands.has(",")) return marks(",");
+  if (e.decimal.has(".") || e.thousands.has(",")) return marks(".");
+  const open = e.either.get(",");
+  if (open === undefined) return { decimal: ".", ...(other !== undefined && { thousands: other }) };
+  if (like !== undefined && (like.decimal === "," || like.thousands === ",")) return like;
+  // Semicolons part cells where commas part decimals.
+  return delimiter === ";" ? { decimal: "," } : { open };
+}
+
+function note(cell: string, e: Evidence): void {
+  const text = number.exec(cell)?.[1];
+  if (text === undefined) return;
+  const group = [...groupMarks].find((mark) => text.includes(mark));
+  const [whole, last] = split(text);
+  if (group !== undefined) {
+    if (grouped(group).test(whole)) first(e.thousands, group, cell);
+    if (grouped(group).test(whole) && last !== undefined) first(e.decimal, last, cell);
+    return;
+  }
+  if (text.includes(".") && text.includes(",")) {
+    const other = last === "." ? "," : ".";
+    if (!grouped(other).test(whole)) return;
+    first(e.thousands, other, cell);
+    first(e.decimal, last!, cell);
+    return;
+  }
+  if (last === undefined) return;
+  const parts = text.split(last);
+  if (parts.length > 2) {
+    if (grouped(last).test(text)) first(e.thousands, last, cell);
+  } else if (grouped(last).test(text) && !text.startsWith("0")) first(e.either, last, cell);
+  else first(e.decimal, last, cell);
+}
+
+/** Keeps the first cell that shows something of a mark. */
+function first(of: Map<string, string>, mark: string, cell: string): void {
+  if (!of.has(mark)) of.set(mark, cell);
+}
+
+/** What stands before the last point or comma, and which of them it is. */
+function split(text: string): [whole: string, last: "." | "," | undefined] {
+  const at = Math.max(text.lastIndexOf("."), text.lastIndexOf(","));
+  return at < 0 ? [text, undefined] : [text.slice(0, at), text[at] as "." | ","];
+}

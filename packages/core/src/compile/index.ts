@@ -1,0 +1,4 @@
+export * from "./operations.ts";
+export * from "./patterns.ts";
+export * from "./rewriting.ts";
+export * from "./survey.ts";

@@ -1,0 +1,198 @@
+import { normalizeAxis, type Shape, sameShape } from "../graph/extent.ts";
+import type { Node, ValueId } from "../graph/graph.ts";
+import { adamInputs, adamOperator } from "../operators/adam.ts";
+import {
+  addOperator,
+  divOperator,
+  eluOperator,
+  geluOperator,
+  mulOperator,
+  reluOperator,
+  subOperator,
+  tanhOperator,
+} from "../operators/elementwise.ts";
+import { sigmoidOperator } from "../operators/functions.ts";
+import { reshapeOperator, transposeOperator } from "../operators/layout.ts";
+import { matMulOperator } from "../operators/matmul.ts";
+import { isCallOf, type Operator } from "../operators/operator.ts";
+import { dropoutTraining, randomUniformOperator } from "../operators/random.ts";
+import { scaleOperator } from "../operators/scale.ts";
+import { softmaxOperator } from "../operators/softmax.ts";
+import {
+  type AdamInPlace,
+  type Attention,
+  type DropoutFactors,
+  type DropoutProduct,
+  type Linear,
+  type Match,
+  type Pattern,
+  single,
+} from "./operations.ts";
+import type { LiveNode, Survey } from "./survey.ts";
+
+type Any = Pick<Operator, "name">;
+const namesOf = (list: readonly Any[]): ReadonlySet<string> => new Set(list.map(({ name }) => name));
+const shapeOf = ({ graph }: Survey, value: ValueId): Shape => graph.values[value]!.shape;
+
+const activations = namesOf([geluOperator, reluOperator, eluOperator, sigmoidOperator, tanhOperator]);
+
+/** activation(x·W + bias) + residual: takes in what follows a product with a matrix. */
+export const linear: Pattern<Linear> = {
+  name: "linear layer",
+  root: matMulOperator,
+  match(live, survey, isFree) {
+    const [x, weight] = live.inputs as [ValueId, ValueId];
+    if (shapeOf(survey, weight).length !== 2) return [];
+    const draft: { -readonly [K in keyof Linear]: Linear[K] } = {
+      kind: "linear",
+      node: live.node,
+      x,
+      weight,
+      output: live.node.outputs[0]!,
+    };
+    const shape = shapeOf(survey, draft.output);
+    const absorbed: Node[] = [];
+    let last: Node = live.node;
+    for (;;) {
+      const next = survey.onlyReader(draft.output);
+      if (next === undefined || !isFree(next.node)) break;
+      if (isCallOf(next.node, addOperator)) {
+        const other = next.inputs[0] === draft.output ? next.inputs[1]! : next.inputs[0]!;
+        const added = shapeOf(survey, other);
+        if (other === draft.output || draft.activation !== undefined || draft.residual !== undefined) break;
+        if (draft.bias === undefined && added.length === 1 && added[0] === shape.at(-1)) draft.bias = other;
+        else if (sameShape(added, shape)) draft.residual = other;
+        else break;
+      } else if (activations.has(next.node.operator.name)) {
+        if (draft.activation !== undefined || draft.residual !== undefined) break;
+        draft.activation = next.node;
+      } else break;
+      absorbed.push(last);
+      last = next.node;
+      draft.output = last.outputs[0]!;
+    }
+    return [{ operation: draft, last, absorbed }];
+  },
+};
+
+/** What a backend's kernel for attention can do. */
+export interface AttentionOptions {
+  /** Whether a node may lie between product and softmax. */
+  takes(live: LiveNode): boolean;
+  fits(attention: Attention, shapeOf: (value: ValueId) => Shape): boolean;
+}
+
+/** Operators by which a score may come from a product, rather than be added to it. */
+const arithmetic = namesOf([
+  matMulOperator,
+  scaleOperator,
+  addOperator,
+  mulOperator,
+  subOperator,
+  divOperator,
+]);
+
+/** softmax(f(q·k))·v where nothing else reads what lies between: in evaluation, not while gradients want it. */
+export function attention({ takes, fits }: AttentionOptions): Pattern<Attention> {
+  return {
+    name: "attention",
+    root: matMulOperator,
+    match(live, survey) {
+      const found = attentionAt(live, survey, takes);
+      if (found === undefined || !fits(found, (value) => shapeOf(survey, value))) return [];
+      return [{ operation: found, last: live.node, absorbed: found.absorbed }];
+    },
+  };
+}
+
+function attentionAt(
+  live: LiveNode,
+  survey: Survey,
+  takes: AttentionOptions["takes"],
+): Attention | undefined {
+  const [weights, v] = live.inputs as [ValueId, ValueId];
+  const softmax = survey.producer(weights);
+  // The probabilities may be multiplied with themselves.
+  if (softmax === undefined || survey.onlyReader(weights) === undefined || weights === v) return undefined;
+  if (!isCallOf(softmax.node, softmaxOperator)) return undefined;
+  const shape = shapeOf(survey, weights);
+  if (normalizeAxis(softmax.node.attributes.axis, shape.length) !== shape.length - 1) return undefined;
+  const between: LiveNode[] = [];
+  for (let value = softmax.inputs[0]!; ; ) {
+    const from = survey.producer(value);
+    if (from === undefined || survey.onlyReader(value) === undefined) return undefined;
+    if (isCallOf(from.node, matMulOperator)) {
+      const [q, k] = from.inputs as [ValueId, ValueId];
+      const absorbed = [from, ...between, softmax].map(({ node }) => node);
+      const { node } = live;
+      return { kind: "attention", node, q, k, v, between, output: node.outputs[0]!, absorbed };
+    }
+    if (!takes(from)) return undefined;
+    const onward = from.inputs.filter(
+      (input) =>
+        sameShape(shapeOf(survey, input), shape) &&
+        arithmetic.has(survey.producer(input)?.node.operator.name ?? ""),
+    );
+    if (onward.length !== 1) return undefined;
+    between.unshift(from);
+    value = onward[0]!;
+  }
+}
+
+/** Random numbers and the dropouts that read them: factors, drawn once, and a product each. */
+export const dropout: Pattern<DropoutFactors | DropoutProduct> = {
+  name: "dropout",
+  root: randomUniformOperator,
+  match(live, survey) {
+    const [uniform] = live.node.outputs as [ValueId];
+    const ratios = new Set<number>();
+    const drops = survey.readers(uniform);
+    for (const { node, inputs } of drops) {
+      const reads = inputs[0] !== uniform && inputs[1] === uniform;
+      if (!reads || !isCallOf(node, dropoutTraining)) return [];
+      ratios.add(node.attributes.ratio);
+    }
+    const [ratio] = ratios;
+    if (survey.leaves(uniform) || ratio === undefined || ratios.size > 1) return [];
+    return [
+      { operation: { kind: "dropoutFactors", ...live, ratio }, last: live.node },
+      ...drops.map((drop): Match<DropoutProduct> => {
+        return { operation: { kind: "dropoutProduct", ...drop }, last: drop.node };
+      }),
+    ];
+  },
+};
+
+/** Adam that may write its results where its tensors are. */
+export const adamInPlace: Pattern<AdamInPlace> = {
+  name: "Adam in place",
+  root: adamOperator,
+  match(live, survey) {
+    const { node, inputs } = live;
+    const { parameter, gradient, m, v, mask } = adamInputs(inputs);
+    const own = [parameter, m, v].map((value) => survey.tensor(value));
+    if (!node.outputs.every((output, i) => own[i] !== undefined && survey.replaces(output) === own[i]))
+      return [];
+    const kept = mask === undefined ? undefined : survey.tensor(mask);
+    const masked = kept === undefined || survey.changes(kept) ? undefined : gradientProduct(gradient, survey);
+    if (masked === undefined) return [{ operation: { kind: "adam", ...live }, last: node }];
+    const absorbed = [masked.product, ...masked.chain].map((one) => one.node);
+    return [{ operation: { kind: "adam", ...live, masked }, last: node, absorbed }];
+  },
+};
+
+/** The product of two matrices that a gradient is, up to its order of axes, if nothing else reads it. */
+function gradientProduct(gradient: ValueId, survey: Survey) {
+  const chain: LiveNode[] = [];
+  for (let value = gradient; ; ) {
+    const from = survey.producer(value);
+    if (from === undefined || survey.onlyReader(value) === undefined) return undefined;
+    if (isCallOf(from.node, matMulOperator)) {
+      const flat = from.inputs.every((input) => shapeOf(survey, input).length === 2);
+      return flat ? { product: single(from), chain: chain.map(single) } : undefined;
+    }
+    if (!isCallOf(from.node, transposeOperator) && !isCallOf(from.node, reshapeOperator)) return undefined;
+    chain.unshift(from);
+    value = from.inputs[0]!;
+  }
+}
