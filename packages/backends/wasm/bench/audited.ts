@@ -10,7 +10,7 @@ const touched = 32 * 2 ** 20;
 
 /** A subject on a state of its own; `kernels`: a module to run instead of the backend's. */
 export async function prepare(subject: Subject, simd: Simd, kernels?: WebAssembly.Module) {
-  const heap = await Heap.create(simd, 1, kernels);
+  const heap = await Heap.create(simd, { kernels });
   const { graph, tensors, inputs, memory } = subject;
   if (memory !== undefined) {
     const address = heap.allocate(touched, "what was here before");

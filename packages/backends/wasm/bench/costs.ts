@@ -4,6 +4,7 @@
  */
 import { autoformer, informer, iTransformer, patchTST } from "@espalier/models";
 import { drawTrainingStep } from "@espalier/training";
+import { callOf } from "../src/compile/step.ts";
 import { wasm } from "../src/index.ts";
 import type { WasmProgram } from "../src/program.ts";
 import type { WasmState } from "../src/state.ts";
@@ -22,10 +23,11 @@ for (const dense of [patchTST, iTransformer, autoformer, informer].map((one) => 
     const program = (await backend.compile(graph, { state })) as WasmProgram;
     await program.run(trainingInputs(model, batch));
     const placed = program.prepare(batch);
-    const surroundings = { constants: placed.plan.constants, panelRows: state.heap.kernels.panelRows() };
+    const { limits, kernels: heap } = state.heap;
+    const surroundings = { constants: placed.plan.constants, panelRows: heap.panelRows(), limits };
     for (const { step, run } of [...placed.calls("main"), ...placed.calls("update")]) {
-      if ("run" in step.call) continue;
-      const call = "weight" in step.call ? step.call.bind() : step.call;
+      if (step.work.kind === "host") continue;
+      const call = callOf(step.work);
       const expected = costOf(call, surroundings);
       if (expected === undefined) continue;
       const times = Array.from({ length: 5 }, () => {

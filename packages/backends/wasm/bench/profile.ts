@@ -4,6 +4,7 @@
  */
 
 import { drawTrainingStep } from "@espalier/training";
+import type { Work } from "../src/compile/step.ts";
 import { wasm } from "../src/index.ts";
 import type { PlacedPlan } from "../src/placed-plan.ts";
 import type { WasmProgram } from "../src/program.ts";
@@ -31,6 +32,11 @@ if (what === "training") {
   report(plan, plan.calls("main"));
 }
 
+function titleOf(work: Work): string {
+  if (work.kind === "host") return "JavaScript";
+  return work.kind === "weight" ? `product, ${work.weight.format}` : work.call.kernel;
+}
+
 function report(plan: PlacedPlan, calls: ReturnType<PlacedPlan["calls"]>): void {
   const times: number[][] = calls.map(() => []);
   const rounds = what === "training" ? 12 : 60;
@@ -43,12 +49,7 @@ function report(plan: PlacedPlan, calls: ReturnType<PlacedPlan["calls"]>): void 
   }
   const rows = calls.map(({ step }, i) => ({
     node: step.node,
-    kernel:
-      "weight" in step.call
-        ? `product, ${step.call.weight.format}`
-        : "run" in step.call
-          ? "JavaScript"
-          : step.call.kernel,
+    kernel: titleOf(step.work),
     microseconds: 1000 * quantile(times[i]!, 0.2),
     macs: step.macs,
   }));

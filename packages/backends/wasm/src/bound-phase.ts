@@ -1,5 +1,6 @@
 import { EspalierError } from "@espalier/core";
-import { type Argument, type Call, isPointer, type Pointer, type Step } from "./compile/step.ts";
+import { type Argument, type Call, isPointer, type Pointer } from "./compile/call.ts";
+import type { KernelWork, Step, WeightWork } from "./compile/step.ts";
 import type { Heap } from "./memory/heap.ts";
 import { type BoundCall, type Job, PartError } from "./threads/job.ts";
 
@@ -16,17 +17,22 @@ export class BoundPhase {
   readonly steps: readonly BoundStep[];
   readonly #job: Job | undefined;
 
-  /** `divided` gives the calls that a step is. */
-  constructor(heap: Heap, steps: readonly Step[], divided: (step: Step) => readonly Call[]) {
+  /** `divided` gives the calls that a step's work is. */
+  constructor(
+    heap: Heap,
+    steps: readonly Step[],
+    divided: (work: KernelWork | WeightWork) => readonly Call[],
+  ) {
     const lists: BoundCall[][] = [];
     const { team } = heap;
     this.steps = steps.map((step): BoundStep => {
-      if ("run" in step.call) {
-        const { run, pointers } = step.call;
+      const { work } = step;
+      if (work.kind === "host") {
+        const { run, pointers } = work;
         const addresses = pointers.map(addressOf);
         return { step, parts: 1, run: () => run(heap, addresses) };
       }
-      const calls = divided(step);
+      const calls = divided(work);
       if (calls.length === 1 || team === undefined) {
         const { kernel, args } = bound(calls[0]!);
         return { step, parts: 1, run: heap.kernels[kernel].bind(null, ...args) as () => void };
@@ -69,10 +75,10 @@ export function bound({ kernel, args }: Call, apart = false): BoundCall {
 const addressOf = ({ storage, bytes }: Pointer) => storage.address + bytes;
 
 /** What a user is told of a kernel that stopped; other errors stay what they are. */
-export function failure({ node, call }: Step, error: unknown): unknown {
+export function failure({ node, work }: Step, error: unknown): unknown {
   const cause = error instanceof PartError && error.cause !== undefined ? error.cause : error;
   if (!(cause instanceof WebAssembly.RuntimeError || cause instanceof PartError)) return cause;
-  const isGather = "kernel" in call && call.kernel === "gather";
+  const isGather = work.kind === "kernel" && work.call.kernel === "gather";
   const reason = isGather
     ? "an index lies outside the axis it picks from."
     : `its kernel stopped (${cause.message}). Please report this with the model.`;

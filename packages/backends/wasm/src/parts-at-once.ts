@@ -1,7 +1,7 @@
 import type { Graph, TensorData, Tensors } from "@espalier/core";
 import { bound, failure } from "./bound-phase.ts";
 import type { Plan } from "./compile/plan.ts";
-import type { Call, Step } from "./compile/step.ts";
+import { callOf, type Step } from "./compile/step.ts";
 import type { View } from "./compile/view.ts";
 import type { Heap } from "./memory/heap.ts";
 import { type Job, type PartCall, PartError } from "./threads/job.ts";
@@ -30,8 +30,8 @@ export class PartsAtOnce {
   readonly #outputs: readonly Staged[];
   readonly #job: Job;
 
-  /** `calls` gives what a step of the plan calls, undivided. */
-  constructor(heap: Heap, plan: Plan, graph: Graph, count: number, calls: (step: Step) => Call) {
+  /** For plans of kernels alone: work of JavaScript is the first thread's. */
+  constructor(heap: Heap, plan: Plan, graph: Graph, count: number) {
     this.#heap = heap;
     this.count = count;
     this.#steps = plan.steps.main;
@@ -57,7 +57,11 @@ export class PartsAtOnce {
         stage(name, view, dtypes.get(name)!, varies.get(name)!),
       );
       this.#outputs = plan.outputs.map(({ name, view, dtype }) => stage(name, view, dtype, true));
-      const kernels = plan.steps.main.map((step): PartCall => bound(calls(step), true));
+      const kernels = plan.steps.main.map(({ node, work }): PartCall => {
+        if (work.kind === "host")
+          throw new TypeError(`node ${node} is computed by JavaScript, on one thread`);
+        return bound(callOf(work), true);
+      });
       this.#job = heap.team!.job([[...this.#inputs.map(copyIn), ...kernels, ...this.#outputs.map(copyOut)]]);
     } catch (error) {
       for (const { address } of staged) heap.free(address);

@@ -45,7 +45,7 @@ export class WasmProgram implements Program {
   /** The plan for a batch size, weights packed. */
   prepare(batchSize: number): PlacedPlan {
     let placed = this.#plans.get(batchSize);
-    if (placed !== undefined && !placed.isCurrent()) {
+    if (placed !== undefined && !placed.isCurrent) {
       placed.dispose();
       placed = undefined;
     }

@@ -3,6 +3,7 @@ import { Heap } from "./memory/heap.ts";
 import { type Simd, supports } from "./modules/load.ts";
 import { WasmProgram } from "./program.ts";
 import { WasmState } from "./state.ts";
+import type { DivisionLimits } from "./threads/divide/limits.ts";
 import { mostThreads, whyNotShared } from "./threads/sharing.ts";
 
 /** How the WebAssembly backend is made. */
@@ -22,6 +23,11 @@ export interface WasmOptions {
  * Any engine with 128-bit SIMD; one thread needs no special headers.
  */
 export function wasm(options: WasmOptions = {}): Backend {
+  return wasmWith(options);
+}
+
+/** As `wasm`, with work divided among threads as `limits` say. */
+export function wasmWith(options: WasmOptions, limits?: DivisionLimits): Backend {
   const { threads = 1 } = options;
   if (!Number.isInteger(threads) || threads < 1 || threads > mostThreads) {
     throw new EspalierError(
@@ -51,7 +57,7 @@ export function wasm(options: WasmOptions = {}): Backend {
     async createState(tensors) {
       const reason = hindrance();
       if (reason !== undefined) throw new EspalierError(`backend wasm: ${reason}`);
-      return WasmState.create(await Heap.create(simd(), threads), tensors);
+      return WasmState.create(await Heap.create(simd(), { threads, limits }), tensors);
     },
     async compile(graph, { state, batch = [] }) {
       if (!(state instanceof WasmState)) {

@@ -19,12 +19,14 @@ import { drawTrainingStep } from "@espalier/training";
 import fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { pruned, sparsified } from "../bench/models.ts";
-import { wasm } from "../src/index.ts";
+import { type WasmOptions, wasm } from "../src/index.ts";
 import type { WasmState } from "../src/state.ts";
 import { cut, cutByWeight } from "../src/threads/divide/cut.ts";
+import { noLimits } from "../src/threads/divide/limits.ts";
+import { wasmWith } from "../src/wasm.ts";
 
-// Every call that can be divided is, however small.
-vi.mock("../src/threads/divide/limits.ts", () => ({ leastPart: 1, longPart: 1, mostPerThread: 2 }));
+/** Every call that can be divided is, however small. */
+const divided = (options: WasmOptions) => wasmWith(options, noLimits);
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -52,7 +54,7 @@ describe.each([2, 3])("%i threads", (threads) => {
         const inputs = randomInputs(sparse, size);
         const [one, several] = await Promise.all([
           runModel(sparse, wasm(), inputs),
-          runModel(sparse, wasm({ threads }), inputs),
+          runModel(sparse, divided({ threads }), inputs),
         ]);
         const error = largestError(several.get("output")!, one.get("output")!);
         // Parts of a batch of another size may add sparse rows up in another order.
@@ -92,7 +94,7 @@ describe.each([
       const inputs = randomInputs(sparse, 1);
       const [one, two] = await Promise.all([
         runModel(sparse, wasm(), inputs),
-        runModel(sparse, wasm({ threads: 2 }), inputs),
+        runModel(sparse, divided({ threads: 2 }), inputs),
       ]);
       expect(largestError(two.get("y")!, one.get("y")!)).toBe(0);
     }
@@ -101,7 +103,7 @@ describe.each([
 
 /** Losses of 50 steps, then all weights added up. */
 async function losses(model: Model, threads: number): Promise<number[]> {
-  const backend = wasm({ threads });
+  const backend = divided({ threads });
   const { graph, tensors } = drawTrainingStep(model, { seed: 1 });
   const state = await backend.createState(new Map([...model.tensors, ...tensors]));
   const program = await backend.compile(graph, { state });
@@ -127,7 +129,7 @@ const weight = "layers.0.feedForward1.weight";
 
 describe("with threads", () => {
   it("a weight that is no number is an error, and the backend works on", async () => {
-    const backend = wasm({ threads: 2 });
+    const backend = divided({ threads: 2 });
     const state = await backend.createState(model.tensors);
     const program = await backend.compile(model.graph, { state });
     const inputs = randomInputs(model);
@@ -154,7 +156,7 @@ describe("with threads", () => {
     const b = Builder.create();
     b.output("y", gather(b, b.input("x", [batch, 4]), b.input("i", [64], "int32"), 1));
     const { graph } = b.build();
-    const backend = wasm({ threads: 2 });
+    const backend = divided({ threads: 2 });
     const state = await backend.createState(new Map());
     const program = await backend.compile(graph, { state });
     const run = (i: number[]) =>
@@ -174,7 +176,7 @@ describe("with threads", () => {
   });
 
   it("a batch too large for memory is refused, and the program works on", async () => {
-    const backend = wasm({ threads: 2 });
+    const backend = divided({ threads: 2 });
     const state = await backend.createState(model.tensors);
     const program = await backend.compile(model.graph, { state });
     const huge = new Map([["x", { ...zeros([1, 5, 32]), shape: [2 ** 22, 5, 32] }]]);
@@ -184,7 +186,7 @@ describe("with threads", () => {
   });
 
   it("says how many run, and what they share", async () => {
-    const backend = wasm({ threads: 2 });
+    const backend = divided({ threads: 2 });
     expect(backend.name).toBe("wasm:2");
     expect((await backend.availability()).detail).toContain("2 threads");
     const state = await backend.createState(model.tensors);
@@ -196,7 +198,7 @@ describe("with threads", () => {
   });
 
   it("runs alone what its workers no longer run", async () => {
-    const backend = wasm({ threads: 3 });
+    const backend = divided({ threads: 3 });
     const state = await backend.createState(model.tensors);
     const program = await backend.compile(model.graph, { state });
     const inputs = randomInputs(model);
@@ -227,7 +229,7 @@ describe("workers", () => {
           }
         },
     );
-    const state = await wasm({ threads: 3 }).createState(model.tensors);
+    const state = await divided({ threads: 3 }).createState(model.tensors);
     expect(ended).toBe(0);
     state.dispose();
     await vi.waitFor(() => expect(ended).toBe(2));
@@ -242,11 +244,11 @@ describe("workers", () => {
           }
         },
     );
-    await expect(wasm({ threads: 2 }).createState(model.tensors)).rejects.toThrow(
+    await expect(divided({ threads: 2 }).createState(model.tensors)).rejects.toThrow(
       /^backend wasm: a worker could not be started: no room\. Use fewer threads, or one\.$/,
     );
     vi.restoreAllMocks();
-    const state = await wasm({ threads: 2 }).createState(model.tensors);
+    const state = await divided({ threads: 2 }).createState(model.tensors);
     state.dispose();
   });
 
@@ -265,7 +267,7 @@ describe("a page that may not share memory", () => {
     const { available, detail } = await wasm({ threads: 2 }).availability();
     expect(available).toBe(false);
     expect(detail).toContain('"Cross-Origin-Opener-Policy: same-origin"');
-    await expect(wasm({ threads: 2 }).createState(model.tensors)).rejects.toThrow(
+    await expect(divided({ threads: 2 }).createState(model.tensors)).rejects.toThrow(
       /^backend wasm: threads: 2 needs memory that threads share.*"Cross-Origin-Embedder-Policy: require-corp", or use one thread\.$/,
     );
     expect((await runModel(model, wasm(), randomInputs(model))).has("y")).toBe(true);

@@ -5,8 +5,8 @@ import type { Slot, WasmState } from "../state.ts";
 import type { Format } from "../weights/cost.ts";
 import type { PackedWeight, WeightSource } from "../weights/packed-weight.ts";
 import type { Pitches } from "../weights/sparse-pack.ts";
-import type { Argument, Call, HostCall, Phase, Pointer, Step } from "./step.ts";
-import { isPointer } from "./step.ts";
+import { type Argument, type Call, isPointer, type Pointer } from "./call.ts";
+import type { HostWork, Phase, Step, Work } from "./step.ts";
 import {
   asMatrix,
   contiguous,
@@ -34,31 +34,83 @@ export interface EmitterOptions {
   readonly wanted: ReadonlyMap<ValueId, Layout>;
 }
 
-/** Collects the calls of a plan. Operators ask it for views of their inputs, room for outputs, and calls. */
+/** What the emitters of one plan share. */
+interface Draft extends EmitterOptions {
+  readonly steps: Readonly<Record<Phase, Step[]>>;
+  readonly constants: number[];
+  readonly constantStorage: Storage;
+  readonly views: Map<ValueId, View>;
+  readonly fixed: WeakSet<Storage>;
+  readonly copies: WeakMap<View, Map<string, View>>;
+}
+
+/**
+ * Collects the calls of a plan, those of one node that run at one time. Operators ask it for views of their inputs, room for
+ * outputs, and calls.
+ */
 export class Emitter {
-  readonly graph: Graph;
-  readonly state: WasmState;
-  readonly batchSize: number;
-  readonly weights: Weights;
-  readonly steps: Record<Phase, Step[]> = { fixed: [], main: [], update: [] };
+  /** The node that calls are made for; messages and descriptions name it. */
+  readonly node: string;
+  readonly phase: Phase;
+  readonly #draft: Draft;
+
+  private constructor(draft: Draft, node: string, phase: Phase) {
+    this.#draft = draft;
+    this.node = node;
+    this.phase = phase;
+  }
+
+  /** Begins a plan. */
+  static begin(options: EmitterOptions): Emitter {
+    const draft: Draft = {
+      ...options,
+      steps: { fixed: [], main: [], update: [] },
+      constants: [],
+      constantStorage: { bytes: 0, kind: "arena", address: 0 },
+      views: new Map(),
+      fixed: new WeakSet(),
+      copies: new WeakMap(),
+    };
+    return new Emitter(draft, "", "main");
+  }
+
+  /** Of the same plan, for another node. */
+  at(node: string, phase: Phase = "main"): Emitter {
+    return new Emitter(this.#draft, node, phase);
+  }
+
+  /** For the same node, at another time. */
+  during(phase: Phase): Emitter {
+    return phase === this.phase ? this : this.at(this.node, phase);
+  }
+
+  get graph(): Graph {
+    return this.#draft.graph;
+  }
+
+  get state(): WasmState {
+    return this.#draft.state;
+  }
+
+  get batchSize(): number {
+    return this.#draft.batchSize;
+  }
+
+  get weights(): Weights {
+    return this.#draft.weights;
+  }
+
+  get steps(): Readonly<Record<Phase, readonly Step[]>> {
+    return this.#draft.steps;
+  }
+
   /** Numbers that calls read (walks, settings); they become one block of memory. */
-  readonly constants: number[] = [];
-  readonly constantStorage: Storage = { bytes: 0, kind: "arena", address: 0 };
-  /** Node that calls are made for, and when they run. */
-  node = "";
-  phase: Phase = "main";
+  get constants(): number[] {
+    return this.#draft.constants;
+  }
 
-  readonly #views = new Map<ValueId, View>();
-  readonly #wanted: ReadonlyMap<ValueId, Layout>;
-  readonly #fixed = new WeakSet<Storage>();
-  readonly #copies = new WeakMap<View, Map<string, View>>();
-
-  constructor(options: EmitterOptions) {
-    this.graph = options.graph;
-    this.state = options.state;
-    this.batchSize = options.batchSize;
-    this.weights = options.weights;
-    this.#wanted = options.wanted;
+  get constantStorage(): Storage {
+    return this.#draft.constantStorage;
   }
 
   get panelRows(): number {
@@ -70,11 +122,11 @@ export class Emitter {
   }
 
   view(value: ValueId): View {
-    return this.#views.get(value)!;
+    return this.#draft.views.get(value)!;
   }
 
   set(value: ValueId, view: View): void {
-    this.#views.set(value, view);
+    this.#draft.views.set(value, view);
   }
 
   /** A tensor of the state as a value. `fixed`: this graph does not change it. */
@@ -85,17 +137,17 @@ export class Emitter {
       name: slot.name,
       address: slot.address,
     };
-    if (fixed) this.#fixed.add(storage);
+    if (fixed) this.#draft.fixed.add(storage);
     this.set(value, contiguous(storage, slot.shape));
   }
 
   isFixed(view: View): boolean {
-    return this.#fixed.has(view.storage);
+    return this.#draft.fixed.has(view.storage);
   }
 
   storage(bytes: number): Storage {
     const storage: Storage = { bytes, kind: "arena", address: 0 };
-    if (this.phase === "fixed") this.#fixed.add(storage);
+    if (this.phase === "fixed") this.#draft.fixed.add(storage);
     return storage;
   }
 
@@ -109,13 +161,13 @@ export class Emitter {
   /** Room for a node's output as its readers want it, else as `otherwise` says. */
   output(value: ValueId, otherwise?: Layout): View {
     const shape = this.shape(value);
-    const view = this.allocate(shape, this.#wanted.get(value) ?? otherwise ?? rowMajor(shape.length));
+    const view = this.allocate(shape, this.#draft.wanted.get(value) ?? otherwise ?? rowMajor(shape.length));
     this.set(value, view);
     return view;
   }
 
   wanted(value: ValueId): Layout | undefined {
-    return this.#wanted.get(value);
+    return this.#draft.wanted.get(value);
   }
 
   /** Room that only the next call uses: for each thread its own. */
@@ -151,21 +203,26 @@ export class Emitter {
   }
 
   call(kernel: KernelName, ...args: readonly Argument[]): void {
-    this.push({ call: { kernel, args }, touches: args.filter(isPointer), macs: 0 });
+    this.push({ kernel, args });
+  }
+
+  /** `macs`: multiply-adds of a dense product, for reports. */
+  push(call: Call, macs = 0): void {
+    this.#add({ kind: "kernel", call }, call.args.filter(isPointer), macs);
   }
 
   /** A call of JavaScript with the addresses of what it reads and writes. */
-  host(pointers: readonly Pointer[], run: HostCall["run"]): void {
-    this.push({ call: { pointers, run }, touches: pointers, macs: 0 });
+  host(pointers: readonly Pointer[], run: HostWork["run"]): void {
+    this.#add({ kind: "host", pointers, run }, pointers, 0);
   }
 
   /** A call that depends on how a weight is packed. */
   weighted(weight: PackedWeight, touches: readonly Pointer[], macs: number, bind: () => Call): void {
-    this.push({ call: { weight, bind }, touches, macs });
+    this.#add({ kind: "weight", weight, bind }, touches, macs);
   }
 
-  push(step: Omit<Step, "node">): void {
-    this.steps[this.phase].push({ node: this.node, ...step });
+  #add(work: Work, touches: readonly Pointer[], macs: number): void {
+    this.#draft.steps[this.phase].push({ node: this.node, work, touches, macs });
   }
 
   /** How a call walks over `first` (which it writes, or sums) and `others`, all of one shape. */
@@ -176,15 +233,13 @@ export class Emitter {
   /** The same numbers in another layout; made once. What is fixed is copied once for all runs. */
   copy(view: View, layout: Layout): View {
     const key = `${layout.order.join()}/${layout.run}`;
-    const known = this.#copies.get(view)?.get(key);
+    const { copies } = this.#draft;
+    const known = copies.get(view)?.get(key);
     if (known !== undefined) return known;
-    const before = this.phase;
-    if (this.isFixed(view)) this.phase = "fixed";
-    const made = this.allocate(view.shape, layout);
-    this.copyInto(made, view);
-    this.phase = before;
-    if (!this.#copies.has(view)) this.#copies.set(view, new Map());
-    this.#copies.get(view)!.set(key, made);
+    const e = this.isFixed(view) ? this.during("fixed") : this;
+    const made = e.allocate(view.shape, layout);
+    e.copyInto(made, view);
+    copies.set(view, (copies.get(view) ?? new Map<string, View>()).set(key, made));
     return made;
   }
 

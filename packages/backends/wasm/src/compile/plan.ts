@@ -50,6 +50,8 @@ export interface Plan {
   readonly constants: number[];
   readonly constantStorage: View["storage"];
   readonly weights: WeightStore;
+  /** Tensors that a run changes. */
+  readonly updated: ReadonlySet<string>;
   /** Tensors that decided how the plan looks: masks. When one is written the plan is made anew. */
   readonly masks: readonly string[];
 }
@@ -71,7 +73,7 @@ export function makePlan(graph: Graph, state: WasmState, batchSize: number): Pla
 function emitPlan(graph: Graph, state: WasmState, batchSize: number, weights: WeightStore): Plan {
   const known = survey(graph);
   const operations = findOperations(known, patterns);
-  const e = new Emitter({
+  const e = Emitter.begin({
     graph,
     state,
     batchSize,
@@ -92,17 +94,14 @@ function emitPlan(graph: Graph, state: WasmState, batchSize: number, weights: We
     return mask === undefined ? "any" : { mask: state.slot(mask) };
   };
   const emit = (operation: Operation): void => {
-    e.node = operation.node.name;
-    e.phase = outputsOf(operation).every(known.isFixed) ? "fixed" : "main";
-    emitOperation(e, operation, patternOf, emit);
+    const phase = outputsOf(operation).every(known.isFixed) ? "fixed" : "main";
+    emitOperation(e.at(operation.node.name, phase), operation, patternOf, emit);
   };
   const adam = operations.filter((operation) => operation.kind === "adam");
   for (const operation of operations) if (operation.kind !== "adam") emit(operation);
   for (const operation of adam) {
-    e.node = operation.node.name;
-    e.phase = "main";
     emitAdamInPlace(
-      e,
+      e.at(operation.node.name),
       operation,
       {
         get: (parameter, mask, matrix, pitch, tokens) =>
@@ -112,10 +111,8 @@ function emitPlan(graph: Graph, state: WasmState, batchSize: number, weights: We
     );
   }
   const outputs = graph.outputs.map(({ name, value }) => {
-    e.node = `output ${name}`;
-    e.phase = "main";
     const view = e.view(known.source(value));
-    const whole = isContiguous(view) ? view : e.copy(view, rowMajor(view.shape.length));
+    const whole = isContiguous(view) ? view : e.at(`output ${name}`).copy(view, rowMajor(view.shape.length));
     return { name, view: whole, dtype: graph.values[value]!.dtype };
   });
   emitUpdates(e, known.source, new Set(adam.flatMap(({ node }) => node.outputs)));
@@ -127,6 +124,7 @@ function emitPlan(graph: Graph, state: WasmState, batchSize: number, weights: We
     constants: e.constants,
     constantStorage: e.constantStorage,
     weights,
+    updated: new Set(graph.updates.map(({ tensor }) => tensor)),
     masks: [...new Set(masks.values())],
   };
 }
@@ -189,19 +187,16 @@ function emitUpdates(e: Emitter, source: (value: ValueId) => ValueId, done: Read
   const { graph, state } = e;
   const pending = graph.updates.filter(({ value }) => !done.has(source(value)));
   const views = pending.map(({ tensor, value }) => {
-    e.node = `update ${tensor}`;
     const view = e.view(source(value));
     if (view.storage.kind !== "tensor") return view;
-    e.phase = "main";
-    const kept = e.allocate(view.shape, rowMajor(view.shape.length));
-    e.copyInto(kept, view);
+    const before = e.at(`update ${tensor}`);
+    const kept = before.allocate(view.shape, rowMajor(view.shape.length));
+    before.copyInto(kept, view);
     return kept;
   });
-  e.phase = "update";
   pending.forEach(({ tensor }, i) => {
-    e.node = `update ${tensor}`;
     const slot = state.slot(tensor);
     const storage = { bytes: 4 * slot.length, kind: "tensor" as const, name: tensor, address: slot.address };
-    e.copyInto(contiguous(storage, slot.shape), views[i]!);
+    e.at(`update ${tensor}`, "update").copyInto(contiguous(storage, slot.shape), views[i]!);
   });
 }

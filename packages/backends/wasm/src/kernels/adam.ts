@@ -25,9 +25,9 @@ export function emitAdamInPlace(
       const [parameter, m, v, step, rate] = [own.parameter, own.m, own.v, own.step, own.rate].map((id) =>
         pointer(e.view(id)),
       );
-      e.phase = "update";
-      const settings = adamSettings(e, attributes);
-      e.call(
+      const after = e.during("update");
+      const settings = adamSettings(after, attributes);
+      after.call(
         "adamAt",
         ...[
           rows.values,
@@ -45,8 +45,7 @@ export function emitAdamInPlace(
     }
     for (const part of [masked.product, ...masked.chain]) emit(part);
   }
-  e.phase = "update";
-  emitAdam(e, { node, inputs, attributes }, true);
+  emitAdam(e.during("update"), { node, inputs, attributes }, true);
 }
 
 /** Computes the gradient where the mask is open; undefined where the dense product is cheaper. */
@@ -73,7 +72,7 @@ function maskedRows(
   const { address, count, rowStarts } = rows;
   const touches = [pointer(d.view), pointer(x.view)];
   const args = [count, address.rows, address.offsets, ...touches, tokens, address.values];
-  e.push({ call: { kernel: "maskedGradient", args, rowStarts }, touches, macs: 0 });
+  e.push({ kernel: "maskedGradient", args, rowStarts });
   return rows;
 }
 

@@ -86,12 +86,10 @@ export const normalization: Emits = {
     const x = e.view(inputs[0]!);
     const vectors = inputs.slice(1).map((id) => e.view(id));
     const channels = x.shape[1]!;
-    const phase = e.phase;
-    if (vectors.every((view) => e.isFixed(view))) e.phase = "fixed";
-    const [factor, shift] = [e.allocate([channels], rowMajor(1)), e.allocate([channels], rowMajor(1))];
-    const given = vectors.map((view) => e.vector(view));
-    e.call("foldStatistics", channels, ...given, epsilon, pointer(factor), pointer(shift));
-    e.phase = phase;
+    const once = vectors.every((view) => e.isFixed(view)) ? e.during("fixed") : e;
+    const [factor, shift] = [0, 1].map(() => once.allocate([channels], rowMajor(1))) as [View, View];
+    const given = vectors.map((view) => once.vector(view));
+    once.call("foldStatistics", channels, ...given, epsilon, pointer(factor), pointer(shift));
     const y = outputLike(e, node.outputs[0]!, [x]);
     const along = { strides: x.shape.map((_, axis) => (axis === 1 ? 1 : 0)) };
     const dims = e.walk(y, [x, along, along], y.shape, y.padded);

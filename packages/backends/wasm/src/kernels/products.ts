@@ -1,7 +1,7 @@
 import { attributesOf, isCallOf, sameShape, scaleFactor, scaleOperator, type ValueId } from "@espalier/core";
 import { type Attention, attention, type Linear } from "@espalier/core/compile";
+import type { Argument, Call, Pointer } from "../compile/call.ts";
 import { Emitter, pointer } from "../compile/emitter.ts";
-import type { Argument, Call, Pointer } from "../compile/step.ts";
 import { asMatrix, axes, expandView, featureMajor, type Layout, type View } from "../compile/view.ts";
 import { type Format, formats } from "../weights/cost.ts";
 import type { WeightSource } from "../weights/packed-weight.ts";
@@ -81,7 +81,7 @@ export function emitLinear(e: Emitter, linear: Linear, patternOf: PatternOf): vo
     const panels = { storage: e.storage(Math.ceil(N / e.panelRows) * e.panelRows * K * 4), bytes: 0 };
     e.call("packPanels", N, K, pointer(weight), 4 * ns, 4 * ks, panels);
     const call = dense(panels);
-    e.push({ call, touches: call.args.filter((one) => typeof one !== "number"), macs });
+    e.push(call, macs);
   }
   if (linear.activation !== undefined) emitUnary(e, linear.activation.operator.name as UnaryName, view, view);
 }
@@ -130,11 +130,7 @@ export function emitAttention(
   const scratch = e.scratch(32 * (q.shape.at(-1)! + S + 8));
   const macs =
     q.shape.slice(0, -2).reduce((n, extent) => n * extent, 1) * L * S * (q.shape.at(-1)! + v.shape.at(-1)!);
-  e.push({
-    call: { kernel: "attention", args: [shape, ...pointers, scratch] },
-    touches: [shape, ...pointers, scratch],
-    macs,
-  });
+  e.push({ kernel: "attention", args: [shape, ...pointers, scratch] }, macs);
 }
 
 /** Columns from which on A is worth packing. */
@@ -181,9 +177,8 @@ export function emitMatrixProduct(e: Emitter, left: View, right: View, y: View):
   for (const [oa, ob, oy] of positions(outer)) {
     const at = (view: View, more: number) => ({ storage: view.storage, bytes: 4 * view.offset + more });
     const args = [dims, at(left, oa!), at(right, ob!), at(y, oy!), panels, strip];
-    const touches = args.filter((one) => typeof one !== "number");
     const macs = (M * N * K * lead.reduce((n, { extent }) => n * extent, 1)) / countOf(outer);
-    e.push({ call: { kernel: "product", args }, touches, macs });
+    e.push({ kernel: "product", args }, macs);
   }
 }
 

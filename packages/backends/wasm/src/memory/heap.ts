@@ -1,5 +1,6 @@
 import { EspalierError } from "@espalier/core";
 import { type Kernels, loadModule, type Simd } from "../modules/load.ts";
+import { type DivisionLimits, usualLimits } from "../threads/divide/limits.ts";
 import { Team } from "../threads/team.ts";
 import { Blocks } from "./blocks.ts";
 
@@ -11,27 +12,37 @@ const growth = 256;
 /** WebAssembly addresses have 32 bits. */
 const limit = 65536;
 
+export interface HeapOptions {
+  readonly threads?: number;
+  /** Instead of the module of the level, for instruments that watch it. */
+  readonly kernels?: WebAssembly.Module | undefined;
+  readonly limits?: DivisionLimits | undefined;
+}
+
 /** One linear memory with the kernels that work on it. What is too large for it is refused; the rest stays as it was. */
 export class Heap {
   readonly kernels: Kernels;
+  /** When its threads share a call. */
+  readonly limits: DivisionLimits;
   /** Threads that share this memory; undefined where it is one thread's own. */
   #team: Team | undefined;
   readonly #memory: WebAssembly.Memory;
   readonly #blocks: Blocks;
 
-  private constructor(memory: WebAssembly.Memory, kernels: Kernels) {
+  private constructor(memory: WebAssembly.Memory, kernels: Kernels, limits: DivisionLimits) {
+    this.limits = limits;
     this.#memory = memory;
     this.kernels = kernels;
     this.#blocks = new Blocks(kernels.heapBase());
   }
 
-  /** `kernels`: instead of the module of that level, for instruments that watch it. */
-  static async create(simd: Simd, threads = 1, kernels?: WebAssembly.Module): Promise<Heap> {
+  static async create(simd: Simd, options: HeapOptions = {}): Promise<Heap> {
+    const { threads = 1, kernels, limits = usualLimits } = options;
     const shared = threads > 1;
     const memory = shared ? await sharedMemory() : new WebAssembly.Memory({ initial: 2 });
     const module = kernels ?? (await loadModule(simd, shared));
     const instance = await WebAssembly.instantiate(module, { env: { memory } });
-    const heap = new Heap(memory, instance.exports as unknown as Kernels);
+    const heap = new Heap(memory, instance.exports as unknown as Kernels, limits);
     if (shared) heap.#team = await Team.start(heap, memory, module, threads);
     return heap;
   }

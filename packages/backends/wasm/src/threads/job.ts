@@ -37,6 +37,8 @@ export class PartError extends Error {
 export class Job {
   readonly address: number;
   readonly version: number;
+  /** See Reserve. */
+  readonly fastest = new Map<number, number>();
   readonly #heap: Heap;
   /** What this thread runs for each part. */
   readonly #lists: readonly (readonly ((part: number) => void)[])[];

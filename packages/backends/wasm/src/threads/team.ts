@@ -2,6 +2,7 @@ import { EspalierError } from "@espalier/core";
 import type { Heap } from "../memory/heap.ts";
 import { kernelNames } from "../modules/load.ts";
 import { Job, type PartCall, PartError } from "./job.ts";
+import { Reserve } from "./reserve.ts";
 import { startThread, type Thread } from "./worker.ts";
 
 /** Characters of a failure's message that come back. */
@@ -34,10 +35,10 @@ const words = {
   base: 2,
 } as const;
 
-/** Milliseconds that a worker looks for parts before it sleeps: longer than a part takes, for then there may be more. */
-const patience = 2;
-/** Milliseconds that this thread watches workers finish before it sleeps. */
-const joinPatience = 0.2;
+/** Milliseconds that a worker looks for parts before it sleeps: what calls between two shared ones take at small batches. */
+const patience = 0.3;
+/** Milliseconds that this thread watches workers finish before it sleeps: then one is away, and may need this processor. */
+const joinPatience = 0.05;
 /** Milliseconds in which something must be finished. */
 const longest = 60_000;
 
@@ -50,6 +51,7 @@ export class Team {
   readonly #heap: Heap;
   readonly #workers: Thread[];
   readonly #words: Int32Array;
+  readonly #reserve = new Reserve();
   #done = 0;
   #versions = 0;
 
@@ -91,6 +93,13 @@ export class Team {
    * wrote there before. Throws a PartError where one fails, once no thread works on any.
    */
   run(job: Job, first: number, count: number): void {
+    const start = performance.now();
+    if (!this.#reserve.isOver(start)) {
+      for (let part = first; part < first + count; part++) job.run(part);
+      const time = performance.now() - start;
+      this.#reserve.learn(start, job.fastest, { first, count, own: count, ownTime: time, time });
+      return;
+    }
     const shared = this.#words;
     shared[words.job] = job.address;
     shared[words.version] = job.version;
@@ -105,6 +114,7 @@ export class Team {
     Atomics.add(shared, words.round, 1);
     if (Atomics.load(shared, words.sleepers) > 0) Atomics.notify(shared, words.round, count - 1);
     let failure: PartError | undefined;
+    let own = 0;
     for (let thread = 0; thread < this.threads; thread++) {
       for (let part = this.#take(thread); part !== undefined; part = this.#take(thread)) {
         try {
@@ -113,10 +123,14 @@ export class Team {
           failure ??= error as PartError;
         }
         Atomics.add(shared, words.done, 1);
+        own++;
       }
     }
+    const ownTime = performance.now() - start;
     this.#done = (this.#done + count) | 0;
     this.#join(this.#done);
+    const end = performance.now();
+    this.#reserve.learn(end, job.fastest, { first, count, own, ownTime, time: end - start });
     failure ??= this.#workersFailure();
     if (failure !== undefined) throw failure;
   }
@@ -147,7 +161,10 @@ export class Team {
     const start = performance.now();
     const mayBlock = mayThreadBlock();
     for (let i = 0; done !== target; i++, done = Atomics.load(shared, words.done)) {
-      if (i % 64 !== 63) continue;
+      if (i % 64 !== 63) {
+        pause();
+        continue;
+      }
       const waited = performance.now() - start;
       if (waited > longest) this.#giveUp();
       if (!mayBlock || waited < joinPatience) continue;
@@ -182,6 +199,9 @@ const wordCount = (threads: number) => words.queues + threads * words.queue;
 const abandoned = new FinalizationRegistry((workers: Thread[]) => {
   for (const worker of workers.splice(0)) worker.end();
 });
+
+/** Tells the processor that a loop only waits, where the engine has it. */
+const pause = (Atomics as { pause?: () => void }).pause ?? (() => {});
 
 /** A page's own thread may not sleep. */
 let blocks: boolean | undefined;

@@ -1,4 +1,4 @@
-import type { Call } from "../compile/step.ts";
+import type { Call } from "../compile/call.ts";
 import type { Heap } from "../memory/heap.ts";
 import type { WeightSource } from "./packed-weight.ts";
 

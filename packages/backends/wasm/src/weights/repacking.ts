@@ -1,5 +1,5 @@
 import { bound } from "../bound-phase.ts";
-import type { Call } from "../compile/step.ts";
+import type { Call } from "../compile/call.ts";
 import type { Heap } from "../memory/heap.ts";
 import type { Surroundings } from "../threads/divide/divider.ts";
 import { divide } from "../threads/divide/index.ts";

@@ -25,11 +25,13 @@ const html = `<!doctype html>
 <script type="module">
   import { backendChecks } from "@espalier/core/testing";
   import { wasm } from "@espalier/backend-wasm";
+  import { noLimits } from "/packages/backends/wasm/src/threads/divide/limits.ts";
+  import { wasmWith } from "/packages/backends/wasm/src/wasm.ts";
 
   globalThis.availability = (options) => wasm(options).availability();
   globalThis.conformance = async (options) => {
     const failures = [];
-    const checks = backendChecks(wasm(options));
+    const checks = backendChecks(wasmWith(options, noLimits));
     for (const check of checks) {
       await check.run().catch((error) => failures.push(check.name + ": " + error.message));
     }
@@ -43,10 +45,6 @@ const isolation = {
   "cross-origin-opener-policy": "same-origin",
   "cross-origin-embedder-policy": "require-corp",
 };
-
-/** With threads every call that can be divided is, however small. */
-const limits = "/packages/backends/wasm/src/threads/divide/limits.ts";
-const noLimits = "export const leastPart = 1, longPart = 1, mostPerThread = 2;";
 
 export interface Site {
   /** A page without headers, and one with those that isolate it. */
@@ -71,8 +69,7 @@ export async function servePage(): Promise<Site> {
       response.writeHead(404).end();
       return;
     }
-    const code = pathname === limits ? noLimits : stripTypeScriptTypes(source);
-    response.writeHead(200, { "content-type": "text/javascript" }).end(code);
+    response.writeHead(200, { "content-type": "text/javascript" }).end(stripTypeScriptTypes(source));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;

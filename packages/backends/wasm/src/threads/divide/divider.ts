@@ -1,4 +1,5 @@
-import { type Argument, type Call, isPointer } from "../../compile/step.ts";
+import { type Argument, type Call, isPointer } from "../../compile/call.ts";
+import type { DivisionLimits } from "./limits.ts";
 
 /** What dividing a call needs to know. */
 export interface Surroundings {
@@ -6,6 +7,7 @@ export interface Surroundings {
   readonly constants: number[];
   /** Rows of a dense panel. */
   readonly panelRows: number;
+  readonly limits: DivisionLimits;
 }
 
 /**

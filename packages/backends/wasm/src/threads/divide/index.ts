@@ -1,7 +1,6 @@
-import type { Call } from "../../compile/step.ts";
+import type { Call } from "../../compile/call.ts";
 import type { KernelName } from "../../modules/load.ts";
 import type { Divider, Surroundings } from "./divider.ts";
-import { leastPart, longPart, mostPerThread } from "./limits.ts";
 import { productDividers } from "./products.ts";
 import { rangeDividers } from "./ranges.ts";
 import { walkDividers } from "./walks.ts";
@@ -23,6 +22,7 @@ export function costOf(call: Call, surroundings: Surroundings): number | undefin
 export function divide(call: Call, threads: number, surroundings: Surroundings): readonly Call[] {
   const divider = dividers[call.kernel];
   if (divider === undefined || threads === 1) return [call];
+  const { leastPart, longPart, mostPerThread } = surroundings.limits;
   const cost = divider.cost(call, surroundings);
   const perThread = Math.min(mostPerThread, Math.max(1, Math.floor(cost / (threads * longPart))));
   const parts = Math.min(threads * perThread, Math.floor(cost / leastPart));

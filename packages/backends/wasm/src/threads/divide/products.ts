@@ -1,4 +1,4 @@
-import type { Call } from "../../compile/step.ts";
+import type { Call } from "../../compile/call.ts";
 import type { KernelName } from "../../modules/load.ts";
 import { cut, longestShare } from "./cut.ts";
 import { changed, constantsAt, type Divider, type Surroundings, withConstants } from "./divider.ts";

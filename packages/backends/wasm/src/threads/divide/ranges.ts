@@ -1,4 +1,4 @@
-import type { Call } from "../../compile/step.ts";
+import type { Call } from "../../compile/call.ts";
 import type { KernelName } from "../../modules/load.ts";
 import { cut } from "./cut.ts";
 import { changed, type Divider, numberAt } from "./divider.ts";

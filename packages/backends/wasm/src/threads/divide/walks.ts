@@ -1,5 +1,5 @@
-import type { Argument, Call } from "../../compile/step.ts";
-import { isPointer } from "../../compile/step.ts";
+import type { Argument, Call } from "../../compile/call.ts";
+import { isPointer } from "../../compile/call.ts";
 import type { KernelName } from "../../modules/load.ts";
 import { cut, longestShare } from "./cut.ts";
 import { constantsAt, type Divider, numberAt, type Surroundings, withConstants } from "./divider.ts";
