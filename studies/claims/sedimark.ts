@@ -4,9 +4,9 @@ import { sedimarkCrossformer } from "@espalier/models";
 import {
   formatBytes,
   formatChange,
-  formatCount,
   formatError,
   formatShare,
+  formatShort,
   rowsOf,
   type Section,
   type Table,
@@ -94,7 +94,7 @@ function deadClaim(sections: readonly Section[]): Claim {
 function publishedDead(): string {
   const { graph } = sedimarkCrossformer({ variant: "asPublished" });
   const { total, dead } = account({ graph, tensors: new Map(), masks: new Map() }).parameters;
-  return `${formatCount(dead)} of ${formatCount(total)} (${formatShare(dead / total)})`;
+  return `${formatShort(dead)} of ${formatShort(total)} (${formatShare(dead / total)})`;
 }
 
 function deadTable(sections: readonly Section[]): Table {
@@ -103,8 +103,8 @@ function deadTable(sections: readonly Section[]): Table {
     const dense = [
       section.model,
       "dense",
-      formatCount(parameters.total - parameters.dead),
-      formatCount(parameters.dead),
+      formatShort(parameters.total - parameters.dead),
+      formatShort(parameters.dead),
       "",
     ];
     const pruned = [structured!, weights!, both!].flatMap((strategy) => {
@@ -116,8 +116,8 @@ function deadTable(sections: readonly Section[]): Table {
         [
           section.model,
           `${strategy}, 80 %`,
-          formatCount(live),
-          formatCount(deadNonzero),
+          formatShort(live),
+          formatShort(deadNonzero),
           formatChange(live / (parameters.total - parameters.dead)),
         ],
       ];

@@ -12,7 +12,7 @@ import {
 } from "@espalier/bench";
 import type { Accounting } from "@espalier/core";
 import { groupBy } from "./labels.ts";
-import type { Names } from "./names.ts";
+import { type Names, targetOf } from "./names.ts";
 import type { DenseRow, ErrorStats, RunRow, Size, Stat, TimingRow } from "./rows.ts";
 
 /** The dense model of a section, from its own records, or from what its pruned ones say of it. */
@@ -46,6 +46,7 @@ export function runRow(group: readonly PruneRecord[], names: Names): RunRow {
   );
   return {
     strategy: names.procedure(cell),
+    target: targetOf(cell),
     metric: results[0]!.target.metric,
     asked: results[0]!.target.asked,
     tuning: names.tuning(cell),
@@ -79,8 +80,9 @@ export function timingRows(
     const { cell } = group[0]!;
     const results = group.map(({ result }) => result);
     const strategy = names.procedure(cell.pruned);
+    const target = targetOf(cell.pruned);
     const [metric, asked] = Object.entries(cell.pruned.target)[0]!;
-    const run = runs.find((r) => r.strategy === strategy && r.metric === metric && r.asked === asked);
+    const run = runs.find((r) => r.strategy === strategy && r.target === target);
     // A model in which there was nothing to prune is its dense one: its ratio says nothing.
     if (run?.applicable === false) return [];
     const over = (of: (result: LatencyRecord["result"]) => Timing): Stat => ({
@@ -90,6 +92,7 @@ export function timingRows(
     return [
       {
         strategy,
+        target,
         metric,
         asked,
         met: run?.met ?? true,

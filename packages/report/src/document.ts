@@ -1,8 +1,9 @@
 import { isFailure, isLatency, isPrune, isTrain, type ResultRecord } from "@espalier/bench";
 import { stringify as toYaml } from "yaml";
-import { type Figure, figuresOf } from "./figures.ts";
+import { type Answers, answersOf } from "./answers.ts";
+import { type Figure, figuresOf, glanceOf } from "./figures.ts";
 import { configurationsOf, dataOf, machinesOf } from "./repeat.ts";
-import { latestResults, rowsOf, type Section } from "./rows.ts";
+import { latestResults, type Rows, rowsOf, type Section } from "./rows.ts";
 import { denseText, remarksOf } from "./summary.ts";
 import { everythingTable, missedTable, type Table, verdictTable } from "./tables.ts";
 
@@ -13,6 +14,11 @@ export type Block =
   | { readonly kind: "list"; readonly items: readonly string[] }
   | { readonly kind: "table"; readonly table: Table }
   | { readonly kind: "figure"; readonly figure: Figure }
+  /** Small ones, side by side where there is room. */
+  | { readonly kind: "figures"; readonly figures: readonly Figure[] }
+  | { readonly kind: "answers"; readonly answers: Answers }
+  /** Folded until a reader asks for it. */
+  | { readonly kind: "details"; readonly summary: string; readonly blocks: readonly Block[] }
   | { readonly kind: "code"; readonly language: string; readonly text: string };
 
 /** A report before it is HTML or Markdown. */
@@ -30,48 +36,85 @@ export interface DocumentOptions {
   readonly note?: string | undefined;
   /** The sparsity of the model-size chart. */
   readonly sparsity: number;
+  /** Test MSE to hold pruned models against, by the name of the model; the dense model's by default. */
+  readonly references?: Readonly<Record<string, number>> | undefined;
   /** Figures that need the models themselves, by the slug of their section. */
   readonly pictures?: ReadonlyMap<string, readonly Figure[]>;
 }
 
-/** Everything a report says, in order. */
+/** Everything a report says: first what most readers come for, then the rest, folded. */
 export function documentOf(records: readonly ResultRecord[], options: DocumentOptions): Document {
-  const rows = rowsOf(records);
+  const rows = rowsOf(records, options.references);
   const latest = latestResults(records);
   const { sections, failures } = rows;
+  const pruned = sections.filter(({ runs }) => runs.some(({ applicable }) => applicable));
   return {
     title: options.title,
     lead: leadOf(latest),
     blocks: [
       ...(options.note === undefined ? [] : [paragraph(options.note)]),
-      heading(2, "Summary"),
+      heading(2, "In short"),
       ...(sections.length === 0 ? [paragraph("There are no results.")] : []),
-      ...sections.flatMap(summaryBlocks),
-      ...sections.flatMap((section) => [
-        heading(2, `${section.title}, ${section.lengths}`),
-        ...[
-          ...figuresOf(section, rows, options.sparsity),
-          ...(options.pictures?.get(section.slug) ?? []),
-        ].map((figure): Block => ({ kind: "figure", figure })),
-        ...missedBlocks(section),
-      ]),
-      ...(sections.some(({ runs }) => runs.length > 0) ? [heading(2, "Before and after")] : []),
-      ...sections
-        .filter(({ runs }) => runs.length > 0)
-        .flatMap((section) => [
-          heading(3, section.title),
-          table(everythingTable(section, rows.tunings.length > 1)),
-        ]),
-      ...(failures.length === 0
+      ...sections.map(
+        (section): Block => ({
+          kind: "answers",
+          answers: {
+            title: section.title,
+            lead: `Dense: ${denseText(section)}.`,
+            answers: answersOf(section),
+          },
+        }),
+      ),
+      ...(pruned.length === 0
         ? []
-        : [
-            heading(2, "Failed"),
-            paragraph("These cells gave an error. The next run of the sweep tries them again."),
-            { kind: "list", items: failures.map(({ what, error }) => `${what}: ${error}`) } as const,
-          ]),
+        : [{ kind: "figures", figures: pruned.map((section) => glanceOf(section, rows)) } as const]),
+      ...failureBlocks(failures),
+      ...sections.flatMap((section) => sectionBlocks(section, rows, options)),
+      ...(sections.some(({ runs }) => runs.length > 0)
+        ? [details("Every model in a table", [table(everythingTable(rows))])]
+        : []),
       ...repeatBlocks(latest),
     ],
   };
+}
+
+/** What a section found, in full. */
+function sectionBlocks(section: Section, rows: Rows, options: DocumentOptions): Block[] {
+  const remarks = remarksOf(section);
+  const missed = missedTable(section);
+  const figures = [
+    ...figuresOf(section, rows, options.sparsity),
+    ...(options.pictures?.get(section.slug) ?? []),
+  ];
+  const blocks: Block[] = [
+    ...(section.runs.some(({ applicable }) => applicable) ? [table(verdictTable(section))] : []),
+    ...(remarks.length === 0 ? [] : [{ kind: "list", items: remarks } as const]),
+    ...figures.map((figure): Block => ({ kind: "figure", figure })),
+    ...(missed === undefined ? [] : [table(missed)]),
+  ];
+  return blocks.length === 0 ? [] : [details(`${section.title}, ${section.lengths}`, blocks)];
+}
+
+function failureBlocks(failures: Rows["failures"]): Block[] {
+  if (failures.length === 0) return [];
+  return [
+    heading(2, "Failed"),
+    paragraph("These cells gave an error. The next run of the sweep tries them again."),
+    { kind: "list", items: failures.map(({ what, error }) => `${what}: ${error}`) },
+  ];
+}
+
+/** All figures of a document, folded ones too. */
+export function figuresIn(blocks: readonly Block[]): Figure[] {
+  return blocks.flatMap((block) => {
+    if (block.kind === "figure") return [block.figure];
+    if (block.kind === "figures") return block.figures;
+    return block.kind === "details" ? figuresIn(block.blocks) : [];
+  });
+}
+
+function details(summary: string, blocks: readonly Block[]): Block {
+  return { kind: "details", summary, blocks };
 }
 
 function heading(level: 2 | 3, text: string): Block {
@@ -104,26 +147,10 @@ function leadOf(records: readonly ResultRecord[]): string {
   return `${parts.join(", ")}.${when}`;
 }
 
-function summaryBlocks(section: Section): Block[] {
-  const remarks = remarksOf(section);
-  return [
-    heading(3, section.title),
-    paragraph(`Dense: ${denseText(section)}.`),
-    ...(section.runs.some(({ applicable }) => applicable) ? [table(verdictTable(section))] : []),
-    ...(remarks.length === 0 ? [] : [{ kind: "list", items: remarks } as const]),
-  ];
-}
-
-function missedBlocks(section: Section): Block[] {
-  const missed = missedTable(section);
-  return missed === undefined ? [] : [table(missed)];
-}
-
 function repeatBlocks(records: readonly ResultRecord[]): Block[] {
   if (records.length === 0) return [];
   const configurations = configurationsOf(records);
-  return [
-    heading(2, "How to repeat this"),
+  const blocks: Block[] = [
     paragraph(
       configurations.length === 1
         ? "Save this as sweep.yaml and run: espalier sweep sweep.yaml"
@@ -147,4 +174,5 @@ function repeatBlocks(records: readonly ResultRecord[]): Block[] {
       ],
     },
   ];
+  return [details("How to repeat this", blocks)];
 }

@@ -1,8 +1,9 @@
+import { atAGlance } from "./charts/at-a-glance.ts";
 import { errorLatency } from "./charts/error-latency.ts";
 import { errorSize, errorSizeAlt } from "./charts/error-size.ts";
 import { errorSparsity } from "./charts/error-sparsity.ts";
 import { latency, speedup } from "./charts/latency.ts";
-import { modelSize, runsNear, targetText } from "./charts/model-size.ts";
+import { modelSize, runsNear } from "./charts/model-size.ts";
 import { parametersFlops } from "./charts/parameters-flops.ts";
 import { looksOf, type Spec } from "./charts/theme.ts";
 import { frontTable } from "./front.ts";
@@ -23,6 +24,19 @@ export interface Figure {
   readonly caption: string;
   /** Its figures, where no other chart's table has them. */
   readonly table?: Table;
+}
+
+/** The picture of a section that stands beside its answers. */
+export function glanceOf(section: Section, rows: Rows): Figure {
+  const used = new Set(section.runs.map(({ strategy }) => strategy));
+  const looks = looksOf(rows.strategies).filter(({ strategy }) => used.has(strategy));
+  return {
+    name: `${section.slug}-at-a-glance`,
+    title: `Error against size, ${section.title}`,
+    spec: atAGlance(section, looks, rows.tunings),
+    alt: errorSizeAlt(section),
+    caption: "",
+  };
 }
 
 /** The charts of a section, of what was measured in it. `sparsity` is that of the model-size chart. */
@@ -111,7 +125,7 @@ function sizeAlt({ dense }: Section, runs: readonly RunRow[]): string {
     const short = met ? "" : ` at ${formatShare(sparsity)}, short of the target`;
     return `${strategy} ${formatBytes(bytes)} (${formatChange(bytes / dense.size.bytes.stored)})${short}`;
   });
-  const at = runs[0] === undefined ? "" : ` at ${targetText(runs[0])}`;
+  const at = runs[0] === undefined ? "" : ` at ${runs[0].target}`;
   return `Bars: model size${at}. Dense ${[formatBytes(dense.size.bytes.stored), ...parts].join(", ")}.`;
 }
 

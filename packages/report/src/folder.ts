@@ -2,7 +2,7 @@ import { mkdir, readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { EspalierError } from "@espalier/core";
 import { writeFolderAtomically } from "@espalier/formats/node";
-import type { Document } from "./document.ts";
+import { type Document, figuresIn } from "./document.ts";
 import { renderPng, renderSvg } from "./render.ts";
 
 /** What a folder is for: what it is called, and the files it has beside `charts`. */
@@ -18,10 +18,8 @@ export async function drawFigures(
 ): Promise<{ readonly svgs: Map<string, string>; readonly files: Map<string, string | Uint8Array> }> {
   const svgs = new Map<string, string>();
   const files = new Map<string, string | Uint8Array>();
-  for (const block of blocks) {
-    if (block.kind !== "figure") continue;
+  for (const { name, spec } of figuresIn(blocks)) {
     signal?.throwIfAborted();
-    const { name, spec } = block.figure;
     const svg = await renderSvg(spec);
     svgs.set(name, svg);
     files.set(join("charts", `${name}.svg`), `${svg}\n`);

@@ -1,4 +1,3 @@
-import { targetText } from "./charts/model-size.ts";
 import { formatChange, formatErrorStat, formatShare } from "./numbers.ts";
 import type { RunRow, Section } from "./rows.ts";
 import type { Table } from "./tables.ts";
@@ -49,7 +48,7 @@ export function frontTable(section: Section, withTuning: boolean): Table {
     rows: frontOf(contestants(section)).map(({ run, size, error }) => [
       formatShare(size, 1),
       run.strategy,
-      targetText(run),
+      run.target,
       ...(withTuning ? [run.tuning] : []),
       formatShare(run.sparsity, 1),
       formatErrorStat(run.after.mse),

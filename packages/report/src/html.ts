@@ -1,3 +1,4 @@
+import type { Answers } from "./answers.ts";
 import { type Block, type Document, tableToggle } from "./document.ts";
 import type { Figure } from "./figures.ts";
 import { styleSheet } from "./style.ts";
@@ -6,7 +7,11 @@ import type { Column, Table } from "./tables.ts";
 /** The report as one page that needs nothing else: style and charts are inside. `svgs` by the name of their figure. */
 export function toHtml({ title, lead, blocks }: Document, svgs: ReadonlyMap<string, string>): string {
   const headings = blocks.flatMap((block, i) =>
-    block.kind === "heading" && block.level === 2 ? [{ text: block.text, id: `section-${i}` }] : [],
+    block.kind === "heading" && block.level === 2
+      ? [{ text: block.text, id: `section-${i}` }]
+      : block.kind === "details"
+        ? [{ text: block.summary, id: `section-${i}` }]
+        : [],
   );
   const body = blocks.map((block, i) => blockHtml(block, `section-${i}`, svgs));
   return `<!doctype html>
@@ -50,7 +55,31 @@ function blockHtml(block: Block, id: string, svgs: ReadonlyMap<string, string>):
       return `<pre tabindex="0"><code>${escapeHtml(block.text)}</code></pre>`;
     case "figure":
       return figureHtml(block.figure, svgs.get(block.figure.name)!);
+    case "figures":
+      return `<div class="row">\n${block.figures.map((figure) => figureHtml(figure, svgs.get(figure.name)!)).join("\n")}\n</div>`;
+    case "answers":
+      return answersHtml(block.answers);
+    case "details":
+      return `<details class="fold" id="${id}">
+<summary><h2>${escapeHtml(block.summary)}</h2></summary>
+${block.blocks.map((inner, i) => blockHtml(inner, `${id}-${i}`, svgs)).join("\n")}
+</details>`;
   }
+}
+
+function answersHtml({ title, lead, answers }: Answers): string {
+  const cards = answers.map(
+    ({ question, figure, who, facts }) =>
+      `<div><dt>${escapeHtml(question)}</dt><dd class="figure">${escapeHtml(figure)}</dd><dd>${escapeHtml(unbroken(who))}</dd>${facts.map((fact) => `<dd class="facts">${escapeHtml(fact)}</dd>`).join("")}</div>`,
+  );
+  const list = cards.length === 0 ? "" : `\n<dl class="answers">\n${cards.join("\n")}\n</dl>`;
+  return `<h3>${escapeHtml(title)}</h3>
+<p class="lead">${escapeHtml(lead)}</p>${list}`;
+}
+
+/** Keeps `≥ 50 %` on one line. */
+function unbroken(text: string): string {
+  return text.replace(/ %/g, "\u00a0%").replace(/([≥≤]) /g, "$1\u00a0");
 }
 
 function figureHtml({ name, title, alt, caption, table }: Figure, svg: string): string {
@@ -61,7 +90,7 @@ function figureHtml({ name, title, alt, caption, table }: Figure, svg: string): 
   return `<figure>
 <h3 class="unseen">${escapeHtml(title)}</h3>
 <div class="chart" tabindex="0" role="group" aria-label="${escapeHtml(title)}">${inline(svg, name, alt)}</div>
-<figcaption>${escapeHtml(caption)}</figcaption>${details}
+${caption === "" ? "" : `<figcaption>${escapeHtml(caption)}</figcaption>`}${details}
 </figure>`;
 }
 
@@ -85,7 +114,7 @@ function tableHtml({ caption, columns, rows }: Table): string {
   );
   return `<div class="table" tabindex="0" role="group" aria-label="${escapeHtml(caption)}">
 <table>
-<caption>${escapeHtml(caption)}</caption>
+<caption><span>${escapeHtml(caption)}</span></caption>
 <thead>${groupRow(columns)}<tr>${head}</tr></thead>
 <tbody>
 ${body.join("\n")}

@@ -1,4 +1,7 @@
+import type { Answers } from "./answers.ts";
 import { type Block, type Document, tableToggle } from "./document.ts";
+import type { Figure } from "./figures.ts";
+import { escapeHtml } from "./html.ts";
 import type { Table } from "./tables.ts";
 
 /** The report as GitHub-flavoured Markdown; charts are PNGs in a folder beside it, each linked to its SVG. */
@@ -21,18 +24,42 @@ function blockText(block: Block): string {
       const fence = "`".repeat(Math.max(3, longestRun(block.text) + 1));
       return `${fence}${block.language}\n${block.text}\n${fence}`;
     }
-    case "figure": {
-      const { name, title, alt, caption, table } = block.figure;
+    case "figure":
+      return figureText(block.figure);
+    case "figures":
+      return block.figures.map(figureText).join("\n\n");
+    case "answers":
+      return answersText(block.answers);
+    case "details":
       return [
-        `### ${escapeMarkdown(title)}`,
-        `[![${escapeMarkdown(alt)}](charts/${name}.png)](charts/${name}.svg)`,
-        escapeMarkdown(caption),
-        ...(table === undefined
-          ? []
-          : [`<details>\n<summary>${tableToggle}</summary>`, tableText(table), "</details>"]),
+        `<details>\n<summary>${escapeHtml(block.summary)}</summary>`,
+        ...block.blocks.map(blockText),
+        "</details>",
       ].join("\n\n");
-    }
   }
+}
+
+function answersText({ title, lead, answers }: Answers): string {
+  const table: Table = {
+    caption: lead,
+    columns: ["", "", "recipe", ""].map((label) => ({ label })),
+    rows: answers.map(({ question, figure, who, facts }) => [question, figure, who, facts.join(", ")]),
+  };
+  return [
+    `### ${escapeMarkdown(title)}`,
+    answers.length === 0 ? escapeMarkdown(lead) : tableText(table),
+  ].join("\n\n");
+}
+
+function figureText({ name, title, alt, caption, table }: Figure): string {
+  return [
+    `### ${escapeMarkdown(title)}`,
+    `[![${escapeMarkdown(alt)}](charts/${name}.png)](charts/${name}.svg)`,
+    ...(caption === "" ? [] : [escapeMarkdown(caption)]),
+    ...(table === undefined
+      ? []
+      : [`<details>\n<summary>${tableToggle}</summary>`, tableText(table), "</details>"]),
+  ].join("\n\n");
 }
 
 function tableText({ caption, columns, rows }: Table): string {

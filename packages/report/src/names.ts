@@ -6,7 +6,8 @@ import {
   procedureOf,
   type ResultRecord,
 } from "@espalier/bench";
-import type { UseConfig } from "@espalier/recipe";
+import type { Metric } from "@espalier/core";
+import { targetText, type UseConfig } from "@espalier/recipe";
 import { datasetLabel, distinctLabels, groupBy } from "./labels.ts";
 
 /** What models, strategies and ways of fine-tuning are called throughout a report. */
@@ -18,6 +19,12 @@ export interface Names {
   procedure(cell: PruneCell): string;
   /** How a cell fine-tunes; recipes say it themselves. */
   tuning(cell: PruneCell): string;
+}
+
+/** What a cell asks for: `sparsity ≥ 80 %`, all of it where there are several. */
+export function targetOf({ target }: PruneCell): string {
+  const goals = Object.entries(target) as [Metric, number][];
+  return goals.map(([metric, asked]) => targetText({ metric, asked })).join(", ");
 }
 
 export function namesOf(records: readonly ResultRecord[]): Names {
@@ -67,8 +74,7 @@ export function describeCell(cell: Cell, names: Names): string {
   if (cell.kind === "train") return `training ${dense}`;
   if (cell.kind === "sensitivity") return `pruning single layers of ${dense}`;
   const pruned = cell.kind === "prune" ? cell : cell.pruned;
-  const [metric, asked] = Object.entries(pruned.target)[0]!;
-  const run = `${names.procedure(pruned)} at ${metric} ${asked} of ${dense}`;
+  const run = `${names.procedure(pruned)} at ${targetOf(pruned)} of ${dense}`;
   if (cell.kind === "latency") return `timing ${run}, ${cell.backend}, batch ${cell.batch}`;
   return names.tunings.length > 1 ? `pruning ${run}, fine-tuning ${names.tuning(pruned)}` : `pruning ${run}`;
 }

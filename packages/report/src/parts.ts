@@ -1,7 +1,7 @@
 import { type HeadDensity, type LayerCount, rolePattern } from "@espalier/core";
 import { densityCell, headDensity } from "./charts/density.ts";
 import { type HeatPanel, heatMap, shortNames } from "./charts/heat-map.ts";
-import { runsNear, targetText } from "./charts/model-size.ts";
+import { runsNear } from "./charts/model-size.ts";
 import { sensitivityChart } from "./charts/sensitivity.ts";
 import { chart, type Look, type Spec } from "./charts/theme.ts";
 import type { Figure } from "./figures.ts";
@@ -68,8 +68,8 @@ function headFigure(section: Section, sparsity: number): Made[] {
     {
       name: "density-heads",
       title: "Density by attention head",
-      spec: headDensity(models, `${section.title}, at ${targetText(first)}`),
-      alt: `Heat map: per cent of each attention head's weights left at ${targetText(first)}, a panel for each of ${models.map(({ title }) => title).join(", ")}.`,
+      spec: headDensity(models, `${section.title}, at ${first.target}`),
+      alt: `Heat map: per cent of each attention head's weights left at ${first.target}, a panel for each of ${models.map(({ title }) => title).join(", ")}.`,
       caption: `A head that was removed has 0; one whose channels were removed or whose weights were masked has what is left.${together ? " Attentions that play the same part in different blocks are one row (*), their mean." : ""}`,
     },
   ];

@@ -9,7 +9,7 @@ import {
 } from "@espalier/core";
 import { importanceChart } from "./charts/importance.ts";
 import { maskSheet } from "./charts/masks.ts";
-import { runsNear, targetText } from "./charts/model-size.ts";
+import { runsNear } from "./charts/model-size.ts";
 import type { Figure } from "./figures.ts";
 import { formatShare } from "./numbers.ts";
 import { mostRows } from "./parts.ts";
@@ -47,7 +47,7 @@ export async function pictureFigures(section: Section, sparsity: number, find: F
     const largest = pictures.toSorted((a, b) => area(b.original) - area(a.original)).slice(0, shown);
     const some = pictures.filter((picture) => largest.includes(picture));
     if (some.length === 0) continue;
-    const what = `${run.strategy} at ${targetText(run)}`;
+    const what = `${run.strategy} at ${run.target}`;
     figures.push({
       name: `${section.slug}-masks-${i + 1}`,
       title: `Masks: ${what}`,

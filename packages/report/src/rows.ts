@@ -53,6 +53,8 @@ export interface DenseRow {
 /** One strategy at one target with one way of fine-tuning, over seeds. */
 export interface RunRow {
   readonly strategy: string;
+  /** What was asked for, in words; the first of it, where there are several. */
+  readonly target: string;
   readonly metric: string;
   readonly asked: number;
   readonly tuning: string;
@@ -79,6 +81,7 @@ export interface RunRow {
 /** Times of one strategy at one target, in milliseconds a call; mean over seeds of medians and of half the quartile distance. */
 export interface TimingRow {
   readonly strategy: string;
+  readonly target: string;
   readonly metric: string;
   readonly asked: number;
   readonly met: boolean;
@@ -107,6 +110,8 @@ export interface Section {
   readonly dataset: string;
   readonly lengths: string;
   readonly dense: DenseRow;
+  /** Test MSE that pruned models are held against: the dense model's mean where none was given. */
+  readonly reference: number;
   readonly runs: readonly RunRow[];
   readonly timings: readonly TimingRow[];
   /** Of the first seed, where it was measured. */
@@ -125,8 +130,14 @@ export interface Rows {
   readonly tunings: readonly string[];
 }
 
-/** Records as rows: later results of the same cell replace earlier ones, and seeds are put together. */
-export function rowsOf(records: readonly ResultRecord[]): Rows {
+/**
+ * Records as rows: later results of the same cell replace earlier ones, and seeds are put together. `references` are errors
+ * to hold pruned models against, by the name of the model.
+ */
+export function rowsOf(
+  records: readonly ResultRecord[],
+  references: Readonly<Record<string, number>> = {},
+): Rows {
   const latest = latestResults(records);
   const names = namesOf(latest);
   const good = latest.filter((record) => !isFailure(record));
@@ -155,6 +166,7 @@ export function rowsOf(records: readonly ResultRecord[]): Rows {
       dataset: datasetLabel(cell.data.dataset),
       lengths: `${cell.data.inputLength} → ${cell.data.horizon}`,
       dense,
+      reference: references[names.model(cell.model)] ?? dense.errors.mse.mean,
       runs,
       timings: timingRows(group.filter(isLatency), runs, names),
       sensitivity: group.find(isSensitivity)?.result,

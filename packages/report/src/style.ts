@@ -29,14 +29,29 @@ a { color: var(--link); }
 main > h2:first-child { margin-top: 1.5rem; }
 figure { margin: 2.25rem 0; }
 .unseen { position: absolute; width: 1px; height: 1px; margin: -1px; overflow: hidden; clip-path: inset(50%); }
-.chart { overflow-x: auto; }
-.chart svg { display: block; width: 100%; min-width: 38rem; max-width: 58rem; height: auto; }
+.chart { margin-left: -16px; }
+.chart svg { display: block; width: auto; max-width: 100%; height: auto; }
+.row { display: flex; flex-wrap: wrap; gap: 0 2.5rem; }
+.row figure { margin: 1rem 0; max-width: 100%; }
+.answers { display: grid; grid-template-columns: repeat(auto-fill, minmax(14rem, 1fr)); gap: 0.75rem; margin: 0.6rem 0 1.25rem; }
+.answers div { padding: 0.7rem 0.9rem; border: 1px solid var(--line); border-radius: 6px; background: var(--raised); }
+.answers dt { color: var(--muted); font-size: 0.84rem; }
+.answers dd { margin: 0; overflow-wrap: anywhere; }
+.answers .figure { font-size: 1.5rem; font-weight: 600; line-height: 1.3; }
+.answers .facts { color: var(--muted); font-size: 0.84rem; }
+.fold { margin: 0; border-top: 1px solid var(--line); }
+.fold > summary { padding: 0.9rem 0; color: var(--ink); font-size: 1rem; }
+.fold > summary h2 { display: inline; margin: 0; padding: 0; border: 0; font-size: 1.15rem; }
+.fold[open] { padding-bottom: 1.5rem; }
 figcaption { max-width: 46rem; margin-top: 0.3rem; color: var(--muted); font-size: 0.9rem; }
 details { margin-top: 0.6rem; }
 summary { color: var(--link); cursor: pointer; font-size: 0.9rem; }
-.table { overflow-x: auto; margin: 0.6rem 0 1rem; }
+.table { overflow-x: auto; margin: 0.6rem 0 1rem; background: linear-gradient(to right, var(--paper), var(--paper)) 0 0 / 1.5rem 100% no-repeat local,
+  linear-gradient(to right, var(--paper), var(--paper)) 100% 0 / 1.5rem 100% no-repeat local,
+  linear-gradient(to right, var(--line), transparent) 0 0 / 0.7rem 100% no-repeat scroll, linear-gradient(to left, var(--line), transparent) 100% 0 / 0.7rem 100% no-repeat scroll; }
 table { border-collapse: collapse; font-size: 0.84rem; font-variant-numeric: tabular-nums; }
 caption { padding: 0 0 0.35rem; color: var(--muted); text-align: left; }
+caption span { display: block; max-width: min(46rem, calc(100vw - 2.5rem)); }
 th, td { padding: 0.35rem 0.6rem 0.35rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
 th { font-weight: 600; vertical-align: bottom; }
 td { white-space: nowrap; }
@@ -53,6 +68,7 @@ ${swaps.join("\n")}
 @media print {
   body { max-width: none; padding: 0; }
   nav { display: none; }
+  details::details-content { content-visibility: visible; }
   figure, tr { break-inside: avoid; }
 }
 `;

@@ -2,11 +2,11 @@ import type { ResultRecord } from "@espalier/bench";
 import {
   formatBytes,
   formatChange,
-  formatCount,
   formatError,
   formatErrorStat,
   formatFlops,
   formatShare,
+  formatShort,
   formatSpeedupStat,
 } from "./numbers.ts";
 import { type RunRow, rowsOf, type Section, type TimingRow } from "./rows.ts";
@@ -29,7 +29,7 @@ export function verdictsOf(section: Section): Verdict[] {
   const strategies = [...new Set(applicable.map(({ strategy }) => strategy))];
   return strategies.flatMap((strategy) =>
     allowances.map((allowance): Verdict => {
-      const limit = (1 + allowance) * section.dense.errors.mse.mean;
+      const limit = (1 + allowance) * section.reference;
       const run = applicable
         .filter((r) => r.strategy === strategy && r.after.mse.mean <= limit)
         .reduce<RunRow | undefined>(
@@ -44,10 +44,7 @@ export function verdictsOf(section: Section): Verdict[] {
 
 /** The timings of a run's model; fine-tuning changes none. */
 export function timingsOf({ timings }: Section, run: RunRow): TimingRow[] {
-  return timings.filter(
-    ({ strategy, metric, asked }) =>
-      strategy === run.strategy && metric === run.metric && asked === run.asked,
-  );
+  return timings.filter(({ strategy, target }) => strategy === run.strategy && target === run.target);
 }
 
 /** Where only one speed-up can be shown: that of the first backend, at its largest batch. */
@@ -60,11 +57,11 @@ export function shownTiming({ timings }: Section): { backend: string; batch: num
 
 /** A dense model in one line. */
 export function denseText({ dense: { size, errors, seeds } }: Section): string {
-  const dead = size.parameters.dead > 0 ? ` (${formatCount(size.parameters.dead)} of them dead)` : "";
+  const dead = size.parameters.dead > 0 ? ` (${formatShort(size.parameters.dead)} of them dead)` : "";
   return [
     `MSE ${formatErrorStat(errors.mse)}`,
     `MAE ${formatErrorStat(errors.mae)}`,
-    `${formatCount(size.parameters.total)} parameters${dead}`,
+    `${formatShort(size.parameters.total)} parameters${dead}`,
     formatBytes(size.bytes.stored),
     `${formatFlops(size.flops.total)} a window`,
     ...(seeds.length > 1 ? [`${seeds.length} seeds`] : []),

@@ -1,16 +1,16 @@
-import { targetText } from "./charts/model-size.ts";
 import {
   formatBytes,
   formatChange,
-  formatCount,
+  formatError,
   formatErrorStat,
   formatFlops,
   formatShare,
+  formatShort,
   formatSpeedupStat,
   formatTime,
   withSpread,
 } from "./numbers.ts";
-import type { RunRow, Section, Size } from "./rows.ts";
+import type { Rows, RunRow, Section, Size } from "./rows.ts";
 import { allowances, shownTiming, timingsOf, verdictsOf } from "./summary.ts";
 
 export interface Column {
@@ -38,7 +38,7 @@ export function verdictTable(section: Section): Table {
   const strategies = [...new Set(verdicts.map(({ strategy }) => strategy))];
   const speed = shown === undefined ? "" : ` Speed-up: ${shown.backend}, batch ${shown.batch}.`;
   return {
-    caption: `Sparsest model of each strategy whose MSE is within 1 % and 5 % of the dense one's.${speed}`,
+    caption: `Sparsest model of each strategy whose MSE is within 1 % and 5 % of the reference.${speed}`,
     columns: [
       text("strategy"),
       ...allowances.flatMap((allowance) =>
@@ -79,8 +79,8 @@ function markNote(runs: readonly { readonly met: boolean }[]): string {
 /** Sizes of models, dense first. */
 export function sizeTable(section: Section, runs: readonly RunRow[], caption: string): Table {
   const cells = (size: Size): string[] => [
-    formatCount(size.parameters.nonzero),
-    formatCount(size.parameters.total),
+    formatShort(size.parameters.nonzero),
+    formatShort(size.parameters.total),
     formatFlops(size.flops.effective),
     formatFlops(size.flops.total),
     formatBytes(size.bytes.stored),
@@ -155,64 +155,102 @@ export function errorTable(section: Section, withTuning: boolean): Table {
   };
 }
 
-/** Everything of a section in one table: a row a model, dense first. */
-export function everythingTable(section: Section, withTuning: boolean): Table {
-  const shown = shownTiming(section);
-  const { size: dense, errors } = section.dense;
-  const speedNote = shown === undefined ? "" : `. Speed-up: ${shown.backend}, batch ${shown.batch}`;
-  const change = (value: string, ratio: number): string => `${value} (${formatChange(ratio)})`;
-  const tuning = (value: string): string[] => (withTuning ? [value] : []);
-  const speed = (value: string): string[] => (shown === undefined ? [] : [value]);
-  const rows = section.runs.map((run) => {
-    const lead = [...runCells(run), ...tuning(run.tuning)];
-    if (!run.applicable) return [...lead, ...Array<string>(6).fill(""), ...speed("")];
-    const { size, before, after } = run;
-    const timing = timingsOf(section, run).find(
-      (t) => t.backend === shown?.backend && t.batch === shown.batch,
-    );
+/** Every model in one table, dense ones first: errors as mean ± standard deviation over seeds, sizes against the dense model's. */
+export function everythingTable({ sections, tunings }: Rows): Table {
+  const several = sections.length > 1;
+  const timed = sections.some((section) => shownTiming(section) !== undefined);
+  const row = (
+    model: string,
+    lead: readonly string[],
+    tuning: string,
+    cells: readonly string[],
+    speed: string,
+  ): string[] => [
+    ...(several ? [model] : []),
+    ...lead,
+    ...(tunings.length > 1 ? [tuning] : []),
+    ...cells,
+    ...(timed ? [speed] : []),
+  ];
+  const rows = sections.flatMap((section) => {
+    const { title, dense, reference } = section;
+    const change = (value: string, ratio: number): string => `${value} (${formatChange(ratio)})`;
     return [
-      ...lead,
-      change(formatCount(size.parameters.nonzero), size.parameters.nonzero / dense.parameters.total),
-      change(formatBytes(size.bytes.stored), size.bytes.stored / dense.bytes.stored),
-      change(formatCount(size.flops.effective), size.flops.effective / dense.flops.effective),
-      formatErrorStat(before.mse),
-      change(formatErrorStat(after.mse), after.mse.mean / errors.mse.mean),
-      change(formatErrorStat(after.mae), after.mae.mean / errors.mae.mean),
-      ...speed(timing === undefined ? "" : formatSpeedupStat(timing.speedup)),
+      row(
+        title,
+        ["dense", "", formatShare(0, 1)],
+        "",
+        [
+          `${dense.seeds.length}`,
+          formatShort(dense.size.parameters.total),
+          formatBytes(dense.size.bytes.stored),
+          formatFlops(dense.size.flops.effective),
+          "",
+          formatErrorStat(dense.errors.mse),
+          formatChange(dense.errors.mse.mean / reference),
+          formatErrorStat(dense.errors.mae),
+        ],
+        "",
+      ),
+      ...section.runs.map((run) => {
+        if (!run.applicable) return row(title, runCells(run), run.tuning, Array<string>(8).fill(""), "");
+        const { size, before, after } = run;
+        const cells = [
+          `${run.seeds.length}`,
+          change(formatShort(size.parameters.nonzero), size.parameters.nonzero / dense.size.parameters.total),
+          change(formatBytes(size.bytes.stored), size.bytes.stored / dense.size.bytes.stored),
+          change(formatFlops(size.flops.effective), size.flops.effective / dense.size.flops.effective),
+          formatErrorStat(before.mse),
+          formatErrorStat(after.mse),
+          formatChange(after.mse.mean / reference),
+          formatErrorStat(after.mae),
+        ];
+        return row(title, runCells(run), run.tuning, cells, speedText(section, run));
+      }),
     ];
   });
   return {
-    caption: `Every model, and its change against the dense one${speedNote}${markNote(section.runs)}`,
+    caption: `Test errors: mean ± standard deviation over seeds; ${referencesText(sections)}.${timed ? ` Speed-up: ${speedsText(sections)}.` : ""}${markNote(sections.flatMap(({ runs }) => runs))}`,
     columns: [
-      text("strategy"),
+      ...(several ? [text("model")] : []),
+      text("recipe"),
       text("target"),
       number("sparsity reached"),
-      ...(withTuning ? [text("fine-tuning")] : []),
+      ...(tunings.length > 1 ? [text("fine-tuning")] : []),
+      number("seeds"),
       number("parameters"),
       number("size"),
       number("FLOPs"),
       number("MSE pruned"),
       number("MSE fine-tuned"),
+      number("against reference"),
       number("MAE fine-tuned"),
-      ...(shown === undefined ? [] : [number("speed-up")]),
+      ...(timed ? [number("speed-up")] : []),
     ],
-    rows: [
-      [
-        "dense",
-        "",
-        formatShare(0, 1),
-        ...tuning(""),
-        formatCount(dense.parameters.total),
-        formatBytes(dense.bytes.stored),
-        formatCount(dense.flops.effective),
-        "",
-        formatErrorStat(errors.mse),
-        formatErrorStat(errors.mae),
-        ...speed(""),
-      ],
-      ...rows,
-    ],
+    rows,
   };
+}
+
+function referencesText(sections: readonly Section[]): string {
+  const given = sections.filter(({ reference, dense }) => reference !== dense.errors.mse.mean);
+  if (given.length === 0) return "the reference is the dense model's";
+  return `reference MSE ${given.map(({ title, reference }) => `${formatError(reference)} (${title})`).join(", ")}`;
+}
+
+function speedsText(sections: readonly Section[]): string {
+  const all = sections.flatMap((section) => {
+    const shown = shownTiming(section);
+    return shown === undefined ? [] : [`${shown.backend}, batch ${shown.batch}`];
+  });
+  return [...new Set(all)].join("; ");
+}
+
+function speedText(section: Section, run: RunRow): string {
+  const shown = shownTiming(section);
+  const timing = timingsOf(section, run).find(
+    ({ backend, batch }) => backend === shown?.backend && batch === shown.batch,
+  );
+  return timing === undefined ? "" : formatSpeedupStat(timing.speedup);
 }
 
 /** Latencies of dense and pruned, and their ratio. */
@@ -236,7 +274,7 @@ export function timingTable(section: Section): Table {
         row.backend,
         String(row.batch),
         row.strategy,
-        targetText(row),
+        row.target,
         reached(row),
         withSpread(formatTime, row.dense),
         withSpread(formatTime, row.pruned),
@@ -250,13 +288,13 @@ export function timingTable(section: Section): Table {
 export function missedTable(section: Section): Table | undefined {
   const seen = new Set<string>();
   const rows = section.runs.flatMap((run) => {
-    const key = `${run.strategy}\n${run.metric}\n${run.asked}`;
+    const key = `${run.strategy}\n${run.target}`;
     if ((run.met && run.applicable) || seen.has(key)) return [];
     seen.add(key);
     return [
       [
         run.strategy,
-        targetText(run),
+        run.target,
         run.applicable ? `${formatShare(run.sparsity, 1)} sparsity` : "not applicable",
         run.reasons.join("; "),
       ],
@@ -271,7 +309,7 @@ export function missedTable(section: Section): Table | undefined {
 }
 
 function runCells(run: RunRow): string[] {
-  return [run.strategy, targetText(run), run.applicable ? reached(run) : "not applicable"];
+  return [run.strategy, run.target, run.applicable ? reached(run) : "not applicable"];
 }
 
 /** The sparsity of a model, marked as in the charts where its target was not reached. */

@@ -25,6 +25,8 @@ export interface ReportOptions extends WriteOptions {
   readonly title?: string;
   /** Stands under the heading. */
   readonly note?: string | undefined;
+  /** Test MSE to hold pruned models against, by the name of the model in the results; the dense model's by default. */
+  readonly references?: Readonly<Record<string, number>> | undefined;
   /** The sparsity at which the model-size chart compares strategies: the nearest target is taken. Default 0.5. */
   readonly sparsity?: number;
   /**
@@ -51,11 +53,11 @@ export async function writeReport(
   records: readonly ResultRecord[],
   options: ReportOptions,
 ): Promise<WrittenReport> {
-  const { title = "Pruning report", note, sparsity = 0.5, force = false } = options;
+  const { title = "Pruning report", note, references, sparsity = 0.5, force = false } = options;
   // Asked before models are read and drawn.
   await checkFree(resolve(options.out), reportKind, force);
   const pictures = await picturesOf(records, sparsity, options.models);
-  return writeDocument(documentOf(records, { title, note, sparsity, pictures }), options);
+  return writeDocument(documentOf(records, { title, note, references, sparsity, pictures }), options);
 }
 
 /** What a folder with a report holds. */

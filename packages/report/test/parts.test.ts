@@ -208,7 +208,7 @@ describe("live and dead parameters", () => {
       return { ...record, result } as ResultRecord;
     });
     expect(JSON.stringify(figure("model-size", of)!.spec)).toContain("Pale end: dead");
-    expect(JSON.stringify(figure("model-size", of)!.spec)).toContain("1k dead");
+    expect(JSON.stringify(figure("model-size", of)!.spec)).toContain("1 k dead");
     expect(JSON.stringify(figure("parameters-flops", of)!.spec)).toContain("Grey on top: dead");
     expect(JSON.stringify(figure("parameters-flops")!.spec)).not.toContain("dead");
   });

@@ -32,6 +32,7 @@ it("draws what a sweep leaves, its models among it", async () => {
     .filter((path) => path.endsWith(".svg"))
     .map((path) => path.replace(/^.*waves-csv-/, ""));
   expect(drawn).toEqual([
+    "at-a-glance.svg",
     "model-size.svg",
     "parameters-flops.svg",
     "error-sparsity.svg",

@@ -1,8 +1,8 @@
 import { type CatalogueEntry, catalogue, findDataset, synthetic } from "@espalier/datasets";
 import { type DatasetFile, datasetFile, fetchDataset } from "@espalier/datasets/node";
+import { formatBytes, formatCount, plural } from "@espalier/report/text";
 import type { Context } from "../context.ts";
 import type { CommonOptions } from "../options/groups.ts";
-import { bytes, count, plural } from "../output/numbers.ts";
 import { openBar } from "../output/progress.ts";
 import { tableLines } from "../output/table.ts";
 import { dataFolders, fetchOptions } from "../shared/data.ts";
@@ -22,11 +22,18 @@ export async function listDatasets({ json }: CommonOptions, context: Context): P
   const { colors: c } = context;
   const lines = [
     ["name", "rows", "series", "step", "licence", "here"].map((text) => c.dim(text)),
-    [c.bold("synthetic"), count(rows), count(columns.length), step?.label ?? "", "", c.green("embedded")],
+    [
+      c.bold("synthetic"),
+      formatCount(rows),
+      formatCount(columns.length),
+      step?.label ?? "",
+      "",
+      c.green("embedded"),
+    ],
     ...entries.map(({ name, rows, columns, step, licence, present }) => [
       c.bold(name),
-      count(rows),
-      count(columns),
+      formatCount(rows),
+      formatCount(columns),
       step,
       licence,
       present ? c.green("yes") : c.dim("to fetch"),
@@ -49,11 +56,11 @@ export async function showDataset(name: string, { json }: CommonOptions, context
     context.colors.bold(name),
     ...tableLines(
       [
-        ["size", `${count(rows)} rows of ${plural(columns, "series", "series")}, every ${step}`],
+        ["size", `${formatCount(rows)} rows of ${plural(columns, "series", "series")}, every ${step}`],
         ["licence", licence],
         [
           "split",
-          `${parts.map((part) => (part > 1 ? count(part) : `${part}`)).join(", ")} (training, validation, test)`,
+          `${parts.map((part) => (part > 1 ? formatCount(part) : `${part}`)).join(", ")} (training, validation, test)`,
         ],
         ["missing values", rule],
       ],
@@ -108,7 +115,7 @@ export async function fetchDatasets(
     else
       context.print(
         fetched.map(
-          ({ name, path, bytes: n }) => `${name}  ${bytes(n)}, verified  ${context.colors.green(path)}`,
+          ({ name, path, bytes: n }) => `${name}  ${formatBytes(n)}, verified  ${context.colors.green(path)}`,
         ),
       );
   } finally {

@@ -1,9 +1,9 @@
 import { installTensorflow, tfjsCommand, uninstallTensorflow } from "@espalier/backend-tfjs/install";
 import { EspalierError, unknownName } from "@espalier/core";
+import { formatBytes } from "@espalier/report/text";
 import type { InstallOptions } from "../commands/backends.ts";
 import type { Context } from "../context.ts";
 import type { CommonOptions } from "../options/groups.ts";
-import { bytes } from "../output/numbers.ts";
 import { openBar } from "../output/progress.ts";
 
 /** `espalier backends install`. */
@@ -23,7 +23,7 @@ export async function installBackend(
       force,
       signal: context.signal,
       onProgress: ({ label, share, bytes: n }) =>
-        bar.update({ label, share, detail: n === undefined ? undefined : bytes(n) }),
+        bar.update({ label, share, detail: n === undefined ? undefined : formatBytes(n) }),
     });
     bar.stop();
     if (json) {
@@ -35,7 +35,7 @@ export async function installBackend(
     const size = Object.values(record.files).reduce((sum, file) => sum + file.bytes, 0);
     const what = `libtensorflow ${tensorflow}, tfjs-node ${tfjsNode}`;
     context.print([
-      `${name}  ${what}${changed ? `, ${bytes(size)}` : ", installed before, and works"}  ${context.colors.green(folder)}`,
+      `${name}  ${what}${changed ? `, ${formatBytes(size)}` : ", installed before, and works"}  ${context.colors.green(folder)}`,
     ]);
   } finally {
     bar.stop();
@@ -52,7 +52,7 @@ export async function uninstallBackend(
   const removed = await uninstallTensorflow(cacheOf(context));
   if (json) context.print([JSON.stringify({ removed: removed ?? null }, null, 2)]);
   else if (removed === undefined) context.print([`${name} is not installed; nothing to remove`]);
-  else context.print([`${name}  removed, ${bytes(removed.bytes)}  ${removed.folder}`]);
+  else context.print([`${name}  removed, ${formatBytes(removed.bytes)}  ${removed.folder}`]);
 }
 
 function checkName(name: string): void {

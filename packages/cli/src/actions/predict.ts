@@ -2,10 +2,10 @@ import { formatCsv, formatDate, plainStyle, type Table } from "@espalier/dataset
 import { createForecaster, type Forecast } from "@espalier/forecaster";
 import { checkReplaceable, loadModel, writeFileAtomically } from "@espalier/formats/node";
 import { createRegistry } from "@espalier/recipe/standard";
+import { formatCount } from "@espalier/report/text";
 import type { PredictOptions } from "../commands/predict.ts";
 import type { Context } from "../context.ts";
 import { required } from "../options/groups.ts";
-import { count } from "../output/numbers.ts";
 import { openBar } from "../output/progress.ts";
 import { openBackend } from "../shared/backend.ts";
 import { loadSourceFor } from "../shared/data.ts";
@@ -31,7 +31,7 @@ export async function predict(file: string, options: PredictOptions, context: Co
     else {
       const { rows, columns } = forecast;
       context.print([
-        `${context.colors.green(out)}  ${rows} rows of ${columns.length} series, after the ${count(table.rows)} of ${table.name}`,
+        `${context.colors.green(out)}  ${rows} rows of ${columns.length} series, after the ${formatCount(table.rows)} of ${table.name}`,
       ]);
     }
   } finally {

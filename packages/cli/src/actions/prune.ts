@@ -12,10 +12,10 @@ import {
   run,
   UnmetTargetError,
 } from "@espalier/recipe";
+import { plural } from "@espalier/report/text";
 import { evaluate, type Metrics } from "@espalier/training";
 import type { PruneOptions } from "../commands/prune.ts";
 import type { Context } from "../context.ts";
-import { plural } from "../output/numbers.ts";
 import { type Bar, openBar } from "../output/progress.ts";
 import { type PrunedReport, prunedJson, prunedLines } from "../output/pruned.ts";
 import { resumingCommand } from "../shared/again.ts";

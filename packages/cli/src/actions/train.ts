@@ -3,6 +3,7 @@ import { account, type Backend, EspalierError, type Model } from "@espalier/core
 import type { ForecastingData } from "@espalier/datasets";
 import { checkReplaceable, readBytes, saveModel, writeFileAtomically } from "@espalier/formats/node";
 import { createRegistry } from "@espalier/recipe/standard";
+import { formatBytes, formatCount, plural } from "@espalier/report/text";
 import {
   type EpochRecord,
   evaluate,
@@ -17,7 +18,6 @@ import type { TrainOptions } from "../commands/train.ts";
 import type { Context } from "../context.ts";
 import { fitSettings, required } from "../options/groups.ts";
 import { metricsLines } from "../output/metrics.ts";
-import { bytes, count, plural } from "../output/numbers.ts";
 import { type Bar, openBar } from "../output/progress.ts";
 import { resumingCommand } from "../shared/again.ts";
 import { openBackend } from "../shared/backend.ts";
@@ -230,7 +230,7 @@ class Training {
       "",
       ...metricsLines(test, options, colors),
       "",
-      `${colors.green(this.#out)}  ${count(total)} parameters, ${bytes(size)}`,
+      `${colors.green(this.#out)}  ${formatCount(total)} parameters, ${formatBytes(size)}`,
     ]);
   }
 }

@@ -1,9 +1,9 @@
 import { type Check, verify as compare } from "@espalier/bench";
 import { EspalierError } from "@espalier/core";
 import { createRegistry } from "@espalier/recipe/standard";
+import { plural } from "@espalier/report/text";
 import type { VerifyOptions } from "../commands/verify.ts";
 import type { Context } from "../context.ts";
-import { plural } from "../output/numbers.ts";
 import { openBar } from "../output/progress.ts";
 import { cut, tableLines } from "../output/table.ts";
 import { openBackend } from "../shared/backend.ts";

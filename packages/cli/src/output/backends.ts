@@ -1,8 +1,8 @@
 import { cpus } from "node:os";
 import { type BackendTimes, backendTasks } from "@espalier/bench";
 import type { Availability } from "@espalier/core";
+import { formatTime, plural } from "@espalier/report/text";
 import type { Colors } from "../context.ts";
-import { plural } from "./numbers.ts";
 import { tableLines } from "./table.ts";
 
 /** A backend as it is listed. */
@@ -64,7 +64,7 @@ function timesOf(bench: BackendTimes | undefined, software: boolean): [string, s
   const mark = software ? "*" : "";
   const rate = bench.gflops >= 10 ? bench.gflops.toFixed(0) : bench.gflops.toFixed(2);
   const { median } = bench.step;
-  return [`${rate} GFLOP/s${mark}`, `${median.toFixed(median < 10 ? 2 : 1)} ms${mark}`];
+  return [`${rate} GFLOP/s${mark}`, `${formatTime(median)}${mark}`];
 }
 
 function footnotes(here: readonly ListedBackend[]): string[] {

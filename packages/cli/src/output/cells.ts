@@ -11,8 +11,8 @@ import {
   procedureOf,
   type ResultRecord,
 } from "@espalier/bench";
+import { formatChange, formatDuration, formatError, plural } from "@espalier/report/text";
 import type { Colors } from "../context.ts";
-import { change, duration, measure, plural } from "./numbers.ts";
 import { cut } from "./table.ts";
 
 const [whatWidth, resultWidth] = [43, 18];
@@ -36,7 +36,7 @@ export function cellLine({ done, total, cell, record }: CellEvent, colors: Color
   if (record === undefined) return `${position}  ${cellText(cell)}`;
   if (isFailure(record)) return `${position}  ${cellText(cell)}  ${colors.red("failed:")} ${record.error}`;
   const what = cut(`${cellText(cell)}${reached(record)}`, whatWidth).padEnd(whatWidth);
-  const seconds = colors.dim(duration(record.seconds).padStart(6));
+  const seconds = colors.dim(formatDuration(record.seconds).padStart(6));
   return `${position}  ${what}  ${resultText(record).padEnd(resultWidth)}  ${seconds}`;
 }
 
@@ -47,10 +47,12 @@ function reached(record: ResultRecord): string {
 }
 
 function resultText(record: ResultRecord): string {
-  if (isTrain(record)) return `MSE ${measure(record.result.test.mse)}`;
+  if (isTrain(record)) return `MSE ${formatError(record.result.test.mse)}`;
   if (isPrune(record)) {
     const { tuned, dense, applicable } = record.result;
-    return applicable ? `MSE ${measure(tuned.mse)} ${change(dense.test.mse, tuned.mse)}` : "nothing to prune";
+    return applicable
+      ? `MSE ${formatError(tuned.mse)} ${formatChange(tuned.mse / dense.test.mse)}`
+      : "nothing to prune";
   }
   if (isSensitivity(record)) return plural(record.result.layers.length, "layer");
   return isLatency(record) ? `${record.result.speedup.toFixed(2)} × as fast` : "";

@@ -1,7 +1,14 @@
 import { account, type Model, sparsity } from "@espalier/core";
+import {
+  formatBytes,
+  formatChange,
+  formatCount,
+  formatError,
+  formatShare,
+  plural,
+} from "@espalier/report/text";
 import type { Colors } from "../context.ts";
 import type { Rounding } from "../shared/rounding.ts";
-import { bytes, change, count, measure, percent, plural } from "./numbers.ts";
 import { tableLines } from "./table.ts";
 
 /** What an export wrote. */
@@ -24,14 +31,18 @@ export function exportedLines(report: ExportedReport, colors: Colors): string[] 
   const { parameters, bytes: size } = account(model);
   const { dense } = model;
   const rows = [
-    ["weights, unpruned", bytes(dense.bytes.dense), ""],
-    ["weights, masks and kept values", bytes(size.stored), change(dense.bytes.dense, size.stored)],
-    ["the model's file", bytes(fileBytes), ""],
-    ["written", bytes(report.bytes), change(fileBytes, report.bytes)],
+    ["weights, unpruned", formatBytes(dense.bytes.dense), ""],
+    [
+      "weights, masks and kept values",
+      formatBytes(size.stored),
+      formatChange(size.stored / dense.bytes.dense),
+    ],
+    ["the model's file", formatBytes(fileBytes), ""],
+    ["written", formatBytes(report.bytes), formatChange(report.bytes / fileBytes)],
   ];
   return [
     `${colors.bold(model.name)} as ${formats[to]}`,
-    `${count(parameters.nonzero)} of ${count(dense.parameters.total)} parameters, sparsity ${percent(sparsity(model))}`,
+    `${formatCount(parameters.nonzero)} of ${formatCount(dense.parameters.total)} parameters, sparsity ${formatShare(sparsity(model), 1)}`,
     ...prunedLines(model).map((line) => colors.dim(line)),
     "",
     ...tableLines(rows),
@@ -48,7 +59,7 @@ function prunedLines(model: Model): string[] {
   return [
     ...kinds.map(
       ({ kind, dimensions, size, originalSize }) =>
-        `${kind}: ${count(size)} of ${count(originalSize)} left in ${plural(dimensions, "dimension")}`,
+        `${kind}: ${formatCount(size)} of ${formatCount(originalSize)} left in ${plural(dimensions, "dimension")}`,
     ),
     ...(masked.tensors === 0
       ? []
@@ -72,15 +83,15 @@ function pruned(model: Model) {
 function roundingLines(rounding: Rounding, colors: Colors): string[] {
   if (rounding.measured === "outputs") {
     return [
-      `float16 weights change outputs by at most ${measure(rounding.change)} of the largest, for ${rounding.samples} random inputs`,
+      `float16 weights change outputs by at most ${formatError(rounding.change)} of the largest, for ${rounding.samples} random inputs`,
       colors.dim(`not the test error: ${rounding.reason}`),
     ];
   }
   const { before, after, data } = rounding;
   const rows = (["mse", "mae"] as const).map((key) => [
     `test ${key.toUpperCase()}, ${data}`,
-    measure(before[key]),
-    measure(after[key]),
+    formatError(before[key]),
+    formatError(after[key]),
     exactChange(before[key], after[key]),
   ]);
   const head = ["", "float32", "float16", "change"].map((text) => colors.bold(text));
@@ -90,7 +101,7 @@ function roundingLines(rounding: Rounding, colors: Colors): string[] {
 /** Rounding changes little: as a power of ten where percents have too few digits. */
 function exactChange(from: number, to: number): string {
   const share = to / from - 1;
-  if (!Number.isFinite(share) || share === 0 || Math.abs(share) >= 0.001) return change(from, to);
+  if (!Number.isFinite(share) || share === 0 || Math.abs(share) >= 0.001) return formatChange(to / from);
   return `${share < 0 ? "−" : "+"}${(100 * Math.abs(share)).toExponential(1)} %`;
 }
 

@@ -1,7 +1,7 @@
 import { account, type Graph, type Json, type Model, printShape, prunableDimensions } from "@espalier/core";
+import { formatCount, formatFlops, plural } from "@espalier/report/text";
 import type { Colors } from "../context.ts";
 import type { Settings } from "../options/settings.ts";
-import { count, operations, plural } from "./numbers.ts";
 import { tableLines } from "./table.ts";
 import { wrap } from "./text.ts";
 
@@ -34,8 +34,8 @@ export function importedLines(report: ImportedReport, colors: Colors): string[] 
     return wrap(words, 62, ", ").map((line, i) => [i === 0 ? title : "", line]);
   };
   const rows = [
-    ["parameters", count(parameters.total)],
-    ["FLOPs of a window", operations(flops.total)],
+    ["parameters", formatCount(parameters.total)],
+    ["FLOPs of a window", formatFlops(flops.total)],
     ...ports("in", model.graph, "inputs"),
     ...ports("out", model.graph, "outputs"),
     ...wrap([plural(model.graph.nodes.length, "node"), ...recognised], 62, ", ").map((line, i) => [
@@ -55,7 +55,11 @@ export function importedLines(report: ImportedReport, colors: Colors): string[] 
     ...(kinds.length === 0
       ? ["none (single weights can be masked)"]
       : tableLines(
-          kinds.map(({ kind, dimensions, size }) => [kind, count(dimensions), `${count(size)} in all`]),
+          kinds.map(({ kind, dimensions, size }) => [
+            kind,
+            formatCount(dimensions),
+            `${formatCount(size)} in all`,
+          ]),
         )),
     ...(assumed !== undefined && Object.keys(assumed).length > 0
       ? ["", colors.dim("What is so by default leaves no trace in weights: --set changes it.")]

@@ -1,7 +1,6 @@
 import type { HeadDensity, ImportanceDistribution, MaskPicture, Sensitivity } from "@espalier/core";
-import { comparisonTable, type Insight } from "@espalier/report/text";
+import { comparisonTable, formatCount, formatShare, type Insight } from "@espalier/report/text";
 import type { Colors } from "../context.ts";
-import { bytes, count, operations, percent } from "./numbers.ts";
 import { shortName, tableLines } from "./table.ts";
 
 /** Least to most ink. */
@@ -78,12 +77,12 @@ function importanceLines({ edges, layers }: ImportanceDistribution, width: numbe
 
 function sensitivityLines({ amounts, error, layers }: Sensitivity, width: number, colors: Colors): string[] {
   const room = Math.max(leastName, width - 12 - 11 * amounts.length);
-  const head = ["layer", "weights", ...amounts.map((amount) => percent(amount, 0))].map((text) =>
+  const head = ["layer", "weights", ...amounts.map((amount) => formatShare(amount))].map((text) =>
     colors.bold(text),
   );
   const rows = layers.map(({ name, weights, errors }) => [
     shortName(name, room),
-    count(weights),
+    formatCount(weights),
     ...errors.map((value) => {
       const ratio = value / error;
       const text = `${Number.isFinite(ratio) ? ratio.toFixed(2) : "∞"} ×`;
@@ -111,7 +110,7 @@ function maskLines(picture: MaskPicture, width: number, colors: Colors): string[
     });
     return colors.cyan(cells.join("").trimEnd());
   });
-  return [colors.dim(`${original.join(" × ")}${cut}, ${percent(density)} kept`), ...lines];
+  return [colors.dim(`${original.join(" × ")}${cut}, ${formatShare(density, 1)} kept`), ...lines];
 }
 
 interface Place {
@@ -136,7 +135,7 @@ function meanIn(shares: Float32Array, picture: MaskPicture, { r, c, rows, column
 }
 
 function comparisonLines(comparison: NonNullable<Insight["comparison"]>, colors: Colors): string[] {
-  const { columns, rows, caption } = comparisonTable(comparison, { count, flops: operations, bytes });
+  const { columns, rows, caption } = comparisonTable(comparison);
   const head = columns.map(({ label }) => colors.bold(label));
   return [...tableLines([head, ...rows]), ...(comparison.time === undefined ? [] : [colors.dim(caption)])];
 }

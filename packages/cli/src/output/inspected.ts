@@ -7,10 +7,17 @@ import {
   prunableDimensions,
   sparsity,
 } from "@espalier/core";
+import {
+  formatBytes,
+  formatCount,
+  formatError,
+  formatFlops,
+  formatShare,
+  plural,
+} from "@espalier/report/text";
 import { dataOf } from "@espalier/training";
 import type { Colors } from "../context.ts";
 import { headDensityLines } from "./insight.ts";
-import { bytes, count, measure, operations, percent, plural } from "./numbers.ts";
 import { shareBar, shortName, tableLines } from "./table.ts";
 import { wrap } from "./text.ts";
 
@@ -63,21 +70,21 @@ function headLines(model: Model, colors: Colors): string[] {
 function costLines(model: Model, fileBytes: number | undefined, colors: Colors): string[] {
   const { parameters, flops, bytes: size } = account(model);
   const { dense } = model;
-  const left = (now: number, then: number) => (now === then ? "" : percent(now / then));
+  const left = (now: number, then: number) => (now === then ? "" : formatShare(now / then, 1));
   const rows = [
-    ["parameters", count(parameters.total), left(parameters.total, dense.parameters.total)],
-    ["  live", count(parameters.live), ""],
-    ["  dead", count(parameters.dead), ""],
-    ["  nonzero", count(parameters.nonzero), left(parameters.nonzero, dense.parameters.total)],
-    ["FLOPs of a window", operations(flops.total), left(flops.total, dense.flops.total)],
-    ["  zeros skipped", operations(flops.effective), left(flops.effective, dense.flops.effective)],
-    ["bytes, all stored", bytes(size.dense), left(size.dense, dense.bytes.dense)],
-    ["  masks and kept values", bytes(size.stored), left(size.stored, dense.bytes.dense)],
-    ...(fileBytes === undefined ? [] : [["  the file", bytes(fileBytes), ""]]),
+    ["parameters", formatCount(parameters.total), left(parameters.total, dense.parameters.total)],
+    ["  live", formatCount(parameters.live), ""],
+    ["  dead", formatCount(parameters.dead), ""],
+    ["  nonzero", formatCount(parameters.nonzero), left(parameters.nonzero, dense.parameters.total)],
+    ["FLOPs of a window", formatFlops(flops.total), left(flops.total, dense.flops.total)],
+    ["  zeros skipped", formatFlops(flops.effective), left(flops.effective, dense.flops.effective)],
+    ["bytes, all stored", formatBytes(size.dense), left(size.dense, dense.bytes.dense)],
+    ["  masks and kept values", formatBytes(size.stored), left(size.stored, dense.bytes.dense)],
+    ...(fileBytes === undefined ? [] : [["  the file", formatBytes(fileBytes), ""]]),
   ];
   const pruned = sparsity(model) > 0;
   const head = ["", "now", pruned ? "of unpruned" : ""].map((text) => colors.bold(text));
-  return tableLines(pruned ? [head, ...rows, ["sparsity", "", percent(sparsity(model))]] : rows);
+  return tableLines(pruned ? [head, ...rows, ["sparsity", "", formatShare(sparsity(model), 1)]] : rows);
 }
 
 function layerLines(model: Model, width: number, colors: Colors): string[] {
@@ -85,8 +92,8 @@ function layerLines(model: Model, width: number, colors: Colors): string[] {
     const { full, rest } = shareBar(density, densityWidth);
     return [
       shortName(name, width),
-      count(parameters),
-      percent(density, 0),
+      formatCount(parameters),
+      formatShare(density),
       colors.cyan(full) + colors.dim(rest),
     ];
   });
@@ -99,8 +106,8 @@ function dimensionLines(model: Model, width: number, colors: Colors): string[] {
   const rows = list.map(({ name, kind, size, originalSize }) => [
     shortName(name, width),
     kind,
-    count(size),
-    originalSize === undefined ? "" : colors.dim(`of ${count(originalSize)}`),
+    formatCount(size),
+    originalSize === undefined ? "" : colors.dim(`of ${formatCount(originalSize)}`),
   ]);
   return tableLines(rows, { align: ["left", "left", "right", "right"] });
 }
@@ -148,7 +155,7 @@ function historyLine(entry: Record<string, Json>): string {
     };
     const on = data === undefined ? "" : ` on ${data.name}`;
     const pruned = gradual === undefined ? "" : `, pruned by ${gradual.strategy}${reached(gradual.target)}`;
-    return `trained${on}${pruned}: ${plural(epochs, "epoch")}, best ${best}, validation MSE ${measure(validation.mse)} (${backend})`;
+    return `trained${on}${pruned}: ${plural(epochs, "epoch")}, best ${best}, validation MSE ${formatError(validation.mse)} (${backend})`;
   }
   if (entry.did === "prune") {
     const { strategy, target } = entry as unknown as { strategy: string; target?: Reached };
@@ -157,7 +164,7 @@ function historyLine(entry: Record<string, Json>): string {
   if (entry.did === "reconstruct") {
     const { layers } = entry as unknown as { layers: { before: number; after: number }[] };
     const mean = (of: (layer: (typeof layers)[number]) => number) =>
-      percent(layers.reduce((sum, layer) => sum + of(layer), 0) / layers.length);
+      formatShare(layers.reduce((sum, layer) => sum + of(layer), 0) / layers.length, 1);
     const errors = layers.length === 0 ? "" : `, errors ${mean((l) => l.before)} → ${mean((l) => l.after)}`;
     return `refitted to the unpruned outputs: ${plural(layers.length, "layer")}${errors}`;
   }
@@ -167,7 +174,7 @@ function historyLine(entry: Record<string, Json>): string {
 function reached(target: Reached | undefined): string {
   if (target === undefined) return "";
   const goals = [target, ...(target.others ?? [])].map(({ metric, achieved, on }) => {
-    return `${metric} ${percent(achieved)}${on === undefined ? "" : ` (${on})`}`;
+    return `${metric} ${formatShare(achieved, 1)}${on === undefined ? "" : ` (${on})`}`;
   });
   return ` to ${goals.join(" and ")}`;
 }

@@ -1,6 +1,6 @@
+import { formatCount, formatError, plural } from "@espalier/report/text";
 import type { Errors, Metrics } from "@espalier/training";
 import type { Colors } from "../context.ts";
-import { count, measure, plural } from "./numbers.ts";
 import { tableLines } from "./table.ts";
 
 /** Steps of the horizon a terminal shows; `--json` has all. */
@@ -29,7 +29,7 @@ export function metricsLines(metrics: Metrics, options: MetricsOptions, colors: 
   if (!detail) return lines;
   const detailed = original ?? metrics;
   const bySeries = detailed.series.map((errors, i) => row(series[i] ?? `${i + 1}`, errors));
-  const steps = shownOf(detailed.steps.length).map((i) => row(count(i + 1), detailed.steps[i]!));
+  const steps = shownOf(detailed.steps.length).map((i) => row(formatCount(i + 1), detailed.steps[i]!));
   const units = original === undefined ? scaled : "original units";
   return [
     ...lines,
@@ -41,7 +41,7 @@ export function metricsLines(metrics: Metrics, options: MetricsOptions, colors: 
 }
 
 function row(name: string, { mse, mae, rmse }: Errors): string[] {
-  return [name, measure(mse), measure(mae), measure(rmse)];
+  return [name, formatError(mse), formatError(mae), formatError(rmse)];
 }
 
 /** Evenly spread indices, the first and the last among them. */

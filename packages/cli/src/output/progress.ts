@@ -1,5 +1,5 @@
+import { formatClock } from "@espalier/report/text";
 import type { Context } from "../context.ts";
-import { clock } from "./numbers.ts";
 import { shareBar } from "./table.ts";
 
 /** How far something is. */
@@ -97,7 +97,7 @@ function createPace() {
 }
 
 function parts({ label, share, detail }: BarState, remaining: number | undefined): string[] {
-  const left = remaining === undefined ? [] : [`${clock(remaining)} left`];
+  const left = remaining === undefined ? [] : [`${formatClock(remaining)} left`];
   return [label, `${Math.floor(100 * share)} %`, ...(detail === undefined ? [] : [detail]), ...left];
 }
 

@@ -1,8 +1,8 @@
 import { account, type Model, sparsity, type TargetReport } from "@espalier/core";
 import type { StepOutcome } from "@espalier/recipe";
+import { comparisonTable, formatShare, plural } from "@espalier/report/text";
 import type { Metrics } from "@espalier/training";
 import type { Colors } from "../context.ts";
-import { bytes, change, count, measure, operations, percent, plural } from "./numbers.ts";
 import { tableLines } from "./table.ts";
 
 interface Side {
@@ -36,32 +36,23 @@ function summed(steps: readonly StepOutcome[]) {
 export function prunedLines(report: PrunedReport, colors: Colors): string[] {
   const { before, after, pruned, steps } = report;
   const { strategy, target, notes, tuningEpochs } = summed(steps);
-  const [a, b] = [account(before.model), account(after.model)];
-  const row = (name: string, from: number, to: number, text: (n: number) => string) => [
-    name,
-    text(from),
-    text(to),
-    change(from, to),
-  ];
-  const rows = [
-    row("parameters", a.parameters.total, b.parameters.total, count),
-    ...(a.parameters.dead > 0 ? [row("  of them dead", a.parameters.dead, b.parameters.dead, count)] : []),
-    row("nonzero", a.parameters.nonzero, b.parameters.nonzero, count),
-    row("FLOPs, zeros skipped", a.flops.effective, b.flops.effective, operations),
-    row("bytes on disk", before.bytes, after.bytes, bytes),
-    ...errorRows(before.test, after.test, pruned),
-  ];
+  const side = ({ model, bytes, test }: Side) => {
+    const counts = account(model);
+    return { counts, sparsity: sparsity(model, counts), fileBytes: bytes, test };
+  };
+  const [a, b] = [side(before), side(after)];
+  const { columns, rows } = comparisonTable({ before: a, after: b, untuned: pruned });
   const goals = target === undefined ? [] : [target, ...(target.others ?? [])];
   const wanted = goals.map(({ metric, asked }) => `${metric} ${asked}`).join(" and ");
   const asked = target === undefined ? "" : `; asked for ${wanted}`;
   const nearest = target === undefined || target.met ? "" : ", this is the nearest";
   return [
     `${colors.bold(before.model.name)}, pruned by ${strategy}`,
-    `sparsity ${percent(sparsity(before.model, a))} → ${percent(sparsity(after.model, b))} of the unpruned model${asked}${nearest}`,
+    `sparsity ${formatShare(a.sparsity, 1)} → ${formatShare(b.sparsity, 1)} of the unpruned model${asked}${nearest}`,
     ...goals.flatMap(timedLines),
     ...(tuningEpochs > 0 ? [`fine-tuned for ${plural(tuningEpochs, "epoch")}`] : []),
     "",
-    ...tableLines([["", "before", "after", "change"].map((text) => colors.bold(text)), ...rows]),
+    ...tableLines([columns.map(({ label }) => colors.bold(label)), ...rows]),
     ...notes.map((note) => colors.dim(note)),
   ];
 }
@@ -71,21 +62,9 @@ function timedLines({ achieved, measured }: TargetReport): string[] {
   if (measured === undefined) return [];
   const { on, spread, tries } = measured;
   const found = plural(tries.length, "measurement");
-  return [`${percent(achieved)} of the unpruned time on ${on}, ± ${percent(spread)}, found in ${found}`];
-}
-
-function errorRows(
-  before: Metrics | undefined,
-  after: Metrics | undefined,
-  pruned: Metrics | undefined,
-): string[][] {
-  if (before === undefined || after === undefined) return [];
-  return (["mse", "mae"] as const).flatMap((key) => {
-    const name = `test ${key.toUpperCase()}`;
-    const row = [name, measure(before[key]), measure(after[key]), change(before[key], after[key])];
-    if (pruned === undefined) return [row];
-    return [row, ["  before tuning", "", measure(pruned[key]), change(before[key], pruned[key])]];
-  });
+  return [
+    `${formatShare(achieved, 1)} of the unpruned time on ${on}, ± ${formatShare(spread, 1)}, found in ${found}`,
+  ];
 }
 
 export function prunedJson({ before, after, pruned, steps }: PrunedReport): object {

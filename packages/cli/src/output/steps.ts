@@ -1,7 +1,7 @@
 import type { StrategySpec, Target } from "@espalier/core";
 import { readTarget } from "@espalier/core";
 import { type Recipe, type Step, targetsOf, targetText } from "@espalier/recipe";
-import { plural } from "./numbers.ts";
+import { plural } from "@espalier/report/text";
 
 /** What each step of a recipe does, in words. */
 export function stepTexts(recipe: Pick<Recipe, "steps" | "target">): string[] {

@@ -2,11 +2,11 @@ import { basename } from "node:path";
 import { EspalierError, type Model } from "@espalier/core";
 import type { LoadedDataset } from "@espalier/datasets";
 import { type FetchOptions, isDataFile, type LoadOptions, loadDataset } from "@espalier/datasets/node";
+import { formatBytes, formatCount, formatShare, plural } from "@espalier/report/text";
 import { dataOf, type ModelData } from "@espalier/training";
 import type { Context } from "../context.ts";
 import { type CsvOptionsGiven, csvOptions } from "../options/csv.ts";
 import type { TrainingDataOptions } from "../options/groups.ts";
-import { bytes, count, percent, plural } from "../output/numbers.ts";
 import type { Bar } from "../output/progress.ts";
 
 /** A data set's name as it is, a file's path relative to the working directory. */
@@ -32,7 +32,8 @@ export function fetchOptions(name: string, context: Context, bar: Bar): FetchOpt
       bar.update({
         label: `download ${name}`,
         share: total === undefined ? 0 : received / total,
-        detail: total === undefined ? bytes(received) : `${bytes(received)} of ${bytes(total)}`,
+        detail:
+          total === undefined ? formatBytes(received) : `${formatBytes(received)} of ${formatBytes(total)}`,
       }),
   };
 }
@@ -53,11 +54,11 @@ export async function loadSource(
   for (const note of source.notes ?? []) bar.line(`${source.name}: ${note}.`);
   const { cells, rule, bySeries, droppedRows } = source.missing;
   if (cells > 0) {
-    const share = percent(cells / (source.table.rows * source.table.columns.length));
+    const share = formatShare(cells / (source.table.rows * source.table.columns.length), 1);
     const where = plural(Object.keys(bySeries).length, "series", "series");
     const dropped = droppedRows === 0 ? "" : `, ${plural(droppedRows, "row")} left out`;
     bar.line(
-      `${source.name}: ${count(cells)} values (${share}) were missing in ${where}: ${rule}${dropped}.`,
+      `${source.name}: ${formatCount(cells)} values (${share}) were missing in ${where}: ${rule}${dropped}.`,
     );
   }
   return source;

@@ -1,6 +1,6 @@
+import { formatDuration, formatError } from "@espalier/report/text";
 import { type EpochRecord, type OnProgress, readSettings } from "@espalier/training";
 import type { Context } from "../context.ts";
-import { duration, measure } from "../output/numbers.ts";
 import type { Bar } from "../output/progress.ts";
 
 export interface ShownFit {
@@ -28,7 +28,7 @@ export function showFit(
       bar.update({
         label: `${fit.title ?? "epoch"} ${finished + 1} of ${total}`,
         share: (finished + done / steps) / total,
-        detail: loss === undefined ? undefined : `loss ${measure(loss)}`,
+        detail: loss === undefined ? undefined : `loss ${formatError(loss)}`,
       }),
     onEpoch(record) {
       finished = record.epoch;
@@ -37,7 +37,7 @@ export function showFit(
       const { mse, mae } = record.validation;
       const label = `${fit.title ?? "epoch"} ${`${record.epoch}`.padStart(width)}`;
       bar.line(
-        `${label}  train ${measure(record.trainLoss)}  validation MSE ${measure(mse)}, MAE ${measure(mae)}  ${duration(record.seconds)}  ${mark}`,
+        `${label}  train ${formatError(record.trainLoss)}  validation MSE ${formatError(mse)}, MAE ${formatError(mae)}  ${formatDuration(record.seconds)}  ${mark}`,
       );
     },
   };

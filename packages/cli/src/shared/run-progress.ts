@@ -1,6 +1,6 @@
 import type { Recipe, RecipeEvent, RunCheckpoint } from "@espalier/recipe";
+import { formatShare } from "@espalier/report/text";
 import type { Context } from "../context.ts";
-import { percent } from "../output/numbers.ts";
 import type { Bar } from "../output/progress.ts";
 import { stepTexts } from "../output/steps.ts";
 import { type ShownFit, showEvaluation, showFit } from "./fitting.ts";
@@ -27,7 +27,7 @@ export function showRun(
     else if (kind === "planned") {
       const { target } = event.plan;
       if (several && target !== undefined && !target.met)
-        bar.line(`the nearest there is: ${target.metric} ${percent(target.achieved)}`);
+        bar.line(`the nearest there is: ${target.metric} ${formatShare(target.achieved, 1)}`);
     } else if (kind === "layer") {
       const { layer, done, total } = event;
       bar.update({ label: "reconstruct", share: done / total, detail: layer.tensor });

@@ -1,5 +1,5 @@
 import type { Tried } from "@espalier/core";
-import { percent } from "../output/numbers.ts";
+import { formatShare } from "@espalier/report/text";
 import type { Bar } from "../output/progress.ts";
 
 /** Seconds after which the pace says something. */
@@ -22,7 +22,7 @@ export function showSearch(bar: Bar): (tried: Tried) => void {
     const number = `${timed}`.padStart(2);
     const { share, spread } = latency;
     bar.line(
-      `try ${number}  amount ${amount.toFixed(4)}  ${percent(share)} of the time, ± ${percent(spread)}`,
+      `try ${number}  amount ${amount.toFixed(4)}  ${formatShare(share, 1)} of the time, ± ${formatShare(spread, 1)}`,
     );
   };
 }

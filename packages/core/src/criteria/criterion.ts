@@ -1,6 +1,9 @@
 import type { PrunableDimension } from "../dimensions/dimensions.ts";
 import { EspalierError } from "../errors.ts";
+import type { Graph, ValueId } from "../graph/graph.ts";
+import { divisors } from "../model/divisors.ts";
 import type { Model } from "../model/model.ts";
+import { matMulOperator } from "../operators/matmul.ts";
 import type { Collect } from "../pruning/strategy.ts";
 
 /** What a criterion may look at. */
@@ -31,11 +34,39 @@ export interface Criterion {
   shares?(model: Model, tensors: readonly string[], amount: number): ReadonlyMap<string, number>;
 }
 
-/** Trainable tensors with two or more axes, in graph order: what is pruned by default, not norms, biases or buffers. */
+const prunable = new WeakMap<Graph, readonly string[]>();
+
+/**
+ * Trainable tensors with two or more axes, in graph order: what is pruned by default, not norms, biases or buffers. A scale
+ * or bias of shape [1, 1, width] is one all the same, and what is divided by is left alone.
+ */
 export function prunableTensors(model: Model): string[] {
-  return model.graph.tensors.flatMap(({ name, role, value }) =>
-    role === "trainable" && model.graph.values[value]!.shape.length >= 2 ? [name] : [],
-  );
+  const { graph } = model;
+  const known = prunable.get(graph) ?? weightNames(model);
+  prunable.set(graph, known);
+  return [...known];
+}
+
+function weightNames(model: Model): string[] {
+  const { tensors, values } = model.graph;
+  const divide = divisors(model);
+  const factors = productFactors(model.graph);
+  return tensors.flatMap(({ name, role, value }) => {
+    const { shape } = values[value]!;
+    const long = shape.filter((extent) => extent !== 1).length;
+    const weight = shape.length >= 2 && (long >= 2 || factors.has(value));
+    return role === "trainable" && weight && !divide.has(name) ? [name] : [];
+  });
+}
+
+/** Values that matrix products read, or what they are laid out from. */
+function productFactors({ nodes }: Graph): ReadonlySet<ValueId> {
+  const factors = new Set<ValueId>();
+  for (const { operator, inputs, outputs } of nodes.toReversed()) {
+    const laidOut = operator.rearranges !== undefined && outputs.some((value) => factors.has(value));
+    if (laidOut || operator.name === matMulOperator.name) for (const value of inputs) factors.add(value);
+  }
+  return factors;
 }
 
 /** Values of a tensor; it must be float32. */

@@ -32,6 +32,7 @@ export function binary({ name, f, residual, simplify, gradient }: Binary): Opera
   return defineOperator<None>({
     name,
     arity: 2,
+    broadcasts: true,
     simplify,
     infer: inferBroadcast,
     couple(coupling, [left, right], [out]) {
@@ -70,6 +71,7 @@ export function unary(
   return defineOperator<None>({
     name,
     arity: 1,
+    broadcasts: true,
     ...(f(0) === 0 ? { simplify: zeroForZero } : {}),
     infer: ([x]) => [x!],
     couple: (coupling, [x], [y]) => coupling.sameAll(x!, y!),

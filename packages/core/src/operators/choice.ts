@@ -12,6 +12,7 @@ function comparison(name: string, holds: (a: number, b: number) => boolean): Ope
   return defineOperator<None>({
     name,
     arity: 2,
+    broadcasts: true,
     infer: (inputs) => inferBroadcast(inputs).map(({ shape }) => ({ dtype: "float32", shape })),
     couple(coupling, [left, right], [out]) {
       coupling.broadcast(left!, out!);
@@ -36,6 +37,7 @@ export const equalOperator: Operator<None> = comparison("Equal", (a, b) => a ===
 export const whereOperator: Operator<None> = defineOperator<None>({
   name: "Where",
   arity: 3,
+  broadcasts: true,
   infer([condition, a, b]) {
     const both = broadcastShapes(a!.shape, b!.shape);
     const shape: Shape | undefined = both && broadcastShapes(condition!.shape, both);

@@ -58,6 +58,7 @@ function clipped(
 export const clipOperator: Operator<ClipAttributes> = defineOperator<ClipAttributes>({
   name: "Clip",
   arity: 1,
+  broadcasts: true,
   infer: ([x]) => [x!],
   couple: (coupling, [x], [y]) => coupling.sameAll(x!, y!),
   simplify: ([zero], attributes) => (zero && clipped(0, attributes) === 0 ? "zero" : undefined),

@@ -35,8 +35,10 @@ import {
 } from "./functions.ts";
 import { gatherGradient, gatherOperator } from "./gather.ts";
 import { gatherNDOperator, scatterNDOperator } from "./gather-nd.ts";
+import { gruGradient, gruOperator } from "./gru.ts";
 import { layerNormalizationGradient, layerNormalizationOperator } from "./layer-normalization.ts";
 import { reshapeOperator, transposeOperator } from "./layout.ts";
+import { lstmGradient, lstmOperator } from "./lstm.ts";
 import { matMulOperator } from "./matmul.ts";
 import type { Operator } from "./operator.ts";
 import { averagePoolGradient, averagePoolOperator, maxPoolGradient, maxPoolOperator } from "./pool.ts";
@@ -103,6 +105,10 @@ const byName = {
   MaxPool: maxPoolOperator,
   MaxPoolGradient: maxPoolGradient,
   DFT: dftOperator,
+  LSTM: lstmOperator,
+  LSTMGradient: lstmGradient,
+  GRU: gruOperator,
+  GRUGradient: gruGradient,
   RandomUniform: randomUniformOperator,
   Dropout: dropoutOperator,
   DropoutTraining: dropoutTraining,

@@ -31,6 +31,8 @@ export interface Operator<A extends Attributes = Attributes> {
    * those of several weights.
    */
   readonly rearranges?: "all" | "some";
+  /** Works number by number on what its inputs broadcast to. */
+  readonly broadcasts?: true;
   /**
    * Floating-point operations of one call at concrete shapes, as `torch.utils.flop_counter` counts them:
    * 2 × multiply-adds of products, convolutions and attention; absent (zero) for everything else.

@@ -18,6 +18,7 @@ export function scaleFactor({ by, per }: ScaleAttributes, batchSize: number): nu
 export const scaleOperator: Operator<ScaleAttributes> = defineOperator<ScaleAttributes>({
   name: "Scale",
   arity: 1,
+  broadcasts: true,
   simplify: zeroForZero,
   infer([x], { by, per }) {
     checkNumbers({ by, per: typeof per === "object" ? per?.batch : per });

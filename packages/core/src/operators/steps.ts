@@ -11,6 +11,7 @@ function step(name: string, f: (x: number) => number): Operator<None> {
   return defineOperator<None>({
     name,
     arity: 1,
+    broadcasts: true,
     simplify: zeroForZero,
     infer: ([x]) => [x!],
     couple: (coupling, [x], [y]) => coupling.sameAll(x!, y!),
@@ -36,6 +37,7 @@ export type CastAttributes = { readonly to: DataType };
 export const castOperator: Operator<CastAttributes> = defineOperator<CastAttributes>({
   name: "Cast",
   arity: 1,
+  broadcasts: true,
   simplify: zeroForZero,
   infer([x], { to }) {
     if (to !== "float32" && to !== "int32") throw new ShapeError(`it cannot cast to ${to}`);

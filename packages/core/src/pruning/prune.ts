@@ -7,7 +7,8 @@ import type { ValueId } from "../graph/graph.ts";
 import type { TensorData } from "../graph/tensor.ts";
 import { canonicalJson } from "../model/canonical-json.ts";
 import { sha256 } from "../model/digest.ts";
-import { applyMask, intersect, type Mask } from "../model/mask.ts";
+import { divisors } from "../model/divisors.ts";
+import { applyMask, intersect, keptCount, type Mask } from "../model/mask.ts";
 import { digest, type Json, type Model } from "../model/model.ts";
 import {
   type Expected,
@@ -132,6 +133,12 @@ function maskParameter({ model, tensors, masks }: Draft, step: MaskStep): void {
   if (printShape(tensor.shape) !== printShape(step.keep.shape)) {
     throw new EspalierError(
       `the mask of "${step.parameter}" has shape ${printShape(step.keep.shape)}, the parameter ${printShape(tensor.shape)}.`,
+    );
+  }
+  const divided = divisors(model).get(step.parameter);
+  if (divided !== undefined && keptCount(step.keep) < tensor.data.length) {
+    throw new EspalierError(
+      `masking "${step.parameter}" would make node ${divided} divide by 0, so that outputs are no numbers. Leave that tensor out.`,
     );
   }
   const before = masks.get(step.parameter);

@@ -1,6 +1,7 @@
 import { differentiate } from "../autodiff/differentiate.ts";
 import { drawTrainingForward } from "../autodiff/training-graph.ts";
 import type { Backend, Tensors } from "../backend.ts";
+import { EspalierError } from "../errors.ts";
 import { Builder, filled, type Value } from "../graph/builder.ts";
 import { batch } from "../graph/extent.ts";
 import { float32, type TensorData, zeros } from "../graph/tensor.ts";
@@ -23,6 +24,8 @@ export interface ConformanceOptions {
   readonly tolerance?: number;
   /** Largest relative error of a loss during training; 1e-4 by default. */
   readonly lossTolerance?: number;
+  /** Operators that the backend does not have: a program with one must be refused by a line that names it. */
+  readonly lacks?: readonly string[];
 }
 
 /**
@@ -30,9 +33,13 @@ export interface ConformanceOptions {
  * and two batch sizes of one program, state and its snapshots, updates, errors, and a training run.
  */
 export function backendChecks(backend: Backend, options: ConformanceOptions = {}): Check[] {
-  const { tolerance = 1e-5, lossTolerance = 1e-4 } = options;
+  const { tolerance = 1e-5, lossTolerance = 1e-4, lacks = [] } = options;
   return [
-    ...operatorCases.map((one) => ({ name: caseName(one), run: () => checkCase(backend, one, tolerance) })),
+    ...operatorCases.map((one) => ({
+      name: caseName(one),
+      run: () =>
+        lacks.includes(one.operator) ? checkLack(backend, one) : checkCase(backend, one, tolerance),
+    })),
     {
       name: "computes random graphs, whatever it fuses, as their operators are defined",
       run: () => checkRandomGraphs(backend, 3 * tolerance),
@@ -65,6 +72,21 @@ async function checkCase(backend: Backend, one: OperatorCase, tolerance: number)
   }
   for (const program of programs) program.dispose();
   for (const { state } of states) state.dispose();
+}
+
+async function checkLack(backend: Backend, one: OperatorCase): Promise<void> {
+  const { graph } = drawCase(one);
+  const state = await backend.createState(new Map());
+  let refusal: unknown;
+  try {
+    await (await backend.compile(graph, { state })).run(caseInputs(one, 1));
+  } catch (error) {
+    refusal = error;
+  }
+  const named =
+    refusal instanceof EspalierError && refusal.message.includes(`has no operator ${one.operator}`);
+  ensure(named, `the operator ${one.operator} is not refused by name`);
+  state.dispose();
 }
 
 async function checkRandomGraphs(backend: Backend, tolerance: number): Promise<void> {

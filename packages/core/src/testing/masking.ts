@@ -4,6 +4,7 @@ import type { Extent } from "../graph/extent.ts";
 import type { Graph } from "../graph/graph.ts";
 import { redrawNodes, redrawSources } from "../graph/redraw.ts";
 import { float32, type TensorData } from "../graph/tensor.ts";
+import { divisors } from "../model/divisors.ts";
 import { isKept } from "../model/mask.ts";
 import type { Model } from "../model/model.ts";
 import { reduceSum } from "../operators/broadcast.ts";
@@ -29,7 +30,10 @@ export type Runnable = Pick<Model, "graph" | "tensors">;
 export function maskMembers(model: Model, removals: readonly Removal[]): Runnable {
   const isRemoved = removedPositions(model, removals);
   const masked = new Map(model.tensors);
+  const divide = divisors(model);
   for (const { name, value } of model.graph.tensors) {
+    // 0 ÷ 0 is no number: what is divided is 0 already.
+    if (divide.has(name)) continue;
     const tensor = model.tensors.get(name)!;
     const gone = model.dimensions.axes[value]!.map((e, axis) =>
       Array.from({ length: tensor.shape[axis]! }, (_, position) => isRemoved(e, position)),

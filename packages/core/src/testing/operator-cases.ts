@@ -32,6 +32,10 @@ const one = (operator: string, inputs: readonly CaseInput[], attributes: Attribu
   attributes,
 });
 
+/** So many values of each step of a recurrence. */
+const steps = (count: number, width: number, values: number) =>
+  Array.from({ length: values }, () => x(count, batch, width));
+
 /** Odd shapes on purpose: one token, 31 and 33 tokens, widths 1, 7 and 129, axes of the batch and of multiples of it. */
 export const operatorCases: readonly OperatorCase[] = [
   ...["Add", "Sub", "Mul"].flatMap((name) => [
@@ -179,6 +183,16 @@ export const operatorCases: readonly OperatorCase[] = [
   one("DFT", [x({ batch: 2 }, 7, 1)], { axis: 1, inverse: false, onesided: false, length: 7 }),
   one("DFT", [x(batch, 6, 3, 2)], { axis: 1, inverse: false, onesided: false, length: 6 }),
   one("DFT", [x(batch, 7, 2)], { axis: 1, inverse: true, onesided: false, length: 7 }),
+  ...[false, true].flatMap((reverse) => [
+    one("LSTM", [x(5, batch, 4, 7), x(4, 7, 7), x(batch, 7), x(batch, 7)], { reverse }),
+    one("GRU", [x(5, batch, 3, 7), x(3, 7, 7), x(3, 7), x(batch, 7)], { reverse }),
+    one("LSTMGradient", [x(4, batch, 4, 5), x(4, 5, 5), ...steps(4, 5, 4)], { reverse }),
+    one("GRUGradient", [x(4, batch, 3, 5), x(4, batch, 3, 5), x(3, 5, 5), ...steps(4, 5, 2)], { reverse }),
+  ]),
+  one("LSTM", [x(1, { batch: 3 }, 4, 33), x(4, 33, 33), x({ batch: 3 }, 33), x({ batch: 3 }, 33)], {
+    reverse: false,
+  }),
+  one("GRU", [x(3, 31, 3, 1), x(3, 1, 1), x(3, 1), x(31, 1)], { reverse: false }),
   one("TopK", [x(batch, 31)], { axis: 1, k: 13, shared: false }),
   one("TopK", [x(batch, 3, 7, 33)], { axis: 3, k: 1, shared: false }),
   one("TopK", [x(batch, 7, 3)], { axis: 1, k: 7, shared: false }),

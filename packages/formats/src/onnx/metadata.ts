@@ -70,7 +70,8 @@ export interface Written {
   readonly model: Model;
   /** Of tensors. */
   readonly names: ReadonlyMap<string, string>;
-  nameOf(value: ValueId): string;
+  /** Undefined for values that the file does not have. */
+  nameOf(value: ValueId): string | undefined;
 }
 
 /** What the file says about the model beyond its graph: where it comes from, and what was done to it. */
@@ -133,10 +134,10 @@ function dimensionsMetadata({
 }: Written): DimensionsMetadata | undefined {
   const described = ({ list, axes }: Dimensions) => JSON.stringify([list.map(stored), axes]);
   if (described(inferDimensions(graph)) === described(dimensions)) return undefined;
-  const axes = graph.values.map((_, value): [string, readonly Expression[]] => [
-    nameOf(value),
-    dimensions.axes[value]!,
-  ]);
+  const axes = graph.values.flatMap((_, value): [string, readonly Expression[]][] => {
+    const name = nameOf(value);
+    return name === undefined ? [] : [[name, dimensions.axes[value]!]];
+  });
   return { list: dimensions.list.map(stored), axes: Object.fromEntries(axes) };
 }
 

@@ -1,4 +1,4 @@
-import type { Attributes, Shape } from "@espalier/core";
+import type { Attributes, Graph, Node, Shape } from "@espalier/core";
 import type { GraphWriter } from "./graph-writer.ts";
 import { type AttributeValue, ints } from "./proto.ts";
 
@@ -6,6 +6,8 @@ import { type AttributeValue, ints } from "./proto.ts";
 export interface NodeCall<A = Attributes> {
   readonly writer: GraphWriter;
   readonly name: string;
+  readonly node: Node;
+  readonly graph: Graph;
   /** ONNX names and core's shapes of the inputs. */
   readonly inputs: readonly string[];
   readonly shapes: readonly Shape[];

@@ -18,6 +18,7 @@ import { cumSum, dft, pad, pool } from "./along-axis.ts";
 import type { NodeCall, Rule } from "./node-call.ts";
 import { gatherND, scatterND, topK } from "./positions.ts";
 import { float, int, ints } from "./proto.ts";
+import { recurrence } from "./recurrent.ts";
 
 const as =
   (opType: string): Rule<Attributes> =>
@@ -87,6 +88,8 @@ export const rules: ReadonlyMap<string, Rule<Attributes>> = new Map(
     AveragePool: pool("AveragePool"),
     MaxPool: pool("MaxPool"),
     DFT: dft,
+    LSTM: recurrence,
+    GRU: recurrence,
     TopK: topK,
     GatherND: gatherND,
     ScatterND: scatterND,

@@ -8,6 +8,7 @@ import { describe, metadataOf } from "./metadata.ts";
 import type { NodeCall } from "./node-call.ts";
 import { rules } from "./operators.ts";
 import { float16Tensor, int, tensorProto, valueInfo } from "./proto.ts";
+import { absorbedNodes } from "./recurrent.ts";
 
 /** The IR version that came with each operator set. */
 const irVersions: Readonly<Record<number, number>> = { 17: 8, 18: 8, 19: 9, 20: 9, 21: 10 };
@@ -111,7 +112,9 @@ function writeTensors(writer: GraphWriter, model: Model, { weights }: Options): 
 function writeNodes(writer: GraphWriter, { graph }: Model, { gelu }: Options): void {
   const outputName = new Map<number, string>();
   for (const { name, value } of graph.outputs.toReversed()) outputName.set(value, name);
+  const absorbed = absorbedNodes(graph);
   for (const node of graph.nodes) {
+    if (absorbed.has(node)) continue;
     const rule = rules.get(node.operator.name);
     if (rule === undefined) throw notWritten(node);
     const outputs = node.outputs.map((id, i) => {
@@ -123,6 +126,8 @@ function writeNodes(writer: GraphWriter, { graph }: Model, { gelu }: Options): v
     const call: NodeCall = {
       writer,
       name: node.name,
+      node,
+      graph,
       inputs: node.inputs.map((id) => writer.nameOf(id)),
       shapes: node.inputs.map((id) => graph.values[id]!.shape),
       outputs,

@@ -1,4 +1,5 @@
-import { formatTime, median } from "../numbers.ts";
+import { quantile } from "@espalier/bench/measure";
+import { formatTime } from "../numbers.ts";
 import type { Section, TimingRow } from "../rows.ts";
 import { errorScale } from "./error-sparsity.ts";
 import { domainOf, type Point, panel } from "./panel.ts";
@@ -14,7 +15,10 @@ export function errorLatency(section: Section, looks: readonly Look[], tunings: 
   const denseError = section.dense.errors.mse;
   const all = timings.flatMap((row) => pointsOf(row, section));
   const body = timingGrid(section, looks, { tunings }, (rows, title, width) => {
-    const dense = median(rows.map((row) => row.dense.mean));
+    const dense = quantile(
+      rows.map((row) => row.dense.mean),
+      0.5,
+    );
     return panel({
       title: `${title} (dense ${formatTime(dense)})`,
       width,
@@ -41,9 +45,9 @@ export function errorLatency(section: Section, looks: readonly Look[], tunings: 
 }
 
 /** A timing holds for every way of fine-tuning: none changes a shape or a mask. */
-function pointsOf({ strategy, metric, asked, speedup }: TimingRow, { runs }: Section): Point[] {
+function pointsOf({ strategy, target, speedup }: TimingRow, { runs }: Section): Point[] {
   return runs
-    .filter((run) => run.strategy === strategy && run.metric === metric && run.asked === asked)
+    .filter((run) => run.strategy === strategy && run.target === target)
     .map((run) => ({
       strategy,
       tuning: run.tuning,

@@ -23,7 +23,7 @@ export interface HeatMapOptions {
   readonly step?: number;
 }
 
-const rowHeight = 19;
+const rowHeight = 20;
 /** From here on a cell is dark enough for text in the paper's colour. */
 const dark = 0.6;
 
@@ -80,7 +80,7 @@ export function heatMap(
   };
 }
 
-const label = { type: "text", fontSize: 10 } as const;
+const label = { type: "text", fontSize: 11 } as const;
 
 /** Dotted names cut to a length at a dot, their ends kept, since they differ there; longer where two would be the same. */
 export function shortNames(names: readonly string[], length = 44): string[] {

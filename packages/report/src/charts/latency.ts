@@ -1,4 +1,5 @@
-import { formatTime, median } from "../numbers.ts";
+import { quantile } from "@espalier/bench/measure";
+import { formatTime } from "../numbers.ts";
 import type { Section, Stat, TimingRow } from "../rows.ts";
 import { domainOf, type Point, panel } from "./panel.ts";
 import { chart, type Look, type Spec } from "./theme.ts";
@@ -9,7 +10,10 @@ const x = { title: "sparsity reached", format: "%", domain: [0, 1] } as const;
 /** Milliseconds a call against the sparsity reached, per backend and batch size, with the dense model's. */
 export function latency(section: Section, looks: readonly Look[]): Spec {
   const body = timingGrid(section, looks, {}, (rows, title, width) => {
-    const dense = median(rows.map((row) => row.dense.mean));
+    const dense = quantile(
+      rows.map((row) => row.dense.mean),
+      0.5,
+    );
     return panel({
       title,
       width,

@@ -1,4 +1,4 @@
-import { formatBytes, formatChange, formatCount, formatShare } from "../numbers.ts";
+import { formatBytes, formatChange, formatShort } from "../numbers.ts";
 import type { RunRow, Section, Size } from "../rows.ts";
 import { chart, ink, type Look, muted, paper, type Spec } from "./theme.ts";
 
@@ -27,7 +27,7 @@ export function modelSize(section: Section, looks: readonly Look[], sparsity: nu
       title: "parameters kept",
       of: ({ parameters }: Size) => parameters.nonzero,
       deadOf: ({ parameters }: Size) => parameters.deadNonzero,
-      format: formatCount,
+      format: formatShort,
     },
   ].map(({ title, of, deadOf, format }, i) => {
     const dense = of(section.dense.size);
@@ -53,7 +53,7 @@ export function modelSize(section: Section, looks: readonly Look[], sparsity: nu
     ];
     return barPanel(title, bars, width, i === 0);
   });
-  const asked = runs[0] === undefined ? "" : ` at ${targetText(runs[0])}`;
+  const asked = runs[0] === undefined ? "" : `, ${runs[0].target}`;
   const subtitle = [
     ...(runs.some(({ applicable, met }) => applicable && !met)
       ? ["Hollow: the target was not reached; the bar shows the nearest that was."]
@@ -64,7 +64,7 @@ export function modelSize(section: Section, looks: readonly Look[], sparsity: nu
 }
 
 function deadText(dead: number): string {
-  return dead > 0 ? `, ${formatCount(dead)} dead` : "";
+  return dead > 0 ? `, ${formatShort(dead)} dead` : "";
 }
 
 function barPanel(title: string, bars: readonly Bar[], width: number, named: boolean): Spec {
@@ -132,10 +132,4 @@ export function runsNear(runs: readonly RunRow[], sparsity: number): RunRow[] {
     seen.add(strategy);
     return true;
   });
-}
-
-/** A target in words: "50 % sparsity", "40 % of the FLOPs". */
-export function targetText({ metric, asked }: { readonly metric: string; readonly asked: number }): string {
-  if (metric === "sparsity") return `${formatShare(asked)} sparsity`;
-  return `${formatShare(asked)} of the ${metric === "flops" ? "FLOPs" : metric}`;
 }

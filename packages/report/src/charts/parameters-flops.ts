@@ -1,4 +1,4 @@
-import { formatCount, formatShare } from "../numbers.ts";
+import { formatShare, formatShort } from "../numbers.ts";
 import type { RunRow, Section, Size } from "../rows.ts";
 import { denseDash } from "./legend.ts";
 import { chart, ink, type Look, muted, paper, type Spec } from "./theme.ts";
@@ -79,7 +79,7 @@ function panelsOf(
     kept: kept(size),
     withDead: kept(size) + dead(size),
     full: full(size),
-    text: formatCount(kept(size)),
+    text: formatShort(kept(size)),
     fill,
   });
   const all = kept(dense.size) + dead(dense.size);

@@ -52,13 +52,21 @@ export const dashes: readonly (readonly number[])[] = [
 
 export const font = "Inter, system-ui, 'Helvetica Neue', Arial, sans-serif";
 
-/** What a chart has in common with all others. The first line under its title says which models it is about. */
-export function chart(title: string, section: string, note: string, body: Spec): Spec {
+/**
+ * What a chart has in common with all others. The first line under its title says which models it is about; lines are broken
+ * after so many letters.
+ */
+export function chart(title: string, section: string, note: string, body: Spec, letters = 76): Spec {
   return {
     $schema: "https://vega.github.io/schema/vega-lite/v6.json",
     background: paper,
     padding: 16,
-    title: { text: wrap(title, 60), subtitle: [...wrap(section, 76), ...wrap(note, 76)] },
+    // At the edge of the whole, so that charts of one page share it.
+    title: {
+      text: wrap(title, Math.floor(0.8 * letters)),
+      subtitle: [...wrap(section, letters), ...wrap(note, letters)],
+      frame: "bounds",
+    },
     ...body,
     config: {
       font,

@@ -11,20 +11,8 @@ import {
 import type { Table } from "../tables.ts";
 import type { Comparison, Side } from "./insight.ts";
 
-/** How numbers of each kind are written. */
-export interface Formats {
-  readonly count: (n: number) => string;
-  readonly flops: (n: number) => string;
-  readonly bytes: (n: number) => string;
-}
-
-const reportFormats: Formats = { count: formatCount, flops: formatFlops, bytes: formatBytes };
-
 /** What pruning changed, a row a figure. */
-export function comparisonTable(
-  { before, after, time }: Comparison,
-  { count, flops, bytes }: Formats = reportFormats,
-): Table {
+export function comparisonTable({ before, after, untuned, time }: Comparison): Table {
   const row = (name: string, of: (side: Side) => number | undefined, format: (n: number) => string) => {
     const [a, b] = [of(before), of(after)];
     return a === undefined || b === undefined ? [] : [[name, format(a), format(b), formatChange(b / a)]];
@@ -38,16 +26,28 @@ export function comparisonTable(
       { label: "change", numeric: true },
     ],
     rows: [
-      ...row("parameters", ({ counts }) => counts.parameters.total, count),
+      ...row("parameters", ({ counts }) => counts.parameters.total, formatCount),
       ...(before.counts.parameters.dead > 0
-        ? row("of them dead", ({ counts }) => counts.parameters.dead, count)
+        ? row("of them dead", ({ counts }) => counts.parameters.dead, formatCount)
         : []),
-      ...row("not zero", ({ counts }) => counts.parameters.nonzero, count),
+      ...row("not zero", ({ counts }) => counts.parameters.nonzero, formatCount),
       ["sparsity", formatShare(before.sparsity, 1), formatShare(after.sparsity, 1), ""],
-      ...row("FLOPs, zeros skipped", ({ counts }) => counts.flops.effective, flops),
-      ...row("bytes as stored", ({ counts }) => counts.bytes.stored, bytes),
-      ...row("test MSE", ({ test }) => test?.mse, formatError),
-      ...row("test MAE", ({ test }) => test?.mae, formatError),
+      ...row("FLOPs, zeros skipped", ({ counts }) => counts.flops.effective, formatFlops),
+      ...row("bytes as stored", ({ counts }) => counts.bytes.stored, formatBytes),
+      ...row("bytes on disk", ({ fileBytes }) => fileBytes, formatBytes),
+      ...(["mse", "mae"] as const).flatMap((metric) => [
+        ...row(`test ${metric.toUpperCase()}`, ({ test }) => test?.[metric], formatError),
+        ...(untuned === undefined || before.test === undefined
+          ? []
+          : [
+              [
+                "before tuning",
+                "",
+                formatError(untuned[metric]),
+                formatChange(untuned[metric] / before.test[metric]),
+              ],
+            ]),
+      ]),
       ...(time === undefined
         ? []
         : [

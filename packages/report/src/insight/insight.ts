@@ -13,6 +13,8 @@ import type {
 export interface Comparison {
   readonly before: Side;
   readonly after: Side;
+  /** Errors between pruning and fine-tuning, where there was any. */
+  readonly untuned?: TestErrors | undefined;
   /** Where both were timed, in turns. */
   readonly time?: LatencyResult & { readonly backend: string; readonly batch: number };
 }
@@ -21,7 +23,9 @@ export interface Comparison {
 export interface Side {
   readonly counts: Accounting;
   readonly sparsity: number;
-  readonly test?: TestErrors;
+  /** Of its file. */
+  readonly fileBytes?: number;
+  readonly test?: TestErrors | undefined;
 }
 
 /** What can be seen of a model, as data: drawn by `insightDocument`, printed by the command, or by a page of your own. */

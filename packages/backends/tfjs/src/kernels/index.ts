@@ -13,6 +13,7 @@ import { layout } from "./layout.ts";
 import { normalization } from "./normalization.ts";
 import { pooling } from "./pooling.ts";
 import { products } from "./products.ts";
+import { recurrence } from "./recurrence.ts";
 import { dropoutMask, training } from "./training.ts";
 
 /** How TensorFlow.js computes each operator. Dropout is not among them: in evaluation it is nothing. */
@@ -22,7 +23,7 @@ export interface KernelSet {
   readonly dropoutMask: (ratio: number) => Kernel<RandomAttributes>;
 }
 
-const shared = { ...elementwise, ...products, ...fourier, ...normalization };
+const shared = { ...elementwise, ...products, ...fourier, ...normalization, ...recurrence };
 
 /** Where data lies in this process's memory, loops over it beat TensorFlow.js in many places. */
 const inMemory: KernelSet = {

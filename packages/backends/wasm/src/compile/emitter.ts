@@ -26,12 +26,16 @@ export interface Weights {
   get(source: WeightSource, vectors: number, pitches: Pitches, formats: readonly Format[]): PackedWeight;
 }
 
+/** Whether, and how, training changes a tensor: decides how its weight may be packed. */
+export type PatternOf = (tensor: string) => WeightSource["pattern"];
+
 export interface EmitterOptions {
   readonly graph: Graph;
   readonly state: WasmState;
   readonly batchSize: number;
   readonly weights: Weights;
   readonly wanted: ReadonlyMap<ValueId, Layout>;
+  readonly patternOf: PatternOf;
 }
 
 /** What the emitters of one plan share. */
@@ -98,6 +102,10 @@ export class Emitter {
 
   get weights(): Weights {
     return this.#draft.weights;
+  }
+
+  get patternOf(): PatternOf {
+    return this.#draft.patternOf;
   }
 
   get steps(): Readonly<Record<Phase, readonly Step[]>> {

@@ -21,17 +21,11 @@ import { emitAdamInPlace } from "../kernels/adam.ts";
 import { byDefinition } from "../kernels/by-definition.ts";
 import { emitBinary, outputLike } from "../kernels/elementwise.ts";
 import { emits } from "../kernels/index.ts";
-import {
-  attentionPattern,
-  emitAttention,
-  emitLinear,
-  emitProduct,
-  type PatternOf,
-} from "../kernels/products.ts";
+import { attentionPattern, emitAttention, emitLinear, emitProduct } from "../kernels/products.ts";
 import { emitRandom } from "../kernels/training.ts";
 import type { WasmState } from "../state.ts";
 import { WeightStore } from "../weights/weight-store.ts";
-import { Emitter } from "./emitter.ts";
+import { Emitter, type PatternOf } from "./emitter.ts";
 import type { Phase, Step } from "./step.ts";
 import { contiguous, isContiguous, rowMajor, type View } from "./view.ts";
 import { wantedLayouts } from "./wanted.ts";
@@ -73,12 +67,19 @@ export function makePlan(graph: Graph, state: WasmState, batchSize: number): Pla
 function emitPlan(graph: Graph, state: WasmState, batchSize: number, weights: WeightStore): Plan {
   const known = survey(graph);
   const operations = findOperations(known, patterns);
+  const masks = masksOf(known, operations);
+  const patternOf: PatternOf = (tensor) => {
+    if (!known.changes(tensor)) return "values";
+    const mask = masks.get(tensor);
+    return mask === undefined ? "any" : { mask: state.slot(mask) };
+  };
   const e = Emitter.begin({
     graph,
     state,
     batchSize,
     weights,
     wanted: wantedLayouts(graph, operations, batchSize),
+    patternOf,
   });
   for (const { name, value } of graph.tensors) e.bindTensor(value, state.slot(name), !known.changes(name));
   const inputs = graph.inputs.map(({ name, value }) => {
@@ -87,15 +88,9 @@ function emitPlan(graph: Graph, state: WasmState, batchSize: number, weights: We
     e.set(value, view);
     return { name, view };
   });
-  const masks = masksOf(known, operations);
-  const patternOf: PatternOf = (tensor) => {
-    if (!known.changes(tensor)) return "values";
-    const mask = masks.get(tensor);
-    return mask === undefined ? "any" : { mask: state.slot(mask) };
-  };
   const emit = (operation: Operation): void => {
     const phase = outputsOf(operation).every(known.isFixed) ? "fixed" : "main";
-    emitOperation(e.at(operation.node.name, phase), operation, patternOf, emit);
+    emitOperation(e.at(operation.node.name, phase), operation, emit);
   };
   const adam = operations.filter((operation) => operation.kind === "adam");
   for (const operation of operations) if (operation.kind !== "adam") emit(operation);
@@ -141,16 +136,11 @@ function masksOf({ tensor, changes }: Survey, operations: readonly Operation[]):
   );
 }
 
-function emitOperation(
-  e: Emitter,
-  operation: Operation,
-  patternOf: PatternOf,
-  emit: (operation: Operation) => void,
-): void {
+function emitOperation(e: Emitter, operation: Operation, emit: (operation: Operation) => void): void {
   const { node } = operation;
   switch (operation.kind) {
     case "linear":
-      emitLinear(e, operation, patternOf);
+      emitLinear(e, operation);
       return;
     case "attention":
       emitAttention(e, operation);

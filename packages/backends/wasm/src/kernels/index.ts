@@ -5,6 +5,7 @@ import { normalization } from "./normalization.ts";
 import { pooling } from "./pooling.ts";
 import { emitProduct } from "./products.ts";
 import { ranking } from "./ranking.ts";
+import { recurrence } from "./recurrence.ts";
 import { training } from "./training.ts";
 import { transforms } from "./transforms.ts";
 
@@ -16,6 +17,7 @@ export const emits: ReadonlyMap<string, Emit> = new Map(
     ...normalization,
     ...pooling,
     ...ranking,
+    ...recurrence,
     ...training,
     ...transforms,
     MatMul: emitProduct,

@@ -2,14 +2,18 @@ import { attributesOf, isCallOf, sameShape, scaleFactor, scaleOperator, type Val
 import { type Attention, attention, type Linear } from "@espalier/core/compile";
 import type { Argument, Call, Pointer } from "../compile/call.ts";
 import { Emitter, pointer } from "../compile/emitter.ts";
-import { asMatrix, axes, expandView, featureMajor, type Layout, type View } from "../compile/view.ts";
+import {
+  asMatrix,
+  axes,
+  expandView,
+  featureMajor,
+  type Layout,
+  type Matrix,
+  type View,
+} from "../compile/view.ts";
 import { type Format, formats } from "../weights/cost.ts";
-import type { WeightSource } from "../weights/packed-weight.ts";
 import { emitUnary, type UnaryName } from "./elementwise.ts";
 import type { Emit } from "./kernel.ts";
-
-/** Whether, and how, training changes a tensor: decides how its weight may be packed. */
-export type PatternOf = (tensor: string) => WeightSource["pattern"];
 
 /**
  * Activations of this many bytes lie on more pages than the first-level TLB knows: strips of them are brought together
@@ -26,44 +30,74 @@ const sparseKernels = { rows: "sparseRows", pairs: "sparsePairs", quads: "sparse
 const stripKernels = { rows: "sparseRowStrips", pairs: "sparsePairStrips" } as const;
 
 /** activation(x·W + bias) + residual over features × tokens. */
-export function emitLinear(e: Emitter, linear: Linear, patternOf: PatternOf): void {
+export function emitLinear(e: Emitter, linear: Linear): void {
   const shape = e.shape(linear.output);
   const view = e.allocate(shape, featureMajor(shape.length));
   e.set(linear.output, view);
   const y = asMatrix(view)!;
   const weight = e.view(linear.weight);
-  const isTensor = weight.storage.kind === "tensor";
-  // A sparse row's offsets are in bytes: one pitch for x and y.
   const given = e.matrix(e.view(linear.x));
-  const vectors = Math.ceil(given.tokens / 4);
-  const strips = vectors > 2 && 4 * given.features * y.pitch > pagesTooMany;
-  const x =
-    isTensor && !strips && given.pitch !== y.pitch
-      ? asMatrix(e.copy(given.view, featureMajor(given.view.shape.length)))!
-      : given;
-  const [N, K] = [y.features, x.features];
+  // A sparse row's offsets are in bytes: one pitch for x and y.
+  const copies = weight.storage.kind === "tensor" && !inStrips(given, y) && given.pitch !== y.pitch;
+  const x = copies ? asMatrix(e.copy(given.view, featureMajor(given.view.shape.length)))! : given;
   const bias: Argument = linear.bias === undefined ? 0 : e.vector(e.view(linear.bias));
   let residual: Argument = 0;
   if (linear.residual !== undefined) {
     const other = e.matrix(e.view(linear.residual));
     residual = pointer(other.pitch === y.pitch ? other.view : e.copy(other.view, featureMajor(shape.length)));
   }
-  const [from, to] = [pointer(x.view), pointer(y.view)];
-  const strip = vectors > 2 && K > 1 ? e.scratch(128 * K) : 0;
-  const dense = (panels: Argument): Call => ({
-    kernel: "dense",
-    args: [vectors, N, K, from, 4 * x.pitch, panels, bias, to, 4 * y.pitch, residual, strip],
-  });
-  const [ks, ns] = weight.strides as [number, number];
-  const macs = N * K * x.tokens;
-  if (isTensor) {
-    const pattern = patternOf(weight.storage.name!);
-    const slot = e.state.slot(weight.storage.name!);
-    const source = { slot, offset: 4 * weight.offset, N, K, ns: 4 * ns, ks: 4 * ks, pattern };
+  productWith(e, weight, bias)(x, y, residual);
+  if (linear.activation !== undefined) emitUnary(e, linear.activation.operator.name as UnaryName, view, view);
+}
+
+const inStrips = (x: Matrix, y: Matrix) => x.tokens > 8 && 4 * x.features * y.pitch > pagesTooMany;
+
+/**
+ * Products with one weight [K, N] (and a bias): each writes y = x·W + bias + residual, residuals lying as y does. Where the
+ * weight is a tensor x must have y's pitch, unless it is read in strips.
+ */
+export function productWith(
+  e: Emitter,
+  weight: View,
+  bias: Argument,
+): (x: Matrix, y: Matrix, residual: Argument) => void {
+  const [K, N] = weight.shape as readonly [number, number];
+  const [ks, ns] = weight.strides as readonly [number, number];
+  const pointers = (list: readonly Argument[]) => list.filter((one) => typeof one !== "number");
+  let panels: Pointer | undefined;
+  if (weight.storage.kind !== "tensor") {
+    panels = { storage: e.storage(Math.ceil(N / e.panelRows) * e.panelRows * K * 4), bytes: 0 };
+    e.call("packPanels", N, K, pointer(weight), 4 * ns, 4 * ks, panels);
+  }
+  return (x, y, residual) => {
+    const vectors = Math.ceil(x.tokens / 4);
+    const strips = inStrips(x, y);
+    const [from, to] = [pointer(x.view), pointer(y.view)];
+    const strip = vectors > 2 && K > 1 ? e.scratch(128 * K) : 0;
+    const dense = (at: Argument): Call => ({
+      kernel: "dense",
+      args: [vectors, N, K, from, 4 * x.pitch, at, bias, to, 4 * y.pitch, residual, strip],
+    });
+    const macs = N * K * x.tokens;
+    if (panels !== undefined) {
+      const call = dense(panels);
+      e.push(call, macs);
+      return;
+    }
+    const name = weight.storage.name!;
+    const pattern = e.patternOf(name);
+    const source = {
+      slot: e.state.slot(name),
+      offset: 4 * weight.offset,
+      N,
+      K,
+      ns: 4 * ns,
+      ks: 4 * ks,
+      pattern,
+    };
     const pitches = { x: strips ? stripPitch : x.pitch, y: y.pitch };
     const packed = e.weights.get(source, vectors, pitches, strips ? stripFormats : formats);
-    const touches = [from, to, ...[bias, residual, strip].filter((one) => typeof one !== "number")];
-    e.weighted(packed, touches, macs, () => {
+    e.weighted(packed, [from, to, ...pointers([bias, residual, strip])], macs, () => {
       const { pack } = packed;
       if (pack.format === "panels") return dense(pack.address);
       const { rowStarts } = pack;
@@ -77,13 +111,7 @@ export function emitLinear(e: Emitter, linear: Linear, patternOf: PatternOf): vo
       const args = [vectors, pack.count, K, from, 4 * x.pitch, ...list, strip, ...yld];
       return { kernel: stripKernels[pack.format], args, rowStarts };
     });
-  } else {
-    const panels = { storage: e.storage(Math.ceil(N / e.panelRows) * e.panelRows * K * 4), bytes: 0 };
-    e.call("packPanels", N, K, pointer(weight), 4 * ns, 4 * ks, panels);
-    const call = dense(panels);
-    e.push(call, macs);
-  }
-  if (linear.activation !== undefined) emitUnary(e, linear.activation.operator.name as UnaryName, view, view);
+  };
 }
 
 /** What the fused kernel can do: a scale behind the product, up to two batch axes, none of them repeated. */

@@ -44,6 +44,10 @@ export class Attributes {
     return attribute === undefined ? otherwise : new TextDecoder().decode(attribute.s);
   }
 
+  texts(name: string): string[] | undefined {
+    return this.#find(name, Type.STRINGS, false)?.strings.map((bytes) => new TextDecoder().decode(bytes));
+  }
+
   tensor(name: string): Known | undefined {
     const attribute = this.#find(name, Type.TENSOR, false);
     return attribute?.t && readTensor(attribute.t);

@@ -182,6 +182,7 @@ export function indexValue(call: Call, shape: readonly number[], positions: read
 /** The shape of an item. */
 export function shapeOf(item: Item): Shape {
   if (isKnown(item) || isValue(item)) return item.shape;
+  if (isTruth(item)) return item.truth.shape;
   throw new UnreadableError("a list of values has no shape");
 }
 

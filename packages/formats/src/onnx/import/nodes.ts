@@ -85,7 +85,7 @@ export function nameFor(
 /** The name of what is added to a product, if it is called a bias. */
 export function biasOf(node: NodeProto, readers: Readers): string | undefined {
   const beside =
-    node.opType === "Gemm" || node.opType === "Conv" ? node.input.slice(2) : addedTo(node, readers);
+    node.opType === "Gemm" || node.opType.startsWith("Conv") ? node.input.slice(2) : addedTo(node, readers);
   return beside.find((name) => weightBeside(name) !== undefined);
 }
 

@@ -11,6 +11,7 @@ import {
   printShape,
   removeDead,
   type TensorData,
+  unshareRepeats,
   type Value,
 } from "@espalier/core";
 import { z } from "zod";
@@ -165,7 +166,7 @@ function draw(file: OnnxFile, options: Options, inputs: readonly GraphInput[], o
   if (own !== undefined) return restore(whole, own, (valueName) => valueIn(reader, valueName));
   const live = removeDead(whole);
   const metadata: { [key: string]: Json } = { onnx: originOf(file, opened) };
-  return createModel({ name, graph: live.graph, tensors: live.tensors, metadata });
+  return createModel({ name, ...unshareRepeats(live.graph, live.tensors), metadata });
 }
 
 /** The value of the drawing that a name of the file stands for. */

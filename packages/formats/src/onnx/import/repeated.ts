@@ -1,4 +1,13 @@
-import { broadcastShapes, expand, isBatch, type Shape, ShapeError, sameShape } from "@espalier/core";
+import {
+  broadcastShapes,
+  type Extent,
+  expand,
+  isBatch,
+  normalizeAxis,
+  type Shape,
+  ShapeError,
+  sameShape,
+} from "@espalier/core";
 import { expandKnown, reshapeKnown, takeKnown } from "./arrays.ts";
 import { type Call, lift } from "./call.ts";
 import { UnreadableError } from "./errors.ts";
@@ -88,20 +97,23 @@ function inShape(call: Call, item: Item, shapes: readonly Shape[]): Item {
 }
 
 /**
- * A constant, written down for each sample of the one batch size a file was made for, beside a value whose batch was opened:
- * the part of one sample, which all others must be equal to. Axes are aligned from the last.
+ * A constant that was written down for each sample of one batch size, beside a value whose batch is open: the part of one
+ * sample, which all others must be equal to. Axes are aligned from the last.
  */
 export function ofOneSample(call: Call, item: Item, beside: Shape): Item {
   const { opened } = call.context;
-  if (opened === undefined || !(isKnown(item) || isValue(item)) || item.shape.some(isBatch)) return item;
+  if (!(isKnown(item) || isValue(item)) || item.shape.some(isBatch)) return item;
+  const samples = (extent: Extent, other: Extent | undefined): number =>
+    other === undefined || !isBatch(other) ? 1 : (opened?.size ?? (extent as number) / other.batch);
   const lead = beside.length - item.shape.length;
   const axis = item.shape.findIndex((extent, i) => {
     const other = beside[i + lead];
-    return other !== undefined && isBatch(other) && extent === other.batch * opened.size && opened.size > 1;
+    const count = samples(extent, other);
+    return Number.isInteger(count) && count > 1 && extent === count * (other as { batch: number }).batch;
   });
   if (axis < 0) return item;
   const part = (beside[axis + lead] as { batch: number }).batch;
-  if (isKnown(item)) return firstOf(item, axis, part, opened.size);
+  if (isKnown(item)) return firstOf(item, axis, part, samples(item.shape[axis]!, beside[axis + lead]));
   const producer = call.b.producer(item);
   const before = producer?.operator.name === "Expand" ? call.b.value(producer.inputs[0]!) : undefined;
   const own = before?.shape[axis - item.shape.length + before.shape.length];
@@ -124,10 +136,15 @@ function firstOf(known: Known, axis: number, part: number, samples: number): Kno
 
 /** Operators whose operands are aligned with each other: what was written down for all samples is cut to one. */
 export function alignedToBatch(call: Call): Call {
-  if (call.context.opened === undefined) return call;
-  const aligned = byElement.has(call.operator) || call.operator === "Concat" || call.operator === "MatMul";
-  if (!aligned) return call;
-  const beside = call.inputs.map((item) => item && shapeOfDrawn(item)).find((shape) => shape?.some(isBatch));
-  if (beside === undefined) return call;
+  const { operator } = call;
+  if (!byElement.has(operator) && operator !== "Concat" && operator !== "MatMul") return call;
+  const found = call.inputs.map((item) => item && shapeOfDrawn(item)).find((shape) => shape?.some(isBatch));
+  if (found === undefined) return call;
+  const rank = found.length;
+  const own = operator === "Concat" ? normalizeAxis(call.attributes.int("axis"), rank) : -1;
+  // Matrices, and what is put together, are not aligned.
+  const beside = found.map((extent, axis) =>
+    axis === own || (operator === "MatMul" && axis >= rank - 2) ? 1 : extent,
+  );
   return { ...call, inputs: call.inputs.map((item) => item && ofOneSample(call, item, beside)) };
 }

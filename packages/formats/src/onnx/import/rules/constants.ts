@@ -1,8 +1,18 @@
 import { type Extent, isBatch, type Shape } from "@espalier/core";
 import { indexOf } from "../arrays.ts";
-import { axisOf, type Call, input, knownInput, knownNumber, needed, type Rule, shapeOf } from "../call.ts";
+import {
+  axisOf,
+  type Call,
+  input,
+  knownInput,
+  knownNumber,
+  needed,
+  operandItem,
+  type Rule,
+  shapeOf,
+} from "../call.ts";
 import { UnreadableError } from "../errors.ts";
-import type { Counting } from "../items.ts";
+import { type Counting, isKnown } from "../items.ts";
 import { build, integers, type Kind, type Known, type Pair, scalar } from "../known.ts";
 import { repeated } from "../repeated.ts";
 import { kindOf, typeName } from "../tensor-data.ts";
@@ -46,7 +56,7 @@ const constant: Rule = ({ attributes }) => {
 };
 
 const shape: Rule = (call) => {
-  const of = shapeOf(input(call, 0));
+  const of = shapeOf(operandItem(call, 0));
   const at = (position: number) =>
     Math.min(Math.max(position < 0 ? position + of.length : position, 0), of.length);
   const { attributes } = call;
@@ -54,7 +64,7 @@ const shape: Rule = (call) => {
 };
 
 const size: Rule = (call) => {
-  const numbers = shapeNumbers(shapeOf(input(call, 0)));
+  const numbers = shapeNumbers(shapeOf(operandItem(call, 0)));
   const power = numbers.powers?.some((p) => p !== 0) ? 1 : 0;
   const pair: Pair = [Array.from(numbers.data).reduce((n, factor) => n * factor, 1), power];
   return build("int", [], () => pair);
@@ -120,7 +130,10 @@ export function triangle(call: Call, x: { readonly shape: Shape }): Known {
 }
 
 const nonZero: Rule = (call) => {
-  const x = needed(knownInput(call, 0, "input"), "input");
+  const given = operandItem(call, 0);
+  if (!isKnown(given))
+    throw new UnreadableError("how many positions it gives would depend on the input, and shapes must not");
+  const x = given;
   const found = Array.from(x.data.keys()).filter((i) => x.data[i] !== 0);
   const rank = Math.max(1, x.shape.length);
   const positions = found.map((i) => indexOf(x.shape, i));

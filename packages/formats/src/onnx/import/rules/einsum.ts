@@ -2,15 +2,18 @@ import {
   type Builder,
   type Extent,
   elementsOf,
+  isBatch,
   matMul,
+  mul,
   printShape,
   reduceSum,
   reshape,
   sameExtent,
   type Value,
 } from "@espalier/core";
-import { type Rule, valueInput } from "../call.ts";
+import { type Call, lift, type Rule, valueInput } from "../call.ts";
 import { UnreadableError } from "../errors.ts";
+import { build } from "../known.ts";
 import { permute } from "../layout.ts";
 
 /** A value with a letter for each of its axes. */
@@ -27,7 +30,7 @@ const einsum: Rule = (call) => {
   if (terms.length !== call.inputs.length)
     throw new UnreadableError(`its equation has ${terms.length} terms`);
   const operands = terms.map((letters, i) =>
-    lettered(letters, valueInput(call, i, { as: i === 0 ? "operand" : "weight" })),
+    diagonal(call, lettered(letters, valueInput(call, i, { as: i === 0 ? "operand" : "weight" }))),
   );
   const output = right === undefined ? implicitOutput(operands) : withEllipsis(right, operands);
   const extents = new Map<string, Extent>();
@@ -42,8 +45,8 @@ const einsum: Rule = (call) => {
       extents.set(letter, extent);
     });
   }
-  if ([...output].some((letter) => !extents.has(letter)))
-    throw new UnreadableError("its result has a letter that no term has");
+  if ([...output].some((letter, i) => !extents.has(letter) || output.indexOf(letter) < i))
+    throw new UnreadableError("its result has a letter twice, or one that no term has");
   const { b } = call;
   let whole = operands[0]!;
   operands.slice(1).forEach((operand, i) => {
@@ -67,9 +70,27 @@ function lettered(term: string, value: Value): Lettered {
   const letters = term.replace("...", spread);
   if (letters.length !== value.shape.length || !/^[A-Za-z]*$/.test(named))
     throw new UnreadableError(`its term ${term.slice(0, 40)} does not fit ${printShape(value.shape)}`);
-  if (new Set(letters).size !== letters.length)
-    throw new UnreadableError(`its term ${term.slice(0, 40)} takes a diagonal, which is not supported`);
   return { value, letters };
+}
+
+/** A letter that occurs twice takes a diagonal: what lies beside it is multiplied with zero, and summed. */
+function diagonal(call: Call, { value, letters }: Lettered): Lettered {
+  const { b } = call;
+  const again = [...letters].findIndex((letter, axis) => letters.indexOf(letter) < axis);
+  if (again < 0) return { value, letters };
+  const first = letters.indexOf(letters[again]!);
+  const [extent, other] = [value.shape[first]!, value.shape[again]!];
+  if (isBatch(extent) || extent !== other)
+    throw new UnreadableError(`its letter ${letters[again]} takes a diagonal of ${printShape(value.shape)}`);
+  const unit = build("float", [extent, extent], (i) => [i % (extent + 1) === 0 ? 1 : 0, 0]);
+  const name = [call.module, "diagonal"].filter(Boolean).join(".");
+  const shape = value.shape.map((_, axis) => (axis === first || axis === again ? extent : 1));
+  const kept = mul(b, value, reshape(b, lift(call, unit, { as: "operand", name }), shape));
+  const rest = {
+    value: reduceSum(b, kept, [again], false),
+    letters: letters.slice(0, again) + letters.slice(again + 1),
+  };
+  return diagonal(call, rest);
 }
 
 function withEllipsis(term: string, operands: readonly Lettered[]): string {

@@ -10,6 +10,7 @@ import { padding } from "./padding.ts";
 import { picking } from "./picking.ts";
 import { positions } from "./positions.ts";
 import { products } from "./products.ts";
+import { recurrences } from "./recurrent.ts";
 import { reductions } from "./reductions.ts";
 import { resampling } from "./resize.ts";
 import { sequences } from "./sequences.ts";
@@ -30,6 +31,7 @@ export const rules: ReadonlyMap<string, Rule> = new Map(
     ...products,
     ...einsums,
     ...reductions,
+    ...recurrences,
     ...normalizations,
     ...windows,
     ...resampling,

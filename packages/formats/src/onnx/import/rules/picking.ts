@@ -1,5 +1,6 @@
 import {
   add,
+  expand,
   gather,
   gatherND,
   greater,
@@ -7,7 +8,10 @@ import {
   isCallOf,
   printShape,
   reshape,
+  type Shape,
+  sameExtent,
   sameShape,
+  scatterND,
   slice,
   swapAxes,
   topKOperator,
@@ -34,7 +38,8 @@ import {
 import { UnreadableError } from "../errors.ts";
 import { type Item, isKnown } from "../items.ts";
 import { plainNumbers } from "../known.ts";
-import { takeAlong } from "../layout.ts";
+import { sliceAlong, takeAlong } from "../layout.ts";
+import { ofOneSample } from "../repeated.ts";
 
 /** Operators that pick positions along an axis. */
 
@@ -149,29 +154,70 @@ const gatherRule: Rule = (call) => {
   return gather(call.b, x, indexValue(call, indices.shape, positions), axis);
 };
 
-/** Picks one element at a time: along the axis, each position of the others has indices of its own. */
-const gatherElements: Rule = (call) => {
-  const [item, indices] = [input(call, 0), input(call, 1)];
-  const shape = shapeOf(item);
-  const axis = axisOf(call.attributes.int("axis", 0), shape.length);
-  const extent = fixedExtent(shape[axis]!, "picking along the batch axis");
-  if (!sameShape(shapeOf(indices).with(axis, 0), shape.with(axis, 0)))
-    throw new UnreadableError(
-      `indices ${printShape(shapeOf(indices))} for ${printShape(shape)} leave out positions, which is not supported`,
-    );
+/** Positions along an axis, element by element, as tuples of one behind the axis, which comes last. */
+function positionsAlong(call: Call, indices: Item, axis: number, extent: number): Value {
+  const { b } = call;
   const positions = isKnown(indices)
     ? indexValue(call, indices.shape, positionsOf(plainNumbers(indices), extent))
     : fromFront(call, indices as Value, extent);
+  const last = swapAxes(b, positions, axis, -1);
+  return reshape(b, last, [...last.shape, 1]);
+}
+
+/** What was written down for each sample of a file's batch counts for one, repeated, where the batch was opened. */
+function indicesFor(call: Call, i: number, data: Shape): Item {
+  const one = ofOneSample(call, input(call, i), data);
+  const shape = shapeOf(one);
+  const open = shape.map((extent, axis) => (extent === 1 && isBatch(data[axis]!) ? data[axis]! : extent));
+  return call.context.opened === undefined || sameShape(shape, open)
+    ? one
+    : expand(call.b, lift(call, one), open);
+}
+
+/** The part of a value that indices of another shape reach: from the first position on. */
+function reached(call: Call, x: Value, indices: Shape, axis: number): Value {
+  return x.shape.reduce<Value>((value, extent, i) => {
+    const count = indices[i]!;
+    if (i === axis || sameExtent(count, extent)) return value;
+    if (isBatch(count) || isBatch(extent) || count > extent)
+      throw new UnreadableError(`indices ${printShape(indices)} do not fit ${printShape(x.shape)}`);
+    return sliceAlong(call.b, value, i, 0, count);
+  }, x);
+}
+
+/** Picks one element at a time: along the axis, each position of the others has indices of its own. */
+const gatherElements: Rule = (call) => {
+  const item = input(call, 0);
+  const shape = shapeOf(item);
+  const axis = axisOf(call.attributes.int("axis", 0), shape.length);
+  const extent = fixedExtent(shape[axis]!, "picking along the batch axis");
+  const indices = indicesFor(call, 1, shape);
   const { b } = call;
+  const data = reached(call, lift(call, item), shapeOf(indices), axis);
+  const tuples = positionsAlong(call, indices, axis, extent);
+  return swapAxes(b, gatherND(b, swapAxes(b, data, axis, -1), tuples, shape.length - 1), axis, -1);
+};
+
+/** Writes, or adds, one element at a time: along the axis, each position of the others has indices of its own. */
+const scatterElements: Rule = (call) => {
+  const { b } = call;
+  const data = lift(call, input(call, 0));
+  const axis = axisOf(call.attributes.int("axis", 0), data.shape.length);
+  const extent = fixedExtent(data.shape[axis]!, "writing along the batch axis");
+  const reduction = call.attributes.text("reduction", "none");
+  if (reduction !== "none" && reduction !== "add")
+    throw new UnreadableError(`its reduction ${reduction.slice(0, 20)} is not supported`);
+  const indices = indicesFor(call, 1, data.shape);
+  const updates = lift(call, ofOneSample(call, input(call, 2), data.shape));
+  const written = expand(b, updates, shapeOf(indices));
+  if (!sameShape(shapeOf(indices).with(axis, 0), data.shape.with(axis, 0)))
+    throw new UnreadableError(
+      `indices ${printShape(shapeOf(indices))} for ${printShape(data.shape)} leave out positions, which is not supported`,
+    );
+  const tuples = positionsAlong(call, indices, axis, extent);
   const last = (value: Value) => swapAxes(b, value, axis, -1);
-  const tuples = last(positions);
-  const picked = gatherND(
-    b,
-    last(lift(call, item)),
-    reshape(b, tuples, [...tuples.shape, 1]),
-    shape.length - 1,
-  );
-  return last(picked);
+  const options = { batchDims: data.shape.length - 1, reduction } as const;
+  return last(scatterND(b, last(data), tuples, last(written), options));
 };
 
 export const picking: Readonly<Record<string, Rule>> = {
@@ -179,4 +225,5 @@ export const picking: Readonly<Record<string, Rule>> = {
   Split: split,
   Gather: gatherRule,
   GatherElements: gatherElements,
+  ScatterElements: scatterElements,
 };

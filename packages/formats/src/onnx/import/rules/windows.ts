@@ -70,10 +70,9 @@ function windowsOf({ attributes }: Call, x: Value, kernels: readonly number[]): 
 
 /** x [N, C, …], weight [O, C ÷ groups, …] and bias [O] as one product of the windows' contents with the weight. */
 const convolution: Rule = (call) => {
-  const { b, attributes } = call;
   const x = valueInput(call, 0);
   const weight = valueInput(call, 1, { as: "weight" });
-  const groups = attributes.int("group", 1);
+  const groups = call.attributes.int("group", 1);
   const [out, within, ...kernels] = weight.shape as readonly number[];
   if (
     x.shape.length < 3 ||
@@ -84,7 +83,18 @@ const convolution: Rule = (call) => {
     throw new UnreadableError(
       `a weight ${printShape(weight.shape)} in ${groups} groups does not fit ${printShape(x.shape)}`,
     );
-  const windows = windowsOf(call, x, attributes.ints("kernel_shape") ?? kernels);
+  return convolve(
+    call,
+    x,
+    weight,
+    groups,
+    windowsOf(call, x, call.attributes.ints("kernel_shape") ?? kernels),
+  );
+};
+
+function convolve(call: Call, x: Value, weight: Value, groups: number, windows: readonly Window[]): Value {
+  const { b } = call;
+  const [out, within, ...kernels] = weight.shape as readonly [number, number, ...number[]];
   const spatial = windows.length;
   const counts = windows.map(({ count }) => count);
   const contents = windows.reduce((value, window, i) => unfold(call, value, 2 + 2 * i, window), x);
@@ -96,8 +106,8 @@ const convolution: Rule = (call) => {
   const ordered = permute(b, contents, [0, ...positions, 1, ...inside]);
   const batch = x.shape[0]!;
   const area = kernels.reduce((n, k) => n * k, 1);
-  const size = within! * area;
-  const matrix = reshape(b, weight, groups === 1 ? [out!, size] : [groups, out! / groups, size]);
+  const size = within * area;
+  const matrix = reshape(b, weight, groups === 1 ? [out, size] : [groups, out / groups, size]);
   let product: Value;
   if (groups === 1) {
     const rows = reshape(b, ordered, [batch, ...counts, size]);
@@ -105,12 +115,95 @@ const convolution: Rule = (call) => {
   } else {
     const rows = reshape(b, ordered, [batch, counts.reduce((n, c) => n * c, 1), groups, size]);
     const each = matMul(b, permute(b, rows, [0, 2, 1, 3]), swapAxes(b, matrix, -1, -2));
-    product = reshape(b, permute(b, each, [0, 2, 1, 3]), [batch, ...counts, out!]);
+    product = reshape(b, permute(b, each, [0, 2, 1, 3]), [batch, ...counts, out]);
   }
   const withBias =
     call.inputs[2] === undefined ? product : add(b, product, valueInput(call, 2, { as: "bias" }));
   return permute(b, withBias, [0, spatial + 1, ...counts.map((_, i) => i + 1)]);
+}
+
+/** How a transposed convolution spreads one axis: its positions end `stride` apart, zeros around and between them. */
+interface Spread {
+  readonly kernel: number;
+  readonly stride: number;
+  readonly dilation: number;
+  /** Zeros before and after; what is negative is cut off. */
+  readonly before: number;
+  readonly after: number;
+}
+
+function spreadsOf({ attributes }: Call, x: Value, kernels: readonly number[]): Spread[] {
+  const spatial = x.shape.slice(2).map((extent) => fixedExtent(extent, "a window along the batch axis"));
+  const list = (name: string, otherwise: number, length = spatial.length) => {
+    const values = attributes.ints(name) ?? Array.from({ length }, () => otherwise);
+    if (values.length !== length || values.some((n) => !(n >= 0 && n < 2 ** 24)))
+      throw new UnreadableError(`its ${name} do not fit ${spatial.length} axes`);
+    return values;
+  };
+  const [strides, dilations, more] = [list("strides", 1), list("dilations", 1), list("output_padding", 0)];
+  const pads = list("pads", 0, 2 * spatial.length);
+  const auto = attributes.text("auto_pad", "NOTSET");
+  const given = attributes.ints("output_shape")?.slice(-spatial.length);
+  return spatial.map((extent, i) => {
+    const [kernel, stride, dilation] = [kernels[i]!, Math.max(1, strides[i]!), Math.max(1, dilations[i]!)];
+    const reach = (kernel - 1) * dilation;
+    const wanted = given?.[i] ?? (auto.startsWith("SAME") ? extent * stride : undefined);
+    let [before, after] = auto === "VALID" ? [0, 0] : [pads[i]!, pads[i + spatial.length]!];
+    if (wanted !== undefined) {
+      const total = Math.max(0, stride * (extent - 1) + more[i]! + reach + 1 - wanted);
+      const less = Math.floor(total / 2);
+      [before, after] = auto === "SAME_UPPER" ? [less, total - less] : [total - less, less];
+    }
+    return { kernel, stride, dilation, before: reach - before, after: reach - after + more[i]! };
+  });
+}
+
+/** A convolution with the kernel turned round, over positions that were drawn apart. Weight [C, O ÷ groups, …]. */
+const transposedConvolution: Rule = (call) => {
+  const { b, attributes } = call;
+  const x = valueInput(call, 0);
+  const weight = valueInput(call, 1, { as: "weight" });
+  const groups = attributes.int("group", 1);
+  const [channels, within, ...kernels] = weight.shape as readonly [number, number, ...number[]];
+  if (
+    x.shape.length < 3 ||
+    x.shape.length !== weight.shape.length ||
+    x.shape[1] !== channels ||
+    channels % groups !== 0
+  )
+    throw new UnreadableError(
+      `a weight ${printShape(weight.shape)} in ${groups} groups does not fit ${printShape(x.shape)}`,
+    );
+  const spreads = spreadsOf(call, x, attributes.ints("kernel_shape") ?? kernels);
+  const wide = spreads.reduce((value, spread, i) => apart(b, value, 2 + i, spread), x);
+  const turned = kernels.reduce((value, kernel, i) => {
+    if (kernel === 1) return value;
+    const backwards = Array.from({ length: kernel }, (_, at) => kernel - 1 - at);
+    return gather(b, value, indexValue(call, [kernel], backwards), 2 + i);
+  }, weight);
+  const grouped = reshape(b, turned, [groups, channels / groups, within, ...kernels]);
+  const flipped = reshape(b, swapAxes(b, grouped, 1, 2), [groups * within, channels / groups, ...kernels]);
+  const windows = spreads.map(({ kernel, dilation }, i): Window => {
+    const count = (wide.shape[2 + i] as number) - (kernel - 1) * dilation;
+    if (count < 1) throw new UnreadableError("nothing is left of its result");
+    return { kernel, stride: 1, dilation, before: 0, after: 0, count };
+  });
+  return convolve(call, wide, flipped, groups, windows);
 };
+
+/** An axis with its positions drawn apart, and zeros around them. */
+function apart(b: Builder, x: Value, axis: number, { stride, before, after }: Spread): Value {
+  const extent = x.shape[axis] as number;
+  let spread = x;
+  if (stride > 1 && extent > 1) {
+    const single = reshape(b, x, x.shape.toSpliced(axis, 1, extent, 1));
+    const between = reshape(b, pad(b, single, axis + 1, 0, stride - 1), x.shape.with(axis, extent * stride));
+    spread = sliceAlong(b, between, axis, 0, (extent - 1) * stride + 1);
+  }
+  const length = spread.shape[axis] as number;
+  const cut = sliceAlong(b, spread, axis, Math.max(0, -before), length - Math.max(0, -after));
+  return pad(b, cut, axis, Math.max(0, before), Math.max(0, after));
+}
 
 /** The contents of all windows along one axis: […, n, …] → […, windows, kernel, …]. */
 function unfold(
@@ -162,6 +255,7 @@ function spatialAxes(x: Value): number[] {
 
 export const windows: Readonly<Record<string, Rule>> = {
   Conv: convolution,
+  ConvTranspose: transposedConvolution,
   AveragePool: pooling(averagePool, ({ attributes }) => attributes.int("count_include_pad", 0) !== 0),
   MaxPool: pooling(maxPool, () => false),
   GlobalAveragePool: (call) => {

@@ -1,0 +1,229 @@
+import {
+  add,
+  concat,
+  type Extent,
+  expand,
+  gru,
+  isBatch,
+  lstm,
+  matMul,
+  printShape,
+  reshape,
+  type Shape,
+  sameShape,
+  slice,
+  swapAxes,
+  transpose,
+  type Value,
+} from "@espalier/core";
+import { takeKnown } from "../arrays.ts";
+import { type Call, input, isPlain, lift, type Rule, shapeOf, valueInput } from "../call.ts";
+import { UnreadableError } from "../errors.ts";
+import { type Item, isKnown, isRepeated } from "../items.ts";
+import { build } from "../known.ts";
+import { sliceAlong } from "../layout.ts";
+import { isMadeUp } from "../names.ts";
+import { ofOneSample } from "../repeated.ts";
+import type { Use } from "../weights.ts";
+
+/** LSTM and GRU: the product with the input is drawn for all steps at once, the recurrence is an operator of its own. */
+
+/** What is known of a node before its cells are drawn. */
+interface Cell {
+  readonly call: Call;
+  readonly gates: number;
+  readonly width: number;
+  readonly steps: number;
+  readonly sequences: Extent;
+  /** Cells side by side, and those that run backwards. */
+  readonly backwards: readonly boolean[];
+  /** [steps, sequences, features]. */
+  readonly x: Value;
+}
+
+const activations: Readonly<Record<string, readonly string[]>> = {
+  LSTM: ["Sigmoid", "Tanh", "Tanh"],
+  GRU: ["Sigmoid", "Tanh"],
+};
+
+function cellOf(call: Call, gates: number): Cell {
+  const { attributes, b, operator } = call;
+  const direction = attributes.text("direction", "forward");
+  const backwards = { forward: [false], reverse: [true], bidirectional: [false, true] }[direction];
+  if (backwards === undefined)
+    throw new UnreadableError(`its direction ${direction.slice(0, 20)} is not known`);
+  const usual = activations[operator]!;
+  const given = attributes.texts("activations") ?? [];
+  if (given.some((name, i) => name !== usual[i % usual.length]))
+    throw new UnreadableError(
+      `its activations are not the usual ${usual.join(", ")}, which alone are supported`,
+    );
+  const clipped = attributes.has("clip") && attributes.float("clip") > 0;
+  for (const [name, used] of Object.entries({
+    clip: clipped,
+    input_forget: attributes.int("input_forget", 0) !== 0,
+  }))
+    if (used) throw new UnreadableError(`its attribute ${name} is not supported`);
+  const own = valueInput(call, 0);
+  if (own.shape.length !== 3)
+    throw new UnreadableError(`its input ${printShape(own.shape)} must have three axes`);
+  const x = attributes.int("layout", 0) === 1 ? transpose(b, own, [1, 0, 2]) : own;
+  const [steps, sequences] = x.shape as readonly [Extent, Extent, Extent];
+  if (isBatch(steps))
+    throw new UnreadableError("it runs along the batch axis, which would mix the samples of a batch");
+  const width = shapeOf(input(call, 2))[2];
+  if (typeof width !== "number") throw new UnreadableError("its recurrent weight must have three axes");
+  const lengths = call.inputs[4];
+  const whole = lengths === undefined || (isKnown(lengths) && lengths.data.every((n) => n === steps));
+  if (!whole)
+    throw new UnreadableError(
+      "its sequences are of different lengths (sequence_lens), which is not supported. Export it for sequences of one length (without pack_padded_sequence)",
+    );
+  return { call, gates, width, steps, sequences, backwards, x };
+}
+
+/** PyTorch's name for a parameter of one cell. */
+function nameOf({ call: { module } }: Cell, part: string, direction: number): string {
+  return [module, `${part}${direction === 1 ? "_reverse" : ""}`].filter(Boolean).join(".");
+}
+
+/** Both directions, and both biases, lie in one array: each part is a tensor, of a made-up name where the whole has one. */
+function nameOfPart(whole: string, part: string, direction: number): string {
+  const own = `${part}${direction === 1 ? "_reverse" : ""}`;
+  return isMadeUp(whole) ? `onnx::${whole.replaceAll(/\W/g, "_")}_${own}` : `${whole}.${own}`;
+}
+
+/** The part of an input that belongs to one direction, as a weight of its own where the file holds them all. */
+function part(
+  cell: Cell,
+  i: number,
+  direction: number,
+  what: string,
+  as: Use["as"],
+  of?: readonly [number, number],
+): Value {
+  const { call, backwards } = cell;
+  const item = input(call, i);
+  const shape = shapeOf(item) as readonly number[];
+  const [start, end] = of ?? [0, shape[1]!];
+  if (shape[0] !== backwards.length || end > shape[1]!)
+    throw new UnreadableError(`its input ${i} ${printShape(shape)} does not fit its directions and gates`);
+  const name = nameOf(cell, what, direction);
+  if (isKnown(item)) {
+    const { source } = item;
+    const rows = Array.from({ length: end - start }, (_, row) => start + row);
+    const own = takeKnown(takeKnown(item, 0, [direction]), 1, rows);
+    const isWhole = backwards.length === 1 && of === undefined;
+    const place = source && (isWhole ? source.name : nameOfPart(source.name, what, direction));
+    const laid = { ...own, shape: own.shape.slice(1), ...(place && { source: { ...source, name: place } }) };
+    return lift({ ...call, nameFor: () => name }, laid, { as, name });
+  }
+  const { b } = call;
+  const value = sliceAlong(b, sliceAlong(b, lift(call, item), 0, direction, direction + 1), 1, start, end);
+  return reshape(b, value, value.shape.slice(1));
+}
+
+/** The state a cell begins with: zeros where none, or zeros, are given. */
+function initial(cell: Cell, i: number, direction: number): Value {
+  const { call, sequences, width, backwards } = cell;
+  const { b, context } = call;
+  const shape: Shape = [backwards.length, sequences, width];
+  const zeros = () => expand(b, context.weights.number(0), shape.slice(1));
+  const given = call.inputs[i];
+  if (given === undefined) return zeros();
+  const known = isRepeated(given) ? given.repeats : given;
+  if (isPlain(call, known) && known.data.every((n) => n === 0)) return zeros();
+  const batchFirst = call.attributes.int("layout", 0) === 1;
+  const one = ofOneSample(call, given, batchFirst ? [sequences, backwards.length, width] : shape);
+  const value = lift(call, one as Item);
+  const states = expand(b, batchFirst ? transpose(b, value, [1, 0, 2]) : value, shape);
+  return reshape(b, sliceAlong(b, states, 0, direction, direction + 1), shape.slice(1));
+}
+
+/** What the input, and biases, contribute to the gates: [steps, sequences, gates, width]. */
+function gatesOf(cell: Cell, direction: number, biases: readonly Value[]): Value {
+  const { call, x, gates, width, steps, sequences } = cell;
+  const weight = part(cell, 1, direction, "weight_ih", "weight");
+  const product = matMul(call.b, x, swapAxes(call.b, weight, 0, 1));
+  const sum = biases.reduce((whole, bias) => add(call.b, whole, bias), product);
+  return reshape(call.b, sum, [steps, sequences, gates, width]);
+}
+
+function recurrentWeight(cell: Cell, direction: number): Value {
+  const { call, gates, width } = cell;
+  const weight = part(cell, 2, direction, "weight_hh", "weight");
+  if (!sameShape(weight.shape, [gates * width, width]))
+    throw new UnreadableError(`its recurrent weight ${printShape(weight.shape)} does not fit ${gates} gates`);
+  return reshape(call.b, weight, [gates, width, width]);
+}
+
+/** Biases of the product with the input and of that with the state; none where the node has none. */
+function biasesOf(cell: Cell, direction: number): readonly [Value, Value] | undefined {
+  const rows = cell.gates * cell.width;
+  if (cell.call.inputs[3] === undefined) return undefined;
+  return [
+    part(cell, 3, direction, "bias_ih", "bias", [0, rows]),
+    part(cell, 3, direction, "bias_hh", "bias", [rows, 2 * rows]),
+  ];
+}
+
+/** All steps of all directions, then the last state of each, in the order of axes that the node asks for. */
+function outputs({ call, backwards, steps, sequences, width }: Cell, cells: readonly (readonly Value[])[]) {
+  const { b } = call;
+  const batchFirst = call.attributes.int("layout", 0) === 1;
+  const join = (values: readonly Value[], axis: number) =>
+    values.length === 1 ? values[0]! : concat(b, values, axis);
+  const apart = cells.map(([h]) => reshape(b, h!, [steps, 1, sequences, width]));
+  const all = join(apart, 1);
+  const last = (value: Value, direction: number) => {
+    const at = backwards[direction] ? 0 : steps - 1;
+    return slice(b, value, 0, at, at + 1);
+  };
+  const states = cells[0]!.map((_, state) => {
+    const ends = join(
+      cells.map((cell, direction) => last(cell[state]!, direction)),
+      0,
+    );
+    return batchFirst ? transpose(b, ends, [1, 0, 2]) : ends;
+  });
+  return [batchFirst ? transpose(b, all, [2, 0, 1, 3]) : all, ...states];
+}
+
+const lstmRule: Rule = (call) => {
+  const cell = cellOf(call, 4);
+  const peepholes = call.inputs[7];
+  if (peepholes !== undefined && !(isKnown(peepholes) && peepholes.data.every((n) => n === 0)))
+    throw new UnreadableError("its peepholes are not supported");
+  const cells = cell.backwards.map((reverse, direction) => {
+    const gates = gatesOf(cell, direction, biasesOf(cell, direction) ?? []);
+    const state = [initial(cell, 5, direction), initial(cell, 6, direction)] as const;
+    return lstm(call.b, gates, recurrentWeight(cell, direction), state, reverse);
+  });
+  return outputs(cell, cells);
+};
+
+const gruRule: Rule = (call) => {
+  if (call.attributes.int("linear_before_reset", 0) === 0)
+    throw new UnreadableError(
+      "it resets its state before the product (linear_before_reset = 0), which is not supported; PyTorch's GRU resets behind it",
+    );
+  const cell = cellOf(call, 3);
+  const { b } = call;
+  const cells = cell.backwards.map((reverse, direction) => {
+    const biases = biasesOf(cell, direction);
+    const gates = gatesOf(cell, direction, biases?.slice(0, 1) ?? []);
+    const bias = biases === undefined ? noBias(call, cell) : reshape(b, biases[1], [cell.gates, cell.width]);
+    return [gru(b, gates, recurrentWeight(cell, direction), bias, initial(cell, 5, direction), reverse)];
+  });
+  return outputs(cell, cells);
+};
+
+function noBias(call: Call, { gates, width }: Cell): Value {
+  return lift(
+    call,
+    build("float", [gates, width], () => [0, 0]),
+    { as: "operand", name: "zeros" },
+  );
+}
+
+export const recurrences: Readonly<Record<string, Rule>> = { LSTM: lstmRule, GRU: gruRule };

@@ -1,0 +1,165 @@
+import { int32, type Model } from "@espalier/core";
+import { modelChecks, randomInputs } from "@espalier/core/testing";
+import { TensorProto_DataType as Type } from "onnx-buf";
+import { describe, expect, it } from "vitest";
+import { int, ints, text } from "../src/onnx/proto.ts";
+import { agrees, refusal } from "./onnx-agreement.ts";
+import { floats, longs, node, number, weight } from "./onnx-build.ts";
+
+/** Operators that core has none of, drawn from those it has. */
+
+describe("transposed convolutions", () => {
+  it.each([
+    [{}, [5, 4, 3]],
+    [{ strides: ints([2]) }, [5, 4, 3]],
+    [{ strides: ints([3]), pads: ints([1, 2]), output_padding: ints([1]) }, [5, 4, 4]],
+    [{ strides: ints([2]), dilations: ints([2]) }, [5, 4, 3]],
+    [{ strides: ints([2]), group: int(5) }, [5, 2, 2]],
+    [{ strides: ints([2]), output_shape: ints([11]) }, [5, 4, 3]],
+    [{ strides: ints([2]), auto_pad: text("SAME_UPPER") }, [5, 4, 3]],
+    [{ strides: ints([1]), pads: ints([3, 3]) }, [5, 4, 3]],
+  ])("of attributes of case %#", async (attributes, shape) => {
+    const model = await agrees({
+      inputs: { x: ["batch", 5, 6] },
+      nodes: [node("ConvTranspose", ["x", "up.weight", "up.bias"], "y", attributes)],
+      initializers: [
+        weight("up.weight", ...shape),
+        weight("up.bias", shape[1]! * ("group" in attributes ? 5 : 1)),
+      ],
+    });
+    expect(model.tensors.get("up.weight")!.shape).toEqual(shape);
+  });
+
+  it("over two axes, between layers whose channels are pruned", async () => {
+    const model = await agrees({
+      inputs: { x: ["batch", 2, 4, 3] },
+      nodes: [
+        node("Conv", ["x", "a.weight"], "a"),
+        node("ConvTranspose", ["a", "up.weight", "up.bias"], "b", {
+          strides: ints([2, 1]),
+          pads: ints([0, 1, 1, 0]),
+        }),
+        node("Relu", ["b"], "c"),
+        node("Conv", ["c", "o.weight"], "y"),
+      ],
+      initializers: [
+        weight("a.weight", 6, 2, 1, 1),
+        weight("up.weight", 6, 4, 3, 2),
+        weight("up.bias", 4),
+        weight("o.weight", 1, 4, 1, 1),
+      ],
+    });
+    const free = model.dimensions.list.filter(({ fixed }) => fixed === undefined);
+    expect(free.map(({ size }) => size).sort()).toEqual([4, 6]);
+    for (const { run } of modelChecks(model)) await run();
+  });
+});
+
+describe("sums by letters that occur twice", () => {
+  it("take diagonals, of weights and of values", async () => {
+    for (const equation of ["bijd,dd->bijd", "bijd,dd->bij"]) {
+      await agrees({
+        inputs: { x: ["batch", 3, 2, 4] },
+        nodes: [node("Einsum", ["x", "w"], "y", { equation: text(equation) })],
+        initializers: [weight("w", 4, 4)],
+      });
+    }
+    for (const equation of ["bii->bi", "bii->b"]) {
+      await agrees({
+        inputs: { x: ["batch", 4, 4] },
+        nodes: [node("Einsum", ["x"], "y", { equation: text(equation) })],
+      });
+    }
+    const twice = refusal({
+      inputs: { x: ["batch", 4] },
+      nodes: [node("Einsum", ["x"], "y", { equation: text("bi->bii") })],
+    });
+    expect(twice).toMatch(/its result has a letter twice/);
+  });
+});
+
+describe("elements at positions of their own", () => {
+  const given = (model: Model, batch: number) =>
+    new Map([
+      ["x", randomInputs(model, batch).get("x")!],
+      [
+        "i",
+        int32(
+          [batch, 2, 4],
+          Array.from({ length: 8 * batch }, (_, at) => (at * 5) % 3),
+        ),
+      ],
+    ]);
+
+  it("are read, also from fewer positions than there are", async () => {
+    await agrees(
+      {
+        inputs: { x: ["batch", 3, 5], i: ["batch", 2, 4] },
+        types: { i: Type.INT32 },
+        nodes: [node("GatherElements", ["x", "i"], "y", { axis: int(1) })],
+      },
+      {},
+      given,
+    );
+  });
+
+  it("are written and added, at known and at computed positions", async () => {
+    const known = longs("k", [2, 0, 1, 1, 0, -1]);
+    known.dims = [1n, 2n, 3n];
+    await agrees({
+      inputs: { x: [1, 3, 3] },
+      nodes: [node("ScatterElements", ["x", "k", "u"], "y", { axis: int(1) })],
+      initializers: [known, weight("u", 1, 2, 3)],
+    });
+    await agrees({
+      inputs: { x: ["batch", 4, 3] },
+      nodes: [
+        node("TopK", ["x", "two"], ["largest", "best"], { axis: int(1) }),
+        node("Mul", ["x", "nothing"], "zero"),
+        node("Slice", ["x", "start", "two", "start1"], "part"),
+        node("ScatterElements", ["zero", "best", "part"], "y", { axis: int(1) }),
+      ],
+      initializers: [longs("two", [2]), number("nothing", 0), longs("start", [0]), longs("start1", [1])],
+    });
+    const added = longs("k", [1, 0, 1, 1, 1, 0]);
+    added.dims = [2n, 3n];
+    await agrees({
+      inputs: { x: [2, 3] },
+      nodes: [node("ScatterElements", ["x", "k", "u"], "y", { axis: int(1), reduction: text("add") })],
+      initializers: [added, floats("u", [2, 3], [1, 2, 3, 4, 5, 6])],
+      opset: 18,
+    });
+  });
+
+  it("cannot be counted by what is computed", () => {
+    const line = refusal({
+      inputs: { x: ["batch", 3] },
+      nodes: [node("Greater", ["x", "z"], "t"), node("NonZero", ["t"], "y")],
+      initializers: [number("z", 0)],
+    });
+    expect(line).toMatch(/how many positions it gives would depend on the input/);
+  });
+});
+
+describe("a constant that was written for one batch size", () => {
+  it("counts for every size where all samples have it alike, though the file's batch is open", async () => {
+    const half = Array.from({ length: 6 }, (_, i) => i / 4);
+    await agrees(
+      {
+        inputs: { x: ["batch", 2, 3] },
+        nodes: [node("Add", ["x", "both"], "y")],
+        initializers: [floats("both", [1, 2, 3], half)],
+      },
+      {},
+    );
+    const one = { inputs: { x: ["batch", 2, 3] }, nodes: [node("Add", ["x", "both"], "y")] } as const;
+    const differing = refusal({
+      ...one,
+      initializers: [floats("both", [2, 2, 3], [...half, ...half.map((v) => v + 1)])],
+    });
+    expect(differing).toMatch(/its constant differs from sample to sample/);
+    expect(refusal({ ...one, initializers: [floats("both", [2, 2, 3], [...half, ...half])] })).toBe(
+      "not refused",
+    );
+  });
+});

@@ -1,0 +1,92 @@
+import { formatBytes, formatChange, formatErrorStat, formatShare, formatSpeedup } from "./numbers.ts";
+import type { RunRow, Section, TimingRow } from "./rows.ts";
+import { allowances, shownTiming, timingsOf } from "./summary.ts";
+
+/** One thing that a reader comes for, and the model that answers it. */
+export interface Answer {
+  /** `smallest within 1 %`. */
+  readonly question: string;
+  /** The figure, large: a size, a speed-up, or `none`. */
+  readonly figure: string;
+  /** What has it. */
+  readonly who: string;
+  /** What else it comes to, a line each. */
+  readonly facts: readonly string[];
+}
+
+/** The answers of one dense model on one data set. */
+export interface Answers {
+  readonly title: string;
+  /** The dense model, and what errors are held against. */
+  readonly lead: string;
+  readonly answers: readonly Answer[];
+}
+
+/** The smallest and the fastest model of a section within each allowance of the reference error, whatever made it. */
+export function answersOf(section: Section): Answer[] {
+  const runs = section.runs.filter(({ applicable, after }) => applicable && Number.isFinite(after.mse.mean));
+  const shown = shownTiming(section);
+  return allowances.flatMap((allowance) => {
+    const within = runs.filter(({ after }) => after.mse.mean <= (1 + allowance) * section.reference);
+    const said = `within ${formatShare(allowance)}`;
+    const smallest = least(within, ({ size }) => size.bytes.stored);
+    if (smallest === undefined) return [noneOf(said, runs, section)];
+    const bytes = smallest.size.bytes.stored;
+    const size: Answer = {
+      question: `smallest ${said}`,
+      figure: formatBytes(bytes),
+      who: nameOf(smallest, section),
+      facts: [
+        `${formatChange(bytes / section.dense.size.bytes.stored)} of the dense size`,
+        errorOf(smallest, section),
+      ],
+    };
+    const timed = within.flatMap((run) => {
+      const timing = timingsOf(section, run).find(
+        ({ backend, batch }) => backend === shown?.backend && batch === shown.batch,
+      );
+      return timing === undefined ? [] : [{ run, timing }];
+    });
+    const fastest = least(timed, ({ timing }) => -timing.speedup.mean);
+    return fastest === undefined ? [size] : [size, speedOf(said, fastest, section)];
+  });
+}
+
+function speedOf(
+  said: string,
+  { run, timing }: { readonly run: RunRow; readonly timing: TimingRow },
+  section: Section,
+): Answer {
+  return {
+    question: `fastest ${said}`,
+    figure: formatSpeedup(timing.speedup.mean),
+    who: nameOf(run, section),
+    facts: [`on ${timing.backend}, batch ${timing.batch}`, errorOf(run, section)],
+  };
+}
+
+/** Nothing is within an allowance: how near the best one comes. */
+function noneOf(said: string, runs: readonly RunRow[], section: Section): Answer {
+  const nearest = least(runs, ({ after }) => after.mse.mean);
+  return {
+    question: said,
+    figure: "none",
+    who: nearest === undefined ? "" : `nearest: ${nameOf(nearest, section)}`,
+    facts: nearest === undefined ? [] : [errorOf(nearest, section)],
+  };
+}
+
+/** A recipe by its name and target; a target that was missed gives way to what was reached. */
+function nameOf({ strategy, target, met, sparsity, tuning }: RunRow, { runs }: Section): string {
+  const reached = met ? target : `sparsity ${formatShare(sparsity, 1)}`;
+  const varied = runs.some((run) => run.tuning !== tuning);
+  return [strategy, reached, ...(varied ? [`fine-tuning ${tuning}`] : [])].join(", ");
+}
+
+function errorOf({ after }: RunRow, { reference }: Section): string {
+  return `MSE ${formatErrorStat(after.mse)} (${formatChange(after.mse.mean / reference)})`;
+}
+
+function least<T>(all: readonly T[], of: (item: T) => number): T | undefined {
+  return all.reduce<T | undefined>((a, b) => (a !== undefined && of(a) <= of(b) ? a : b), undefined);
+}
