@@ -6,7 +6,7 @@ const conditions = ["@espalier/source", "module", "node", "development|productio
 export default defineConfig({
   ssr: { resolve: { conditions } },
   test: {
-    include: ["{packages,datasets,examples,studies}/**/test/**/*.test.ts"],
+    include: ["{packages,datasets,examples,release,studies}/**/test/**/*.test.ts"],
     exclude: ["**/node_modules/**", "**/dist/**"],
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -1,5 +1,5 @@
 import { EspalierError } from "@espalier/core";
-import { isoWeek } from "./dates/format.ts";
+import { isoWeek } from "./dates/week.ts";
 import type { Table } from "./table.ts";
 
 /** How often a row comes, by pandas' letters: second, minute (t), hour, day, week, month, quarter, year. */

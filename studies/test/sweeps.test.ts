@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
-import { cellsOf, findPreset, parseSweepConfig } from "@espalier/bench";
+import { cellsOf, findPreset, parseSweepConfig, recipeOf } from "@espalier/bench";
+import { problemsIn } from "@espalier/recipe";
+import { createRegistry } from "@espalier/recipe/standard";
 import { expect, it } from "vitest";
 
 it.each(["sedimark", "sedimark-full", "kiefer", "kiefer-full"])(
@@ -13,3 +15,11 @@ it.each(["sedimark", "sedimark-full", "kiefer", "kiefer-full"])(
     );
   },
 );
+
+it.each(["itransformer", "patchtst"])("etth1-pruning/%s is a sweep over recipes", (name) => {
+  const file = `studies/etth1-pruning/${name}.yaml`;
+  const config = parseSweepConfig(readFileSync(new URL(`../../${file}`, import.meta.url), "utf8"), file);
+  const pruned = cellsOf(config).filter((cell) => cell.kind === "prune");
+  expect(pruned.length).toBe(3 * config.recipes.length);
+  for (const cell of pruned) expect(problemsIn(recipeOf(cell), { registry: createRegistry() })).toEqual([]);
+});

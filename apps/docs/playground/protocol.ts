@@ -7,6 +7,8 @@ export interface Calls {
   open(source: ModelSource): OpenedModel | WeightsOnly;
   read(source: SeriesSource): ReadSeries;
   prune(choice: Choice): Pruned;
+  /** Prunes again, with fine-tuning after it. */
+  tune(choice: Choice): Tuned;
   forecast(window: number): Forecast;
   backends(nothing: undefined): readonly BackendState[];
   measure(request: MeasureRequest): Latency;
@@ -31,6 +33,10 @@ export interface WorkProgress {
   readonly what: string;
   /** In [0, 1]; absent where nobody knows. */
   readonly share?: number;
+  /** Seconds that remain. */
+  readonly remaining?: number;
+  /** Of fine-tuning: validation errors (MSE) of the epochs that are done. */
+  readonly curve?: readonly number[];
 }
 
 export type ModelSource =
@@ -129,6 +135,17 @@ export interface Pruned {
   readonly errors?: Errors;
   /** Milliseconds from the question to the plan. */
   readonly planning: number;
+}
+
+/** A model that was pruned and fine-tuned here. */
+export interface Tuned extends Pruned {
+  /** Validation errors (MSE) by epoch. */
+  readonly curve: readonly number[];
+  /** Epoch, from 1, whose weights were kept. */
+  readonly best: number;
+  readonly seconds: number;
+  /** The recipe as a file: `espalier prune --recipe` gives the same model of the same files. */
+  readonly recipe: string;
 }
 
 /** Values by series, in the data's own units. */

@@ -1,4 +1,5 @@
 import type { StrategySpec } from "@espalier/core";
+import type { Recipe } from "@espalier/recipe";
 import type { Choice } from "./protocol.ts";
 
 /** What `combined` does here: heads, then channels, then weights, which take on two thirds. */
@@ -13,6 +14,25 @@ export function specOf({ strategy, criterion, structure }: Choice): StrategySpec
     ...(use === "unstructured" && structure !== undefined && { structure }),
   });
   return strategy === "combined" ? { use: "combined", stages: stages.map(stage), weights } : stage(strategy);
+}
+
+/** Short enough for a page, long enough to recover: a rate that rises and falls, and the dense model as a teacher. */
+export const tuning = {
+  fit: { epochs: 12, batchSize: 32, learningRate: 0.002, rateSchedule: "cosine", warmup: 0.1, patience: 0 },
+  distill: 0.5,
+} as const;
+
+/** A choice as a recipe: pruned to the target, or as near as can be, and fine-tuned if asked. */
+export function recipeOf(choice: Choice, tuned: boolean): Recipe {
+  const reconstruct = tuned ? { reconstruct: { batches: 4 } } : {};
+  return {
+    format: 2,
+    target: choice.target,
+    steps: [
+      { do: "prune", strategy: specOf(choice), acceptNearest: true, ...reconstruct },
+      ...(tuned ? [{ do: "tune" as const, ...tuning }] : []),
+    ],
+  };
 }
 
 /** Arguments of `espalier prune` that do the same to a model file; `nearest`: the target cannot be met. */

@@ -8,6 +8,7 @@ import { readRecipe } from "@espalier/recipe";
 import { createRegistry } from "@espalier/recipe/standard";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Block, blocksOf } from "./blocks.ts";
+import { expectShown } from "./shown.ts";
 import { site } from "./site.ts";
 
 /**
@@ -21,8 +22,8 @@ const guides = globSync("guides/*.md", { cwd: site })
 const texts = new Map<string, string>();
 for (const { name, path } of guides) texts.set(name, await readFile(join(site, path), "utf8"));
 
-/** Languages that are done, or checked. */
-const done = new Set(["ts", "sh", "yaml", "json", "csv", "file"]);
+/** Languages that are done, or checked; a text is what the commands before it print. */
+const done = new Set(["ts", "sh", "yaml", "json", "csv", "file", "text"]);
 
 let home: string;
 beforeAll(async () => {
@@ -79,9 +80,11 @@ describe.each(guides)("$name", ({ name, path }) => {
   it.runIf(steps.length > 0)("does what it says", async () => {
     const folder = await project(name);
     const commands = steps.filter(({ language }) => language === "sh").map(({ code }) => code);
+    let printed = "";
     for (const block of steps) {
       try {
-        await perform(block, folder, commands);
+        if (block.language === "text" && block.instead === undefined) expectShown(block.code, printed);
+        else printed = await perform(block, folder, commands);
       } catch (error) {
         throw new Error(`${path}, line ${block.line}: ${(error as Error).message}`);
       }
@@ -110,7 +113,7 @@ describe("the code of the guides", () => {
   });
 });
 
-async function perform(block: Block, folder: string, commands: readonly string[]): Promise<void> {
+async function perform(block: Block, folder: string, commands: readonly string[]): Promise<string> {
   const { language, file, code, include, instead } = block;
   if (instead !== undefined) return run(instead, folder);
   if (file !== undefined) {
@@ -122,15 +125,16 @@ async function perform(block: Block, folder: string, commands: readonly string[]
   if (language === "yaml" && /^format:/m.test(code)) readRecipe(code, file ?? "block", createRegistry());
   else if (language === "yaml") parseSweepConfig(code, file ?? "block");
   if (language === "json") JSON.parse(code);
-  if (language === "sh" && !code.includes("npm install")) await run(code, folder);
+  if (language === "sh" && !code.includes("npm install")) return run(code, folder);
   if (language === "ts") {
     if (file === undefined) throw new Error("a block of code needs the name of a file.");
-    if (!commands.some((command) => command.includes(file))) await run(`node ${file}`, folder);
+    if (!commands.some((command) => command.includes(file))) return run(`node ${file}`, folder);
   }
+  return "";
 }
 
-/** A shell's commands, with this process's Node first. Throws an Error with what they print where one of them fails. */
-function run(commands: string, cwd: string): Promise<void> {
+/** A shell's commands, with this process's Node first. Throws an Error with what they print if one of them fails. */
+function run(commands: string, cwd: string): Promise<string> {
   const path = `${dirname(process.execPath)}:${process.env.PATH}`;
   const env = { ...process.env, PATH: path, NO_COLOR: "1", NODE_OPTIONS: "" };
   const child = spawn("bash", ["-euo", "pipefail", "-c", commands], { cwd, env });
@@ -139,7 +143,7 @@ function run(commands: string, cwd: string): Promise<void> {
   return new Promise((resolve, reject) => {
     child.on("error", reject);
     child.on("close", (code) => {
-      if (code === 0) resolve();
+      if (code === 0) resolve(output);
       else reject(new Error(`${commands.trim()}\nended with ${code}:\n${output.slice(-3000)}`));
     });
   });

@@ -1,5 +1,5 @@
 import { EspalierError } from "@espalier/core";
-import { formatCsv, parseCsv, synthetic } from "@espalier/datasets";
+import { formatCsv, synthetic } from "@espalier/datasets";
 import { readOnnx, writeOnnx } from "@espalier/formats";
 import { dLinear, iTransformer } from "@espalier/models";
 import { describe, expect, it } from "vitest";
@@ -38,11 +38,13 @@ describe("a series of the visitor's", () => {
     layers: 1,
   }).initialize(1);
   const table = (rows: number, series = 2) =>
-    parseCsv("own.csv", formatCsv(synthetic({ rows, series }))).table;
+    readSeries("own.csv", text(formatCsv(synthetic({ rows, series }))));
 
-  it("is calibrated on its first half and forecast on its second", () => {
-    const { calibration, shown } = frameFor(model, table(100));
-    expect(calibration.range).toEqual({ start: 0, end: 50 });
+  it("is trained and validated on in its first half and forecast in its second", () => {
+    const { data, shown } = frameFor(model, table(100));
+    expect(data.splits).toEqual({ rows: [38, 12, 50] });
+    expect(data.train.range).toEqual({ start: 0, end: 38 });
+    expect(data.validation.range).toEqual({ start: 38 - 24, end: 50 });
     expect(shown.range).toEqual({ start: 50 - 24, end: 100 });
     expect(shown.count).toBe(100 - 50 - 8 + 1);
   });
@@ -63,9 +65,11 @@ describe("a series of the visitor's", () => {
       width: 16,
       heads: 2,
     }).initialize(1);
-    const { timestamps: _, step: __, ...dateless } = table(100);
+    const { timestamps: _, step: __, ...dateless } = table(100).table;
     expect(frameFor(dated, table(100)).shown.marks).toBe(4);
-    expect(() => frameFor(dated, dateless)).toThrow("own.csv has no dates, and the model reads them");
+    expect(() => frameFor(dated, { ...table(100), table: dateless })).toThrow(
+      "own.csv has no dates, and the model reads them",
+    );
   });
 });
 
@@ -94,6 +98,35 @@ describe("a session", () => {
       'criterion "taylor" looks at data: three.csv has 3 series',
     );
     expect((await session.measure({ backend: "wasm", batch: 2 }, work)).calls).toBeGreaterThan(20);
+  });
+
+  it("fine-tunes what it pruned, in less error, tells how it goes, and stops when it is told to", async () => {
+    const session = start();
+    const content = new Blob([formatCsv(synthetic({ rows: 400, series: 2 }))]);
+    await session.read({ file: "two.csv", content }, work);
+    const model = iTransformer({ inputLength: 24, horizon: 8, series: 2, width: 16, heads: 2, layers: 1 });
+    const onnx = new Blob([writeOnnx(model.initialize(1)) as Uint8Array<ArrayBuffer>]);
+    await session.open({ file: "small.onnx", content: onnx }, work);
+    const choice = { strategy: "combined", criterion: "l2", target: { sparsity: 0.5 } } as const;
+    const pruned = await session.prune(choice, work);
+    const seen: number[] = [];
+    const tuned = await session.tune(choice, {
+      ...work,
+      onProgress: ({ curve }) => void (curve && seen.push(curve.length)),
+    });
+    expect(tuned.curve.length).toBe(12);
+    expect(Math.max(...seen)).toBeGreaterThan(8);
+    expect(tuned.errors!.pruned.mse).toBeLessThan(pruned.errors!.pruned.mse);
+    expect(tuned.counts.sparsity).toBeCloseTo(0.5, 1);
+    expect(tuned.recipe).toContain("dataset: two.csv");
+
+    const controller = new AbortController();
+    const stopped = session.tune(choice, {
+      signal: controller.signal,
+      onProgress: ({ curve }) => void (curve?.length === 1 && controller.abort()),
+    });
+    await expect(stopped).rejects.toThrow();
+    expect((await session.save("safetensors", work)).name).toContain("tuned");
   });
 
   it("keeps its model where another cannot be opened, or is no longer wanted", async () => {

@@ -208,6 +208,22 @@ describe.skipIf(chromiumPath() === undefined)("the playground", () => {
     await idle();
   });
 
+  it("fine-tunes here: the error falls, the recipe can be copied, and cancelling keeps the pruned model", async () => {
+    await prune("Combined", 60);
+    const errors = page.locator("[data-errors]");
+    const before = Number(await errors.getAttribute("data-pruned"));
+    await page.locator("[data-action=tune]").click();
+    await page.locator(".curve").waitFor();
+    await page.locator("[data-action=cancel]").click();
+    await idle();
+    expect(Number(await errors.getAttribute("data-pruned"))).toBe(before);
+    await page.locator("[data-action=tune]").click();
+    await page.locator("[data-line=tuned]").waitFor();
+    await idle();
+    expect(Number(await errors.getAttribute("data-pruned"))).toBeLessThan(before);
+    await page.locator("[data-action=copy-recipe]").waitFor();
+  });
+
   it("writes a model that the command reads, as safetensors and as ONNX", async () => {
     await prune("Combined", 70);
     const expected = await counts("after");

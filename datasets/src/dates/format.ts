@@ -1,4 +1,5 @@
 import { EspalierError } from "@espalier/core";
+import { isoWeek, weekday } from "./week.ts";
 
 /** A moment as a source writes it. */
 export interface Moment {
@@ -115,7 +116,6 @@ function zone(colon: boolean, zulu: boolean, hoursOnly: boolean): Symbol {
 }
 
 const month = (date: Date) => date.getUTCMonth() + 1;
-const weekday = (date: Date) => ((date.getUTCDay() + 6) % 7) + 1;
 const hour12 = (date: Date) => date.getUTCHours() % 12 || 12;
 
 const symbols: Readonly<Record<string, Symbol>> = {
@@ -356,13 +356,6 @@ function midnightOf(f: Fields): number | undefined {
   midnight.setUTCFullYear(year, of - 1, inMonth);
   const exists = midnight.getUTCMonth() === of - 1 && midnight.getUTCDate() === inMonth;
   return exists && (f.weekday === undefined || f.weekday > 0) ? midnight.getTime() : undefined;
-}
-
-/** The year and number of a date's ISO 8601 week: that with the year's first Thursday is week 1. */
-export function isoWeek(date: Date): { readonly year: number; readonly week: number } {
-  const thursday = new Date(date.getTime() + (4 - weekday(date)) * day);
-  const year = thursday.getUTCFullYear();
-  return { year, week: Math.floor((thursday.getTime() - Date.UTC(year, 0, 1)) / day / 7) + 1 };
 }
 
 function mondayOf(year: number, week: number, of: number): number | undefined {

@@ -6,7 +6,7 @@ import { version } from "./version.ts";
 
 /**
  * Runs the command on arguments (without `node` and the script) and gives the exit code: 0, or 1 after one line on stderr
- * that says what was wrong. Never throws, never exits the process.
+ * that says what was wrong, or 130 where the signal stopped it. Never throws, never exits the process.
  */
 export async function run(argv: readonly string[], options: RunOptions = {}): Promise<number> {
   const context = createContext(argv, options);
@@ -23,9 +23,12 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
     context.note(errorLine(error, context));
     if (context.env.ESPALIER_DEBUG || argv.includes("--debug"))
       context.note(error instanceof Error ? (error.stack ?? "") : String(error));
-    return 1;
+    return context.signal.aborted ? interrupted : 1;
   }
 }
+
+/** What shells expect of a command that Ctrl-C ends. */
+const interrupted = 130;
 
 /** The program, with the options of those commands alone that are named: the others need not be loaded. */
 async function createProgram(context: Context): Promise<Command> {

@@ -186,11 +186,6 @@ describe("bad input ends in one line and exit code 1, and writes nothing:", () =
       /taken.safetensors exists. Give --force to replace it, or another name./,
     ],
     ["a folder that does not", tinyTrain("no/m.safetensors"), /there is no folder .*no. Make it first./],
-    [
-      "nothing to go on from",
-      train("--resume"),
-      /new.safetensors.checkpoint: there is no such file, so nothing to go on from/,
-    ],
     ["no model file", words("inspect no.safetensors"), /model file .*no.safetensors: there is no such file./],
     [
       "a truncated model file",

@@ -26,7 +26,7 @@ describe("train, prune, inspect, evaluate, predict", () => {
     expect(code).toBe(0);
     expect(stderr).toMatch(/epoch 1 {2}train \d.*validation MSE \d.*best\nepoch 2 {2}train/);
     expect(stdout).toMatch(/^iTransformer on synthetic, 24 → 6, 2 epochs, best 2\n/);
-    expect(stdout).toMatch(/test error +MSE +MAE +RMSE\nscaled \(standard\) +\d/);
+    expect(stdout).toMatch(/test error +MSE +MAE +RMSE +MASE\nscaled \(standard\) +\d/);
     for (const part of ["original units", "by series", "s7  ", "by step ahead", "m.safetensors  "])
       expect(stdout).toContain(part);
     const log = (await readFile(join(cwd, "epochs.jsonl"), "utf8"))
@@ -276,7 +276,7 @@ describe("a CSV with dates, gaps and several parts", () => {
       { cwd },
     );
     expect(trained).toMatchObject({ code: 0 });
-    expect(trained.stderr).toContain("gaps.csv: 1 values (0.2 %) were missing in 1 series: interpolate.");
+    expect(trained.stderr).toContain("gaps.csv: 1 value (0.2 %) was missing in 1 series: interpolate.");
     expect(trained.stdout).toContain("scaled (min-max)");
     const evaluated = await json("evaluate gaps.safetensors --dataset gaps.csv");
     expect(evaluated.windows).toBe(60 - 6 + 1);

@@ -66,7 +66,7 @@ describe("the process", () => {
         kill("SIGINT");
       },
     );
-    expect([code, stdout]).toEqual([1, ""]);
+    expect([code, stdout]).toEqual([130, ""]);
     expect(stderr).toMatch(
       /\nstopping; Ctrl-C again quits at once\n(epoch .*\n)*espalier: stopped after \d+ epochs; m.safetensors holds the best[^\n]*\n$/,
     );

@@ -178,7 +178,7 @@ describe("espalier prune --recipe", () => {
       `prune --recipe drawn.yaml --strategy channel --strategy unstructured --gradual --reconstruct --fine-tune 4 --out ${out}.safetensors`;
     await json(line("whole"));
     const training = await stopped(/train 1 /, line("stop"));
-    expect([training.code, training.stdout]).toEqual([1, ""]);
+    expect([training.code, training.stdout]).toEqual([130, ""]);
     expect(training.stderr).toContain(
       `espalier: stopped in step 1 of 3 (train) after 1 epoch. To go on: espalier ${line("stop")} --resume\n`,
     );

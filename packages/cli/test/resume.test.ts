@@ -20,7 +20,7 @@ describe("a training that is stopped", () => {
     expect(await espalier(whole, { cwd })).toMatchObject({ code: 0 });
 
     const stopped = await interrupted(tinyTrain("m.safetensors", line), cwd, /epoch 2 /);
-    expect(stopped).toMatchObject({ code: 1, stdout: "" });
+    expect(stopped).toMatchObject({ code: 130, stdout: "" });
     const last = stopped.stderr.trim().split("\n").at(-1);
     expect(last).toMatch(
       /^espalier: stopped after 2 epochs; m.safetensors holds the best, epoch \d. To go on: espalier train .* --resume$/,
@@ -36,7 +36,7 @@ describe("a training that is stopped", () => {
 
     // Again stopped, then to the end: with the very words that were printed.
     const again = words(last!.slice(last!.indexOf("espalier train") + "espalier ".length));
-    expect(await interrupted(again, cwd, /epoch 3 /)).toMatchObject({ code: 1 });
+    expect(await interrupted(again, cwd, /epoch 3 /)).toMatchObject({ code: 130 });
     expect(await espalier(again, { cwd })).toMatchObject({ code: 0 });
     expect(await readFile(join(cwd, "m.safetensors"))).toEqual(
       await readFile(join(cwd, "whole.safetensors")),
@@ -46,6 +46,24 @@ describe("a training that is stopped", () => {
     );
     expect(log).toEqual(expected);
     expect(await readdir(cwd)).not.toContain("m.safetensors.checkpoint");
+  });
+
+  it("is one command that is repeated until it is done, and then says so", async () => {
+    const cwd = await temporaryFolder();
+    const train = tinyTrain("m.safetensors", "--epochs 3 --patience 0 --resume");
+    expect(await interrupted(train, cwd, /epoch 1 /)).toMatchObject({ code: 130 });
+    expect(await espalier(train, { cwd })).toMatchObject({ code: 0 });
+    const model = await readFile(join(cwd, "m.safetensors"));
+    expect(await espalier(train, { cwd })).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(
+        /^m.safetensors {2}finished: 3 epochs, best \d. Nothing is left to train.\n$/,
+      ),
+    });
+    expect(await readFile(join(cwd, "m.safetensors"))).toEqual(model);
+    const other = await espalier([...train, "--learning-rate", "0.1"], { cwd });
+    expect(other).toMatchObject({ code: 1 });
+    expect(other.stderr).toContain("m.safetensors exists, and is not what this command trains");
   });
 
   it("is not forgotten: starting anew needs --force, and going on the same command", async () => {
@@ -73,7 +91,7 @@ describe("a training that is stopped", () => {
     const controller = new AbortController();
     controller.abort();
     const { code, stderr } = await espalier(tinyTrain("m.safetensors"), { cwd, signal: controller.signal });
-    expect([code, stderr]).toEqual([1, "espalier: stopped.\n"]);
+    expect([code, stderr]).toEqual([130, "espalier: stopped.\n"]);
     expect(await readdir(cwd)).toEqual([]);
   });
 });
@@ -85,7 +103,7 @@ describe("a pruning that is stopped in fine-tuning", () => {
     const line =
       "prune m.safetensors --strategy unstructured --sparsity 0.5 --fine-tune 3 --batches-per-epoch 3 --out s.safetensors";
     const { code, stdout, stderr } = await interrupted(words(line), cwd, /fine-tune 1 /);
-    expect([code, stdout]).toEqual([1, ""]);
+    expect([code, stdout]).toEqual([130, ""]);
     expect(stderr).toMatch(
       /espalier: stopped in step 2 of 2 \(tune\) after 1 epoch; s.safetensors holds the model so far\. To go on: espalier prune .* --resume\n$/,
     );
@@ -103,7 +121,7 @@ describe("a pruning that is stopped in fine-tuning", () => {
     const line =
       "prune m.safetensors --strategy head --strategy unstructured --sparsity 0.5 --tune each --fine-tune 1 --batches-per-epoch 3 --out s.safetensors";
     const { code, stderr } = await interrupted(words(line), cwd, /fine-tune 1 /);
-    expect(code).toBe(1);
+    expect(code).toBe(130);
     expect(stderr).toMatch(
       /^step 1 of 4: prune by head to sparsity ≥ 29.29 %, or as near as it gets\nthe nearest there is: sparsity \d/,
     );

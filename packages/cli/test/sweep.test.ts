@@ -35,7 +35,7 @@ describe("a sweep", () => {
         if (text.startsWith("2/5")) controller.abort();
       },
     });
-    expect(stopped.code).toBe(1);
+    expect(stopped.code).toBe(130);
     expect(stopped.stderr).toMatch(
       /1\/5 {2}train iTransformer on synthetic +MSE \d.*\n2\/5 {2}iTransformer, unstructured, sparsity 0.5 +MSE/,
     );

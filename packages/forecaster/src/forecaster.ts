@@ -38,6 +38,8 @@ export interface ForecasterOptions {
   readonly backend?: Backend | undefined;
   /** Threads of the default backend: 1 by default. */
   readonly threads?: number | undefined;
+  /** Compiled kernels of the default backend, for engines that compile none at run time: see `wasm` of its package. */
+  readonly module?: WebAssembly.Module | undefined;
   /** Columns, scaling and frequency of a model whose file does not know them, such as one that was read from ONNX. */
   readonly data?: Known | undefined;
 }
@@ -117,8 +119,9 @@ export async function createForecaster(
       `model ${model.name} forecasts ${shape.series} series, its data has ${data.series.length} and a scaling of ${data.scaler.center.length}.`,
     );
   }
-  const { threads } = options;
-  const backend = options.backend ?? wasm(threads === undefined ? {} : { threads });
+  const { threads, module } = options;
+  const own = { training: false, ...(threads === undefined ? {} : { threads }), ...(module && { module }) };
+  const backend = options.backend ?? wasm(own);
   const state = await backend.createState(model.tensors);
   try {
     const program = await backend.compile(model.graph, { state, batch: [1] });

@@ -19,13 +19,21 @@ export interface EvaluateOptions {
   readonly onProgress?: OnProgress;
 }
 
-/** Forecasts every window and gives the errors. Throws what the signal was aborted with. */
+/**
+ * Forecasts every window and gives the errors.
+ *
+ * @throws EspalierError where forecasts are no numbers; what the signal was aborted with.
+ */
 export async function evaluate(options: EvaluateOptions): Promise<Metrics> {
   const { model, backend } = options;
   const state = await backend.createState(model.tensors);
   const program = await backend.compile(model.graph, { state });
   try {
-    return await evaluateProgram(program, model.graph, options);
+    const metrics = await evaluateProgram(program, model.graph, options);
+    if (Number.isFinite(metrics.mse)) return metrics;
+    throw new EspalierError(
+      `model ${model.name}: its forecasts are no numbers (MSE ${metrics.mse}). Were its weights or its data damaged?`,
+    );
   } finally {
     program.dispose();
     state.dispose();

@@ -19,8 +19,11 @@ export const settingsSchema = z.strictObject({
   epochs: z.int().min(0).default(10),
   batchSize: z.int().min(1).default(32),
   learningRate: z.number().positive().default(1e-4),
-  /** `halving`: half the rate after each epoch; `cosine`: down to a hundredth, step by step; `constant`. */
-  rateSchedule: z.enum(["halving", "cosine", "constant"]).default("halving"),
+  /**
+   * `cosine`: down to a hundredth, step by step, over however many epochs there are; `halving`: half the rate after each
+   * epoch, so that those after the tenth change little; `constant`.
+   */
+  rateSchedule: z.enum(["cosine", "halving", "constant"]).default("cosine"),
   /** Share of all steps over which the rate rises from zero first. */
   warmup: z.number().min(0).lt(1).default(0),
   /** Epochs without a better validation error after which training stops; 0 never stops early. */

@@ -15,6 +15,7 @@ export const inverted = iTransformer({ ...widths, dropout: 0 }).initialize(1);
 /** What every fit here has in common: a few steps of a small model. */
 export const common = { backend: reference, train, validation };
 export const settings = {
+  rateSchedule: "halving" as const,
   epochs: 3,
   batchSize: 8,
   batchesPerEpoch: 3,

@@ -16,6 +16,7 @@ import type {
   SaveFormat,
   SeriesSource,
   StrategyName,
+  Tuned,
   WorkProgress,
 } from "../protocol.ts";
 import { criteriaFor, type Metric, targetOf } from "./choices.ts";
@@ -43,6 +44,8 @@ interface Known {
   fit: Fit | undefined;
   misfit: string | undefined;
   pruned: Pruned | undefined;
+  /** What fine-tuning gave, if `pruned` was fine-tuned. */
+  tuned: Tuned | undefined;
   /** What `pruned` was asked for. */
   choice: Choice | undefined;
   forecast: Forecast | undefined;
@@ -91,6 +94,7 @@ export function createPlayground(start: () => Worker) {
     fit: undefined,
     misfit: undefined,
     pruned: undefined,
+    tuned: undefined,
     choice: undefined,
     forecast: undefined,
     backends: [],
@@ -152,6 +156,7 @@ export function createPlayground(start: () => Worker) {
     if (!stopping.some((controller) => running.has(controller))) return;
     client.end();
     known.pruned = undefined;
+    known.tuned = undefined;
     known.forecast = undefined;
     if (opened.series !== undefined) await work("read", opened.series);
     if (opened.model !== undefined) await work("open", opened.model);
@@ -174,6 +179,7 @@ export function createPlayground(start: () => Worker) {
     known.model = found;
     known.shipped = "shipped" in source ? source.shipped : undefined;
     known.pruned = undefined;
+    known.tuned = undefined;
     known.forecast = undefined;
     known.latencies = [];
     refit(found);
@@ -208,6 +214,24 @@ export function createPlayground(start: () => Worker) {
     known.error = undefined;
     const pruned = await work("prune", asked, controller);
     if (pruned === undefined || controller.signal.aborted) return;
+    known.tuned = undefined;
+    await show(pruned, asked);
+  }
+
+  /** Prunes what is chosen again, with fine-tuning; cancelled, the pruned model stays. */
+  async function tune(): Promise<void> {
+    planning?.abort();
+    const controller = new AbortController();
+    planning = controller;
+    const asked = choice.value;
+    known.error = undefined;
+    const tuned = await work("tune", asked, controller);
+    if (tuned === undefined || controller.signal.aborted) return;
+    known.tuned = tuned;
+    await show(tuned, asked);
+  }
+
+  async function show(pruned: Pruned, asked: Choice): Promise<void> {
     known.pruned = pruned;
     known.choice = asked;
     known.latencies = [];
@@ -273,5 +297,5 @@ export function createPlayground(start: () => Worker) {
     client.end();
   });
 
-  return { settings, known, choice, begin, open, read, measure, save, cancel };
+  return { settings, known, choice, begin, open, read, tune, measure, save, cancel };
 }

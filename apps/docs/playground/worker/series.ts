@@ -1,4 +1,4 @@
-import { EspalierError, type Model } from "@espalier/core";
+import { EspalierError, type Model, sha256 } from "@espalier/core";
 import {
   fitScaler,
   frequencyOf,
@@ -12,37 +12,44 @@ import {
   windows,
   withHistory,
 } from "@espalier/datasets";
+import type { RunData } from "@espalier/recipe";
 import { dataOf, inputsFrom, windowShapeOf } from "@espalier/training";
 import type { Fit } from "../protocol.ts";
 
-/** A series cut for a model: its first half to calibrate on, the second to forecast. */
+/** A series cut for a model: its first half to calibrate and fine-tune on, the second to forecast. */
 export interface Frame {
   /** The model's series, in its order, in their own units. */
   readonly table: Table;
   readonly scaler: Scaler;
-  readonly calibration: WindowSet;
   readonly shown: WindowSet;
+  /** The same cut as a recipe has it: training and validation lie in the first half. */
+  readonly data: RunData;
+}
+
+/** A series as its file has it. */
+export interface Series {
+  readonly table: Table;
+  readonly missing: RunData["missing"];
+  readonly checksum: string;
 }
 
 /** Reads a CSV file; a missing value takes the one before it, and the note says how many did. */
-export function readSeries(
-  file: string,
-  bytes: Uint8Array,
-): { readonly table: Table; readonly note?: string } {
+export function readSeries(file: string, bytes: Uint8Array): Series & { readonly note?: string } {
   const { table, missing } = parseCsv(file, bytes, { missing: "forward-fill" });
-  if (missing.cells === 0) return { table };
+  const series = { table, missing, checksum: sha256(bytes) };
+  if (missing.cells === 0) return series;
   const note =
     missing.cells === 1
       ? "One missing value takes the one before it."
       : `${missing.cells.toLocaleString("en")} missing values take the one before them.`;
-  return { table, note };
+  return { ...series, note };
 }
 
 /**
- * Cuts a table for a model. Scaled as the model was trained; where it does not say how, by the rows to calibrate on.
- * Throws an EspalierError where they do not go together.
+ * Cuts a series for a model. Scaled as the model was trained; if it does not say how, by the training rows. Throws an
+ * EspalierError where they do not go together.
  */
-export function frameFor(model: Model, given: Table): Frame {
+export function frameFor(model: Model, { table: given, missing, checksum }: Series): Frame {
   const { inputLength, horizon, labelLength, series, marks } = windowShapeOf(model.graph);
   const known = dataOf(model);
   const table =
@@ -64,18 +71,35 @@ export function frameFor(model: Model, given: Table): Frame {
     throw new EspalierError(`${name} has no dates, and the model reads them. Add a column named date.`);
   }
   const middle = Math.max(inputLength, Math.min(Math.floor(rows / 2), rows - horizon));
-  const scaler = known?.scaler ?? fitScaler(table, { start: 0, end: middle }, "standard");
+  // Validation needs the rows of a forecast at least; what is left of the first half is for training.
+  const held = Math.min(Math.max(horizon, Math.floor(rows / 8)), middle - inputLength);
+  const split: [number, number, number] = [middle - held, held, rows - middle];
+  const scaler = known?.scaler ?? fitScaler(table, { start: 0, end: split[0] }, "standard");
   const scaled = scaleTable(table, scaler);
+  const frequency = known?.frequency ?? frequencyOf(table);
   const options = {
     inputLength,
     horizon,
     labelLength,
-    marks: marks === 0 ? (false as const) : timeFeatures(timestamps!, known?.frequency ?? frequencyOf(table)),
+    marks: marks === 0 ? (false as const) : timeFeatures(timestamps!, frequency),
   };
-  const shown = windows(scaled, withHistory({ start: middle, end: rows }, inputLength), options);
+  const cut = (start: number, end: number) =>
+    windows(scaled, withHistory({ start, end }, inputLength), options);
+  const shown = cut(middle, rows);
   // Says what an input takes that no window has.
   inputsFrom(model.graph, shown)([0, 0]);
-  return { table, scaler, calibration: windows(scaled, { start: 0, end: middle }, options), shown };
+  const data: RunData = {
+    name,
+    checksum,
+    series: columns,
+    scaler,
+    missing,
+    frequency: marks === 0 ? undefined : frequency,
+    splits: { rows: split },
+    train: windows(scaled, { start: 0, end: split[0] }, options),
+    validation: cut(split[0], middle),
+  };
+  return { table, scaler, shown, data };
 }
 
 /** What the page is told of a frame. */

@@ -6,25 +6,18 @@ import {
   type Backend,
   EspalierError,
   type Model,
-  meet,
   type PruningPlan,
   planToJson,
-  prune,
   type Strategy,
+  type StrategySpec,
   sparsity,
   type Tensors,
 } from "@espalier/core";
 import { randomInputs } from "@espalier/core/testing";
-import { spacedWindows, type Table, unscaleValues } from "@espalier/datasets";
+import { spacedWindows, unscaleValues } from "@espalier/datasets";
 import { encodeModel, writeOnnx } from "@espalier/formats";
-import {
-  collector,
-  createPause,
-  evaluate,
-  inputsFrom,
-  type Metrics,
-  windowShapeOf,
-} from "@espalier/training";
+import { formatRecipe, type RecipeEvent, registryOf, run, standardStrategies } from "@espalier/recipe";
+import { createPause, evaluate, inputsFrom, type Metrics, windowShapeOf } from "@espalier/training";
 import type {
   BackendName,
   BackendState,
@@ -42,21 +35,23 @@ import type {
   SavedFile,
   SaveFormat,
   SeriesSource,
+  Tuned,
   WeightsOnly,
   WorkProgress,
 } from "../protocol.ts";
-import { specOf } from "../recipe.ts";
+import { recipeOf, tuning } from "../recipe.ts";
 import { measurePair } from "./latency.ts";
 import { bytesOf, candidatesOf, type Fetch, openModel } from "./open.ts";
 import { headsOf, picturesOf } from "./pictures.ts";
-import { describeFrame, type Frame, frameFor, readSeries } from "./series.ts";
-import { strategyOf } from "./strategies.ts";
+import { describeFrame, type Frame, frameFor, readSeries, type Series } from "./series.ts";
 
 /** What every call may say, and listen to. */
 export interface Work {
   readonly signal: AbortSignal;
   readonly onProgress: (progress: WorkProgress) => void;
 }
+
+const registry = registryOf({ strategies: standardStrategies, backends: [], models: new Map() });
 
 /** Strategies that are remembered: scores of a large model take much memory. */
 const mostStrategies = 2;
@@ -72,11 +67,11 @@ export class Session {
   readonly #programs = new Map<Model, LoadedProgram>();
   #file = "model";
   #dense: Model | undefined;
-  #table: Table | undefined;
+  #series: Series | undefined;
   #frame: Frame | undefined;
   /** On the frame, once they were asked for. */
   #denseErrors: Metrics | undefined;
-  #pruned: { readonly model: Model; readonly plan: PruningPlan } | undefined;
+  #pruned: { readonly model: Model; readonly plan: PruningPlan; readonly tuned: boolean } | undefined;
 
   constructor(fetch: Fetch) {
     this.#fetch = fetch;
@@ -112,39 +107,96 @@ export class Session {
       "file" in source
         ? [source.file, await bytesOf(source)]
         : [source.shipped, await this.#fetch(source.url)];
-    const { table, note } = readSeries(file, bytes);
+    const { note, ...series } = readSeries(file, bytes);
     await heard(signal);
-    this.#table = table;
+    this.#series = series;
     this.#strategies.clear();
-    const { name, rows, columns } = table;
+    const { name, rows, columns } = series.table;
     const shipped = "shipped" in source;
     return { name, rows, columns, shipped, ...(note !== undefined && { note }), ...this.#reframe() };
   }
 
-  /** Plans, carries the plan out, and measures errors on the shown series where the model forecasts it. */
+  /** Plans, carries the plan out, and measures errors on the shown series if the model forecasts it. */
   async prune(choice: Choice, work: Work): Promise<Pruned> {
-    const { signal, onProgress } = work;
-    const dense = this.#model();
-    const strategy = this.#strategy(choice);
+    return this.#run(choice, false, work);
+  }
+
+  /** Prunes again, reconstructs, and fine-tunes on the first half of the shown series. */
+  async tune(choice: Choice, work: Work): Promise<Tuned> {
+    const { data } = this.#frameOf("fine-tuning needs a series");
+    if (data.train.count < 1 || data.validation.count < 1)
+      throw new EspalierError(
+        `${data.name} is too short to fine-tune on: give the rows of three windows, ${3 * (data.train.inputLength + data.train.horizon)}.`,
+      );
     const start = performance.now();
-    const plan = await meet(choice.target, heardBetween(strategy, work), {
-      model: dense,
-      signal,
-      collect: async (collection) => {
-        const frame = this.#frameOf(`criterion "${choice.criterion}" looks at data`);
-        return collector({
-          backend: this.#backends.wasm,
-          windows: frame.calibration,
-          signal,
-          onProgress: ({ done, total }) => onProgress({ what: "Calibrating", share: done / total }),
-        })(collection);
+    const curve: number[] = [];
+    let best = 0;
+    const pruned = await this.#run(choice, true, work, (event) => {
+      if (event.kind === "epoch") {
+        curve.push(event.record.validation.mse);
+        if (event.record.best) best = event.record.epoch;
+      }
+      if (event.kind !== "progress" || event.what !== "fit") return;
+      const { epochs } = tuning.fit;
+      const share = (curve.length + event.progress.done / event.progress.total) / epochs;
+      const spent = (performance.now() - start) / 1000;
+      work.onProgress({
+        what: `Fine-tuning, epoch ${Math.min(curve.length + 1, epochs)} of ${epochs}`,
+        share,
+        remaining: (spent * (1 - share)) / share,
+        curve: [...curve],
+      });
+    });
+    const recipe = formatRecipe({
+      ...recipeOf(choice, true),
+      data: {
+        // A series that comes with the page has no file of that name: the command line names it.
+        ...(/\.(csv|tsv)$/i.test(data.name) && { dataset: data.name }),
+        splits: data.splits,
+        missing: data.missing.rule,
       },
     });
-    const model = prune(dense, plan);
-    const planning = performance.now() - start;
+    return { ...pruned, curve, best, seconds: (performance.now() - start) / 1000, recipe };
+  }
+
+  async #run(
+    choice: Choice,
+    tuned: boolean,
+    work: Work,
+    onEvent?: (event: RecipeEvent) => void,
+  ): Promise<Pruned> {
+    const { signal, onProgress } = work;
+    const dense = this.#model();
+    const start = performance.now();
+    let planned: { readonly plan: PruningPlan; readonly at: number } | undefined;
+    const pause = createPause();
+    let attempt = 0;
+    const outcome = await run({
+      recipe: recipeOf(choice, tuned),
+      model: dense,
+      signal,
+      workbench: {
+        registry: { ...registry, strategy: (spec) => this.#remembered(spec, work) },
+        data: async () => this.#frameOf(`criterion "${choice.criterion}" looks at data`).data,
+        backend: async () => this.#backends.wasm,
+      },
+      async onEvent(event) {
+        if (event.kind === "tried") onProgress({ what: `Planning, attempt ${++attempt}` });
+        if (event.kind === "planned") planned = { plan: event.plan, at: performance.now() };
+        if (event.kind === "layer")
+          onProgress({ what: "Reconstructing", share: (event.done + 1) / event.total });
+        if (event.kind === "progress" && event.what === "calibrate")
+          onProgress({ what: "Calibrating", share: event.progress.done / event.progress.total });
+        onEvent?.(event);
+        await pause();
+      },
+    });
+    if (outcome.ended === "aborted") throw signal.reason;
+    const { model } = outcome;
+    const { plan, at } = planned!;
     const errors = await this.#errors(model, work);
     this.#drop(this.#pruned?.model);
-    this.#pruned = { model, plan };
+    this.#pruned = { model, plan, tuned };
     return {
       counts: countsOf(model),
       target: plan.target!,
@@ -152,7 +204,7 @@ export class Session {
       notes: plan.notes,
       pictures: picturesOf(dense, model),
       heads: headsOf(dense, model),
-      planning,
+      planning: at - start,
       ...(errors && { errors }),
     };
   }
@@ -167,8 +219,8 @@ export class Session {
     const rows = (from: number, count: number) =>
       bySeries(table.values.subarray(from * series, (from + count) * series), series);
     const [before, after] = [
-      await this.#run(this.#model(), frame, window),
-      await this.#run(pruned, frame, window),
+      await this.#forecastOf(this.#model(), frame, window),
+      await this.#forecastOf(pruned, frame, window),
     ].map((values) => bySeries(unscaleValues(values, scaler), series));
     return {
       window,
@@ -210,8 +262,8 @@ export class Session {
     onProgress({ what: "Writing the file" });
     const binary = "application/octet-stream";
     if (format === "dense") return fileOf(`${this.#file}.safetensors`, binary, encodeModel(this.#model()));
-    const { model, plan } = this.#prunedModel();
-    const name = `${this.#file}-${plan.strategy.replace(/\(.*/, "")}-${Math.round(100 * sparsity(model))}`;
+    const { model, plan, tuned } = this.#prunedModel();
+    const name = `${this.#file}-${tuned ? "tuned-" : ""}${plan.strategy.replace(/\(.*/, "")}-${Math.round(100 * sparsity(model))}`;
     if (format === "plan") {
       return fileOf(`${name}.plan.json`, "application/json", new TextEncoder().encode(planToJson(plan)));
     }
@@ -235,25 +287,32 @@ export class Session {
     throw new EspalierError(`${what}: ${misfit ?? "there is no series yet."}`);
   }
 
-  /** The strategy of a choice, with the scores it already has. */
-  #strategy(choice: Choice): Strategy {
-    const spec = specOf(choice);
+  /** A strategy with the scores it already has; lets messages in before each plan, which is promises alone. */
+  #remembered(spec: StrategySpec, { signal }: Work): Strategy {
     const key = JSON.stringify(spec);
-    const strategy = this.#strategies.get(key) ?? strategyOf(spec);
+    const strategy = this.#strategies.get(key) ?? registry.strategy(spec);
     // The last one used stands last.
     this.#strategies.delete(key);
     this.#strategies.set(key, strategy);
     for (const old of [...this.#strategies.keys()].slice(0, -mostStrategies)) this.#strategies.delete(old);
-    return strategy;
+    const pause = createPause();
+    return {
+      name: strategy.name,
+      async plan(request) {
+        await pause();
+        signal.throwIfAborted();
+        return strategy.plan(request);
+      },
+    };
   }
 
   /** Cuts the series for the model, where both are there. */
   #reframe(): { readonly fit?: Fit; readonly misfit?: string } {
     this.#frame = undefined;
     this.#denseErrors = undefined;
-    if (this.#dense === undefined || this.#table === undefined) return {};
+    if (this.#dense === undefined || this.#series === undefined) return {};
     try {
-      this.#frame = frameFor(this.#dense, this.#table);
+      this.#frame = frameFor(this.#dense, this.#series);
       return { fit: describeFrame(this.#frame) };
     } catch (error) {
       if (error instanceof EspalierError) return { misfit: error.message };
@@ -270,7 +329,7 @@ export class Session {
     return { windows: some.count, dense: this.#denseErrors, pruned: after };
   }
 
-  async #run(model: Model, { shown }: Frame, window: number): Promise<Float64Array> {
+  async #forecastOf(model: Model, { shown }: Frame, window: number): Promise<Float64Array> {
     const program = this.#programs.get(model) ?? (await loadProgram(model, this.#backends.wasm, 1));
     this.#programs.set(model, program);
     const outputs = await program.run(inputsFrom(model.graph, shown)([window]));
@@ -301,21 +360,6 @@ export class Session {
 async function heard(signal: AbortSignal): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve));
   signal.throwIfAborted();
-}
-
-/** The strategy, that lets messages in before each plan: planning is promises alone, which never do. */
-function heardBetween(strategy: Strategy, { signal, onProgress }: Work): Strategy {
-  const pause = createPause();
-  let attempt = 0;
-  return {
-    name: strategy.name,
-    async plan(request) {
-      onProgress({ what: `Planning, attempt ${++attempt}` });
-      await pause();
-      signal.throwIfAborted();
-      return strategy.plan(request);
-    },
-  };
 }
 
 function countsOf(model: Model): Counts {

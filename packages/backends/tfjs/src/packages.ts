@@ -4,13 +4,17 @@ import { EspalierError } from "@espalier/core";
  * The packages of TensorFlow.js, which users add: they are 310 MB with all that they bring, and most who install Espalier
  * have no need of them.
  */
-const added = {
+interface Added {
+  "@tensorflow/tfjs": typeof import("@tensorflow/tfjs");
+  "@tensorflow/tfjs-backend-wasm": typeof import("@tensorflow/tfjs-backend-wasm");
+  "@tensorflow/tfjs-backend-webgpu": typeof import("@tensorflow/tfjs-backend-webgpu");
+}
+
+const imports: { readonly [N in keyof Added]: () => Promise<Added[N]> } = {
   "@tensorflow/tfjs": () => import("@tensorflow/tfjs"),
   "@tensorflow/tfjs-backend-wasm": () => import("@tensorflow/tfjs-backend-wasm"),
   "@tensorflow/tfjs-backend-webgpu": () => import("@tensorflow/tfjs-backend-webgpu"),
-} as const;
-
-type Added = typeof added;
+};
 
 /** The version that kernels here are written for. */
 const version = "4.22.0";
@@ -35,9 +39,9 @@ export class NotAdded extends EspalierError {
 }
 
 /** A package of TensorFlow.js. Throws a NotAdded if it is not installed. */
-export async function load<N extends keyof Added>(name: N): Promise<Awaited<ReturnType<Added[N]>>> {
+export async function load<N extends keyof Added>(name: N): Promise<Added[N]> {
   try {
-    return (await added[name]()) as Awaited<ReturnType<Added[N]>>;
+    return await imports[name]();
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === "ERR_MODULE_NOT_FOUND" && message.includes(name)) throw new NotAdded(name);

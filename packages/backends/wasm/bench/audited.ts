@@ -24,7 +24,7 @@ export async function prepare(subject: Subject, simd: Simd, kernels?: WebAssembl
 
 /** Kernels that count operations on subnormal numbers. */
 export async function auditedKernels(simd: Simd): Promise<WebAssembly.Module> {
-  return WebAssembly.compile(await compileKernels(simd, true));
+  return WebAssembly.compile(await compileKernels(simd, { audit: true }));
 }
 
 /**

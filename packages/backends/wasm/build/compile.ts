@@ -1,14 +1,28 @@
 /**
- * Compiles `assembly/` into two modules, with relaxed and with plain SIMD, and writes them into `src/modules` as base64:
- * sources then run without a build step, in Node and from a plain page. `pnpm --filter @espalier/backend-wasm compile`.
+ * Compiles `assembly/` into modules with relaxed and with plain SIMD, each with all kernels and with those that run models
+ * alone (`forward`), and writes them into `src/modules`, deflated and as base64: sources then run without a build step, in
+ * Node and from a plain page. Those that run models are also files in `kernels`, for engines that compile no code at run
+ * time. `pnpm --filter @espalier/backend-wasm compile`.
  */
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { deflateRawSync } from "node:zlib";
 import asc from "assemblyscript/asc";
 import { auditSource, watched } from "./audit.ts";
 import { microKernels, panelRows } from "./micro-kernels.ts";
 
 export type SimdLevel = "relaxed" | "plain";
 export const simdLevels: readonly SimdLevel[] = ["relaxed", "plain"];
+
+/** Which kernels a module has. */
+export type Scope = "all" | "forward";
+
+/** Every module that is made. */
+export const modules: readonly { readonly level: SimdLevel; readonly scope: Scope }[] = simdLevels.flatMap(
+  (level) => [
+    { level, scope: "all" },
+    { level, scope: "forward" },
+  ],
+);
 
 const folder = new URL("../assembly/", import.meta.url);
 const generated = "micro-kernels.ts";
@@ -17,7 +31,10 @@ const generated = "micro-kernels.ts";
  * The module of one SIMD level; with `audit`, one that counts operations on subnormal numbers (see audit.ts). Throws with
  * the compiler's messages where it does not compile.
  */
-export async function compileKernels(level: SimdLevel, audit = false): Promise<Uint8Array<ArrayBuffer>> {
+export async function compileKernels(
+  level: SimdLevel,
+  { audit = false, scope = "all" }: { readonly audit?: boolean; readonly scope?: Scope } = {},
+): Promise<Uint8Array<ArrayBuffer>> {
   const relaxed = level === "relaxed";
   let binary: Uint8Array<ArrayBuffer> | undefined;
   const sourceOf = async (name: string) =>
@@ -29,7 +46,7 @@ export async function compileKernels(level: SimdLevel, audit = false): Promise<U
   const features = ["--enable", "simd", ...(relaxed ? ["--enable", "relaxed-simd"] : [])];
   const { error, stderr } = await asc.main(
     [
-      "index.ts",
+      scope === "all" ? "index.ts" : "forward.ts",
       "-o",
       "out.wasm",
       "-O3",
@@ -57,23 +74,37 @@ export async function compileKernels(level: SimdLevel, audit = false): Promise<U
   return binary;
 }
 
+/** The name of a module, in files: `relaxed`, `forward-plain`. */
+export const nameOf = (level: SimdLevel, scope: Scope): string =>
+  scope === "all" ? level : `${scope}-${level}`;
+
 /** The source file that carries a module. */
-export function moduleSource(level: SimdLevel, binary: Uint8Array): string {
+export function moduleSource(level: SimdLevel, scope: Scope, binary: Uint8Array): string {
   const rows = panelRows({ relaxed: level === "relaxed" });
+  const variable = nameOf(level, scope).replace(/-(.)/, (_, letter: string) => letter.toUpperCase());
+  const what = scope === "all" ? "All kernels" : "Kernels that run models,";
   return `// Written by build/compile.ts: do not edit.
-/** All kernels with ${level} SIMD, ${binary.length} bytes. Dense panels have ${rows} rows. */
-export const ${level}Module: string =
-  "${Buffer.from(binary).toString("base64")}";
+/** ${what} with ${level} SIMD, ${binary.length} bytes, deflated. Dense panels have ${rows} rows. */
+export const ${variable}Module: string =
+  "${deflateRawSync(binary, { level: 9 }).toString("base64")}";
 `;
 }
 
-export const moduleFile = (level: SimdLevel): URL =>
-  new URL(`../src/modules/${level}-module.ts`, import.meta.url);
+const moduleFile = (level: SimdLevel, scope: Scope): URL =>
+  new URL(`../src/modules/${nameOf(level, scope)}-module.ts`, import.meta.url);
+
+/** Where a module that runs models is a file. */
+export const kernelFile = (level: SimdLevel): URL =>
+  new URL(`../kernels/${nameOf(level, "forward")}.wasm`, import.meta.url);
 
 if (process.argv[1] === new URL(import.meta.url).pathname) {
-  for (const level of simdLevels) {
-    const binary = await compileKernels(level);
-    await writeFile(moduleFile(level), moduleSource(level, binary));
-    console.log(`${level}: ${(binary.length / 1024).toFixed(1)} KB`);
+  for (const { level, scope } of modules) {
+    const binary = await compileKernels(level, { scope });
+    await writeFile(moduleFile(level, scope), moduleSource(level, scope, binary));
+    if (scope === "forward") {
+      await mkdir(new URL(".", kernelFile(level)), { recursive: true });
+      await writeFile(kernelFile(level), binary);
+    }
+    console.log(`${nameOf(level, scope)}: ${(binary.length / 1024).toFixed(1)} KB`);
   }
 }

@@ -2,7 +2,8 @@ import { EspalierError } from "@espalier/core";
 import { type Argument, type Call, isPointer, type Pointer } from "./compile/call.ts";
 import type { KernelWork, Step, WeightWork } from "./compile/step.ts";
 import type { Heap } from "./memory/heap.ts";
-import { type BoundCall, type Job, PartError } from "./threads/job.ts";
+import type { BoundCall, Job } from "./threads/job.ts";
+import { PartError } from "./threads/part-error.ts";
 
 /** A step with addresses. */
 export interface BoundStep {
@@ -35,7 +36,7 @@ export class BoundPhase {
       const calls = divided(work);
       if (calls.length === 1 || team === undefined) {
         const { kernel, args } = bound(calls[0]!);
-        return { step, parts: 1, run: heap.kernels[kernel].bind(null, ...args) as () => void };
+        return { step, parts: 1, run: heap.bind(kernel, args) };
       }
       const first = lists.length;
       for (const call of calls) lists.push([bound(call)]);

@@ -4,7 +4,8 @@ import type { Plan } from "./compile/plan.ts";
 import { callOf, type Step } from "./compile/step.ts";
 import type { View } from "./compile/view.ts";
 import type { Heap } from "./memory/heap.ts";
-import { type Job, type PartCall, PartError } from "./threads/job.ts";
+import type { Job, PartCall } from "./threads/job.ts";
+import { PartError } from "./threads/part-error.ts";
 
 /** A value of all parts of a batch, one behind the other. */
 interface Staged {

@@ -8,7 +8,6 @@ import { PartsAtOnce } from "./parts-at-once.ts";
 import { Placement } from "./placement.ts";
 import type { WasmState } from "./state.ts";
 import type { Surroundings } from "./threads/divide/divider.ts";
-import { divide } from "./threads/divide/index.ts";
 import { Repacking } from "./weights/repacking.ts";
 
 /** A plan with addresses: memory is taken once, then every run is a list of calls. */
@@ -151,7 +150,7 @@ export class PlacedPlan {
   }
 
   #divide(call: Call): readonly Call[] {
-    return divide(call, this.#state.heap.threads, this.#surroundings);
+    return this.#state.heap.team?.divide(call, this.#surroundings) ?? [call];
   }
 
   #bind(): void {

@@ -1,6 +1,6 @@
-import { type Backend, checkTensors, EspalierError } from "@espalier/core";
+import { type Backend, checkTensors, EspalierError, unknownName } from "@espalier/core";
 import { Heap } from "./memory/heap.ts";
-import { type Simd, supports } from "./modules/load.ts";
+import { loadModule, type ModuleOptions, type Simd, supports } from "./modules/load.ts";
 import { WasmProgram } from "./program.ts";
 import { WasmState } from "./state.ts";
 import type { DivisionLimits } from "./threads/divide/limits.ts";
@@ -16,7 +16,17 @@ export interface WasmOptions {
    * `Cross-Origin-Embedder-Policy: require-corp`. They change no result. A state's workers end when it is disposed of.
    */
   readonly threads?: number;
+  /** False for a backend that only runs models, whose kernels are a fifth smaller to load. Default true. */
+  readonly training?: boolean;
+  /**
+   * The kernels, compiled: `@espalier/backend-wasm/forward-relaxed.wasm` or `…/forward-plain.wasm`, which run models and do
+   * not train them. Needed where code may not be compiled at run time, as in Cloudflare's workerd, or not be imported
+   * then, as in service workers. Runs on one thread.
+   */
+  readonly module?: WebAssembly.Module;
 }
+
+const known = ["simd", "threads", "training", "module"];
 
 /**
  * Runs graphs on our own WebAssembly kernels: weights are packed by what is in them, so that pruned models are fast.
@@ -28,10 +38,17 @@ export function wasm(options: WasmOptions = {}): Backend {
 
 /** As `wasm`, with work divided among threads as `limits` say. */
 export function wasmWith(options: WasmOptions, limits?: DivisionLimits): Backend {
-  const { threads = 1 } = options;
+  const { threads = 1, training = true, module } = options;
+  const strange = Object.keys(options).find((key) => !known.includes(key));
+  if (strange !== undefined) throw unknownName("backend wasm: option", strange, known);
   if (!Number.isInteger(threads) || threads < 1 || threads > mostThreads) {
     throw new EspalierError(
       `backend wasm: threads: ${threads} is no whole number from 1 to ${mostThreads}. Give as many as the machine has cores, or leave it out for one.`,
+    );
+  }
+  if (module !== undefined && threads > 1) {
+    throw new EspalierError(
+      `backend wasm: a module that is given runs on one thread, not on ${threads}. Leave out module or threads.`,
     );
   }
   const simd = () => options.simd ?? (supports("relaxed") ? "relaxed" : "plain");
@@ -45,6 +62,8 @@ export function wasmWith(options: WasmOptions, limits?: DivisionLimits): Backend
       }
       const why = hindrance();
       if (why !== undefined) return { available: false, detail: why };
+      const failure = module === undefined ? await whyNotCompiled({ simd: simd(), training }) : undefined;
+      if (failure !== undefined) return { available: false, detail: failure };
       const count = threads === 1 ? "1 thread" : `${threads} threads`;
       const level = simd() === "plain" ? "128-bit" : "relaxed";
       return {
@@ -57,7 +76,8 @@ export function wasmWith(options: WasmOptions, limits?: DivisionLimits): Backend
     async createState(tensors) {
       const reason = hindrance();
       if (reason !== undefined) throw new EspalierError(`backend wasm: ${reason}`);
-      return WasmState.create(await Heap.create(simd(), { threads, limits }), tensors);
+      const heap = await Heap.create(simd(), { threads, training, kernels: module, limits });
+      return WasmState.create(heap, tensors);
     },
     async compile(graph, { state, batch = [] }) {
       if (!(state instanceof WasmState)) {
@@ -69,4 +89,15 @@ export function wasmWith(options: WasmOptions, limits?: DivisionLimits): Backend
       return program;
     },
   };
+}
+
+/** Why the kernels cannot be loaded here; undefined if they can. */
+async function whyNotCompiled(options: ModuleOptions): Promise<string | undefined> {
+  try {
+    await loadModule(options);
+    return undefined;
+  } catch (error) {
+    const [line] = `${(error as Error).message}`.split("\n");
+    return `this engine does not load the kernels (${line}): give wasm({ module }), from @espalier/backend-wasm/forward-${options.simd}.wasm`;
+  }
 }

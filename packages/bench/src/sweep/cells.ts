@@ -159,6 +159,9 @@ function measureOf({ backends, batchSizes, latency }: SweepConfig): LatencySetti
   return { backend: backends[0], batch: batchSizes[0], time: latency.time };
 }
 
+/** The rate's schedule in a cell that says nothing of it: what the ids of such cells have always stood for. */
+export const cellRate = { rateSchedule: "halving" } as const;
+
 /** The recipe that a cell runs on its dense model. */
 export function recipeOf(cell: PruneCell): Recipe {
   const { dense, target, measure } = cell;
@@ -176,7 +179,7 @@ export function recipeOf(cell: PruneCell): Recipe {
     acceptNearest: true,
     ...(reconstruction && { reconstruction }),
     ...(schedule && { schedule }),
-    ...(fineTuning.epochs > 0 && { fineTuning: { ...fineTuning, epochs: fineTuning.epochs } }),
+    ...(fineTuning.epochs > 0 && { fineTuning: { ...cellRate, ...fineTuning, epochs: fineTuning.epochs } }),
   });
 }
 

@@ -44,6 +44,7 @@ import { withAvailableBackends } from "./backends.ts";
 import {
   type Cell,
   cellId,
+  cellRate,
   cellsOf,
   denseCell,
   type LatencyCell,
@@ -206,7 +207,7 @@ class SweepRun {
       epochs === 0
         ? { model: started, epochs: 0 }
         : await this.#run(cell, started, {
-            steps: [{ do: "train", fit: { ...settings, epochs } }],
+            steps: [{ do: "train", fit: { ...cellRate, ...settings, epochs } }],
             seed: cell.seed,
           }).then(({ model, steps }) => ({ model, epochs: steps[0]!.fit!.epochs.length }));
     await this.#models.keep(cell, trained.model);

@@ -1,9 +1,9 @@
 import { loadModel } from "@espalier/formats/node";
 import { createRegistry } from "@espalier/recipe/standard";
-import { forecastingDataFor, evaluate as measure } from "@espalier/training";
+import { compared, forecastingDataFor, evaluate as measure } from "@espalier/training";
 import type { EvaluateOptions } from "../commands/evaluate.ts";
 import type { Context } from "../context.ts";
-import { metricsLines } from "../output/metrics.ts";
+import { comparisonJson, metricsLines } from "../output/metrics.ts";
 import { openBar } from "../output/progress.ts";
 import { openBackend } from "../shared/backend.ts";
 import { loadSourceFor } from "../shared/data.ts";
@@ -26,18 +26,20 @@ export async function evaluate(file: string, options: EvaluateOptions, context: 
       onProgress: showEvaluation(bar, split),
       ...(batchSize === undefined ? {} : { batchSize }),
     });
+    const comparison = compared(metrics, data[split], data);
     bar.stop();
     if (json) {
       const { name, checksum, series, scaler } = data;
       const described = { name, checksum, series, scale: scaler.kind };
-      context.print([JSON.stringify({ model: model.name, data: described, split, ...metrics }, null, 2)]);
+      const errors = { ...metrics, ...comparisonJson(comparison) };
+      context.print([JSON.stringify({ model: model.name, data: described, split, ...errors }, null, 2)]);
       return;
     }
     const { colors } = context;
     context.print([
       `${colors.bold(model.name)} on ${data.name}, ${data.test.inputLength} → ${data.test.horizon}`,
       "",
-      ...metricsLines(metrics, { split, series: data.series, scale: data.scaler.kind, detail }, colors),
+      ...metricsLines(metrics, comparison, { split, data, detail }, colors),
     ]);
   } finally {
     bar.stop();

@@ -1,23 +1,33 @@
-import { appendFile, rm, stat } from "node:fs/promises";
+import { access, appendFile, constants, rm, stat } from "node:fs/promises";
+import { dirname } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { account, type Backend, EspalierError, type Model } from "@espalier/core";
 import type { ForecastingData } from "@espalier/datasets";
-import { checkReplaceable, readBytes, saveModel, writeFileAtomically } from "@espalier/formats/node";
+import {
+  checkReplaceable,
+  loadModel,
+  readBytes,
+  saveModel,
+  writeFileAtomically,
+} from "@espalier/formats/node";
 import { createRegistry } from "@espalier/recipe/standard";
 import { formatBytes, formatCount, plural } from "@espalier/report/text";
 import {
+  compared,
   type EpochRecord,
   evaluate,
   type FitResult,
   fit,
   forecastingDataFor,
   type Metrics,
+  readSettings,
   TrainingCheckpoint,
   withData,
 } from "@espalier/training";
 import type { TrainOptions } from "../commands/train.ts";
 import type { Context } from "../context.ts";
 import { fitSettings, required } from "../options/groups.ts";
-import { metricsLines } from "../output/metrics.ts";
+import { comparisonJson, metricsLines } from "../output/metrics.ts";
 import { type Bar, openBar } from "../output/progress.ts";
 import { resumingCommand } from "../shared/again.ts";
 import { openBackend } from "../shared/backend.ts";
@@ -65,6 +75,7 @@ class Training {
     const resume = await this.#startFiles();
     const registry = createRegistry();
     const { model, data } = await this.#prepare(registry);
+    if (this.#options.resume && resume === undefined && (await this.#finished(model, data))) return;
     const backend = await openBackend(registry, this.#options);
     this.#context.endsInOrder(this.#bar.line);
     const result = await this.#fit(model, data, backend, resume);
@@ -88,15 +99,12 @@ class Training {
     const { out, checkpoint, log } = this.#files;
     const { resume = false, force = false } = this.#options;
     await checkReplaceable(out, force || resume);
-    const stopped = await stat(checkpoint).then(
-      () => true,
-      () => false,
-    );
+    await expectWritable(out);
+    const stopped = await exists(checkpoint);
     if (resume) {
       if (!stopped) {
-        throw new EspalierError(
-          `${checkpoint}: there is no such file, so nothing to go on from. Leave --resume out.`,
-        );
+        await this.#startLog([], true);
+        return undefined;
       }
       const read = TrainingCheckpoint.decode(
         await readBytes(checkpoint, "checkpoint"),
@@ -113,6 +121,35 @@ class Training {
     if (log !== undefined) await checkReplaceable(log, force);
     await this.#startLog([], force);
     return undefined;
+  }
+
+  /** Whether the model file is what this command leads to, which is then said. */
+  async #finished(model: Model, data: ForecastingData): Promise<boolean> {
+    const { out } = this.#files;
+    if (!(await exists(out))) return false;
+    const made = await loadModel(out);
+    const fitted = made.history.findLast((entry) => isFit(entry)) as FitEntry | undefined;
+    const settings = readSettings(fitSettings(this.#options, this.#options.epochs));
+    const { epochs, patience } = settings;
+    const ended = (fit: FitEntry) =>
+      fit.epochs === epochs || (patience > 0 && fit.epochs - fit.best >= patience);
+    const same =
+      fitted !== undefined &&
+      ended(fitted) &&
+      sameJson(fitted.settings, settings) &&
+      fitted.data?.checksum === data.checksum &&
+      sameJson(made.options, model.options) &&
+      made.history.length === model.history.length + 1;
+    if (!same) {
+      throw new EspalierError(
+        `${this.#out} exists, and is not what this command trains. Give --force to replace it, or another name.`,
+      );
+    }
+    this.#bar.stop();
+    this.#context.print([
+      `${this.#context.colors.green(this.#out)}  finished: ${plural(fitted.epochs, "epoch")}, best ${fitted.best}. Nothing is left to train.`,
+    ]);
+    return true;
   }
 
   async #startLog(epochs: readonly EpochRecord[], force: boolean): Promise<void> {
@@ -191,6 +228,7 @@ class Training {
     const { size } = await stat(this.#files.out);
     const best = epochs.findLast((record) => record.best);
     const { total } = account(model).parameters;
+    const comparison = compared(test, data.test, data);
     if (this.#options.json) {
       const { name, checksum, series } = data;
       const described = {
@@ -208,7 +246,14 @@ class Training {
       };
       print([
         JSON.stringify(
-          { model: file, data: described, ended, best: best?.epoch ?? null, epochs, test },
+          {
+            model: file,
+            data: described,
+            ended,
+            best: best?.epoch ?? null,
+            epochs,
+            test: { ...test, ...comparisonJson(comparison) },
+          },
           null,
           2,
         ),
@@ -219,18 +264,48 @@ class Training {
     const fitted =
       best === undefined ? "not trained" : `${plural(epochs.length, "epoch")}, best ${best.epoch}${early}`;
     const { inputLength, horizon } = data.test;
-    const options = {
-      split: "test",
-      series: data.series,
-      scale: data.scaler.kind,
-      detail: this.#options.detail,
-    };
+    const options = { split: "test", data, detail: this.#options.detail };
     print([
       `${colors.bold(model.name)} on ${data.name}, ${inputLength} → ${horizon}, ${fitted}`,
       "",
-      ...metricsLines(test, options, colors),
+      ...metricsLines(test, comparison, options, colors),
       "",
       `${colors.green(this.#out)}  ${formatCount(total)} parameters, ${formatBytes(size)}`,
     ]);
   }
+}
+
+/** What a fit leaves in a model's history. */
+interface FitEntry {
+  readonly settings: unknown;
+  readonly data?: { readonly checksum: string };
+  readonly epochs: number;
+  readonly best: number;
+}
+
+function isFit(entry: unknown): boolean {
+  return (entry as { readonly did?: string }).did === "fit";
+}
+
+/** Whether two values are the same in a file, in whatever order their keys are. */
+function sameJson(a: unknown, b: unknown): boolean {
+  const read = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+  return isDeepStrictEqual(read(a), read(b));
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Says before the first epoch that a model cannot be written where it is to go. */
+async function expectWritable(path: string): Promise<void> {
+  const folder = dirname(path);
+  await access(folder, constants.W_OK).catch((error: NodeJS.ErrnoException) => {
+    // Where there is no folder, whoever writes says so.
+    if (error.code === "ENOENT") return;
+    throw new EspalierError(`${path} cannot be written: the folder ${folder} is read-only.`);
+  });
 }

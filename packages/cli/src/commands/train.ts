@@ -41,7 +41,7 @@ export function define(command: Command, context: Context): void {
     .optionsGroup("Output:")
     .option("--out <file>", "the model file to write (.safetensors)")
     .option("--log <file>", "a line of JSON for every epoch")
-    .option("--resume", "go on with a training that was stopped: the same command, and this")
+    .option("--resume", "go on where it was stopped, if it was; repeat the command until it is done")
     .option("--detail", "errors by series and by step ahead, too");
   addForce(command);
   addCommon(command.optionsGroup("Other:"));

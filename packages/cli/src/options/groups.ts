@@ -84,9 +84,9 @@ export function addTraining(command: Command): Command {
   command
     .option("--learning-rate <n>", "step of Adam (0.0001)", positive)
     .addOption(
-      new Option("--rate-schedule <name>", "learning rate over the epochs (halving)").choices([
-        "halving",
+      new Option("--rate-schedule <name>", "learning rate over the epochs (cosine)").choices([
         "cosine",
+        "halving",
         "constant",
       ]),
     )

@@ -1,5 +1,7 @@
+import type { ForecastingData } from "@espalier/datasets";
 import { formatCount, formatError, plural } from "@espalier/report/text";
-import type { Errors, Metrics } from "@espalier/training";
+import type { Comparison, Errors, Metrics } from "@espalier/training";
+
 import type { Colors } from "../context.ts";
 import { tableLines } from "./table.ts";
 
@@ -8,40 +10,92 @@ const shownSteps = 12;
 
 export interface MetricsOptions {
   readonly split: string;
-  readonly series: readonly string[];
-  /** How the values the model sees were scaled. */
-  readonly scale: string;
+  readonly data: ForecastingData;
   readonly detail?: boolean | undefined;
 }
 
-/** A table of test errors; with `detail` one by series and one by step of the horizon as well. */
-export function metricsLines(metrics: Metrics, options: MetricsOptions, colors: Colors): string[] {
-  const { split, series, scale, detail = false } = options;
+/** Series whose units differ by more than this have no error in common. */
+const unitsDiffer = 10;
+/** Series a terminal shows without being asked for detail. */
+const shownSeries = 12;
+
+/**
+ * A table of errors beside those of forecasts that need no model; by series where their units differ; with `detail` by
+ * series and by step of the horizon in any case.
+ */
+export function metricsLines(
+  metrics: Metrics,
+  { last, seasonal, season, mase }: Comparison,
+  { split, data, detail = false }: MetricsOptions,
+  colors: Colors,
+): string[] {
+  const { series, scaler } = data;
   const { original } = metrics;
-  const scaled = scale === "none" ? "as the data is" : `scaled (${scale})`;
-  const head = (title: string) => [title, "MSE", "MAE", "RMSE"].map((text) => colors.bold(text));
+  const plain = scaler.kind === "none";
+  const scaled = plain ? "as the data is" : `scaled (${scaler.kind})`;
+  const head = (title: string) => [title, "MSE", "MAE", "RMSE", "MASE"].map((text) => colors.bold(text));
+  const differ = Math.max(...scaler.spread) > unitsDiffer * Math.min(...scaler.spread);
+  const naive = (of: "errors" | "original") => {
+    const errors = (naiveMetrics: Metrics) => (of === "errors" ? naiveMetrics : naiveMetrics.original!);
+    return [
+      row("  the last value", errors(last), mase.last.all),
+      ...(seasonal && mase.seasonal
+        ? [row(`  ${seasonal.season} rows before`, errors(seasonal.errors), mase.seasonal.all)]
+        : []),
+    ];
+  };
   const rows = [
     head(`${split} error`),
-    row(scaled, metrics),
-    ...(original === undefined || scale === "none" ? [] : [row("original units", original)]),
+    row(scaled, metrics, mase.model.all),
+    ...naive("errors"),
+    ...(original === undefined || plain || differ
+      ? []
+      : [row("original units", original, mase.model.all), ...naive("original")]),
   ];
-  const lines = [...tableLines(rows), colors.dim(`over ${plural(metrics.windows, "window")}`)];
-  if (!detail) return lines;
+  const from = season === 1 ? "the row before" : `the value ${season} rows before`;
+  const lines = [
+    ...tableLines(rows),
+    colors.dim(
+      `over ${plural(metrics.windows, "window")}; MASE: the error in units of that of ${from} in training`,
+    ),
+  ];
   const detailed = original ?? metrics;
-  const bySeries = detailed.series.map((errors, i) => row(series[i] ?? `${i + 1}`, errors));
-  const steps = shownOf(detailed.steps.length).map((i) => row(formatCount(i + 1), detailed.steps[i]!));
   const units = original === undefined ? scaled : "original units";
-  return [
-    ...lines,
-    "",
-    ...tableLines([head(`by series, ${units}`), ...bySeries]),
-    "",
-    ...tableLines([head(`by step ahead, ${units}`), ...steps]),
-  ];
+  const shown = detail ? series.length : Math.min(series.length, shownSeries);
+  const bySeries = detailed.series
+    .slice(0, shown)
+    .map((errors, i) => row(series[i] ?? `${i + 1}`, errors, mase.model.series[i]!));
+  const more = shown < series.length ? [colors.dim(`and ${series.length - shown} more: --detail`)] : [];
+  if (detail || (differ && original !== undefined))
+    lines.push("", ...tableLines([head(`by series, ${units}`), ...bySeries]), ...more);
+  if (!detail) return lines;
+  const steps = shownOf(detailed.steps.length).map((i) => row(formatCount(i + 1), detailed.steps[i]!));
+  return [...lines, "", ...tableLines([head(`by step ahead, ${units}`).slice(0, 4), ...steps])];
 }
 
-function row(name: string, { mse, mae, rmse }: Errors): string[] {
-  return [name, formatError(mse), formatError(mae), formatError(rmse)];
+function row(name: string, { mse, mae, rmse }: Errors, mase?: number): string[] {
+  const scaled = mase === undefined ? [] : [Number.isFinite(mase) ? mase.toFixed(3) : ""];
+  return [name, formatError(mse), formatError(mae), formatError(rmse), ...scaled];
+}
+
+/** The same as data: totals of what needs no model, and MASE. */
+export function comparisonJson({ last, seasonal, season, mase }: Comparison): object {
+  const totals = ({ mse, mae, rmse, original }: Metrics) => ({
+    mse,
+    mae,
+    rmse,
+    ...(original && { original: { mse: original.mse, mae: original.mae, rmse: original.rmse } }),
+  });
+  const finite = (values: readonly number[]) =>
+    values.map((value) => (Number.isFinite(value) ? value : null));
+  return {
+    season,
+    mase: { all: mase.model.all, series: finite(mase.model.series) },
+    naive: {
+      last: { ...totals(last), mase: mase.last.all },
+      ...(seasonal && { seasonal: { ...totals(seasonal.errors), mase: mase.seasonal!.all } }),
+    },
+  };
 }
 
 /** Evenly spread indices, the first and the last among them. */

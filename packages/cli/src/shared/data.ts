@@ -2,11 +2,12 @@ import { basename } from "node:path";
 import { EspalierError, type Model } from "@espalier/core";
 import type { LoadedDataset } from "@espalier/datasets";
 import { type FetchOptions, isDataFile, type LoadOptions, loadDataset } from "@espalier/datasets/node";
-import { formatBytes, formatCount, formatShare, plural } from "@espalier/report/text";
+import { formatBytes, formatShare, plural } from "@espalier/report/text";
 import { dataOf, type ModelData } from "@espalier/training";
 import type { Context } from "../context.ts";
 import { type CsvOptionsGiven, csvOptions } from "../options/csv.ts";
 import type { TrainingDataOptions } from "../options/groups.ts";
+
 import type { Bar } from "../output/progress.ts";
 
 /** A data set's name as it is, a file's path relative to the working directory. */
@@ -58,7 +59,7 @@ export async function loadSource(
     const where = plural(Object.keys(bySeries).length, "series", "series");
     const dropped = droppedRows === 0 ? "" : `, ${plural(droppedRows, "row")} left out`;
     bar.line(
-      `${source.name}: ${formatCount(cells)} values (${share}) were missing in ${where}: ${rule}${dropped}.`,
+      `${source.name}: ${plural(cells, "value")} (${share}) ${cells === 1 ? "was" : "were"} missing in ${where}: ${rule}${dropped}.`,
     );
   }
   return source;

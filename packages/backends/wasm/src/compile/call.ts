@@ -1,4 +1,4 @@
-import type { KernelName } from "../modules/load.ts";
+import type { KernelName } from "../modules/names.ts";
 import type { Storage } from "./view.ts";
 
 /** A place in memory, its address still open. */

@@ -1,6 +1,6 @@
 import { EspalierError, type Graph, resolveShape, type ValueId } from "@espalier/core";
 import { alignment } from "../memory/blocks.ts";
-import type { KernelName } from "../modules/load.ts";
+import type { KernelName } from "../modules/names.ts";
 import type { Slot, WasmState } from "../state.ts";
 import type { Format } from "../weights/cost.ts";
 import type { PackedWeight, WeightSource } from "../weights/packed-weight.ts";

@@ -1,8 +1,10 @@
 import { EspalierError } from "@espalier/core";
-import { type Kernels, loadModule, type Simd } from "../modules/load.ts";
+import { loadModule, type Simd } from "../modules/load.ts";
+import type { KernelName, Kernels } from "../modules/names.ts";
 import { type DivisionLimits, usualLimits } from "../threads/divide/limits.ts";
-import { Team } from "../threads/team.ts";
+import type { Team } from "../threads/team.ts";
 import { Blocks } from "./blocks.ts";
+import type { Memory } from "./memory.ts";
 
 /** Kernels read up to two vectors beyond what they are given. */
 const slack = 64;
@@ -14,13 +16,15 @@ const limit = 65536;
 
 export interface HeapOptions {
   readonly threads?: number;
+  /** With the kernels of training; true by default. */
+  readonly training?: boolean;
   /** Instead of the module of the level, for instruments that watch it. */
   readonly kernels?: WebAssembly.Module | undefined;
   readonly limits?: DivisionLimits | undefined;
 }
 
 /** One linear memory with the kernels that work on it. What is too large for it is refused; the rest stays as it was. */
-export class Heap {
+export class Heap implements Memory {
   readonly kernels: Kernels;
   /** When its threads share a call. */
   readonly limits: DivisionLimits;
@@ -37,13 +41,17 @@ export class Heap {
   }
 
   static async create(simd: Simd, options: HeapOptions = {}): Promise<Heap> {
-    const { threads = 1, kernels, limits = usualLimits } = options;
+    const { threads = 1, training = true, kernels, limits = usualLimits } = options;
     const shared = threads > 1;
     const memory = shared ? await sharedMemory() : new WebAssembly.Memory({ initial: 2 });
-    const module = kernels ?? (await loadModule(simd, shared));
+    const module = kernels ?? (await loadModule({ simd, training, shared }));
     const instance = await WebAssembly.instantiate(module, { env: { memory } });
     const heap = new Heap(memory, instance.exports as unknown as Kernels, limits);
-    if (shared) heap.#team = await Team.start(heap, memory, module, threads);
+    if (shared) {
+      // Most pages run on one thread, and need none of it.
+      const { Team } = await import("../threads/team.ts");
+      heap.#team = await Team.start(heap, memory, module, threads);
+    }
     return heap;
   }
 
@@ -115,10 +123,22 @@ export class Heap {
     }
   }
 
+  /** A kernel with its arguments; called with the number of a thread's part, which it does not read. */
+  bind(kernel: KernelName, args: readonly number[]): (part?: number) => void {
+    const call = this.kernels[kernel] as Kernels[KernelName] | undefined;
+    if (call !== undefined) return call.bind(null, ...args) as (part?: number) => void;
+    throw this.failure(`kernel ${kernel} is one of training's, which { training: false } leaves out.`);
+  }
+
+  /** An error of what this memory is for. What threads need is loaded apart, and has no error of its own. */
+  failure(text: string): EspalierError {
+    return new EspalierError(`backend wasm: ${text}`);
+  }
+
   #tooLarge(bytes: number, what: string): EspalierError {
     const size = (n: number) => `${(n / 2 ** 20).toFixed(0)} MiB`;
-    return new EspalierError(
-      `backend wasm: ${what} needs ${size(bytes)}; memory holds ${size(this.bytes)} and cannot grow by as much. Use a smaller batch or model, or another backend.`,
+    return this.failure(
+      `${what} needs ${size(bytes)}; memory holds ${size(this.bytes)} and cannot grow by as much. Use a smaller batch or model, or another backend.`,
     );
   }
 }

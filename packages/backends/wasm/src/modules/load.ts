@@ -1,54 +1,4 @@
 import { EspalierError } from "@espalier/core";
-import { withSharedMemory } from "./shared.ts";
-
-/** Kernels by name, as `assembly/index.ts` exports them. */
-export const kernelNames = [
-  "adam",
-  "adamAt",
-  "affine",
-  "attention",
-  "averagePoolGradient",
-  "batchNormGradient",
-  "batchNormTraining",
-  "binary",
-  "countBlocks",
-  "cumulativeSum",
-  "dense",
-  "fill",
-  "fillBlocks",
-  "firstNonFinite",
-  "foldStatistics",
-  "gather",
-  "gatherValues",
-  "heapBase",
-  "layerNorm",
-  "layerNormGradient",
-  "layerNormSums",
-  "maskedGradient",
-  "maxPoolGradient",
-  "opensMask",
-  "packPanels",
-  "panelRows",
-  "pool",
-  "product",
-  "random",
-  "reduce",
-  "softmaxGradientLanes",
-  "softmaxGradientRows",
-  "softmaxLanes",
-  "softmaxRows",
-  "sparsePairStrips",
-  "sparsePairs",
-  "sparseQuads",
-  "sparseRowStrips",
-  "sparseRows",
-  "topK",
-  "transposed",
-  "unary",
-] as const;
-
-export type KernelName = (typeof kernelNames)[number];
-export type Kernels = Readonly<Record<KernelName, (...args: readonly number[]) => number>>;
 
 /** `relaxed` fuses products with sums; every engine since about 2023 has it. `plain` needs 128-bit SIMD only. */
 export type Simd = "relaxed" | "plain";
@@ -67,14 +17,23 @@ const probe = (instruction: readonly number[]) =>
 /** i8x16.popcnt, and i32x4.relaxed_trunc_f32x4_s. */
 export const supports = (simd: Simd): boolean => probe(simd === "plain" ? [253, 98] : [253, 0x81, 0x02]);
 
+/** Which kernels are loaded, and for what memory. */
+export interface ModuleOptions {
+  readonly simd: Simd;
+  /** With the kernels of training. */
+  readonly training: boolean;
+  /** For memory that threads share. */
+  readonly shared?: boolean;
+}
+
 const compiled = new Map<string, Promise<WebAssembly.Module>>();
 
-/** The kernels of one SIMD level, for a memory of their own or a shared one; compiled once in a process. */
-export function loadModule(simd: Simd, shared = false): Promise<WebAssembly.Module> {
-  const key = shared ? `${simd}, shared` : simd;
+/** The kernels, compiled once in a process. */
+export function loadModule(options: ModuleOptions): Promise<WebAssembly.Module> {
+  const key = JSON.stringify(options);
   let module = compiled.get(key);
   if (module === undefined) {
-    module = compileModule(simd, shared);
+    module = compileModule(options);
     compiled.set(key, module);
   }
   return module;
@@ -82,23 +41,33 @@ export function loadModule(simd: Simd, shared = false): Promise<WebAssembly.Modu
 
 /** Bytes of all kernels of one SIMD level. */
 export async function kernelSize(simd: Simd): Promise<number> {
-  return (await moduleBytes(simd)).length;
+  return (await moduleBytes({ simd, training: true })).length;
 }
 
-async function moduleBytes(simd: Simd): Promise<Uint8Array<ArrayBuffer>> {
-  const text =
-    simd === "relaxed"
-      ? (await import("./relaxed-module.ts")).relaxedModule
-      : (await import("./plain-module.ts")).plainModule;
-  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+/** Bundlers make a file of each, of which a page loads one. */
+const texts = {
+  "relaxed, all": async () => (await import("./relaxed-module.ts")).relaxedModule,
+  "relaxed, forward": async () => (await import("./forward-relaxed-module.ts")).forwardRelaxedModule,
+  "plain, all": async () => (await import("./plain-module.ts")).plainModule,
+  "plain, forward": async () => (await import("./forward-plain-module.ts")).forwardPlainModule,
+} as const;
+
+async function moduleBytes({ simd, training }: ModuleOptions): Promise<Uint8Array<ArrayBuffer>> {
+  const text = await texts[`${simd}, ${training ? "all" : "forward"}`]();
+  const deflated = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  const inflated = new Blob([deflated]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
+  return new Uint8Array(await new Response(inflated).arrayBuffer());
 }
 
-async function compileModule(simd: Simd, shared: boolean): Promise<WebAssembly.Module> {
+async function compileModule(options: ModuleOptions): Promise<WebAssembly.Module> {
+  const { simd, shared } = options;
   if (!supports(simd)) {
     throw new EspalierError(
       `backend wasm: this engine has no ${simd} SIMD. Take a newer engine, or another backend.`,
     );
   }
-  const bytes = await moduleBytes(simd);
-  return WebAssembly.compile(shared ? withSharedMemory(bytes) : bytes);
+  const bytes = await moduleBytes(options);
+  if (!shared) return WebAssembly.compile(bytes);
+  const { withSharedMemory } = await import("./shared.ts");
+  return WebAssembly.compile(withSharedMemory(bytes));
 }

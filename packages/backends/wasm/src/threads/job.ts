@@ -1,5 +1,6 @@
-import type { Heap } from "../memory/heap.ts";
-import { type KernelName, kernelNames } from "../modules/load.ts";
+import type { Memory } from "../memory/memory.ts";
+import { type KernelName, kernelNames } from "../modules/names.ts";
+import { PartError } from "./part-error.ts";
 
 /** A call with addresses. Where `perThread` is not 0, each thread adds as many times it as its number says. */
 export interface BoundCall {
@@ -18,17 +19,6 @@ export interface PartCopy {
 
 export type PartCall = BoundCall | PartCopy;
 
-/** A part of a job that failed: which of its calls. `cause` is known where it was this thread's. */
-export class PartError extends Error {
-  readonly part: number;
-  readonly call: number;
-  constructor(part: number, call: number, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.part = part;
-    this.call = call;
-  }
-}
-
 /**
  * Calls that threads divide among them, written where workers find them: { length, lists, where each begins; of each the
  * number of calls; of each call the kernel (-1: a copy), the number of arguments, and for each its value and what the
@@ -39,11 +29,11 @@ export class Job {
   readonly version: number;
   /** See Reserve. */
   readonly fastest = new Map<number, number>();
-  readonly #heap: Heap;
+  readonly #heap: Memory;
   /** What this thread runs for each part. */
   readonly #lists: readonly (readonly ((part: number) => void)[])[];
 
-  constructor(heap: Heap, lists: readonly (readonly PartCall[])[], version: number) {
+  constructor(heap: Memory, lists: readonly (readonly PartCall[])[], version: number) {
     this.#heap = heap;
     this.version = version;
     const numbers = encode(lists);
@@ -69,12 +59,12 @@ export class Job {
 }
 
 /** What the thread that runs programs calls: its number is 0. */
-function functionOf(heap: Heap, call: PartCall): (part: number) => void {
+function functionOf(heap: Memory, call: PartCall): (part: number) => void {
   if (call.kernel === "copy") {
     const [to, toEach, from, fromEach, bytes] = call.args;
     return (part) => heap.copy(from + part * fromEach, to + part * toEach, bytes);
   }
-  return heap.kernels[call.kernel].bind(null, ...call.args) as (part: number) => void;
+  return heap.bind(call.kernel, call.args);
 }
 
 function encode(lists: readonly (readonly PartCall[])[]): number[] {

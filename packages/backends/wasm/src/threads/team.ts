@@ -1,7 +1,10 @@
-import { EspalierError } from "@espalier/core";
-import type { Heap } from "../memory/heap.ts";
-import { kernelNames } from "../modules/load.ts";
-import { Job, type PartCall, PartError } from "./job.ts";
+import type { Call } from "../compile/call.ts";
+import type { Memory } from "../memory/memory.ts";
+import { kernelNames } from "../modules/names.ts";
+import type { Surroundings } from "./divide/divider.ts";
+import { divide } from "./divide/index.ts";
+import { Job, type PartCall } from "./job.ts";
+import { PartError } from "./part-error.ts";
 import { Reserve } from "./reserve.ts";
 import { startThread, type Thread } from "./worker.ts";
 
@@ -48,14 +51,14 @@ const longest = 60_000;
  */
 export class Team {
   readonly threads: number;
-  readonly #heap: Heap;
+  readonly #heap: Memory;
   readonly #workers: Thread[];
   readonly #words: Int32Array;
   readonly #reserve = new Reserve();
   #done = 0;
   #versions = 0;
 
-  private constructor(heap: Heap, control: number, threads: number, workers: Thread[]) {
+  private constructor(heap: Memory, control: number, threads: number, workers: Thread[]) {
     this.#heap = heap;
     this.threads = threads;
     this.#workers = workers;
@@ -64,7 +67,7 @@ export class Team {
   }
 
   /** Throws an EspalierError where a worker does not come up; those that did are ended. */
-  static async start(heap: Heap, memory: WebAssembly.Memory, module: WebAssembly.Module, threads: number) {
+  static async start(heap: Memory, memory: WebAssembly.Memory, module: WebAssembly.Module, threads: number) {
     const count = wordCount(threads);
     const control = heap.allocate(4 * count, "what threads tell each other");
     heap.integers(control, count).fill(0);
@@ -75,11 +78,16 @@ export class Team {
     const failed = started.find((one) => one.status === "rejected");
     if (failed !== undefined) {
       for (const worker of workers) worker.end();
-      throw new EspalierError(
-        `backend wasm: a worker could not be started: ${(failed.reason as Error).message}. Use fewer threads, or one.`,
+      throw heap.failure(
+        `a worker could not be started: ${(failed.reason as Error).message}. Use fewer threads, or one.`,
       );
     }
     return new Team(heap, control, threads, workers);
+  }
+
+  /** A call as calls that threads may run at once: itself if it is too small, or its kernel cannot be divided. */
+  divide(call: Call, surroundings: Surroundings): readonly Call[] {
+    return divide(call, this.threads, surroundings);
   }
 
   /** Calls in parts, to be run as often as wanted. One list: every part's. */
@@ -177,8 +185,8 @@ export class Team {
   /** A worker took a part and will never finish it: all are ended, and this thread goes on alone. */
   #giveUp(): never {
     this.dispose();
-    throw new EspalierError(
-      `backend wasm: a worker did not finish its part within ${longest / 1000} s, and all workers were ended. What runs next runs on one thread.`,
+    throw this.#heap.failure(
+      `a worker did not finish its part within ${longest / 1000} s, and all workers were ended. What runs next runs on one thread.`,
     );
   }
 

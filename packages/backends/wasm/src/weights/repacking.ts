@@ -2,7 +2,6 @@ import { bound } from "../bound-phase.ts";
 import type { Call } from "../compile/call.ts";
 import type { Heap } from "../memory/heap.ts";
 import type { Surroundings } from "../threads/divide/divider.ts";
-import { divide } from "../threads/divide/index.ts";
 import type { Job } from "../threads/job.ts";
 
 /** The calls that bring packed weights up to date: after every step of training the same ones, so threads get them once. */
@@ -32,7 +31,7 @@ export class Repacking {
     const known = this.#shared?.calls;
     if (known?.length !== calls.length || calls.some((call, i) => call !== known[i])) {
       this.dispose();
-      const parts = calls.flatMap((call) => divide(call, team.threads, this.#surroundings));
+      const parts = calls.flatMap((call) => team.divide(call, this.#surroundings));
       const lists = parts.map((part) => [bound(part)]);
       this.#shared = { calls, job: team.job(lists), parts: lists.length };
     }

@@ -1,5 +1,5 @@
 import type { Call } from "../../compile/call.ts";
-import type { KernelName } from "../../modules/load.ts";
+import type { KernelName } from "../../modules/names.ts";
 import type { Divider, Surroundings } from "./divider.ts";
 import { productDividers } from "./products.ts";
 import { rangeDividers } from "./ranges.ts";

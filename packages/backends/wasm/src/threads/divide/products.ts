@@ -1,5 +1,5 @@
 import type { Call } from "../../compile/call.ts";
-import type { KernelName } from "../../modules/load.ts";
+import type { KernelName } from "../../modules/names.ts";
 import { cut, longestShare } from "./cut.ts";
 import { changed, constantsAt, type Divider, type Surroundings, withConstants } from "./divider.ts";
 

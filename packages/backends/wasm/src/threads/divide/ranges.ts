@@ -1,5 +1,5 @@
 import type { Call } from "../../compile/call.ts";
-import type { KernelName } from "../../modules/load.ts";
+import type { KernelName } from "../../modules/names.ts";
 import { cut } from "./cut.ts";
 import { changed, type Divider, numberAt } from "./divider.ts";
 

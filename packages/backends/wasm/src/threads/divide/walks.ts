@@ -1,6 +1,6 @@
 import type { Argument, Call } from "../../compile/call.ts";
 import { isPointer } from "../../compile/call.ts";
-import type { KernelName } from "../../modules/load.ts";
+import type { KernelName } from "../../modules/names.ts";
 import { cut, longestShare } from "./cut.ts";
 import { constantsAt, type Divider, numberAt, type Surroundings, withConstants } from "./divider.ts";
 

@@ -1,4 +1,4 @@
-import type { KernelName } from "../../modules/load.ts";
+import type { KernelName } from "../../modules/names.ts";
 import { calibration } from "../../weights/calibration.ts";
 import { cut, cutByWeight, longestShare } from "./cut.ts";
 import { changed, type Divider, numberAt } from "./divider.ts";

@@ -1,0 +1,112 @@
+import { EspalierError } from "@espalier/core";
+import { type ForecastingData, type Scaler, seasonOf, type WindowSet } from "@espalier/datasets";
+import { batchesOf } from "./batches.ts";
+import { ErrorSums, type Metrics } from "./metrics.ts";
+
+/** Errors of forecasts that need no model: what a model has to be better than. */
+export interface Baselines {
+  /** Each series stays at the last value that was seen. */
+  readonly last: Metrics;
+  /** Each series repeats its last season; absent where none fits into the window that a model sees. */
+  readonly seasonal?: { readonly season: number; readonly errors: Metrics };
+}
+
+/**
+ * Measures the forecasts that need no model over windows.
+ *
+ * @param season rows after which a pattern comes round, see `seasonOf`.
+ * @throws EspalierError where there is no window.
+ */
+export function baselines(
+  windows: WindowSet,
+  { season, scaler }: { readonly season?: number | undefined; readonly scaler?: Scaler | undefined } = {},
+): Baselines {
+  const { horizon, series, inputLength, count } = windows;
+  if (count === 0) throw new EspalierError("there is no window to evaluate.");
+  const last = new ErrorSums(horizon, series);
+  const fits = season !== undefined && season <= inputLength;
+  const seasonal = fits ? new ErrorSums(horizon, series) : undefined;
+  for (const indices of batchesOf(count, 64)) {
+    const { x, y } = windows.batch(indices);
+    last.add(repeated(x, windows, 1), y);
+    if (fits) seasonal!.add(repeated(x, windows, season), y);
+  }
+  return {
+    last: last.metrics(scaler),
+    ...(seasonal && { seasonal: { season: season!, errors: seasonal.metrics(scaler) } }),
+  };
+}
+
+/** The last `season` rows of each window's input, over and over: `[windows, horizon, series]`. */
+function repeated(
+  x: Float32Array,
+  { inputLength, horizon, series }: WindowSet,
+  season: number,
+): Float32Array {
+  const windows = x.length / (inputLength * series);
+  const out = new Float32Array(windows * horizon * series);
+  for (let w = 0; w < windows; w++) {
+    for (let h = 0; h < horizon; h++) {
+      const row = w * inputLength + inputLength - season + (h % season);
+      out.set(x.subarray(row * series, (row + 1) * series), (w * horizon + h) * series);
+    }
+  }
+  return out;
+}
+
+/** A model's errors beside those that need none. */
+export interface Comparison extends Baselines {
+  /** Rows of the season that MASE is measured against; 1 where none is known. */
+  readonly season: number;
+  /** Mean absolute scaled error of the model, and of the forecasts that need none. */
+  readonly mase: { readonly model: Mase; readonly last: Mase; readonly seasonal?: Mase };
+}
+
+/**
+ * Mean absolute scaled error (Hyndman and Koehler, 2006): the error in units of the one that repeating the last season
+ * makes within the training rows. Above 1 a model is worse than that.
+ */
+export interface Mase {
+  /** The mean over series that change. */
+  readonly all: number;
+  /** By series; NaN for one that does not change. */
+  readonly series: readonly number[];
+}
+
+/** Compares a model's errors over a split with what needs no model. */
+export function compared(metrics: Metrics, windows: WindowSet, data: ForecastingData): Comparison {
+  const known = data.table.step && seasonOf(data.table.step);
+  const rows = data.split.train.end - data.split.train.start;
+  const season = known !== undefined && known < rows ? known : 1;
+  const naive = baselines(windows, { season: known, scaler: data.scaler });
+  const scales = seasonalErrors(data, season);
+  const mase = ({ series }: Metrics): Mase => {
+    const all = series.map(({ mae }, i) => (scales[i]! > 0 ? mae / scales[i]! : Number.NaN));
+    const finite = all.filter(Number.isFinite);
+    return { all: finite.reduce((sum, one) => sum + one, 0) / finite.length, series: all };
+  };
+  return {
+    ...naive,
+    season,
+    mase: {
+      model: mase(metrics),
+      last: mase(naive.last),
+      ...(naive.seasonal && { seasonal: mase(naive.seasonal.errors) }),
+    },
+  };
+}
+
+/** Mean absolute difference to the season before, by series, over the training rows, in the units that a model sees. */
+function seasonalErrors({ table, split, scaler }: ForecastingData, season: number): number[] {
+  const { values, columns } = table;
+  const { start, end } = split.train;
+  return columns.map((_, column) => {
+    let sum = 0;
+    for (let row = start + season; row < end; row++) {
+      sum += Math.abs(
+        values[row * columns.length + column]! - values[(row - season) * columns.length + column]!,
+      );
+    }
+    return sum / (end - start - season) / scaler.spread[column]!;
+  });
+}

@@ -1,0 +1,37 @@
+import { spawn } from "node:child_process";
+
+/** Where a program runs. */
+export interface RunOptions {
+  readonly cwd: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Runs a program and gives what it printed. Throws an Error with its last lines if it fails. */
+export function run(command: readonly string[], { cwd, env = {} }: RunOptions): Promise<string> {
+  const [program, ...args] = command;
+  return new Promise((resolve, reject) => {
+    const child = spawn(program!, args, {
+      cwd,
+      env: { ...process.env, ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+      shell: process.platform === "win32",
+    });
+    let [stdout, all] = ["", ""];
+    child.stdout.on("data", (text) => {
+      stdout += text;
+      all += text;
+    });
+    child.stderr.on("data", (text) => {
+      all += text;
+    });
+    child.once("error", reject);
+    child.once("close", (code) => {
+      if (code === 0) resolve(stdout);
+      else
+        reject(new Error(`${command.join(" ")} ended with ${code} in ${cwd}:\n${all.trim().slice(-3000)}`));
+    });
+  });
+}
+
+/** pnpm of the version that the workspace uses. */
+export const pnpm: readonly string[] = ["npx", "-y", "pnpm@12"];
