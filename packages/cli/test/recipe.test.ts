@@ -225,7 +225,9 @@ describe("espalier prune --recipe", () => {
     ]);
     const dry = async (line: string) =>
       (await json(`prune m.safetensors --recipe steps.yaml --dry-run ${line}`)).did;
-    const [first, second, third] = await dry("--bytes 0.5 --fine-tune 1 --learning-rate 0.01");
+    const [first, second, third] = await dry(
+      "--bytes 0.5 --fine-tune 1 --learning-rate 0.01 --rate-schedule constant",
+    );
     expect(first.plan.target).toMatchObject({ metric: "flops", asked: 0.7 });
     for (const { fit } of [second, third]) expect(fit.epochs).toMatchObject([{ learningRate: 0.01 }]);
     expect(third.plan.target).toMatchObject({ metric: "bytes", asked: 0.5 });
