@@ -21,6 +21,7 @@ export abstract class Slots<S extends TensorSlot> {
     return [...this.slots.keys()];
   }
 
+  /** The slot of a tensor, where there is one. */
   find(name: string): S | undefined {
     return this.slots.get(name);
   }
@@ -32,10 +33,12 @@ export abstract class Slots<S extends TensorSlot> {
     return slot;
   }
 
+  /** How often a tensor was written; 0 for one that is not known. */
   version(name: string): number {
     return this.slots.get(name)?.version ?? 0;
   }
 
+  /** Counts a write. */
   touch(slot: S): void {
     slot.version++;
     this.generation++;

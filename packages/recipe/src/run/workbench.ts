@@ -7,7 +7,10 @@ import type { Registry } from "../registry/registry.ts";
 export type RunData = DescribedData & Pick<ForecastingData, "train" | "validation">;
 
 /** A meter that holds a model, and gives it back. */
-export type RunMeter = LatencyMeter & { dispose?(): void };
+export type RunMeter = LatencyMeter & {
+  /** Frees the model. */
+  dispose?(): void;
+};
 
 /** Everything around a run: a command line, a sweep, a page and a remote machine each have one of their own. */
 export interface Workbench {
