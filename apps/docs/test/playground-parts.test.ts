@@ -250,7 +250,7 @@ describe("what is drawn", () => {
       "1.23 MB",
     ]);
     expect([change(100, 41), change(2, 3), change(5, 5)]).toEqual(["−59.0 %", "+50.0 %", "±0 %"]);
-    expect([duration(0.0625), duration(12.34), duration(2345)]).toEqual(["0.0625 ms", "12.3 ms", "2.35 s"]);
+    expect([duration(0.0625), duration(12.34), duration(2345)]).toEqual(["62.5 µs", "12.3 ms", "2.35 s"]);
     expect([value(0.1234), value(9.876), value(123.45), value(12345.6)]).toEqual([
       "0.123",
       "9.88",

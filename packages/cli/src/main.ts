@@ -1,26 +1,12 @@
 #!/usr/bin/env node
-import { run } from "./run.ts";
+/** The command. What it is made of is loaded once the version of Node is known to do: an older one would fail in its midst. */
+const { node } = process.versions;
+const [major = 0, minor = 0] = node.split(".").map(Number);
 
-/** Package managers pass the terminal's Ctrl-C on: the same one may arrive twice within this many milliseconds. */
-const sameKeypress = 300;
-
-const controller = new AbortController();
-let first = 0;
-for (const name of ["SIGINT", "SIGTERM"] as const) {
-  process.on(name, () => {
-    if (!controller.signal.aborted) {
-      first = performance.now();
-      controller.abort();
-    } else if (performance.now() - first > sameKeypress) process.exit(130);
-  });
+if (major > 22 || (major === 22 && minor >= 12)) await import("./start.ts");
+else {
+  process.stderr.write(`espalier: needs Node 22.12 or newer; this is Node ${node}.\n`);
+  process.exitCode = 1;
 }
 
-// A reader that has seen enough (`espalier inspect … | head`) is no error.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit(0);
-  throw error;
-});
-
-process.exitCode = await run(process.argv.slice(2), { signal: controller.signal });
-// What was given up must not keep the process alive.
-if (controller.signal.aborted) process.exit();
+export {};

@@ -78,7 +78,7 @@ describe("bad input ends in one line and exit code 1, and writes nothing:", () =
     [
       "a batch without what is measured",
       prune("--strategy head --sparsity 0.5 --batch 8"),
-      "--batch is of a measured target: give --latency, too, or leave it out.",
+      "--batch only applies with --latency.",
     ],
     [
       "an unknown backend to measure on",
@@ -94,12 +94,37 @@ describe("bad input ends in one line and exit code 1, and writes nothing:", () =
     [
       "steps without fine-tuning",
       prune("--strategy head --sparsity 0.5 --steps 2"),
-      "--steps needs --fine-tune EPOCHS.",
+      "--steps only applies with --fine-tune.",
     ],
     [
       "a plan of several stages",
       prune("--strategy head --sparsity 0.5 --steps 2 --fine-tune 1 --plan-out p.json"),
-      "a plan is of one stage",
+      "--plan-out writes the plan of one step that prunes; here are 2. Drop it.",
+    ],
+    [
+      "training settings without training",
+      prune("--strategy head --sparsity 0.5 --learning-rate 0.01"),
+      "--learning-rate only applies with --fine-tune.",
+    ],
+    [
+      "reconstruction of nothing",
+      prune("--strategy unstructured --sparsity 0.5 --gradual --fine-tune 1 --reconstruct"),
+      "--reconstruct has nothing to refit: with --gradual nothing is pruned before.",
+    ],
+    [
+      "masks by a strategy that removes",
+      prune("--strategy channel --sparsity 0.5 --gradual --fine-tune 1"),
+      '--strategy: "channel" removes parts of the model; only weights can be masked step by step. Prune by it first.',
+    ],
+    [
+      "a strategy beside a plan",
+      prune("--plan plan.json --strategy head"),
+      "--strategy cannot be combined with --plan, which says what goes.",
+    ],
+    [
+      "no unfinished pruning",
+      prune("--strategy head --sparsity 0.5 --fine-tune 1 --resume"),
+      /new.safetensors.checkpoint: there is no unfinished run to resume. Drop --resume./,
     ],
     ["what is no plan", prune("--plan plan.json"), "plan plan.json: this is not an Espalier plan"],
     [
@@ -202,12 +227,8 @@ describe("bad input ends in one line and exit code 1, and writes nothing:", () =
       words("evaluate m.safetensors --dataset gaps.csv --missing drop"),
       'series "s1" is not known',
     ],
-    ["an empty sweep", words("sweep sweep.yaml --out out"), /sweep sweep.yaml: models: .*; datasets: /],
-    [
-      "a sweep that is no YAML",
-      words("sweep colon.yaml --out out"),
-      /sweep colon.yaml: this is neither YAML nor JSON/,
-    ],
+    ["an empty sweep", words("sweep sweep.yaml --out out"), /sweep sweep.yaml, line 1, models: /],
+    ["a sweep that is no YAML", words("sweep colon.yaml --out out"), /sweep colon.yaml, line 1: /],
     [
       "an unknown preset",
       words("sweep --preset quik --out out"),

@@ -45,7 +45,7 @@ describe("train, prune, inspect, evaluate, predict", () => {
     expect(stdout).toContain("sparsity 0.0 % → 60.");
     for (const row of [
       "parameters",
-      "nonzero",
+      "not zero",
       "FLOPs, zeros skipped",
       "bytes on disk",
       "test MSE",

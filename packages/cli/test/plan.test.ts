@@ -1,6 +1,8 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { digest } from "@espalier/core";
+import { loadModel } from "@espalier/formats/node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { espalier, temporaryFolder, tinyTrain, words } from "./espalier.ts";
 
@@ -8,6 +10,7 @@ let cwd: string;
 const example = fileURLToPath(new URL("../../../examples/custom-strategy", import.meta.url));
 const run = (line: string, more: readonly string[] = []) => espalier([...words(line), ...more], { cwd });
 const bytes = (name: string) => readFile(join(cwd, name));
+const weights = async (name: string) => digest(await loadModel(join(cwd, name)));
 
 beforeAll(async () => {
   cwd = await temporaryFolder(afterAll);
@@ -15,14 +18,14 @@ beforeAll(async () => {
 });
 
 describe("plans", () => {
-  it("give the same bytes when they are replayed, and are refused by another model", async () => {
+  it("give the same weights when they are carried out again, and are refused by another model", async () => {
     expect(
       await run(
         "prune m.safetensors --strategy channel --parameters 0.6 --out a.safetensors --plan-out a.json",
       ),
     ).toMatchObject({ code: 0 });
     expect(await run("prune m.safetensors --plan a.json --out b.safetensors")).toMatchObject({ code: 0 });
-    expect(await bytes("b.safetensors")).toEqual(await bytes("a.safetensors"));
+    expect(await weights("b.safetensors")).toBe(await weights("a.safetensors"));
     const twice = await run("prune a.safetensors --plan a.json --out c.safetensors");
     expect(twice).toMatchObject({ code: 1 });
     expect(twice.stderr).toMatch(
@@ -65,7 +68,7 @@ describe("plans", () => {
     expect(await run("prune m.safetensors --plan n.json --out replayed.safetensors")).toMatchObject({
       code: 0,
     });
-    expect(await bytes("replayed.safetensors")).toEqual(await bytes("n.safetensors"));
+    expect(await weights("replayed.safetensors")).toBe(await weights("n.safetensors"));
   });
 });
 

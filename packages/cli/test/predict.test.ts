@@ -14,7 +14,7 @@ const own: Readonly<Record<string, object>> = {
   Crossformer: { segmentLength: 6, layers: 2, factor: 2 },
   SedimarkCrossformer: { segmentLength: 6, blocks: 1, factor: 2 },
 };
-const decoders = new Set(["Transformer", "Informer", "Autoformer", "FEDformer"]);
+const decoders = new Set(["Transformer", "NonstationaryTransformer", "Informer", "Autoformer", "FEDformer"]);
 
 it.each([...models.keys()])(
   "gives what one call of a forecaster gives, to the last digit: %s",

@@ -48,6 +48,20 @@ target: { flops: 0.7 }
   "escapes.yaml": "model: ../m.safetensors\nstrategies: [{ use: head }]\ntarget: { flops: 0.5 }\n",
 };
 
+const steps = `
+target: { bytes: 0.3 }
+steps:
+  - do: prune
+    strategy: { use: channel }
+    target: { flops: 0.7 }
+    reconstruct: { batches: 2 }
+  - { do: tune, fit: { epochs: 1, batchesPerEpoch: 3 } }
+  - do: tune
+    fit: { epochs: 2, batchesPerEpoch: 3 }
+    distill: 0.5
+    masks: { strategy: { use: unstructured }, every: 1 }
+`;
+
 beforeAll(async () => {
   cwd = await temporaryFolder(afterAll);
   for (const [name, text] of Object.entries(recipes)) await writeFile(join(cwd, name), text);
@@ -154,34 +168,85 @@ describe("espalier prune --recipe", () => {
     ]);
   });
 
-  it("keeps the trained model when it is stopped before pruning, and the pruned one after", async () => {
+  it("is resumed after a stop in any step, and ends with the same bytes", async () => {
     const stopped = (when: RegExp, line: string) => {
       const controller = new AbortController();
       const onNote = (text: string) => void (when.test(text) && controller.abort());
       return run(line, { signal: controller.signal, onNote });
     };
-    const training = await stopped(/train 1 /, "prune --recipe drawn.yaml --out stop.safetensors");
-    expect(training.code).toBe(130);
-    expect(training.stderr).toMatch(
-      /espalier: stopped before pruning; stop.dense.safetensors holds the trained model, the best of 1 epoch\. To go on: the same command with stop.dense.safetensors as the model\.\n$/,
-    );
-    expect(await history("stop.dense.safetensors")).toMatchObject([{ did: "fit", epochs: 1 }]);
-    const planning = await stopped(/train 2 /, "prune --recipe drawn.yaml --evaluate --out plan.safetensors");
-    expect(planning.stderr).toMatch(
-      /stopped before pruning; plan.dense.safetensors holds .* best of 2 epochs/,
+    const line = (out: string) =>
+      `prune --recipe drawn.yaml --strategy channel --strategy unstructured --gradual --reconstruct --fine-tune 4 --out ${out}.safetensors`;
+    await json(line("whole"));
+    const training = await stopped(/train 1 /, line("stop"));
+    expect([training.code, training.stdout]).toEqual([130, ""]);
+    expect(training.stderr).toContain(
+      `espalier: stopped in step 1 of 3 (train) after 1 epoch. To go on: espalier ${line("stop")} --resume\n`,
     );
     expect(await readdir(cwd)).not.toContain("stop.safetensors");
-    const tightening = await stopped(
-      /prune and tune 1 /,
-      "prune --recipe drawn.yaml --strategy unstructured --gradual --fine-tune 4 --out tight.safetensors",
+    expect((await run(line("stop"))).stderr).toMatch(
+      /stop.safetensors.checkpoint exists, of a run that was stopped\. Give --resume to go on with it, or --force to begin anew\.\n$/,
     );
-    expect(tightening.stderr).toMatch(/stopped before pruning; tight.dense.safetensors holds/);
-    expect(await readdir(cwd)).not.toContain("tight.safetensors");
-    const tuning = await stopped(
-      /fine-tune 1 /,
-      "prune --recipe drawn.yaml --fine-tune 3 --out tuned.safetensors",
+    const other = await run(`${line("stop")} --learning-rate 0.1 --resume`);
+    expect(other.stderr).toContain(
+      "the unfinished run was of another recipe, or started from another model.",
     );
-    expect(tuning.stderr).toMatch(/stopped in fine-tuning; tuned.safetensors holds the best of 1 epoch/);
+    const planning = await stopped(/step 2 of 3/, `${line("stop")} --resume`);
+    expect(planning.stderr).toMatch(/^step 1 of 3: train .*, from epoch 2 on\ntrain 2 /);
+    expect(planning.stderr).toContain("stopped in step 2 of 3 (prune). To go on:");
+    const tuning = await stopped(/prune and tune 2 /, `${line("stop")} --resume`);
+    expect(tuning.stderr).toMatch(
+      /stopped in step 3 of 3 \(tune\) after 2 epochs; stop.safetensors holds the model so far\. To go on: .* --resume\n$/,
+    );
+    expect((await history("stop.safetensors")).map(({ did }) => did).slice(0, 3)).toEqual([
+      "fit",
+      "prune",
+      "reconstruct",
+    ]);
+    await json(`${line("stop")} --resume`);
+    expect(await readFile(join(cwd, "stop.safetensors"))).toEqual(
+      await readFile(join(cwd, "whole.safetensors")),
+    );
+    expect(await readdir(cwd)).not.toContain("stop.safetensors.checkpoint");
+  });
+
+  it("of steps is run as it says, with several targets", async () => {
+    await writeFile(join(cwd, "steps.yaml"), steps);
+    const { code, stderr } = await run("prune m.safetensors --recipe steps.yaml --out steps.safetensors");
+    expect(code, stderr).toBe(0);
+    expect(stderr).toMatch(
+      /^step 1 of 3: prune by channel to flops ≤ 70 %, refit what is left to the unpruned outputs \(batches 2\)\nstep 2 of 3: /,
+    );
+    expect((await history("steps.safetensors")).map(({ did }) => did)).toEqual([
+      "fit",
+      "prune",
+      "reconstruct",
+      "fit",
+      "fit",
+    ]);
+    const dry = async (line: string) =>
+      (await json(`prune m.safetensors --recipe steps.yaml --dry-run ${line}`)).did;
+    const [first, second, third] = await dry(
+      "--bytes 0.5 --fine-tune 1 --learning-rate 0.01 --rate-schedule constant",
+    );
+    expect(first.plan.target).toMatchObject({ metric: "flops", asked: 0.7 });
+    for (const { fit } of [second, third]) expect(fit.epochs).toMatchObject([{ learningRate: 0.01 }]);
+    expect(third.plan.target).toMatchObject({ metric: "bytes", asked: 0.5 });
+  });
+
+  it.each([
+    [
+      "--strategy head",
+      "--strategy: steps.yaml lists the steps that are run. Edit the file, or drop the option.",
+    ],
+    ["--steps 3", "--steps: steps.yaml lists the steps"],
+    ["--reconstruct", "--reconstruct: steps.yaml lists the steps"],
+    ["--latency 0.3", "steps.2.masks.target: latency cannot be measured while the model is trained."],
+  ])("of steps refuses %s in one line", async (option, message) => {
+    await writeFile(join(cwd, "steps.yaml"), steps);
+    const { code, stdout, stderr } = await run(`prune m.safetensors --recipe steps.yaml ${option} --dry-run`);
+    expect([code, stdout]).toEqual([1, ""]);
+    expect(stderr).toMatch(/^espalier: [^\n]+\n$/);
+    expect(stderr).toContain(message);
   });
 
   it.each([
@@ -190,11 +255,15 @@ describe("espalier prune --recipe", () => {
       "prune --recipe escapes.yaml --dry-run",
       `recipe escapes.yaml, line 1, model: "../m.safetensors" leads out of the recipe's folder. Put it there, or name it on the command line.`,
     ],
-    ["a plan beside it", "prune --recipe plain.yaml --plan p.json --dry-run", "--plan says all that is done"],
+    [
+      "a plan beside it",
+      "prune --recipe plain.yaml --plan p.json --dry-run",
+      "--recipe cannot be combined with --plan, which says what goes.",
+    ],
     [
       "masks that tighten in steps",
       "prune m.safetensors --recipe stepped.yaml --gradual --dry-run",
-      "--steps and --gradual exclude each other",
+      "--gradual cannot be combined with the recipe's schedule.steps.",
     ],
     ["no model", "prune --recipe stepped.yaml --dry-run", "give a model file, or --recipe FILE with one."],
     ["a file that is not there", "prune --recipe no.yaml --dry-run", "no.yaml: there is no such file."],
@@ -263,14 +332,20 @@ describe("espalier recipe", () => {
     expect(stdout).toBe(
       [
         "drawn.yaml is sound",
-        "  model: iTransformer, trained for 2 epochs",
-        "  strategy: channel, then unstructured",
-        "  target: flops ≤ 50 % and bytes ≤ 70 %",
-        "  fine-tuning: 1 epoch",
+        "  model: a new iTransformer",
+        "  data: data.csv",
+        "  1  train for 2 epochs (learningRate 0.005, batchesPerEpoch 4)",
+        "  2  prune by channel (criterion taylor), then unstructured (weights [1,2]) to flops ≤ 50 % and bytes ≤ 70 %",
+        "  3  tune for 1 epoch (learningRate 0.005, batchesPerEpoch 4), the unpruned model teaches (0.5)",
         "",
       ].join("\n"),
     );
-    expect(await json("recipe stepped.yaml")).toMatchObject({ schedule: { steps: 2 } });
+    expect((await json("recipe stepped.yaml")).steps.map((step: { do: string }) => step.do)).toEqual([
+      "prune",
+      "tune",
+      "prune",
+      "tune",
+    ]);
     expect((await run("recipe escapes.yaml")).stderr).toContain("leads out of the recipe's folder");
     expect((await run("recipe")).stderr).toBe("espalier: give a recipe, or --schema.\n");
     expect((await run("recipe plain.yaml --schema")).code).toBe(1);

@@ -105,7 +105,7 @@ describe("a pruning that is stopped in fine-tuning", () => {
     const { code, stdout, stderr } = await interrupted(words(line), cwd, /fine-tune 1 /);
     expect([code, stdout]).toEqual([130, ""]);
     expect(stderr).toMatch(
-      /espalier: stopped in fine-tuning; s.safetensors holds the best of 1 epoch. To go on: espalier train --from s.safetensors --out FILE\n$/,
+      /espalier: stopped in step 2 of 2 \(tune\) after 1 epoch; s.safetensors holds the model so far\. To go on: espalier prune .* --resume\n$/,
     );
     const { stdout: seen } = await espalier(words("inspect s.safetensors --json"), { cwd });
     expect(JSON.parse(seen).history).toMatchObject([
@@ -115,15 +115,17 @@ describe("a pruning that is stopped in fine-tuning", () => {
     ]);
   });
 
-  it("keeps the stage it was in", async () => {
+  it("between others keeps what was done before it", async () => {
     const cwd = await temporaryFolder();
     await espalier(tinyTrain("m.safetensors", "--epochs 1"), { cwd });
     const line =
       "prune m.safetensors --strategy head --strategy unstructured --sparsity 0.5 --tune each --fine-tune 1 --batches-per-epoch 3 --out s.safetensors";
-    const { code, stderr } = await interrupted(words(line), cwd, /epoch 1 /);
+    const { code, stderr } = await interrupted(words(line), cwd, /fine-tune 1 /);
     expect(code).toBe(130);
-    expect(stderr).toMatch(/^stage 1 of 2: head, sparsity \d/);
-    expect(stderr).toContain("s.safetensors holds the model as it was in stage 1 of 2. To go on:");
+    expect(stderr).toMatch(
+      /^step 1 of 4: prune by head to sparsity ≥ 29.29 %, or as near as it gets\nthe nearest there is: sparsity \d/,
+    );
+    expect(stderr).toContain("stopped in step 3 of 4 (prune); s.safetensors holds the model so far.");
     const { stdout } = await espalier(words("inspect s.safetensors --json"), { cwd });
     expect(JSON.parse(stdout).history).toMatchObject([
       { did: "fit" },

@@ -18,11 +18,11 @@ export function such(what: string, passes: (value: unknown) => boolean): Form {
     passes(value) ? undefined : { at: "", problem: `expected ${what}, received ${shown(value)}` };
 }
 
-/** A text. */
+/** Text. */
 export const text: Form = such("a text", (value) => typeof value === "string");
 /** A finite number. */
 export const number: Form = such("a number", Number.isFinite);
-/** A number above 0. */
+/** A number above zero. */
 export const positive: Form = such(
   "a number above 0",
   (value) => Number.isFinite(value) && Number(value) > 0,

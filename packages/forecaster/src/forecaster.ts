@@ -93,7 +93,7 @@ export interface Forecaster {
   stream(options?: Pick<RowOptions, "columns">): ForecastStream;
   /** Frees the model's memory. */
   dispose(): void;
-  /** The same as `dispose`, for `using`. */
+  /** The same, for `using`. */
   [Symbol.dispose](): void;
 }
 

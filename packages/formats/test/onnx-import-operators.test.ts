@@ -16,6 +16,7 @@ describe("transposed convolutions", () => {
     [{ strides: ints([2]), dilations: ints([2]) }, [5, 4, 3]],
     [{ strides: ints([2]), group: int(5) }, [5, 2, 2]],
     [{ strides: ints([2]), output_shape: ints([11]) }, [5, 4, 3]],
+    [{ strides: ints([2]), output_shape: ints([14]) }, [5, 4, 3]],
     [{ strides: ints([2]), auto_pad: text("SAME_UPPER") }, [5, 4, 3]],
     [{ strides: ints([1]), pads: ints([3, 3]) }, [5, 4, 3]],
   ])("of attributes of case %#", async (attributes, shape) => {

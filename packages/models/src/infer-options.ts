@@ -4,7 +4,7 @@ import { findModel } from "./registry.ts";
 /** Options of a model as far as a checkpoint of it tells them. */
 export interface InferredOptions {
   /** Seen in the names and shapes of its tensors. */
-  readonly seen: Readonly<Record<string, number | boolean>>;
+  readonly seen: Readonly<Record<string, number | boolean | readonly number[]>>;
   /** Names of the options that no shape tells, and that no default can be right for: they have to be given. */
   readonly needed: readonly string[];
 }
@@ -24,7 +24,9 @@ const inferences: Readonly<Record<string, (shapes: Shapes) => InferredOptions>> 
   iTransformer,
   Crossformer: crossformer,
   SedimarkCrossformer: sedimarkCrossformer,
+  TimeXer: timeXer,
   Transformer: encoderDecoder,
+  NonstationaryTransformer: nonstationary,
   Informer: informer,
   Autoformer: encoderDecoder,
   FEDformer: fedformer,
@@ -88,6 +90,35 @@ function encoderDecoder(shapes: Shapes): InferredOptions {
   return {
     seen: { series, marks, width, ...encoder(shapes), decoderLayers },
     needed: ["inputLength", "horizon", "labelLength", "heads"],
+  };
+}
+
+/** Its two networks have time and series in their shapes. */
+function nonstationary(shapes: Shapes): InferredOptions {
+  const { seen, needed } = encoderDecoder(shapes);
+  const [, inputLength] = shapes.of("tau_learner.series_conv.weight", 3);
+  const layers = shapes.count("tau_learner.backbone") - 1;
+  const projectorWidths = Array.from(
+    { length: layers },
+    (_, i) => shapes.of(`tau_learner.backbone.${2 * i}.weight`, 2)[0],
+  );
+  return {
+    seen: { ...seen, inputLength, projectorWidths },
+    needed: needed.filter((name) => name !== "inputLength"),
+  };
+}
+
+/** Series and time marks are tokens, as many as there are. */
+function timeXer(shapes: Shapes): InferredOptions {
+  const [, series, , width] = shapes.of("en_embedding.glb_token", 4);
+  const [, patchLength] = shapes.of("en_embedding.value_embedding.weight", 2);
+  const [, inputLength] = shapes.of("ex_embedding.value_embedding.weight", 2);
+  const [horizon] = shapes.of("head.linear.weight", 2);
+  const [feedForward] = shapes.of("encoder.layers.0.conv1.weight", 3);
+  const layers = shapes.count("encoder.layers");
+  return {
+    seen: { inputLength, horizon, series, width, feedForward, layers, patchLength },
+    needed: ["marks", "heads"],
   };
 }
 

@@ -5,8 +5,10 @@ import { dLinear } from "./d-linear.ts";
 import { fedformer } from "./fedformer.ts";
 import { iTransformer } from "./i-transformer.ts";
 import { informer } from "./informer.ts";
+import { nonstationaryTransformer } from "./nonstationary-transformer.ts";
 import { patchTST } from "./patch-tst.ts";
 import { sedimarkCrossformer } from "./sedimark-crossformer.ts";
+import { timeXer } from "./time-xer.ts";
 import { transformer } from "./transformer.ts";
 
 /** The models of this package, by name. */
@@ -14,9 +16,11 @@ export const models: ReadonlyMap<string, ModelFactory<never>> = new Map(
   [
     patchTST,
     iTransformer,
+    timeXer,
     crossformer,
     sedimarkCrossformer,
     transformer,
+    nonstationaryTransformer,
     informer,
     autoformer,
     fedformer,

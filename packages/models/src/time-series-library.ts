@@ -29,7 +29,9 @@ const settings: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   PatchTST: { ...encoder, activation: "activation" },
   iTransformer: { ...encoder, activation: "activation" },
   Crossformer: { ...encoder, factor: "factor" },
+  TimeXer: { ...encoder, activation: "activation", patchLength: "patch_len" },
   Transformer: encoderDecoder,
+  NonstationaryTransformer: { ...encoderDecoder, projectorWidths: "p_hidden_dims" },
   Informer: { ...encoderDecoder, factor: "factor", distil: "distil" },
   Autoformer: { ...encoderDecoder, factor: "factor", movingAverage: "moving_avg" },
   FEDformer: { ...encoderDecoder, movingAverage: "moving_avg" },
@@ -70,15 +72,23 @@ export function fromOriginalConfig(model: string, config: Config): Record<string
   for (const [option, key] of Object.entries(table))
     if (config[key] !== undefined) options[option] = config[key];
   const decodes = "labelLength" in table;
+  const inverted = model === "iTransformer" || model === "TimeXer";
   if (decodes) refuseUnknown(model, config);
-  if (decodes || model === "iTransformer") options.marks = markWidth(config);
-  if (model === "iTransformer" && config.use_norm !== undefined) options.normalize = Boolean(config.use_norm);
+  if (model === "TimeXer" && (config.features ?? "M") !== "M") {
+    throw new EspalierError(
+      `TimeXer with features "${config.features}" forecasts one of the series it sees; only "M", all of them, can be drawn.`,
+    );
+  }
+  if (decodes || inverted) options.marks = markWidth(config);
+  if (inverted && config.use_norm !== undefined) options.normalize = Boolean(config.use_norm);
   if (model === "FEDformer" && config.frequencyModes !== undefined)
     options.frequencies = frequenciesOf(config.frequencyModes as Readonly<Record<string, readonly number[]>>);
   return options;
 }
 
-function markWidth({ freq = "h" }: Config): number {
+/** Features of the time, or with tables for the calendar its numbers: month, day, weekday, hour and by minutes the quarter. */
+function markWidth({ freq = "h", embed = "timeF" }: Config): number {
+  if (embed !== "timeF") return freq === "t" ? 5 : 4;
   const width = markWidths[String(freq)];
   if (width === undefined) {
     throw new EspalierError(

@@ -6,8 +6,10 @@ import {
   fedformer,
   informer,
   iTransformer,
+  nonstationaryTransformer,
   patchTST,
   sedimarkCrossformer,
+  timeXer,
   transformer,
 } from "../src/index.ts";
 
@@ -34,6 +36,9 @@ export const smallModels: Readonly<Record<string, (widths: Widths) => Architectu
     sedimarkCrossformer({ ...lengths, ...widths, ...segments, blocks: 1, variant: "asPublished" }),
   "SedimarkCrossformer, connected": (widths) =>
     sedimarkCrossformer({ ...lengths, ...widths, ...segments, blocks: 1, variant: "connected" }),
+  TimeXer: (widths) => timeXer({ ...lengths, ...widths, marks: 2, patchLength: 4, layers: 1 }),
+  NonstationaryTransformer: (widths) =>
+    nonstationaryTransformer({ ...decoded, ...widths, layers: 1, projectorWidths: [5] }),
   Transformer: (widths) => transformer({ ...decoded, ...widths, layers: 1 }),
   Informer: (widths) => informer({ ...decoded, ...widths, factor: 1 }),
   Autoformer: (widths) => autoformer({ ...decoded, ...widths, layers: 1, movingAverage: 3, factor: 1 }),

@@ -4,6 +4,7 @@ export { refuse } from "./format/explain.ts";
 export { recipeJsonSchema } from "./format/json-schema.ts";
 export {
   type DrawnModel,
+  dataSchema,
   distillSchema,
   type LatencySettings,
   latencySchema,

@@ -10,7 +10,7 @@ import {
   type ResultRecord,
   type TrainCell,
 } from "@espalier/bench";
-import type { Sensitivity } from "@espalier/core";
+import { type Sensitivity, unknownName } from "@espalier/core";
 import { denseRow, runRow, timingRows } from "./aggregate.ts";
 import { datasetLabel, distinctLabels, groupBy, slugs } from "./labels.ts";
 import { describeCell, namesOf } from "./names.ts";
@@ -132,7 +132,7 @@ export interface Rows {
 
 /**
  * Records as rows: later results of the same cell replace earlier ones, and seeds are put together. `references` are errors
- * to hold pruned models against, by the name of the model.
+ * to hold pruned models against, by the name of the model; an EspalierError where there is no such model.
  */
 export function rowsOf(
   records: readonly ResultRecord[],
@@ -151,6 +151,9 @@ export function rowsOf(
       options: sectionOptions(cell, group[0]!.environment.dataChecksum),
     })),
   );
+  const known = groups.map(({ cell }) => names.model(cell.model));
+  const strange = Object.keys(references).find((name) => !known.includes(name));
+  if (strange !== undefined) throw unknownName("model of the results", strange, known);
   const files = slugs(titles);
   const sections = groups.map(({ group, dense, cell }, i): Section => {
     const pruned = group.filter(isPrune);

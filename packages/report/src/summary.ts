@@ -86,8 +86,11 @@ export function remarksOf({ runs }: Section): string[] {
 }
 
 /** What a sweep found, as plain lines for a terminal. */
-export function summaryLines(records: readonly ResultRecord[]): string[] {
-  const { sections, failures } = rowsOf(records);
+export function summaryLines(
+  records: readonly ResultRecord[],
+  references?: Readonly<Record<string, number>>,
+): string[] {
+  const { sections, failures } = rowsOf(records, references);
   if (sections.length === 0 && failures.length === 0) return ["There are no results."];
   return [
     ...sections.flatMap((section, i) => [...(i === 0 ? [] : [""]), ...sectionLines(section)]),

@@ -13,7 +13,7 @@ import {
 import type { Rows, RunRow, Section, Size } from "./rows.ts";
 import { allowances, shownTiming, timingsOf, verdictsOf } from "./summary.ts";
 
-/** A column of a table. */
+/** A column of a table: numbers stand to the right. */
 export interface Column {
   readonly label: string;
   readonly numeric?: boolean;
@@ -211,7 +211,7 @@ export function everythingTable({ sections, tunings }: Rows): Table {
     ];
   });
   return {
-    caption: `Test errors: mean ± standard deviation over seeds; ${referencesText(sections)}.${timed ? ` Speed-up: ${speedsText(sections)}.` : ""}${markNote(sections.flatMap(({ runs }) => runs))}`,
+    caption: `Test errors: mean ± standard deviation over seeds; ${referencesText(sections)}${timed ? `. Speed-up: ${speedsText(sections)}` : ""}${markNote(sections.flatMap(({ runs }) => runs))}`,
     columns: [
       ...(several ? [text("model")] : []),
       text("recipe"),

@@ -67,6 +67,9 @@ describe("the answers of a report", () => {
       who: "nearest: channel, sparsity ≥ 50 %",
       facts: ["MSE 0.1305 (+4.4 %)"],
     });
+    expect(() => rowsOf(recordsOf(models), { itransformer: 0.1 })).toThrow(
+      'model of the results "itransformer" is not known. Did you mean "iTransformer"?',
+    );
     expect(smallest).toMatchObject({ question: "smallest within 5 %", figure: "150 kB" });
   });
 });

@@ -33,14 +33,6 @@ export {
   reconstructSchema,
 } from "./prune-and-reconstruct.ts";
 export {
-  iterativeTargets,
-  type PruneAndTuneRequest,
-  type PruneAndTuneResult,
-  pruneAndTune,
-  type Stage,
-  type StageResult,
-} from "./schedule.ts";
-export {
   type AdamSettings,
   defaultAdam,
   drawTrainingStep,

@@ -1,9 +1,8 @@
-import { digest, prune, reference } from "@espalier/core";
+import { digest, reference } from "@espalier/core";
 import { forecastingDataOf, loadSynthetic } from "@espalier/datasets";
 import { iTransformer } from "@espalier/models";
-import { unstructured } from "@espalier/strategy-unstructured";
 import { describe, expect, it } from "vitest";
-import { fit, iterativeTargets, pruneAndTune, type TrainingCheckpoint } from "../src/index.ts";
+import { fit, type TrainingCheckpoint } from "../src/index.ts";
 
 const lengths = { inputLength: 12, horizon: 4 };
 const options = { ...lengths, series: 7, width: 8, feedForward: 8, heads: 2, layers: 1, dropout: 0 };
@@ -50,37 +49,5 @@ describe("distillation", () => {
   it("refuses a weight outside (0, 1]", async () => {
     const teacher = { model: other, weight: 0 };
     await expect(fit({ ...common, model: dense, teacher })).rejects.toThrow("weight 0 is outside (0, 1]");
-  });
-});
-
-describe("the steps of iterative pruning", () => {
-  it.each([
-    ["linear", [0.3, 0.6, 0.9]],
-    ["cubic", [0.9 * (1 - (2 / 3) ** 3), 0.9 * (1 - (1 / 3) ** 3), 0.9]],
-    ["exponential", [1 - 0.1 ** (1 / 3), 1 - 0.1 ** (2 / 3), 0.9]],
-  ] as const)("grow along a %s curve", (curve, expected) => {
-    const targets = iterativeTargets({ sparsity: 0.9 }, 3, curve) as { sparsity: number }[];
-    targets.forEach(({ sparsity }, i) => {
-      expect(sparsity).toBeCloseTo(expected[i]!, 12);
-    });
-    expect(targets[2]).toEqual({ sparsity: 0.9 });
-  });
-
-  it("may have short fits of their own, over batches of their own", async () => {
-    const stages = iterativeTargets({ sparsity: 0.6 }, 3, "cubic").map((target, i) => ({
-      strategy: unstructured(),
-      target,
-      settings: { batchesPerEpoch: i < 2 ? 1 : 2 },
-    }));
-    const { model, stages: done } = await pruneAndTune({ ...common, model: dense, stages, tune: "each" });
-    const fits = model.history.filter((entry) => (entry as { did: string }).did === "fit");
-    expect(fits).toMatchObject([
-      { settings: { batchesPerEpoch: 1, seed: 3 } },
-      { settings: { batchesPerEpoch: 1, seed: 4 } },
-      { settings: { batchesPerEpoch: 2, seed: 5 } },
-    ]);
-    expect(done.map(({ plan }) => plan.target!.met)).toEqual([true, true, true]);
-    const replayed = prune(dense, done[0]!.plan);
-    expect(digest(replayed)).toBe(digest(done[0]!.pruned));
   });
 });

@@ -1,14 +1,6 @@
 import { tfjs } from "@espalier/backend-tfjs";
 import { wasm } from "@espalier/backend-wasm";
-import {
-  type Backend,
-  digest,
-  type Model,
-  type ModelFactory,
-  type PruningPlan,
-  prune,
-  reference,
-} from "@espalier/core";
+import { type Backend, digest, type Model, type ModelFactory, prune, reference } from "@espalier/core";
 import { forecastingDataOf, loadSynthetic, type WindowSet } from "@espalier/datasets";
 import { findModel, models } from "@espalier/models";
 import { channel } from "@espalier/strategy-channel";
@@ -17,8 +9,8 @@ import { depth } from "@espalier/strategy-depth";
 import { head } from "@espalier/strategy-head";
 import { unstructured } from "@espalier/strategy-unstructured";
 import { describe, expect, it } from "vitest";
-import { inputsFrom, predict, pruneAndReconstruct, pruneAndTune, windowShapeOf } from "../src/index.ts";
-import { common, inverted, patched, settings } from "./small.ts";
+import { inputsFrom, predict, pruneAndReconstruct, windowShapeOf } from "../src/index.ts";
+import { common, inverted, patched } from "./small.ts";
 
 const source = await loadSynthetic({ rows: 260, series: 3 });
 const options = {
@@ -143,34 +135,5 @@ describe("reconstruction", () => {
     const { calibration, damping } = entry;
     const again = await pruneAndReconstruct({ ...request, settings: { ...calibration, damping } });
     expect(digest(again.model)).toBe(digest(model));
-  });
-
-  it("comes between pruning and fine-tuning in every stage", async () => {
-    const targets: PruningPlan["target"][] = [];
-    const { model, stages } = await pruneAndTune({
-      ...common,
-      model: inverted,
-      settings: { ...settings, epochs: 1 },
-      stages: [0.3, 0.6].map((amount) => ({ strategy: unstructured(), target: { sparsity: amount } })),
-      tune: "each",
-      reconstruct: settingsOf,
-      onPlan: ({ target }) => void targets.push(target),
-    });
-    const did = model.history.map((entry) => (entry as { did: string }).did);
-    expect(did).toEqual(["prune", "reconstruct", "fit", "prune", "reconstruct", "fit"]);
-    expect(targets.map((target) => target!.met)).toEqual([true, true]);
-    expect(stages[0]!.pruned.history.map((entry) => (entry as { did: string }).did)).toEqual([
-      "prune",
-      "reconstruct",
-    ]);
-  });
-
-  it("ends with what was done when it is stopped", async () => {
-    const controller = new AbortController();
-    const stages = [{ strategy: unstructured(), target: { sparsity: 0.5 } }];
-    const onPlan = () => controller.abort();
-    const request = { ...common, model: inverted, stages, reconstruct: settingsOf, onPlan };
-    const { model, stages: done } = await pruneAndTune({ ...request, signal: controller.signal });
-    expect([model, done]).toEqual([inverted, []]);
   });
 });

@@ -6,27 +6,22 @@ import {
   type TensorData,
   type Tensors,
 } from "@espalier/core";
+import { Slots, type TensorSlot } from "@espalier/core/compile";
 import type { Heap } from "./memory/heap.ts";
 
 /** Where a tensor lies. Its address never changes. */
-export interface Slot {
+export interface Slot extends TensorSlot {
   readonly name: string;
-  readonly dtype: TensorData["dtype"];
-  readonly shape: readonly number[];
   readonly length: number;
   readonly address: number;
-  /** Counts writes and updates. */
-  version: number;
 }
 
 /** Tensors in one linear memory. Programs compiled for it keep their arenas and packed weights there, too. */
-export class WasmState implements State {
+export class WasmState extends Slots<Slot> implements State {
   readonly heap: Heap;
-  readonly #slots = new Map<string, Slot>();
-  /** Grows with every version of every tensor: programs look here first. */
-  generation = 0;
 
   private constructor(heap: Heap) {
+    super();
     this.heap = heap;
   }
 
@@ -36,7 +31,7 @@ export class WasmState implements State {
       for (const [name, { dtype, shape, data }] of tensors) {
         const length = countElements(shape);
         const address = heap.allocate(4 * length, `tensor "${name}"`);
-        state.#slots.set(name, { name, dtype, shape: [...shape], length, address, version: 0 });
+        state.slots.set(name, { name, dtype, shape: [...shape], length, address, version: 0 });
         state.#store(state.slot(name), data);
       }
     } catch (error) {
@@ -46,42 +41,12 @@ export class WasmState implements State {
     return state;
   }
 
-  get names(): readonly string[] {
-    return [...this.#slots.keys()];
-  }
-
-  find(name: string): Slot | undefined {
-    return this.#slots.get(name);
-  }
-
-  slot(name: string): Slot {
-    const slot = this.#slots.get(name);
-    if (slot === undefined) throw new EspalierError(`the state has no tensor "${name}".`);
-    return slot;
-  }
-
-  version(name: string): number {
-    return this.#slots.get(name)?.version ?? 0;
-  }
-
-  touch(slot: Slot): void {
-    slot.version++;
-    this.generation++;
-  }
-
   async read(names: readonly string[] = this.names): Promise<Tensors> {
     return new Map(names.map((name) => [name, this.#load(this.slot(name))]));
   }
 
   async write(tensors: Tensors): Promise<void> {
-    for (const [name, { shape, dtype, data }] of tensors) {
-      const slot = this.slot(name);
-      if (slot.shape.join() !== shape.join() || slot.dtype !== dtype || data.length !== slot.length) {
-        throw new EspalierError(
-          `tensor "${name}" is ${slot.dtype} [${slot.shape.join(", ")}], it cannot become ${dtype} [${shape.join(", ")}].`,
-        );
-      }
-    }
+    this.checkReplaced(tensors);
     for (const [name, { data }] of tensors) this.#store(this.slot(name), data);
   }
 
@@ -108,8 +73,8 @@ export class WasmState implements State {
   }
 
   dispose(): void {
-    for (const { address } of this.#slots.values()) this.heap.free(address);
-    this.#slots.clear();
+    for (const { address } of this.slots.values()) this.heap.free(address);
+    this.slots.clear();
     this.heap.dispose();
   }
 

@@ -6,33 +6,28 @@ import {
   type TensorData,
   type Tensors,
 } from "@espalier/core";
+import { Slots, type TensorSlot } from "@espalier/core/compile";
 import { type Device, working } from "./device/device.ts";
 import { Readback } from "./device/transfer.ts";
 import { bytesOf, type Storage } from "./memory/storage.ts";
 import { blockSize } from "./wgsl/product.ts";
 
 /** A tensor on the device. Its buffer stays the same as long as the state lives. */
-export interface Slot {
+export interface Slot extends TensorSlot {
   readonly storage: Storage;
-  readonly shape: readonly number[];
-  readonly dtype: TensorData["dtype"];
   readonly buffer: GPUBuffer;
-  /** Counts writes and updates. */
-  version: number;
   /** Share of its blocks of 16 × 16 that were all zero when it was last written from outside. */
   zeroBlocks: number;
 }
 
 /** Tensors in a device's memory. */
-export class WebGpuState implements State {
+export class WebGpuState extends Slots<Slot> implements State {
   readonly device: Device;
-  readonly #slots = new Map<string, Slot>();
   readonly #snapshots = new Set<Snapshot>();
   #queue: Promise<unknown> = Promise.resolve();
-  /** Grows with every version of every tensor: programs look here first. */
-  generation = 0;
 
   private constructor(device: Device) {
+    super();
     this.device = device;
   }
 
@@ -44,7 +39,7 @@ export class WebGpuState implements State {
         const storage: Storage = { kind: "tensor", name, type, elements: countElements(shape) };
         const buffer = await device.allocate(bytesOf(storage), working, `tensor "${name}"`);
         const slot: Slot = { storage, shape: [...shape], dtype, buffer, version: 0, zeroBlocks: 0 };
-        state.#slots.set(name, slot);
+        state.slots.set(name, slot);
         state.#store(slot, data);
       }
     } catch (error) {
@@ -52,29 +47,6 @@ export class WebGpuState implements State {
       throw error;
     }
     return state;
-  }
-
-  get names(): readonly string[] {
-    return [...this.#slots.keys()];
-  }
-
-  find(name: string): Slot | undefined {
-    return this.#slots.get(name);
-  }
-
-  slot(name: string): Slot {
-    const slot = this.#slots.get(name);
-    if (slot === undefined) throw new EspalierError(`the state has no tensor "${name}".`);
-    return slot;
-  }
-
-  version(name: string): number {
-    return this.#slots.get(name)?.version ?? 0;
-  }
-
-  touch(slot: Slot): void {
-    slot.version++;
-    this.generation++;
   }
 
   /** Runs one thing after the other: runs and reads of one state do not overtake each other. */
@@ -115,15 +87,7 @@ export class WebGpuState implements State {
 
   write(tensors: Tensors): Promise<void> {
     return this.exclusively(async () => {
-      for (const [name, { shape, dtype, data }] of tensors) {
-        const slot = this.slot(name);
-        const fits = slot.shape.join() === shape.join() && slot.dtype === dtype;
-        if (!fits || data.length !== countElements(slot.shape)) {
-          throw new EspalierError(
-            `tensor "${name}" is ${slot.dtype} [${slot.shape.join(", ")}], it cannot become ${dtype} [${shape.join(", ")}].`,
-          );
-        }
-      }
+      this.checkReplaced(tensors);
       this.device.assertThere("writing tensors");
       for (const [name, { data }] of tensors) this.#store(this.slot(name), data);
     });
@@ -170,8 +134,8 @@ export class WebGpuState implements State {
 
   dispose(): void {
     for (const snapshot of this.#snapshots) snapshot.dispose();
-    for (const { buffer } of this.#slots.values()) this.device.free(buffer);
-    this.#slots.clear();
+    for (const { buffer } of this.slots.values()) this.device.free(buffer);
+    this.slots.clear();
   }
 
   #store(slot: Slot, data: Float32Array | Int32Array): void {

@@ -1,224 +1,208 @@
+import { stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { type DenseMeter, latencyMeter } from "@espalier/bench";
-import {
-  type Backend,
-  EspalierError,
-  type MeetRequest,
-  type Model,
-  meet,
-  type PruningPlan,
-  planFromJson,
-  planToJson,
-  type Target,
-} from "@espalier/core";
-import type { ForecastingData } from "@espalier/datasets";
+import { EspalierError, type Model, type PruningPlan, planToJson } from "@espalier/core";
 import { encodeModel } from "@espalier/formats";
-import { readBytes, writeFileAtomically } from "@espalier/formats/node";
-import { targetText } from "@espalier/recipe";
-import { collector, evaluate, forecastingDataFor, type Metrics } from "@espalier/training";
+import { loadModel, writeFileAtomically } from "@espalier/formats/node";
+import {
+  type Outcome,
+  problemsIn,
+  type Recipe,
+  type RecipeEvent,
+  type Registry,
+  run,
+  UnmetTargetError,
+} from "@espalier/recipe";
+import { plural } from "@espalier/report/text";
+import { evaluate, type Metrics } from "@espalier/training";
 import type { PruneOptions } from "../commands/prune.ts";
 import type { Context } from "../context.ts";
-import { openBar } from "../output/progress.ts";
+import { type Bar, openBar } from "../output/progress.ts";
 import { type PrunedReport, prunedJson, prunedLines } from "../output/pruned.ts";
-import { openBackend } from "../shared/backend.ts";
-import { loadSourceFor } from "../shared/data.ts";
-import { denseModel, keepDense } from "../shared/dense.ts";
+import { resumingCommand } from "../shared/again.ts";
 import { showEvaluation } from "../shared/fitting.ts";
 import { registryWith } from "../shared/plugins.ts";
-import { carryOutAndTune, type Workshop } from "../shared/prune-and-tune.ts";
-import { jobOf } from "../shared/prune-job.ts";
-import { checkPruneOptions } from "../shared/prune-options.ts";
+import { checkFiles, type Unfinished } from "../shared/prune-files.ts";
+import type { GivenOptions } from "../shared/prune-names.ts";
+import { type PruneCommand, pruneRecipe, refuseProblems } from "../shared/prune-recipe.ts";
 import { loadRecipe, recipeText } from "../shared/recipe.ts";
-import { showSearch } from "../shared/search.ts";
-import { chosenStrategies, chosenTarget } from "../shared/strategies.ts";
+import { showRun } from "../shared/run-progress.ts";
+import { CommandWorkbench } from "../shared/workbench.ts";
 
 /** `espalier prune`. `given` are those of the options that the user gave. */
 export async function prune(
   file: string | undefined,
   options: PruneOptions,
-  given: Partial<PruneOptions>,
+  given: GivenOptions,
   context: Context,
 ): Promise<void> {
   const registry = await registryWith(options.plugin, context);
-  const recipe =
-    options.recipe === undefined ? undefined : await loadRecipe(options.recipe, registry, context);
-  const job = jobOf(recipe, given, options);
-  await checkPruneOptions(job, context);
-  const chosen = job.plan === undefined ? chosenStrategies(job, registry) : undefined;
+  const read = options.recipe === undefined ? undefined : await loadRecipe(options.recipe, registry, context);
+  const command = { file, given, read };
+  const recipe = pruneRecipe(command, registry);
+  const unfinished = await checkFiles(recipe, options, context);
   const bar = await openBar(context);
   try {
-    const dense = await denseModel(file, job, registry, context, bar);
-    const { model, bytes } = dense;
-    const pruning = new Pruning({ file, model, bytes, registry, chosen, options: job, context, bar });
-    await pruning.run().catch(async (error: unknown) => {
-      // What was trained a moment ago would be lost.
-      throw context.signal.aborted && error === context.signal.reason && dense.epochs
-        ? await keepDense(dense, job, context)
-        : error;
-    });
+    await new Pruning({ command, recipe, options, registry, unfinished, context, bar }).run();
   } finally {
     bar.stop();
   }
 }
 
 /** What is at hand from the start. */
-interface PruningParts extends Omit<Workshop, "data" | "backend" | "search" | "collect"> {
-  /** Absent where a recipe says which. */
-  readonly file: string | undefined;
-  /** Of the model's file. */
-  readonly bytes: number;
+interface PruningParts {
+  readonly command: PruneCommand;
+  readonly recipe: Recipe;
+  readonly options: PruneOptions;
+  readonly registry: Registry;
+  readonly unfinished: Unfinished;
+  readonly context: Context;
+  readonly bar: Bar;
 }
 
 class Pruning {
   readonly #parts: PruningParts;
-  /** Both are loaded once, and only where something needs them. */
-  #data: Promise<ForecastingData> | undefined;
-  #backend: Promise<Backend> | undefined;
-  #meter: DenseMeter | undefined;
+  readonly #workbench: CommandWorkbench;
+  /** Whether there is something to resume. */
+  #kept: boolean;
 
   constructor(parts: PruningParts) {
+    const { recipe, unfinished, options } = parts;
     this.#parts = parts;
+    this.#workbench = new CommandWorkbench({ ...parts, data: recipe.data, threads: options.threads });
+    this.#kept = unfinished.resume !== undefined;
   }
 
   async run(): Promise<void> {
-    try {
-      await this.#run();
-    } finally {
-      this.#meter?.dispose();
-    }
-  }
-
-  async #run(): Promise<void> {
-    const { options, context, model, bar } = this.#parts;
-    const { fineTune, out, force = false, dryRun, compact } = options;
-    const plan = await this.#plan();
-    const measured = options.evaluate || fineTune !== undefined;
-    const before = measured ? await this.#measure(model, "test before") : undefined;
-    const outcome = await carryOutAndTune(this.#workshop(), plan);
-    const bytes = encodeModel(outcome.model, { compact });
-    const kept = out !== undefined && !dryRun;
-    if (kept) await writeFileAtomically(context.path(out), bytes, { force });
-    if (outcome.stopped !== undefined) {
-      throw new EspalierError(
-        kept
-          ? `stopped in fine-tuning; ${out} holds ${outcome.stopped}. To go on: espalier train --from ${out} --out FILE`
-          : "stopped: nothing was written.",
-      );
-    }
-    const between = measured && outcome.pruned;
-    const pruned = between ? await this.#measure(between, "test pruned") : undefined;
-    const tuned = fineTune === undefined ? pruned : await this.#measure(outcome.model, "test tuned");
-    bar.stop();
-    await this.#writeRecipe();
-    this.#report({
-      before: { model, bytes: this.#parts.bytes, test: before },
-      after: { model: outcome.model, bytes: bytes.length, test: tuned },
-      pruned: fineTune === undefined ? undefined : pruned,
-      plan: outcome.target === undefined ? plan : { ...plan, target: outcome.target },
-      tuningEpochs: outcome.tuningEpochs,
-    });
-  }
-
-  /** The plan for the whole target: what is carried out, or with several stages the proof that it can be met. */
-  async #plan(): Promise<PruningPlan> {
-    const { options, context, model, chosen, registry } = this.#parts;
-    const { planOut, dryRun, force = false, plan: file, acceptNearest } = options;
-    if (chosen === undefined) {
-      const text = new TextDecoder().decode(await readBytes(context.path(file!), "plan"));
-      return planFromJson(text, `plan ${file}`);
-    }
-    const target = chosenTarget(options);
-    const plan = await meet(target, registry.strategy(chosen.whole), {
+    const { command, recipe, options, registry, unfinished, context, bar } = this.#parts;
+    const { store, resume } = unfinished;
+    const { model, bytes } = await this.#start();
+    refuseProblems(problemsIn(recipe, { registry, model }), command);
+    context.endsInOrder(bar.line);
+    const show = showRun(recipe, { bar, context, ...(resume && { resume }) });
+    const outcome = await run({
+      recipe,
       model,
+      workbench: this.#workbench,
       signal: context.signal,
-      ...(await this.#search(target)),
-      collect: this.#workshop().collect,
+      onEvent: async (event) => {
+        show(event);
+        await this.#keepPlan(event);
+      },
+      ...(store && {
+        onCheckpoint: async (checkpoint) => {
+          await store.save(checkpoint);
+          this.#kept = true;
+        },
+      }),
+      resume,
+    }).catch(async (error: unknown) => {
+      throw error instanceof UnmetTargetError ? await this.#unmet(error) : error;
     });
+    const written = encodeModel(outcome.model, { compact: options.compact });
+    if (outcome.ended === "aborted") throw await this.#stopped(outcome, written);
+    await this.#write(options.out, written);
+    await store?.clear();
+    await this.#report(outcome, bytes ?? encodeModel(outcome.dense).length, written.length);
+  }
+
+  /** The model that a file holds, and the bytes of that; or the one that a recipe draws. */
+  async #start(): Promise<{ model: Model; bytes?: number }> {
+    const { recipe, context } = this.#parts;
+    const { model: source, seed, steps } = recipe;
+    if (source === undefined)
+      throw new EspalierError("give a model file, or --recipe FILE with one. See espalier prune --help.");
+    if (typeof source === "object") return { model: await this.#workbench.draw(source, seed) };
+    const model = await loadModel(context.path(source));
+    // A model that is trained first has no file.
+    return steps[0]!.do === "train" ? { model } : { model, bytes: (await stat(context.path(source))).size };
+  }
+
+  async #keepPlan(event: RecipeEvent): Promise<void> {
+    const { recipe } = this.#parts;
+    if (event.kind === "planned" && recipe.steps[event.step]!.do === "prune")
+      await this.#writePlan(event.plan);
+  }
+
+  async #writePlan(plan: PruningPlan): Promise<void> {
+    await this.#write(this.#parts.options.planOut, planToJson(plan), true);
+  }
+
+  async #write(
+    path: string | undefined,
+    content: string | Uint8Array,
+    force = this.#parts.options.force || this.#parts.options.resume || false,
+  ): Promise<void> {
+    const { options, context } = this.#parts;
+    if (path !== undefined && !options.dryRun)
+      await writeFileAtomically(context.path(path), content, { force });
+  }
+
+  async #unmet(error: UnmetTargetError): Promise<Error> {
+    const { planOut, dryRun } = this.#parts.options;
     const written = planOut !== undefined && !dryRun;
-    if (written) await writeFileAtomically(context.path(planOut), planToJson(plan), { force });
-    const { target: reached } = plan;
-    if (reached === undefined || reached.met || acceptNearest) return plan;
+    if (written) await this.#writePlan(error.plan);
     const nearest = written
       ? `Nearest plan written to ${planOut}.`
       : "Give --accept-nearest to take the nearest plan.";
-    // A plan may also take far more than was asked for: where a whole head is the least that can go.
-    const { metric, asked, achieved } = reached;
-    const overshot = metric === "sparsity" ? achieved > asked : achieved < asked;
-    const verdict = overshot ? "can only be overshot" : "cannot be met";
-    throw new EspalierError(
-      `target ${targetText(reached)} ${verdict} by "${plan.strategy}": ${reached.why ?? "nothing comes near"}. ${nearest}`,
-    );
+    return new EspalierError(`${error.message} ${nearest}`);
   }
 
-  async #search(target: Target): Promise<Pick<MeetRequest, "latency" | "onTry">> {
-    const { options, registry, model, context, bar } = this.#parts;
-    const { latencyBackend = "wasm", batch, latencyTime: time } = options;
-    const onTry = showSearch(bar);
-    if (target.latency === undefined) return { onTry };
-    this.#meter ??= await latencyMeter(model, {
-      backend: registry.backend(latencyBackend),
-      signal: context.signal,
-      ...(batch === undefined ? {} : { batch }),
-      ...(time === undefined ? {} : { time }),
-    });
-    return { onTry, latency: this.#meter };
+  /** After a Ctrl-C: keeps the model as far as it is, and says in one line what there is and how to go on. */
+  async #stopped({ dense, model, steps }: Outcome, bytes: Uint8Array): Promise<Error> {
+    const { recipe, options, context, bar } = this.#parts;
+    const { out, dryRun } = options;
+    bar.stop();
+    const pruned = model.history.length > dense.history.length;
+    const kept = pruned && out !== undefined && !dryRun;
+    if (kept) await this.#write(out, bytes);
+    if (!kept && !this.#kept) return new EspalierError("stopped: nothing was written.");
+    const last = steps.at(-1);
+    const at = last?.fit?.ended === "aborted" ? last.step : steps.length;
+    const epochs = last?.step === at ? last.fit!.epochs.length : 0;
+    const where = [
+      `stopped in step ${at + 1} of ${recipe.steps.length} (${recipe.steps[at]?.do ?? "all done"})`,
+      ...(epochs > 0 ? [`after ${plural(epochs, "epoch")}`] : []),
+    ].join(" ");
+    const holds = kept ? [`${out} holds the model so far`] : [];
+    const again = this.#kept ? [`To go on: ${resumingCommand(context)}`] : [];
+    return new EspalierError([[where, ...holds].join("; "), ...again].join(". "));
   }
 
-  #workshop(): Workshop {
-    const { context, bar } = this.#parts;
-    return {
-      ...this.#parts,
-      data: () => this.#dataOf(),
-      backend: () => this.#open(),
-      search: (target) => this.#search(target),
-      collect: async (collection) => {
-        const [{ train }, backend] = [await this.#dataOf(), await this.#open()];
-        const onProgress = showEvaluation(bar, "calibrate");
-        return collector({ backend, windows: train, onProgress, signal: context.signal })(collection);
-      },
+  async #report({ dense, pruned, model, steps }: Outcome, before: number, after: number): Promise<void> {
+    const { options, recipe, context, bar } = this.#parts;
+    const fits = steps.some(({ fit }) => fit !== undefined);
+    const measured = options.evaluate || fits;
+    const test = async (one: Model, label: string) =>
+      measured ? { test: await this.#measure(one, `test ${label}`) } : {};
+    const tuned = pruned !== undefined && pruned !== model;
+    const between = tuned ? (await test(pruned, "pruned")).test : undefined;
+    const report: PrunedReport = {
+      before: { model: dense, bytes: before, ...(await test(dense, "before")) },
+      after: { model, bytes: after, ...(await test(model, "after")) },
+      ...(between && { pruned: between }),
+      steps,
     };
-  }
-
-  async #writeRecipe(): Promise<void> {
-    const { options, context, registry, file } = this.#parts;
-    const { recipeOut, dryRun, force = false } = options;
-    if (recipeOut === undefined || dryRun) return;
-    const path = context.path(recipeOut);
-    const text = recipeText(options, { file, folder: dirname(path), registry, context });
-    await writeFileAtomically(path, text, { force });
-  }
-
-  #open(): Promise<Backend> {
-    this.#backend ??= openBackend(this.#parts.registry, this.#parts.options);
-    return this.#backend;
-  }
-
-  #dataOf(): Promise<ForecastingData> {
-    const { model, options, context, bar } = this.#parts;
-    const { scale, splits } = options;
-    this.#data ??= loadSourceFor(model, options, context, bar).then((source) =>
-      forecastingDataFor(model, source, { scale, splits }),
-    );
-    return this.#data;
-  }
-
-  async #measure(model: Model, label: string): Promise<Metrics> {
-    const { context, bar } = this.#parts;
-    const [{ test, scaler }, backend] = [await this.#dataOf(), await this.#open()];
-    const onProgress = showEvaluation(bar, label);
-    return evaluate({ model, backend, windows: test, scaler, signal: context.signal, onProgress });
-  }
-
-  #report(report: PrunedReport): void {
-    const { context, options } = this.#parts;
-    const { print, colors } = context;
+    bar.stop();
     const { json, out, planOut, recipeOut, dryRun } = options;
+    if (recipeOut !== undefined && !dryRun) {
+      const path = context.path(recipeOut);
+      await this.#write(recipeOut, await recipeText(recipe, dirname(path), context));
+    }
     const written = dryRun ? [] : [out, planOut, recipeOut].filter((path) => path !== undefined);
+    const { print, colors } = context;
     if (json) {
       print([JSON.stringify({ ...prunedJson(report), written }, null, 2)]);
       return;
     }
     const files = written.length === 0 ? "nothing was written" : written.map(colors.green).join("  ");
     print([...prunedLines(report, colors), "", files]);
+  }
+
+  async #measure(model: Model, label: string): Promise<Metrics> {
+    const { recipe, context, bar } = this.#parts;
+    const { test, scaler } = await this.#workbench.data(model);
+    const backend = await this.#workbench.backend(recipe.backend);
+    const onProgress = showEvaluation(bar, label);
+    return evaluate({ model, backend, windows: test, scaler, signal: context.signal, onProgress });
   }
 }

@@ -1,10 +1,11 @@
-import { EspalierError, readTarget } from "@espalier/core";
-import { recipeJsonSchema, type Shorthand, targetText } from "@espalier/recipe";
-import { plural } from "@espalier/report/text";
+import { basename } from "node:path";
+import { EspalierError } from "@espalier/core";
+import { recipeJsonSchema } from "@espalier/recipe";
 import type { RecipeOptions } from "../commands/recipe.ts";
 import type { Context } from "../context.ts";
+import { stepTexts } from "../output/steps.ts";
 import { registryWith } from "../shared/plugins.ts";
-import { loadRecipe } from "../shared/recipe.ts";
+import { type LoadedRecipe, loadRecipe } from "../shared/recipe.ts";
 
 /** `espalier recipe`. */
 export async function recipe(
@@ -20,21 +21,17 @@ export async function recipe(
   }
   if (file === undefined) throw new EspalierError("give a recipe, or --schema.");
   const read = await loadRecipe(file, registry, context);
-  if (options.json) context.print([JSON.stringify(read, null, 2)]);
+  if (options.json) context.print([JSON.stringify(read.recipe, null, 2)]);
   else context.print([`${context.colors.green(file)} is sound`, ...said(read).map((line) => `  ${line}`)]);
 }
 
-function said({ model, training, strategies, target, schedule = {}, fineTuning }: Shorthand): string[] {
-  const drawn = typeof model === "object" ? model.use : model;
-  const trained = training === undefined ? "" : `, trained for ${plural(training.epochs, "epoch")}`;
-  const { steps, curve = "exponential" } = schedule;
+function said({ recipe }: LoadedRecipe): string[] {
+  const { model, data, steps } = recipe;
+  const drawn = typeof model === "object" ? `a new ${model.use}` : model && basename(model);
+  const width = `${steps.length}`.length;
   return [
-    `model: ${drawn === undefined ? "the command line's" : `${drawn}${trained}`}`,
-    `strategy: ${strategies.map(({ use }) => use).join(", then ")}`,
-    `target: ${readTarget(target as Parameters<typeof readTarget>[0])
-      .map(targetText)
-      .join(" and ")}`,
-    ...(steps === undefined ? [] : [`in ${plural(steps, "step")}, ${curve}`]),
-    ...(fineTuning === undefined ? [] : [`fine-tuning: ${plural(fineTuning.epochs, "epoch")}`]),
+    `model: ${drawn ?? "the command line's"}`,
+    ...(data?.dataset === undefined ? [] : [`data: ${basename(data.dataset)}`]),
+    ...stepTexts(recipe).map((text, i) => `${`${i + 1}`.padStart(width)}  ${text}`),
   ];
 }

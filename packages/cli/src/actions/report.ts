@@ -9,7 +9,7 @@ import { required } from "../options/groups.ts";
 
 /** `espalier report`. */
 export async function report(results: string, options: ReportOptions, context: Context): Promise<void> {
-  const { json, force = false, title, note } = options;
+  const { json, force = false, title, note, reference } = options;
   const out = context.path(required(options.out, "--out FOLDER"));
   const path = context.path(results);
   const text = new TextDecoder().decode(await readBytes(path, "results"));
@@ -25,10 +25,11 @@ export async function report(results: string, options: ReportOptions, context: C
     force,
     note,
     models,
+    references: reference,
     ...(title === undefined ? {} : { title }),
   });
   if (json) context.print([JSON.stringify({ records: records.length, report: written }, null, 2)]);
-  else context.print([...summaryLines(records), "", context.colors.green(written.html)]);
+  else context.print([...summaryLines(records, reference), "", context.colors.green(written.html)]);
 }
 
 /** Results of `bench:peers` and `bench:gpu`, which this command drew once. */

@@ -27,10 +27,9 @@ import {
 import type { TrainOptions } from "../commands/train.ts";
 import type { Context } from "../context.ts";
 import { fitSettings, required } from "../options/groups.ts";
-
 import { comparisonJson, metricsLines } from "../output/metrics.ts";
-
 import { type Bar, openBar } from "../output/progress.ts";
+import { resumingCommand } from "../shared/again.ts";
 import { openBackend } from "../shared/backend.ts";
 import { loadSource, loadSourceFor } from "../shared/data.ts";
 import { showEvaluation, showFit } from "../shared/fitting.ts";
@@ -218,12 +217,8 @@ class Training {
     if (epochs.length === 0)
       return new EspalierError("stopped before the first epoch was done: nothing was written.");
     const best = epochs.findLast((record) => record.best)!.epoch;
-    const again = [
-      "espalier",
-      ...this.#context.argv.filter((word) => word !== "--force" && word !== "--resume"),
-    ];
     return new EspalierError(
-      `stopped after ${plural(epochs.length, "epoch")}; ${this.#out} holds the best, epoch ${best}. To go on: ${again.map(shellWord).join(" ")} --resume`,
+      `stopped after ${plural(epochs.length, "epoch")}; ${this.#out} holds the best, epoch ${best}. To go on: ${resumingCommand(this.#context)}`,
     );
   }
 
@@ -313,9 +308,4 @@ async function expectWritable(path: string): Promise<void> {
     if (error.code === "ENOENT") return;
     throw new EspalierError(`${path} cannot be written: the folder ${folder} is read-only.`);
   });
-}
-
-/** A word as a shell takes it back. */
-function shellWord(word: string): string {
-  return /^[\w@%+=:,./\\-]+$/.test(word) ? word : JSON.stringify(word);
 }

@@ -53,6 +53,7 @@ export interface PruneOptions extends CommonOptions, TrainingDataOptions, Traini
   readonly gradual?: boolean;
   readonly evaluate?: boolean;
   readonly out?: string;
+  readonly resume?: boolean;
   readonly dryRun?: boolean;
   readonly compact: boolean;
 }
@@ -61,7 +62,8 @@ export async function define(command: Command, context: Context): Promise<void> 
   command
     .description(
       "Prunes a model to a target, fine-tunes it if asked, and writes the smaller model. " +
-        "Several strategies work in sequence. A target that cannot be met is an error, unless --accept-nearest.",
+        "Several strategies work in sequence. A target that cannot be met is an error, unless --accept-nearest. " +
+        "Ctrl-C keeps what there is; --resume goes on from there, to the same result as without a stop.",
     )
     .argument("[model]", "a model file (espalier train writes them); a recipe may name one");
   command.option(
@@ -120,6 +122,7 @@ export async function define(command: Command, context: Context): Promise<void> 
     .option("--out <file>", "the model file to write (.safetensors)")
     .option("--plan-out <file>", "the plan, to read or to replay (.json)")
     .option("--recipe-out <file>", "what is done here as a recipe (.yaml)")
+    .option("--resume", "go on with a run that was stopped: the same command, and this")
     .option("--no-compact", "store masked weights in full")
     .option("--dry-run", "write nothing");
   addForce(command);

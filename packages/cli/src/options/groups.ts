@@ -149,7 +149,7 @@ export function addModel(command: Command): Command {
     .optionsGroup("Model:")
     .option(
       "--model <name>",
-      "an architecture: PatchTST, iTransformer, Crossformer, SedimarkCrossformer, Transformer, Informer, Autoformer, FEDformer, DLinear",
+      "an architecture: PatchTST, iTransformer, TimeXer, Crossformer, SedimarkCrossformer, Transformer, NonstationaryTransformer, Informer, Autoformer, FEDformer, DLinear",
     )
     .option("--from <file>", "start from a model file; with --model, from weights (.safetensors, .pth)")
     .option("--input-length <rows>", "rows it sees (96)", wholeNumber({ from: 1 }))

@@ -1,4 +1,5 @@
-import { account, type Model, type PruningPlan, sparsity, type TargetReport } from "@espalier/core";
+import { account, type Model, sparsity, type TargetReport } from "@espalier/core";
+import type { StepOutcome } from "@espalier/recipe";
 import { comparisonTable, formatShare, plural } from "@espalier/report/text";
 import type { Metrics } from "@espalier/training";
 import type { Colors } from "../context.ts";
@@ -17,31 +18,42 @@ export interface PrunedReport {
   readonly after: Side;
   /** Test errors between pruning and fine-tuning, where there was any. */
   readonly pruned?: Metrics | undefined;
-  readonly plan: PruningPlan;
-  readonly tuningEpochs: number;
+  readonly steps: readonly StepOutcome[];
+}
+
+/** All plans as one: their strategies in order, and what the last was to reach. */
+function summed(steps: readonly StepOutcome[]) {
+  const plans = steps.flatMap(({ plan }) => (plan === undefined ? [] : [plan]));
+  return {
+    strategy: [...new Set(plans.map((plan) => plan.strategy))].join(", then "),
+    target: plans.at(-1)?.target,
+    notes: [...new Set(plans.flatMap((plan) => plan.notes))],
+    changes: plans.reduce((sum, plan) => sum + plan.steps, 0),
+    tuningEpochs: steps.reduce((sum, { does, fit }) => sum + (does === "tune" ? fit!.epochs.length : 0), 0),
+  };
 }
 
 export function prunedLines(report: PrunedReport, colors: Colors): string[] {
-  const { before, after, pruned, plan, tuningEpochs } = report;
+  const { before, after, pruned, steps } = report;
+  const { strategy, target, notes, tuningEpochs } = summed(steps);
   const side = ({ model, bytes, test }: Side) => {
     const counts = account(model);
     return { counts, sparsity: sparsity(model, counts), fileBytes: bytes, test };
   };
   const [a, b] = [side(before), side(after)];
   const { columns, rows } = comparisonTable({ before: a, after: b, untuned: pruned });
-  const { target } = plan;
   const goals = target === undefined ? [] : [target, ...(target.others ?? [])];
   const wanted = goals.map(({ metric, asked }) => `${metric} ${asked}`).join(" and ");
   const asked = target === undefined ? "" : `; asked for ${wanted}`;
   const nearest = target === undefined || target.met ? "" : ", this is the nearest";
   return [
-    `${colors.bold(before.model.name)}, pruned by ${plan.strategy}`,
+    `${colors.bold(before.model.name)}, pruned by ${strategy}`,
     `sparsity ${formatShare(a.sparsity, 1)} → ${formatShare(b.sparsity, 1)} of the unpruned model${asked}${nearest}`,
     ...goals.flatMap(timedLines),
     ...(tuningEpochs > 0 ? [`fine-tuned for ${plural(tuningEpochs, "epoch")}`] : []),
     "",
     ...tableLines([columns.map(({ label }) => colors.bold(label)), ...rows]),
-    ...plan.notes.map((note) => colors.dim(note)),
+    ...notes.map((note) => colors.dim(note)),
   ];
 }
 
@@ -55,21 +67,22 @@ function timedLines({ achieved, measured }: TargetReport): string[] {
   ];
 }
 
-export function prunedJson({ before, after, pruned, plan, tuningEpochs }: PrunedReport): object {
+export function prunedJson({ before, after, pruned, steps }: PrunedReport): object {
   const side = ({ model, bytes, test }: Side) => {
     const counts = account(model);
     return { ...counts, sparsity: sparsity(model, counts), fileBytes: bytes, ...(test && { test }) };
   };
-  const { strategy, target, notes, steps } = plan;
+  const { strategy, target, notes, changes, tuningEpochs } = summed(steps);
   return {
     model: before.model.name,
     strategy,
     ...(target && { target }),
-    steps: steps.length,
+    steps: changes,
     notes,
     before: side(before),
     ...(pruned && { prunedTest: pruned }),
     after: side(after),
     tuningEpochs,
+    did: steps,
   };
 }

@@ -2,93 +2,74 @@ import { dirname, isAbsolute, relative, resolve, sep } from "node:path";
 import { EspalierError } from "@espalier/core";
 import { isDataFile } from "@espalier/datasets/node";
 import { readBytes } from "@espalier/formats/node";
-import { formatRecipe, type Registry, readRecipe, type Shorthand } from "@espalier/recipe";
+import { formatRecipe, type ReadRecipe, type Recipe, type Registry, readRecipe } from "@espalier/recipe";
 import { besideRecipe } from "@espalier/recipe/node";
 import type { Context } from "../context.ts";
-import { fitSettings } from "../options/groups.ts";
-import type { PruneJob } from "./prune-job.ts";
-import { chosenStrategies, chosenTarget } from "./strategies.ts";
 
-/** A recipe from a file, its paths made those of files beside it. */
-export async function loadRecipe(file: string, registry: Registry, context: Context): Promise<Shorthand> {
+/** A recipe from a file; paths in it lead to the files beside it. */
+export interface LoadedRecipe extends ReadRecipe {
+  /** The recipe's file, as the user wrote it. */
+  readonly file: string;
+}
+
+/** Reads a recipe from a file. Throws an EspalierError for one that is not sound, and for paths that lead out of its folder. */
+export async function loadRecipe(file: string, registry: Registry, context: Context): Promise<LoadedRecipe> {
   const path = context.path(file);
   const text = new TextDecoder().decode(await readBytes(path, "recipe"));
-  const { shorthand: recipe, place } = readRecipe(text, `recipe ${file}`, registry);
-  if (recipe === undefined) throw new EspalierError(`recipe ${file}: recipes of steps are not run here yet.`);
+  const read = readRecipe(text, `recipe ${file}`, registry);
   const folder = dirname(resolve(path));
+  const recipe = await withPaths(read.recipe, (given, ...key) =>
+    besideRecipe(folder, given, read.place(...key)),
+  );
   const { model, data } = recipe;
-  const found: { -readonly [K in keyof Shorthand]: Shorthand[K] } = { ...recipe };
-  if (typeof model === "string") found.model = await besideRecipe(folder, model, place("model"));
-  else if (model?.weights !== undefined)
-    found.model = { ...model, weights: await besideRecipe(folder, model.weights, place("model", "weights")) };
-  if (data?.dataset !== undefined && isDataFile(data.dataset))
-    found.data = { ...data, dataset: await besideRecipe(folder, data.dataset, place("data", "dataset")) };
-  return found;
+  const found = { ...(model !== undefined && { model }), ...(data !== undefined && { data }) };
+  return { ...read, file, recipe, ...(read.shorthand && { shorthand: { ...read.shorthand, ...found } }) };
 }
 
-/** What a command did, as a recipe in a folder: files that are not in it have to be named on the command line. */
-export function recipeText(
-  job: PruneJob,
-  {
-    file,
-    folder,
-    registry,
-    context,
-  }: {
-    readonly file: string | undefined;
-    readonly folder: string;
-    readonly registry: Registry;
-    readonly context: Context;
-  },
-): string {
-  const beside = (path: string) => pathBeside(folder, context.path(path));
-  const { stages, together } = chosenStrategies(job, registry);
-  const { fineTune, tuning, distill, training, seed, acceptNearest, steps, curve, tune, source } = job;
-  const { gradually, reconstruction } = job;
-  const { seed: _one, ...settings } = { ...tuning, ...fitSettings(job, fineTune) };
-  const model = file ?? source;
-  const target = chosenTarget(job);
-  const latency = defined({ backend: job.latencyBackend, batch: job.batch, time: job.latencyTime });
-  const recipe = defined({
-    model: typeof model === "string" ? beside(model) : model && withoutPath(model, beside),
-    training: typeof model === "object" ? training : undefined,
-    data: dataOf(job, beside),
-    strategies: stages,
-    combined: together,
-    target,
-    acceptNearest,
-    latency,
-    schedule: defined({ steps, curve, tune, gradual: gradually }),
-    reconstruction,
-    fineTuning: fineTune === undefined ? undefined : defined({ ...settings, distill }),
-    backend: job.backend,
-    seed,
-  });
-  return formatRecipe(recipe as unknown as Shorthand);
+/**
+ * A recipe as a file's text. Of the model and the data, files that are not beside it are left out: they have to be named on
+ * the command line.
+ */
+export async function recipeText(recipe: Recipe, folder: string, context: Context): Promise<string> {
+  const beside = async (given: string, key: PropertyKey) => {
+    const way = relative(resolve(folder), resolve(context.path(given)));
+    if (way !== ".." && !way.startsWith(`..${sep}`) && !isAbsolute(way)) return way.split(sep).join("/");
+    if (key !== "steps") return undefined;
+    throw new EspalierError(`--recipe-out: plan ${given} is not in the folder of the recipe. Put it there.`);
+  };
+  return formatRecipe(await withPaths(recipe, beside));
 }
 
-function dataOf(job: PruneJob, beside: (path: string) => string | undefined): object | undefined {
-  const { series, scale, splits, missing, dateColumn, delimiter, decimal } = job;
-  const dataset = job.dataset !== undefined && isDataFile(job.dataset) ? beside(job.dataset) : job.dataset;
-  return defined({ dataset, series, scale, splits, missing, dateColumn, delimiter, decimal });
-}
-
-function withoutPath(
-  model: Exclude<PruneJob["source"], string | undefined>,
-  beside: (path: string) => string | undefined,
-): object {
-  const { weights, ...drawn } = model;
-  return { ...drawn, ...(weights === undefined ? {} : defined({ weights: beside(weights) })) };
-}
-
-/** A path as it is from a folder; undefined where it leads out of it. */
-function pathBeside(folder: string, path: string): string | undefined {
-  const way = relative(resolve(folder), resolve(path));
-  return way === ".." || way.startsWith(`..${sep}`) || isAbsolute(way) ? undefined : way.split(sep).join("/");
-}
-
-/** Without what is not said; undefined where nothing is left. */
-function defined(values: object): object | undefined {
-  const entries = Object.entries(values).filter(([, value]) => value !== undefined);
-  return entries.length === 0 ? undefined : Object.fromEntries(entries);
+/** A recipe with its paths changed: those of the model, its weights, a CSV file, and plans. Without a path, no key. */
+async function withPaths(
+  recipe: Recipe,
+  change: (path: string, ...key: PropertyKey[]) => Promise<string | undefined>,
+): Promise<Recipe> {
+  const { model, data, steps, ...rest } = recipe;
+  const changed = async <K extends string>(name: K, path: string, ...key: PropertyKey[]) => {
+    const way = await change(path, ...key);
+    return (way === undefined ? {} : { [name]: way }) as { [name in K]?: string };
+  };
+  const found: { model?: Recipe["model"]; data?: Recipe["data"] } = {};
+  if (typeof model === "string") Object.assign(found, await changed("model", model, "model"));
+  else if (model !== undefined) {
+    const { weights, ...drawn } = model;
+    found.model = {
+      ...drawn,
+      ...(weights !== undefined && (await changed("weights", weights, "model", "weights"))),
+    };
+  }
+  if (data !== undefined) {
+    const { dataset, ...how } = data;
+    const file = dataset !== undefined && isDataFile(dataset);
+    const named = file ? await changed("dataset", dataset, "data", "dataset") : { dataset };
+    found.data = { ...(dataset !== undefined && named), ...how };
+    if (Object.keys(found.data).length === 0) delete found.data;
+  }
+  const planned = steps.map(async (step, i) =>
+    step.do === "apply" && typeof step.plan === "string"
+      ? { ...step, plan: (await change(step.plan, "steps", i, "plan"))! }
+      : step,
+  );
+  return { ...found, ...rest, steps: (await Promise.all(planned)) as Recipe["steps"] };
 }

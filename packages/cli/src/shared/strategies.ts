@@ -1,22 +1,22 @@
-import { EspalierError, readTarget, type StrategySpec, type Target, unknownName } from "@espalier/core";
-import type { Registry } from "@espalier/recipe";
+import { EspalierError, type StrategySpec, unknownName } from "@espalier/core";
+import { type Registry, type Shorthand, wholeStrategy } from "@espalier/recipe";
 import type { PruneOptions } from "../commands/prune.ts";
 import { type Settings, settingsOf } from "../options/settings.ts";
-import type { PruneJob } from "./prune-job.ts";
 
 type Spec = { readonly use: string; readonly options: Record<string, unknown> };
 
-/** The strategies of `--strategy` in order, each with the options that are meant for it, and those of the whole. */
-export interface ChosenStrategies {
-  readonly stages: readonly StrategySpec[];
-  /** All stages as one strategy. */
-  readonly whole: StrategySpec;
-  /** Options of that one, where there are any. */
-  readonly together?: Readonly<Record<string, unknown>>;
-}
+type Chosen = Pick<Shorthand, "strategies" | "combined">;
 
-export function chosenStrategies(options: PruneJob, registry: Registry): ChosenStrategies {
-  const named = options.strategy?.map((use): StrategySpec => ({ use })) ?? options.strategies ?? [];
+/**
+ * The strategies of `--strategy` in order, or those of a recipe; each with the options that are meant for it. Throws an
+ * EspalierError for names and options that nobody knows.
+ */
+export function chosenStrategies(
+  options: Partial<PruneOptions>,
+  inRecipe: Partial<Chosen>,
+  registry: Registry,
+): Chosen {
+  const named = options.strategy?.map((use): StrategySpec => ({ use })) ?? inRecipe.strategies ?? [];
   const specs = named.map(({ use, ...own }): Spec => ({ use, options: own }));
   if (specs.length === 0) {
     throw new EspalierError(
@@ -25,20 +25,19 @@ export function chosenStrategies(options: PruneJob, registry: Registry): ChosenS
   }
   // Makes the line for a name that is not known.
   for (const { use } of specs) if (!registry.strategies.has(use)) registry.strategy({ use });
-  const { criterion, scope, keep, roundTo: multipleOf, seed } = options;
-  const shorthands = { criterion, scope, keep, multipleOf };
-  for (const [key, value] of Object.entries(shorthands)) {
+  const { criterion, scope, keep, roundTo: multipleOf } = options;
+  for (const [key, value] of Object.entries({ criterion, scope, keep, multipleOf })) {
     if (value !== undefined) give(specs, key, value, registry);
   }
-  // The seed is training's as well: strategies without one are fine.
-  for (const spec of specs)
-    if (seed !== undefined && optionsOf(spec, registry)?.includes("seed")) spec.options.seed = seed;
-  const settings = settingsOf(options.set);
-  const together = { ...options.combined, ...setAll(specs, settings, registry) };
-  const stages = specs.map(({ use, options }) => ({ use, ...options }));
-  if (stages.length === 1) return { stages, whole: stages[0]! };
-  const whole = { ...together, use: "combined", stages };
-  return { stages, whole, ...(Object.keys(together).length === 0 ? {} : { together }) };
+  const together = setAll(specs, settingsOf(options.set), registry);
+  const combined = { ...(options.strategy === undefined && inRecipe.combined), ...together };
+  const chosen: Chosen = {
+    strategies: specs.map(({ use, options }) => ({ use, ...options })) as Chosen["strategies"],
+    ...(Object.keys(combined).length > 0 && { combined }),
+  };
+  // Makes the line for a value that is not known.
+  registry.strategy(wholeStrategy(chosen));
+  return chosen;
 }
 
 /** `key=value` for every strategy that has the key, `strategy.key=value` for one. Gives those of `combined` itself. */
@@ -76,18 +75,4 @@ function give(specs: readonly Spec[], key: string, value: unknown, registry: Reg
 function optionsOf({ use }: Spec, registry: Registry): readonly string[] | undefined {
   const { options } = registry.strategies.get(use) ?? {};
   return options && Object.keys(options);
-}
-
-/** What the options ask for. Throws an EspalierError for nothing, and for what is out of bounds. */
-export function chosenTarget({ sparsity, parameters, flops, bytes, latency }: PruneOptions): Target {
-  const all = { sparsity, parameters, flops, bytes, latency };
-  const given = Object.entries(all).filter(([, value]) => value !== undefined);
-  if (given.length === 0) {
-    throw new EspalierError(
-      "give a target, --sparsity, --parameters, --flops, --bytes or --latency, or --plan: none is given.",
-    );
-  }
-  const target = Object.fromEntries(given) as Target;
-  readTarget(target);
-  return target;
 }

@@ -98,7 +98,7 @@ export function findOperations<P extends Pattern>(
   });
 }
 
-/** A node that runs by itself. */
+/** A node as an operation of its own. */
 export const single = (live: LiveNode): Single => ({ kind: "node", ...live });
 
 /** The values an operation computes. */

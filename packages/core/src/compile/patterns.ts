@@ -79,7 +79,7 @@ export const linear: Pattern<Linear> = {
 export interface AttentionOptions {
   /** Whether a node may lie between product and softmax. */
   takes(live: LiveNode): boolean;
-  /** Whether the kernel runs an attention of these shapes. */
+  /** Whether a backend has room for an attention of these shapes. */
   fits(attention: Attention, shapeOf: (value: ValueId) => Shape): boolean;
 }
 

@@ -134,12 +134,14 @@ function scale({ writer, name, inputs, attributes: { by, per }, emit }: NodeCall
 
 /** A shape has one batch axis at most: 0 where it stays in place, which type inference follows, otherwise −1. */
 function reshape({ writer, inputs, shapes, attributes: { shape }, emit }: NodeCall<ShapeAttributes>): void {
+  // Where an axis is empty a 0 means what it says.
+  const empty = shape.includes(0);
   const target = shape.map((extent, axis) => {
     if (!isBatch(extent)) return extent;
     const before = shapes[0]![axis];
-    return before !== undefined && sameExtent(before, extent) ? 0 : -1;
+    return !empty && before !== undefined && sameExtent(before, extent) ? 0 : -1;
   });
-  emit("Reshape", [inputs[0]!, writer.integers(target)]);
+  emit("Reshape", [inputs[0]!, writer.integers(target)], empty ? { allowzero: int(1) } : {});
 }
 
 /** ONNX's Expand broadcasts both ways: where the extent is there already a 1 will do. */

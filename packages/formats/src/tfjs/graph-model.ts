@@ -1,8 +1,10 @@
 import {
   dataValues,
   EspalierError,
+  expandOperator,
   factorOf,
   isBatch,
+  isCallOf,
   isLive,
   liveValues,
   type Model,
@@ -122,7 +124,7 @@ function foldWeights(model: Model, live: Uint8Array): Map<number, { name: string
   for (const node of graph.nodes) {
     const [output] = node.outputs;
     const { shape, dtype } = graph.values[output!]!;
-    const layout = node.operator.rearranges && node.operator.name !== "Expand" && !shape.some(isBatch);
+    const layout = node.operator.rearranges && !isCallOf(node, expandOperator) && !shape.some(isBatch);
     if (!layout || !isLive(node, live) || data[output!] || !node.inputs.every((id) => folded.has(id)))
       continue;
     const operands = node.inputs.map((id) => {

@@ -39,6 +39,8 @@ export interface AttentionOptions {
    * names the two channel axes differently).
    */
   readonly scores?: "dot" | "sums";
+  /** Gives scores [N, heads, L, S] back what normalising the series took from them, before 1/√channels. */
+  readonly restore?: (b: Builder, scores: Value) => Value;
   /** Added to the scores [L, S]: 0 where a query may look, a large negative number where not. */
   readonly mask?: Value;
 }
@@ -65,7 +67,15 @@ export function multiHeadAttention(
   memory: Value,
   options: AttentionOptions,
 ): Value {
-  const { width, heads, dropout: ratio, names = timeSeriesLibrary, scores: kind = "dot", mask } = options;
+  const {
+    width,
+    heads,
+    dropout: ratio,
+    names = timeSeriesLibrary,
+    scores: kind = "dot",
+    mask,
+    restore,
+  } = options;
   const layer = b.scope(name);
   const channels = Math.floor(width / heads);
   /** By head, channels last (queries, values) or before the positions (keys). */
@@ -77,7 +87,8 @@ export function multiHeadAttention(
   const q = met(split(names.query, queries, [0, 2, 1, 3]), 3);
   const k = met(split(names.key, memory, [0, 2, 3, 1]), 2);
   const v = split(names.value, memory, [0, 2, 1, 3]);
-  const scores = scale(layer, matMul(layer, q, k), 1 / Math.sqrt(channels));
+  const products = matMul(layer, q, k);
+  const scores = scale(layer, restore?.(layer, products) ?? products, 1 / Math.sqrt(channels));
   const seen = mask === undefined ? scores : add(layer, scores, mask);
   const mixed = matMul(layer, dropout(layer, softmax(layer, seen, -1), ratio), v);
   const joined = reshape(layer, transpose(layer, mixed, [0, 2, 1, 3]), [

@@ -40,6 +40,14 @@ export function marksInput(b: Builder, name: string, rows: number, marks: number
   return marks === 0 ? undefined : b.input(name, [batch, rows, marks]);
 }
 
+/** What encoder and decoder start from: rows [batch, rows, series] and their marks. */
+export interface EncoderDecoderInputs {
+  readonly history: Value;
+  readonly historyMarks: Value | undefined;
+  readonly start: Value;
+  readonly startMarks: Value | undefined;
+}
+
 /**
  * Encoder and decoder as Vaswani et al. (NeurIPS 2017) have them, on embedded rows: x_enc [batch, inputLength, series],
  * x_dec [batch, labelLength + horizon, series] (the last rows of the input, then zeros) and the marks of both
@@ -51,6 +59,17 @@ export function drawEncoderDecoder(b: Builder, o: EncoderDecoderOptions, parts: 
   const historyMarks = marksInput(b, "x_mark_enc", o.inputLength, o.marks);
   const start = b.input("x_dec", [batch, rows, o.series]);
   const startMarks = marksInput(b, "x_mark_dec", rows, o.marks);
+  return encodeDecode(b, { history, historyMarks, start, startMarks }, o, parts);
+}
+
+/** The same on inputs that are drawn already. */
+export function encodeDecode(
+  b: Builder,
+  { history, historyMarks, start, startMarks }: EncoderDecoderInputs,
+  o: EncoderDecoderOptions,
+  parts: EncoderDecoderParts,
+): Value {
+  const rows = decoderRows(o);
   let x = dataEmbedding(b, "enc_embedding", history, historyMarks, o);
   for (let i = 0; i < o.layers; i++) {
     x = encoderLayer(b, `encoder.attn_layers.${i}`, x, o, parts.encoder);

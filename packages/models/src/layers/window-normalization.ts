@@ -3,6 +3,9 @@ import { add, type Builder, div, mul, reduceMean, sqrt, sub, type Value } from "
 /** A window brought to mean 0 and deviation 1, and the way back. */
 export interface NormalizedWindow {
   readonly normalized: Value;
+  /** Of each series of each window: [batch, 1, series]. */
+  readonly mean: Value;
+  readonly deviation: Value;
   /** Gives a forecast [batch, horizon, series] the window's mean and deviation again. */
   readonly restore: (forecast: Value) => Value;
 }
@@ -15,6 +18,8 @@ export function windowNormalization(b: Builder, x: Value): NormalizedWindow {
   const deviation = sqrt(b, add(b, variance, b.constant(1e-5)));
   return {
     normalized: div(b, centred, deviation),
+    mean,
+    deviation,
     restore: (forecast) => add(b, mul(b, forecast, deviation), mean),
   };
 }

@@ -71,7 +71,7 @@ function misplaced(recipe: Recipe, registry: CheckContext["registry"], model: Mo
       if (removes(strategy, registry))
         refuse(
           at("masks", "strategy"),
-          `"${strategy.use}" removes parts of the model; only weights can be masked step by step. Put it into a step prune before this one.`,
+          `"${strategy.use}" removes parts of the model; only weights can be masked step by step. Prune by it first.`,
         );
       if (targetsOf(recipe)[i]?.latency !== undefined)
         refuse(at("masks", "target"), "latency cannot be measured while the model is trained.");

@@ -21,7 +21,8 @@ function prunedSteps(shorthand: Shorthand): Step[] {
     do: "prune",
     strategy,
     ...(target && { target }),
-    ...(acceptNearest && { acceptNearest }),
+    // Nobody asked for the targets on the way: they only have to be neared.
+    ...((acceptNearest || target !== undefined) && { acceptNearest: true }),
     ...(reconstruction && { reconstruct: reconstruction }),
   });
   const whole = wholeStrategy(shorthand);

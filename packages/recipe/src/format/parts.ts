@@ -1,4 +1,4 @@
-import { missingRules, scaleKinds, splitRule } from "@espalier/datasets";
+import { type GapRule, gapRules, missingRules, scaleKinds, splitRule } from "@espalier/datasets";
 import { reconstructSchema, settingsSchema } from "@espalier/training";
 import { z } from "zod";
 
@@ -31,9 +31,27 @@ export const dataSchema = z.strictObject({
   scale: z.enum(scaleKinds).optional().describe("How series are scaled."),
   splits: splitRule.optional().describe("Training, validation and test."),
   missing: z.enum(missingRules).optional().describe("How missing values are handled."),
+  gaps: z
+    .enum(gapRules as [GapRule, ...GapRule[]])
+    .optional()
+    .describe("How rows that are not one step apart are handled."),
+  na: z
+    .array(
+      z.strictObject({
+        column: z.string().optional().describe("In this column only."),
+        values: z.array(z.string()).nonempty().describe("What stands for a missing value."),
+      }),
+    )
+    .optional()
+    .describe("What stands for a missing value."),
   dateColumn: z.string().optional().describe('The column of dates; "none" for none.'),
+  dateFormat: z.string().optional().describe('How dates are written, such as "dd/MM/yyyy HH:mm".'),
+  timeZone: z.string().optional().describe("A clock with summer time, such as Europe/Berlin."),
   delimiter: z.string().min(1).optional().describe("What separates cells."),
   decimal: z.enum([".", ","]).optional().describe("The decimal mark."),
+  thousands: z.string().length(1).optional().describe("What stands between thousands."),
+  encoding: z.string().optional().describe("Such as windows-1252."),
+  pivot: z.string().optional().describe("The column that names the series, where a row holds one."),
 });
 
 const drawnModelSchema = z

@@ -69,6 +69,7 @@ export function contradictionsIn(
   name: NameOf = (path) => path,
 ): Contradiction[] {
   const { model, training, target = {}, latency, schedule = {}, fineTuning, strategies = [] } = shorthand;
+  const { combined, reconstruction } = shorthand;
   const { steps, curve, tune, gradual } = schedule;
   const found: Contradiction[] = [];
   const refuse = (path: string, message: string) => found.push({ path: path.split("."), message });
@@ -94,7 +95,14 @@ export function contradictionsIn(
   else if (gradual !== undefined && tune !== undefined) excludes("schedule.gradual", "schedule.tune");
   if (gradual !== undefined && target.latency !== undefined) excludes("schedule.gradual", "target.latency");
   if (steps !== undefined && tune === "each") excludes("schedule.tune", "schedule.steps");
-  if (shorthand.combined !== undefined && strategies.length === 1)
+  if (gradual !== undefined && reconstruction !== undefined && strategies.length === 1)
+    refuse(
+      "reconstruction",
+      `has nothing to refit: with ${name("schedule.gradual")} nothing is pruned before`,
+    );
+  if (combined !== undefined && strategies.length === 1)
     refuse("combined", "only applies with several strategies");
+  else if (combined !== undefined && gradual !== undefined) excludes("combined", "schedule.gradual");
+  else if (combined !== undefined && tune === "each") excludes("combined", "schedule.tune");
   return found;
 }

@@ -77,7 +77,7 @@ export interface ReplayRequest {
   readonly from: Model;
   readonly workbench: Workbench;
   readonly signal?: AbortSignal | undefined;
-  /** Told of everything that happens, and in which of the runs. */
+  /** Told of each event of each run. */
   readonly onEvent?: ((event: RecipeEvent, run: PastRun) => void | Promise<void>) | undefined;
 }
 

@@ -17,9 +17,12 @@ export class UnmetTargetError extends EspalierError {
 /** The error for a plan that misses its target. */
 export function unmetTarget(plan: PruningPlan, step: number): UnmetTargetError {
   const { strategy, target } = plan;
-  const why = target!.why ?? "nothing comes near";
+  const { metric, asked, achieved, why = "nothing comes near" } = target!;
+  // A plan may also take far more than was asked for, where a whole head is the least that can go.
+  const overshot = metric === "sparsity" ? achieved > asked : achieved < asked;
+  const verdict = overshot ? "can only be overshot" : "cannot be met";
   return new UnmetTargetError(
-    `target ${targetText(target!)} cannot be met by "${strategy}": ${why}.`,
+    `target ${targetText(target!)} ${verdict} by "${strategy}": ${why}.`,
     plan,
     step,
   );

@@ -7,10 +7,10 @@ import type { Registry } from "../registry/registry.ts";
 export type RunData = DescribedData & Pick<ForecastingData, "train" | "validation">;
 
 /** A meter that holds a model, and gives it back. */
-export interface RunMeter extends LatencyMeter {
+export type RunMeter = LatencyMeter & {
   /** Frees the model. */
   dispose?(): void;
-}
+};
 
 /** Everything around a run: a command line, a sweep, a page and a remote machine each have one of their own. */
 export interface Workbench {

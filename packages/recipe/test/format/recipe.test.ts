@@ -84,7 +84,12 @@ describe("a recipe", () => {
     expect(read(formatRecipe(recipe)).recipe).toEqual(recipe);
     const strategy = { use: "combined", weights: [1, 4], stages: shorthand!.strategies };
     const tune = { do: "tune", fit: { epochs: 1 }, distill: 0.5 };
-    const part = (i: number) => ({ do: "prune", strategy, target: { progress: i / 3, curve: "cubic" } });
+    const part = (i: number) => ({
+      do: "prune",
+      strategy,
+      target: { progress: i / 3, curve: "cubic" },
+      acceptNearest: true,
+    });
     expect(recipe.steps).toEqual([
       { do: "train", fit: { epochs: 2 } },
       ...[part(1), tune, part(2), tune, { do: "prune", strategy }, tune],
@@ -131,7 +136,7 @@ describe("the shorthand stands for", () => {
 
   it("a fit after each strategy, each an equal share of the way", () => {
     expect(expand(short({ schedule: { tune: "each" } })).steps).toEqual([
-      { do: "prune", strategy: head, target: { progress: 0.5 } },
+      { do: "prune", strategy: head, target: { progress: 0.5 }, acceptNearest: true },
       { do: "tune", fit },
       { do: "prune", strategy: weights },
       { do: "tune", fit },
@@ -141,16 +146,28 @@ describe("the shorthand stands for", () => {
   it("removal first, and masks that tighten in the fit", () => {
     const gradual = { until: 0.5 };
     expect(expand(short({ schedule: { gradual, curve: "linear" }, reconstruction: {} })).steps).toEqual([
-      { do: "prune", strategy: head, target: { progress: 0.5 }, reconstruct: {} },
+      { do: "prune", strategy: head, target: { progress: 0.5 }, acceptNearest: true, reconstruct: {} },
       { do: "tune", fit, masks: { strategy: weights, until: 0.5, curve: "linear" } },
     ]);
   });
 
   it("targets that go the same share of what is left, or along another curve", () => {
-    const targets = (curve?: "linear") =>
-      targetsOf(expand(short({ strategies: [head], schedule: { steps: 2, ...(curve && { curve }) } })));
-    expect(targets()).toEqual([{ flops: 0.5 }, undefined, { flops: 0.25 }, undefined]);
-    expect(targets("linear")).toEqual([{ flops: 0.625 }, undefined, { flops: 0.25 }, undefined]);
+    const targets = (target: Shorthand["target"], steps: number, curve?: "linear" | "cubic") => {
+      const schedule = { steps, ...(curve && { curve }) };
+      const all = targetsOf(expand(short({ strategies: [head], target, schedule })));
+      return all.filter((one) => one !== undefined);
+    };
+    expect(targets({ flops: 0.25 }, 2)).toEqual([{ flops: 0.5 }, { flops: 0.25 }]);
+    expect(targets({ flops: 0.25 }, 2, "linear")).toEqual([{ flops: 0.625 }, { flops: 0.25 }]);
+    const cubic = targets({ sparsity: 0.9 }, 3, "cubic").map(({ sparsity }) => sparsity);
+    [0.9 * (1 - (2 / 3) ** 3), 0.9 * (1 - (1 / 3) ** 3), 0.9].forEach((expected, i) => {
+      expect(cubic[i]).toBeCloseTo(expected, 12);
+    });
+    expect(targets({ flops: 0.36, bytes: 0.81, latency: 0.25 }, 2)[0]).toEqual({
+      flops: 0.6,
+      bytes: 0.9,
+      latency: 0.5,
+    });
   });
 });
 

@@ -49,6 +49,11 @@ describe("a recipe", () => {
     const asked = outcome.steps.flatMap(({ plan }) => plan?.target?.asked ?? []);
     expect(asked).toEqual([1 - Math.sqrt(0.2), 0.8]);
     expect(did(outcome.model)).toEqual(["prune", "fit", "prune", "fit"]);
+    // Each fit sees batches of its own.
+    expect(outcome.model.history.filter((_, i) => i % 2 === 1)).toMatchObject([
+      { settings: { seed: 0 } },
+      { settings: { seed: 1 } },
+    ]);
     expect(outcome.model.dense).toEqual(account(model));
   });
 

@@ -70,6 +70,8 @@ export function panel(options: Panel): Spec {
   } = options;
   const channels = encodings(looks, tunings);
   const known = merged(points.filter(isFinitePoint));
+  const labelled = levels.filter(({ label }) => label !== "");
+  const offsets = labelOffsets(labelled, y, height);
   return {
     ...(title === undefined ? {} : { title: { text: title, fontSize: 12, fontWeight: 500, offset: 8 } }),
     width,
@@ -77,6 +79,7 @@ export function panel(options: Panel): Spec {
     encoding: { x: channel("x", x), y: channel("y", y) },
     layer: [
       ...levels.flatMap((level) => levelLayers(level, x)),
+      ...labelled.flatMap((level, i) => labelLayers(level, x, offsets[i]!)),
       ...(plumb === undefined ? [] : [plumbLayer(plumb, y)]),
       ...(beside.length === 0 ? [] : [besideLayer(beside)]),
       ...(faint.length === 0 ? [] : [faintLayer(faint.filter(isFinitePoint), channels)]),
@@ -196,10 +199,35 @@ function barLayers(points: readonly Point[], { line }: Channels): Spec[] {
   });
 }
 
-function levelLayers({ value, spread, label }: Level, x: Scale): Spec[] {
+/** Pixels between the baselines of two labels, and from a label to its line. */
+const labelStep = 12;
+const labelGap = -4;
+
+/** How far from its line each label stands, so that those of neighbouring lines do not lie on each other: upwards, as far as there is room. */
+function labelOffsets(
+  levels: readonly Level[],
+  { domain: [low, high], log }: Scale,
+  height: number,
+): number[] {
+  const scale = log ? Math.log : (x: number) => x;
+  const lines = levels.map(
+    ({ value }) => (height * (scale(high) - scale(value))) / (scale(high) - scale(low)),
+  );
+  const fromBottom = [...lines.keys()].sort((a, b) => lines[b]! - lines[a]!);
+  const at = lines.map((line) => line + labelGap);
+  for (const [i, level] of fromBottom.entries()) {
+    const below = fromBottom[i - 1];
+    if (below !== undefined) at[level] = Math.min(at[level]!, at[below]! - labelStep);
+  }
+  for (const [i, level] of fromBottom.toReversed().entries())
+    at[level] = Math.max(at[level]!, (i + 1) * labelStep);
+  return at.map((baseline, i) => Math.round(10 * (baseline - lines[i]!)) / 10);
+}
+
+function levelLayers({ value, spread }: Level, x: Scale): Spec[] {
   const [left, right] = x.domain;
   const across = { x: { field: "left" }, x2: { field: "right" } };
-  const data = { values: [{ left, right, y: value, low: value - spread, high: value + spread, label }] };
+  const data = { values: [{ left, right, y: value, low: value - spread, high: value + spread }] };
   return [
     ...(spread === 0
       ? []
@@ -211,12 +239,16 @@ function levelLayers({ value, spread, label }: Level, x: Scale): Spec[] {
           },
         ]),
     { data, mark: { type: "rule", color: muted, strokeDash: denseDash, strokeWidth: 1.5 }, encoding: across },
-    {
-      data,
-      mark: { type: "text", color: muted, align: "left", baseline: "bottom", dx: 2, dy: -4, fontSize: 11 },
-      encoding: { x: { field: "left" }, text: { field: "label" } },
-    },
   ];
+}
+
+/** On a ground of its own, where another level's line runs through it. */
+function labelLayers({ value, label }: Level, x: Scale, dy: number): Spec[] {
+  const data = { values: [{ left: x.domain[0], y: value, label }] };
+  const place = { type: "text", align: "left", baseline: "bottom", dx: 2, dy, fontSize: 11 };
+  const encoding = { x: { field: "left" }, text: { field: "label" } };
+  const ground = { ...place, color: paper, stroke: paper, strokeWidth: 3 };
+  return [ground, { ...place, color: muted }].map((mark) => ({ data, mark, encoding }));
 }
 
 function besideLayer(values: Panel["beside"] & object): Spec {

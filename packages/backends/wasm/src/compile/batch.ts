@@ -45,8 +45,7 @@ function keepsApart(name: string, attributes: Attributes, inputs: readonly Shape
     case "Dropout":
     case "Transpose":
     case "Expand":
-    case "LayerNormalization":
-      return name !== "LayerNormalization" || !isBatchAxis(-1);
+      return true;
     case "Scale":
       return typeof attributes.per === "number";
     case "Softmax":
@@ -61,6 +60,7 @@ function keepsApart(name: string, attributes: Attributes, inputs: readonly Shape
       return !isBatchAxis(attributes.axis as number);
     case "ReduceSum":
       return !(attributes.axes as readonly number[]).some(isBatchAxis);
+    case "LayerNormalization":
     case "MatMul":
       return !isBatchAxis(-1);
     case "BatchNormalization":

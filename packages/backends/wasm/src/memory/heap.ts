@@ -4,6 +4,7 @@ import type { KernelName, Kernels } from "../modules/names.ts";
 import { type DivisionLimits, usualLimits } from "../threads/divide/limits.ts";
 import type { Team } from "../threads/team.ts";
 import { Blocks } from "./blocks.ts";
+import type { Memory } from "./memory.ts";
 
 /** Kernels read up to two vectors beyond what they are given. */
 const slack = 64;
@@ -23,7 +24,7 @@ export interface HeapOptions {
 }
 
 /** One linear memory with the kernels that work on it. What is too large for it is refused; the rest stays as it was. */
-export class Heap {
+export class Heap implements Memory {
   readonly kernels: Kernels;
   /** When its threads share a call. */
   readonly limits: DivisionLimits;

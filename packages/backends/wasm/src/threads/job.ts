@@ -1,4 +1,4 @@
-import type { Heap } from "../memory/heap.ts";
+import type { Memory } from "../memory/memory.ts";
 import { type KernelName, kernelNames } from "../modules/names.ts";
 import { PartError } from "./part-error.ts";
 
@@ -29,11 +29,11 @@ export class Job {
   readonly version: number;
   /** See Reserve. */
   readonly fastest = new Map<number, number>();
-  readonly #heap: Heap;
+  readonly #heap: Memory;
   /** What this thread runs for each part. */
   readonly #lists: readonly (readonly ((part: number) => void)[])[];
 
-  constructor(heap: Heap, lists: readonly (readonly PartCall[])[], version: number) {
+  constructor(heap: Memory, lists: readonly (readonly PartCall[])[], version: number) {
     this.#heap = heap;
     this.version = version;
     const numbers = encode(lists);
@@ -59,7 +59,7 @@ export class Job {
 }
 
 /** What the thread that runs programs calls: its number is 0. */
-function functionOf(heap: Heap, call: PartCall): (part: number) => void {
+function functionOf(heap: Memory, call: PartCall): (part: number) => void {
   if (call.kernel === "copy") {
     const [to, toEach, from, fromEach, bytes] = call.args;
     return (part) => heap.copy(from + part * fromEach, to + part * toEach, bytes);

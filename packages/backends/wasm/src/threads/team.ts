@@ -1,5 +1,5 @@
 import type { Call } from "../compile/call.ts";
-import type { Heap } from "../memory/heap.ts";
+import type { Memory } from "../memory/memory.ts";
 import { kernelNames } from "../modules/names.ts";
 import type { Surroundings } from "./divide/divider.ts";
 import { divide } from "./divide/index.ts";
@@ -51,14 +51,14 @@ const longest = 60_000;
  */
 export class Team {
   readonly threads: number;
-  readonly #heap: Heap;
+  readonly #heap: Memory;
   readonly #workers: Thread[];
   readonly #words: Int32Array;
   readonly #reserve = new Reserve();
   #done = 0;
   #versions = 0;
 
-  private constructor(heap: Heap, control: number, threads: number, workers: Thread[]) {
+  private constructor(heap: Memory, control: number, threads: number, workers: Thread[]) {
     this.#heap = heap;
     this.threads = threads;
     this.#workers = workers;
@@ -67,7 +67,7 @@ export class Team {
   }
 
   /** Throws an EspalierError where a worker does not come up; those that did are ended. */
-  static async start(heap: Heap, memory: WebAssembly.Memory, module: WebAssembly.Module, threads: number) {
+  static async start(heap: Memory, memory: WebAssembly.Memory, module: WebAssembly.Module, threads: number) {
     const count = wordCount(threads);
     const control = heap.allocate(4 * count, "what threads tell each other");
     heap.integers(control, count).fill(0);

@@ -71,7 +71,10 @@ const over: Two = ([f, p], [g, q], whole) => {
 
 /** Remainder with the divisor's sign, as ONNX's `Mod` has it for integers. */
 const modulo: Two = ([f, p], [g, q]) => {
-  if (p === 0 && q === 0) return [f - g * Math.floor(f / g), 0];
+  if (p === 0 && q === 0) {
+    const rest = f % g;
+    return [rest !== 0 && rest < 0 !== g < 0 ? rest + g : rest, 0];
+  }
   if (q === 0 && f % g === 0) return [0, 0];
   throw dependent();
 };

@@ -2,7 +2,9 @@ import {
   broadcastShapes,
   type Extent,
   expand,
+  expandOperator,
   isBatch,
+  isCallOf,
   normalizeAxis,
   type Shape,
   ShapeError,
@@ -115,7 +117,7 @@ export function ofOneSample(call: Call, item: Item, beside: Shape): Item {
   const part = (beside[axis + lead] as { batch: number }).batch;
   if (isKnown(item)) return firstOf(item, axis, part, samples(item.shape[axis]!, beside[axis + lead]));
   const producer = call.b.producer(item);
-  const before = producer?.operator.name === "Expand" ? call.b.value(producer.inputs[0]!) : undefined;
+  const before = isCallOf(producer, expandOperator) ? call.b.value(producer.inputs[0]!) : undefined;
   const own = before?.shape[axis - item.shape.length + before.shape.length];
   if (part !== 1 || before === undefined || (own ?? 1) !== 1) return item;
   return expand(call.b, before, item.shape.with(axis, 1));

@@ -227,7 +227,9 @@ const spaceToDepth: Rule = (call) => {
     throw new UnreadableError("its axes are no multiples of the block size");
   const [rows, columns] = [height / size, width / size];
   const apart = reshape(call.b, x, [n, channels, rows, size, columns, size]);
-  const moved = permute(call.b, apart, [0, 3, 5, 1, 2, 4]);
+  // Blocks of channels for each place in a block of pixels, or the other way round (opset 22).
+  const channelsFirst = call.attributes.text("mode", "DCR") === "CRD";
+  const moved = permute(call.b, apart, channelsFirst ? [0, 1, 3, 5, 2, 4] : [0, 3, 5, 1, 2, 4]);
   return reshape(call.b, moved, [n, channels * size * size, rows, columns]);
 };
 

@@ -150,9 +150,12 @@ function spreadsOf({ attributes }: Call, x: Value, kernels: readonly number[]): 
     const wanted = given?.[i] ?? (auto.startsWith("SAME") ? extent * stride : undefined);
     let [before, after] = auto === "VALID" ? [0, 0] : [pads[i]!, pads[i + spatial.length]!];
     if (wanted !== undefined) {
-      const total = Math.max(0, stride * (extent - 1) + more[i]! + reach + 1 - wanted);
-      const less = Math.floor(total / 2);
-      [before, after] = auto === "SAME_UPPER" ? [less, total - less] : [total - less, less];
+      // A result that is longer than what the windows reach ends with zeros.
+      const total = stride * (extent - 1) + more[i]! + reach + 1 - wanted;
+      const less = Math.floor(Math.max(0, total) / 2);
+      const rest = Math.max(0, total) - less;
+      [before, after] = auto === "SAME_UPPER" ? [less, rest] : [rest, less];
+      after += Math.min(0, total);
     }
     return { kernel, stride, dilation, before: reach - before, after: reach - after + more[i]! };
   });
@@ -233,6 +236,7 @@ function pooling(pool: typeof averagePool, countsPadding: (call: Call) => boolea
     const { b, attributes } = call;
     if (call.wants[1]) throw new UnreadableError("its positions are used, which is not supported");
     const x = valueInput(call, 0);
+    if (x.dtype !== "float32") throw new UnreadableError("it takes floating-point numbers only");
     const windows = windowsOf(call, x, attributes.ints("kernel_shape") ?? []);
     if (windows.some(({ dilation }) => dilation !== 1))
       throw new UnreadableError("a dilated window is not supported");

@@ -1,0 +1,62 @@
+import { EspalierError } from "@espalier/core";
+import { checkReplaceable } from "@espalier/formats/node";
+import type { Recipe, RunCheckpoint } from "@espalier/recipe";
+import { RunStore } from "@espalier/recipe/node";
+import type { PruneOptions } from "../commands/prune.ts";
+import type { Context } from "../context.ts";
+
+/** What is kept of an unfinished run, and where. */
+export interface Unfinished {
+  /** Absent if nothing is worth keeping: the recipe trains nothing, or writes no model. */
+  readonly store?: RunStore;
+  /** Where the run stood that is to go on. */
+  readonly resume?: RunCheckpoint;
+}
+
+/** Looks at all files before anything long begins. Throws an EspalierError for what is missing, or must not be replaced. */
+export async function checkFiles(
+  recipe: Recipe,
+  options: PruneOptions,
+  context: Context,
+): Promise<Unfinished> {
+  const { out, planOut, recipeOut, dryRun, force = false, resume = false } = options;
+  const fits = recipe.steps.some((step) => step.do === "train" || step.do === "tune");
+  if (out === undefined && planOut === undefined && !dryRun) {
+    throw new EspalierError(
+      "give --out FILE for the pruned model, --plan-out FILE for the plan, or --dry-run.",
+    );
+  }
+  if (fits && out === undefined && !dryRun)
+    throw new EspalierError("give --out FILE for the tuned model, or --dry-run.");
+  const prunes = recipe.steps.filter((step) => step.do === "prune").length;
+  if (planOut !== undefined && prunes !== 1) {
+    throw new EspalierError(
+      `--plan-out writes the plan of one step that prunes; here are ${prunes === 0 ? "none" : prunes}. Drop it.`,
+    );
+  }
+  if (resume && (out === undefined || dryRun || !fits))
+    throw new EspalierError("--resume only applies with --out, to a run that trains or fine-tunes.");
+  if (dryRun) return {};
+  for (const path of [out, planOut, recipeOut]) {
+    if (path !== undefined) await checkReplaceable(context.path(path), force || resume);
+  }
+  return out === undefined || !fits ? {} : openStore(`${context.path(out)}.checkpoint`, options);
+}
+
+async function openStore(folder: string, { resume, force }: PruneOptions): Promise<Unfinished> {
+  const store = new RunStore(folder);
+  if (force && !resume) {
+    await store.clear();
+    return { store };
+  }
+  const stopped = await store.load();
+  if (resume) {
+    if (stopped === undefined)
+      throw new EspalierError(`${folder}: there is no unfinished run to resume. Drop --resume.`);
+    return { store, resume: stopped };
+  }
+  if (stopped === undefined) return { store };
+  throw new EspalierError(
+    `${folder} exists, of a run that was stopped. Give --resume to go on with it, or --force to begin anew.`,
+  );
+}

@@ -1,0 +1,89 @@
+import { latencyMeter } from "@espalier/bench";
+import { type Backend, type Model, planFromJson } from "@espalier/core";
+import type { ForecastingData } from "@espalier/datasets";
+import { readBytes, readTensors } from "@espalier/formats/node";
+import {
+  type DrawnModel,
+  drawingOf,
+  drawModel,
+  type LatencySettings,
+  type Recipe,
+  type Registry,
+  type Workbench,
+} from "@espalier/recipe";
+import { forecastingDataFor, withData } from "@espalier/training";
+import type { Context } from "../context.ts";
+import type { TrainingDataOptions } from "../options/groups.ts";
+import type { Bar } from "../output/progress.ts";
+import { openBackend } from "./backend.ts";
+import { loadSource, loadSourceFor } from "./data.ts";
+
+/** What a command's workbench is made with. */
+export interface CommandWorkbenchOptions {
+  readonly registry: Registry;
+  /** Which data; by default what the model was trained on. */
+  readonly data?: Recipe["data"];
+  readonly threads?: number | undefined;
+  readonly context: Context;
+  readonly bar: Bar;
+}
+
+/** The workbench of the command line: data, backends and plans are opened once, and only if something needs them. */
+export class CommandWorkbench implements Workbench {
+  readonly registry: Registry;
+  readonly #options: CommandWorkbenchOptions;
+  /** The recipe's words for it are the command line's. */
+  readonly #which: TrainingDataOptions;
+  #data: Promise<ForecastingData> | undefined;
+  #backend: Promise<Backend> | undefined;
+
+  constructor(options: CommandWorkbenchOptions) {
+    this.registry = options.registry;
+    this.#options = options;
+    this.#which = (options.data ?? {}) as TrainingDataOptions;
+  }
+
+  data(model: Model): Promise<ForecastingData> {
+    const { context, bar } = this.#options;
+    const { scale, splits } = this.#which;
+    this.#data ??= loadSourceFor(model, this.#which, context, bar).then((source) =>
+      forecastingDataFor(model, source, { scale, splits }),
+    );
+    return this.#data;
+  }
+
+  backend(name = "wasm"): Promise<Backend> {
+    this.#backend ??= openBackend(this.registry, { backend: name, threads: this.#options.threads });
+    return this.#backend;
+  }
+
+  latency(dense: Model, { backend = "wasm", batch, time }: LatencySettings) {
+    return latencyMeter(dense, {
+      backend: this.registry.backend(backend),
+      signal: this.#options.context.signal,
+      ...(batch !== undefined && { batch }),
+      ...(time !== undefined && { time }),
+    });
+  }
+
+  async plan(path: string) {
+    const text = new TextDecoder().decode(await readBytes(this.#options.context.path(path), "plan"));
+    return planFromJson(text, `plan ${path}`);
+  }
+
+  /** Draws a model for the data, with the weights of a checkpoint, or new ones. */
+  async draw(drawn: DrawnModel, seed = 0): Promise<Model> {
+    const { context, bar } = this.#options;
+    const { dataset = "synthetic", scale, splits } = this.#which;
+    const source = await loadSource(dataset, this.#which, context, bar);
+    const series = source.table.columns.length;
+    const architecture = drawModel(this.registry, drawingOf(drawn), { series });
+    const fresh =
+      drawn.weights === undefined
+        ? architecture.initialize(seed)
+        : architecture.load(await readTensors(context.path(drawn.weights)));
+    const loaded = forecastingDataFor(fresh, source, { scale, splits });
+    this.#data = Promise.resolve(loaded);
+    return withData(fresh, loaded);
+  }
+}

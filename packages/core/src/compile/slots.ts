@@ -1,0 +1,58 @@
+import type { Tensors } from "../backend.ts";
+import { EspalierError } from "../errors.ts";
+import { countElements } from "../graph/extent.ts";
+import type { TensorData } from "../graph/tensor.ts";
+
+/** Where a backend keeps a tensor of a state: its place stays the same as long as the state lives. */
+export interface TensorSlot {
+  readonly dtype: TensorData["dtype"];
+  readonly shape: readonly number[];
+  /** Counts writes and updates. */
+  version: number;
+}
+
+/** The tensors of a state by name, with their versions: what backends that manage memory themselves have in common. */
+export abstract class Slots<S extends TensorSlot> {
+  protected readonly slots: Map<string, S> = new Map();
+  /** Grows with every version of every tensor: programs look here first. */
+  generation = 0;
+
+  get names(): readonly string[] {
+    return [...this.slots.keys()];
+  }
+
+  /** The slot of a tensor, where there is one. */
+  find(name: string): S | undefined {
+    return this.slots.get(name);
+  }
+
+  /** Throws an EspalierError for a tensor that the state does not have. */
+  slot(name: string): S {
+    const slot = this.slots.get(name);
+    if (slot === undefined) throw new EspalierError(`the state has no tensor "${name}".`);
+    return slot;
+  }
+
+  /** How often a tensor was written; 0 for one that is not known. */
+  version(name: string): number {
+    return this.slots.get(name)?.version ?? 0;
+  }
+
+  /** Counts a write. */
+  touch(slot: S): void {
+    slot.version++;
+    this.generation++;
+  }
+
+  /** Throws an EspalierError, before anything is written, unless tensors have the types and shapes of those they replace. */
+  protected checkReplaced(tensors: Tensors): void {
+    for (const [name, { shape, dtype, data }] of tensors) {
+      const old = this.slot(name);
+      const fits = old.dtype === dtype && old.shape.join() === shape.join();
+      if (fits && data.length === countElements(shape)) continue;
+      throw new EspalierError(
+        `tensor "${name}" is ${old.dtype} [${old.shape.join(", ")}], it cannot become ${dtype} [${shape.join(", ")}].`,
+      );
+    }
+  }
+}
