@@ -1,4 +1,23 @@
-import { type Accounting, type Dimension, type Dimensions, dimensionsIn, EspalierError, type Expression, extentOf, type Graph, inferDimensions, type Json, keptCount, type Mask, type Model, maskFrom, removeDead, sameExtent, type TensorRole, type ValueId } from "@espalier/core";
+import {
+  type Accounting,
+  type Dimension,
+  type Dimensions,
+  dimensionsIn,
+  EspalierError,
+  type Expression,
+  extentOf,
+  type Graph,
+  inferDimensions,
+  type Json,
+  keptCount,
+  type Mask,
+  type Model,
+  maskFrom,
+  removeDead,
+  sameExtent,
+  type TensorRole,
+  type ValueId,
+} from "@espalier/core";
 import * as forms from "@espalier/core/forms";
 import type { ModelProto } from "onnx-buf";
 import { accountingForm, dimensionForms, expressionForm, originalForm } from "../../model/stored.ts";
