@@ -12,7 +12,7 @@ export function run(command: readonly string[], { cwd, env = {} }: RunOptions): 
   return new Promise((resolve, reject) => {
     const child = spawn(program!, args, {
       cwd,
-      env: { ...process.env, ...env },
+      env: { ...withoutSettings(process.env), ...env },
       stdio: ["ignore", "pipe", "pipe"],
       shell: process.platform === "win32",
     });
@@ -31,6 +31,11 @@ export function run(command: readonly string[], { cwd, env = {} }: RunOptions): 
         reject(new Error(`${command.join(" ")} ended with ${code} in ${cwd}:\n${all.trim().slice(-3000)}`));
     });
   });
+}
+
+/** A package manager that runs this hands its own settings on, which would replace those of a folder's `.npmrc`. */
+function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !/^(npm|pnpm)_config_/i.test(name)));
 }
 
 /** pnpm of the version that the workspace uses. */

@@ -19,7 +19,7 @@ export interface CsvOptions {
    * whose first row holds a date; a column of dates and one of times together; or year, month and day.
    */
   readonly dateColumn?: string | false | undefined;
-  /** How dates are written: a pattern such as `dd/MM/yyyy HH:mm`, see {@link dateFormat}. Default: found out. */
+  /** How dates are written: a pattern such as `dd/MM/yyyy HH:mm`, see `dateFormat`. Default: found out. */
   readonly dateFormat?: string | undefined;
   /** The zone of a clock that follows summer time, by its IANA name. Default: none is known. */
   readonly timeZone?: string | undefined;

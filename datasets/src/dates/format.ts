@@ -239,7 +239,8 @@ const made = new Map<string, DateFormat>();
 /**
  * A format of a pattern: Unicode's letters as Luxon, date-fns and Java have them (`yyyy-MM-dd HH:mm`, `d/M/yy h:mm a`,
  * `dd-MMM-yyyy`, `yyyy-'Q'Q`, `YYYY-'W'ww`, `XXX` for `+02:00` or `Z`; letters that are meant as they stand in single
- * quotes), strptime's (`%d/%m/%Y %H:%M`), or one of `numericFormats`.
+ * quotes), strptime's (`%d/%m/%Y %H:%M`), or `unix`, `unix-ms`, `unix-us`, `unix-ns`,
+ * `excel` for numbers.
  *
  * @throws EspalierError for a pattern with unknown letters, or from which no date follows.
  */

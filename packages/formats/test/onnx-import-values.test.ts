@@ -209,6 +209,37 @@ describe("integers that are computed", () => {
   });
 });
 
+describe("tables that nobody trains", () => {
+  it("are as long as what is read of them", async () => {
+    const rows = Array.from({ length: 500 }, (_, row) => [
+      Math.sin(row),
+      Math.cos(row),
+      Math.sin(row / 9),
+      Math.cos(row / 9),
+    ]);
+    const model = await agrees({
+      inputs: { x: ["batch", 6, 4] },
+      nodes: [
+        node("Slice", ["pe", "start", "end", "axis"], "part"),
+        node("Add", ["x", "part"], "a"),
+        node("Gather", ["learnt", "rows"], "own"),
+        node("Add", ["a", "own"], "y"),
+      ],
+      initializers: [
+        floats("pe", [1, 500, 4], rows.flat()),
+        weight("learnt", 9, 4),
+        longs("rows", [0, 1, 2, 3, 4, 5]),
+        longs("start", [0]),
+        longs("end", [6]),
+        longs("axis", [1]),
+      ],
+    });
+    expect(roles(model)).toMatchObject({ pe: "buffer", learnt: "trainable" });
+    expect(model.tensors.get("pe")!.shape).toEqual([1, 6, 4]);
+    expect(model.tensors.get("learnt")!.shape).toEqual([9, 4]);
+  });
+});
+
 describe("numbers at their limits", () => {
   it("zero divided by its norm stays zero", async () => {
     for (const p of [1, 2]) {

@@ -85,6 +85,13 @@ export class Weights {
     return shape.length > 0 && !(data.length === 1 && isMadeUp(source.name));
   }
 
+  /** Whether an array is a table that nobody trains, of which only the part that is read has to be kept. */
+  isTable(known: Known): boolean {
+    const { source, kind } = known;
+    if (source === undefined || kind !== "float" || this.rolesAreTold || !this.isWeight(known)) return false;
+    return this.#role(known, source, { as: "operand" }) === "buffer";
+  }
+
   /** A known array as a value of the drawing. `b` draws the transpose of a restored layout. */
   lift(b: Builder, known: Known, use: Use): Value {
     const { source } = known;

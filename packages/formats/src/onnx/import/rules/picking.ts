@@ -89,6 +89,9 @@ const sliceRule: Rule = (call) => {
 /** Positions of an axis, of a constant or a value. */
 export function take(call: Call, item: Item, axis: number, positions: readonly number[]): Item {
   if (isPlain(call, item)) return takeKnown(item, axis, positions);
+  // Of 5,000 positions a dozen are read: the table is as long as that.
+  if (isKnown(item) && item.source !== undefined && call.context.weights.isTable(item))
+    return { ...takeKnown(item, axis, positions), source: item.source };
   const x = lift(call, item);
   // In files of Espalier's own the nodes are those of the model.
   const [first = 0] = positions;
