@@ -38,6 +38,11 @@ export const commands: readonly CommandEntry[] = [
     summary: "Compare strategies over many sparsities, and draw the report.",
     load: () => import("./sweep.ts"),
   },
+  {
+    name: "replay",
+    summary: "Make a pruned model again by its history.",
+    load: () => import("./replay.ts"),
+  },
   { name: "recipe", summary: "Check a pruning recipe.", load: () => import("./recipe.ts") },
   { name: "report", summary: "Draw the report of a results file.", load: () => import("./report.ts") },
   { name: "backends", summary: "List what models can run on here.", load: () => import("./backends.ts") },

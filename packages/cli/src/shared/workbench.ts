@@ -22,7 +22,7 @@ import { loadSource, loadSourceFor } from "./data.ts";
 export interface CommandWorkbenchOptions {
   readonly registry: Registry;
   /** Which data; by default what the model was trained on. */
-  readonly data?: Recipe["data"];
+  readonly data?: Recipe["data"] | TrainingDataOptions;
   readonly threads?: number | undefined;
   readonly context: Context;
   readonly bar: Bar;

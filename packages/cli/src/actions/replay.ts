@@ -1,0 +1,73 @@
+import { digest, EspalierError } from "@espalier/core";
+import { encodeModel } from "@espalier/formats";
+import { checkReplaceable, loadModel, writeFileAtomically } from "@espalier/formats/node";
+import { type PastRun, type RecipeEvent, replay, runsOf } from "@espalier/recipe";
+import { dataOf } from "@espalier/training";
+import type { ReplayOptions } from "../commands/replay.ts";
+import type { Context } from "../context.ts";
+import { required } from "../options/groups.ts";
+import { openBar } from "../output/progress.ts";
+import { stepTexts } from "../output/steps.ts";
+import { registryWith } from "../shared/plugins.ts";
+import { showRun } from "../shared/run-progress.ts";
+import { CommandWorkbench } from "../shared/workbench.ts";
+
+/** `espalier replay`. `backend` is the one that the user gave; by default it is the history's. */
+export async function replayed(
+  file: string,
+  options: ReplayOptions,
+  backend: string | undefined,
+  context: Context,
+): Promise<void> {
+  const { out, json, force = false, threads } = options;
+  const registry = await registryWith(options.plugin, context);
+  if (out !== undefined) await checkReplaceable(context.path(out), force);
+  const given = required(options.from, "--from FILE, the model that it was made from");
+  const [model, from] = [await loadModel(context.path(file)), await loadModel(context.path(given))];
+  const bar = await openBar(context);
+  try {
+    const bench = new CommandWorkbench({ registry, data: options, threads, context, bar });
+    const shows = new Map<PastRun, (event: RecipeEvent) => void>();
+    const again = await replay({
+      model,
+      from,
+      workbench: {
+        registry,
+        // A model that was never trained says nothing of the data: the one made from it does.
+        data: (one) => bench.data(dataOf(one) === undefined ? model : one),
+        backend: (name) => bench.backend(backend ?? name),
+        plan: (path) => bench.plan(path),
+      },
+      signal: context.signal,
+      onEvent: (event, past) => {
+        const show = shows.get(past) ?? showRun(past.recipe, { bar, context });
+        shows.set(past, show);
+        show(event);
+      },
+    });
+    const bytes = encodeModel(again);
+    if (!same(bytes, encodeModel(model)))
+      throw new EspalierError(`${file}: the replay has the same weights, but another history.`);
+    if (out !== undefined) await writeFileAtomically(context.path(out), bytes, { force });
+    bar.stop();
+    const steps = runsOf(model, from.history.length).flatMap(({ recipe }) => stepTexts(recipe));
+    const written = out === undefined ? [] : [out];
+    if (json) {
+      context.print([
+        JSON.stringify({ model: file, from: given, steps, digest: digest(again), written }, null, 2),
+      ]);
+      return;
+    }
+    context.print([
+      `${context.colors.bold(model.name)}, made again from ${given}`,
+      ...steps.map((text, i) => `  ${i + 1}  ${text}`),
+      `${context.colors.green("the same bytes")} as ${file}${out === undefined ? "" : `; written to ${out}`}`,
+    ]);
+  } finally {
+    bar.stop();
+  }
+}
+
+function same(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}
