@@ -7,7 +7,14 @@ import { fit, type TrainingCheckpoint } from "../src/index.ts";
 const lengths = { inputLength: 12, horizon: 4 };
 const options = { ...lengths, series: 7, width: 8, feedForward: 8, heads: 2, layers: 1, dropout: 0 };
 const { train, validation } = forecastingDataOf(await loadSynthetic({ rows: 300 }), lengths);
-const settings = { epochs: 1, batchSize: 8, batchesPerEpoch: 4, learningRate: 0.01, seed: 3 };
+const settings = {
+  epochs: 1,
+  batchSize: 8,
+  batchesPerEpoch: 4,
+  learningRate: 0.01,
+  rateSchedule: "halving",
+  seed: 3,
+} as const;
 const common = { backend: reference, train, validation, settings };
 const dense = iTransformer(options).initialize(1);
 const other = iTransformer(options).initialize(2);

@@ -2,9 +2,7 @@ import { backendChecks } from "@espalier/core/testing";
 import { expect, it } from "vitest";
 import { webgpu } from "../src/index.ts";
 import { describeOnAdapter } from "./adapter.ts";
-
-/** Recurrent cells have no kernels here. */
-const lacks = ["LSTM", "LSTMGradient", "GRU", "GRUGradient"];
+import { lacks } from "./lacks.ts";
 
 describeOnAdapter("webgpu, numbers in registers", () => {
   const backend = webgpu({ tiling: "registers" });

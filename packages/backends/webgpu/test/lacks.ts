@@ -1,0 +1,2 @@
+/** Recurrent cells have no kernels here. */
+export const lacks: readonly string[] = ["LSTM", "LSTMGradient", "GRU", "GRUGradient"];
