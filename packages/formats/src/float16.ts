@@ -1,4 +1,5 @@
-import { EspalierError, type Model, prunableTensors, type TensorData, weightsOf } from "@espalier/core";
+import { EspalierError, type Model, prunableTensors, type TensorData } from "@espalier/core";
+import { weightsOf } from "@espalier/core/pruning";
 
 /** The number a float16 bit pattern (IEEE 754 binary16) stands for. */
 export function halfToFloat(bits: number): number {

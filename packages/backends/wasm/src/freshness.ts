@@ -1,4 +1,5 @@
-import { EspalierError, type Graph } from "@espalier/core";
+import { EspalierError } from "@espalier/core";
+import type { Graph } from "@espalier/core/graph";
 import type { Plan } from "./compile/plan.ts";
 import type { WasmState } from "./state.ts";
 

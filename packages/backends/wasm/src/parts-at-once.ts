@@ -1,4 +1,5 @@
-import type { Graph, TensorData, Tensors } from "@espalier/core";
+import type { TensorData, Tensors } from "@espalier/core";
+import type { Graph } from "@espalier/core/graph";
 import { bound, failure } from "./bound-phase.ts";
 import type { Plan } from "./compile/plan.ts";
 import { callOf, type Step } from "./compile/step.ts";

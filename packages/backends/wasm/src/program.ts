@@ -1,18 +1,20 @@
 import {
-  bindInputs,
   EspalierError,
+  type Program,
+  type ProgramDescription,
+  type RunOptions,
+  type TensorData,
+  type Tensors,
+} from "@espalier/core";
+import {
+  bindInputs,
   factorOf,
   type Graph,
   isBatch,
   isCallOf,
   matMulOperator,
-  type Program,
-  type ProgramDescription,
-  type RunOptions,
   selectOutputs,
-  type TensorData,
-  type Tensors,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import { splitsByBatch } from "./compile/batch.ts";
 import { makePlan } from "./compile/plan.ts";
 import { PlacedPlan } from "./placed-plan.ts";

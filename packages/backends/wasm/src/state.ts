@@ -1,12 +1,6 @@
-import {
-  countElements,
-  EspalierError,
-  type Snapshot,
-  type State,
-  type TensorData,
-  type Tensors,
-} from "@espalier/core";
+import { EspalierError, type Snapshot, type State, type TensorData, type Tensors } from "@espalier/core";
 import { Slots, type TensorSlot } from "@espalier/core/compile";
+import { countElements } from "@espalier/core/graph";
 import type { Heap } from "./memory/heap.ts";
 
 /** Where a tensor lies. Its address never changes. */

@@ -1,4 +1,6 @@
-import { type Backend, checkTensors, EspalierError, unknownName } from "@espalier/core";
+import { type Backend, EspalierError } from "@espalier/core";
+import { unknownName } from "@espalier/core/documents";
+import { checkTensors } from "@espalier/core/graph";
 import { Heap } from "./memory/heap.ts";
 import { loadModule, type ModuleOptions, type Simd, supports } from "./modules/load.ts";
 import { WasmProgram } from "./program.ts";

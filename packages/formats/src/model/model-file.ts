@@ -1,27 +1,24 @@
+import { EspalierError, float32, keptCount, type Mask, type Model, type TensorData } from "@espalier/core";
 import {
-  canonicalJson,
-  countElements,
   type Dimension,
   type Dimensions,
   dimensionsIn,
-  EspalierError,
-  type Extent,
   extentOf,
-  float32,
+  type Member,
+} from "@espalier/core/dimensions";
+import { canonicalJson } from "@espalier/core/documents";
+import {
+  countElements,
+  type Extent,
   type Graph,
   gatherKept,
   isZeroElsewhere,
-  keptCount,
   loadGraph,
-  type Mask,
-  type Member,
-  type Model,
   printShape,
   sameExtent,
   spreadKept,
   storedGraph,
-  type TensorData,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import {
   type RawBytes,
   readSafetensors,

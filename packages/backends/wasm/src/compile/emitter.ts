@@ -1,4 +1,5 @@
-import { EspalierError, type Graph, resolveShape, type ValueId } from "@espalier/core";
+import { EspalierError } from "@espalier/core";
+import { type Graph, resolveShape, type ValueId } from "@espalier/core/graph";
 import { alignment } from "../memory/blocks.ts";
 import type { KernelName } from "../modules/names.ts";
 import type { Slot, WasmState } from "../state.ts";

@@ -1,13 +1,4 @@
 import {
-  adamInputs,
-  attributesOf,
-  type Graph,
-  isCallOf,
-  matMulOperator,
-  randomUniformOperator,
-  type ValueId,
-} from "@espalier/core";
-import {
   adamInPlace,
   dropout,
   findOperations,
@@ -17,6 +8,15 @@ import {
   type Survey,
   survey,
 } from "@espalier/core/compile";
+import {
+  adamInputs,
+  attributesOf,
+  type Graph,
+  isCallOf,
+  matMulOperator,
+  randomUniformOperator,
+  type ValueId,
+} from "@espalier/core/graph";
 import { emitAdamInPlace } from "../kernels/adam.ts";
 import { byDefinition } from "../kernels/by-definition.ts";
 import { emitBinary, outputLike } from "../kernels/elementwise.ts";

@@ -1,5 +1,5 @@
-import { attributesOf, type Graph, sameShape, transposeOperator, type ValueId } from "@espalier/core";
 import type { Operation } from "@espalier/core/compile";
+import { attributesOf, type Graph, sameShape, transposeOperator, type ValueId } from "@espalier/core/graph";
 import { axes, featureMajor, type Layout } from "./view.ts";
 
 /**

@@ -1,5 +1,5 @@
-import { adamInputs, adamOperator, attributesOf, isCallOf, transposeOperator } from "@espalier/core";
 import type { AdamInPlace, Operation } from "@espalier/core/compile";
+import { adamInputs, adamOperator, attributesOf, isCallOf, transposeOperator } from "@espalier/core/graph";
 import { type Emitter, pointer } from "../compile/emitter.ts";
 import { reshapeView, transposeView, type View } from "../compile/view.ts";
 import type { MaskedRows } from "../weights/weight-store.ts";

@@ -1,4 +1,4 @@
-import type { Attributes, AttributesNamed, Node, OperatorName, ValueId } from "@espalier/core";
+import type { Attributes, AttributesNamed, Node, OperatorName, ValueId } from "@espalier/core/graph";
 import type { Emitter } from "../compile/emitter.ts";
 
 /** One node on its way into a plan. */

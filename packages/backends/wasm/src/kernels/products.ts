@@ -1,5 +1,12 @@
-import { attributesOf, isCallOf, sameShape, scaleFactor, scaleOperator, type ValueId } from "@espalier/core";
 import { type Attention, attention, type Linear } from "@espalier/core/compile";
+import {
+  attributesOf,
+  isCallOf,
+  sameShape,
+  scaleFactor,
+  scaleOperator,
+  type ValueId,
+} from "@espalier/core/graph";
 import type { Argument, Call, Pointer } from "../compile/call.ts";
 import { Emitter, pointer } from "../compile/emitter.ts";
 import {

@@ -4,7 +4,7 @@ import {
   countElements,
   type RandomAttributes,
   type ValueId,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import { type Emitter, pointer } from "../compile/emitter.ts";
 import { isContiguous, place, rowMajor, type View } from "../compile/view.ts";
 import type { Emits, NodeCall } from "./kernel.ts";
