@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { pluginOptions } from "@espalier/core/pruning";
 import {
   expand,
   formatRecipe,
@@ -241,7 +242,7 @@ describe("a recipe that is not sound is refused with line, key and what is allow
     [
       "an unknown option of a strategy",
       changed("structure: 2:4", "structur: 2:4"),
-      'recipe r.yaml, line 15, strategies.1: strategy "unstructured": option "structur" is not known. Did you mean "structure"?',
+      'recipe r.yaml, line 15, strategies.1: strategy "unstructured", structur: is not known. Did you mean "structure"?',
     ],
     [
       "weights of too many strategies",
@@ -256,7 +257,7 @@ describe("a recipe that is not sound is refused with line, key and what is allow
     [
       "an unknown option of a model",
       changed("  width: 16", "  widht: 16"),
-      'line 3, model: model "iTransformer": option "widht" is not known. Did you mean "width"?',
+      'line 3, model: model "iTransformer", widht: is not known. Did you mean "width"?',
     ],
     [
       "an unknown backend",
@@ -414,7 +415,7 @@ describe("the JSON schema of recipes", () => {
         ...registry.strategies.keys(),
       ]);
       for (const { properties } of strategies) {
-        const { options } = registry.strategies.get(properties.use!.const!)!;
+        const options = pluginOptions(registry.strategies.get(properties.use!.const!)!);
         const keys = Object.keys(properties).filter((key) => key !== "use");
         expect(keys.sort()).toEqual(Object.keys(options!).sort());
       }
