@@ -1,12 +1,28 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type LatencyRecord, type PruneRecord, procedureOf, readResults } from "@espalier/bench";
+import { type LatencyRecord, labelOf, type PruneRecord, procedureOf, readResults } from "@espalier/bench";
 import { parsePeerResults } from "../../../studies/peers/results.ts";
 
 /** What the landing page shows. */
 export interface LandingFigures {
   readonly slider: SliderFigures;
   readonly race: RaceFigures;
+  readonly smallest: readonly SmallestFigures[];
+}
+
+/** A model and the smallest that a recipe of the gallery made of it; the test error is the mean of the seeds. */
+export interface SmallestFigures {
+  readonly model: string;
+  readonly recipe: string;
+  readonly dataset: string;
+  readonly seeds: number;
+  readonly dense: { readonly mse: number; readonly bytes: number };
+  readonly pruned: {
+    readonly mse: number;
+    readonly bytes: number;
+    /** Shares of the dense model's. */
+    readonly share: { readonly bytes: number; readonly flops: number };
+  };
 }
 
 /** A model on several runtimes: milliseconds a call, the slowest first. */
@@ -37,7 +53,45 @@ const shown = { model: "iTransformer", strategy: "combined", backend: "wasm", ba
 
 /** Everything the landing page shows, out of the committed results. */
 export async function landing(root: string): Promise<LandingFigures> {
-  return { slider: await slider(root), race: await race(root) };
+  return { slider: await slider(root), race: await race(root), smallest: await smallest(root) };
+}
+
+const smallestRecipes = [
+  { model: "iTransformer", recipe: "removed-then-masked", label: /^attention and channels removed, then masked/ },
+  { model: "PatchTST", recipe: "channels-then-masked", label: /^channels removed, then masked/ },
+] as const;
+
+async function smallest(root: string): Promise<SmallestFigures[]> {
+  const path = join(root, "../../results/etth1-pruning/results.jsonl");
+  const records = await readResults(path);
+  return smallestRecipes.map(({ model, recipe, label }) => {
+    const runs = records.filter(
+      (record): record is PruneRecord =>
+        record.cell.kind === "prune" &&
+        "result" in record &&
+        record.cell.dense.model.use === model &&
+        label.test(labelOf(record.cell)),
+    );
+    if (runs.length === 0) throw new Error(`landing: ${path} has no ${recipe}`);
+    const { result, cell } = runs[0]!;
+    const dense = result.dense;
+    const { bytes, flops } = result.counts;
+    return {
+      model,
+      recipe,
+      dataset: cell.dense.data.dataset,
+      seeds: runs.length,
+      dense: { mse: dense.test.mse!, bytes: dense.counts.bytes.stored },
+      pruned: {
+        mse: runs.reduce((sum, run) => sum + run.result.tuned.mse!, 0) / runs.length,
+        bytes: bytes.stored,
+        share: {
+          bytes: bytes.stored / dense.counts.bytes.stored,
+          flops: flops.effective / dense.counts.flops.effective,
+        },
+      },
+    };
+  });
 }
 
 const racers: readonly { readonly peer: string; readonly variant: string; readonly name: string }[] = [
