@@ -57,7 +57,11 @@ export async function landing(root: string): Promise<LandingFigures> {
 }
 
 const smallestRecipes = [
-  { model: "iTransformer", recipe: "removed-then-masked", label: /^attention and channels removed, then masked/ },
+  {
+    model: "iTransformer",
+    recipe: "removed-then-masked",
+    label: /^attention and channels removed, then masked/,
+  },
   { model: "PatchTST", recipe: "channels-then-masked", label: /^channels removed, then masked/ },
 ] as const;
 
@@ -70,7 +74,7 @@ async function smallest(root: string): Promise<SmallestFigures[]> {
         record.cell.kind === "prune" &&
         "result" in record &&
         record.cell.dense.model.use === model &&
-        label.test(labelOf(record.cell)),
+        label.test(labelOf(procedureOf(record.cell))),
     );
     if (runs.length === 0) throw new Error(`landing: ${path} has no ${recipe}`);
     const { result, cell } = runs[0]!;

@@ -1,40 +1,26 @@
-import { dirname, isAbsolute, resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { EspalierError } from "@espalier/core";
 import { readBytes } from "@espalier/formats/node";
 import { type Registry, readRecipe, readYaml } from "@espalier/recipe";
 import { parseSweepConfig, readSweepConfig, type SweepConfig, type SweepRecipe } from "./config.ts";
 
 /**
- * Reads a sweep file. Recipe files and weights that it names are looked for beside it. Throws an EspalierError that names
- * the file and the line.
+ * Reads a sweep file. Recipe files that it names are read from beside it; `weights` keep the path that is written, and are
+ * read from the `beside` folder of the run. Throws an EspalierError that names the file and the line.
  */
 export async function loadSweepConfig(path: string, where: string, registry: Registry): Promise<SweepConfig> {
   const text = await textOf(path, "sweep");
   const { value } = readYaml(text, where);
-  const { recipes, models } = (value ?? {}) as { readonly recipes?: unknown; readonly models?: unknown };
+  const { recipes } = (value ?? {}) as { readonly recipes?: unknown };
   const folder = dirname(resolve(path));
   const files = Array.isArray(recipes) ? recipes.filter((recipe) => typeof recipe === "string") : [];
-  const weighed = Array.isArray(models) && models.some((model) => typeof model?.weights === "string");
-  if (files.length === 0 && !weighed) return parseSweepConfig(text, where);
+  if (files.length === 0) return parseSweepConfig(text, where);
   const found = await Promise.all(
-    (Array.isArray(recipes) ? recipes : []).map((recipe) =>
+    (recipes as unknown[]).map((recipe) =>
       typeof recipe === "string" ? recipeFrom(resolve(folder, recipe), recipe, registry) : recipe,
     ),
   );
-  const beside = (file: unknown) =>
-    typeof file === "string" && !isAbsolute(file) ? resolve(folder, file) : file;
-  return readSweepConfig(
-    {
-      ...(value as object),
-      ...(found.length > 0 && { recipes: found }),
-      ...(Array.isArray(models) && {
-        models: models.map((model) =>
-          model?.weights ? { ...model, weights: beside(model.weights) } : model,
-        ),
-      }),
-    },
-    where,
-  );
+  return readSweepConfig({ ...(value as object), recipes: found }, where);
 }
 
 /** The steps of a recipe file; its model, data, seed and backend are the sweep's. */

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import {
@@ -12,7 +11,6 @@ import {
 } from "@espalier/core";
 import { expectedAfter } from "@espalier/core/pruning";
 import { type ForecastingData, type LoadedDataset, spacedWindows } from "@espalier/datasets";
-import { readBytes } from "@espalier/formats/node";
 import {
   type Outcome,
   type PlanSummary,
@@ -141,7 +139,8 @@ class SweepRun {
       this.#checksums.set(dataset, loaded.checksum);
       data.push(loaded);
     }
-    for (const path of weightsIn(this.#config)) this.#checksums.set(path, await fileChecksum(path));
+    for (const path of weightsIn(this.#config))
+      this.#checksums.set(path, await this.#data.weightsChecksum(path));
     checkSweep(this.#config, this.#options.registry, data);
     const known = new Set(this.#file.records.flatMap((record) => (isFailure(record) ? [] : [record.id])));
     const counts = { done: 0, kept: 0, failed: 0, aborted: false };
@@ -359,12 +358,6 @@ class SweepRun {
 
 function weightsIn({ models }: SweepConfig): string[] {
   return models.flatMap(({ weights }) => (typeof weights === "string" ? [weights] : []));
-}
-
-async function fileChecksum(path: string): Promise<string> {
-  return createHash("sha256")
-    .update(await readBytes(path, "weights"))
-    .digest("hex");
 }
 
 /** Ends the run of a strategy that has nothing to prune. */

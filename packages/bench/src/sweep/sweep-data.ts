@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+import { resolve } from "node:path";
 import type { Model } from "@espalier/core";
 import {
   type ForecastingData,
@@ -6,7 +8,7 @@ import {
   spacedWindows,
 } from "@espalier/datasets";
 import { loadDataset } from "@espalier/datasets/node";
-import { readTensors } from "@espalier/formats/node";
+import { readBytes, readTensors } from "@espalier/formats/node";
 import type { Registry } from "@espalier/recipe";
 import { drawModel } from "@espalier/recipe";
 import { windowShapeOf } from "@espalier/training";
@@ -17,6 +19,8 @@ export interface DataPlaces {
   readonly folder?: string | undefined;
   readonly cache?: string | undefined;
   readonly offline?: boolean;
+  /** The folder that paths of `weights` start from; the working directory by default. */
+  readonly beside?: string | undefined;
 }
 
 /** The data of a sweep: every file is read once, and cut into the windows that each model takes. */
@@ -34,7 +38,7 @@ export class SweepData {
   source({ dataset, missing }: Pick<DataConfig, "dataset" | "missing">): Promise<LoadedDataset> {
     const known = this.#sources.get(dataset);
     if (known !== undefined) return known;
-    const { signal, ...places } = this.#options;
+    const { signal, beside: _, ...places } = this.#options;
     const loading = loadDataset(dataset, {
       ...places,
       ...(missing && { missing }),
@@ -49,7 +53,19 @@ export class SweepData {
     const source = await this.source(data);
     const drawn = drawModel(this.#registry, model, { ...data, series: source.table.columns.length });
     const { weights } = model;
-    return typeof weights === "string" ? drawn.load(await readTensors(weights)) : drawn.initialize(seed);
+    return typeof weights === "string"
+      ? drawn.load(await readTensors(this.#weightsPath(weights)))
+      : drawn.initialize(seed);
+  }
+
+  /** SHA-256 of a file of weights. */
+  async weightsChecksum(path: string): Promise<string> {
+    const bytes = await readBytes(this.#weightsPath(path), "weights");
+    return createHash("sha256").update(bytes).digest("hex");
+  }
+
+  #weightsPath(path: string): string {
+    return resolve(this.#options.beside ?? ".", path);
   }
 
   /** The windows of a cell's model: a decoder sees the end of the input as well, and some models take time marks. */

@@ -1,8 +1,16 @@
 import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Backend, EspalierError, type Program, reference, type StrategyPlugin } from "@espalier/core";
-import type { Registry } from "@espalier/recipe";
+import {
+  type Backend,
+  digest,
+  EspalierError,
+  type Program,
+  reference,
+  type StrategyPlugin,
+} from "@espalier/core";
+import { saveModel } from "@espalier/formats/node";
+import { drawModel, type Registry } from "@espalier/recipe";
 import { createRegistry } from "@espalier/recipe/standard";
 import { unstructured } from "@espalier/strategy-unstructured";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
@@ -73,6 +81,32 @@ function outcome(records: readonly ResultRecord[]): string[] {
 }
 
 describe("a sweep", () => {
+  it("starts from weights beside its file, and keeps their path as it is written", async () => {
+    const beside = await temporaryFolder();
+    const out = await temporaryFolder();
+    const models = [{ use: "iTransformer", width: 8, feedForward: 8, heads: 2, layers: 1 }];
+    const start = drawModel(createRegistry(), models[0]!, {
+      inputLength: 12,
+      horizon: 4,
+      series: 2,
+    }).initialize(3);
+    await saveModel(join(beside, "start.safetensors"), start);
+    const { records } = await run(
+      out,
+      tiny({
+        models: [{ ...models[0]!, weights: "start.safetensors" }],
+        training: { epochs: 0 },
+        strategies: [{ use: "unstructured" }],
+        backends: ["reference"],
+        timedTargets: [],
+      }),
+      { data: { beside } },
+    );
+    const [trained] = records.filter(isTrain);
+    expect(trained!.cell.model.weights).toBe("start.safetensors");
+    expect(trained!.result.digest).toBe(digest(start));
+  });
+
   it("trains, prunes, fine-tunes and measures", async () => {
     const out = await temporaryFolder();
     const events: CellEvent[] = [];

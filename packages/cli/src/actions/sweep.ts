@@ -1,5 +1,5 @@
 import { rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import {
   type CellEvent,
   cellsOf,
@@ -46,7 +46,8 @@ export async function sweep(
   try {
     await fetchAll(config, context, bar);
     context.endsInOrder(bar.line);
-    result = await runAll(config, { out, registry, context, bar });
+    const beside = dirname(context.path(file ?? "."));
+    result = await runAll(config, { out, beside, registry, context, bar });
   } finally {
     bar.stop();
   }
@@ -119,9 +120,17 @@ async function fetchAll(config: SweepConfig, context: Context, bar: Bar): Promis
   }
 }
 
+interface Places {
+  readonly out: string;
+  readonly beside: string;
+  readonly registry: Registry;
+  readonly context: Context;
+  readonly bar: Bar;
+}
+
 async function runAll(
   config: SweepConfig,
-  { out, registry, context, bar }: { out: string; registry: Registry; context: Context; bar: Bar },
+  { out, beside, registry, context, bar }: Places,
 ): Promise<SweepResult> {
   const cells = cellsOf(config);
   const pace = createSweepPace();
@@ -141,7 +150,7 @@ async function runAll(
     out,
     registry,
     signal: context.signal,
-    data: dataFolders(context),
+    data: { ...dataFolders(context), beside },
     versions: { espalier: version },
     onProgress: ({ done, total }) => show(done / total),
     onCell(event) {
