@@ -57,6 +57,7 @@ export * from "./operators/gru.ts";
 export { type AttributesNamed, type OperatorName, operators } from "./operators/index.ts";
 export * from "./operators/layer-normalization.ts";
 export * from "./operators/layout.ts";
+export { loadOperators } from "./operators/load.ts";
 export * from "./operators/lstm.ts";
 export * from "./operators/matmul.ts";
 export * from "./operators/operator.ts";

@@ -7,6 +7,7 @@ import type { Graph } from "../graph/graph.ts";
 import { isKept } from "../model/mask.ts";
 import type { Model } from "../model/model.ts";
 import { loadGraph, storedGraph } from "../model/stored-graph.ts";
+import { operators } from "../operators/index.ts";
 import { isNested } from "../pruning/indices.ts";
 import type { RemoveStep } from "../pruning/plan.ts";
 import { applySteps } from "../pruning/prune.ts";
@@ -280,7 +281,7 @@ function keptRows(small: Model, number: number): readonly number[] {
 function checkStored({ graph }: Model): void {
   const stored = JSON.stringify(storedGraph(graph));
   ensure(
-    JSON.stringify(storedGraph(loadGraph(JSON.parse(stored)))) === stored,
+    JSON.stringify(storedGraph(loadGraph(JSON.parse(stored), operators))) === stored,
     "the graph is another one after storing it",
   );
 }

@@ -1,0 +1,7 @@
+import { type Model, operators } from "@espalier/core";
+import { assemble, readParts } from "./model-file.ts";
+
+/** Reads a model file. `file` names it in messages. Throws an EspalierError for anything that is not a sound model. */
+export function decodeModel(bytes: Uint8Array, file = "model file"): Model {
+  return assemble(readParts(bytes, file), operators);
+}
