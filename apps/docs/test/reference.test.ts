@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { operators } from "@espalier/core";
+import { operators } from "@espalier/core/graph";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { commands } from "../../../packages/cli/src/commands/index.ts";
 import { publicPackages, writeApi } from "../build/api.ts";

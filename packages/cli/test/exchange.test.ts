@@ -1,8 +1,8 @@
 import { copyFile, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { float32, isKept, reference } from "@espalier/core";
-import { randomInputs, relativeError, runModel } from "@espalier/core/testing";
+import { float32, isKept, randomInputs, reference, runModel } from "@espalier/core";
+import { relativeError } from "@espalier/core/testing";
 import { readSafetensors, writeSafetensors } from "@espalier/formats";
 import { loadModel, loadOnnx } from "@espalier/formats/node";
 import { iTransformer, patchTST } from "@espalier/models";

@@ -1,4 +1,5 @@
-import { EspalierError, type Model, prunableTensors, type TensorData, weightsOf } from "@espalier/core";
+import { EspalierError, type Model, prunableTensors, type TensorData } from "@espalier/core";
+import { weightsOf } from "@espalier/core/pruning";
 import { floatToHalf, halfToFloat, largestHalf } from "./half.ts";
 
 /**

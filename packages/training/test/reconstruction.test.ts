@@ -1,6 +1,7 @@
 import { tfjs } from "@espalier/backend-tfjs";
 import { wasm } from "@espalier/backend-wasm";
-import { type Backend, digest, type Model, type ModelFactory, prune, reference } from "@espalier/core";
+import { type Backend, digest, type Model, prune, reference } from "@espalier/core";
+import type { ModelFactory } from "@espalier/core/graph";
 import { forecastingDataOf, loadSynthetic, type WindowSet } from "@espalier/datasets";
 import { findModel, models } from "@espalier/models";
 import { channel } from "@espalier/strategy-channel";

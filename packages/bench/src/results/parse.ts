@@ -1,4 +1,5 @@
-import { EspalierError, refuseNewerFormat } from "@espalier/core";
+import { EspalierError } from "@espalier/core";
+import { refuseNewerFormat } from "@espalier/core/documents";
 import type { z } from "zod";
 
 /** What a document is called where it is refused: `results of a comparison`, of a `comparison format`. */

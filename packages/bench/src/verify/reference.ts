@@ -2,15 +2,12 @@ import { join } from "node:path";
 import {
   account,
   type Backend,
-  Builder,
-  differentiate,
   EspalierError,
-  liveValues,
   type Model,
-  meanSquaredError,
   type TensorData,
   type Tensors,
 } from "@espalier/core";
+import { Builder, differentiate, liveValues, meanSquaredError } from "@espalier/core/graph";
 import { readBytes, readTensors } from "@espalier/formats/node";
 import { fromOriginalConfig } from "@espalier/models";
 import type { Registry } from "@espalier/recipe";

@@ -1,6 +1,5 @@
 import { join } from "node:path";
-import type { Backend } from "@espalier/core";
-import { EspalierError } from "@espalier/core";
+import { type Backend, EspalierError } from "@espalier/core";
 import { forecastingData } from "@espalier/datasets/node";
 import { readBytes, readTensors } from "@espalier/formats/node";
 import { fromOriginalConfig } from "@espalier/models";

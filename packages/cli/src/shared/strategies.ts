@@ -1,4 +1,5 @@
-import { EspalierError, type StrategySpec, unknownName } from "@espalier/core";
+import { EspalierError, type StrategySpec } from "@espalier/core";
+import { unknownName } from "@espalier/core/documents";
 import { type Registry, type Shorthand, wholeStrategy } from "@espalier/recipe";
 import type { PruneOptions } from "../commands/prune.ts";
 import { type Settings, settingsOf } from "../options/settings.ts";

@@ -1,4 +1,5 @@
-import { type Model, operators } from "@espalier/core";
+import type { Model } from "@espalier/core";
+import { operators } from "@espalier/core/graph";
 import { assemble, readParts } from "./model-file.ts";
 
 /** Reads a model file. `file` names it in messages. Throws an EspalierError for anything that is not a sound model. */

@@ -1,7 +1,7 @@
+import { EspalierError } from "@espalier/core";
 import {
   addOperator,
   attributesOf,
-  EspalierError,
   type Extent,
   type Graph,
   gruOperator,
@@ -14,7 +14,7 @@ import {
   sliceOperator,
   transposeOperator,
   type ValueId,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import { type NodeCall, reshaped } from "./node-call.ts";
 import { int, text } from "./proto.ts";
 

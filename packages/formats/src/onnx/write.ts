@@ -1,5 +1,7 @@
 import { create, toBinary } from "@bufbuild/protobuf";
-import { EspalierError, type Model, type Node, removeDead } from "@espalier/core";
+import { EspalierError, type Model } from "@espalier/core";
+import type { Node } from "@espalier/core/graph";
+import { removeDead } from "@espalier/core/pruning";
 import { TensorProto_DataType as ElementType, ModelProtoSchema } from "onnx-buf";
 import { z } from "zod";
 import { halfWeights, roundToFloat16 } from "../float16.ts";

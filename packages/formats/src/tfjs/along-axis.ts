@@ -4,7 +4,7 @@ import {
   type PadAttributes,
   type PoolAttributes,
   paddedFrom,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import { aroundAxis, dftLayout } from "../layouts.ts";
 import { type Emission, float, reshape, transpose } from "./emission.ts";
 

@@ -1,4 +1,4 @@
-import { type Extent, isBatch, type Node, type Shape } from "@espalier/core";
+import { type Extent, isBatch, type Node, type Shape } from "@espalier/core/graph";
 import type { GraphDefBuilder } from "./graph-def.ts";
 
 /** One call of an operator that is to be drawn with TensorFlow's. */

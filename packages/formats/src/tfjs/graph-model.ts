@@ -1,17 +1,15 @@
+import { EspalierError, type Model, type TensorData } from "@espalier/core";
 import {
   dataValues,
-  EspalierError,
   expandOperator,
   factorOf,
   isBatch,
   isCallOf,
   isLive,
   liveValues,
-  type Model,
   type Node,
   resolveShape,
-  type TensorData,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import type { Emission } from "./emission.ts";
 import { bytesOf, dtypeName, GraphDefBuilder, shapeDef } from "./graph-def.ts";
 import { emitters } from "./operators.ts";

@@ -13,7 +13,7 @@ import {
   type ScaleAttributes,
   type SliceAttributes,
   sameShape,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import { averagePool, cumSum, dft, maxPool, pad } from "./along-axis.ts";
 import { type Emission, type Emit, float, fullShape, join, reshape, transpose } from "./emission.ts";
 import { gatherND, scatterND, topK } from "./positions.ts";

@@ -1,4 +1,4 @@
-import type { GatherNDAttributes, ScatterNDAttributes, TopKAttributes } from "@espalier/core";
+import type { GatherNDAttributes, ScatterNDAttributes, TopKAttributes } from "@espalier/core/graph";
 import { movedAxis, type TupleLayout, tupleLayout } from "../layouts.ts";
 import { type Emission, float, fullShape, int32, join, reshape, transpose } from "./emission.ts";
 

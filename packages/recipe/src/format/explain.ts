@@ -1,4 +1,5 @@
-import { EspalierError, nearestName } from "@espalier/core";
+import { EspalierError } from "@espalier/core";
+import { nearestName } from "@espalier/core/documents";
 import type { z } from "zod";
 
 type Issue = z.core.$ZodIssue;

@@ -1,4 +1,5 @@
-import { EspalierError, refuseNewerFormat } from "@espalier/core";
+import { EspalierError } from "@espalier/core";
+import { refuseNewerFormat } from "@espalier/core/documents";
 import { z } from "zod";
 import { drawModel } from "../registry/draw.ts";
 import type { Registry } from "../registry/registry.ts";

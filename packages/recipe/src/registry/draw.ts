@@ -1,4 +1,6 @@
-import { type Architecture, EspalierError, unknownName } from "@espalier/core";
+import { EspalierError } from "@espalier/core";
+import { unknownName } from "@espalier/core/documents";
+import type { Architecture } from "@espalier/core/graph";
 import type { Registry } from "./registry.ts";
 import type { UseConfig } from "./use.ts";
 

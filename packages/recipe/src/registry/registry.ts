@@ -1,11 +1,6 @@
-import {
-  type Backend,
-  type ModelFactory,
-  type Strategy,
-  type StrategyPlugin,
-  type StrategySpec,
-  unknownName,
-} from "@espalier/core";
+import type { Backend, Strategy, StrategyPlugin, StrategySpec } from "@espalier/core";
+import { unknownName } from "@espalier/core/documents";
+import type { ModelFactory } from "@espalier/core/graph";
 import { optionError } from "./draw.ts";
 
 /** Everything that is found by name: strategies (plug-ins may add some), backends, models. */

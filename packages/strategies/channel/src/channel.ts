@@ -2,11 +2,10 @@ import {
   type Criterion,
   criterionNames,
   type DimensionKind,
-  isCriterion,
   type Strategy,
   type StrategyPlugin,
-  structuredStrategy,
 } from "@espalier/core";
+import { isCriterion, structuredStrategy } from "@espalier/core/pruning";
 import { z } from "zod";
 
 const kindsOf: Readonly<Record<string, readonly DimensionKind[]>> = {

@@ -1,14 +1,12 @@
 import {
-  applySteps,
-  checkAmount,
   EspalierError,
   type Model,
   type Step,
   type Strategy,
   type StrategyPlugin,
   type StrategySpec,
-  writePlan,
 } from "@espalier/core";
+import { applySteps, checkAmount, writePlan } from "@espalier/core/pruning";
 import { z } from "zod";
 
 const schema = z.strictObject({

@@ -1,20 +1,22 @@
 import {
   type Criterion,
-  checkAmount,
   criterionNames,
-  findCriterion,
-  isCriterion,
   type Model,
-  matchesAny,
   type PlanRequest,
-  perModel,
   type RemoveStep,
-  type ResidualModule,
-  residualModules,
   type Strategy,
   type StrategyPlugin,
-  writePlan,
 } from "@espalier/core";
+import {
+  checkAmount,
+  findCriterion,
+  isCriterion,
+  matchesAny,
+  perModel,
+  type ResidualModule,
+  residualModules,
+  writePlan,
+} from "@espalier/core/pruning";
 import { z } from "zod";
 import { type Unit, unitsOf } from "./units.ts";
 

@@ -1,11 +1,5 @@
-import {
-  type Criterion,
-  criterionNames,
-  isCriterion,
-  type Strategy,
-  type StrategyPlugin,
-  structuredStrategy,
-} from "@espalier/core";
+import { type Criterion, criterionNames, type Strategy, type StrategyPlugin } from "@espalier/core";
+import { isCriterion, structuredStrategy } from "@espalier/core/pruning";
 import { z } from "zod";
 
 const schema = z.strictObject({

@@ -1,24 +1,26 @@
 import {
-  type Block,
   type Criterion,
-  checkAmount,
   criterionNames,
+  lamp,
+  type PlanRequest,
+  prunableTensors,
+  type Strategy,
+  type StrategyPlugin,
+} from "@espalier/core";
+import {
+  type Block,
+  checkAmount,
   findCriterion,
   isCriterion,
-  lamp,
   maskWeakest,
   maskWithinRuns,
   matchesAny,
   nothingToPrune,
-  type PlanRequest,
   perModel,
-  prunableTensors,
   rankWeights,
-  type Strategy,
-  type StrategyPlugin,
   type WeightRanking,
   writePlan,
-} from "@espalier/core";
+} from "@espalier/core/pruning";
 import { z } from "zod";
 
 interface Structure {

@@ -1,3 +1,4 @@
+import type { AdamInPlace, Operation, Survey } from "@espalier/core/compile";
 import {
   type AdamAttributes,
   adamInputs,
@@ -7,8 +8,7 @@ import {
   isCallOf,
   transposeOperator,
   type ValueId,
-} from "@espalier/core";
-import type { AdamInPlace, Operation, Survey } from "@espalier/core/compile";
+} from "@espalier/core/graph";
 import { type Emitter, pointer } from "../compile/emitter.ts";
 import { isContiguous, reshapeView, rowMajor, transposeView, type View } from "../compile/view.ts";
 import type { MaskedRows } from "../weights/weight-store.ts";

@@ -1,4 +1,4 @@
-import type { ValueId } from "@espalier/core";
+import type { ValueId } from "@espalier/core/graph";
 import { type Emitter, pointer } from "../compile/emitter.ts";
 import { asMatrix, axes, rowMajor, transposeView, type View } from "../compile/view.ts";
 import { channelMajor } from "../compile/wanted.ts";

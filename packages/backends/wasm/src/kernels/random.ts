@@ -1,5 +1,5 @@
-import { attributesOf, type RandomAttributes, randomUniformOperator } from "@espalier/core";
 import type { DropoutFactors, DropoutProduct } from "@espalier/core/compile";
+import { attributesOf, type RandomAttributes, randomUniformOperator } from "@espalier/core/graph";
 import { type Emitter, pointer } from "../compile/emitter.ts";
 import { place, rowMajor, type View } from "../compile/view.ts";
 import { emitBinary, outputLike } from "./elementwise.ts";

@@ -1,4 +1,4 @@
-import { type AttributesNamed, countElements } from "@espalier/core";
+import { type AttributesNamed, countElements } from "@espalier/core/graph";
 import { type Emitter, pointer } from "../compile/emitter.ts";
 import {
   asMatrix,

@@ -1,4 +1,4 @@
-import { broadcastShapes } from "@espalier/core";
+import { broadcastShapes } from "@espalier/core/graph";
 import { TensorProto_DataType as Type } from "onnx-buf";
 import { floatToHalf, halfToFloat } from "../../half.ts";
 import { broadcastOffsets } from "./arrays.ts";

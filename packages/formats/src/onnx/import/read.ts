@@ -1,19 +1,15 @@
+import { createModel, EspalierError, type Json, type Model, type TensorData } from "@espalier/core";
+import { unshareRepeats } from "@espalier/core/dimensions";
 import {
   Builder,
-  createModel,
-  EspalierError,
   elementsOf,
   expand,
   type Graph,
   isBatch,
-  type Json,
-  type Model,
   printShape,
-  removeDead,
-  type TensorData,
-  unshareRepeats,
   type Value,
-} from "@espalier/core";
+} from "@espalier/core/graph";
+import { removeDead } from "@espalier/core/pruning";
 import { z } from "zod";
 import type { Context } from "./call.ts";
 import { decode, type OnnxFile } from "./decode.ts";
