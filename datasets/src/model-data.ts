@@ -1,6 +1,5 @@
-import { EspalierError, type Json, type Model } from "@espalier/core";
 import * as forms from "@espalier/core/forms";
-import type { Extent, Graph } from "@espalier/core/graph";
+import { EspalierError, type Extent, type Graph, type Json, type Model } from "@espalier/core/inference";
 import { type CsvReading, readingForm } from "./csv/reading.ts";
 import type { ForecastingData } from "./forecasting.ts";
 import { type GapRule, gapRules } from "./gap-rules.ts";

@@ -97,6 +97,17 @@ describe("a recipe", () => {
     ]);
   });
 
+  it("that was kept is read as the steps that it was kept with", async () => {
+    const kept = fileURLToPath(new URL("../kept", import.meta.url));
+    const files = (await readdir(kept)).filter((name) => name.endsWith(".yaml"));
+    expect(files.length).toBeGreaterThan(2);
+    for (const file of files) {
+      const { recipe } = read(await readFile(join(kept, file), "utf8"));
+      const steps = JSON.parse(await readFile(join(kept, file.replace(".yaml", ".steps.json")), "utf8"));
+      expect(recipe, file).toEqual(steps);
+    }
+  });
+
   it("may be JSON", () => {
     for (const text of [whole, steps]) {
       const { recipe } = read(text);
@@ -422,11 +433,12 @@ describe("the JSON schema of recipes", () => {
     const files = (await readdir(gallery)).filter((name) => name.endsWith(".yaml"));
     expect(files.length).toBeGreaterThan(9);
     for (const file of files) {
-      const recipe = parse(await readFile(join(gallery, file), "utf8")) as { strategies?: object[] };
+      const recipe = parse(await readFile(join(gallery, file), "utf8")) as Record<string, object[]>;
       expect(check.safeParse(recipe).error, file).toBeUndefined();
+      const key = recipe.steps === undefined ? "strategies" : "steps";
       const slips = [
         { ...recipe, stratgies: [] },
-        { ...recipe, strategies: [{ ...recipe.strategies?.[0], slip: 1 }] },
+        { ...recipe, [key]: [{ ...recipe[key]![0], slip: 1 }] },
       ];
       for (const slip of slips) expect(check.safeParse(slip).success, file).toBe(false);
     }
