@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create, toBinary } from "@bufbuild/protobuf";
-import { Builder, batch, type Graph, gather, scale } from "@espalier/core";
+import { Builder, batch, type Graph, gather, scale } from "@espalier/core/graph";
 import { loadExample, testDataBeside } from "@espalier/formats/node";
 import { Uint8ArrayReader, Uint8ArrayWriter, ZipWriter } from "@zip.js/zip.js";
 import { TensorProtoSchema, TensorProto_DataType as Type } from "onnx-buf";

@@ -4,13 +4,13 @@ import { join } from "node:path";
 import {
   account,
   digest,
-  expectedAfter,
   headDensities,
   layerCounts,
   layerSensitivity,
   type Model,
   sparsity,
 } from "@espalier/core";
+import { expectedAfter } from "@espalier/core/pruning";
 import { type ForecastingData, type LoadedDataset, spacedWindows } from "@espalier/datasets";
 import { readBytes } from "@espalier/formats/node";
 import {

@@ -1,4 +1,5 @@
-import { account, type Graph, type Model } from "@espalier/core";
+import { account, type Model } from "@espalier/core";
+import type { Graph } from "@espalier/core/graph";
 import { formatCount, formatFlops, formatShare, plural } from "@espalier/report/text";
 import type { Colors } from "../context.ts";
 import type { Settings } from "../options/settings.ts";

@@ -1,5 +1,12 @@
-import { type Backend, EspalierError, type Model, reference, type TensorData } from "@espalier/core";
-import { relativeError, runModel } from "@espalier/core/testing";
+import {
+  type Backend,
+  EspalierError,
+  type Model,
+  reference,
+  relativeError,
+  runModel,
+  type TensorData,
+} from "@espalier/core";
 import { type Example, loadExample } from "@espalier/formats/node";
 
 /** How far a model's outputs are from expected ones. */

@@ -1,15 +1,6 @@
-import {
-  account,
-  countElements,
-  type DimensionKind,
-  type Graph,
-  liveValues,
-  type Model,
-  type ModuleKind,
-  printShape,
-  prunableDimensions,
-  residualModules,
-} from "@espalier/core";
+import { account, type DimensionKind, type Model, prunableDimensions } from "@espalier/core";
+import { countElements, type Graph, liveValues, printShape } from "@espalier/core/graph";
+import { type ModuleKind, residualModules } from "@espalier/core/pruning";
 
 /** What an import made of a file, in the words of its reader. */
 export interface Understanding {

@@ -1,14 +1,8 @@
 import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { fromBinary } from "@bufbuild/protobuf";
-import {
-  EspalierError,
-  type Graph,
-  isBatch,
-  printShape,
-  resolveShape,
-  type TensorData,
-} from "@espalier/core";
+import { EspalierError, type TensorData } from "@espalier/core";
+import { type Graph, isBatch, printShape, resolveShape } from "@espalier/core/graph";
 import { TensorProtoSchema } from "onnx-buf";
 import { readJsonArrays } from "../arrays/json.ts";
 import { readNpz } from "../arrays/npz.ts";

@@ -1,4 +1,5 @@
-import { matchesAny, type TensorRole } from "@espalier/core";
+import type { TensorRole } from "@espalier/core/graph";
+import { matchesAny } from "@espalier/core/pruning";
 import type { Known, Source } from "./known.ts";
 import { isBufferName, isMadeUp } from "./names.ts";
 
