@@ -1,4 +1,4 @@
-import { unknownName } from "@espalier/core";
+import { unknownName } from "@espalier/core/documents";
 import type { MissingRule } from "./missing.ts";
 import type { SplitRule } from "./split.ts";
 

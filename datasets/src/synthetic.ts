@@ -1,4 +1,4 @@
-import { randomStream } from "@espalier/core";
+import { randomStream } from "@espalier/core/graph";
 import { z } from "zod";
 import type { LoadedDataset } from "./forecasting.ts";
 import { parseOptions } from "./options.ts";

@@ -1,6 +1,5 @@
 import { type AlternateOptions, alternate } from "@espalier/bench/measure";
-import { account, float32, type Model, sparsity, type Tensors } from "@espalier/core";
-import { randomInputs } from "@espalier/core/testing";
+import { account, float32, type Model, randomInputs, sparsity, type Tensors } from "@espalier/core";
 import { drawTrainingStep } from "@espalier/training";
 import { Field } from "./field.ts";
 import type { Peer, Runnable } from "./peer.ts";

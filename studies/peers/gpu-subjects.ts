@@ -1,4 +1,4 @@
-import type { Architecture } from "@espalier/core";
+import type { Architecture } from "@espalier/core/graph";
 import {
   autoformer,
   crossformer,

@@ -1,5 +1,6 @@
 import { loadProgram } from "@espalier/bench/measure";
-import type { Backend, Graph, Tensors } from "@espalier/core";
+import type { Backend, Tensors } from "@espalier/core";
+import type { Graph } from "@espalier/core/graph";
 
 /** What a peer runs: a model, or a graph for training with its tensors. */
 export interface Runnable {

@@ -4,11 +4,10 @@ import { dirname, join } from "node:path";
 import {
   Application,
   Converter,
-  DeclarationReflection,
+  type DeclarationReflection,
   Logger,
   LogLevel,
   type ProjectReflection,
-  ReflectionKind,
   type TypeDocOptions,
 } from "typedoc";
 
@@ -25,10 +24,8 @@ export interface DocumentedPackage {
 export interface ApiPage {
   /** Name of its file, without `.md`. */
   readonly slug: string;
-  /** `@espalier/core: graph`. */
+  /** The module its names are imported from: `@espalier/core/graph`. */
   readonly title: string;
-  /** What its names are imported from. */
-  readonly module: string;
   readonly package: string;
 }
 
@@ -67,7 +64,7 @@ const settings: TypeDocOptions & Readonly<Record<string, unknown>> = {
   excludeExternals: true,
   readme: "none",
   logLevel: "Warn",
-  // Where sources lie decides on which page a name is; there is no address to link to.
+  // There is no address to link to.
   disableGit: true,
   gitRevision: "main",
   sourceLinkTemplate: "{path}",
@@ -130,7 +127,7 @@ class Complaints extends Logger {
   }
 }
 
-/** Modules are named as their pages' files are; core, which is too much for one page, gets a page for each folder. */
+/** Modules are named as their pages' files are. */
 function arrange(project: ProjectReflection, packages: readonly DocumentedPackage[]): void {
   const names = new Map(packages.flatMap(({ entries }) => entries.map(({ name, source }) => [source, name])));
   for (const module of [...(project.children ?? [])]) {
@@ -138,7 +135,6 @@ function arrange(project: ProjectReflection, packages: readonly DocumentedPackag
     if (name === undefined)
       throw new Error(`the reference: no package has ${module.sources?.[0]?.fileName}.`);
     module.name = slugOf(name);
-    if (name === "@espalier/core") splitByFolder(project, module);
   }
 }
 
@@ -146,41 +142,22 @@ function slugOf(module: string): string {
   return module.replace(/^@espalier\//, "").replaceAll("/", "-");
 }
 
-function splitByFolder(project: ProjectReflection, module: DeclarationReflection): void {
-  const parts = new Map<string, DeclarationReflection>();
-  for (const child of [...(module.children ?? [])]) {
-    const folder = /core\/src\/([^/]+)\//.exec(child.sources?.[0]?.fullFileName ?? "")?.[1];
-    if (folder === undefined) continue;
-    let part = parts.get(folder);
-    if (part === undefined) {
-      part = new DeclarationReflection(`${module.name}-${folder}`, ReflectionKind.Module, project);
-      parts.set(folder, part);
-      project.registerReflection(part, undefined, undefined);
-      project.addChild(part);
-    }
-    module.removeChild(child);
-    child.parent = part;
-    part.addChild(child);
-  }
-}
-
 function pageOf(slug: string, packages: readonly DocumentedPackage[]): ApiPage {
   for (const { name, entries } of packages) {
     for (const entry of entries)
-      if (slugOf(entry.name) === slug) return { slug, title: entry.name, module: entry.name, package: name };
+      if (slugOf(entry.name) === slug) return { slug, title: entry.name, package: name };
   }
-  const folder = slug.replace(/^core-/, "");
-  return { slug, title: `@espalier/core: ${folder}`, module: "@espalier/core", package: "@espalier/core" };
+  throw new Error(`the reference: no module has the page ${slug}.`);
 }
 
 /** In place of the module's name: what the page is about, and where its names come from. */
 async function writeHead(
   path: string,
-  { title, module, package: of }: ApiPage,
+  { title, package: of }: ApiPage,
   packages: readonly DocumentedPackage[],
 ): Promise<void> {
   const text = await readFile(path, "utf8");
   const description = title === of ? `${packages.find(({ name }) => name === of)!.description}\n\n` : "";
-  const head = `# ${title}\n\n${description}Import from \`${module}\`.\n`;
+  const head = `# ${title}\n\n${description}Import from \`${title}\`.\n`;
   await writeFile(path, text.replace(/^# .*\n/, head));
 }

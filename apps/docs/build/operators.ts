@@ -1,5 +1,5 @@
 import { wasm } from "@espalier/backend-wasm";
-import { type Operator, operators } from "@espalier/core";
+import { type Operator, operators } from "@espalier/core/graph";
 import { drawCase, operatorCases } from "@espalier/core/testing";
 // What a backend has a kernel of its own for is nobody's business outside; this table looks where it is decided.
 import { kernelsOf } from "../../../packages/backends/tfjs/src/kernels/index.ts";

@@ -25,13 +25,8 @@ export async function writeReference(workspace: string, site: string): Promise<S
   for (const { slug, text } of schemas) await writeFile(join(folder, `${slug}.md`), text);
   await writeFile(join(folder, "operators.md"), await operatorPage());
 
-  const core = api.filter(({ module }) => module === "@espalier/core");
-  const others = api.filter(({ module }) => module !== "@espalier/core");
+  const inCore = (page: ApiPage) => page.package === "@espalier/core";
   const entry = ({ slug, title }: ApiPage): SidebarEntry => ({ text: title, link: `/reference/api/${slug}` });
-  const part = ({ slug, title }: ApiPage): SidebarEntry => ({
-    text: title.replace("@espalier/core: ", ""),
-    link: `/reference/api/${slug}`,
-  });
   const index = `# Reference
 
 Everything here is made from the sources: names from their doc comments, commands from their help, files from their schemas.
@@ -40,11 +35,11 @@ Everything here is made from the sources: names from their doc comments, command
 
 | package | |
 | --- | --- |
-${packages.map(({ name, description }) => `| [\`${name}\`](./api/${api.find((page) => page.module === name)!.slug}.md) | ${description} |`).join("\n")}
+${packages.map(({ name, description }) => `| [\`${name}\`](./api/${api.find(({ title }) => title === name)!.slug}.md) | ${description} |`).join("\n")}
 
-\`@espalier/core\` by what it is about: ${core
-    .filter(({ slug }) => slug !== "core")
-    .map(({ slug, title }) => `[${title.replace("@espalier/core: ", "")}](./api/${slug}.md)`)
+\`@espalier/core\` has one entry for each audience: ${api
+    .filter(inCore)
+    .map(({ slug, title }) => `[\`${title}\`](./api/${slug}.md)`)
     .join(", ")}.
 
 ## Commands
@@ -72,10 +67,7 @@ ${schemas.map(({ slug, title, summary }) => `- [${title}](./${slug}.md): ${summa
         { text: "Operators", link: "/reference/operators" },
       ],
     },
-    {
-      text: "@espalier/core",
-      items: core.map((page) => (page.slug === "core" ? entry(page) : part(page))),
-    },
-    { text: "Other packages", items: others.map(entry) },
+    { text: "@espalier/core", items: api.filter(inCore).map(entry) },
+    { text: "Other packages", items: api.filter((page) => !inCore(page)).map(entry) },
   ];
 }

@@ -20,7 +20,7 @@ const main = [
   "reference/index.html",
   "results/etth1-quick.html",
   "results/peers.html",
-  "reference/api/core-criteria.html",
+  "reference/api/core-graph.html",
   "reference/cli/prune.html",
 ].filter((page) => pages.includes(page));
 

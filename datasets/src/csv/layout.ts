@@ -1,4 +1,5 @@
-import { EspalierError, unknownName } from "@espalier/core";
+import { EspalierError } from "@espalier/core";
+import { unknownName } from "@espalier/core/documents";
 import { clockReading, looksLikeDate, numericPatterns } from "../dates/detect.ts";
 import { isName, type NumberMarks, parseNumber, saysMissing } from "./cells.ts";
 import type { CsvSettings } from "./options.ts";

@@ -1,4 +1,5 @@
-import type { Node, TensorData } from "@espalier/core";
+import type { TensorData } from "@espalier/core";
+import type { Node } from "@espalier/core/graph";
 
 /** Computes the outputs of a node; undefined where the kernel does not cover this case. */
 export type Kernel = (

@@ -1,18 +1,14 @@
+import { type Backend, EspalierError, type Program, type TensorData, type Tensors } from "@espalier/core";
 import {
-  type Backend,
   bindInputs,
   checkTensors,
-  EspalierError,
   type Graph,
   isLive,
   liveValues,
   type Node,
-  type Program,
   resolveShape,
   selectOutputs,
-  type TensorData,
-  type Tensors,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import { kernels } from "./kernels.ts";
 import { PlainState } from "./state.ts";
 

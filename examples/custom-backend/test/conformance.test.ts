@@ -1,12 +1,5 @@
-import { reference } from "@espalier/core";
-import {
-  backendChecks,
-  drawEncoder,
-  modelOf,
-  randomInputs,
-  relativeError,
-  runModel,
-} from "@espalier/core/testing";
+import { randomInputs, reference, runModel } from "@espalier/core";
+import { backendChecks, drawEncoder, modelOf, relativeError } from "@espalier/core/testing";
 import { describe, expect, it } from "vitest";
 import { plain } from "../src/index.ts";
 

@@ -1,4 +1,5 @@
-import { type Criterion, groupSums, type Model, weightsOf } from "@espalier/core";
+import type { Criterion, Model } from "@espalier/core";
+import { groupSums, weightsOf } from "@espalier/core/pruning";
 
 /**
  * Relative importance: |w| ÷ Σ|row| + |w| ÷ Σ|column| (Zhang et al., ICLR 2024). A weight counts by its share of what

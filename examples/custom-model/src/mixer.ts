@@ -11,7 +11,7 @@ import {
   swapAxes,
   uniformFanIn,
   type Value,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import { z } from "zod";
 
 // #region options

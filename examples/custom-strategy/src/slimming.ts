@@ -1,16 +1,13 @@
 import {
-  checkAmount,
   EspalierError,
   type IndexScores,
   type Model,
-  nothingToPrune,
   type PrunableDimension,
   prunableDimensions,
-  removeWeakest,
   type Strategy,
   type StrategyPlugin,
-  writePlan,
 } from "@espalier/core";
+import { checkAmount, nothingToPrune, removeWeakest, writePlan } from "@espalier/core/pruning";
 
 export interface SlimmingOptions {
   /** Kept widths are rounded up to a multiple of this; 1 by default. */

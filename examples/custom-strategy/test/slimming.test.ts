@@ -1,5 +1,5 @@
-import { account, meet, prunableDimensions, prune, reference } from "@espalier/core";
-import { checkStrategy, drawEncoder, modelOf, randomInputs, runModel } from "@espalier/core/testing";
+import { account, meet, prunableDimensions, prune, randomInputs, reference, runModel } from "@espalier/core";
+import { checkStrategy, drawEncoder, modelOf } from "@espalier/core/testing";
 import { describe, expect, it } from "vitest";
 import { plugin, slimming } from "../src/index.ts";
 

@@ -1,5 +1,6 @@
 import { wasm } from "@espalier/backend-wasm";
-import { type Backend, type Graph, meet, prune } from "@espalier/core";
+import { type Backend, meet, prune } from "@espalier/core";
+import type { Graph } from "@espalier/core/graph";
 import { drawEncoder, modelOf } from "@espalier/core/testing";
 import { channel } from "@espalier/strategy-channel";
 import { describe, expect, it } from "vitest";

@@ -6,10 +6,10 @@ import {
   prunableDimensions,
   prunableTensors,
   prune,
-  randomStream,
   type Strategy,
   type Target,
 } from "@espalier/core";
+import { randomStream } from "@espalier/core/graph";
 import {
   checkStrategy,
   chooseNetwork,

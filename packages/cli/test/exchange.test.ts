@@ -1,8 +1,8 @@
 import { copyFile, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { float32, isKept, reference } from "@espalier/core";
-import { randomInputs, relativeError, runModel } from "@espalier/core/testing";
+import { float32, isKept, randomInputs, reference, runModel } from "@espalier/core";
+import { relativeError } from "@espalier/core/testing";
 import { readSafetensors, writeSafetensors } from "@espalier/formats";
 import { loadModel, loadOnnx } from "@espalier/formats/node";
 import { iTransformer, patchTST } from "@espalier/models";
@@ -200,7 +200,7 @@ describe("bad input ends in one line, and writes nothing:", () => {
     ["export s.safetensors --out new", "give --to onnx, --to tfjs or --to safetensors."],
     ["export s.safetensors --to onxx --out new", "Allowed choices are onnx, tfjs, safetensors."],
     ["export s.safetensors --to tfjs --weights float16 --out new", "--weights is for --to onnx"],
-    ["export s.safetensors --to onnx --opset 9 --out new", "ONNX export: opset: must be 17 to 21."],
+    ["export s.safetensors --to onnx --opset 9 --out new", "ONNX export, opset: must be 17 to 21."],
     ["export s.safetensors --to onnx --dataset synthetic --out new", "give --weights float16, too"],
     [
       "export s.safetensors --to onnx --weights float16 --dataset ETTh --out new",
@@ -218,7 +218,7 @@ describe("bad input ends in one line, and writes nothing:", () => {
     ],
     [
       "import w.safetensors --model iTransformer --set heads=3 --set series=2 --set marks=0 --set widht=1 --out new",
-      'option "widht" is not known. Did you mean "width"?',
+      'model "iTransformer", widht: is not known. Did you mean "width"?',
     ],
     [
       "import w.safetensors --model iTransformer --set heads=5 --set series=2 --set marks=0 --out new",
@@ -226,7 +226,7 @@ describe("bad input ends in one line, and writes nothing:", () => {
     ],
     ["import w.safetensors --open-batch --out new", "--open-batch is for ONNX files"],
     ["import external.onnx --model PatchTST --out new", "--model is for weights"],
-    ["import external.onnx --axis a=b --out new", "ONNX import: axes.a: "],
+    ["import external.onnx --axis a=b --out new", "ONNX import, axes.a: "],
     ["import external.onnx --out m.safetensors", "m.safetensors exists. Give --force"],
     ["import no.onnx --out new", "no.onnx: there is no such file."],
     [

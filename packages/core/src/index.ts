@@ -1,15 +1,16 @@
-export { type Accounting, account, nodeFlops, sparsity } from "./accounting/account.ts";
-export { type LayerCount, layerCounts, layerOf } from "./accounting/layers.ts";
+export { type Accounting, account, sparsity } from "./accounting/account.ts";
+export * from "./accounting/layers.ts";
 export { summary } from "./accounting/summary.ts";
-export { differentiate } from "./autodiff/differentiate.ts";
-export { meanSquaredError } from "./autodiff/loss.ts";
-export { drawTrainingForward, type TrainingForward } from "./autodiff/training-graph.ts";
 export type * from "./backend.ts";
-export * from "./criteria/criterion.ts";
+export {
+  type Criterion,
+  type IndexScores,
+  prunableTensors,
+  type ScoreRequest,
+} from "./criteria/criterion.ts";
 export { fisher } from "./criteria/fisher.ts";
 export { geometricMedian } from "./criteria/geometric-median.ts";
-export { groupSlices, groupSums } from "./criteria/groups.ts";
-export * from "./criteria/index.ts";
+export { criterionNames } from "./criteria/index.ts";
 export { lamp } from "./criteria/lamp.ts";
 export { l1, l2 } from "./criteria/magnitude.ts";
 export { type MovementOptions, movement } from "./criteria/movement.ts";
@@ -17,82 +18,37 @@ export { random } from "./criteria/random.ts";
 export { spat } from "./criteria/spat.ts";
 export { taylor } from "./criteria/taylor.ts";
 export { wanda } from "./criteria/wanda.ts";
-export * from "./criteria/wsap.ts";
-export type { AxisUse, Coupling, Operand } from "./dimensions/coupling.ts";
-export * from "./dimensions/dimensions.ts";
-export * from "./dimensions/expression.ts";
-export { inferDimensions, type KnownAxes } from "./dimensions/infer.ts";
-export { originalPositions, originalSize } from "./dimensions/original.ts";
-export { unshareRepeats } from "./dimensions/unshare.ts";
-export * from "./errors.ts";
-export * from "./graph/bind.ts";
-export * from "./graph/builder.ts";
-export * from "./graph/extent.ts";
-export * from "./graph/graph.ts";
-export * from "./graph/redraw.ts";
+export { wsap } from "./criteria/wsap.ts";
+export { type DimensionKind, type PrunableDimension, prunableDimensions } from "./dimensions/dimensions.ts";
+export { EspalierError, ShapeError } from "./errors.ts";
 export * from "./graph/tensor.ts";
-export * from "./insight/density.ts";
-export * from "./insight/heads.ts";
+export { type DensityGroup, densityMap } from "./insight/density.ts";
+export { type HeadDensity, headDensities } from "./insight/heads.ts";
 export * from "./insight/importance.ts";
 export * from "./insight/mask-picture.ts";
 export * from "./insight/sensitivity.ts";
-export { canonicalJson } from "./model/canonical-json.ts";
-export * from "./model/define.ts";
-export * from "./model/digest.ts";
-export * from "./model/mask.ts";
+export { isKept, keptCount, type Mask } from "./model/mask.ts";
 export * from "./model/model.ts";
-export { perModel } from "./model/per-model.ts";
-export * from "./model/stored-graph.ts";
-export * from "./operators/adam.ts";
-export * from "./operators/batch-normalization.ts";
-export * from "./operators/broadcast.ts";
-export * from "./operators/choice.ts";
-export * from "./operators/cumulative-sum.ts";
-export * from "./operators/dft.ts";
-export * from "./operators/elementwise.ts";
-export * from "./operators/functions.ts";
-export * from "./operators/gather.ts";
-export * from "./operators/gather-nd.ts";
-export * from "./operators/gru.ts";
-export { type AttributesNamed, type OperatorName, operators } from "./operators/index.ts";
-export * from "./operators/layer-normalization.ts";
-export * from "./operators/layout.ts";
-export * from "./operators/lstm.ts";
-export * from "./operators/matmul.ts";
-export * from "./operators/operator.ts";
-export * from "./operators/pool.ts";
-export * from "./operators/random.ts";
-export type { RecurrenceAttributes } from "./operators/recurrence.ts";
-export * from "./operators/scale.ts";
-export * from "./operators/slice.ts";
-export * from "./operators/softmax.ts";
-export * from "./operators/steps.ts";
-export * from "./operators/top-k.ts";
-export {
-  type Allocation,
-  type AllocationOptions,
-  type RankedTensor,
-  rolePattern,
-  type Scope,
-} from "./pruning/allocation.ts";
-export * from "./pruning/indices.ts";
+export { randomInputs, runModel } from "./model/run.ts";
 export type { LatencyMeter, TimeShare } from "./pruning/latency.ts";
 export * from "./pruning/meet.ts";
-export { type ModuleKind, type ResidualModule, residualModules } from "./pruning/modules.ts";
-export { matchesAny } from "./pruning/patterns.ts";
-export * from "./pruning/plan.ts";
-export * from "./pruning/plugin.ts";
-export { applySteps, expectedAfter, prune } from "./pruning/prune.ts";
-export { maskWithinRuns, type RunMaskOptions } from "./pruning/runs.ts";
-export { CutError, removeDead } from "./pruning/simplify.ts";
-export * from "./pruning/strategy.ts";
-export { type StructuredOptions, structuredStrategy } from "./pruning/structured.ts";
-export * from "./pruning/target.ts";
-export type { Block } from "./pruning/tiling.ts";
-export { type MaskOptions, maskWeakest, rankWeights, type WeightRanking } from "./pruning/weights.ts";
-export * from "./pruning/write-plan.ts";
+export {
+  type Expected,
+  type LatencyTry,
+  type MaskPattern,
+  type MaskStep,
+  type MeasuredTarget,
+  type PruningPlan,
+  planFromJson,
+  planToJson,
+  type RemoveStep,
+  type Step,
+  type TargetReport,
+} from "./pruning/plan.ts";
+export type { StrategyPlugin, StrategySpec } from "./pruning/plugin.ts";
+export { prune } from "./pruning/prune.ts";
+export type * from "./pruning/strategy.ts";
+export { type CountedMetric, type Goal, type Metric, type Target, targetMetrics } from "./pruning/target.ts";
 export * from "./reconstruction/reconstruct.ts";
 export type { RefitMethod } from "./reconstruction/refit.ts";
-export type { NdArray } from "./reference/array.ts";
 export { reference } from "./reference/backend.ts";
-export { groupLasso } from "./regularization/group-lasso.ts";

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import { adamOperator, adamTiny, Builder, float32, reference, type Value } from "../src/index.ts";
+import { adamOperator, adamTiny, Builder, type Value } from "../src/graph.ts";
+import { float32, reference } from "../src/index.ts";
 
 const settings = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 };
 

@@ -1,15 +1,13 @@
+import { type Coupling, inferDimensions, type Operand } from "@espalier/core/dimensions";
 import {
-  type Coupling,
   type Drawing,
   type Extent,
-  inferDimensions,
   isBatch,
   type Node,
-  type Operand,
   type Operator,
   randomStream,
   sameExtent,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import { chooseNetwork, chooserOf, drawNetwork, modelChecks, modelOf } from "@espalier/core/testing";
 import { describe, expect, it } from "vitest";
 

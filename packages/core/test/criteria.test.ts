@@ -1,14 +1,8 @@
 import {
-  applySteps,
-  Builder,
-  batch,
   type Collect,
   type Criterion,
-  concat,
   criterionNames,
   EspalierError,
-  filled,
-  findCriterion,
   fisher,
   float32,
   geometricMedian,
@@ -16,25 +10,32 @@ import {
   l2,
   lamp,
   type Model,
-  maskFrom,
-  matMul,
   movement,
   prunableDimensions,
   random,
   reference,
-  relu,
-  reshape,
-  slice,
+  runModel,
   spat,
   type TensorData,
   taylor,
-  transpose,
   wanda,
-  weightStatistics,
   withTensors,
   wsap,
 } from "@espalier/core";
-import { drawEncoder, modelOf, runModel } from "@espalier/core/testing";
+import {
+  Builder,
+  batch,
+  concat,
+  filled,
+  maskFrom,
+  matMul,
+  relu,
+  reshape,
+  slice,
+  transpose,
+} from "@espalier/core/graph";
+import { applySteps, findCriterion, weightStatistics } from "@espalier/core/pruning";
+import { drawEncoder, modelOf } from "@espalier/core/testing";
 import { describe, expect, it } from "vitest";
 
 const first = [1, -2, 3, 0.5, 4, -1];

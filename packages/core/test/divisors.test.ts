@@ -1,21 +1,20 @@
+import { type MaskStep, prunableTensors } from "@espalier/core";
 import {
   add,
-  applySteps,
   Builder,
   batch,
   div,
   expand,
   filled,
-  type MaskStep,
   maskFrom,
   mul,
   pow,
-  prunableTensors,
   reshape,
   sqrt,
   sub,
   type Value,
-} from "@espalier/core";
+} from "@espalier/core/graph";
+import { applySteps } from "@espalier/core/pruning";
 import { linear, maskRandomly, modelChecks, modelOf } from "@espalier/core/testing";
 import { describe, expect, it } from "vitest";
 

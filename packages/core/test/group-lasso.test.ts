@@ -1,14 +1,6 @@
-import {
-  Builder,
-  differentiate,
-  float32,
-  groupLasso,
-  groupSlices,
-  type Model,
-  prunableDimensions,
-  reference,
-  type TensorData,
-} from "@espalier/core";
+import { float32, type Model, prunableDimensions, reference, type TensorData } from "@espalier/core";
+import { Builder, differentiate } from "@espalier/core/graph";
+import { groupLasso, groupSlices } from "@espalier/core/pruning";
 import { drawEncoder, modelOf } from "@espalier/core/testing";
 import { describe, expect, it } from "vitest";
 

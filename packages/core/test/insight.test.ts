@@ -1,7 +1,5 @@
 import {
-  applySteps,
   densityMap,
-  findCriterion,
   float32,
   headDensities,
   importanceDistribution,
@@ -9,14 +7,15 @@ import {
   layerCounts,
   layerSensitivity,
   type Model,
-  maskFrom,
   maskPicture,
-  originalPositions,
   prunableDimensions,
   prunedTensors,
   type RemoveStep,
   withTensors,
 } from "@espalier/core";
+import { originalPositions } from "@espalier/core/dimensions";
+import { maskFrom } from "@espalier/core/graph";
+import { applySteps, findCriterion } from "@espalier/core/pruning";
 import { drawEncoder, drawNetwork, maskRandomly, modelOf } from "@espalier/core/testing";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";

@@ -1,16 +1,15 @@
+import { prunableDimensions } from "@espalier/core";
+import { type Expression, inferDimensions } from "@espalier/core/dimensions";
 import {
   Builder,
   batch,
-  type Expression,
-  inferDimensions,
   matMul,
-  prunableDimensions,
   reshape,
   softmax,
   swapAxes,
   transpose,
   type Value,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import { linear, modelOf } from "@espalier/core/testing";
 import { describe, expect, it } from "vitest";
 

@@ -1,4 +1,6 @@
-import { account, applySteps, layerCounts, maskFrom, prunableDimensions } from "@espalier/core";
+import { account, layerCounts, prunableDimensions } from "@espalier/core";
+import { maskFrom } from "@espalier/core/graph";
+import { applySteps } from "@espalier/core/pruning";
 import { drawEncoder, modelOf } from "@espalier/core/testing";
 import { describe, expect, it } from "vitest";
 

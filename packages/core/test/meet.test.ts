@@ -1,21 +1,23 @@
 import {
   account,
   digest,
-  findCriterion,
   type LatencyMeter,
   type Model,
-  maskWeakest,
   meet,
   prunableTensors,
   prune,
-  randomStream,
-  rankWeights,
   type Strategy,
-  structuredStrategy,
   type Target,
   type Tried,
-  writePlan,
 } from "@espalier/core";
+import { randomStream } from "@espalier/core/graph";
+import {
+  findCriterion,
+  maskWeakest,
+  rankWeights,
+  structuredStrategy,
+  writePlan,
+} from "@espalier/core/pruning";
 import { drawEncoder, modelOf } from "@espalier/core/testing";
 import { describe, expect, it } from "vitest";
 

@@ -1,21 +1,20 @@
+import { EspalierError, ShapeError } from "@espalier/core";
 import {
   adamOperator,
   Builder,
   batch,
-  batchNormalizationTraining,
-  defineOperator,
-  EspalierError,
-  geluOperator,
-  layerNormalizationOperator,
   operators,
-  randomAt,
   randomKey,
   reluOperator,
-  ShapeError,
   softmaxOperator,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import { caseName, gradientError, operatorCases, uncoveredOperators } from "@espalier/core/testing";
 import { describe, expect, it } from "vitest";
+import { batchNormalizationTraining } from "../src/operators/batch-normalization.ts";
+import { geluOperator } from "../src/operators/elementwise.ts";
+import { layerNormalizationOperator } from "../src/operators/layer-normalization.ts";
+import { defineOperator } from "../src/operators/operator.ts";
+import { randomAt } from "../src/operators/random.ts";
 
 const array = (shape: number[], data: number[]) => ({ shape, data: Float64Array.from(data) });
 

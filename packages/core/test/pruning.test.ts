@@ -1,36 +1,28 @@
 import {
   account,
-  add,
-  applySteps,
-  Builder,
-  batch,
-  defineOperator,
   digest,
   type MaskStep,
-  matMul,
-  mul,
-  type None,
   planFromJson,
   planToJson,
   prunableDimensions,
   prune,
+  randomInputs,
   reference,
-  removeDead,
-  uniformFanIn,
-  writePlan,
+  runModel,
 } from "@espalier/core";
+import { add, Builder, batch, matMul, mul, type None, uniformFanIn } from "@espalier/core/graph";
+import { applySteps, removeDead, writePlan } from "@espalier/core/pruning";
 import {
   checkEmptying,
   drawNetwork,
   maskRandomly,
   modelChecks,
   modelOf,
-  randomInputs,
   relativeError,
-  runModel,
 } from "@espalier/core/testing";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { defineOperator } from "../src/operators/operator.ts";
 import { network } from "./networks.ts";
 
 describe("over random networks", () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { createSha256, randomStream, Sha256 } from "../src/index.ts";
+import { createSha256, Sha256 } from "../src/model/digest.ts";
+import { randomStream } from "../src/operators/random.ts";
 import { bitsAbove, findRank, rankScores } from "../src/pruning/ranks.ts";
 
 /** Scores with many ties, zeros of both signs, and some that come before all others. */

@@ -1,25 +1,20 @@
 import {
-  add,
-  applySteps,
-  Builder,
-  batch,
   digest,
   isKept,
   type MaskStep,
   type Model,
-  maskFrom,
-  matMul,
   type PruningPlan,
   prunableTensors,
   prune,
   type RemoveStep,
+  randomInputs,
   reconstruct,
   reference,
-  swapAxes,
-  uniformFanIn,
-  writePlan,
+  runModel,
 } from "@espalier/core";
-import { drawEncoder, modelOf, randomCollect, randomInputs, runModel } from "@espalier/core/testing";
+import { add, Builder, batch, maskFrom, matMul, swapAxes, uniformFanIn } from "@espalier/core/graph";
+import { applySteps, writePlan } from "@espalier/core/pruning";
+import { drawEncoder, modelOf, randomCollect } from "@espalier/core/testing";
 import { describe, expect, it } from "vitest";
 import { refit } from "../src/reconstruction/refit.ts";
 

@@ -1,4 +1,6 @@
-import { maskFrom, prune, summary, writePlan } from "@espalier/core";
+import { prune, summary } from "@espalier/core";
+import { maskFrom } from "@espalier/core/graph";
+import { writePlan } from "@espalier/core/pruning";
 import { drawEncoder, modelOf } from "@espalier/core/testing";
 import { expect, it } from "vitest";
 

@@ -1,22 +1,26 @@
 import {
+  createModel,
+  float32,
+  int32,
+  prunableDimensions,
+  randomInputs,
+  reference,
+  runModel,
+} from "@espalier/core";
+import { unshareRepeats } from "@espalier/core/dimensions";
+import {
   add,
   Builder,
   batch,
   concat,
-  createModel,
   expand,
-  float32,
   gatherND,
-  int32,
   mul,
-  prunableDimensions,
-  reference,
   reshape,
   transpose,
-  unshareRepeats,
   type Value,
-} from "@espalier/core";
-import { linear, modelChecks, modelOf, randomInputs, relativeError, runModel } from "@espalier/core/testing";
+} from "@espalier/core/graph";
+import { linear, modelChecks, modelOf, relativeError } from "@espalier/core/testing";
 import { describe, expect, it } from "vitest";
 
 const [rows, heads, channels] = [6, 3, 2];

@@ -1,5 +1,6 @@
 import type { Cell } from "@espalier/bench";
-import { EspalierError, unknownName } from "@espalier/core";
+import { EspalierError } from "@espalier/core";
+import { unknownName } from "@espalier/core/documents";
 import { Database, type Queryable } from "./database.ts";
 import { queueError } from "./errors.ts";
 

@@ -1,3 +1,4 @@
+import type { TensorData } from "@espalier/core";
 import {
   type DftAttributes,
   dftMatrix,
@@ -5,8 +6,7 @@ import {
   elementsOf,
   type GatherNDAttributes,
   type Shape,
-  type TensorData,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 
 /** Layouts that values take on the way through a format whose operators know fewer axes than core's. */
 

@@ -6,11 +6,13 @@ import {
   type Model,
   prunableDimensions,
   prune,
+  randomInputs,
   reference,
+  runModel,
   type Strategy,
   type TensorData,
 } from "@espalier/core";
-import { drawEncoder, modelOf, randomInputs, runModel } from "@espalier/core/testing";
+import { drawEncoder, modelOf } from "@espalier/core/testing";
 import {
   decodeModel,
   encodeModel,

@@ -1,5 +1,12 @@
-import { EspalierError, type Model, reference, type TensorData } from "@espalier/core";
-import { largestError, randomInputs, runModel } from "@espalier/core/testing";
+import {
+  EspalierError,
+  type Model,
+  randomInputs,
+  reference,
+  runModel,
+  type TensorData,
+} from "@espalier/core";
+import { largestError } from "@espalier/core/testing";
 import { type OnnxImportOptions, readOnnx, writeOnnx } from "@espalier/formats";
 import { expect } from "vitest";
 import { type FileParts, onnxFile } from "./onnx-build.ts";

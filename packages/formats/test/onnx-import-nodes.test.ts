@@ -1,6 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import { int32, prunableDimensions, reference } from "@espalier/core";
-import { randomInputs, runModel } from "@espalier/core/testing";
+import { int32, prunableDimensions, randomInputs, reference, runModel } from "@espalier/core";
 import { readOnnx } from "@espalier/formats";
 import {
   AttributeProto_AttributeType as AttributeType,
@@ -671,7 +670,7 @@ describe("what cannot be read", () => {
       /^model\.onnx: node/,
     );
     expect(refusal({ inputs: x, nodes: [] }, { openbatch: true } as never)).toMatch(
-      /^ONNX import: .*openbatch/,
+      /^ONNX import, openbatch/,
     );
   });
 });

@@ -1,5 +1,5 @@
-import { int32, type Model } from "@espalier/core";
-import { modelChecks, randomInputs } from "@espalier/core/testing";
+import { int32, type Model, randomInputs } from "@espalier/core";
+import { modelChecks } from "@espalier/core/testing";
 import { TensorProto_DataType as Type } from "onnx-buf";
 import { describe, expect, it } from "vitest";
 import { int, ints, text } from "../src/onnx/proto.ts";

@@ -1,5 +1,5 @@
-import { batch, int32, type Model, reference, type TensorData } from "@espalier/core";
-import { randomInputs, runModel } from "@espalier/core/testing";
+import { int32, type Model, randomInputs, reference, runModel, type TensorData } from "@espalier/core";
+import { batch } from "@espalier/core/graph";
 import { readOnnx } from "@espalier/formats";
 import { TensorProto_DataType as Type } from "onnx-buf";
 import { describe, expect, it } from "vitest";

@@ -1,18 +1,14 @@
+import { float32, type Model, prunableDimensions, prune, reference, runModel } from "@espalier/core";
 import {
   type Builder,
   differentiate,
   drawTrainingForward,
-  float32,
-  type Model,
   mul,
-  prunableDimensions,
-  prune,
   reduceMean,
-  reference,
   scale,
   sub,
-} from "@espalier/core";
-import { checkStrategy, modelChecks, relativeError, runModel } from "@espalier/core/testing";
+} from "@espalier/core/graph";
+import { checkStrategy, modelChecks, relativeError } from "@espalier/core/testing";
 import { readOnnx, writeOnnx } from "@espalier/formats";
 import { channel } from "@espalier/strategy-channel";
 import { combined } from "@espalier/strategy-combined";

@@ -1,5 +1,5 @@
-import { type Model, prune, reference } from "@espalier/core";
-import { largestError, randomInputs, runModel } from "@espalier/core/testing";
+import { type Model, prune, randomInputs, reference, runModel } from "@espalier/core";
+import { largestError } from "@espalier/core/testing";
 import { describe, expect, it } from "vitest";
 import { writeOnnx } from "../src/index.ts";
 import { runtimeNames, withOnnx } from "./onnx-runtime.ts";

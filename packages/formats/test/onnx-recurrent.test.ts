@@ -1,5 +1,5 @@
-import { type Model, meet, prune, reference } from "@espalier/core";
-import { modelChecks, randomInputs, relativeError, runModel } from "@espalier/core/testing";
+import { type Model, meet, prune, randomInputs, reference, runModel } from "@espalier/core";
+import { modelChecks, relativeError } from "@espalier/core/testing";
 import { readOnnx, writeOnnx } from "@espalier/formats";
 import { channel } from "@espalier/strategy-channel";
 import { describe, expect, it } from "vitest";

@@ -1,5 +1,14 @@
-import { isKept, type Model, prunableDimensions, prune, reference, removeDead } from "@espalier/core";
-import { largestError, randomInputs, runModel } from "@espalier/core/testing";
+import {
+  isKept,
+  type Model,
+  prunableDimensions,
+  prune,
+  randomInputs,
+  reference,
+  runModel,
+} from "@espalier/core";
+import { removeDead } from "@espalier/core/pruning";
+import { largestError } from "@espalier/core/testing";
 import { type OnnxOptions, readOnnx, roundToFloat16, writeOnnx } from "@espalier/formats";
 import { channel } from "@espalier/strategy-channel";
 import { head } from "@espalier/strategy-head";

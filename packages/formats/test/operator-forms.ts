@@ -1,12 +1,6 @@
-import { createModel, type Model, operators, reference, type Tensors } from "@espalier/core";
-import {
-  caseInputs,
-  drawCase,
-  largestError,
-  type OperatorCase,
-  operatorCases,
-  runModel,
-} from "@espalier/core/testing";
+import { createModel, type Model, reference, runModel, type Tensors } from "@espalier/core";
+import { operators } from "@espalier/core/graph";
+import { caseInputs, drawCase, largestError, type OperatorCase, operatorCases } from "@espalier/core/testing";
 import { expect } from "vitest";
 
 /** Operators that occur in training graphs only: gradients, and what stands for an operator while training. */

@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { EspalierError, randomStream } from "@espalier/core";
+import { EspalierError } from "@espalier/core";
+import { randomStream } from "@espalier/core/graph";
 import { readCheckpoint, readPytorch } from "@espalier/formats";
 import { Uint8ArrayReader, Uint8ArrayWriter, ZipReader, ZipWriter } from "@zip.js/zip.js";
 import { describe, expect, it } from "vitest";

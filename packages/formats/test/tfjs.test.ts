@@ -1,8 +1,8 @@
 import { mkdtemp, readdir, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { type Model, prune, reference } from "@espalier/core";
-import { drawEncoder, largestError, modelOf, randomInputs, runModel } from "@espalier/core/testing";
+import { type Model, prune, randomInputs, reference, runModel } from "@espalier/core";
+import { drawEncoder, largestError, modelOf } from "@espalier/core/testing";
 import { writeTfjs } from "@espalier/formats";
 import { saveTfjs } from "@espalier/formats/node";
 import { sedimarkCrossformer } from "@espalier/models";

@@ -9,7 +9,7 @@ import {
   slice,
   swapAxes,
   type Value,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import { z } from "zod";
 import { decompose } from "./layers/decomposition.ts";
 import { linear } from "./layers/linear.ts";

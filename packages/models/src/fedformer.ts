@@ -1,4 +1,4 @@
-import { type Builder, defineModel, type ModelFactory } from "@espalier/core";
+import { type Builder, defineModel, type ModelFactory } from "@espalier/core/graph";
 import { z } from "zod";
 import { withoutUnused } from "./checkpoints.ts";
 import { drawDecomposition } from "./layers/decomposition-layers.ts";

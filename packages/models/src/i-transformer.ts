@@ -7,7 +7,7 @@ import {
   type ModelFactory,
   slice,
   swapAxes,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import { z } from "zod";
 import { encoderLayer } from "./layers/encoder.ts";
 import { linear } from "./layers/linear.ts";

@@ -14,7 +14,7 @@ import {
   slice,
   swapAxes,
   type Value,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import { z } from "zod";
 import { withoutUnused } from "./checkpoints.ts";
 import { causalMask, multiHeadAttention } from "./layers/attention.ts";

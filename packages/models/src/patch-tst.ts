@@ -7,7 +7,7 @@ import {
   reshape,
   swapAxes,
   transpose,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import { z } from "zod";
 import { withoutUnused } from "./checkpoints.ts";
 import { encoderLayer } from "./layers/encoder.ts";

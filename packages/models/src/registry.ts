@@ -1,4 +1,5 @@
-import { type ModelFactory, unknownName } from "@espalier/core";
+import { unknownName } from "@espalier/core/documents";
+import type { ModelFactory } from "@espalier/core/graph";
 import { autoformer } from "./autoformer.ts";
 import { crossformer } from "./crossformer.ts";
 import { dLinear } from "./d-linear.ts";

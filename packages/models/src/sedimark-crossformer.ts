@@ -14,7 +14,7 @@ import {
   transpose,
   uniformFanIn,
   type Value,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import { z } from "zod";
 import { multiHeadAttention, type ProjectionNames } from "./layers/attention.ts";
 import { linear } from "./layers/linear.ts";

@@ -14,7 +14,7 @@ import {
   swapAxes,
   transpose,
   type Value,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import { z } from "zod";
 import { withoutUnused } from "./checkpoints.ts";
 import { multiHeadAttention } from "./layers/attention.ts";

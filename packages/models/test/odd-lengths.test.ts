@@ -1,5 +1,5 @@
-import { type Graph, reference } from "@espalier/core";
-import { randomInputs, runModel } from "@espalier/core/testing";
+import { randomInputs, reference, runModel } from "@espalier/core";
+import type { Graph } from "@espalier/core/graph";
 import { describe, expect, it } from "vitest";
 import { autoformer } from "../src/index.ts";
 

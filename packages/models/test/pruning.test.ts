@@ -1,13 +1,14 @@
 import {
-  applySteps,
   type Model,
   prunableDimensions,
   type RemoveStep,
+  randomInputs,
   reference,
-  type StoredNode,
-  storedGraph,
+  runModel,
 } from "@espalier/core";
-import { modelChecks, randomInputs, relativeError, runModel } from "@espalier/core/testing";
+import { type StoredNode, storedGraph } from "@espalier/core/graph";
+import { applySteps } from "@espalier/core/pruning";
+import { modelChecks, relativeError } from "@espalier/core/testing";
 import { describe, expect, it } from "vitest";
 import { full, partlyFixed, smallModels, type Widths } from "./small-models.ts";
 

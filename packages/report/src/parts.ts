@@ -1,4 +1,5 @@
-import { type HeadDensity, type LayerCount, rolePattern } from "@espalier/core";
+import type { HeadDensity, LayerCount } from "@espalier/core";
+import { rolePattern } from "@espalier/core/pruning";
 import { densityCell, headDensity } from "./charts/density.ts";
 import { type HeatPanel, heatMap, shortNames } from "./charts/heat-map.ts";
 import { runsNear } from "./charts/model-size.ts";

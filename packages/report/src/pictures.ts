@@ -5,8 +5,8 @@ import {
   maskPicture,
   medianOf,
   prunedTensors,
-  rolePattern,
 } from "@espalier/core";
+import { rolePattern } from "@espalier/core/pruning";
 import { importanceChart } from "./charts/importance.ts";
 import { maskSheet } from "./charts/masks.ts";
 import { runsNear } from "./charts/model-size.ts";

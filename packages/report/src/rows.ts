@@ -10,7 +10,8 @@ import {
   type ResultRecord,
   type TrainCell,
 } from "@espalier/bench";
-import { type Sensitivity, unknownName } from "@espalier/core";
+import type { Sensitivity } from "@espalier/core";
+import { unknownName } from "@espalier/core/documents";
 import { denseRow, runRow, timingRows } from "./aggregate.ts";
 import { datasetLabel, distinctLabels, groupBy, slugs } from "./labels.ts";
 import { describeCell, namesOf } from "./names.ts";

@@ -1,5 +1,6 @@
 import { isPrune, isTrain, type ResultRecord, type SensitivityCell } from "@espalier/bench";
-import { type LayerCount, type MaskPicture, type Sensitivity, sha256 } from "@espalier/core";
+import type { LayerCount, MaskPicture, Sensitivity } from "@espalier/core";
+import { sha256 } from "@espalier/core/documents";
 import { describe, expect, it } from "vitest";
 import { maskSheet } from "../src/charts/masks.ts";
 import { figuresOf } from "../src/figures.ts";

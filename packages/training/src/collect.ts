@@ -1,4 +1,5 @@
-import { type Backend, type Collect, EspalierError, randomStream, type TensorData } from "@espalier/core";
+import { type Backend, type Collect, EspalierError, type TensorData } from "@espalier/core";
+import { randomStream } from "@espalier/core/graph";
 import { inputsFrom, type WindowSet } from "@espalier/datasets";
 import { createPause } from "./pause.ts";
 import { type OnProgress, progressReporter } from "./progress.ts";

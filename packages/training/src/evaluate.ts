@@ -1,4 +1,5 @@
-import { type Backend, EspalierError, type Graph, type Model, type Program } from "@espalier/core";
+import { type Backend, EspalierError, type Model, type Program } from "@espalier/core";
+import type { Graph } from "@espalier/core/graph";
 import { inputsFrom, type Scaler, type WindowSet } from "@espalier/datasets";
 import { batchesOf } from "./batches.ts";
 import { ErrorSums, type Metrics } from "./metrics.ts";

@@ -1,16 +1,14 @@
 import {
   float32,
-  intersect,
   isKept,
   keptCount,
   type Mask,
   type Model,
-  maskFrom,
-  maskValues,
   prunableTensors,
   type State,
   type TensorData,
 } from "@espalier/core";
+import { intersect, maskFrom, maskValues } from "@espalier/core/graph";
 import { maskName, momentNames } from "./training-step.ts";
 
 /** The model with a mask that keeps everything on each tensor that pruning may mask: training is drawn with room for them. */

@@ -1,4 +1,5 @@
-import { isKept, type Mask, type Model, maskFrom, type TensorData } from "@espalier/core";
+import { isKept, type Mask, type Model, type TensorData } from "@espalier/core";
+import { maskFrom } from "@espalier/core/graph";
 import type { RegrowSettings } from "./options.ts";
 
 /** Whether masks change before a step, from 0. */

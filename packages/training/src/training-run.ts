@@ -3,17 +3,16 @@ import {
   digest,
   EspalierError,
   float32,
-  type Graph,
   type Json,
   type Model,
   type Program,
-  randomStream,
   type Snapshot,
   type State,
   type TensorData,
-  targetEntry,
   withTensors,
 } from "@espalier/core";
+import { type Graph, randomStream } from "@espalier/core/graph";
+import { targetEntry } from "@espalier/core/pruning";
 import { inputsFrom } from "@espalier/datasets";
 import type { FitOrigin, TrainingCheckpoint } from "./checkpoint.ts";
 import { evaluateProgram } from "./evaluate.ts";

@@ -1,22 +1,24 @@
 import {
+  EspalierError,
+  float32,
+  type Model,
+  prunableDimensions,
+  type TensorData,
+  zeros,
+} from "@espalier/core";
+import {
   adamOperator,
   add,
   type Builder,
   differentiate,
   drawTrainingForward,
-  EspalierError,
-  float32,
   type Graph,
-  groupLasso,
-  type Model,
   maskValues,
   meanSquaredError,
-  prunableDimensions,
   scale,
-  type TensorData,
   type Value,
-  zeros,
-} from "@espalier/core";
+} from "@espalier/core/graph";
+import { groupLasso } from "@espalier/core/pruning";
 
 /** Settings of Adam (Kingma and Ba, ICLR 2015). */
 export interface AdamSettings {

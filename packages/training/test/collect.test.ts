@@ -1,14 +1,5 @@
-import {
-  add,
-  Builder,
-  batch,
-  type Collection,
-  float32,
-  movement,
-  prunableTensors,
-  reduceMean,
-  reference,
-} from "@espalier/core";
+import { type Collection, float32, movement, prunableTensors, reference } from "@espalier/core";
+import { add, Builder, batch, reduceMean } from "@espalier/core/graph";
 import { describe, expect, it } from "vitest";
 import { collector, type Progress } from "../src/index.ts";
 import { data, inverted } from "./small.ts";

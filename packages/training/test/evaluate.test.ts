@@ -1,5 +1,4 @@
-import { float32, reference } from "@espalier/core";
-import { runModel } from "@espalier/core/testing";
+import { float32, reference, runModel } from "@espalier/core";
 import { describe, expect, it } from "vitest";
 import { evaluate } from "../src/index.ts";
 import { common, data, inverted } from "./small.ts";

@@ -1,6 +1,7 @@
 import { tfjs } from "@espalier/backend-tfjs";
 import { wasm } from "@espalier/backend-wasm";
-import { groupSlices, type Model, prunableDimensions, reference } from "@espalier/core";
+import { type Model, prunableDimensions, reference } from "@espalier/core";
+import { groupSlices } from "@espalier/core/pruning";
 import { describe, expect, it } from "vitest";
 import { fit } from "../src/index.ts";
 import { common, inverted, settings } from "./small.ts";

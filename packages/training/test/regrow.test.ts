@@ -1,15 +1,7 @@
 import { tfjs } from "@espalier/backend-tfjs";
 import { wasm } from "@espalier/backend-wasm";
-import {
-  differentiate,
-  drawTrainingForward,
-  float32,
-  isKept,
-  keptCount,
-  meanSquaredError,
-  prune,
-  reference,
-} from "@espalier/core";
+import { float32, isKept, keptCount, prune, reference } from "@espalier/core";
+import { differentiate, drawTrainingForward, meanSquaredError } from "@espalier/core/graph";
 import { unstructured } from "@espalier/strategy-unstructured";
 import { describe, expect, it } from "vitest";
 import { fit, inputsFrom } from "../src/index.ts";

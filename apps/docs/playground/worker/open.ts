@@ -1,4 +1,5 @@
-import { EspalierError, type Model, type ModelFactory } from "@espalier/core";
+import { EspalierError, type Model } from "@espalier/core";
+import type { ModelFactory } from "@espalier/core/graph";
 import { decodeModel, readCheckpoint, readOnnx, readSafetensors } from "@espalier/formats";
 import { findModel, inferOptions, iTransformer, models } from "@espalier/models";
 import type { Candidate, ModelSource, WeightsOf } from "../protocol.ts";

@@ -1,4 +1,5 @@
-import { EspalierError, type Model, sha256 } from "@espalier/core";
+import { EspalierError, type Model } from "@espalier/core";
+import { sha256 } from "@espalier/core/documents";
 import {
   fitScaler,
   frequencyOf,

@@ -8,12 +8,12 @@ import {
   type Model,
   type PruningPlan,
   planToJson,
+  randomInputs,
   type Strategy,
   type StrategySpec,
   sparsity,
   type Tensors,
 } from "@espalier/core";
-import { randomInputs } from "@espalier/core/testing";
 import { spacedWindows, unscaleValues } from "@espalier/datasets";
 import { encodeModel, writeOnnx } from "@espalier/formats";
 import { formatRecipe, type RecipeEvent, registryOf, run, standardStrategies } from "@espalier/recipe";

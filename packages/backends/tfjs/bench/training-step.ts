@@ -2,18 +2,10 @@
  * What a training step costs against a forward pass on tfjs-wasm: a 2-layer encoder of width 128 over 2688 tokens
  * (32 × 7 series of 12 patches). `pnpm --filter @espalier/backend-tfjs bench`. Medians of alternating runs.
  */
-import {
-  adamOperator,
-  add,
-  differentiate,
-  drawTrainingForward,
-  float32,
-  mul,
-  reduceMean,
-  type TensorData,
-  zeros,
-} from "@espalier/core";
-import { drawEncoder, modelOf, randomInputs } from "@espalier/core/testing";
+
+import { float32, randomInputs, type TensorData, zeros } from "@espalier/core";
+import { adamOperator, add, differentiate, drawTrainingForward, mul, reduceMean } from "@espalier/core/graph";
+import { drawEncoder, modelOf } from "@espalier/core/testing";
 import { tfjs } from "../src/index.ts";
 
 const model = modelOf(

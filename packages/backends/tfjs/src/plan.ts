@@ -1,4 +1,4 @@
-import { EspalierError, type Graph, type Node, resolveShape } from "@espalier/core";
+import { EspalierError } from "@espalier/core";
 import {
   type DropoutFactors,
   type DropoutProduct,
@@ -7,6 +7,7 @@ import {
   type Single,
   survey,
 } from "@espalier/core/compile";
+import { type Graph, type Node, resolveShape } from "@espalier/core/graph";
 import { type KernelSet, kernelsOf } from "./kernels/index.ts";
 import type { Kernel } from "./kernels/kernel.ts";
 import { multiply } from "./kernels/training.ts";

@@ -1,12 +1,5 @@
-import {
-  bindInputs,
-  type Graph,
-  type Program,
-  type RunOptions,
-  selectOutputs,
-  type TensorData,
-  type Tensors,
-} from "@espalier/core";
+import type { Program, RunOptions, TensorData, Tensors } from "@espalier/core";
+import { bindInputs, type Graph, selectOutputs } from "@espalier/core/graph";
 import type { RuntimeOptions } from "./options.ts";
 import { makePlan, type Plan, type PlanStep } from "./plan.ts";
 import { activate, exclusively, type Tensor, type Tf } from "./runtime.ts";

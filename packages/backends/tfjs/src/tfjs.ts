@@ -1,4 +1,5 @@
-import { type Availability, type Backend, checkTensors, EspalierError } from "@espalier/core";
+import { type Availability, type Backend, EspalierError } from "@espalier/core";
+import { checkTensors } from "@espalier/core/graph";
 import { describeGpu, findGpu } from "@espalier/webgpu-device";
 import type { Kind, TfjsOptions } from "./options.ts";
 import { NotAdded } from "./packages.ts";

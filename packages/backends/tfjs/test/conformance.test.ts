@@ -1,5 +1,6 @@
-import { Builder, batch, expand, reference } from "@espalier/core";
-import { backendChecks, drawEncoder, modelOf, randomInputs } from "@espalier/core/testing";
+import { randomInputs, reference } from "@espalier/core";
+import { Builder, batch, expand } from "@espalier/core/graph";
+import { backendChecks, drawEncoder, modelOf } from "@espalier/core/testing";
 import { describe, expect, it } from "vitest";
 import { tfjs } from "../src/index.ts";
 import { loadTf } from "../src/runtime.ts";

@@ -1,3 +1,4 @@
+import { float32, type Model, type TensorData, type Tensors } from "@espalier/core";
 import {
   adamOperator,
   add,
@@ -5,17 +6,13 @@ import {
   elu,
   eluGradient,
   exp,
-  float32,
   type Graph,
   gelu,
   geluGradient,
-  type Model,
   sigmoid,
-  type TensorData,
-  type Tensors,
   tanh,
   type Value,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import { iTransformer, patchTST, transformer } from "@espalier/models";
 import { drawTrainingStep } from "@espalier/training";
 import { inputsFor, trainingInputs } from "./models.ts";

@@ -5,7 +5,7 @@
  */
 import { writeFile } from "node:fs/promises";
 import { cpus } from "node:os";
-import { randomStream } from "@espalier/core";
+import { randomStream } from "@espalier/core/graph";
 import { Heap } from "../src/memory/heap.ts";
 import { countsOf, type Format, formats, type Rates, type SparseFormat } from "../src/weights/cost.ts";
 import { packDense } from "../src/weights/dense-pack.ts";

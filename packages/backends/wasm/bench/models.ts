@@ -1,12 +1,5 @@
-import {
-  float32,
-  type Mask,
-  type Model,
-  maskFrom,
-  randomStream,
-  type TensorData,
-  type Tensors,
-} from "@espalier/core";
+import { float32, type Mask, type Model, type TensorData, type Tensors } from "@espalier/core";
+import { maskFrom, randomStream } from "@espalier/core/graph";
 import { crossformer, iTransformer, patchTST } from "@espalier/models";
 
 /** The models that kernels are measured on, with random weights. */

@@ -1,4 +1,4 @@
-import { EspalierError, type Graph } from "@espalier/core";
+import { EspalierError, type Graph } from "@espalier/core/inference";
 import type { Plan } from "./compile/plan.ts";
 import type { WasmState } from "./state.ts";
 

@@ -1,4 +1,4 @@
-import type { Graph, TensorData, Tensors } from "@espalier/core";
+import type { Graph, TensorData, Tensors } from "@espalier/core/inference";
 import { bound, failure } from "./bound-phase.ts";
 import type { Plan } from "./compile/plan.ts";
 import { callOf, type Step } from "./compile/step.ts";

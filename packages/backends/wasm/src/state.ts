@@ -1,3 +1,4 @@
+import { Slots, type TensorSlot } from "@espalier/core/compile/inference";
 import {
   countElements,
   EspalierError,
@@ -5,8 +6,7 @@ import {
   type State,
   type TensorData,
   type Tensors,
-} from "@espalier/core";
-import { Slots, type TensorSlot } from "@espalier/core/compile";
+} from "@espalier/core/inference";
 import type { Heap } from "./memory/heap.ts";
 
 /** Where a tensor lies. Its address never changes. */

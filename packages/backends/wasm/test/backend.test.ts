@@ -1,19 +1,15 @@
 import {
-  add,
-  Builder,
-  batch,
   EspalierError,
-  expand,
-  filled,
   float32,
-  gather,
   int32,
-  reduceSum,
+  randomInputs,
   reference,
+  runModel,
   type Tensors,
   zeros,
 } from "@espalier/core";
-import { drawEncoder, largestError, linear, modelOf, randomInputs, runModel } from "@espalier/core/testing";
+import { add, Builder, batch, expand, filled, gather, reduceSum } from "@espalier/core/graph";
+import { drawEncoder, largestError, linear, modelOf } from "@espalier/core/testing";
 import { describe, expect, it } from "vitest";
 import { sparsified } from "../bench/models.ts";
 import { wasm } from "../src/index.ts";

@@ -1,5 +1,6 @@
-import { type Model, type ModelFactory, reference } from "@espalier/core";
-import { largestError, randomInputs, runModel } from "@espalier/core/testing";
+import { type Model, randomInputs, reference, runModel } from "@espalier/core";
+import type { ModelFactory } from "@espalier/core/graph";
+import { largestError } from "@espalier/core/testing";
 import { crossformer, models as everyModel, iTransformer, patchTST } from "@espalier/models";
 import { drawTrainingStep } from "@espalier/training";
 import { describe, expect, it } from "vitest";

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
-import type { Backend } from "@espalier/core";
-import { drawEncoder, modelOf, randomInputs } from "@espalier/core/testing";
+import { type Backend, randomInputs } from "@espalier/core";
+import { drawEncoder, modelOf } from "@espalier/core/testing";
 import { dLinear } from "@espalier/models";
 import { drawTrainingStep } from "@espalier/training";
 import { describe, expect, it } from "vitest";

@@ -1,4 +1,4 @@
-import { randomStream } from "@espalier/core";
+import { randomStream } from "@espalier/core/graph";
 import { describe, expect, it } from "vitest";
 import { Heap } from "../src/memory/heap.ts";
 import type { Slot } from "../src/state.ts";

@@ -1,4 +1,5 @@
-import { Builder, float32, softmax } from "@espalier/core";
+import { float32 } from "@espalier/core";
+import { Builder, softmax } from "@espalier/core/graph";
 import { beforeAll, describe, expect, it } from "vitest";
 import { scenarios } from "../bench/adversarial.ts";
 import { auditedKernels, countSubnormals } from "../bench/audited.ts";

@@ -3,17 +3,17 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { Worker } from "node:worker_threads";
 import {
-  Builder,
-  batch,
   EspalierError,
   float32,
-  gather,
   int32,
   type Model,
+  randomInputs,
+  runModel,
   type Tensors,
   zeros,
 } from "@espalier/core";
-import { drawEncoder, largestError, linear, modelOf, randomInputs, runModel } from "@espalier/core/testing";
+import { Builder, batch, gather } from "@espalier/core/graph";
+import { drawEncoder, largestError, linear, modelOf } from "@espalier/core/testing";
 import { crossformer, iTransformer, patchTST } from "@espalier/models";
 import { drawTrainingStep } from "@espalier/training";
 import fc from "fast-check";

@@ -1,5 +1,5 @@
-import { type Backend, float32, type Model, reference, type Tensors } from "@espalier/core";
-import { largestError, randomInputs } from "@espalier/core/testing";
+import { type Backend, float32, type Model, randomInputs, reference, type Tensors } from "@espalier/core";
+import { largestError } from "@espalier/core/testing";
 import { iTransformer, patchTST } from "@espalier/models";
 import { drawTrainingStep } from "@espalier/training";
 import { describe, expect, it } from "vitest";

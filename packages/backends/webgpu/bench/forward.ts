@@ -6,8 +6,8 @@
  * processor and say nothing about a GPU: the first line says which it is.
  */
 import { tfjs } from "@espalier/backend-tfjs";
-import { type Backend, type Model, type Program, prune } from "@espalier/core";
-import { largestError, randomInputs } from "@espalier/core/testing";
+import { type Backend, type Model, type Program, prune, randomInputs } from "@espalier/core";
+import { largestError } from "@espalier/core/testing";
 import { iTransformer, patchTST } from "@espalier/models";
 import { channel } from "@espalier/strategy-channel";
 import { webgpu } from "../src/index.ts";

@@ -3,8 +3,8 @@
  * `pnpm --filter @espalier/backend-webgpu bench:profile [forward|training] [batch]`. Each kernel is timed alone, often
  * enough to outweigh its submission; medians. On a software adapter the shares are those of a processor.
  */
-import { float32, type Graph, type Tensors } from "@espalier/core";
-import { randomInputs } from "@espalier/core/testing";
+import { float32, randomInputs, type Tensors } from "@espalier/core";
+import type { Graph } from "@espalier/core/graph";
 import { iTransformer } from "@espalier/models";
 import { drawTrainingStep } from "@espalier/training";
 import { webgpu } from "../src/index.ts";

@@ -1,16 +1,6 @@
-import {
-  bindInputs,
-  countElements,
-  EspalierError,
-  type Graph,
-  type Program,
-  type RunOptions,
-  resolveShape,
-  selectOutputs,
-  type TensorData,
-  type Tensors,
-} from "@espalier/core";
+import { EspalierError, type Program, type RunOptions, type TensorData, type Tensors } from "@espalier/core";
 import { type Survey, survey } from "@espalier/core/compile";
+import { bindInputs, countElements, type Graph, resolveShape, selectOutputs } from "@espalier/core/graph";
 import { GraphLowering } from "./compile/graph-lowering.ts";
 import type { Lowered, Tiling } from "./compile/lowering.ts";
 import { withoutTransforms } from "./compile/transforms.ts";

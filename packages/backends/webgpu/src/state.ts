@@ -1,12 +1,6 @@
-import {
-  countElements,
-  EspalierError,
-  type Snapshot,
-  type State,
-  type TensorData,
-  type Tensors,
-} from "@espalier/core";
+import { EspalierError, type Snapshot, type State, type TensorData, type Tensors } from "@espalier/core";
 import { Slots, type TensorSlot } from "@espalier/core/compile";
+import { countElements } from "@espalier/core/graph";
 import { type Device, working } from "./device/device.ts";
 import { Readback } from "./device/transfer.ts";
 import { bytesOf, type Storage } from "./memory/storage.ts";

@@ -1,4 +1,5 @@
-import { type Backend, checkTensors, EspalierError } from "@espalier/core";
+import { type Backend, EspalierError } from "@espalier/core";
+import { checkTensors } from "@espalier/core/graph";
 import { describeGpu, findGpu } from "@espalier/webgpu-device";
 import type { Tiling } from "./compile/lowering.ts";
 import { Device } from "./device/device.ts";

@@ -1,5 +1,6 @@
-import { Builder, batch, EspalierError, expand, float32, gelu, matMul, zeros } from "@espalier/core";
-import { drawEncoder, modelOf, randomInputs } from "@espalier/core/testing";
+import { EspalierError, float32, randomInputs, zeros } from "@espalier/core";
+import { Builder, batch, expand, gelu, matMul } from "@espalier/core/graph";
+import { drawEncoder, modelOf } from "@espalier/core/testing";
 import { expect, it } from "vitest";
 import { webgpu } from "../src/index.ts";
 import type { WebGpuState } from "../src/state.ts";

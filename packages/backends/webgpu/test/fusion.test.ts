@@ -1,4 +1,5 @@
-import { float32, type Graph, randomStream, reference, resolveShape, type Tensors } from "@espalier/core";
+import { float32, reference, type Tensors } from "@espalier/core";
+import { type Graph, randomStream, resolveShape } from "@espalier/core/graph";
 import { largestError, randomGraph } from "@espalier/core/testing";
 import { expect, it } from "vitest";
 import { webgpu } from "../src/index.ts";

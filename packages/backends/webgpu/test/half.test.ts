@@ -1,4 +1,5 @@
-import { type Graph, type Tensors, zeros } from "@espalier/core";
+import { type Tensors, zeros } from "@espalier/core";
+import type { Graph } from "@espalier/core/graph";
 import { drawCase, drawEncoder, modelOf, operatorCases } from "@espalier/core/testing";
 import { describe, expect, it } from "vitest";
 import { create } from "webgpu";

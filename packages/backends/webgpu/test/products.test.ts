@@ -1,18 +1,16 @@
+import { float32, randomInputs, reference, type TensorData } from "@espalier/core";
 import {
   add,
   Builder,
   batch,
-  float32,
   gelu,
   matMul,
   randomStream,
-  reference,
   type Shape,
   swapAxes,
-  type TensorData,
   type Value,
-} from "@espalier/core";
-import { largestError, modelOf, randomInputs } from "@espalier/core/testing";
+} from "@espalier/core/graph";
+import { largestError, modelOf } from "@espalier/core/testing";
 import { expect, it } from "vitest";
 import { webgpu } from "../src/index.ts";
 import { describeOnAdapter } from "./adapter.ts";

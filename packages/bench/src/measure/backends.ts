@@ -1,5 +1,6 @@
-import { type Backend, Builder, batch, float32, type Graph, matMul, type Tensors } from "@espalier/core";
-import { drawEncoder, modelOf, randomInputs } from "@espalier/core/testing";
+import { type Backend, float32, randomInputs, type Tensors } from "@espalier/core";
+import { Builder, batch, type Graph, matMul } from "@espalier/core/graph";
+import { iTransformer } from "@espalier/models";
 import { drawTrainingStep } from "@espalier/training";
 import type { Timing } from "../results/records.ts";
 import { type AlternateOptions, alternate } from "./alternate.ts";
@@ -19,13 +20,21 @@ interface Task {
 }
 
 const side = 256;
-const encoder = { tokens: 12, input: 16, width: 64, feedForward: 128, heads: 4, layers: 1, output: 24 };
+const transformer = {
+  inputLength: 16,
+  horizon: 24,
+  series: 12,
+  width: 64,
+  feedForward: 128,
+  heads: 4,
+  layers: 1,
+};
 const windows = 8;
 
 /** What is measured, in words. */
 export const backendTasks = {
   product: `${side} × ${side} × ${side}, one operand resident`,
-  step: `a training step (forward, backward, Adam) of an encoder layer of width ${encoder.width}, ${windows} windows of ${encoder.tokens} tokens`,
+  step: `a training step (forward, backward, Adam) of an iTransformer of one layer of width ${transformer.width}, ${windows} windows of ${transformer.series} series`,
 } as const;
 
 /** A short measurement: to see what a backend is about, not to quote. */
@@ -121,7 +130,7 @@ function drawProduct(): Task {
 }
 
 function drawStep(): Task {
-  const model = modelOf(drawEncoder(encoder));
+  const model = iTransformer(transformer).initialize(1);
   const { graph, tensors } = drawTrainingStep(model, { seed: 1 });
   const inputs = new Map(randomInputs({ ...model, graph }, windows));
   inputs.set("learningRate", float32([], [1e-4]));

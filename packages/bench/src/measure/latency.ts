@@ -1,5 +1,4 @@
-import type { Backend, Model, Tensors } from "@espalier/core";
-import { randomInputs } from "@espalier/core/testing";
+import { type Backend, type Model, randomInputs, type Tensors } from "@espalier/core";
 import type { Timing } from "../results/records.ts";
 import { alternate, type Contender, type Measurement, ratioOf } from "./alternate.ts";
 

@@ -1,4 +1,5 @@
-import { EspalierError, unknownName } from "@espalier/core";
+import { EspalierError } from "@espalier/core";
+import { unknownName } from "@espalier/core/documents";
 import type { SweepInput } from "../sweep/config.ts";
 import { quick } from "./quick.ts";
 

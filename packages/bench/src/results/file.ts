@@ -1,5 +1,6 @@
 import { open, readFile } from "node:fs/promises";
-import { EspalierError, refuseNewerFormat } from "@espalier/core";
+import { EspalierError } from "@espalier/core";
+import { refuseNewerFormat } from "@espalier/core/documents";
 import type { ResultRecord } from "./records.ts";
 
 /** An append-only file of records, one JSON line each. */

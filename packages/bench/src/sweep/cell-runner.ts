@@ -1,13 +1,13 @@
 import {
   account,
   digest,
-  expectedAfter,
   headDensities,
   layerCounts,
   layerSensitivity,
   type Model,
   sparsity,
 } from "@espalier/core";
+import { expectedAfter } from "@espalier/core/pruning";
 import { type ForecastingData, spacedWindows } from "@espalier/datasets";
 import {
   type Outcome,

@@ -1,4 +1,5 @@
-import { type Json, sha256, type Target } from "@espalier/core";
+import type { Json, Target } from "@espalier/core";
+import { sha256 } from "@espalier/core/documents";
 import {
   expand,
   followsRecipe,

@@ -1,4 +1,4 @@
-import { EspalierError } from "@espalier/core";
+import { readBy } from "@espalier/core/documents";
 import { missingRules, scaleKinds } from "@espalier/datasets";
 import {
   latencySchema,
@@ -75,11 +75,7 @@ const cellSchema = z.union([
 
 /** A cell from elsewhere, exactly as it came. Throws an EspalierError if it is none. */
 export function readCell(value: unknown, where: string): Cell {
-  const { success, error } = cellSchema.safeParse(value);
+  readBy(cellSchema, value, (path) => [where, ...path.map(String)].join(", "));
   // Without the schema's defaults: a cell's name is that of what was written.
-  if (success) return value as Cell;
-  const [issue] = error.issues;
-  throw new EspalierError(
-    `${where}: this is not a cell of a sweep (${issue?.path.join(".")}: ${issue?.message}).`,
-  );
+  return value as Cell;
 }

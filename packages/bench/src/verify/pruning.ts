@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { EspalierError, isKept, type Model, type PruningPlan, weightStatistics } from "@espalier/core";
+import { EspalierError, isKept, type Model, type PruningPlan } from "@espalier/core";
+import { weightStatistics } from "@espalier/core/pruning";
 import { readBytes } from "@espalier/formats/node";
 import { unstructured } from "@espalier/strategy-unstructured";
 import { z } from "zod";

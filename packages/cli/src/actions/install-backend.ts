@@ -1,5 +1,6 @@
 import { installTensorflow, tfjsCommand, uninstallTensorflow } from "@espalier/backend-tfjs/install";
-import { EspalierError, unknownName } from "@espalier/core";
+import { EspalierError } from "@espalier/core";
+import { unknownName } from "@espalier/core/documents";
 import { formatBytes } from "@espalier/report/text";
 import type { InstallOptions } from "../commands/backends.ts";
 import type { Context } from "../context.ts";

@@ -19,10 +19,7 @@ export function define(command: Command, context: Context): void {
     .option("--cancel <sweep>", "end a sweep: what it shares with others is still done")
     .option("--gc", "remove models and files that no cell needs any more");
   addCommon(command);
-  addExamples(command, [
-    "queue --queue postgres://espalier@db.example/espalier",
-    "queue --queue postgres://espalier@db.example/espalier --cancel 3f9a0c21",
-  ]);
+  addExamples(command, ["queue --queue postgres://espalier@db.example/espalier", "queue --cancel 3f9a0c21"]);
   command.action(async (options: QueueCommandOptions) => {
     const { queue } = await import("../actions/queue.ts");
     await queue(options, context);

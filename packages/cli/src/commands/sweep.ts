@@ -54,8 +54,7 @@ export function define(command: Command, context: Context): void {
   addExamples(command, [
     "sweep",
     "sweep --dataset ETTh1 --models iTransformer",
-    "sweep comparison.yaml --out espalier-out/comparison",
-    "sweep comparison.yaml --queue postgres://espalier@db.example/espalier",
+    "sweep comparison.yaml --queue postgres://db.example/espalier",
     "sweep --strategies slimming,channel --plugin ./my-strategy",
   ]);
   command.action(async (config: string | undefined, options: SweepOptions) => {

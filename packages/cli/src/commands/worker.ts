@@ -33,7 +33,7 @@ export function define(command: Command, context: Context): void {
   addCommon(addPlugins(command));
   addExamples(command, [
     "worker --queue postgres://espalier@db.example/espalier",
-    "worker --queue postgres://espalier@db.example/espalier --only latency --keep-waiting",
+    "worker --only latency --keep-waiting",
   ]);
   command.action(async (options: WorkerOptions) => {
     const { worker } = await import("../actions/worker.ts");

@@ -1,4 +1,5 @@
-import { account, type Graph, type Json, type Model, printShape, prunableDimensions } from "@espalier/core";
+import { account, type Json, type Model, prunableDimensions } from "@espalier/core";
+import { type Graph, printShape } from "@espalier/core/graph";
 import { formatCount, formatFlops, plural } from "@espalier/report/text";
 import type { Colors } from "../context.ts";
 import type { Settings } from "../options/settings.ts";

@@ -1,5 +1,5 @@
 import type { StrategySpec, Target } from "@espalier/core";
-import { readTarget } from "@espalier/core";
+import { readTarget } from "@espalier/core/pruning";
 import { type Recipe, type Step, targetsOf, targetText } from "@espalier/recipe";
 import { plural } from "@espalier/report/text";
 

@@ -9,10 +9,10 @@ import {
   layerSensitivity,
   type Model,
   maskPicture,
-  matchesAny,
   prunedTensors,
   sparsity,
 } from "@espalier/core";
+import { matchesAny } from "@espalier/core/pruning";
 import { type ForecastingData, spacedWindows } from "@espalier/datasets";
 import { loadModel } from "@espalier/formats/node";
 import { createRegistry } from "@espalier/recipe/standard";

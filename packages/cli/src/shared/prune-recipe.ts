@@ -1,4 +1,5 @@
-import { EspalierError, readTarget, type Target } from "@espalier/core";
+import { EspalierError, type Target } from "@espalier/core";
+import { readTarget } from "@espalier/core/pruning";
 import {
   contradictionsIn,
   dataSchema,

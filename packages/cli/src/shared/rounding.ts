@@ -1,5 +1,4 @@
-import type { Backend, Model } from "@espalier/core";
-import { randomInputs, runModel } from "@espalier/core/testing";
+import { type Backend, type Model, randomInputs, runModel } from "@espalier/core";
 import { evaluate, forecastingDataFor, type Metrics } from "@espalier/training";
 import type { Context } from "../context.ts";
 import type { DataOptions } from "../options/groups.ts";

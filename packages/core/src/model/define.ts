@@ -1,4 +1,5 @@
 import type { Tensors } from "../backend.ts";
+import { readBy, type Schema } from "../documents/schema.ts";
 import { EspalierError } from "../errors.ts";
 import { Builder, type Drawing, type Value } from "../graph/builder.ts";
 import { printShape } from "../graph/extent.ts";
@@ -7,16 +8,11 @@ import { float32, type TensorData } from "../graph/tensor.ts";
 import { randomStream } from "../operators/random.ts";
 import { createModel, type Json, type Model } from "./model.ts";
 
-/** Validates options and fills in defaults; any schema library's object with `parse` fits. */
-export interface OptionsSchema<O> {
-  /** The options with defaults filled in. Throws where they make no sense. */
-  parse(input: unknown): O;
-}
-
 /** How a model is drawn. */
 export interface ModelDefinition<O> {
   readonly name: string;
-  readonly options: OptionsSchema<O>;
+  /** Checks options and fills in defaults. */
+  readonly options: Schema<O>;
   /** Draws inputs and nodes and gives the outputs by name. */
   draw(b: Builder, options: O): Readonly<Record<string, Value>>;
   /** Brings a checkpoint of the original implementation into this drawing's names and shapes. */
@@ -34,7 +30,7 @@ export interface Architecture {
   load(tensors: Tensors): Model;
 }
 
-/** Draws a model at options: `iTransformer({ series: 7 })`. Throws the schema's error for options that make no sense. */
+/** Draws a model at options: `iTransformer({ series: 7 })`. Throws an EspalierError for options that make no sense. */
 export type ModelFactory<I> = ((options: I) => Architecture) & {
   readonly definition: ModelDefinition<unknown>;
 };
@@ -42,7 +38,7 @@ export type ModelFactory<I> = ((options: I) => Architecture) & {
 /** Makes `iTransformer(options)` from a definition: options are validated, the graph is drawn. */
 export function defineModel<I, O>(definition: ModelDefinition<O>): ModelFactory<I> {
   const factory = (input: I): Architecture => {
-    const options = definition.options.parse(input);
+    const options = readBy(definition.options, input, `model "${definition.name}"`);
     const b = Builder.create();
     for (const [name, value] of Object.entries(definition.draw(b, options))) b.output(name, value);
     const drawing = b.build();

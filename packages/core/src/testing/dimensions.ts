@@ -6,7 +6,9 @@ import { inferDimensions } from "../dimensions/infer.ts";
 import type { Graph } from "../graph/graph.ts";
 import { isKept } from "../model/mask.ts";
 import type { Model } from "../model/model.ts";
+import { randomInputs, runModel } from "../model/run.ts";
 import { loadGraph, storedGraph } from "../model/stored-graph.ts";
+import { operators } from "../operators/index.ts";
 import { isNested } from "../pruning/indices.ts";
 import type { RemoveStep } from "../pruning/plan.ts";
 import { applySteps } from "../pruning/prune.ts";
@@ -14,7 +16,7 @@ import { CutError } from "../pruning/simplify.ts";
 import { reference } from "../reference/backend.ts";
 import { type Check, ensure } from "./check.ts";
 import { maskMembers, type Removal, sliceMasks, sliceMembers } from "./masking.ts";
-import { randomInputs, relativeError, runModel } from "./models.ts";
+import { relativeError } from "./models.ts";
 
 /** How a model is checked. */
 export interface ModelCheckOptions {
@@ -280,7 +282,7 @@ function keptRows(small: Model, number: number): readonly number[] {
 function checkStored({ graph }: Model): void {
   const stored = JSON.stringify(storedGraph(graph));
   ensure(
-    JSON.stringify(storedGraph(loadGraph(JSON.parse(stored)))) === stored,
+    JSON.stringify(storedGraph(loadGraph(JSON.parse(stored), operators))) === stored,
     "the graph is another one after storing it",
   );
 }

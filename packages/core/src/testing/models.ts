@@ -1,4 +1,3 @@
-import type { Backend } from "../backend.ts";
 import {
   Builder,
   type Drawing,
@@ -7,7 +6,7 @@ import {
   uniformFanIn,
   type Value,
 } from "../graph/builder.ts";
-import { batch, resolveShape, type Shape } from "../graph/extent.ts";
+import { batch, type Shape } from "../graph/extent.ts";
 import type { Graph } from "../graph/graph.ts";
 import { float32, type TensorData } from "../graph/tensor.ts";
 import { maskFrom } from "../model/mask.ts";
@@ -50,41 +49,6 @@ export function maskRandomly(model: Model, seed = 1): Model {
     return [{ do: "mask", parameter: name, keep, because: "" }];
   });
   return applySteps(model, steps);
-}
-
-/** Random inputs for a graph at a batch size, uniform in ±1; indices (int32) are 0. */
-export function randomInputs(
-  { graph }: Pick<Model, "graph">,
-  batchSize = 2,
-  seed = 7,
-): Map<string, TensorData> {
-  return new Map(
-    graph.inputs.map(({ name, value }) => {
-      const { dtype, shape: drawn } = graph.values[value]!;
-      const shape = resolveShape(drawn, batchSize);
-      const next = randomStream(seed, name);
-      const size = shape.reduce((n, extent) => n * extent, 1);
-      if (dtype === "int32") return [name, { dtype, shape, data: new Int32Array(size) }];
-      const data = Float32Array.from({ length: size }, () => 2 * next() - 1);
-      return [name, float32(shape, data)];
-    }),
-  );
-}
-
-/** All outputs of a model on a backend. */
-export async function runModel(
-  model: Pick<Model, "graph" | "tensors">,
-  backend: Backend,
-  inputs: ReadonlyMap<string, TensorData>,
-): Promise<ReadonlyMap<string, TensorData>> {
-  const state = await backend.createState(model.tensors);
-  const program = await backend.compile(model.graph, { state });
-  try {
-    return await program.run(inputs);
-  } finally {
-    program.dispose();
-    state.dispose();
-  }
 }
 
 /** ‖a − b‖ ÷ ‖b‖ over all elements; shapes must agree. */

@@ -1,4 +1,4 @@
-import type { CumSumAttributes, DftAttributes, PadAttributes, PoolAttributes } from "@espalier/core";
+import type { CumSumAttributes, DftAttributes, PadAttributes, PoolAttributes } from "@espalier/core/graph";
 import { aroundAxis, dftLayout } from "../layouts.ts";
 import { type NodeCall, type Rule, reshaped, transposed } from "./node-call.ts";
 import { int, ints, text } from "./proto.ts";

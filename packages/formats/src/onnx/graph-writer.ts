@@ -1,12 +1,5 @@
-import {
-  EspalierError,
-  type Extent,
-  isBatch,
-  type Model,
-  type Shape,
-  type TensorData,
-  type ValueId,
-} from "@espalier/core";
+import { EspalierError, type Model, type TensorData } from "@espalier/core";
+import { type Extent, isBatch, type Shape, type ValueId } from "@espalier/core/graph";
 import type { NodeProto, TensorProto } from "onnx-buf";
 import { type AttributeValue, checkSize, int, int64Tensor, nodeProto, tensorProto } from "./proto.ts";
 

@@ -1,18 +1,6 @@
-import {
-  account,
-  type Dimension,
-  type Dimensions,
-  type Expression,
-  inferDimensions,
-  isKept,
-  keptCount,
-  type Mask,
-  type Model,
-  sparsity,
-  type TensorData,
-  type TensorRole,
-  type ValueId,
-} from "@espalier/core";
+import { account, isKept, keptCount, type Mask, type Model, sparsity, type TensorData } from "@espalier/core";
+import { type Dimension, type Dimensions, type Expression, inferDimensions } from "@espalier/core/dimensions";
+import type { TensorRole, ValueId } from "@espalier/core/graph";
 
 /** Keys of an ONNX file's `metadata_props`; each value is JSON, but for the format and the model's name. */
 export const metadataKeys = {

@@ -1,4 +1,4 @@
-import type { Attributes, Graph, Node, Shape } from "@espalier/core";
+import type { Attributes, Graph, Node, Shape } from "@espalier/core/graph";
 import type { GraphWriter } from "./graph-writer.ts";
 import { type AttributeValue, ints } from "./proto.ts";
 

@@ -12,7 +12,7 @@ import {
   type ShapeAttributes,
   type SliceAttributes,
   sameExtent,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import { TensorProto_DataType as ElementType } from "onnx-buf";
 import { cumSum, dft, pad, pool } from "./along-axis.ts";
 import type { NodeCall, Rule } from "./node-call.ts";

@@ -1,4 +1,4 @@
-import type { GatherNDAttributes, ScatterNDAttributes, TopKAttributes } from "@espalier/core";
+import type { GatherNDAttributes, ScatterNDAttributes, TopKAttributes } from "@espalier/core/graph";
 import { TensorProto_DataType as ElementType } from "onnx-buf";
 import { type TupleLayout, tupleLayout } from "../layouts.ts";
 import { type NodeCall, reshaped, type Writing } from "./node-call.ts";

@@ -1,5 +1,6 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { type DataType, EspalierError, type Shape, type TensorData } from "@espalier/core";
+import { EspalierError, type TensorData } from "@espalier/core";
+import type { DataType, Shape } from "@espalier/core/graph";
 import {
   type AttributeProto,
   AttributeProtoSchema,

@@ -1,4 +1,5 @@
-import { countElements, type DataType, isBatch, type Shape, type TensorData } from "@espalier/core";
+import type { TensorData } from "@espalier/core";
+import { countElements, type DataType, isBatch, type Shape } from "@espalier/core/graph";
 
 /** A node of TensorFlow's GraphDef, in its JSON form. */
 export interface GraphDefNode {

@@ -1,17 +1,15 @@
+import { EspalierError, type Model, type TensorData } from "@espalier/core";
 import {
   dataValues,
-  EspalierError,
   expandOperator,
   factorOf,
   isBatch,
   isCallOf,
   isLive,
   liveValues,
-  type Model,
   type Node,
   resolveShape,
-  type TensorData,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import type { Emission } from "./emission.ts";
 import { bytesOf, dtypeName, GraphDefBuilder, shapeDef } from "./graph-def.ts";
 import { emitters } from "./operators.ts";
@@ -111,7 +109,15 @@ function emit(
     );
   }
   const shapes = (ids: readonly number[]) => ids.map((id) => model.graph.values[id]!.shape);
-  return [emitter({ ...call, node, shapes: shapes(node.inputs), outputs: shapes(node.outputs) })].flat();
+  return [
+    emitter({
+      ...call,
+      node,
+      attributes: node.attributes,
+      shapes: shapes(node.inputs),
+      outputs: shapes(node.outputs),
+    }),
+  ].flat();
 }
 
 /** Tensors, and what is only another layout of one: computed here once instead of in every call. */

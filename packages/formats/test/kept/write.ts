@@ -3,8 +3,8 @@
  * `node --conditions=@espalier/source packages/formats/test/kept/write.ts`
  */
 import { fileURLToPath } from "node:url";
-import { prune, reference, withTensors } from "@espalier/core";
-import { drawEncoder, modelOf, randomInputs, runModel } from "@espalier/core/testing";
+import { prune, randomInputs, reference, runModel, withTensors } from "@espalier/core";
+import { drawEncoder, modelOf } from "@espalier/core/testing";
 import { saveModel } from "@espalier/formats/node";
 import { channel } from "@espalier/strategy-channel";
 import { head } from "@espalier/strategy-head";

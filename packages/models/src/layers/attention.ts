@@ -1,8 +1,8 @@
+import { float32 } from "@espalier/core";
 import {
   add,
   type Builder,
   dropout,
-  float32,
   matMul,
   reduceSum,
   reshape,
@@ -10,7 +10,7 @@ import {
   softmax,
   transpose,
   type Value,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import { linear } from "./linear.ts";
 
 /** Names of the four projections, which differ between implementations. */

@@ -17,7 +17,7 @@ import {
   sub,
   topK,
   type Value,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import { linear } from "./linear.ts";
 
 export interface AutoCorrelationOptions {

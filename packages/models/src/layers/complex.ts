@@ -8,7 +8,7 @@ import {
   sub,
   transpose,
   type Value,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 
 /** Complex numbers as two values of one shape. */
 export interface Complex {

@@ -11,7 +11,7 @@ import {
   transpose,
   uniformFanIn,
   type Value,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 
 const kernel = 3;
 

@@ -1,4 +1,4 @@
-import { add, type Builder, dropout, type Value } from "@espalier/core";
+import { add, type Builder, dropout, type Value } from "@espalier/core/graph";
 import { type Attend, type EncoderLayerOptions, feedForward } from "./encoder.ts";
 import { layerNorm } from "./norm.ts";
 

@@ -10,7 +10,7 @@ import {
   slice,
   sub,
   type Value,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import { circularConvolution } from "./convolution.ts";
 import { decompose } from "./decomposition.ts";
 import { dataEmbedding } from "./embedding.ts";

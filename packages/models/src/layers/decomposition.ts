@@ -1,4 +1,4 @@
-import { averagePool, type Builder, pad, sub, type Value } from "@espalier/core";
+import { averagePool, type Builder, pad, sub, type Value } from "@espalier/core/graph";
 
 /** A series [N, L, C] as the sum of two. */
 export interface Decomposition {

@@ -1,4 +1,4 @@
-import { type Builder, elu, maxPool, swapAxes, type Value } from "@espalier/core";
+import { type Builder, elu, maxPool, swapAxes, type Value } from "@espalier/core/graph";
 import { circularConvolution } from "./convolution.ts";
 import { channelNorm } from "./norm.ts";
 

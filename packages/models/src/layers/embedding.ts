@@ -1,4 +1,4 @@
-import { add, type Builder, dropout, type Value } from "@espalier/core";
+import { add, type Builder, dropout, type Value } from "@espalier/core/graph";
 import { circularConvolution, kaimingNormal } from "./convolution.ts";
 import { linear } from "./linear.ts";
 import { positionTable } from "./positions.ts";

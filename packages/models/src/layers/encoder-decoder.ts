@@ -1,4 +1,4 @@
-import { type Builder, batch, slice, type Value } from "@espalier/core";
+import { type Builder, batch, slice, type Value } from "@espalier/core/graph";
 import { decoderLayer } from "./decoder.ts";
 import { dataEmbedding } from "./embedding.ts";
 import { type Attend, encoderLayer, type FeedForwardOptions } from "./encoder.ts";

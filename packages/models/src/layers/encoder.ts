@@ -1,4 +1,4 @@
-import { add, type Builder, dropout, gelu, relu, type Value } from "@espalier/core";
+import { add, type Builder, dropout, gelu, relu, type Value } from "@espalier/core/graph";
 import { multiHeadAttention } from "./attention.ts";
 import { pointwise } from "./linear.ts";
 import { layerNorm } from "./norm.ts";

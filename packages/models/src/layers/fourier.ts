@@ -13,7 +13,7 @@ import {
   tanh,
   transpose,
   type Value,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import { projectHeads } from "./auto-correlation.ts";
 import { type Complex, complexMatMul, complexOf, complexTranspose, each, spectrumOf } from "./complex.ts";
 import { linear } from "./linear.ts";

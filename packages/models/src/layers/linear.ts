@@ -8,7 +8,7 @@ import {
   swapAxes,
   uniformFanIn,
   type Value,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 
 export interface LinearOptions {
   readonly bias?: boolean;

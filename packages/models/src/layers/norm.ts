@@ -1,12 +1,12 @@
+import { float32 } from "@espalier/core";
 import {
   type Builder,
   batchNormalization,
   filled,
-  float32,
   layerNormalization,
   swapAxes,
   type Value,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 
 /** `nn.LayerNorm` over the last axis. */
 export function layerNorm(b: Builder, name: string, x: Value): Value {

@@ -1,4 +1,4 @@
-import { add, type Builder, dropout, elementsOf, gather, reshape, type Value } from "@espalier/core";
+import { add, type Builder, dropout, elementsOf, gather, reshape, type Value } from "@espalier/core/graph";
 import { linear } from "./linear.ts";
 import { positionTable } from "./positions.ts";
 

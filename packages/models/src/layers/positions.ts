@@ -1,4 +1,5 @@
-import { type Builder, float32, type TensorData, type Value } from "@espalier/core";
+import { float32, type TensorData } from "@espalier/core";
+import type { Builder, Value } from "@espalier/core/graph";
 
 /** The first rows of Time-Series-Library's `PositionalEmbedding`, a buffer [1, rows, width]. */
 export function positionTable(b: Builder, name: string, rows: number, width: number): Value {

@@ -19,7 +19,7 @@ import {
   topK,
   transpose,
   type Value,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import { projectHeads } from "./auto-correlation.ts";
 import { linear } from "./linear.ts";
 

@@ -1,4 +1,4 @@
-import { type Builder, batch, concat, reshape, slice, type Value } from "@espalier/core";
+import { type Builder, batch, concat, reshape, slice, type Value } from "@espalier/core/graph";
 import { linear } from "./linear.ts";
 import { layerNorm } from "./norm.ts";
 

@@ -10,7 +10,7 @@ import {
   reshape,
   transpose,
   type Value,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import { type AttentionOptions, multiHeadAttention } from "./attention.ts";
 import { linear } from "./linear.ts";
 import { layerNorm } from "./norm.ts";

@@ -1,4 +1,4 @@
-import { add, type Builder, div, mul, reduceMean, sqrt, sub, type Value } from "@espalier/core";
+import { add, type Builder, div, mul, reduceMean, sqrt, sub, type Value } from "@espalier/core/graph";
 
 /** A window brought to mean 0 and deviation 1, and the way back. */
 export interface NormalizedWindow {

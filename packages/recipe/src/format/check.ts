@@ -1,4 +1,5 @@
-import { digest, EspalierError, leftOf, type Model, type StrategySpec, type Target } from "@espalier/core";
+import { digest, EspalierError, type Model, type StrategySpec, type Target } from "@espalier/core";
+import { leftOf } from "@espalier/core/pruning";
 import type { Registry } from "../registry/registry.ts";
 import type { Recipe, Step } from "./recipe.ts";
 import { followsRecipe, pruningOf, targetsOf } from "./step-target.ts";

@@ -1,4 +1,5 @@
-import { leftOf, readTarget, type Target } from "@espalier/core";
+import type { Target } from "@espalier/core";
+import { leftOf, readTarget } from "@espalier/core/pruning";
 import { leftAt } from "@espalier/training";
 import type { Recipe, Step, StepTarget } from "./recipe.ts";
 

@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { digest, EspalierError, type Json, type Model, refuseNewerFormat, sha256 } from "@espalier/core";
+import { digest, EspalierError, type Json, type Model } from "@espalier/core";
+import { refuseNewerFormat, sha256 } from "@espalier/core/documents";
 import { encodeModel } from "@espalier/formats";
 import { loadModel, writeFileAtomically } from "@espalier/formats/node";
 import { TrainingCheckpoint } from "@espalier/training";

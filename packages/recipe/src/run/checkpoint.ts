@@ -1,4 +1,5 @@
-import { canonicalJson, digest, EspalierError, type Json, type Model, sha256 } from "@espalier/core";
+import { digest, EspalierError, type Json, type Model } from "@espalier/core";
+import { canonicalJson, sha256 } from "@espalier/core/documents";
 import type { TrainingCheckpoint } from "@espalier/training";
 import type { Recipe } from "../format/recipe.ts";
 import type { StepOutcome } from "./events.ts";

@@ -1,4 +1,5 @@
-import { digest, EspalierError, type Json, type Model, type PruningPlan, readPlan } from "@espalier/core";
+import { digest, EspalierError, type Json, type Model, type PruningPlan } from "@espalier/core";
+import { readPlan } from "@espalier/core/pruning";
 import type { Recipe, Step } from "../format/recipe.ts";
 import type { RecipeEvent } from "./events.ts";
 import type { RunMark } from "./history.ts";

@@ -1,15 +1,14 @@
 import {
   type Collect,
   digest,
-  encodePlan,
   type LayerError,
   type Model,
   meet,
   type PruningPlan,
   prune,
-  readPlan,
   type Target,
 } from "@espalier/core";
+import { encodePlan, readPlan } from "@espalier/core/pruning";
 import { type FitResult, fit, pruneAndReconstruct, withData } from "@espalier/training";
 import { check } from "../format/check.ts";
 import type { ApplyStep, PruneStep, Recipe, Step, TrainStep, TuneStep } from "../format/recipe.ts";

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { randomStream } from "@espalier/core";
+import { randomStream } from "@espalier/core/graph";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { RunStore } from "../../src/node/index.ts";
 

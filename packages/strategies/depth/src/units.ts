@@ -1,4 +1,5 @@
-import type { PrunableDimension, ResidualModule } from "@espalier/core";
+import type { PrunableDimension } from "@espalier/core";
+import type { ResidualModule } from "@espalier/core/pruning";
 
 /** A module whose dimension can be emptied. */
 export type RemovableModule = ResidualModule & { readonly dimension: PrunableDimension };

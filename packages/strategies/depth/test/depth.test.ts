@@ -1,30 +1,18 @@
 import {
   account,
-  add,
-  Builder,
-  batch,
   type Collect,
   type Model,
-  matMul,
   meet,
   type PruningPlan,
   prunableDimensions,
   prune,
-  reference,
-  relu,
-  residualModules,
-  softmax,
-  uniformFanIn,
-} from "@espalier/core";
-import {
-  checkStrategy,
-  drawEncoder,
-  modelOf,
-  randomCollect,
   randomInputs,
-  relativeError,
+  reference,
   runModel,
-} from "@espalier/core/testing";
+} from "@espalier/core";
+import { add, Builder, batch, matMul, relu, softmax, uniformFanIn } from "@espalier/core/graph";
+import { residualModules } from "@espalier/core/pruning";
+import { checkStrategy, drawEncoder, modelOf, randomCollect, relativeError } from "@espalier/core/testing";
 import { crossformer, fedformer, transformer } from "@espalier/models";
 import { describe, expect, it } from "vitest";
 import { type DepthOptions, depth, plugin } from "../src/index.ts";

@@ -1,16 +1,5 @@
-import {
-  Builder,
-  batch,
-  expand,
-  matMul,
-  meet,
-  prunableDimensions,
-  prune,
-  reshape,
-  softmax,
-  swapAxes,
-  transpose,
-} from "@espalier/core";
+import { meet, prunableDimensions, prune } from "@espalier/core";
+import { Builder, batch, expand, matMul, reshape, softmax, swapAxes, transpose } from "@espalier/core/graph";
 import { checkStrategy, drawEncoder, linear, modelOf } from "@espalier/core/testing";
 import { describe, expect, it } from "vitest";
 import { head } from "../src/index.ts";

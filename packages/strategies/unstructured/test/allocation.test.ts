@@ -1,19 +1,5 @@
-import {
-  Builder,
-  batch,
-  float32,
-  isKept,
-  keptCount,
-  type Model,
-  matMul,
-  prunableTensors,
-  prune,
-  relu,
-  reshape,
-  swapAxes,
-  uniformFanIn,
-  withTensors,
-} from "@espalier/core";
+import { float32, isKept, keptCount, type Model, prunableTensors, prune, withTensors } from "@espalier/core";
+import { Builder, batch, matMul, relu, reshape, swapAxes, uniformFanIn } from "@espalier/core/graph";
 import { modelOf } from "@espalier/core/testing";
 import { describe, expect, it } from "vitest";
 import { type UnstructuredOptions, unstructured } from "../src/index.ts";

@@ -1,17 +1,14 @@
+import { isKept, type MaskStep, prunableTensors, prune } from "@espalier/core";
 import {
   Builder,
   batch,
   concat,
-  isKept,
-  type MaskStep,
   matMul,
-  prunableTensors,
-  prune,
   reshape,
   slice,
   transpose,
   uniformFanIn,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import { checkStrategy, drawEncoder, modelOf } from "@espalier/core/testing";
 import { describe, expect, it } from "vitest";
 import { plugin, unstructured } from "../src/index.ts";

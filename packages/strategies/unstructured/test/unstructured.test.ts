@@ -1,14 +1,5 @@
-import {
-  account,
-  digest,
-  isKept,
-  keptCount,
-  meet,
-  prunableTensors,
-  prune,
-  weightStatistics,
-  wsap,
-} from "@espalier/core";
+import { account, digest, isKept, keptCount, meet, prunableTensors, prune, wsap } from "@espalier/core";
+import { weightStatistics } from "@espalier/core/pruning";
 import { checkStrategy, drawEncoder, modelOf } from "@espalier/core/testing";
 import { describe, expect, it } from "vitest";
 import { unstructured } from "../src/index.ts";

@@ -1,4 +1,4 @@
-import { scaleFactor } from "@espalier/core";
+import { scaleFactor } from "@espalier/core/graph";
 import type { Tensor, Tf } from "../runtime.ts";
 import type { Kernels } from "./kernel.ts";
 

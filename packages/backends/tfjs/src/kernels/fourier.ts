@@ -1,4 +1,4 @@
-import { type DftAttributes, dftMatrix } from "@espalier/core";
+import { type DftAttributes, dftMatrix } from "@espalier/core/graph";
 import { type Kernels, sizeOf } from "./kernel.ts";
 
 const matrices = new Map<string, Float32Array>();

@@ -1,4 +1,4 @@
-import type { RandomAttributes } from "@espalier/core";
+import type { RandomAttributes } from "@espalier/core/graph";
 import type { Kind } from "../options.ts";
 
 import { deviceIndexing } from "./device/indexing.ts";

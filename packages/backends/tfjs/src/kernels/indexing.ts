@@ -1,4 +1,4 @@
-import { eachPicked } from "@espalier/core";
+import { eachPicked } from "@espalier/core/graph";
 import { type Kernels, sizeOf } from "./kernel.ts";
 import { copyRun, produce } from "./memory.ts";
 

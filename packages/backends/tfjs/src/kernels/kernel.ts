@@ -1,4 +1,4 @@
-import type { Attributes, AttributesNamed, OperatorName } from "@espalier/core";
+import type { Attributes, AttributesNamed, OperatorName } from "@espalier/core/graph";
 import type { Tensor, Tf } from "../runtime.ts";
 
 /** One call of an operator, at concrete shapes. */

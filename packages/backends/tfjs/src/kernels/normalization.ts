@@ -1,4 +1,4 @@
-import type { BatchNormalizationAttributes, EpsilonAttributes } from "@espalier/core";
+import type { BatchNormalizationAttributes, EpsilonAttributes } from "@espalier/core/graph";
 import type { Tensor, Tf } from "../runtime.ts";
 import type { Kernels } from "./kernel.ts";
 

@@ -1,4 +1,4 @@
-import { adamTiny, fillRandom, type RandomAttributes, randomKey, unlessBelow } from "@espalier/core";
+import { adamTiny, fillRandom, type RandomAttributes, randomKey, unlessBelow } from "@espalier/core/graph";
 import type { Tensor } from "../runtime.ts";
 import { type Call, type Kernel, type Kernels, sizeOf } from "./kernel.ts";
 

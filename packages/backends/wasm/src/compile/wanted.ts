@@ -1,5 +1,11 @@
-import { attributesOf, type Graph, sameShape, transposeOperator, type ValueId } from "@espalier/core";
-import type { Operation } from "@espalier/core/compile";
+import type { Operation } from "@espalier/core/compile/inference";
+import {
+  attributesOf,
+  type Graph,
+  sameShape,
+  transposeOperator,
+  type ValueId,
+} from "@espalier/core/inference";
 import { axes, featureMajor, type Layout } from "./view.ts";
 
 /**

@@ -1,4 +1,4 @@
-import type { PoolAttributes } from "@espalier/core";
+import type { PoolAttributes } from "@espalier/core/graph";
 import { type Emitter, pointer } from "../compile/emitter.ts";
 import type { View } from "../compile/view.ts";
 import { ofFloats } from "./by-definition.ts";

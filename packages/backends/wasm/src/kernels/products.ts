@@ -1,5 +1,12 @@
-import { attributesOf, isCallOf, sameShape, scaleFactor, scaleOperator, type ValueId } from "@espalier/core";
-import { type Attention, attention, type Linear } from "@espalier/core/compile";
+import { type Attention, attention, type Linear } from "@espalier/core/compile/inference";
+import {
+  attributesOf,
+  isCallOf,
+  sameShape,
+  scaleFactor,
+  scaleOperator,
+  type ValueId,
+} from "@espalier/core/inference";
 import type { Argument, Call, Pointer } from "../compile/call.ts";
 import { Emitter, pointer } from "../compile/emitter.ts";
 import {

@@ -1,4 +1,4 @@
-import { countElements, type DftAttributes, dftMatrix } from "@espalier/core";
+import { countElements, type DftAttributes, dftMatrix } from "@espalier/core/graph";
 import type { Emitter } from "../compile/emitter.ts";
 import { axes, expandView, type Layout, reshapeView, transposeView, type View } from "../compile/view.ts";
 import type { Emits } from "./kernel.ts";

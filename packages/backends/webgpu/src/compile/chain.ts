@@ -1,3 +1,4 @@
+import { type LiveNode, labelOf } from "@espalier/core/compile";
 import {
   countElements,
   isCallOf,
@@ -5,8 +6,7 @@ import {
   reshapeOperator,
   transposeOperator,
   type ValueId,
-} from "@espalier/core";
-import { type LiveNode, labelOf } from "@espalier/core/compile";
+} from "@espalier/core/graph";
 import type { Storage } from "../memory/storage.ts";
 import { applyPoint, type PointOperator, pointOperators } from "../operators/pointwise.ts";
 import type { Index } from "../wgsl/index-space.ts";

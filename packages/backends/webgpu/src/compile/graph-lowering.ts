@@ -1,4 +1,4 @@
-import { countElements, EspalierError, isBatch, type Node, resolveShape, type ValueId } from "@espalier/core";
+import { EspalierError } from "@espalier/core";
 import {
   findOperations,
   type LiveNode,
@@ -7,6 +7,7 @@ import {
   outputsOf,
   type Survey,
 } from "@espalier/core/compile";
+import { countElements, isBatch, type Node, resolveShape, type ValueId } from "@espalier/core/graph";
 import type { ElementType, Storage } from "../memory/storage.ts";
 import { anchors } from "../operators/anchors.ts";
 import { attentionPattern, lowerAttention } from "../operators/attention.ts";

@@ -1,5 +1,5 @@
-import type { Node, ValueId } from "@espalier/core";
 import type { LiveNode, Survey } from "@espalier/core/compile";
+import type { Node, ValueId } from "@espalier/core/graph";
 import type { ElementType, Storage } from "../memory/storage.ts";
 import type { Kernel, KernelLimits } from "../wgsl/writer.ts";
 import type { Value } from "./value.ts";

@@ -1,3 +1,4 @@
+import { float32, type TensorData } from "@espalier/core";
 import {
   Builder,
   type CallOf,
@@ -5,17 +6,15 @@ import {
   dftMatrix,
   dftOperator,
   elementsOf,
-  float32,
   type Graph,
   isCallOf,
   matMul,
   redrawNodes,
   redrawSources,
   reshape,
-  type TensorData,
   transpose,
   type Value,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 
 /**
  * The graph with its Fourier transforms drawn as products with constant matrices, and these matrices by tensor name: at

@@ -1,4 +1,4 @@
-import { countElements } from "@espalier/core";
+import { countElements } from "@espalier/core/graph";
 import type { Storage } from "../memory/storage.ts";
 
 /** Elements of a storage under a shape: transposing, slicing, repeating and most reshaping change the view only. */

@@ -1,4 +1,4 @@
-import type { ValueId } from "@espalier/core";
+import type { ValueId } from "@espalier/core/graph";
 import type { Lowered } from "../compile/lowering.ts";
 import { usage } from "../device/constants.ts";
 import { type CompiledKernel, type Device, working } from "../device/device.ts";

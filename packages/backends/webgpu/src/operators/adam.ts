@@ -1,5 +1,5 @@
-import { type AdamAttributes, adamInputs, countElements, type ValueId } from "@espalier/core";
 import { type LiveNode, labelOf } from "@espalier/core/compile";
+import { type AdamAttributes, adamInputs, countElements, type ValueId } from "@espalier/core/graph";
 import type { Lowering } from "../compile/lowering.ts";
 import { read, readRepeated, splat, typeOf, type Value, writeView } from "../compile/value.ts";
 import { contiguous } from "../compile/view.ts";

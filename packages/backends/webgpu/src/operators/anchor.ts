@@ -1,5 +1,5 @@
-import type { Attributes, AttributesNamed, OperatorName } from "@espalier/core";
 import type { LiveNode } from "@espalier/core/compile";
+import type { Attributes, AttributesNamed, OperatorName } from "@espalier/core/graph";
 import type { Lowering } from "../compile/lowering.ts";
 
 /** Turns a node, and what follows it as far as it can be taken in, into kernels. */

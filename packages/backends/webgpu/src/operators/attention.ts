@@ -1,5 +1,5 @@
-import { countElements } from "@espalier/core";
 import { type Attention, attention, type LiveNode, labelOf } from "@espalier/core/compile";
+import { countElements } from "@espalier/core/graph";
 import { Chain } from "../compile/chain.ts";
 import type { Lowering } from "../compile/lowering.ts";
 import type { Value } from "../compile/value.ts";

@@ -1,5 +1,5 @@
-import { countElements, type ValueId } from "@espalier/core";
 import { type LiveNode, labelOf } from "@espalier/core/compile";
+import { countElements, type ValueId } from "@espalier/core/graph";
 import { Chain } from "../compile/chain.ts";
 import type { Lowering } from "../compile/lowering.ts";
 import type { Value } from "../compile/value.ts";

@@ -1,5 +1,5 @@
-import { countElements, type ValueId } from "@espalier/core";
 import { labelOf } from "@espalier/core/compile";
+import { countElements, type ValueId } from "@espalier/core/graph";
 import { accumulate, read, writeView } from "../compile/value.ts";
 import { Index } from "../wgsl/index-space.ts";
 import type { Anchors } from "./anchor.ts";

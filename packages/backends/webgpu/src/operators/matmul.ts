@@ -1,3 +1,4 @@
+import { type LiveNode, labelOf } from "@espalier/core/compile";
 import {
   addOperator,
   countElements,
@@ -8,8 +9,7 @@ import {
   reshapeOperator,
   transposeOperator,
   type ValueId,
-} from "@espalier/core";
-import { type LiveNode, labelOf } from "@espalier/core/compile";
+} from "@espalier/core/graph";
 import { Chain } from "../compile/chain.ts";
 import type { Lowering, Tiling } from "../compile/lowering.ts";
 import { readView, type Value, writeView } from "../compile/value.ts";

@@ -1,5 +1,5 @@
-import { normalizeAxis, type ValueId } from "@espalier/core";
 import { type LiveNode, labelOf } from "@espalier/core/compile";
+import { normalizeAxis, type ValueId } from "@espalier/core/graph";
 import { Chain } from "../compile/chain.ts";
 import type { Lowering } from "../compile/lowering.ts";
 import { read, readRepeated, readView, type Value, writeView } from "../compile/value.ts";

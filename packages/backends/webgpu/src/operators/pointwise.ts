@@ -4,7 +4,7 @@ import {
   countElements,
   type OperatorName,
   scaleFactor,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import { read, readMoved, readRepeated, splat, type Value } from "../compile/value.ts";
 import { rowMajor } from "../compile/view.ts";
 import {

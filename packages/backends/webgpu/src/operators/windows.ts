@@ -1,5 +1,5 @@
-import type { PoolAttributes, ValueId } from "@espalier/core";
 import { type LiveNode, labelOf } from "@espalier/core/compile";
+import type { PoolAttributes, ValueId } from "@espalier/core/graph";
 import type { Lowering } from "../compile/lowering.ts";
 import { accumulate, read, writeView } from "../compile/value.ts";
 import type { Index } from "../wgsl/index-space.ts";

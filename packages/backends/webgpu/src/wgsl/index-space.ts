@@ -1,4 +1,4 @@
-import { countElements } from "@espalier/core";
+import { countElements } from "@espalier/core/graph";
 import { groupAxes, isContiguous, rowMajor, type View } from "../compile/view.ts";
 import { parenthesize, type Writer } from "./writer.ts";
 

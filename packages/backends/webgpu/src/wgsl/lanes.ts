@@ -1,4 +1,4 @@
-import { countElements } from "@espalier/core";
+import { countElements } from "@espalier/core/graph";
 import type { Tiling } from "../compile/lowering.ts";
 import { Index } from "./index-space.ts";
 import type { Width, Writer } from "./writer.ts";

@@ -1,4 +1,4 @@
-import { countElements } from "@espalier/core";
+import { countElements } from "@espalier/core/graph";
 import { blockSize, component, finishQuad, Operand, type Product } from "./product.ts";
 import type { Writer } from "./writer.ts";
 

@@ -1,4 +1,4 @@
-import { countElements } from "@espalier/core";
+import { countElements } from "@espalier/core/graph";
 import { reshapeView, type View } from "../compile/view.ts";
 import type { Storage } from "../memory/storage.ts";
 import { Index, sum } from "./index-space.ts";

@@ -11,7 +11,7 @@ import {
   type Shape,
   sameExtent,
   type Value,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import { reshapeKnown } from "./arrays.ts";
 import type { Attributes } from "./attributes.ts";
 import { UnreadableError } from "./errors.ts";

@@ -1,4 +1,5 @@
-import { type Builder, EspalierError } from "@espalier/core";
+import { EspalierError } from "@espalier/core";
+import type { Builder } from "@espalier/core/graph";
 import type { AttributeProto, FunctionProto, GraphProto, NodeProto } from "onnx-buf";
 import { Attributes } from "./attributes.ts";
 import type { Call, Context, Rule } from "./call.ts";

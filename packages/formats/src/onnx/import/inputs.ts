@@ -1,12 +1,5 @@
-import {
-  batch,
-  type DataType,
-  EspalierError,
-  type Extent,
-  isBatch,
-  printShape,
-  type Shape,
-} from "@espalier/core";
+import { EspalierError } from "@espalier/core";
+import { batch, type DataType, type Extent, isBatch, printShape, type Shape } from "@espalier/core/graph";
 import { TensorProto_DataType as Type, type ValueInfoProto } from "onnx-buf";
 import { typeName } from "./tensor-data.ts";
 import { shown } from "./text.ts";

@@ -1,4 +1,4 @@
-import type { Extent, Shape, Value } from "@espalier/core";
+import type { Extent, Shape, Value } from "@espalier/core/graph";
 import type { Known } from "./known.ts";
 
 /** A list of values (ONNX's sequences); its length is always known. */

@@ -1,4 +1,4 @@
-import { countElements } from "@espalier/core";
+import { countElements } from "@espalier/core/graph";
 import { UnreadableError } from "./errors.ts";
 
 /** What a known array holds. Integers of every width are `int`. */

@@ -19,7 +19,7 @@ import {
   transpose,
   transposeOperator,
   type Value,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import { UnreadableError } from "./errors.ts";
 
 /** Layout of drawn values: the ONNX forms of Reshape, Transpose, Slice and Gather, drawn so that dimensions stay visible. */

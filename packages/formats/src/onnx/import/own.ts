@@ -1,24 +1,15 @@
+import { type Accounting, EspalierError, type Json, keptCount, type Mask, type Model } from "@espalier/core";
 import {
-  type Accounting,
   type Dimension,
   type Dimensions,
   dimensionsIn,
-  EspalierError,
   type Expression,
   extentOf,
-  type Graph,
   inferDimensions,
-  type Json,
-  keptCount,
-  type Mask,
-  type Model,
-  maskFrom,
-  removeDead,
-  sameExtent,
-  type TensorRole,
-  type ValueId,
-} from "@espalier/core";
+} from "@espalier/core/dimensions";
 import * as forms from "@espalier/core/forms";
+import { type Graph, maskFrom, sameExtent, type TensorRole, type ValueId } from "@espalier/core/graph";
+import { removeDead } from "@espalier/core/pruning";
 import type { ModelProto } from "onnx-buf";
 import { accountingForm, dimensionForms, expressionForm, originalForm } from "../../model/stored.ts";
 import { metadataFormat, metadataKeys } from "../metadata.ts";

@@ -1,3 +1,4 @@
+import { ShapeError } from "@espalier/core";
 import {
   broadcastShapes,
   type Extent,
@@ -7,9 +8,8 @@ import {
   isCallOf,
   normalizeAxis,
   type Shape,
-  ShapeError,
   sameShape,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import { expandKnown, reshapeKnown, takeKnown } from "./arrays.ts";
 import { type Call, lift } from "./call.ts";
 import { UnreadableError } from "./errors.ts";

@@ -1,17 +1,15 @@
+import type { Coupling, Expression, Operand } from "@espalier/core/dimensions";
 import {
   type Builder,
-  type Coupling,
-  type Expression,
   elementsOf,
   isBatch,
   isCallOf,
   type Node,
-  type Operand,
   reshapeOperator,
   type Shape,
   type Value,
   type ValueId,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import { UnreadableError } from "./errors.ts";
 
 /** Nodes read in all attempts together. */

@@ -1,14 +1,13 @@
+import { EspalierError, type TensorData } from "@espalier/core";
 import {
   type Builder,
   type DataType,
-  EspalierError,
-  matchesAny,
   swapAxes,
-  type TensorData,
   type TensorRole,
   type Value,
   type ValueId,
-} from "@espalier/core";
+} from "@espalier/core/graph";
+import { matchesAny } from "@espalier/core/pruning";
 import { type Known, plainNumbers, type Source, scalar } from "./known.ts";
 import { inOtherLayer, isBufferName, isMadeUp } from "./names.ts";
 

@@ -1,4 +1,4 @@
-import type { GatherNDAttributes } from "@espalier/core";
+import type { GatherNDAttributes } from "@espalier/core/graph";
 import type { Tensor, Tensor1D, Tensor2D, Tf } from "../../runtime.ts";
 import { type Kernels, sizeOf } from "../kernel.ts";
 

@@ -1,4 +1,4 @@
-import type { PoolAttributes } from "@espalier/core";
+import type { PoolAttributes } from "@espalier/core/graph";
 import type { Tensor, Tf } from "../../runtime.ts";
 import { type Kernels, sizeOf } from "../kernel.ts";
 

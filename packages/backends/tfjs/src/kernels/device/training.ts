@@ -1,4 +1,4 @@
-import type { RandomAttributes } from "@espalier/core";
+import type { RandomAttributes } from "@espalier/core/graph";
 import type { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import type { Tensor, Tf } from "../../runtime.ts";
 import { type Call, type Kernel, type Kernels, sizeOf } from "../kernel.ts";

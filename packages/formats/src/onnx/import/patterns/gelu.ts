@@ -1,4 +1,4 @@
-import { type Builder, erfOperator, gelu, mulOperator, type Value } from "@espalier/core";
+import { type Builder, erfOperator, gelu, mulOperator, type Value } from "@espalier/core/graph";
 import { drawnBy, inputsOf, near, plusNumber, type Scalars, unscaled } from "./match.ts";
 
 /**

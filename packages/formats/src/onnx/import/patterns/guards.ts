@@ -8,7 +8,7 @@ import {
   softmaxOperator,
   subOperator,
   type Value,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import { drawnBy, inputsOf, type Scalars } from "./match.ts";
 
 /**

@@ -8,7 +8,7 @@ import {
   sqrtOperator,
   subOperator,
   type Value,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import { drawnBy, inputsOf, isSame, near, plusNumber, type Scalars, unscaled } from "./match.ts";
 
 /**

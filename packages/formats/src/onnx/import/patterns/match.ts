@@ -9,7 +9,7 @@ import {
   type Operator,
   scaleOperator,
   type Value,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 
 /** Looking back over what was drawn: exporters write one operator as many nodes, and the last of them tells. */
 

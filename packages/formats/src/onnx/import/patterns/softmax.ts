@@ -8,7 +8,7 @@ import {
   softmax,
   subOperator,
   type Value,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import { drawnBy, inputsOf, isSame } from "./match.ts";
 
 /**

@@ -20,7 +20,7 @@ import {
   tanh,
   type Value,
   where,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import { foldUnary } from "../arithmetic.ts";
 import { type Call, input, isPlain, lift, numberLike, type Rule, valueInput } from "../call.ts";
 import { UnreadableError } from "../errors.ts";

@@ -11,7 +11,7 @@ import {
   sqrt,
   sub,
   type Value,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import { foldBinary } from "../arithmetic.ts";
 import { type Call, input, isPlain, lift, numberBeside, numberLike, type Rule, spread } from "../call.ts";
 import { UnreadableError } from "../errors.ts";

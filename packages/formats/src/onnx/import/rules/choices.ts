@@ -17,7 +17,7 @@ import {
   sub,
   type Value,
   where,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import { TensorProto_DataType as Type } from "onnx-buf";
 import { castKnown, castToHalf, foldBinary, foldUnary, foldWhere } from "../arithmetic.ts";
 import {

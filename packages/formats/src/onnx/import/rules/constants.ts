@@ -1,4 +1,4 @@
-import { type Extent, isBatch, type Shape } from "@espalier/core";
+import { type Extent, isBatch, type Shape } from "@espalier/core/graph";
 import { indexOf } from "../arrays.ts";
 import {
   axisOf,

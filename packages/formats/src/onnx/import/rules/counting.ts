@@ -1,4 +1,4 @@
-import { broadcastShapes, concat, type Shape, sameExtent } from "@espalier/core";
+import { broadcastShapes, concat, type Shape, sameExtent } from "@espalier/core/graph";
 import {
   axisOf,
   type Call,

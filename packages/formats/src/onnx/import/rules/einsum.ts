@@ -10,7 +10,7 @@ import {
   reshape,
   sameExtent,
   type Value,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import { type Call, lift, type Rule, valueInput } from "../call.ts";
 import { UnreadableError } from "../errors.ts";
 import { build } from "../known.ts";

@@ -11,7 +11,7 @@ import {
   sameShape,
   transpose,
   type Value,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import { concatKnown, takeKnown, transposeKnown } from "../arrays.ts";
 import {
   axisOf,

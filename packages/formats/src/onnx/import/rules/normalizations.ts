@@ -17,7 +17,7 @@ import {
   sqrt,
   sub,
   type Value,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import { axisOf, type Call, fixedExtent, input, lift, type Rule, valueInput } from "../call.ts";
 import { UnreadableError } from "../errors.ts";
 import { build, type Known } from "../known.ts";

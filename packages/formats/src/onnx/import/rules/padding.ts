@@ -1,4 +1,4 @@
-import { expand, type PadMode, pad } from "@espalier/core";
+import { expand, type PadMode, pad } from "@espalier/core/graph";
 import {
   axisOf,
   type Call,

@@ -17,7 +17,7 @@ import {
   topKOperator,
   type Value,
   where,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import { takeKnown } from "../arrays.ts";
 import {
   axisOf,

@@ -9,7 +9,7 @@ import {
   sameShape,
   scatterND,
   type Value,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import { type Call, fixedExtent, indexValue, input, lift, positionsOf, type Rule } from "../call.ts";
 import { UnreadableError } from "../errors.ts";
 import { isKnown, isTuples } from "../items.ts";

@@ -16,7 +16,7 @@ import {
   transpose,
   transposeOperator,
   type Value,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import { type Call, input, lift, type Rule, spread, valueInput } from "../call.ts";
 import { type Item, isKnown, isValue } from "../items.ts";
 

@@ -15,7 +15,7 @@ import {
   swapAxes,
   transpose,
   type Value,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import { takeKnown } from "../arrays.ts";
 import { type Call, input, isPlain, lift, type Rule, shapeOf, valueInput } from "../call.ts";
 import { UnreadableError } from "../errors.ts";

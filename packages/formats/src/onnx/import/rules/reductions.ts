@@ -13,7 +13,7 @@ import {
   sub,
   topK,
   type Value,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import { foldBinary, foldUnary, pairMax, pairMin, pairProduct, pairSum } from "../arithmetic.ts";
 import { reduceKnown, reshapeKnown } from "../arrays.ts";
 import {

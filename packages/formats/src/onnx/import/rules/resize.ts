@@ -1,4 +1,4 @@
-import { isBatch, matMul, swapAxes, type Value } from "@espalier/core";
+import { isBatch, matMul, swapAxes, type Value } from "@espalier/core/graph";
 import { axisOf, type Call, fixedExtent, knownInput, lift, type Rule, valueInput } from "../call.ts";
 import { UnreadableError } from "../errors.ts";
 import { build, plainNumbers } from "../known.ts";

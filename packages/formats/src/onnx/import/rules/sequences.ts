@@ -1,4 +1,4 @@
-import { reshape } from "@espalier/core";
+import { reshape } from "@espalier/core/graph";
 import {
   axisOf,
   type Call,

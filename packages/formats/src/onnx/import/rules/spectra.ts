@@ -1,4 +1,4 @@
-import { type DftAttributes, dftOperator, onesidedFrequencies, pad } from "@espalier/core";
+import { type DftAttributes, dftOperator, onesidedFrequencies, pad } from "@espalier/core/graph";
 import { axisOf, fixedExtent, knownNumber, type Rule, valueInput } from "../call.ts";
 import { UnreadableError } from "../errors.ts";
 import { sliceAlong } from "../layout.ts";

@@ -12,7 +12,7 @@ import {
   reshape,
   swapAxes,
   type Value,
-} from "@espalier/core";
+} from "@espalier/core/graph";
 import { type Call, fixedExtent, indexValue, type Rule, valueInput } from "../call.ts";
 import { UnreadableError } from "../errors.ts";
 import { beforeReshape, permute, sliceAlong } from "../layout.ts";

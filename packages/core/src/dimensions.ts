@@ -1,0 +1,7 @@
+/** Which axes of which tensors belong together, and how it is inferred. */
+export type * from "./dimensions/coupling.ts";
+export type { Dimension, Dimensions, Member } from "./dimensions/dimensions.ts";
+export { dimensionsIn, type Expression, extentOf } from "./dimensions/expression.ts";
+export { inferDimensions, type KnownAxes } from "./dimensions/infer.ts";
+export { originalPositions } from "./dimensions/original.ts";
+export { unshareRepeats } from "./dimensions/unshare.ts";
