@@ -2,6 +2,7 @@ import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
+import { stripTypeScriptTypes } from "node:module";
 import { type AddressInfo, createServer as createSocket } from "node:net";
 import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
@@ -13,7 +14,7 @@ import { createForecaster } from "@espalier/forecaster";
 import { encodeModel } from "@espalier/formats";
 import { patchTST } from "@espalier/models";
 import { build, version as esbuildVersion } from "esbuild";
-import { type Browser, chromium } from "playwright-core";
+import { type Browser, chromium, firefox as playwrightFirefox, webkit } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { programs, runtimes } from "../runtimes.ts";
 import { installForecaster } from "./installed.ts";
@@ -67,11 +68,17 @@ declare module "vitest" {
   }
 }
 
-/** A test of what only the cache has; its name says how to get it. It gives the version that it ran. */
-function whereThere(present: boolean, name: string, file: string, test: () => Promise<string>): void {
+/** A test of what only the cache has; its name says how to get it. It gives the version that forecast, if any did. */
+function whereThere(
+  present: boolean,
+  name: string,
+  file: string,
+  test: () => Promise<string | undefined>,
+): void {
   const why = present ? "" : " (skipped: not in the cache; node examples/deploy/runtimes.ts gets it)";
   it.skipIf(!present)(`${name}${why}`, async ({ task }) => {
-    task.meta.ran = [name, await test(), file];
+    const version = await test();
+    if (version !== undefined) task.meta.ran = [name, version, file];
   });
 }
 
@@ -96,6 +103,23 @@ describe("device.js forecasts in", () => {
     });
   }
 });
+
+whereThere(
+  programOf("node-20") !== undefined,
+  "Node 20 is told which Node the command needs",
+  "",
+  async () => {
+    const main = await readFile(new URL("../../../packages/cli/src/main.ts", import.meta.url), "utf8");
+    await writeFile(at("main.js"), stripTypeScriptTypes(main));
+    const { code, stderr } = await run(programOf("node-20")!, ["main.js"], { cwd: folder }).then(
+      () => ({ code: 0, stderr: "" }),
+      (error: { code: number; stderr: string }) => error,
+    );
+    expect(stderr).toMatch(/^espalier: needs Node 22\.12 or newer; this is Node 20\.[\d.]+\.\n$/);
+    expect(code).toBe(1);
+    return undefined;
+  },
+);
 
 describe("edge.js answers in", () => {
   const workerd = programOf("workerd");
@@ -223,18 +247,25 @@ it.skipIf(firefox === undefined)(`a page in Firefox${noFirefox}`, async ({ task 
   } finally {
     child.kill();
   }
-  task.meta.ran = ["a page, bundled by esbuild", `Firefox ${await versionOf(firefox!)}`, "page.js"];
+  const browser = `firefox ${await versionOf(firefox!)}`;
+  task.meta.ran = ["a page, bundled by esbuild", `${esbuildVersion}, ${browser}`, "page.js"];
 });
 
-const chromiumPath = [process.env.CHROMIUM ?? "/usr/bin/chromium"].find(existsSync);
-const inChromium =
-  chromiumPath === undefined ? " (skipped: no /usr/bin/chromium; name one with CHROMIUM)" : "";
+/** Debian's Chromium, or the one of Playwright's own browsers that `ESPALIER_BROWSER` names. */
+const { ESPALIER_BROWSER: own, CHROMIUM = "/usr/bin/chromium" } = process.env;
+const engine = { chromium, firefox: playwrightFirefox, webkit }[own ?? "chromium"];
+const there = own !== undefined || existsSync(CHROMIUM);
+const why = there ? "" : " (skipped: no /usr/bin/chromium; name one with CHROMIUM)";
 
-describe.skipIf(chromiumPath === undefined)(`in Chromium${inChromium}`, () => {
+describe.skipIf(!there)(`in a browser${why}`, () => {
   let browser: Browser;
+  let version: string;
 
   beforeAll(async () => {
-    browser = await chromium.launch({ executablePath: chromiumPath!, chromiumSandbox: false });
+    browser = await engine!.launch(
+      own === undefined ? { executablePath: CHROMIUM, chromiumSandbox: false } : {},
+    );
+    version = `${engine!.name()} ${browser.version()}`;
   });
   afterAll(() => browser?.close());
 
@@ -314,7 +345,8 @@ describe.skipIf(chromiumPath === undefined)(`in Chromium${inChromium}`, () => {
     const present = name === "esbuild" || existsSync(cached(name));
     whereThere(present, `a page, bundled by ${name}`, "page.js", async () => {
       await readPage(await place(`page/${name}`, bundle));
-      return name === "esbuild" ? esbuildVersion : (await manifestOf(name)).version;
+      const bundler = name === "esbuild" ? esbuildVersion : (await manifestOf(name)).version;
+      return `${bundler}, ${version}`;
     });
   }
 
@@ -331,11 +363,11 @@ describe.skipIf(chromiumPath === undefined)(`in Chromium${inChromium}`, () => {
     });
     expectForecast(values);
     await page.close();
-    return `Chromium ${browser.version()}`;
+    return version;
   });
 
-  const formats = { classic: "iife", module: "esm" } as const;
-  for (const [type, format] of Object.entries(formats)) {
+  const formats = { classic: "iife", module: "esm" };
+  for (const [type, format] of Object.entries(formats) as [WorkerType, "esm" | "iife"][]) {
     whereThere(true, `a ${type} service worker`, "service-worker.js", async () => {
       const { page } = await openPage(await place(`service-${type}`, byEsbuild("service-worker.js", format)));
       const values = await page.evaluate(async (type) => {
@@ -350,7 +382,7 @@ describe.skipIf(chromiumPath === undefined)(`in Chromium${inChromium}`, () => {
       }, type);
       expectForecast(values);
       await page.close();
-      return `Chromium ${browser.version()}`;
+      return version;
     });
   }
 });
