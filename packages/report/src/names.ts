@@ -35,17 +35,21 @@ export function namesOf(records: readonly ResultRecord[]): Names {
   const uses = (all: readonly UseConfig[]) => named(all, (use) => use, labelOf);
   const models = uses(cells.map((cell) => denseCell(cell).model));
   const procedures = new Map(pruneCells.map((cell) => [cell, procedureOf(cell)]));
-  const strategies = uses([...procedures.values()]);
+  // Results of several sweeps may lie together: one label of two recipes is made clear only where one model has both.
+  const strategies = groupBy(pruneCells, (cell) => cell.dense.model).map((cells) => ({
+    cells: new Set(cells),
+    ...uses(cells.map((cell) => procedures.get(cell)!)),
+  }));
   const tunings = named(
     pruneCells.flatMap((cell) => ("strategy" in cell ? [cell.fineTuning] : [])),
     ({ epochs: _, ...options }) => options,
     ({ epochs }) => (epochs === 0 ? "none" : `${epochs} epoch${epochs === 1 ? "" : "s"}`),
   );
   return {
-    strategies: strategies.all,
+    strategies: [...new Set(strategies.flatMap(({ all }) => all))],
     tunings: tunings.all,
     model: models.of,
-    procedure: (cell) => strategies.of(procedures.get(cell)!),
+    procedure: (cell) => strategies.find(({ cells }) => cells.has(cell))!.of(procedures.get(cell)!),
     tuning: (cell) => ("strategy" in cell ? tunings.of(cell.fineTuning) : "recipe"),
   };
 }

@@ -232,6 +232,23 @@ describe("rows", () => {
     ]);
   });
 
+  it("let recipes of two models share a label", () => {
+    const wide = denseCell();
+    const narrow = { ...wide, model: { ...wide.model, width: 32 } };
+    const records = [wide, narrow].flatMap((dense, i) => {
+      const { strategy: _, fineTuning: __, ...cell } = pruneCell(dense, "x", { sparsity: 0.5 });
+      const step = { do: "prune", strategy: { use: "channel" }, target: { flops: 0.5 - i / 10 } } as const;
+      const recipe = { label: "half gone", steps: [step] };
+      return [trainRecord(dense), pruneRecord({ ...cell, recipe } as never)];
+    });
+    const { strategies, sections } = rowsOf(records);
+    expect(strategies).toEqual(["half gone"]);
+    expect(sections.map(({ runs }) => runs.map(({ strategy }) => strategy))).toEqual([
+      ["half gone"],
+      ["half gone"],
+    ]);
+  });
+
   it("do not time what could not be pruned", () => {
     const cell = pruneCell(denseCell(), "head", { sparsity: 0.5 });
     const { sections } = rowsOf([
