@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { isLatency, procedureOf, type ResultRecord } from "@espalier/bench";
+import { isLatency, type PruneRecord, procedureOf, type ResultRecord } from "@espalier/bench";
 import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { documentOf, figuresIn } from "../src/document.ts";
 import type { Figure } from "../src/figures.ts";
@@ -236,10 +236,11 @@ describe("rows", () => {
     const wide = denseCell();
     const narrow = { ...wide, model: { ...wide.model, width: 32 } };
     const records = [wide, narrow].flatMap((dense, i) => {
-      const { strategy: _, fineTuning: __, ...cell } = pruneCell(dense, "x", { sparsity: 0.5 });
+      const record = pruneRecord(pruneCell(dense, "x", { sparsity: 0.5 }));
       const step = { do: "prune", strategy: { use: "channel" }, target: { flops: 0.5 - i / 10 } } as const;
-      const recipe = { label: "half gone", steps: [step] };
-      return [trainRecord(dense), pruneRecord({ ...cell, recipe } as never)];
+      const recipe = { label: "half gone", steps: [step] } as const;
+      const cell = { kind: "prune", dense, recipe, target: step.target } as const;
+      return [trainRecord(dense), { ...record, cell } as PruneRecord];
     });
     const { strategies, sections } = rowsOf(records);
     expect(strategies).toEqual(["half gone"]);
