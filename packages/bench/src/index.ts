@@ -36,5 +36,5 @@ export {
   type TuningConfig,
 } from "./sweep/config.ts";
 export { loadSweepConfig } from "./sweep/load.ts";
-export { type CellEvent, runSweep, type SweepOptions, type SweepResult } from "./sweep/run.ts";
+export { type CellEvent, lockSweep, runSweep, type SweepOptions, type SweepResult } from "./sweep/run.ts";
 export { type Check, type TrainedOptions, verify, verifyReference, verifyTrained } from "./verify/index.ts";

@@ -12,7 +12,7 @@ import {
 } from "@espalier/core";
 import { expectedAfter } from "@espalier/core/pruning";
 import { type ForecastingData, type LoadedDataset, spacedWindows } from "@espalier/datasets";
-import { readBytes } from "@espalier/formats/node";
+import { readBytes, takeLock } from "@espalier/formats/node";
 import {
   type Outcome,
   type PlanSummary,
@@ -101,14 +101,27 @@ export interface SweepResult {
  */
 export async function runSweep(config: SweepConfig, options: SweepOptions): Promise<SweepResult> {
   await mkdir(join(options.out, "models"), { recursive: true });
-  const path = join(options.out, "results.jsonl");
-  const sweep = new SweepRun(
-    await withAvailableBackends(config, options.registry),
-    options,
-    await openResults(path),
-  );
-  const counts = await sweep.all();
-  return { results: path, records: sweep.records, ...counts };
+  const release = await lockSweep(options.out);
+  try {
+    const path = join(options.out, "results.jsonl");
+    const sweep = new SweepRun(
+      await withAvailableBackends(config, options.registry),
+      options,
+      await openResults(path),
+    );
+    const counts = await sweep.all();
+    return { results: path, records: sweep.records, ...counts };
+  } finally {
+    await release();
+  }
+}
+
+/**
+ * Keeps every other sweep out of a folder, until the function that it gives is called: two would do everything twice, each
+ * timed under the other's load. Throws an EspalierError that says who is at work there.
+ */
+export function lockSweep(out: string): Promise<() => Promise<void>> {
+  return takeLock(join(out, "sweep.lock"), out);
 }
 
 class SweepRun {

@@ -5,6 +5,7 @@ import {
   cellsOf,
   findPreset,
   loadSweepConfig,
+  lockSweep,
   readResults,
   readSweepConfig,
   runSweep,
@@ -106,9 +107,14 @@ async function forget(out: string): Promise<void> {
   const results = join(out, "results.jsonl");
   const there = await stat(results).catch(() => undefined);
   if (there === undefined) return;
-  await readResults(results);
-  await rm(results);
-  await rm(join(out, "models"), { recursive: true, force: true });
+  const release = await lockSweep(out);
+  try {
+    await readResults(results);
+    await rm(results);
+    await rm(join(out, "models"), { recursive: true, force: true });
+  } finally {
+    await release();
+  }
 }
 
 /** Downloads what is missing before the first cell, with its own progress. */

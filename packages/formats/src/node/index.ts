@@ -15,6 +15,7 @@ export {
   writeFileAtomically,
 } from "./files.ts";
 export { type WriteFolderOptions, writeFolderAtomically } from "./folder.ts";
+export { takeLock } from "./lock.ts";
 export { type LoadOnnxOptions, loadOnnx } from "./onnx.ts";
 
 /** Reads a model file. Throws an EspalierError where there is none, or it is not sound. */
