@@ -74,7 +74,7 @@ export function withData(model: Model, data: DescribedData): Model {
     scaler: { kind, center: [...center], spread: [...spread] },
     missing: data.missing.rule,
     ...(data.frequency === undefined ? {} : { frequency: data.frequency }),
-    splits: data.splits as unknown as Json,
+    splits: { ...data.splits },
     ...(table?.step === undefined ? {} : { step: withoutFaults(table.step) }),
     ...(data.gaps === undefined ? {} : { gaps: data.gaps }),
     ...(data.reading === undefined ? {} : { reading: data.reading as unknown as Json }),
@@ -87,7 +87,7 @@ function withoutFaults({ milliseconds, label, calendar }: KnownStep): Json {
   return {
     milliseconds,
     label,
-    ...(calendar === undefined ? {} : { calendar: calendar as unknown as Json }),
+    ...(calendar === undefined ? {} : { calendar: { ...calendar } }),
   };
 }
 

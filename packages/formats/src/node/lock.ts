@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { link, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { link, readFile, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename } from "node:path";
 import { EspalierError } from "@espalier/core";
@@ -39,7 +39,7 @@ export async function takeLock(path: string, what: string): Promise<() => Promis
       if (text === undefined) continue;
       const holder = holderOf(text);
       if (holder !== undefined && (await isThere(holder))) throw inUse(path, what, holder, own.host);
-      await removeStale(path, text);
+      await removeStale(path, what, text);
     }
   } finally {
     await rm(beside, { force: true });
@@ -70,16 +70,14 @@ async function claim(beside: string, path: string): Promise<boolean> {
   }
 }
 
-/** Takes a stale lock away, and no other: one that somebody has put in its place meanwhile is put back. */
-async function removeStale(path: string, text: string): Promise<void> {
-  const aside = `${path}.${randomUUID()}`;
-  const moved = await rename(path, aside).then(
-    () => true,
-    () => false,
-  );
-  if (!moved) return;
-  if ((await textOf(aside)) !== text) await link(aside, path).catch(() => {});
-  await rm(aside, { force: true });
+/** Takes a stale lock away, and no other: whoever does so looks again while nobody else may. */
+async function removeStale(path: string, what: string, text: string): Promise<void> {
+  const release = await takeLock(`${path}.taking`, what);
+  try {
+    if ((await textOf(path)) === text) await rm(path, { force: true });
+  } finally {
+    await release();
+  }
 }
 
 function inUse(path: string, what: string, { pid, host, since }: Holder, here: string): EspalierError {
