@@ -73,7 +73,7 @@ describe("bad input ends in one line and exit code 1, and writes nothing:", () =
     [
       "no target",
       prune("--strategy head"),
-      "give a target, --sparsity, --parameters, --flops, --bytes or --latency, or --plan: none is given.",
+      "no target: give --sparsity, --parameters, --flops, --bytes or --latency, or --plan.",
     ],
     [
       "a batch without what is measured",
@@ -99,7 +99,7 @@ describe("bad input ends in one line and exit code 1, and writes nothing:", () =
     [
       "a plan of several stages",
       prune("--strategy head --sparsity 0.5 --steps 2 --fine-tune 1 --plan-out p.json"),
-      "--plan-out writes the plan of one step that prunes; here are 2. Drop it.",
+      "--plan-out writes the plan of one pruning step; this recipe has 2. Drop it.",
     ],
     [
       "training settings without training",
@@ -119,7 +119,7 @@ describe("bad input ends in one line and exit code 1, and writes nothing:", () =
     [
       "a strategy beside a plan",
       prune("--plan plan.json --strategy head"),
-      "--strategy cannot be combined with --plan, which says what goes.",
+      "--strategy cannot be combined with --plan, which already says what to prune.",
     ],
     [
       "no unfinished pruning",
@@ -135,7 +135,7 @@ describe("bad input ends in one line and exit code 1, and writes nothing:", () =
     [
       "a plug-in that is not there",
       prune("--strategy x --sparsity 0.5 --plugin @nobody/strategy"),
-      "plugin @nobody/strategy: there is no such file, nor a package installed where you are.",
+      "plugin @nobody/strategy: no such file, and no package of that name is installed here.",
     ],
     [
       "an unknown model",

@@ -77,7 +77,9 @@ describe("export", () => {
     expect(float16.change).toBeGreaterThan(0);
     expect(float16.change).toBeLessThan(2 ** -8);
     const { stdout } = await run("export e.safetensors --to onnx --weights float16 --force --out e.onnx");
-    expect(stdout).toMatch(/change outputs by at most \d.* random inputs\nnot the test error: the model/);
+    expect(stdout).toMatch(
+      /change outputs by at most \d.* random inputs\nthe test error was not measured: the model/,
+    );
   });
 
   it("to TensorFlow.js writes a folder, and replaces no other", async () => {
@@ -121,7 +123,7 @@ describe("import", () => {
       code: 1,
       stdout: "",
       stderr:
-        "espalier: w.safetensors: the shapes of iTransformer's weights do not tell everything: give --set marks=… --set heads=…\n",
+        "espalier: w.safetensors: the shapes of iTransformer's weights leave options open. Give --set marks=… --set heads=…\n",
     });
     const given = "--set series=2 --set heads=3 --set marks=0";
     const result = await json(`import w.safetensors --model itransformer ${given} --out w2.safetensors`);
@@ -196,7 +198,7 @@ describe("inspect --backend", () => {
 
 describe("bad input ends in one line, and writes nothing:", () => {
   it.each([
-    ["export s.safetensors --to onnx", "give --out PATH for what is written"],
+    ["export s.safetensors --to onnx", "give --out PATH for the file or folder to write"],
     ["export s.safetensors --out new", "give --to onnx, --to tfjs or --to safetensors."],
     ["export s.safetensors --to onxx --out new", "Allowed choices are onnx, tfjs, safetensors."],
     ["export s.safetensors --to tfjs --weights float16 --out new", "--weights is for --to onnx"],
@@ -233,10 +235,10 @@ describe("bad input ends in one line, and writes nothing:", () => {
       "inspect s.safetensors --backend reference",
       "backend reference does not tell what it makes of a model.",
     ],
-    ["inspect s.safetensors --threads 2", "--threads is of a run: give --backend, too, or leave it out."],
+    ["inspect s.safetensors --threads 2", "--threads only applies with --backend."],
     [
       "inspect s.safetensors --backend tfjs-wasm --threads 2",
-      "--threads 2: only wasm runs on several threads, not tfjs-wasm. Leave it out.",
+      "--threads 2: only wasm runs on several threads, not tfjs-wasm. Drop it.",
     ],
     ["inspect s.safetensors --backend wsm", 'backend "wsm" is not known. Did you mean "wasm"?'],
     ["inspect s.safetensors --batch 4", "--batch is of a run: give --backend, too"],

@@ -282,7 +282,7 @@ describe("a CSV with dates, gaps and several parts", () => {
     expect(evaluated.windows).toBe(60 - 6 + 1);
     const without = await espalier(words("evaluate gaps.safetensors"), { cwd });
     expect(without.stderr).toBe(
-      "espalier: the model was trained on gaps.csv: give --dataset with the path to it.\n",
+      "espalier: the model was trained on gaps.csv. Give --dataset with the path to it.\n",
     );
   });
 });

@@ -51,7 +51,7 @@ describe("backends", () => {
     const none = await espalier(words("backends install tensorflow --wheel none.whl"), { env });
     expect(none.stderr).toMatch(/^espalier: wheel \S*none\.whl: there is no such file\.\n$/);
     const { stdout } = await espalier(words("backends uninstall tensorflow"), { env });
-    expect(stdout).toBe("tensorflow is not installed; nothing to remove\n");
+    expect(stdout).toBe("tensorflow is not installed; there is nothing to remove\n");
   });
 });
 

@@ -23,7 +23,7 @@ describe("a training that is stopped", () => {
     expect(stopped).toMatchObject({ code: 130, stdout: "" });
     const last = stopped.stderr.trim().split("\n").at(-1);
     expect(last).toMatch(
-      /^espalier: stopped after 2 epochs; m.safetensors holds the best, epoch \d. To go on: espalier train .* --resume$/,
+      /^espalier: stopped after 2 epochs; m.safetensors holds the best, epoch \d. To resume: espalier train .* --resume$/,
     );
     expect((await readdir(cwd)).sort()).toEqual([
       "log.jsonl",
@@ -57,7 +57,7 @@ describe("a training that is stopped", () => {
     expect(await espalier(train, { cwd })).toMatchObject({
       code: 0,
       stdout: expect.stringMatching(
-        /^m.safetensors {2}finished: 3 epochs, best \d. Nothing is left to train.\n$/,
+        /^m.safetensors {2}finished: 3 epochs, best \d. There is nothing left to train.\n$/,
       ),
     });
     expect(await readFile(join(cwd, "m.safetensors"))).toEqual(model);
@@ -105,7 +105,7 @@ describe("a pruning that is stopped in fine-tuning", () => {
     const { code, stdout, stderr } = await interrupted(words(line), cwd, /fine-tune 1 /);
     expect([code, stdout]).toEqual([130, ""]);
     expect(stderr).toMatch(
-      /espalier: stopped in step 2 of 2 \(tune\) after 1 epoch; s.safetensors holds the model so far\. To go on: espalier prune .* --resume\n$/,
+      /espalier: stopped in step 2 of 2 \(tune\) after 1 epoch; s.safetensors holds the model so far\. To resume: espalier prune .* --resume\n$/,
     );
     const { stdout: seen } = await espalier(words("inspect s.safetensors --json"), { cwd });
     expect(JSON.parse(seen).history).toMatchObject([
@@ -123,7 +123,7 @@ describe("a pruning that is stopped in fine-tuning", () => {
     const { code, stderr } = await interrupted(words(line), cwd, /fine-tune 1 /);
     expect(code).toBe(130);
     expect(stderr).toMatch(
-      /^step 1 of 4: prune by head to sparsity ≥ 29.29 %, or as near as it gets\nthe nearest there is: sparsity \d/,
+      /^step 1 of 4: prune by head to sparsity ≥ 29.29 %, or as near as possible\nnearest possible: sparsity \d/,
     );
     expect(stderr).toContain("stopped in step 3 of 4 (prune); s.safetensors holds the model so far.");
     const { stdout } = await espalier(words("inspect s.safetensors --json"), { cwd });

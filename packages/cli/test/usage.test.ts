@@ -73,11 +73,11 @@ describe("a command line that is not understood", () => {
     ["train", "give --out FILE for the model. See espalier train --help."],
     [
       "prune --strategy head --sparsity 0.5 --dry-run",
-      "give a model file, or --recipe FILE with one. See espalier prune --help.",
+      "give a model file, or --recipe FILE that names one. See espalier prune --help.",
     ],
     [
       "train --epochs two",
-      'option "--epochs <n>" argument "two" is invalid. Expected a whole number from 0 on. See espalier train --help.',
+      'option "--epochs <n>" argument "two" is invalid. Expected a whole number, 0 or more. See espalier train --help.',
     ],
     [
       "train --missing guess",

@@ -20,15 +20,15 @@ export interface ImportOptions extends CommonOptions, OutputOptions {
 export function define(command: Command, context: Context): void {
   command
     .description(
-      "Makes a model file of an ONNX model (.onnx), or of weights (.pth, .pt, .safetensors). Of weights, --model says " +
-        "which architecture they are of; its sizes are read off their shapes, and what no shape tells is asked for.",
+      "Makes a model file from an ONNX model (.onnx) or from weights (.pth, .pt, .safetensors). For weights, --model names " +
+        "the architecture; its sizes are read from the shapes, and the command asks for those that no shape shows.",
     )
     .argument("<file>", "an .onnx, .pth, .pt or .safetensors file")
     .optionsGroup("Weights:")
-    .option("--model <name>", "their architecture, such as PatchTST (espalier train --help)")
-    .option("--set <key=value>", "an option of the model, such as heads=8; repeatable", several(assignment))
+    .option("--model <name>", "architecture of the weights, such as PatchTST (see espalier train --help)")
+    .option("--set <key=value>", "a model option, such as heads=8; repeatable", several(assignment))
     .optionsGroup("ONNX:")
-    .option("--open-batch", "open the batch of a file that was made for one batch size")
+    .option("--open-batch", "let the batch size vary in a file that fixes it")
     .option("--axis <name=n>", "length of an axis that the file leaves open; repeatable", several(assignment))
     .optionsGroup("Output:")
     .option("--out <file>", "the model file to write (.safetensors)");

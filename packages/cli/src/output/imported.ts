@@ -6,19 +6,19 @@ import type { Settings } from "../options/settings.ts";
 import { tableLines } from "./table.ts";
 import { wrap } from "./text.ts";
 
-/** What was made of a file. The options are those of weights: an ONNX file needs none. */
+/** The result of an import. Options only apply to weights: an ONNX file needs none. */
 export interface ImportedReport {
   readonly file: string;
   readonly out: string;
   readonly model: Model;
-  /** In the shapes of the weights. */
+  /** Options seen in the shapes of the weights. */
   readonly seen?: Settings;
   readonly given?: Settings;
-  /** Defaults of what no shape tells. */
+  /** Defaults of the options that no shape shows. */
   readonly assumed?: Settings;
 }
 
-/** Operators that a model is known by. */
+/** Operators that characterise a model. */
 const telling = ["MatMul", "Conv", "Softmax", "LayerNormalization", "BatchNormalization", "Gelu", "Relu"];
 
 export function importedLines(report: ImportedReport, colors: Colors): string[] {
@@ -36,7 +36,7 @@ export function importedLines(report: ImportedReport, colors: Colors): string[] 
   };
   const rows = [
     ["parameters", formatCount(parameters.total)],
-    ["FLOPs of a window", formatFlops(flops.total)],
+    ["FLOPs per window", formatFlops(flops.total)],
     ...ports("in", model.graph, "inputs"),
     ...ports("out", model.graph, "outputs"),
     ...wrap([plural(model.graph.nodes.length, "node"), ...recognised], 62, ", ").map((line, i) => [
@@ -54,16 +54,16 @@ export function importedLines(report: ImportedReport, colors: Colors): string[] 
     "",
     colors.bold("prunable dimensions"),
     ...(kinds.length === 0
-      ? ["none (single weights can be masked)"]
+      ? ["none (but weights can be masked)"]
       : tableLines(
           kinds.map(({ kind, dimensions, size }) => [
             kind,
             formatCount(dimensions),
-            `${formatCount(size)} in all`,
+            `${formatCount(size)} in total`,
           ]),
         )),
     ...(assumed !== undefined && Object.keys(assumed).length > 0
-      ? ["", colors.dim("What is so by default leaves no trace in weights: --set changes it.")]
+      ? ["", colors.dim("Default options leave no trace in the weights; --set changes them.")]
       : []),
     "",
     colors.green(out),
