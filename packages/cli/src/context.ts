@@ -32,18 +32,13 @@ export interface Context {
   /** Colours for stdout and for stderr; no effect if the output is not a terminal or NO_COLOR is set. */
   readonly colors: Colors;
   readonly noteColors: Colors;
-  /**
-   * Resolves a path that the user gave against the working directory; unchanged if that is the process's own.
-   */
+  /** Resolves a path that the user gave against the working directory; unchanged if that is the process's own. */
   path(given: string): string;
   /** Prints results: lines on stdout. */
   print(lines: readonly string[]): void;
   /** Prints anything else: a line on stderr. */
   note(line: string): void;
-  /**
-   * From here on the command handles the signal itself and ends in an orderly way; `tell` announces that it
-   * is stopping.
-   */
+  /** From here on the command handles the signal itself and ends in an orderly way; `tell` announces that it is stopping. */
   endsInOrder(tell: (line: string) => void): void;
   readonly inOrder: boolean;
 }

@@ -1,8 +1,5 @@
 #!/usr/bin/env node
-/**
- * The entry point. It checks the version of Node before it loads the rest, which an older version could not
- * run.
- */
+/** The entry point. It checks the version of Node before it loads the rest, which an older version could not run. */
 const { node } = process.versions;
 const [major = 0, minor = 0] = node.split(".").map(Number);
 

@@ -5,9 +5,8 @@ import { errorLine } from "./errors.ts";
 import { version } from "./version.ts";
 
 /**
- * Runs the command with arguments (without `node` and the script) and returns the exit code: 0, 1 after one
- * line on stderr that says what was wrong, or 130 if the signal stopped it. Never throws, never exits the
- * process.
+ * Runs the command with arguments (without `node` and the script) and returns the exit code: 0, 1 after one line on
+ * stderr that says what was wrong, or 130 if the signal stopped it. Never throws, never exits the process.
  */
 export async function run(argv: readonly string[], options: RunOptions = {}): Promise<number> {
   const context = createContext(argv, options);

@@ -111,8 +111,8 @@ describe("train, prune, inspect, evaluate, predict", () => {
   });
 
   it.each([
-    ["inspect small.safetensors --masks nothing*", "--masks nothing*: this names no pruned tensor"],
-    ["inspect small.safetensors --evaluate", "--evaluate is of a comparison: give --against FILE"],
+    ["inspect small.safetensors --masks nothing*", "--masks nothing*: matches no pruned tensor"],
+    ["inspect small.safetensors --evaluate", "--evaluate only applies with --against FILE"],
     ["inspect small.safetensors --sensitivity 1.5", "Expected shares between 0 and 1"],
     ["inspect small.safetensors --importance l3", 'criterion "l3" is not known'],
   ])("%s is refused", async (line, message) => {

@@ -73,7 +73,7 @@ describe("data sets", () => {
     });
     const one = (await espalier(["datasets", "weather"], { env })).stdout;
     expect(one).toMatch(/missing values +-9999: forward-fill/);
-    expect(one).toMatch(/sha256 {2}9b2b19b1[0-9a-f]{56}\nfile {4}.*weather.csv \(when it is fetched\)/);
+    expect(one).toMatch(/sha256 {2}9b2b19b1[0-9a-f]{56}\nfile {4}.*weather.csv \(once it is fetched\)/);
   });
 
   it.skipIf(!present)("are verified where they are, and refused where they are damaged", async () => {

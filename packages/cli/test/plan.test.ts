@@ -50,14 +50,14 @@ describe("plans", () => {
     );
     expect([code, stdout]).toEqual([1, ""]);
     expect(stderr).toMatch(
-      /^espalier: target flops ≤ 10 % cannot be met by "head": with all that "head" may remove, \d+\.\d % of the flops remain\. Wrote the nearest plan to n.json\.\n$/,
+      /^espalier: target flops ≤ 10 % cannot be met by "head": with everything that "head" may remove, \d+\.\d % of the flops remain\. Wrote the nearest plan to n.json\.\n$/,
     );
     await expect(bytes("n.safetensors")).rejects.toThrow("ENOENT");
     const coarse = await run("prune m.safetensors --strategy head --flops 0.93 --out n.safetensors");
     expect([coarse.code, coarse.stderr]).toEqual([
       1,
       expect.stringMatching(
-        /^espalier: target flops ≤ 93 % can only be overshot by "head": what "head" removes at a time is too coarse to come within 2 % of it; nearest: \d+\.\d % of the flops remain\. Give --accept-nearest/,
+        /^espalier: target flops ≤ 93 % can only be overshot by "head": what "head" removes too much at a time to come within 2 % of it; nearest: \d+\.\d % of the flops remain\. Give --accept-nearest/,
       ),
     ]);
     const nearest = await run(

@@ -262,7 +262,11 @@ describe("espalier prune --recipe", () => {
       "prune m.safetensors --recipe stepped.yaml --gradual --dry-run",
       "--gradual cannot be combined with the recipe's schedule.steps.",
     ],
-    ["no model", "prune --recipe stepped.yaml --dry-run", "give a model file, or --recipe FILE with one."],
+    [
+      "no model",
+      "prune --recipe stepped.yaml --dry-run",
+      "give a model file, or --recipe FILE that names one.",
+    ],
     ["a file that is not there", "prune --recipe no.yaml --dry-run", "no.yaml: there is no such file."],
     [
       "a strategy nobody knows, which it cannot load by itself",

@@ -63,7 +63,7 @@ describe("a training that is stopped", () => {
     expect(await readFile(join(cwd, "m.safetensors"))).toEqual(model);
     const other = await espalier([...train, "--learning-rate", "0.1"], { cwd });
     expect(other).toMatchObject({ code: 1 });
-    expect(other.stderr).toContain("m.safetensors exists, and is not what this command trains");
+    expect(other.stderr).toContain("m.safetensors exists and is not the result of this command");
   });
 
   it("is not forgotten: starting anew needs --force, and going on the same command", async () => {

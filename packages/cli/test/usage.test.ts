@@ -42,11 +42,11 @@ describe("help", () => {
     const train = (await espalier(["train", "--help"])).stdout.replace(/\s+/g, " ");
     for (const name of models.keys()) expect(train).toContain(name);
     const { epochs, learningRate, batchSize, patience, weightDecay, seed } = readSettings({});
-    expect(train).toContain(`at most so many (${epochs})`);
-    expect(train).toContain(`step of Adam (${learningRate})`);
-    expect(train).toContain(`windows a step (${batchSize})`);
-    expect(train).toContain(`0 never (${patience})`);
-    expect(train).toContain(`of Adam (${weightDecay})`);
+    expect(train).toContain(`at most this many (${epochs})`);
+    expect(train).toContain(`learning rate of Adam (${learningRate})`);
+    expect(train).toContain(`windows per step (${batchSize})`);
+    expect(train).toContain(`0 for never (${patience})`);
+    expect(train).toContain(`weight decay of Adam (${weightDecay})`);
     expect(train).toContain(`order of windows (${seed})`);
     expect([...createRegistry().backends.keys()]).toContain("tfjs-wasm");
     const prune = (await espalier(["prune", "--help"])).stdout.replace(/\s+/g, " ");

@@ -81,9 +81,7 @@ async function checkFolder(path: string, out: string): Promise<void> {
   }
 }
 
-/**
- * Falls back to comparing outputs if the data is known only from the model's metadata and is not available.
- */
+/** Falls back to comparing outputs if the data is known only from the model's metadata and is not available. */
 async function roundingOf(
   model: Model,
   options: ExportOptions,

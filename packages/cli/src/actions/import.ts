@@ -56,10 +56,7 @@ function importOnnx(
   return loadOnnx(context.path(file), { openBatch, axes, onProgress });
 }
 
-/**
- * Builds a model of the named architecture, and lists the options that the shapes gave and those that they
- * did not.
- */
+/** Builds a model of the named architecture, and lists the options that the shapes gave and those that they did not. */
 async function importWeights(
   file: string,
   options: ImportOptions,
@@ -84,9 +81,7 @@ async function importWeights(
   return { model, seen, given, assumed: assumedOf(model, { ...seen, ...given }) };
 }
 
-/**
- * Options that were neither seen nor given, at the architecture's defaults. Dropout only matters in training.
- */
+/** Options that were neither seen nor given, at the architecture's defaults. Dropout only matters in training. */
 function assumedOf({ options }: Model, known: Settings): Settings {
   return Object.fromEntries(
     Object.entries(options as Settings).filter(

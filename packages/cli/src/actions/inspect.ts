@@ -71,10 +71,7 @@ function drawnModel(options: InspectOptions, context: Context): Promise<Model> {
   return chosenModel(options, createRegistry(), context, series === undefined ? {} : { series });
 }
 
-/**
- * Describes the program a backend compiles the model to. Throws an EspalierError if the backend cannot
- * describe it.
- */
+/** Describes the program a backend compiles the model to. Throws an EspalierError if the backend cannot describe it. */
 async function describedProgram(
   model: Model,
   asked: BackendOptions,

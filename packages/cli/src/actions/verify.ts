@@ -10,9 +10,7 @@ import { openBackend } from "../shared/backend.ts";
 import { dataFolders } from "../shared/data.ts";
 import { showEvaluation } from "../shared/fitting.ts";
 
-/**
- * `espalier verify`. Prints every check of every folder. Throws an EspalierError at the end if any failed.
- */
+/** `espalier verify`. Prints every check of every folder. Throws an EspalierError at the end if any failed. */
 export async function verify(
   folders: readonly string[],
   options: VerifyOptions,

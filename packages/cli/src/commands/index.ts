@@ -1,9 +1,7 @@
 import type { Command } from "commander";
 import type { Context } from "../context.ts";
 
-/**
- * One command. Its module defines its options and its action, and is loaded only when the command is named.
- */
+/** One command. Its module defines its options and its action, and is loaded only when the command is named. */
 export interface CommandEntry {
   readonly name: string;
   /** One line for the list of commands. */

@@ -61,10 +61,7 @@ export function names(text: string): string[] {
   return list;
 }
 
-/**
- * Series names, separated by commas; a name that contains a comma goes in double quotes. Repeating the option
- * adds names.
- */
+/** Series names, separated by commas; a name that contains a comma goes in double quotes. Repeating the option adds names. */
 export function seriesNames(text: string, before: readonly string[] = []): string[] {
   const cells = text.match(/"(?:[^"]|"")*"|[^,]+/g) ?? [];
   const list = cells.map((cell) =>

@@ -16,10 +16,7 @@ export function processor(): string {
   return cpus()[0]?.model.trim() || process.arch;
 }
 
-/**
- * A table of the backends that can run, then a line for each that cannot: what is missing, and the command to
- * install it.
- */
+/** A table of the backends that can run, then a line for each that cannot: what is missing, and the command to install it. */
 export function backendLines(listed: readonly ListedBackend[], bench: boolean, colors: Colors): string[] {
   const here = listed.filter(({ available }) => available);
   const gone = listed.filter(({ available }) => !available);

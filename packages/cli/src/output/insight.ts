@@ -9,9 +9,7 @@ const steps = "▁▂▃▄▅▆▇█";
 /** Width of a picture, and least width of a name next to a chart in a narrow terminal. */
 const [pictureWidth, leastName] = [64, 20];
 
-/**
- * Formats what is known about a model as text. A narrow terminal shortens names and pictures, never numbers.
- */
+/** Formats what is known about a model as text. A narrow terminal shortens names and pictures, never numbers. */
 export function insightLines(insight: Insight, columns: number | undefined, colors: Colors): string[] {
   const width = columns ?? 80;
   const { importance, sensitivity, comparison, masks } = insight;

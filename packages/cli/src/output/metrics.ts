@@ -20,8 +20,8 @@ const unitsDiffer = 10;
 const shownSeries = 12;
 
 /**
- * A table of errors, with those of forecasts that need no model for comparison; by series if their units
- * differ. With `detail`, always also by series and by step of the horizon.
+ * A table of errors, with those of forecasts that need no model for comparison; by series if their units differ. With
+ * `detail`, always also by series and by step of the horizon.
  */
 export function metricsLines(
   metrics: Metrics,

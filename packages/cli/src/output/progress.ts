@@ -9,10 +9,7 @@ export interface BarState {
   readonly share: number;
   /** Text after the bar, such as a loss or a size. */
   readonly detail?: string | undefined;
-  /**
-   * Seconds left, null if they cannot be estimated yet; by default they follow from the pace since the bar
-   * began.
-   */
+  /** Seconds left, null if they cannot be estimated yet; by default they follow from the pace since the bar began. */
   readonly remaining?: number | null | undefined;
 }
 
@@ -25,10 +22,7 @@ export interface Bar {
   stop(): void;
 }
 
-/**
- * Milliseconds: time before a bar first appears; between two drawings; between two lines if nothing can be
- * redrawn.
- */
+/** Milliseconds: time before a bar first appears; between two drawings; between two lines if nothing can be redrawn. */
 const [quiet, frame, interval] = [400, 80, 10_000];
 /** Seconds after which the pace is reliable. */
 const settled = 1;

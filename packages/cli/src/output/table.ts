@@ -23,10 +23,7 @@ export function tableLines(rows: readonly (readonly string[])[], options: TableO
   return text.split("\n").flatMap((line) => (line.trim() === "" ? [] : [indent + line.trimEnd()]));
 }
 
-/**
- * Shortens a dotted name to a width, at a dot if possible. It keeps the end, because that is where names
- * differ.
- */
+/** Shortens a dotted name to a width, at a dot if possible. It keeps the end, because that is where names differ. */
 export function shortName(name: string, width: number): string {
   if (name.length <= width) return name;
   const end = name.slice(name.length - (width - 1));

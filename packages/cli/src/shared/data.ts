@@ -39,10 +39,7 @@ export function fetchOptions(name: string, context: Context, bar: Bar): FetchOpt
   };
 }
 
-/**
- * Loads a data set, and reports a download's progress, detected or odd properties of the file, and missing
- * values.
- */
+/** Loads a data set, and reports a download's progress, detected or odd properties of the file, and missing values. */
 export async function loadSource(
   dataset: string,
   options: Pick<TrainingDataOptions, "series" | keyof CsvOptionsGiven>,

@@ -12,8 +12,8 @@ export interface DrawnFor {
 }
 
 /**
- * The model that `--model`, `--from` and related options name: a new one with random or given weights, or one
- * from a file.
+ * The model that `--model`, `--from` and related options name: a new one with random or given weights, or one from a
+ * file.
  */
 export async function chosenModel(
   options: ModelOptions,

@@ -15,10 +15,7 @@ export async function registryWith(
   return createRegistry(await Promise.all((plugins ?? []).map((name) => loadPlugin(name, context))));
 }
 
-/**
- * Loads the `plugin` that a package, a folder with a package, or a file exports. This runs its code, as the
- * user asked.
- */
+/** Loads the `plugin` that a package, a folder with a package, or a file exports. This runs its code, as the user asked. */
 async function loadPlugin(name: string, context: Context): Promise<StrategyPlugin> {
   const { plugin } = await importFrom(name, context);
   const { name: strategy, create } = (plugin ?? {}) as Partial<StrategyPlugin>;

@@ -14,8 +14,8 @@ export interface Unfinished {
 }
 
 /**
- * Checks all files before anything long begins. Throws an EspalierError for missing files and for files that
- * must not be replaced.
+ * Checks all files before anything long begins. Throws an EspalierError for missing files and for files that must not
+ * be replaced.
  */
 export async function checkFiles(
   recipe: Recipe,

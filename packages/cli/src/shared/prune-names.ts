@@ -37,10 +37,7 @@ export function optionFor(path: string, given: GivenOptions): PruneOption | unde
   return path === "target" ? metrics.find((metric) => given[metric] !== undefined) : options[path];
 }
 
-/**
- * The command line's name for a key of the shorthand: its option, or the key itself if only the recipe's file
- * gives it.
- */
+/** The command line's name for a key of the shorthand: its option, or the key itself if only the recipe's file gives it. */
 export function nameOf(path: string, given: GivenOptions, inFile: Shorthand | undefined): string {
   const option = optionFor(path, given);
   const value = path.split(".").reduce<unknown>((at, key) => (at as Record<string, unknown>)?.[key], inFile);

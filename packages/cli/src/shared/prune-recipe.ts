@@ -38,10 +38,10 @@ export interface PruneCommand {
 }
 
 /**
- * The recipe that a command line of `espalier prune` stands for: its options override those of the `--recipe`
- * file. Most options replace one setting; three replace more: a target replaces all targets of the recipe,
- * `--strategy` all of its strategies, and `--dataset` all of its data settings. Throws an EspalierError for
- * options that contradict each other or the recipe.
+ * The recipe that a command line of `espalier prune` stands for: its options override those of the `--recipe` file.
+ * Most options replace one setting; three replace more: a target replaces all targets of the recipe, `--strategy` all
+ * of its strategies, and `--dataset` all of its data settings. Throws an EspalierError for options that contradict each
+ * other or the recipe.
  */
 export function pruneRecipe(command: PruneCommand, registry: Registry): Recipe {
   const { given, read } = command;

@@ -27,8 +27,8 @@ export async function loadRecipe(file: string, registry: Registry, context: Cont
 }
 
 /**
- * Formats a recipe as the text of a file. Model and data files outside the recipe's folder are left out, and
- * must be named on the command line.
+ * Formats a recipe as the text of a file. Model and data files outside the recipe's folder are left out, and must be
+ * named on the command line.
  */
 export async function recipeText(recipe: Recipe, folder: string, context: Context): Promise<string> {
   const beside = async (given: string, key: PropertyKey) => {
@@ -40,10 +40,7 @@ export async function recipeText(recipe: Recipe, folder: string, context: Contex
   return formatRecipe(await withPaths(recipe, beside));
 }
 
-/**
- * The recipe with its paths (model, weights, CSV file, plans) mapped. A path that maps to undefined loses its
- * key.
- */
+/** The recipe with its paths (model, weights, CSV file, plans) mapped. A path that maps to undefined loses its key. */
 async function withPaths(
   recipe: Recipe,
   change: (path: string, ...key: PropertyKey[]) => Promise<string | undefined>,

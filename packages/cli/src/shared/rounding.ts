@@ -21,10 +21,7 @@ export interface OutputChange {
   /** Why the test error was not measured. */
   readonly reason: string;
   readonly samples: number;
-  /**
-   * Largest change of an output value divided by the largest value of that output; the maximum over all
-   * outputs.
-   */
+  /** Largest change of an output value divided by the largest value of that output; the maximum over all outputs. */
   readonly change: number;
 }
 
@@ -34,9 +31,7 @@ interface Pair {
   readonly backend: Backend;
 }
 
-/**
- * Test errors with both weights. Throws an EspalierError if there is no data or it does not fit the model.
- */
+/** Test errors with both weights. Throws an EspalierError if there is no data or it does not fit the model. */
 export async function errorChange(
   { before, after, backend }: Pair,
   options: DataOptions,

@@ -6,10 +6,7 @@ import { stepTexts } from "../output/steps.ts";
 import { type ShownFit, showEvaluation, showFit } from "./fitting.ts";
 import { showSearch } from "./search.ts";
 
-/**
- * Shows a run of a recipe: a line for each step (if there are several) and each epoch, and a bar for slow
- * work.
- */
+/** Shows a run of a recipe: a line for each step (if there are several) and each epoch, and a bar for slow work. */
 export function showRun(
   recipe: Recipe,
   { bar, context, resume }: { readonly bar: Bar; readonly context: Context; readonly resume?: RunCheckpoint },

@@ -9,8 +9,8 @@ type Spec = { readonly use: string; readonly options: Record<string, unknown> };
 type Chosen = Pick<Shorthand, "strategies" | "combined">;
 
 /**
- * The strategies of `--strategy` in order, or those of a recipe, each with its options. Throws an
- * EspalierError for unknown names and options.
+ * The strategies of `--strategy` in order, or those of a recipe, each with its options. Throws an EspalierError for
+ * unknown names and options.
  */
 export function chosenStrategies(
   options: Partial<PruneOptions>,

@@ -36,7 +36,7 @@ const shapeOf = ({ graph }: Survey, value: ValueId): Shape => graph.values[value
 
 const activations = namesOf([geluOperator, reluOperator, eluOperator, sigmoidOperator, tanhOperator]);
 
-/** activation(x·W + bias) + residual: takes in what follows a product with a matrix. */
+/** activation(x·W + bias) + residual: fuses the nodes that follow a product with a matrix. */
 export const linear: Pattern<Linear> = {
   name: "linear layer",
   root: matMulOperator,
@@ -75,15 +75,15 @@ export const linear: Pattern<Linear> = {
   },
 };
 
-/** What a backend's kernel for attention can do. */
+/** Capabilities of a backend's attention kernel. */
 export interface AttentionOptions {
-  /** Whether a node may lie between product and softmax. */
+  /** Whether the kernel supports a node between product and softmax. */
   takes(live: LiveNode): boolean;
-  /** Whether a backend has room for an attention of these shapes. */
+  /** Whether the kernel supports an attention of these shapes. */
   fits(attention: Attention, shapeOf: (value: ValueId) => Shape): boolean;
 }
 
-/** Operators by which a score may come from a product, rather than be added to it. */
+/** Operators whose input may be computed by a product, rather than be added to a score. */
 const arithmetic = namesOf([
   matMulOperator,
   scaleOperator,
@@ -93,7 +93,7 @@ const arithmetic = namesOf([
   divOperator,
 ]);
 
-/** softmax(f(q·k))·v where nothing else reads what lies between: in evaluation, not while gradients want it. */
+/** softmax(f(q·k))·v, if nothing else reads the values in between: in evaluation, but not if gradients need them. */
 export function attention({ takes, fits }: AttentionOptions): Pattern<Attention> {
   return {
     name: "attention",
@@ -140,7 +140,7 @@ function attentionAt(
   }
 }
 
-/** Random numbers and the dropouts that read them: factors, drawn once, and a product each. */
+/** Random numbers and the dropouts that read them: factors that are drawn once, and one product per dropout. */
 export const dropout: Pattern<DropoutFactors | DropoutProduct> = {
   name: "dropout",
   root: randomUniformOperator,
@@ -164,7 +164,7 @@ export const dropout: Pattern<DropoutFactors | DropoutProduct> = {
   },
 };
 
-/** Adam that may write its results where its tensors are. */
+/** Adam that can write its results in place. */
 export const adamInPlace: Pattern<AdamInPlace> = {
   name: "Adam in place",
   root: adamOperator,
@@ -182,7 +182,7 @@ export const adamInPlace: Pattern<AdamInPlace> = {
   },
 };
 
-/** The product of two matrices that a gradient is, up to its order of axes, if nothing else reads it. */
+/** The matrix product that computes a gradient, up to its order of axes, if nothing else reads it. */
 function gradientProduct(gradient: ValueId, survey: Survey) {
   const chain: LiveNode[] = [];
   for (let value = gradient; ; ) {

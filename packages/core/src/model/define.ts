@@ -7,39 +7,39 @@ import { float32, type TensorData } from "../graph/tensor.ts";
 import { randomStream } from "../operators/random.ts";
 import { createModel, type Json, type Model } from "./model.ts";
 
-/** Validates options and fills in defaults; any schema library's object with `parse` fits. */
+/** Validates options and fills in defaults; an object with `parse` of any schema library fits. */
 export interface OptionsSchema<O> {
-  /** The options with defaults filled in. Throws where they make no sense. */
+  /** Returns the options with defaults filled in. Throws if they are invalid. */
   parse(input: unknown): O;
 }
 
-/** How a model is drawn. */
+/** The definition of a model. */
 export interface ModelDefinition<O> {
   readonly name: string;
   readonly options: OptionsSchema<O>;
-  /** Draws inputs and nodes and gives the outputs by name. */
+  /** Draws inputs and nodes and returns the outputs by name. */
   draw(b: Builder, options: O): Readonly<Record<string, Value>>;
-  /** Brings a checkpoint of the original implementation into this drawing's names and shapes. */
+  /** Converts a checkpoint of the original implementation to this drawing's names and shapes. */
   checkpoint?(tensors: Tensors, options: O): Tensors;
 }
 
-/** A model's architecture at certain options, without weights. */
+/** A model's architecture with given options, without weights. */
 export interface Architecture {
   readonly name: string;
   readonly options: Json;
   readonly graph: Graph;
-  /** With weights as the original implementation starts training. The same seed gives the same weights. */
+  /** Creates the model with the initial weights of the original implementation. The same seed gives the same weights. */
   initialize(seed?: number): Model;
-  /** With weights from a checkpoint, by name. Throws an EspalierError that lists what does not fit. */
+  /** Creates the model with weights from a checkpoint, by name. Throws an EspalierError that lists the mismatches. */
   load(tensors: Tensors): Model;
 }
 
-/** Draws a model at options: `iTransformer({ series: 7 })`. Throws the schema's error for options that make no sense. */
+/** Draws a model with options: `iTransformer({ series: 7 })`. Throws the schema's error for invalid options. */
 export type ModelFactory<I> = ((options: I) => Architecture) & {
   readonly definition: ModelDefinition<unknown>;
 };
 
-/** Makes `iTransformer(options)` from a definition: options are validated, the graph is drawn. */
+/** Creates a factory such as `iTransformer(options)` from a definition: it validates the options and draws the graph. */
 export function defineModel<I, O>(definition: ModelDefinition<O>): ModelFactory<I> {
   const factory = (input: I): Architecture => {
     const options = definition.options.parse(input);
@@ -71,7 +71,7 @@ function initialTensors(drawing: Drawing, seed: number): Tensors {
   );
 }
 
-/** The drawing's tensors out of a checkpoint; what the drawing has data for itself need not be in it. */
+/** Matches a checkpoint with the tensors of a drawing; those that the drawing has data for may be missing. */
 function matchCheckpoint(model: string, { graph, data }: Drawing, checkpoint: Tensors): Tensors {
   const problems: string[] = [];
   const used = new Set<string>();

@@ -32,8 +32,8 @@ const schema = z.strictObject({
 
 /**
  * - `criterion`: importance of a group; `l2` by default.
- * - `scope`: what is ranked together: dimensions that play the same part in different layers (`isomorphic`, the default),
- *   each by itself (`local`: equal shares everywhere), or all (`global`).
+ * - `scope`: what is ranked together: dimensions that play the same part in different layers (`isomorphic`, the
+ *   default), each by itself (`local`: equal shares everywhere), or all (`global`).
  * - `dimensions`: which widths: `feed-forward`, `head-channel` (inside heads, for q·k and v apart), `embedding`.
  * - `keepAtLeast`: channels every dimension keeps (1).
  * - `multipleOf`: kept widths are rounded up to a multiple of this (1).

@@ -36,8 +36,8 @@ const schema = z.strictObject({
 });
 
 /**
- * - `criterion`: importance of a module, from that of its heads or channels: their sum, of `l2` the norm. By default `spat`
- *   where calibration data is given, else `l2`.
+ * - `criterion`: importance of a module, from that of its heads or channels: their sum, of `l2` the norm. By default
+ *   `spat` where calibration data is given, else `l2`.
  * - `modules`: what may go, a list of `attention` and `feed-forward`; both by default.
  * - `unit`: what goes at a time: one `module` (the default), or those of one `layer` together.
  * - `keepAtLeast`: attention modules, and feed-forward modules, that the model keeps (1), or layers.

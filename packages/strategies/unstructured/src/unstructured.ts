@@ -61,10 +61,11 @@ const schema = z
 /**
  * - `criterion`: importance of a weight; by default `l1`, its magnitude. `wsap` also decides each tensor's share.
  * - `scope`: how density is shared out, over tensors or within: `local`, the same for all; `global` (the default) and
- *   `isomorphic`, by ranking all together, or those of like layers; `erk`, by shape; `lamp`, as LAMP's scores have it (Lee et
- *   al., ICLR 2021), while the criterion says which; `row`, the same for the weights of each output, as Wanda does.
- * - `structure`: what goes together: `"4x1"` blocks of rows × columns (outputs × inputs), or `"2:4"`: of four weights in a
- *   row two stay at least; single weights by default.
+ *   `isomorphic`, by ranking all together, or those of like layers; `erk`, by shape; `lamp`, as LAMP's scores have it
+ *   (Lee et al., ICLR 2021), while the criterion says which; `row`, the same for the weights of each output, as Wanda
+ *   does.
+ * - `structure`: what goes together: `"4x1"` blocks of rows × columns (outputs × inputs), or `"2:4"`: of four weights
+ *   in a row two stay at least; single weights by default.
  * - `leastDensity`: no tensor keeps less than this share of the average density (0.25); 0 lets a layer be emptied.
  * - `keep`: tensors left alone, by name pattern (`*` for any text).
  * - `seed`: of `random`.
