@@ -1,4 +1,4 @@
-import { EspalierError } from "@espalier/core";
+import { readBy } from "@espalier/core/documents";
 import type { Form } from "@espalier/core/forms";
 import { z } from "zod";
 
@@ -8,12 +8,9 @@ import { z } from "zod";
  * @throws EspalierError naming the function, the option and what was expected of it.
  */
 export function parseOptions<T>(where: string, schema: z.ZodType<T>, given: unknown): T {
-  const result = schema.safeParse(given);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0]!;
-  const path = issue.path.map(String).join(".");
-  const option = path === "" ? "" : ` option "${path}":`;
-  throw new EspalierError(`${where}:${option} ${lowerFirst(issue.message)}.`);
+  return readBy(schema, given, (path) =>
+    path.length === 0 ? where : `${where}: option "${path.map(String).join(".")}"`,
+  );
 }
 
 /** A schema that has a form checked. */
@@ -24,8 +21,4 @@ export function formed<T>(form: Form): z.ZodType<T> {
     const path = fault.at === "" ? [] : fault.at.split(".");
     context.addIssue({ code: "custom", path, message: fault.problem });
   });
-}
-
-function lowerFirst(text: string): string {
-  return text.charAt(0).toLowerCase() + text.slice(1);
 }

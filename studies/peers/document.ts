@@ -6,8 +6,8 @@ import {
   formatShare,
   formatSpeedup,
   formatTime,
+  formatTimeStat,
   type Table,
-  withSpread,
 } from "@espalier/report";
 import { deviceOf, speedUpCurves } from "./chart.ts";
 import {
@@ -189,7 +189,7 @@ function timesTable(results: PeerResults, run: PeerRun): Table {
     {
       label: "time",
       numeric: true,
-      cell: ({ timing: { median: mean, spread } }) => withSpread(formatTime, { mean, spread }),
+      cell: ({ timing: { median: mean, spread } }) => formatTimeStat({ mean, spread }),
     },
     ...[ownOf(results), ...references].flatMap((peer): Column[] => {
       const dense = entryOf(run, peer, "dense");

@@ -35,12 +35,8 @@ export function recipeOf(choice: Choice, tuned: boolean): Recipe {
   };
 }
 
-/** Arguments of `espalier prune` that do the same to a model file; `nearest`: the target cannot be met. */
-export function commandOf(
-  choice: Choice,
-  files: { readonly model: string; readonly out: string },
-  nearest: boolean,
-): string[] {
+/** Arguments of `espalier prune` that do the same to a model file, to the byte. */
+export function commandOf(choice: Choice, files: { readonly model: string; readonly out: string }): string[] {
   const { strategy, criterion, structure, target } = choice;
   const used = strategy === "combined" ? stages : [strategy];
   return [
@@ -51,7 +47,7 @@ export function commandOf(
     ...(structure === undefined ? [] : ["--set", `structure=${structure}`]),
     ...(strategy === "combined" ? ["--set", `combined.weights=[${weights.join(",")}]`] : []),
     ...Object.entries(target).flatMap(([metric, value]) => [`--${metric}`, `${value}`]),
-    ...(nearest ? ["--accept-nearest"] : []),
+    "--accept-nearest",
     "--out",
     files.out,
   ];

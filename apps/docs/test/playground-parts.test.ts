@@ -196,7 +196,7 @@ describe("the command line of a choice", () => {
       ],
       weights: [1, 1, 4],
     });
-    expect(commandOf(choice, files, true).join(" ")).toBe(
+    expect(commandOf(choice, files).join(" ")).toBe(
       "prune m.safetensors --strategy head --strategy channel --strategy unstructured --criterion l2 --set structure=4x1 --set combined.weights=[1,1,4] --bytes 0.4 --accept-nearest --out small.safetensors",
     );
   });

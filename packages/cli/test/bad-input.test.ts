@@ -145,12 +145,12 @@ describe("bad input ends in one line and exit code 1, and writes nothing:", () =
     [
       "an unknown option of a model",
       train("--set widht=8"),
-      'model "iTransformer": option "widht" is not known. Did you mean "width"?',
+      'model "iTransformer", widht: is not known. Did you mean "width"?',
     ],
     [
       "an option of a model that is no number",
       train("--set width=wide"),
-      'model "iTransformer": width: Invalid input: expected number, received string.',
+      'model "iTransformer", width: expected a number, found "wide".',
     ],
     ["an unknown data set", train("--dataset ETTh"), 'dataset "ETTh" is not known. Did you mean "ETTh1"?'],
     ["an unknown series", train("--series s1,s9"), 'series "s9" is not known. Did you mean "s1"?'],

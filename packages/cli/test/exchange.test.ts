@@ -202,7 +202,7 @@ describe("bad input ends in one line, and writes nothing:", () => {
     ["export s.safetensors --out new", "give --to onnx, --to tfjs or --to safetensors."],
     ["export s.safetensors --to onxx --out new", "Allowed choices are onnx, tfjs, safetensors."],
     ["export s.safetensors --to tfjs --weights float16 --out new", "--weights only applies with --to onnx"],
-    ["export s.safetensors --to onnx --opset 9 --out new", "ONNX export: opset: must be 17 to 21."],
+    ["export s.safetensors --to onnx --opset 9 --out new", "ONNX export, opset: must be 17 to 21."],
     [
       "export s.safetensors --to onnx --dataset synthetic --out new",
       "--dataset only applies with --weights float16",
@@ -223,7 +223,7 @@ describe("bad input ends in one line, and writes nothing:", () => {
     ],
     [
       "import w.safetensors --model iTransformer --set heads=3 --set series=2 --set marks=0 --set widht=1 --out new",
-      'option "widht" is not known. Did you mean "width"?',
+      'model "iTransformer", widht: is not known. Did you mean "width"?',
     ],
     [
       "import w.safetensors --model iTransformer --set heads=5 --set series=2 --set marks=0 --out new",
@@ -231,7 +231,7 @@ describe("bad input ends in one line, and writes nothing:", () => {
     ],
     ["import w.safetensors --open-batch --out new", "--open-batch only applies to ONNX files"],
     ["import external.onnx --model PatchTST --out new", "--model only applies to weights"],
-    ["import external.onnx --axis a=b --out new", "ONNX import: axes.a: "],
+    ["import external.onnx --axis a=b --out new", "ONNX import, axes.a: "],
     ["import external.onnx --out m.safetensors", "m.safetensors exists. Give --force"],
     ["import no.onnx --out new", "no.onnx: there is no such file."],
     ["inspect s.safetensors --backend reference", "backend reference cannot describe its program"],

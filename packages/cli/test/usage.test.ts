@@ -1,4 +1,5 @@
 import { criterionNames } from "@espalier/core";
+import { pluginOptions } from "@espalier/core/pruning";
 import { models } from "@espalier/models";
 import { createRegistry } from "@espalier/recipe/standard";
 import { readSettings } from "@espalier/training";
@@ -50,9 +51,9 @@ describe("help", () => {
     expect(train).toContain(`order of windows (${seed})`);
     expect([...createRegistry().backends.keys()]).toContain("tfjs-wasm");
     const prune = (await espalier(["prune", "--help"])).stdout.replace(/\s+/g, " ");
-    for (const { name, options } of createRegistry().strategies.values()) {
-      expect(prune).toContain(` ${name} `);
-      for (const option of Object.keys(options!)) expect(prune).toContain(` ${option} `);
+    for (const plugin of createRegistry().strategies.values()) {
+      expect(prune).toContain(` ${plugin.name} `);
+      for (const option of Object.keys(pluginOptions(plugin)!)) expect(prune).toContain(` ${option} `);
     }
     for (const name of criterionNames) expect(prune).toContain(name);
   });

@@ -15,6 +15,7 @@ export { type RemoveOptions, removeWeakest } from "./pruning/indices.ts";
 export * from "./pruning/modules.ts";
 export { matchesAny } from "./pruning/patterns.ts";
 export { encodePlan, readPlan } from "./pruning/plan.ts";
+export { pluginOptions } from "./pruning/plugin.ts";
 export { applySteps, expectedAfter } from "./pruning/prune.ts";
 export { maskWithinRuns, type RunMaskOptions } from "./pruning/runs.ts";
 export { removeDead } from "./pruning/simplify.ts";

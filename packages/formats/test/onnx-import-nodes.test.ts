@@ -670,7 +670,7 @@ describe("what cannot be read", () => {
       /^model\.onnx: node/,
     );
     expect(refusal({ inputs: x, nodes: [] }, { openbatch: true } as never)).toMatch(
-      /^ONNX import: .*openbatch/,
+      /^ONNX import, openbatch/,
     );
   });
 });

@@ -1,6 +1,5 @@
 export { type CheckContext, check, type Problem, problemsIn } from "./format/check.ts";
 export { expand, wholeStrategy } from "./format/expand.ts";
-export { refuse } from "./format/explain.ts";
 export { recipeJsonSchema } from "./format/json-schema.ts";
 export {
   type DrawnModel,
@@ -34,7 +33,7 @@ export { followsRecipe, pruningOf, targetOf, targetsOf } from "./format/step-tar
 export { targetSchema, targetShares } from "./format/target.ts";
 export { formatRecipe } from "./format/write.ts";
 export { type LocatedYaml, readYaml } from "./format/yaml.ts";
-export { drawModel, optionError } from "./registry/draw.ts";
+export { drawModel } from "./registry/draw.ts";
 export { type Registry, type RegistryParts, registryOf } from "./registry/registry.ts";
 export { standardStrategies } from "./registry/strategies.ts";
 export { type UseConfig, useSchema } from "./registry/use.ts";

@@ -29,6 +29,16 @@ export function formatTime(milliseconds: number): string {
   return scaled(milliseconds, ["ms", "s"]);
 }
 
+const millisecondsIn = { ns: 1e-6, µs: 1e-3, ms: 1, s: 1e3 };
+
+/** Milliseconds with their spread, both in the unit of the first: 93.8 ± 1.6 µs. */
+export function formatTimeStat({ mean, spread }: { mean: number; spread: number }): string {
+  const text = formatTime(mean);
+  if (!(spread > 0)) return text;
+  const [number, unit] = text.split(" ") as [string, keyof typeof millisecondsIn];
+  return `${number} ± ${Number((spread / millisecondsIn[unit]).toPrecision(2))} ${unit}`;
+}
+
 /** Seconds that a person waited: 0.84 s, 12.3 s, 4:05 min. */
 export function formatDuration(seconds: number): string {
   if (seconds >= 60) return `${formatClock(seconds)} ${seconds >= 3600 ? "h" : "min"}`;
@@ -80,14 +90,6 @@ export function formatErrorStat({ mean, spread }: { mean: number; spread: number
   if (!(spread > 0)) return text;
   const plain = !text.includes("e") && Number.isFinite(mean);
   return `${text} ± ${plain ? fixed(spread, errorDecimals(Math.abs(mean))) : spread.toPrecision(2)}`;
-}
-
-/** A number with its spread, where it has one. */
-export function withSpread(
-  format: (value: number) => string,
-  { mean, spread }: { mean: number; spread: number },
-): string {
-  return spread > 0 ? `${format(mean)} ± ${format(spread)}` : format(mean);
 }
 
 /** 1 series, 2 epochs. */

@@ -7,8 +7,7 @@ import {
   formatShare,
   formatShort,
   formatSpeedupStat,
-  formatTime,
-  withSpread,
+  formatTimeStat,
 } from "./numbers.ts";
 import type { Rows, RunRow, Section, Size } from "./rows.ts";
 import { allowances, shownTiming, timingsOf, verdictsOf } from "./summary.ts";
@@ -277,8 +276,8 @@ export function timingTable(section: Section): Table {
         row.strategy,
         row.target,
         reached(row),
-        withSpread(formatTime, row.dense),
-        withSpread(formatTime, row.pruned),
+        formatTimeStat(row.dense),
+        formatTimeStat(row.pruned),
         formatSpeedupStat(row.speedup),
         String(row.samples),
       ]),

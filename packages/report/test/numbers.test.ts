@@ -11,6 +11,7 @@ import {
   formatShort,
   formatSpeedupStat,
   formatTime,
+  formatTimeStat,
   plural,
 } from "../src/text.ts";
 
@@ -28,6 +29,9 @@ describe("numbers", () => {
     [formatTime(0.456), "0.456 ms"],
     [formatTime(999.7), "1 s"],
     [formatTime(0), "0 ms"],
+    [formatTimeStat({ mean: 0.0938, spread: 0.016 }), "93.8 ± 16 µs"],
+    [formatTimeStat({ mean: 12.34, spread: 0.0421 }), "12.3 ± 0.042 ms"],
+    [formatTimeStat({ mean: 1.5, spread: 0 }), "1.5 ms"],
     [formatDuration(0.84), "0.84 s"],
     [formatDuration(245), "4:05 min"],
     [formatShare(0.3002), "30 %"],

@@ -11,6 +11,7 @@ import {
   type Target,
   type TargetReport,
 } from "@espalier/core";
+import { readBy } from "@espalier/core/documents";
 import { z } from "zod";
 import { type Curve, curveNames, leftAt } from "./curve.ts";
 import { tightened } from "./moving-masks.ts";
@@ -129,10 +130,11 @@ export class GradualSchedule {
 
 /** Checks how gradual pruning is to go. Throws an EspalierError that names the setting. */
 export function settingsOf({ strategy, target, curve, until, every }: GradualPruning): GradualSettings {
-  const result = gradualSchema.safeParse({ curve, until, every });
-  if (result.success) return { strategy: strategy.name, target, ...result.data };
-  const [issue] = result.error.issues;
-  throw new EspalierError(`gradual pruning, ${issue!.path.join(".")}: ${issue!.message}.`);
+  return {
+    strategy: strategy.name,
+    target,
+    ...readBy(gradualSchema, { curve, until, every }, "gradual pruning"),
+  };
 }
 
 function contextOf({ collect }: GradualPruning, signal: AbortSignal | undefined) {

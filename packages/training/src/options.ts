@@ -1,4 +1,4 @@
-import { EspalierError } from "@espalier/core";
+import { readBy } from "@espalier/core/documents";
 import { z } from "zod";
 
 /** How masks regrow: Evci et al., ICML 2020. */
@@ -45,8 +45,5 @@ export type FitOptions = z.input<typeof settingsSchema>;
 
 /** Checks settings and fills in defaults. Throws an EspalierError that names the setting. */
 export function readSettings(options: FitOptions): FitSettings {
-  const result = settingsSchema.safeParse(options);
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  throw new EspalierError(`training setting ${issue!.path.join(".") || "object"}: ${issue!.message}.`);
+  return readBy(settingsSchema, options, "training settings");
 }

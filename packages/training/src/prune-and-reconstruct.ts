@@ -1,6 +1,5 @@
 import {
   type Backend,
-  EspalierError,
   type Json,
   type LayerError,
   type Model,
@@ -9,6 +8,7 @@ import {
   type RefitMethod,
   reconstruct,
 } from "@espalier/core";
+import { readBy } from "@espalier/core/documents";
 import type { WindowSet } from "@espalier/datasets";
 import { z } from "zod";
 import { collector } from "./collect.ts";
@@ -81,8 +81,5 @@ export async function pruneAndReconstruct(request: PruneAndReconstructRequest): 
 
 function readReconstruct(settings: ReconstructSettings): z.output<typeof reconstructSchema> {
   // What a model's history holds of them may be given as it is: it says where they were run, too.
-  const result = reconstructSchema.strip().safeParse(settings);
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  throw new EspalierError(`reconstruction, ${issue!.path.join(".") || "settings"}: ${issue!.message}.`);
+  return readBy(reconstructSchema.strip(), settings, "reconstruction");
 }

@@ -159,9 +159,9 @@ describe("a fit", () => {
   it("refuses settings that make no sense, in one line", async () => {
     const refused = (change: object) =>
       expect(fit({ ...request, settings: { ...settings, ...change } })).rejects;
-    await refused({ batchSize: 0 }).toThrow(/^training setting batchSize: /);
-    await refused({ learningRate: -1 }).toThrow(/^training setting learningRate: /);
-    await refused({ epoch: 3 }).toThrow(/^training setting object: .*epoch/);
+    await refused({ batchSize: 0 }).toThrow(/^training settings, batchSize: /);
+    await refused({ learningRate: -1 }).toThrow(/^training settings, learningRate: /);
+    await refused({ epoch: 3 }).toThrow(/^training settings, epoch: .*epochs/);
     await refused({ seed: 0.5 }).toThrow(EspalierError);
   });
 });

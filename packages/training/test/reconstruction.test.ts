@@ -1,6 +1,7 @@
 import { tfjs } from "@espalier/backend-tfjs";
 import { wasm } from "@espalier/backend-wasm";
 import { type Backend, digest, type Model, prune, reference } from "@espalier/core";
+import { jsonSchemaOf } from "@espalier/core/documents";
 import type { ModelFactory } from "@espalier/core/graph";
 import { forecastingDataOf, loadSynthetic, type WindowSet } from "@espalier/datasets";
 import { findModel, models } from "@espalier/models";
@@ -34,16 +35,9 @@ const options = {
 
 /** A small model of every architecture that has a width, drawn with those of the options that it knows. */
 const zoo = [...models.keys()].flatMap((name): [string, Model][] => {
-  const draw = (given: object) => (findModel(name) as ModelFactory<object>)(given);
-  const knows = (key: string) => {
-    try {
-      draw({ series: 3, [key]: "?" });
-      return true;
-    } catch (error) {
-      return !/nrecognized/.test(String(error));
-    }
-  };
-  const known = Object.fromEntries(Object.entries(options).filter(([key]) => knows(key)));
+  const draw = findModel(name) as ModelFactory<object>;
+  const { properties } = jsonSchemaOf(draw.definition.options) as { readonly properties: object };
+  const known = Object.fromEntries(Object.entries(options).filter(([key]) => key in properties));
   return "width" in known ? [[name, draw(known).initialize(1)]] : [];
 });
 

@@ -6,6 +6,7 @@ export {
   formatCount as count,
   formatShort as short,
   formatTime as duration,
+  formatTimeStat as durationStat,
 } from "@espalier/report/text";
 
 /** A share as `58.4 %`. */

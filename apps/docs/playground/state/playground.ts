@@ -56,6 +56,8 @@ interface Known {
   error: string | undefined;
   /** Whether another model is being opened. */
   opening: boolean;
+  /** Whether something was chosen that is not planned yet: the slider may still move. */
+  resting: boolean;
   /** What is going on; nothing where the page waits for the visitor. */
   busy: WorkProgress | undefined;
 }
@@ -102,6 +104,7 @@ export function createPlayground(start: () => Worker) {
     weights: undefined,
     error: undefined,
     opening: false,
+    resting: false,
     busy: undefined,
   });
   /** What a fresh worker has to be given again. */
@@ -149,21 +152,35 @@ export function createPlayground(start: () => Worker) {
 
   /** Tells the worker to stop; where it does not hear in time, ends it, and gives a fresh one what this one had. */
   async function cancel(): Promise<void> {
-    clearTimeout(timer);
+    stopResting();
     const stopping = [...running];
     for (const controller of stopping) controller.abort();
     await new Promise((resolve) => setTimeout(resolve, patience));
     if (!stopping.some((controller) => running.has(controller))) return;
     client.end();
+    const shown = known.pruned && known.choice;
     known.pruned = undefined;
     known.tuned = undefined;
     known.forecast = undefined;
     if (opened.series !== undefined) await work("read", opened.series);
     if (opened.model !== undefined) await work("open", opened.model);
+    if (shown !== undefined) await prune(shown);
+  }
+
+  function stopResting(): void {
+    clearTimeout(timer);
+    known.resting = false;
+  }
+
+  /** Stops what is being pruned or fine-tuned: something else takes its place, and its result is no longer wanted. */
+  function supersede(by?: AbortController): void {
+    stopResting();
+    planning?.abort();
+    planning = by;
   }
 
   async function open(source: ModelSource): Promise<void> {
-    planning?.abort();
+    supersede();
     known.error = undefined;
     const controller = new AbortController();
     known.opening = true;
@@ -187,7 +204,7 @@ export function createPlayground(start: () => Worker) {
   }
 
   async function read(source: SeriesSource): Promise<void> {
-    planning?.abort();
+    supersede();
     known.error = undefined;
     const controller = new AbortController();
     const found = await work("read", source, controller);
@@ -206,27 +223,29 @@ export function createPlayground(start: () => Worker) {
     settings.series = fit === undefined ? 0 : Math.max(0, fit.columns.length - 1);
   }
 
-  async function prune(): Promise<void> {
-    planning?.abort();
+  async function prune(asked = choice.value): Promise<void> {
     const controller = new AbortController();
-    planning = controller;
-    const asked = choice.value;
+    supersede(controller);
     known.error = undefined;
     const pruned = await work("prune", asked, controller);
-    if (pruned === undefined || controller.signal.aborted) return;
+    if (pruned === undefined || planning !== controller) return;
     known.tuned = undefined;
     await show(pruned, asked);
   }
 
   /** Prunes what is chosen again, with fine-tuning; cancelled, the pruned model stays. */
   async function tune(): Promise<void> {
-    planning?.abort();
     const controller = new AbortController();
-    planning = controller;
+    supersede(controller);
     const asked = choice.value;
     known.error = undefined;
     const tuned = await work("tune", asked, controller);
-    if (tuned === undefined || controller.signal.aborted) return;
+    if (tuned === undefined || planning !== controller) return;
+    // Told to stop when it was done already: the worker goes back to what is shown.
+    if (controller.signal.aborted) {
+      await prune(known.choice);
+      return;
+    }
     known.tuned = tuned;
     await show(tuned, asked);
   }
@@ -277,8 +296,8 @@ export function createPlayground(start: () => Worker) {
   );
   watch(choice, (now, before) => {
     if (known.model === undefined || JSON.stringify(now) === JSON.stringify(before)) return;
-    planning?.abort();
-    clearTimeout(timer);
+    supersede();
+    known.resting = true;
     timer = setTimeout(() => void prune(), rest);
   });
   watch(

@@ -1,5 +1,5 @@
 import { EspalierError } from "@espalier/core";
-import { refuseNewerFormat } from "@espalier/core/documents";
+import { readBy, refuseNewerFormat } from "@espalier/core/documents";
 import type { z } from "zod";
 
 /** What a document is called where it is refused: `results of a comparison`, of a `comparison format`. */
@@ -17,8 +17,5 @@ export function parseDocument<T>(text: string, where: string, schema: z.ZodType<
     throw new EspalierError(`${where}: this is not JSON, so no ${kind.content}.`);
   }
   refuseNewerFormat(raw, kind.format, where);
-  const parsed = schema.safeParse(raw);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new EspalierError(`${where}: damaged at ${issue!.path.join(".") || "the top"}: ${issue!.message}.`);
+  return readBy(schema, raw, (path) => `${where}: damaged at ${path.map(String).join(".") || "the top"}`);
 }

@@ -1,11 +1,11 @@
 import { EspalierError } from "@espalier/core";
+import { readBy } from "@espalier/core/documents";
 import { missingRules, scaleKinds } from "@espalier/datasets";
 import {
   distillSchema,
   latencySchema,
   readYaml,
   reconstructionSchema,
-  refuse,
   scheduleSchema,
   stepSchema,
   targetSchema,
@@ -121,9 +121,7 @@ export function parseSweepConfig(text: string, where: string): SweepConfig {
 }
 
 function checked(input: unknown, place: (path: readonly PropertyKey[]) => string): SweepConfig {
-  const result = sweepSchema.safeParse(input);
-  if (!result.success) refuse(result.error.issues, input, sweepJsonSchema(), place);
-  const { data } = result;
+  const data = readBy(sweepSchema, input, place);
   // As they are written: their defaults are the recipe's own, and no part of a cell's name.
   const recipes = (input as SweepInput).recipes ?? [];
   recipes.forEach((recipe, i) => {

@@ -7,6 +7,7 @@ import {
   type TensorData,
   type Tensors,
 } from "@espalier/core";
+import { readBy } from "@espalier/core/documents";
 import { Builder, differentiate, liveValues, meanSquaredError } from "@espalier/core/graph";
 import { readBytes, readTensors } from "@espalier/formats/node";
 import { fromOriginalConfig } from "@espalier/models";
@@ -73,12 +74,7 @@ async function readDescription(path: string): Promise<z.output<typeof descriptio
   } catch {
     throw new EspalierError(`reference ${path}: this is not JSON.`);
   }
-  const parsed = descriptionSchema.safeParse(raw);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw new EspalierError(`reference ${path}: ${issue!.path.join(".")}: ${issue!.message}.`);
-  }
-  return parsed.data;
+  return readBy(descriptionSchema, raw, `reference ${path}`);
 }
 
 function required(tensors: Tensors, name: string, folder: string): TensorData {

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { type Backend, EspalierError } from "@espalier/core";
+import { readBy } from "@espalier/core/documents";
 import { forecastingData } from "@espalier/datasets/node";
 import { readBytes, readTensors } from "@espalier/formats/node";
 import { fromOriginalConfig } from "@espalier/models";
@@ -39,11 +40,13 @@ export async function verifyTrained(
   options: TrainedOptions = {},
 ): Promise<readonly Check[]> {
   const path = join(folder, "result.json");
-  const parsed = resultSchema.safeParse(
-    parse(new TextDecoder().decode(await readBytes(path, "reference")), path),
-  );
-  if (!parsed.success) throw new EspalierError(`reference ${path}: ${parsed.error.issues[0]!.message}.`);
-  const { model: name, data: dataset, config, test } = parsed.data;
+  const text = new TextDecoder().decode(await readBytes(path, "reference"));
+  const {
+    model: name,
+    data: dataset,
+    config,
+    test,
+  } = readBy(resultSchema, parse(text, path), `reference ${path}`);
   const data = await forecastingData({
     dataset,
     inputLength: config.seq_len,

@@ -412,7 +412,7 @@ describe("a sweep that could not run", () => {
     [
       "a model's option",
       { models: [{ use: "iTransformer", widht: 8 }] },
-      /^sweep, models\.0: model "iTransformer": .*widht/,
+      /^sweep, models\.0: model "iTransformer", widht/,
     ],
     [
       "a model's fit",

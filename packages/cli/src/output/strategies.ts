@@ -1,13 +1,14 @@
+import { pluginOptions } from "@espalier/core/pruning";
 import { createRegistry } from "@espalier/recipe/standard";
 import type { Context } from "../context.ts";
 import { wrap } from "./text.ts";
 
 /** Help text: the known strategies and the options of each. */
 export function strategiesHelp({ colors }: Context): string {
-  const lines = [...createRegistry().strategies.values()].flatMap(({ name, description, options = {} }) => [
-    `  ${colors.cyan(name)}`,
-    ...wrap(description.split(" "), width - indent).map((line) => `${" ".repeat(indent)}${line}`),
-    ...Object.entries(options).flatMap(([key, what]) => entry(key, what)),
+  const lines = [...createRegistry().strategies.values()].flatMap((plugin) => [
+    `  ${colors.cyan(plugin.name)}`,
+    ...wrap(plugin.description.split(" "), width - indent).map((line) => `${" ".repeat(indent)}${line}`),
+    ...Object.entries(pluginOptions(plugin) ?? {}).flatMap(([key, what]) => entry(key, what)),
   ]);
   return [colors.bold("Strategies, and their options for --set:"), ...lines].join("\n");
 }

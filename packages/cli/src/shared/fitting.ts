@@ -33,7 +33,9 @@ export function showFit(
     onEpoch(record) {
       finished = record.epoch;
       if (record.best) best = record;
-      const mark = record.best ? c.green("best") : c.dim(`best: ${best?.epoch ?? ""}`);
+      // While masks tighten no epoch counts as the best one yet.
+      const earlier = best === undefined ? "" : c.dim(`best: ${best.epoch}`);
+      const mark = record.best ? c.green("best") : earlier;
       const { mse, mae } = record.validation;
       const label = `${fit.title ?? "epoch"} ${`${record.epoch}`.padStart(width)}`;
       bar.line(

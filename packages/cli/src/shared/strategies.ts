@@ -1,5 +1,6 @@
 import { EspalierError, type StrategySpec } from "@espalier/core";
 import { unknownName } from "@espalier/core/documents";
+import { pluginOptions } from "@espalier/core/pruning";
 import { type Registry, type Shorthand, wholeStrategy } from "@espalier/recipe";
 import type { PruneOptions } from "../commands/prune.ts";
 import { type Settings, settingsOf } from "../options/settings.ts";
@@ -77,6 +78,7 @@ function give(specs: readonly Spec[], key: string, value: unknown, registry: Reg
 
 /** Names of a strategy's options, if it lists them. */
 function optionsOf({ use }: Spec, registry: Registry): readonly string[] | undefined {
-  const { options } = registry.strategies.get(use) ?? {};
+  const plugin = registry.strategies.get(use);
+  const options = plugin && pluginOptions(plugin);
   return options && Object.keys(options);
 }

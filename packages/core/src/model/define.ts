@@ -1,4 +1,5 @@
 import type { Tensors } from "../backend.ts";
+import { readBy, type Schema } from "../documents/schema.ts";
 import { EspalierError } from "../errors.ts";
 import { Builder, type Drawing, type Value } from "../graph/builder.ts";
 import { printShape } from "../graph/extent.ts";
@@ -7,17 +8,12 @@ import { float32, type TensorData } from "../graph/tensor.ts";
 import { randomStream } from "../operators/random.ts";
 import { createModel, type Json, type Model } from "./model.ts";
 
-/** Validates options and fills in defaults; an object with `parse` of any schema library fits. */
-export interface OptionsSchema<O> {
-  /** Returns the options with defaults filled in. Throws if they are invalid. */
-  parse(input: unknown): O;
-}
-
-/** The definition of a model. */
+/** How a model is drawn. */
 export interface ModelDefinition<O> {
   readonly name: string;
-  readonly options: OptionsSchema<O>;
-  /** Draws inputs and nodes and returns the outputs by name. */
+  /** Checks options and fills in defaults. */
+  readonly options: Schema<O>;
+  /** Draws inputs and nodes and gives the outputs by name. */
   draw(b: Builder, options: O): Readonly<Record<string, Value>>;
   /** Converts a checkpoint of the original implementation to this drawing's names and shapes. */
   checkpoint?(tensors: Tensors, options: O): Tensors;
@@ -34,7 +30,7 @@ export interface Architecture {
   load(tensors: Tensors): Model;
 }
 
-/** Draws a model with options: `iTransformer({ series: 7 })`. Throws the schema's error for invalid options. */
+/** Draws a model at options: `iTransformer({ series: 7 })`. Throws an EspalierError for options that make no sense. */
 export type ModelFactory<I> = ((options: I) => Architecture) & {
   readonly definition: ModelDefinition<unknown>;
 };
@@ -42,7 +38,7 @@ export type ModelFactory<I> = ((options: I) => Architecture) & {
 /** Creates a factory such as `iTransformer(options)` from a definition: it validates the options and draws the graph. */
 export function defineModel<I, O>(definition: ModelDefinition<O>): ModelFactory<I> {
   const factory = (input: I): Architecture => {
-    const options = definition.options.parse(input);
+    const options = readBy(definition.options, input, `model "${definition.name}"`);
     const b = Builder.create();
     for (const [name, value] of Object.entries(definition.draw(b, options))) b.output(name, value);
     const drawing = b.build();

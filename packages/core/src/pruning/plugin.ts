@@ -1,4 +1,4 @@
-import type { OptionsSchema } from "../model/define.ts";
+import { jsonSchemaOf, type Schema } from "../documents/schema.ts";
 import type { Strategy } from "./strategy.ts";
 
 /** A strategy as data: the name of its plug-in, and its options. */
@@ -12,13 +12,10 @@ export interface StrategyPlugin {
   readonly name: string;
   /** One line for `--help`. */
   readonly description: string;
-  /**
-   * Options by name, each with a line for `--help`. With it, commands pass an option only to the strategies that have
-   * it, and refuse an option that none has. Without it, every option is passed to `create`.
-   */
+  /** What checks its options and describes each: a zod schema. Help, recipes and editors know them from it. */
+  readonly schema?: Schema<unknown>;
+  /** Without a schema: its options by name, each with a line for help. */
   readonly options?: Readonly<Record<string, string>>;
-  /** The zod schema that checks its options, if there is one: recipes and editors then know them. */
-  readonly schema?: OptionsSchema<unknown>;
   /**
    * Whether its plans only mask weights, or remove parts of the model. Only masks can be applied during fine-tuning. If
    * absent, this is determined when the plan is made.
@@ -26,4 +23,33 @@ export interface StrategyPlugin {
   readonly changes?: "masks" | "structure";
   /** Creates the strategy and checks its options; `resolve` creates strategies that options name. */
   create(options: Readonly<Record<string, unknown>>, resolve: (spec: StrategySpec) => Strategy): Strategy;
+}
+
+interface Described {
+  readonly description?: string;
+  readonly default?: unknown;
+}
+
+/**
+ * The options of a strategy by name, each with a line for help and its default. Commands give an option to the strategies
+ * that have it, and refuse one that none has; undefined for a plug-in that tells nothing, which takes any.
+ */
+export function pluginOptions({
+  schema,
+  options,
+}: StrategyPlugin): Readonly<Record<string, string>> | undefined {
+  const json = jsonSchemaOf(schema) as
+    | { readonly properties?: Readonly<Record<string, Described>> }
+    | undefined;
+  if (json === undefined) return options;
+  return Object.fromEntries(
+    Object.entries(json.properties ?? {}).map(([name, { description = "", default: fallback }]) => {
+      const shown = Array.isArray(fallback)
+        ? fallback.join(", ")
+        : typeof fallback === "object"
+          ? ""
+          : `${fallback ?? ""}`;
+      return [name, shown === "" ? description : `${description} (${shown})`];
+    }),
+  );
 }

@@ -1,5 +1,6 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { EspalierError, type Model } from "@espalier/core";
+import { readBy } from "@espalier/core/documents";
 import type { Node } from "@espalier/core/graph";
 import { removeDead } from "@espalier/core/pruning";
 import { TensorProto_DataType as ElementType, ModelProtoSchema } from "onnx-buf";
@@ -78,17 +79,13 @@ export function writeOnnx(model: Model, options: OnnxOptions = {}): Uint8Array {
 }
 
 function parseOptions(options: OnnxOptions): Options {
-  const parsed = schema.safeParse(options);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw new EspalierError(`ONNX export: ${issue!.path.join(".") || "options"}: ${issue!.message}.`);
-  }
-  if (parsed.data.gelu === "operator" && parsed.data.opset < 20) {
+  const parsed = readBy(schema, options, "ONNX export");
+  if (parsed.gelu === "operator" && parsed.opset < 20) {
     throw new EspalierError(
-      `ONNX export: Gelu is an operator from opset 20 on, the file is to have ${parsed.data.opset}. Give gelu: "decomposed", or opset 20.`,
+      `ONNX export: Gelu is an operator from opset 20 on, the file is to have ${parsed.opset}. Give gelu: "decomposed", or opset 20.`,
     );
   }
-  return parsed.data;
+  return parsed;
 }
 
 /** Writes the tensors; gives the names they have in the file. */

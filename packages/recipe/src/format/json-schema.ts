@@ -1,4 +1,4 @@
-import { z } from "zod";
+import { jsonSchemaOf, type Schema } from "@espalier/core/documents";
 import type { Registry } from "../registry/registry.ts";
 import { recipeSchema } from "./recipe.ts";
 import { shorthandSchema } from "./shorthand.ts";
@@ -12,9 +12,10 @@ type JsonSchema = Record<string, unknown>;
 export function recipeJsonSchema(registry?: Registry): JsonSchema {
   const both = { title: "Espalier pruning recipe", anyOf: [jsonOf(recipeSchema), jsonOf(shorthandSchema)] };
   if (registry === undefined) return both;
-  const known: JsonSchema[] = [...registry.strategies.values()].map(
-    ({ name, description, schema, options }) => ({ ...named(name, schema, {}, options), description }),
-  );
+  const known: JsonSchema[] = [...registry.strategies.values()].map(({ name, description, schema }) => ({
+    ...named(name, schema),
+    description,
+  }));
   const drawn = [...registry.models].map(([name, factory]) =>
     named(name, factory.definition.options, { weights: { type: "string" } }),
   );
@@ -44,25 +45,17 @@ function filled(part: unknown, by: Readonly<Record<string, (of: JsonSchema) => J
   );
 }
 
-/** The schema of something by name and its options, with a line for each; any options where it shows none. */
-function named(
-  name: string,
-  options: unknown,
-  more: JsonSchema = {},
-  lines: Readonly<Record<string, string>> = {},
-): JsonSchema {
-  const own = options instanceof z.ZodType ? jsonOf(options) : {};
+/** The schema of something by name and its options; any options if it has no schema. */
+function named(name: string, options: Schema<unknown> | undefined, more: JsonSchema = {}): JsonSchema {
+  const own = jsonOf(options);
   const { properties = {}, required = [] } = own as {
     properties?: Record<string, JsonSchema>;
     required?: string[];
   };
-  const described = Object.entries(properties).map(([key, property]) => {
-    const line = lines[key];
-    return [key, { ...written(property), ...(line === undefined ? {} : { description: line }) }];
-  });
+  const ways = Object.entries(properties).map(([key, property]) => [key, written(property)]);
   return {
     type: "object",
-    properties: { use: { const: name }, ...more, ...Object.fromEntries(described) },
+    properties: { use: { const: name }, ...more, ...Object.fromEntries(ways) },
     required: ["use", ...required],
     ...("additionalProperties" in own ? { additionalProperties: own.additionalProperties } : {}),
   };
@@ -75,7 +68,7 @@ function written({ anyOf, ...property }: JsonSchema): JsonSchema {
   return ways.length === 1 ? { ...property, ...ways[0] } : { ...property, anyOf: ways };
 }
 
-function jsonOf(schema: z.ZodType): JsonSchema {
-  const { $schema: _version, ...json } = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
+function jsonOf(schema: Schema<unknown> | undefined): JsonSchema {
+  const { $schema: _version, ...json } = (jsonSchemaOf(schema) ?? {}) as JsonSchema;
   return json;
 }

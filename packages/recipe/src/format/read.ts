@@ -1,11 +1,10 @@
 import { EspalierError } from "@espalier/core";
-import { refuseNewerFormat } from "@espalier/core/documents";
-import { z } from "zod";
+import { readBy, refuseNewerFormat } from "@espalier/core/documents";
+import type { z } from "zod";
 import { drawModel } from "../registry/draw.ts";
 import type { Registry } from "../registry/registry.ts";
 import { type Problem, problemsIn } from "./check.ts";
 import { expand, wholeStrategy } from "./expand.ts";
-import { refuse } from "./explain.ts";
 import type { DrawnModel } from "./parts.ts";
 import { type Recipe, recipeSchema } from "./recipe.ts";
 import { contradictionsIn, type Shorthand, shorthandSchema } from "./shorthand.ts";
@@ -69,10 +68,8 @@ function keyOf(path: readonly PropertyKey[]): readonly PropertyKey[] {
 }
 
 function parsed<T>(schema: z.ZodType, value: unknown, place: ReadRecipe["place"]): T {
-  const result = schema.safeParse(value);
-  if (result.success) return value as T;
-  const json = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
-  return refuse(result.error.issues, value, json, (path) => place(...path));
+  readBy(schema, value, (path) => place(...path));
+  return value as T;
 }
 
 function checkModel({ model }: Pick<Recipe, "model">, place: ReadRecipe["place"], registry: Registry): void {

@@ -1,5 +1,3 @@
-import { EspalierError } from "@espalier/core";
-import { unknownName } from "@espalier/core/documents";
 import type { Architecture } from "@espalier/core/graph";
 import type { Registry } from "./registry.ts";
 import type { UseConfig } from "./use.ts";
@@ -15,31 +13,7 @@ export function drawModel(
 ): Architecture {
   const { use: name, label: _label, weights: _file, ...options } = use;
   const factory = registry.model(name);
-  try {
-    return factory({ ...pick(data), ...options });
-  } catch (error) {
-    const { shape } = factory.definition.options as { readonly shape?: object };
-    throw optionError(error, `model "${name}"`, Object.keys(shape ?? {}));
-  }
-}
-
-interface Issue {
-  readonly path: readonly PropertyKey[];
-  readonly message: string;
-  /** Of a key that is not known. */
-  readonly keys?: readonly string[];
-}
-
-/** A schema library's refusal as one line, with the nearest of the known options; other errors as they are. */
-export function optionError(error: unknown, what: string, known: readonly string[] = []): unknown {
-  const { issues } = error as { readonly issues?: readonly Issue[] };
-  if (!Array.isArray(issues)) return error;
-  const strange = issues.find(({ keys, path }: Issue) => keys !== undefined && path.length === 0)?.keys?.[0];
-  if (strange !== undefined && known.length > 0) return unknownName(`${what}: option`, strange, known);
-  const lines = issues
-    .slice(0, 3)
-    .map(({ path, message }: Issue) => `${path.map(String).join(".") || "options"}: ${message}`);
-  return new EspalierError(`${what}: ${lines.join("; ")}.`);
+  return factory({ ...pick(data), ...options });
 }
 
 /** The three lengths alone: what else the data's description holds is no option of a model. */

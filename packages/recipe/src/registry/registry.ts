@@ -1,7 +1,6 @@
 import type { Backend, Strategy, StrategyPlugin, StrategySpec } from "@espalier/core";
-import { unknownName } from "@espalier/core/documents";
+import { readBy, unknownName } from "@espalier/core/documents";
 import type { ModelFactory } from "@espalier/core/graph";
-import { optionError } from "./draw.ts";
 
 /** Everything that is found by name: strategies (plug-ins may add some), backends, models. */
 export interface Registry {
@@ -39,7 +38,8 @@ export function registryOf(parts: RegistryParts): Registry {
       const plugin = strategies.get(use);
       if (plugin === undefined)
         throw unknownName("strategy", use, [...strategies.keys()], " (and any package given by --plugin)");
-      return named(plugin, options, (inner) => registry.strategy(inner));
+      if (plugin.schema !== undefined) readBy(plugin.schema, options, `strategy "${use}"`);
+      return plugin.create(options, (inner) => registry.strategy(inner));
     },
     backend(name) {
       const backend = backends.get(name) ?? threaded.get(name) ?? parts.onThreads?.(name);
@@ -56,17 +56,4 @@ export function registryOf(parts: RegistryParts): Registry {
     },
   };
   return registry;
-}
-
-/** Options are checked by the plug-in's schema; what it refuses becomes one line that names strategy and option. */
-function named(
-  plugin: StrategyPlugin,
-  options: Readonly<Record<string, unknown>>,
-  resolve: Registry["strategy"],
-): Strategy {
-  try {
-    return plugin.create(options, resolve);
-  } catch (error) {
-    throw optionError(error, `strategy "${plugin.name}"`, Object.keys(plugin.options ?? {}));
-  }
 }

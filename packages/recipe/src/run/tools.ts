@@ -7,6 +7,7 @@ import {
   type Strategy,
   type StrategySpec,
 } from "@espalier/core";
+import { pluginOptions } from "@espalier/core/pruning";
 import { collector, type OnProgress } from "@espalier/training";
 import type { RunRequest } from "./run.ts";
 import type { RunData, RunMeter } from "./workbench.ts";
@@ -50,7 +51,8 @@ export class Tools {
   strategy(spec: StrategySpec, seed: number): Strategy {
     const { registry } = this.#request.workbench;
     const seeded = ({ stages, ...rest }: StrategySpec): StrategySpec => {
-      const takes = registry.strategies.get(rest.use)?.options;
+      const plugin = registry.strategies.get(rest.use);
+      const takes = plugin && pluginOptions(plugin);
       return {
         ...(takes !== undefined && "seed" in takes && { seed }),
         ...rest,

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { pluginOptions } from "@espalier/core/pruning";
 import {
   expand,
   formatRecipe,
@@ -94,6 +95,17 @@ describe("a recipe", () => {
       { do: "train", fit: { epochs: 2 } },
       ...[part(1), tune, part(2), tune, { do: "prune", strategy }, tune],
     ]);
+  });
+
+  it("that was kept is read as the steps that it was kept with", async () => {
+    const kept = fileURLToPath(new URL("../kept", import.meta.url));
+    const files = (await readdir(kept)).filter((name) => name.endsWith(".yaml"));
+    expect(files.length).toBeGreaterThan(2);
+    for (const file of files) {
+      const { recipe } = read(await readFile(join(kept, file), "utf8"));
+      const steps = JSON.parse(await readFile(join(kept, file.replace(".yaml", ".steps.json")), "utf8"));
+      expect(recipe, file).toEqual(steps);
+    }
   });
 
   it("may be JSON", () => {
@@ -230,7 +242,7 @@ describe("a recipe that is not sound is refused with line, key and what is allow
     [
       "an unknown option of a strategy",
       changed("structure: 2:4", "structur: 2:4"),
-      'recipe r.yaml, line 15, strategies.1: strategy "unstructured": option "structur" is not known. Did you mean "structure"?',
+      'recipe r.yaml, line 15, strategies.1: strategy "unstructured", structur: is not known. Did you mean "structure"?',
     ],
     [
       "weights of too many strategies",
@@ -245,7 +257,7 @@ describe("a recipe that is not sound is refused with line, key and what is allow
     [
       "an unknown option of a model",
       changed("  width: 16", "  widht: 16"),
-      'line 3, model: model "iTransformer": option "widht" is not known. Did you mean "width"?',
+      'line 3, model: model "iTransformer", widht: is not known. Did you mean "width"?',
     ],
     [
       "an unknown backend",
@@ -403,7 +415,7 @@ describe("the JSON schema of recipes", () => {
         ...registry.strategies.keys(),
       ]);
       for (const { properties } of strategies) {
-        const { options } = registry.strategies.get(properties.use!.const!)!;
+        const options = pluginOptions(registry.strategies.get(properties.use!.const!)!);
         const keys = Object.keys(properties).filter((key) => key !== "use");
         expect(keys.sort()).toEqual(Object.keys(options!).sort());
       }
@@ -421,11 +433,12 @@ describe("the JSON schema of recipes", () => {
     const files = (await readdir(gallery)).filter((name) => name.endsWith(".yaml"));
     expect(files.length).toBeGreaterThan(9);
     for (const file of files) {
-      const recipe = parse(await readFile(join(gallery, file), "utf8")) as { strategies?: object[] };
+      const recipe = parse(await readFile(join(gallery, file), "utf8")) as Record<string, object[]>;
       expect(check.safeParse(recipe).error, file).toBeUndefined();
+      const key = recipe.steps === undefined ? "strategies" : "steps";
       const slips = [
         { ...recipe, stratgies: [] },
-        { ...recipe, strategies: [{ ...recipe.strategies?.[0], slip: 1 }] },
+        { ...recipe, [key]: [{ ...recipe[key]![0], slip: 1 }] },
       ];
       for (const slip of slips) expect(check.safeParse(slip).success, file).toBe(false);
     }

@@ -5,6 +5,7 @@ import {
   type Strategy,
   type StrategyPlugin,
 } from "@espalier/core";
+import { readBy } from "@espalier/core/documents";
 import { isCriterion, structuredStrategy } from "@espalier/core/pruning";
 import { z } from "zod";
 
@@ -18,28 +19,29 @@ const schema = z.strictObject({
   criterion: z
     // Which names there are is core's to say, with the nearest one.
     .union([z.string(), z.custom<Criterion>(isCriterion)])
-    .default("l2"),
-  scope: z.enum(["local", "global", "isomorphic"]).default("isomorphic"),
+    .default("l2")
+    .describe(`importance: ${criterionNames.join(", ")}`),
+  scope: z
+    .enum(["local", "global", "isomorphic"])
+    .default("isomorphic")
+    .describe(
+      "ranked together: isomorphic, like dimensions of different layers; local, each alone (equal shares); global, all",
+    ),
   dimensions: z
     .array(z.enum(["feed-forward", "head-channel", "embedding"]))
     .nonempty()
-    .default(["feed-forward", "head-channel", "embedding"]),
-  keepAtLeast: z.int().min(0).default(1),
-  multipleOf: z.int().min(1).default(1),
-  keep: z.array(z.string()).default([]),
-  seed: z.int().default(0),
+    .default(["feed-forward", "head-channel", "embedding"])
+    .describe("which widths, a list; head-channel: inside heads, for q·k and v apart"),
+  keepAtLeast: z.int().min(0).default(1).describe("channels every dimension keeps"),
+  multipleOf: z.int().min(1).default(1).describe("kept widths are rounded up to a multiple of this"),
+  keep: z
+    .array(z.string())
+    .default([])
+    .describe("dimensions or tensors left alone, by name pattern (* for any text)"),
+  seed: z.int().default(0).describe("seed of the criterion random"),
 });
 
-/**
- * - `criterion`: importance of a group; `l2` by default.
- * - `scope`: what is ranked together: dimensions that play the same part in different layers (`isomorphic`, the
- *   default), each by itself (`local`: equal shares everywhere), or all (`global`).
- * - `dimensions`: which widths: `feed-forward`, `head-channel` (inside heads, for q·k and v apart), `embedding`.
- * - `keepAtLeast`: channels every dimension keeps (1).
- * - `multipleOf`: kept widths are rounded up to a multiple of this (1).
- * - `keep`: dimensions or tensors left alone, by name pattern (`*` for any text).
- * - `seed`: of `random`.
- */
+/** Options of channel pruning; the schema describes each, and help and the reference of recipe files list them. */
 export type ChannelOptions = z.input<typeof schema>;
 
 /**
@@ -47,7 +49,7 @@ export type ChannelOptions = z.input<typeof schema>;
  * to it (Fang et al., CVPR 2023). `amount` is the share of each dimension's indices.
  */
 export function channel(options: ChannelOptions = {}): Strategy {
-  const parsed = schema.parse(options);
+  const parsed = readBy(schema, options, 'strategy "channel"');
   const kinds = parsed.dimensions.flatMap((name) => kindsOf[name]!);
   return structuredStrategy({ ...parsed, name: "channel", what: "channel", kinds });
 }
@@ -57,15 +59,6 @@ export const plugin: StrategyPlugin = {
   name: "channel",
   changes: "structure",
   description: "remove feed-forward, head and embedding channels",
-  options: {
-    criterion: `importance: ${criterionNames.join(", ")} (l2)`,
-    scope: "ranked together: local, global or isomorphic, the default",
-    dimensions: "which widths, a list of feed-forward, head-channel, embedding (all)",
-    keepAtLeast: "channels every dimension keeps (1)",
-    multipleOf: "kept widths are rounded up to a multiple of this (1)",
-    keep: "dimensions or tensors left alone, by name pattern (* for any text)",
-    seed: "seed of the criterion random (0)",
-  },
   schema,
   create: (options) => channel(options as ChannelOptions),
 };

@@ -6,14 +6,18 @@ import {
   type StrategyPlugin,
   type StrategySpec,
 } from "@espalier/core";
+import { readBy } from "@espalier/core/documents";
 import { applySteps, checkAmount, writePlan } from "@espalier/core/pruning";
 import { z } from "zod";
 
 const schema = z.strictObject({
-  weights: z.array(z.number().positive()).optional(),
+  weights: z
+    .array(z.number().positive())
+    .optional()
+    .describe("how much of the amount each stage takes on, in their order; equal by default"),
 });
 
-/** `weights`: how much of the amount each stage takes on, in their order; equal by default. */
+/** Options of combined pruning: `weights` say how much of the amount each stage takes on, in their order; equal by default. */
 export type CombinedOptions = z.input<typeof schema>;
 
 /**
@@ -21,7 +25,7 @@ export type CombinedOptions = z.input<typeof schema>;
  * left. At amount a, stage i with weight wᵢ works at 1 − (1 − a)^(wᵢ ÷ Σw): together the stages keep the share 1 − a.
  */
 export function combined(stages: readonly Strategy[], options: CombinedOptions = {}): Strategy {
-  const { weights = stages.map(() => 1) } = schema.parse(options);
+  const { weights = stages.map(() => 1) } = readBy(schema, options, 'strategy "combined"');
   if (stages.length === 0) throw new EspalierError("combined needs at least one strategy.");
   if (weights.length !== stages.length) {
     throw new EspalierError(
@@ -49,22 +53,21 @@ export function combined(stages: readonly Strategy[], options: CombinedOptions =
 }
 
 const pluginSchema = z.strictObject({
-  stages: z.array(z.looseObject({ use: z.string() })).nonempty(),
-  weights: z.array(z.number().positive()).optional(),
+  stages: z
+    .array(z.looseObject({ use: z.string() }))
+    .nonempty()
+    .describe("the strategies in order, each as { use: name, ...options }"),
+  ...schema.shape,
 });
 
 /** Combined pruning by name, for commands, recipes and sweeps. */
 export const plugin: StrategyPlugin = {
   name: "combined",
   description: "several strategies in sequence, such as heads, then channels, then weights",
-  options: {
-    stages: "the strategies in order, each as { use: name, ...options }",
-    weights: "how much of the amount each stage takes on (equal)",
-  },
   schema: pluginSchema,
   create(options, resolve) {
-    const { stages, weights } = pluginSchema.parse(options);
+    const { stages, ...own } = readBy(pluginSchema, options, 'strategy "combined"');
     const made = stages.map((stage) => resolve(stage as StrategySpec));
-    return combined(made, weights === undefined ? {} : { weights });
+    return combined(made, own);
   },
 };

@@ -7,6 +7,7 @@ import {
   type Strategy,
   type StrategyPlugin,
 } from "@espalier/core";
+import { readBy } from "@espalier/core/documents";
 import {
   checkAmount,
   findCriterion,
@@ -24,26 +25,28 @@ const schema = z.strictObject({
   criterion: z
     // Which names there are is core's to say, with the nearest one.
     .union([z.string(), z.custom<Criterion>(isCriterion)])
-    .optional(),
+    .optional()
+    .describe(
+      `importance, summed over a module's heads or channels (l2: the norm): ${criterionNames.join(", ")}; by default spat, or l2 without calibration data`,
+    ),
   modules: z
     .array(z.enum(["attention", "feed-forward"]))
     .nonempty()
-    .default(["attention", "feed-forward"]),
-  unit: z.enum(["module", "layer"]).default("module"),
-  keepAtLeast: z.int().min(0).default(1),
-  keep: z.array(z.string()).default([]),
-  seed: z.int().default(0),
+    .default(["attention", "feed-forward"])
+    .describe("what may go, a list"),
+  unit: z
+    .enum(["module", "layer"])
+    .default("module")
+    .describe("what goes at a time: a module, or the modules of one layer together"),
+  keepAtLeast: z.int().min(0).default(1).describe("modules of each kind that the model keeps, or layers"),
+  keep: z
+    .array(z.string())
+    .default([])
+    .describe("modules, dimensions or tensors left alone, by name pattern (* for any text)"),
+  seed: z.int().default(0).describe("seed of the criterion random"),
 });
 
-/**
- * - `criterion`: importance of a module, from that of its heads or channels: their sum, of `l2` the norm. By default
- *   `spat` where calibration data is given, else `l2`.
- * - `modules`: what may go, a list of `attention` and `feed-forward`; both by default.
- * - `unit`: what goes at a time: one `module` (the default), or those of one `layer` together.
- * - `keepAtLeast`: attention modules, and feed-forward modules, that the model keeps (1), or layers.
- * - `keep`: modules, dimensions or tensors left alone, by name pattern (`*` for any text).
- * - `seed`: of `random`.
- */
+/** Options of depth pruning; the schema describes each, and help and the reference of recipe files list them. */
 export type DepthOptions = z.input<typeof schema>;
 
 /**
@@ -52,7 +55,7 @@ export type DepthOptions = z.input<typeof schema>;
  * normalisation around it stay; the residual path goes on. `amount` is the share of the modules.
  */
 export function depth(options: DepthOptions = {}): Strategy {
-  const parsed = schema.parse(options);
+  const parsed = readBy(schema, options, 'strategy "depth"');
   const { criterion, seed } = parsed;
   const rank = (one: string | Criterion) => ranking(findCriterion(one, seed));
   const chosen = criterion === undefined ? undefined : rank(criterion);
@@ -149,14 +152,6 @@ export const plugin: StrategyPlugin = {
   name: "depth",
   changes: "structure",
   description: "remove whole attention and feed-forward modules",
-  options: {
-    criterion: `importance: ${criterionNames.join(", ")} (spat)`,
-    modules: "what may go, a list of attention, feed-forward (both)",
-    unit: "what goes at a time: a module (the default) or a layer's modules together",
-    keepAtLeast: "modules of each kind that the model keeps, or layers (1)",
-    keep: "modules, dimensions or tensors left alone, by name pattern (* for any text)",
-    seed: "seed of the criterion random (0)",
-  },
   schema,
   create: (options) => depth(options as DepthOptions),
 };

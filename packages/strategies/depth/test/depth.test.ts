@@ -113,7 +113,9 @@ describe("depth pruning", () => {
     const strategy = depth({ modules: ["attention"], keepAtLeast: 0 });
     expect((await meet({ flops }, strategy, { model })).target).toMatchObject({ met: true });
     const nearest = await meet({ flops: 0.01 }, strategy, { model });
-    expect(nearest.target!.why).toMatch(/with everything that "depth" may remove, \d+\.\d % of the flops remain/);
+    expect(nearest.target!.why).toMatch(
+      /with everything that "depth" may remove, \d+\.\d % of the flops remain/,
+    );
   });
 
   it("goes on with what other pruning left", async () => {

@@ -7,6 +7,7 @@ import {
   type Strategy,
   type StrategyPlugin,
 } from "@espalier/core";
+import { readBy } from "@espalier/core/documents";
 import {
   type Block,
   checkAmount,
@@ -38,16 +39,30 @@ const schema = z
     criterion: z
       // Which names there are is core's to say, with the nearest one.
       .union([z.string(), z.custom<Criterion>(isCriterion)])
-      .default("l1"),
-    scope: z.enum(["row", "local", "global", "isomorphic", "erk", "lamp"]).optional(),
+      .default("l1")
+      .describe(`importance: ${criterionNames.join(", ")}; wsap also decides each tensor's share`),
+    scope: z
+      .enum(["row", "local", "global", "isomorphic", "erk", "lamp"])
+      .optional()
+      .describe(
+        "how density is shared out: global (the default) and isomorphic rank all tensors together, or those of like layers; local gives each the same; erk goes by shape; lamp by LAMP's scores (Lee et al., ICLR 2021), while the criterion says which; row gives each output the same, as Wanda does",
+      ),
     structure: z
       .string()
       .regex(/^[1-9]\d*[x:][1-9]\d*$/, 'give blocks as rows x columns ("4x1"), or a pattern as n:m ("2:4")')
       .transform(readStructure)
-      .default({}),
-    leastDensity: z.number().min(0).max(1).default(0.25),
-    keep: z.array(z.string()).default([]),
-    seed: z.int().default(0),
+      .default({})
+      .describe(
+        "what goes together: blocks of rows x columns, outputs x inputs (4x1), or a pattern (2:4: of four weights in a row two stay at least); single weights by default",
+      ),
+    leastDensity: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0.25)
+      .describe("least density of a tensor, as a share of the average; 0 lets a layer be emptied"),
+    keep: z.array(z.string()).default([]).describe("tensors left alone, by name pattern (* for any text)"),
+    seed: z.int().default(0).describe("seed of the criterion random"),
   })
   .refine(({ scope = "row", structure }) => scope === "row" || structure.pattern === undefined, {
     message: "a pattern such as 2:4 says what stays of every run: leave scope out",
@@ -58,18 +73,7 @@ const schema = z
     path: ["scope"],
   });
 
-/**
- * - `criterion`: importance of a weight; by default `l1`, its magnitude. `wsap` also decides each tensor's share.
- * - `scope`: how density is shared out, over tensors or within: `local`, the same for all; `global` (the default) and
- *   `isomorphic`, by ranking all together, or those of like layers; `erk`, by shape; `lamp`, as LAMP's scores have it
- *   (Lee et al., ICLR 2021), while the criterion says which; `row`, the same for the weights of each output, as Wanda
- *   does.
- * - `structure`: what goes together: `"4x1"` blocks of rows × columns (outputs × inputs), or `"2:4"`: of four weights
- *   in a row two stay at least; single weights by default.
- * - `leastDensity`: no tensor keeps less than this share of the average density (0.25); 0 lets a layer be emptied.
- * - `keep`: tensors left alone, by name pattern (`*` for any text).
- * - `seed`: of `random`.
- */
+/** Options of unstructured pruning; the schema describes each, and help and the reference of recipe files list them. */
 export type UnstructuredOptions = z.input<typeof schema>;
 
 /**
@@ -77,7 +81,14 @@ export type UnstructuredOptions = z.input<typeof schema>;
  * weights. Global and local magnitude: Han et al., NeurIPS 2015; weight statistics: SEDIMARK.
  */
 export function unstructured(options: UnstructuredOptions = {}): Strategy {
-  const { criterion: chosen, scope = "global", structure, leastDensity, keep, seed } = schema.parse(options);
+  const {
+    criterion: chosen,
+    scope = "global",
+    structure,
+    leastDensity,
+    keep,
+    seed,
+  } = readBy(schema, options, 'strategy "unstructured"');
   const { block, pattern } = structure;
   const criterion = findCriterion(chosen, seed);
   const scored = perModel<ReadonlyMap<string, Float32Array>>();
@@ -128,14 +139,6 @@ export const plugin: StrategyPlugin = {
   name: "unstructured",
   changes: "masks",
   description: "mask single weights by importance (magnitude by default)",
-  options: {
-    criterion: `importance: ${criterionNames.join(", ")} (l1)`,
-    scope: "how density is shared out: row, local, global (the default), isomorphic, erk or lamp",
-    structure: "blocks (4x1: rows x columns) or a pattern (2:4); single weights by default",
-    leastDensity: "least density of a tensor, as a share of the average (0.25)",
-    keep: "tensors left alone, by name pattern (* for any text)",
-    seed: "seed of the criterion random (0)",
-  },
   schema,
   create: (options) => unstructured(options as UnstructuredOptions),
 };

@@ -1,5 +1,6 @@
 import { createModel, EspalierError, type Json, type Model, type TensorData } from "@espalier/core";
 import { unshareRepeats } from "@espalier/core/dimensions";
+import { readBy } from "@espalier/core/documents";
 import {
   Builder,
   elementsOf,
@@ -51,7 +52,7 @@ type Options = z.output<typeof schema>;
  * are constants. Throws an EspalierError in one line for what cannot be read, an operator Espalier does not have among it.
  */
 export function readOnnx(bytes: Uint8Array, options: OnnxImportOptions = {}): Model {
-  const parsed = parseOptions(options);
+  const parsed = readBy(schema, options, "ONNX import");
   return locatedIn(parsed.name, () => {
     const file = decode(bytes);
     for (const range of externalRanges(file.model)) attach(range, sliceOf(range, parsed.external));
@@ -61,15 +62,8 @@ export function readOnnx(bytes: Uint8Array, options: OnnxImportOptions = {}): Mo
 
 /** As readOnnx, for a file whose external numbers are in their tensors already. */
 export function readDecoded(file: OnnxFile, options: OnnxImportOptions): Model {
-  const parsed = parseOptions(options);
+  const parsed = readBy(schema, options, "ONNX import");
   return locatedIn(parsed.name, () => readModel(file, parsed));
-}
-
-function parseOptions(options: OnnxImportOptions): Options {
-  const parsed = schema.safeParse(options);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new EspalierError(`ONNX import: ${issue!.path.join(".") || "options"}: ${issue!.message}.`);
 }
 
 function sliceOf(

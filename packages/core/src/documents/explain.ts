@@ -1,8 +1,22 @@
-import { EspalierError } from "@espalier/core";
-import { nearestName } from "@espalier/core/documents";
-import type { z } from "zod";
+import { EspalierError, nearestName } from "../errors.ts";
 
-type Issue = z.core.$ZodIssue;
+/** One refusal of a schema, as zod has them; which of the fields there are depends on the code. */
+export interface Issue {
+  readonly code?: string | undefined;
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+  /** Keys that are not known. */
+  readonly keys?: readonly string[];
+  /** Values that are allowed. */
+  readonly values?: readonly unknown[];
+  readonly options?: readonly unknown[];
+  readonly expected?: string;
+  readonly minimum?: number | bigint;
+  readonly maximum?: number | bigint;
+  readonly inclusive?: boolean | undefined;
+  /** Refusals of each alternative, their paths from this one's. */
+  readonly errors?: readonly (readonly Issue[])[];
+}
 
 /** The part of a JSON schema that names what may be given. */
 interface Part {
@@ -15,7 +29,7 @@ interface Part {
 
 /** Where a problem is, as the path of its key. */
 function placeOf(issue: Issue): readonly PropertyKey[] {
-  return issue.code === "unrecognized_keys" ? [...issue.path, issue.keys[0]!] : issue.path;
+  return issue.code === "unrecognized_keys" ? [...issue.path, issue.keys![0]!] : issue.path;
 }
 
 /**
@@ -36,8 +50,9 @@ export function refuse(
 
 /** Of alternatives that were all refused, the refusal that went farthest into the value: that one was meant. */
 function innermost(issue: Issue): Issue {
-  if (issue.code !== "invalid_union" || issue.errors.length === 0) return issue;
-  const inner = issue.errors.flat().map((one) => innermost({ ...one, path: [...issue.path, ...one.path] }));
+  const { errors = [] } = issue;
+  if (issue.code !== "invalid_union" || errors.length === 0) return issue;
+  const inner = errors.flat().map((one) => innermost({ ...one, path: [...issue.path, ...one.path] }));
   const deepest = inner.reduce((a, b) => (b.path.length > a.path.length ? b : a));
   return deepest.path.length > issue.path.length ? deepest : issue;
 }
@@ -47,16 +62,19 @@ function explain(issue: Issue, root: unknown, schema: unknown): string {
   const value = valueAt(root, placeOf(issue));
   switch (issue.code) {
     case "unrecognized_keys":
-      return `is not known.${nearest(issue.keys[0]!, namesAt(schema as Part, root, issue.path))}`;
+      return `is not known.${nearest(issue.keys![0]!, namesAt(schema as Part, root, issue.path))}`;
     case "invalid_value": {
-      const allowed = issue.values.map(String);
+      const allowed = issue.values!.map(String);
       return `${shown(value)} is not one of these.${nearest(String(value), allowed)}`;
     }
     case "invalid_type":
-      if (value === undefined) return `is missing: expected ${article(issue.expected)}.`;
-      return `expected ${article(issue.expected)}, found ${shown(value)}.`;
+      if (value === undefined) return `is missing: expected ${article(issue.expected!)}.`;
+      return `expected ${article(issue.expected!)}, found ${shown(value)}.`;
     case "invalid_union": {
-      const { options = [] } = issue as { readonly options?: readonly unknown[] };
+      const { options = [], errors = [] } = issue;
+      const expected = errors.flat().flatMap((one) => (one.path.length === 0 ? (one.expected ?? []) : []));
+      if (options.length === 0 && expected.length > 0)
+        return `expected ${expected.map(article).join(" or ")}, found ${shown(value)}.`;
       if (options.length === 0) return sentence(issue.message);
       const allowed = options.map(String);
       return value === undefined
@@ -65,7 +83,7 @@ function explain(issue: Issue, root: unknown, schema: unknown): string {
     }
     case "too_big":
     case "too_small":
-      return typeof value === "number"
+      return typeof value === "number" && /^Too (big|small)/.test(issue.message)
         ? `${outside(issue)}, found ${value}.${asShare(value, issue)}`
         : sentence(issue.message);
     default:
@@ -73,7 +91,7 @@ function explain(issue: Issue, root: unknown, schema: unknown): string {
   }
 }
 
-function outside(issue: Issue & { code: "too_big" | "too_small" }): string {
+function outside(issue: Issue): string {
   if (issue.code === "too_big")
     return `expected ${issue.inclusive ? "at most" : "less than"} ${issue.maximum}`;
   return `expected ${issue.inclusive ? "at least" : "more than"} ${issue.minimum}`;
