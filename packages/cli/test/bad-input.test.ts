@@ -183,14 +183,14 @@ describe("bad input ends in one line and exit code 1, and writes nothing:", () =
     [
       "a file that exists",
       ["train", ...tinyModel, ...words("--out taken.safetensors")],
-      /taken.safetensors exists. Give --force to replace it, or another name./,
+      /taken.safetensors exists. Give --force to replace it, or choose another name./,
     ],
-    ["a folder that does not", tinyTrain("no/m.safetensors"), /there is no folder .*no. Make it first./],
-    ["no model file", words("inspect no.safetensors"), /model file .*no.safetensors: there is no such file./],
+    ["a folder that does not", tinyTrain("no/m.safetensors"), /there is no folder .*no. Create it first./],
+    ["no model file", words("inspect no.safetensors"), /model file .*no.safetensors: no such file./],
     [
       "a truncated model file",
       words("inspect truncated.safetensors"),
-      /model file .*truncated.safetensors: this is not a sound safetensors file: .*truncated/,
+      /model file .*truncated.safetensors: not a valid safetensors file: .*truncated/,
     ],
     [
       "a foreign safetensors file",

@@ -213,7 +213,7 @@ describe("bad input ends in one line, and writes nothing:", () => {
     ],
     ["export s.safetensors --to onnx --out m.safetensors", "m.safetensors exists. Give --force"],
     ["export s.safetensors --to tfjs --out folder --force", "folder is a folder that holds other files."],
-    ["export no.safetensors --to tfjs --out new", "no.safetensors: there is no such file."],
+    ["export no.safetensors --to tfjs --out new", "no.safetensors: no such file."],
     ["import w.safetensors --model iTransformer", "give --out FILE for the model"],
     ["import w.safetensors --out new", "Give --model NAME, such as --model PatchTST."],
     ["import w.safetensors --model iTrans --out new", 'model "iTrans" is not known.'],
@@ -233,7 +233,7 @@ describe("bad input ends in one line, and writes nothing:", () => {
     ["import external.onnx --model PatchTST --out new", "--model only applies to weights"],
     ["import external.onnx --axis a=b --out new", "ONNX import, axes.a: "],
     ["import external.onnx --out m.safetensors", "m.safetensors exists. Give --force"],
-    ["import no.onnx --out new", "no.onnx: there is no such file."],
+    ["import no.onnx --out new", "no.onnx: no such file."],
     ["inspect s.safetensors --backend reference", "backend reference cannot describe its program"],
     ["inspect s.safetensors --threads 2", "--threads only applies with --backend."],
     [

@@ -49,7 +49,7 @@ describe("backends", () => {
     const folder = await temporaryFolder();
     const env = { ESPALIER_CACHE: folder };
     const none = await espalier(words("backends install tensorflow --wheel none.whl"), { env });
-    expect(none.stderr).toMatch(/^espalier: wheel \S*none\.whl: there is no such file\.\n$/);
+    expect(none.stderr).toMatch(/^espalier: wheel \S*none\.whl: no such file\.\n$/);
     const { stdout } = await espalier(words("backends uninstall tensorflow"), { env });
     expect(stdout).toBe("tensorflow is not installed; there is nothing to remove\n");
   });

@@ -57,7 +57,7 @@ describe("plans", () => {
     expect([coarse.code, coarse.stderr]).toEqual([
       1,
       expect.stringMatching(
-        /^espalier: target flops ≤ 93 % can only be overshot by "head": what "head" removes too much at a time to come within 2 % of it; nearest: \d+\.\d % of the flops remain\. Give --accept-nearest/,
+        /^espalier: target flops ≤ 93 % can only be overshot by "head": "head" removes too much at a time to come within 2 % of it; nearest: \d+\.\d % of the flops remain\. Give --accept-nearest/,
       ),
     ]);
     const nearest = await run(

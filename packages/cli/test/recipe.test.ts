@@ -267,7 +267,7 @@ describe("espalier prune --recipe", () => {
       "prune --recipe stepped.yaml --dry-run",
       "give a model file, or --recipe FILE that names one.",
     ],
-    ["a file that is not there", "prune --recipe no.yaml --dry-run", "no.yaml: there is no such file."],
+    ["a file that is not there", "prune --recipe no.yaml --dry-run", "no.yaml: no such file."],
     [
       "a strategy nobody knows, which it cannot load by itself",
       "prune --recipe slimming.yaml --dry-run",

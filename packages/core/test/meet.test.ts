@@ -191,12 +191,12 @@ describe("a latency target", () => {
     expect(new Set(fake.asked.map(digest)).size).toBe(fake.asked.length);
     expect(target).toMatchObject({ met: false });
     expect(target!.why).toMatch(
-      /^what "heads" removes too much at a time to come within 5 % of it; nearest: .* remain$/,
+      /^"heads" removes too much at a time to come within 5 % of it; nearest: .* remain$/,
     );
   });
 
-  it("needs something that measures, and stops where the signal says so", async () => {
-    await expect(meet({ latency: 0.5 }, weights, { model })).rejects.toThrow(/something that measures/);
+  it("needs a meter, and stops where the signal says so", async () => {
+    await expect(meet({ latency: 0.5 }, weights, { model })).rejects.toThrow(/needs a meter/);
     const stop = new AbortController();
     const fake = meter((_, call) => {
       if (call === 2) stop.abort();

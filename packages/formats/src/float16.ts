@@ -13,12 +13,13 @@ export function halfToFloat(bits: number): number {
 /** Largest number float16 holds. */
 export const largestHalf = 65504;
 
-/** The bit pattern of the float16 nearest to a number, ties to even; what is too large becomes infinite. */
+/** The bit pattern of the float16 nearest to a number, ties to even; numbers that are too large become infinite. */
 export function floatToHalf(value: number): number {
   if (Number.isNaN(value)) return 0x7e00;
   const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
   const size = Math.abs(value);
-  // Numbers of one exponent are equally far apart, so the pattern is the count of such steps; a carry is the next exponent.
+  // Numbers of one exponent are equally spaced, so the pattern is the count of such steps; a carry is the next
+  // exponent.
   const exponent = size < 2 ** -14 ? -14 : Math.min(16, Math.floor(Math.log2(size)));
   const step = 2 ** (exponent - 10);
   const whole = roundHalfEven(size / step);
@@ -32,8 +33,8 @@ function roundHalfEven(x: number): number {
 }
 
 /**
- * Float16 bit patterns of the weights that `--weights float16` stores so: trainable tensors with two or more axes.
- * Throws an EspalierError that names a tensor with numbers float16 cannot hold.
+ * Float16 bit patterns of the weights that `--weights float16` stores in that format: trainable tensors with two or
+ * more axes. Throws an EspalierError that names a tensor with numbers float16 cannot hold.
  */
 export function halfWeights(model: Model): ReadonlyMap<string, Uint16Array> {
   return new Map(
@@ -43,7 +44,7 @@ export function halfWeights(model: Model): ReadonlyMap<string, Uint16Array> {
       const at = data.findIndex((value, i) => Number.isFinite(value) && (bits[i]! & 0x7c00) === 0x7c00);
       if (at >= 0) {
         throw new EspalierError(
-          `tensor "${name}" holds ${data[at]}, float16 reaches ${largestHalf}. Export it with float32 weights.`,
+          `tensor "${name}" holds ${data[at]}, but float16 only reaches ${largestHalf}. Export it with float32 weights.`,
         );
       }
       return [name, bits];
@@ -52,8 +53,8 @@ export function halfWeights(model: Model): ReadonlyMap<string, Uint16Array> {
 }
 
 /**
- * The model with its weights rounded as an export with float16 weights stores them: run or evaluate it beside the
- * original to see what the rounding changes.
+ * The model with its weights rounded like an export with float16 weights; comparing it with the original shows the
+ * effect of rounding.
  */
 export function roundToFloat16(model: Model): Model {
   const tensors = new Map(model.tensors);

@@ -232,7 +232,7 @@ describe("a model file is refused", () => {
         metadata,
       );
     expect(refusal(withMask(mask.data.slice(1)))).toContain("does not fit its shape");
-    expect(refusal(withMask(mask.data.map(() => 0)))).toContain("kept values, its mask keeps 0");
+    expect(refusal(withMask(mask.data.map(() => 0)))).toContain("kept values, but its mask keeps 0");
     const full = new Map([...tensors, [name!, dense.tensors.get(name!)!]]);
     expect(refusal(withMask(mask.data, full))).toContain("has shape");
     const same = {

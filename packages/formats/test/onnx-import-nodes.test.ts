@@ -652,7 +652,7 @@ describe("what cannot be read", () => {
     [
       "a missing name",
       { inputs: x, nodes: [node("Relu", ["z"], "y")] },
-      /it reads "z", which nothing before it computes/,
+      /it reads "z", which no earlier node computes/,
     ],
     [
       "an unknown attribute type",

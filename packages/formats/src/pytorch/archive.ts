@@ -3,11 +3,11 @@ import { type Entry, Uint8ArrayReader, Uint8ArrayWriter, ZipReader } from "@zip.
 
 /** The files of a `torch.save` archive, by their names below its root folder. */
 export interface Archive {
-  /** A file's bytes, a copy. Throws an EspalierError where there is none or it is damaged. */
+  /** Returns a copy of a file's bytes. Throws an EspalierError if it is missing or damaged. */
   read(file: string): Promise<Uint8Array>;
 }
 
-/** Deflate cannot shrink anything by more than this factor. */
+/** Largest compression ratio of deflate. */
 const mostDeflated = 1032;
 const oldFormat = [0x80, 0x02, 0x8a, 0x0a];
 
@@ -15,20 +15,20 @@ const oldFormat = [0x80, 0x02, 0x8a, 0x0a];
 export async function openArchive(bytes: Uint8Array, where: string): Promise<Archive> {
   if (oldFormat.every((byte, i) => bytes[i] === byte)) {
     throw new EspalierError(
-      `${where}: it was saved by PyTorch before 1.6. Load it in a newer one, and save its state dict again.`,
+      `${where}: saved by PyTorch before 1.6. Load it in a newer version, and save its state dict again.`,
     );
   }
   const entries = await listEntries(bytes, where);
   const pickle = [...entries.keys()].find((name) => name === "data.pkl" || name.endsWith("/data.pkl"));
   if (pickle === undefined) {
     throw new EspalierError(
-      `${where}: it is a zip archive, but not one that torch.save wrote (no data.pkl in it).`,
+      `${where}: a zip archive, but not one that torch.save wrote (it has no data.pkl).`,
     );
   }
   const root = pickle.slice(0, -"data.pkl".length);
   if (entries.has(`${root}constants.pkl`)) {
     throw new EspalierError(
-      `${where}: it is a TorchScript archive. Save model.state_dict() with torch.save instead.`,
+      `${where}: a TorchScript archive. Save model.state_dict() with torch.save instead.`,
     );
   }
   const archive: Archive = {
@@ -42,7 +42,7 @@ export async function openArchive(bytes: Uint8Array, where: string): Promise<Arc
   if (entries.has(`${root}byteorder`)) {
     const order = new TextDecoder().decode(await archive.read("byteorder"));
     if (order !== "little")
-      throw new EspalierError(`${where}: its numbers are ${order}-endian; only little-endian is read.`);
+      throw new EspalierError(`${where}: its numbers are ${order}-endian; only little-endian is supported.`);
   }
   return archive;
 }
@@ -52,9 +52,7 @@ async function listEntries(bytes: Uint8Array, where: string): Promise<Map<string
     const reader = new ZipReader(new Uint8ArrayReader(bytes), { useWebWorkers: false });
     return new Map((await reader.getEntries()).map((entry) => [entry.filename, entry]));
   } catch {
-    throw new EspalierError(
-      `${where}: it is neither safetensors nor a PyTorch checkpoint, or it is truncated.`,
-    );
+    throw new EspalierError(`${where}: neither safetensors nor a PyTorch checkpoint, or truncated.`);
   }
 }
 
@@ -64,7 +62,7 @@ async function extract(entry: Entry, fileBytes: number, where: string): Promise<
   if (entry.directory || entry.encrypted || !sound) throw new EspalierError(`${where} is damaged.`);
   try {
     const options = { checkSignature: true, useWebWorkers: false };
-    // A copy of its own, so that numbers of any width are aligned.
+    // A copy, so that numbers of any width are aligned.
     return new Uint8Array(await entry.getData(new Uint8ArrayWriter(), options));
   } catch {
     throw new EspalierError(`${where} is damaged (its checksum does not match, or it cannot be unpacked).`);

@@ -20,14 +20,14 @@ export function cumSum({ def, node, inputs }: Emission): string {
   });
 }
 
-/** The least float32: what a window never chooses. */
+/** The least float32, which no window chooses. */
 const least = -(2 - 2 ** -23) * 2 ** 127;
 
 export function maxPool(call: Emission): string {
   return reshape(call, call.node.name, slide("MaxPool", call, least), call.outputs[0]!);
 }
 
-/** Windows over zeros divide by the whole kernel; a factor makes up for positions outside. */
+/** Windows over zeros divide by the whole kernel; a factor compensates for positions outside. */
 export function averagePool(call: Emission): string {
   const { def, node, shapes, outputs } = call;
   const { axis, kernel, stride, before, after } = node.attributes as PoolAttributes;
@@ -51,8 +51,8 @@ export function averagePool(call: Emission): string {
 }
 
 /**
- * The windows of a pool: as those of images [before, axis, 1, after], so that no axis has to move. Positions outside are
- * written out, because TensorFlow.js's graphs know padding by name only.
+ * The windows of a pool, as those of images [before, axis, 1, after], so that no axis has to move. Padding is written
+ * explicitly, because TensorFlow.js's graphs only have padding by name.
  */
 function slide(op: "AvgPool" | "MaxPool", call: Emission, outside: number): string {
   const { def, node, inputs, shapes } = call;
@@ -73,7 +73,7 @@ function slide(op: "AvgPool" | "MaxPool", call: Emission, outside: number): stri
   });
 }
 
-/** A product with the matrix of the transform: TensorFlow.js transforms along the last axis only, and complex numbers. */
+/** A product with the matrix of the transform: TensorFlow.js only transforms complex numbers along the last axis. */
 export function dft(call: Emission): string {
   const { def, node, inputs, shapes, outputs } = call;
   const layout = dftLayout(shapes[0]!, outputs[0]!, node.attributes as DftAttributes);
@@ -92,7 +92,7 @@ export function pad(call: Emission): string {
     const paddings = shapes[0]!.flatMap((_, i) => (i === axis ? [before, after] : [0, 0]));
     return padV2(call, node.name, inputs[0]!, def.integers(paddings, [shapes[0]!.length, 2]), 0);
   }
-  // TensorFlow pads with constants and mirrors only.
+  // TensorFlow only pads with constants and mirrored values.
   const extent = shapes[0]![axis] as number;
   const from = Array.from(
     { length: before + extent + after },

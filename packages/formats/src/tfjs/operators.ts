@@ -22,7 +22,7 @@ function binary(op: string): Emit {
   return ({ def, node, inputs }) => def.node(op, node.name, inputs, float);
 }
 
-/** How nodes with these operators are drawn, by their names in core. */
+/** How each operator of core is drawn, by name. */
 export const emitters: ReadonlyMap<string, Emit> = new Map<string, Emit>([
   ["Add", binary("AddV2")],
   ["Sub", binary("Sub")],
@@ -99,7 +99,7 @@ export const emitters: ReadonlyMap<string, Emit> = new Map<string, Emit>([
   ],
 ]);
 
-/** Truth values are numbers to core. */
+/** In core, truth values are numbers. */
 function comparison(op: string): Emit {
   return ({ def, node, inputs }) => {
     const truth = def.node(op, `${node.name}/truth`, inputs, float);
@@ -142,7 +142,7 @@ function scale(call: Emission): string {
   return def.node("RealDiv", node.name, [scaled, size], float);
 }
 
-/** TensorFlow.js repeats whole runs of matrices only: what lies between other axes is repeated here. */
+/** TensorFlow.js only repeats whole runs of matrices: broadcasting between other axes is done here. */
 function matMul(call: Emission): string {
   const { def, node, inputs, shapes, outputs } = call;
   const lead = outputs[0]!.slice(0, -2);

@@ -80,7 +80,7 @@ describe("depth pruning", () => {
     const { steps } = await planned({}, 0.2, randomCollect());
     const same = await planned({ criterion: "spat" }, 0.2, randomCollect());
     expect(steps).toEqual(same.steps);
-    await expect(planned({ criterion: "spat" }, 0.2)).rejects.toThrow("looks at data");
+    await expect(planned({ criterion: "spat" }, 0.2)).rejects.toThrow("needs data");
   });
 
   it("keeps one module of each kind, or as many as asked", async () => {
@@ -162,7 +162,9 @@ describe("depth pruning", () => {
       amount: 0.99,
     });
     expect(steps).toEqual([]);
-    expect(notes.join()).toMatch(/feed-forward Add stays: up\[1\]: the only path to an output runs through/);
+    expect(notes.join()).toMatch(
+      /feed-forward Add stays: up\[1\]: the only path to an output also runs through/,
+    );
   });
 
   it("says why there is nothing to remove", async () => {

@@ -11,26 +11,26 @@ import { matchesAny } from "@espalier/core/pruning";
 import { type Known, plainNumbers, type Source, scalar } from "./known.ts";
 import { inOtherLayer, isBufferName, isMadeUp } from "./names.ts";
 
-/** What a tensor of the file is used for, where it is used. */
+/** The use of a tensor of the file. */
 export interface Use {
   /**
-   * - `weight`, `bias`: of a product or a normalisation: trained.
-   * - `statistic`: a running mean or variance: updated, not trained.
-   * - `operand`: anything else, such as what is added or multiplied element by element.
+   * - `weight`, `bias`: of a product or a normalisation; trained.
+   * - `statistic`: a running mean or variance; updated, not trained.
+   * - `operand`: anything else, such as a term or factor of an element-wise operation.
    */
   readonly as: "weight" | "bias" | "statistic" | "operand";
-  /** The name it gets where the exporter lost its own. */
+  /** The name it gets if the exporter lost its own. */
   readonly name?: string;
-  /** The module that uses it, where the exporter tells modules apart from names. */
+  /** The module that uses it, if the exporter records modules separately from names. */
   readonly module?: string;
-  /** Keep it transposed, [out, in], where the exporter had transposed it: PyTorch's layout. */
+  /** Store it transposed, [out, in], if the exporter had transposed it: PyTorch's layout. */
   readonly restore?: boolean;
   /** The bias of the same product: a copy of a layer has an equal one under another name. */
   readonly bias?: Known;
 }
 
 export interface RoleOptions {
-  /** Roles that a file of Espalier's says itself. */
+  /** Roles given in a file that Espalier wrote. */
   readonly roles?: ReadonlyMap<string, TensorRole>;
   readonly trainable: readonly string[];
   readonly buffers: readonly string[];
@@ -40,17 +40,17 @@ interface Drawn {
   readonly name: string;
   readonly value: Value;
   readonly role: TensorRole;
-  /** The initialiser it was made from, and what for. */
+  /** The initialiser that it was made from, and its use. */
   readonly source: string;
   readonly use: Use;
 }
 
-/** The tensors of the model that is read: which numbers of the file become one, under which name and in which role. */
+/** The tensors of the imported model: decides which numbers of the file become one tensor, its name and its role. */
 export class Weights {
   readonly tensors = new Map<string, TensorData>();
-  /** Numbers of scalar constants, so that patterns can be recognised. */
+  /** Numbers of scalar constants, for recognising patterns. */
   readonly scalars = new Map<ValueId, number>();
-  /** Place of a tensor's initialiser in the file, by the tensor's name. */
+  /** Position of a tensor's initialiser in the file, by the tensor's name. */
   readonly order = new Map<string, number>();
   readonly #b: Builder;
   readonly #options: RoleOptions;
@@ -60,22 +60,22 @@ export class Weights {
   /** Scalar initialisers. */
   readonly #numbers = new Map<string, Value>();
   readonly #drawn = new Map<string, Drawn[]>();
-  /** Tensors by a number that their elements add up to in any order. */
+  /** Tensors by the sum of their elements, which does not depend on the order. */
   readonly #bySum = new Map<number, Drawn[]>();
 
-  /** `reserved`: names of the file's initialisers, which derived names keep clear of. */
+  /** `reserved`: names of the file's initialisers, which derived names must avoid. */
   constructor(b: Builder, options: RoleOptions, reserved: ReadonlySet<string>) {
     this.#b = b;
     this.#options = options;
     this.#reserved = reserved;
   }
 
-  /** Whether the file says itself what its tensors are for: then it names them as the model does. */
+  /** Whether the file gives the roles of its tensors; if so, it uses the model's names. */
   get rolesAreTold(): boolean {
     return this.#options.roles !== undefined;
   }
 
-  /** Whether an array becomes a tensor where it meets computed values, rather than numbers of a computation beforehand. */
+  /** Whether an array becomes a tensor when it meets computed values, rather than numbers of a constant computation. */
   isWeight({ kind, source, shape, data }: Known): boolean {
     if (source === undefined || kind !== "float") return false;
     const role = this.#options.roles?.get(source.name);
@@ -84,14 +84,14 @@ export class Weights {
     return shape.length > 0 && !(data.length === 1 && isMadeUp(source.name));
   }
 
-  /** Whether an array is a table that nobody trains, of which only the part that is read has to be kept. */
+  /** Whether an array is an untrained table, of which only the part that is read has to be kept. */
   isTable(known: Known): boolean {
     const { source, kind } = known;
     if (source === undefined || kind !== "float" || this.rolesAreTold || !this.isWeight(known)) return false;
     return this.#role(known, source, { as: "operand" }) === "buffer";
   }
 
-  /** A known array as a value of the drawing. `b` draws the transpose of a restored layout. */
+  /** Converts a known array to a value of the drawing. `b` draws the transpose of a restored layout. */
   lift(b: Builder, known: Known, use: Use): Value {
     const { source } = known;
     // Truth values are ones and zeros.
@@ -106,7 +106,7 @@ export class Weights {
     return transposed ? swapAxes(b, tensor, 0, 1) : tensor;
   }
 
-  /** The name of a weight that has lost its own. */
+  /** A name for a weight that has lost its own. */
   #restored(known: Known, source: Source, { name }: Use): string | undefined {
     if (this.#options.roles !== undefined || !isMadeUp(source.name) || known.kind !== "float")
       return undefined;
@@ -114,8 +114,8 @@ export class Weights {
   }
 
   /**
-   * The tensor for one use of an initialiser. Uses of one initialiser, and initialisers of the same numbers that exporters
-   * made up, are one tensor, unless names tell that the exporter merged what is two.
+   * The tensor for one use of an initialiser. Uses of one initialiser, and initialisers with equal numbers that
+   * exporters created, share a tensor, unless names show that the exporter merged two weights.
    */
   #tensor(
     b: Builder,
@@ -146,7 +146,7 @@ export class Weights {
     return value;
   }
 
-  /** The name of another weight that a further use of an initialiser is; undefined where it is the same one. */
+  /** The name of the other weight that a further use of an initialiser stands for; undefined if it is the same one. */
   #copyName(first: Drawn, known: Known, own: string, use: Use): string | undefined {
     if (this.rolesAreTold) return undefined;
     const { as, name, module = "" } = use;
@@ -159,7 +159,7 @@ export class Weights {
     return isCopy(first, own, use) ? own : undefined;
   }
 
-  /** A drawn tensor as the value that has these numbers, in their order or transposed; undefined where it is another. */
+  /** An existing tensor with these numbers, in their order or transposed, as a value; undefined if there is none. */
   #equal(
     b: Builder,
     one: Drawn,
@@ -175,7 +175,7 @@ export class Weights {
     return turned ? swapAxes(b, this.#b.tensorNamed(one.name)!, 0, 1) : undefined;
   }
 
-  /** Numbers of the tensor that a value is. */
+  /** Numbers of the tensor that a value reads. */
   numbersOf(value: Value): TensorData | undefined {
     const name = this.#names.get(value.id);
     return name === undefined ? undefined : this.tensors.get(name);
@@ -196,7 +196,7 @@ export class Weights {
   }
 
   #role(known: Known, { name }: Source, { as }: Use): TensorRole {
-    // What a file of Espalier's own does not count as the model's is there for the format.
+    // In an Espalier file, tensors that are not listed as the model's belong to the format.
     const told = this.rolesAreTold ? (this.#options.roles?.get(name) ?? "constant") : undefined;
     if (told !== undefined) return told;
     if (known.kind !== "float") return "constant";
@@ -272,7 +272,7 @@ function transposedKnown(known: Known): Known {
   return { kind: "float", shape: [columns, rows], data };
 }
 
-/** A layer that was copied, weights and all, has an equal bias under another name. */
+/** A copied layer, with equal weights, has an equal bias under another name. */
 function isCopy(first: Drawn, own: string, { bias }: Use): boolean {
   const other = first.use.bias;
   return own !== first.name && bias !== undefined && other !== undefined && sameNumbers(bias, other);
@@ -300,14 +300,14 @@ function isUniform({ data, shape }: Known): boolean {
   return shape.length <= 1 && data.every((value) => value === data[0]);
 }
 
-/** What nobody trains: tables of sines, masks (they hold infinities), and what is called so. */
+/** Untrained data: tables of sines, masks (they contain infinities), and whatever has the name of a table. */
 function isTable(name: string, known: Known): boolean {
   return isBufferName(name) || isSinusoids(known) || !known.data.every(Number.isFinite);
 }
 
 /**
- * A table of sines and cosines (Vaswani et al., NeurIPS 2017), interleaved or in halves: nothing that was trained has
- * sin² + cos² = 1 in every pair of columns.
+ * A table of sines and cosines (Vaswani et al., NeurIPS 2017), interleaved or in halves: no trained table has sin² +
+ * cos² = 1 in every pair of columns.
  */
 function isSinusoids({ shape, data }: Known): boolean {
   const extents = shape.filter((extent) => extent > 1);
