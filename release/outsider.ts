@@ -68,8 +68,16 @@ export async function trainPrunePredict(folder: string): Promise<void> {
     throw new Error(`predict gave ${forecast.forecast.length} rows, not 6.`);
 }
 
-/** What a page loads that forecasts, gzipped: the code of `@espalier/forecaster`, and the one kernel module of its engine. */
-export async function pageKilobytes(folder: string): Promise<number> {
+/** Gzipped kilobytes of a page that forecasts, JavaScript and kernels. */
+export interface PageSize {
+  /** With a model of the operators that most forecasters have. */
+  readonly usual: number;
+  /** With a model that has others, too. */
+  readonly whole: number;
+}
+
+/** What a page loads: the code of `@espalier/forecaster`, and the one kernel module of its engine. */
+export async function pageSize(folder: string): Promise<PageSize> {
   await writeFile(
     join(folder, "page.js"),
     `import { createForecaster } from "@espalier/forecaster";
@@ -89,15 +97,18 @@ globalThis.forecast = (rows) => forecaster.forecast(rows);
     write: false,
     metafile: true,
   });
-  // Of what is loaded on demand, only the kernels are ever asked for, and only one build of them.
   const names = Object.keys(metafile.outputs);
-  const loaded = new Set(names.filter((name) => /page\.js$|forward-relaxed-module/.test(name)));
-  if (loaded.size !== 2) throw new Error(`the page's bundle has other parts: ${names.join(", ")}.`);
-  for (const name of loaded) {
-    for (const { path, kind } of metafile.outputs[name]!.imports) {
-      if (kind === "import-statement") loaded.add(path);
+  const size = (...parts: RegExp[]) => {
+    const loaded = new Set(parts.map((part) => names.find((name) => part.test(name))));
+    for (const name of loaded) {
+      if (name === undefined) throw new Error(`the page's bundle has other parts: ${names.join(", ")}.`);
+      for (const { path, kind } of metafile.outputs[name]!.imports) {
+        if (kind === "import-statement") loaded.add(path);
+      }
     }
-  }
-  const bytes = outputFiles.filter(({ path }) => [...loaded].some((name) => path.endsWith(name)));
-  return bytes.reduce((sum, { contents }) => sum + gzipSync(contents, { level: 9 }).length, 0) / 1000;
+    const bytes = outputFiles.filter(({ path }) => [...loaded].some((name) => path.endsWith(`/${name}`)));
+    return bytes.reduce((sum, { contents }) => sum + gzipSync(contents, { level: 9 }).length, 0) / 1000;
+  };
+  const usual = [/\/page\.js$/, /forward-relaxed-module/];
+  return { usual: size(...usual), whole: size(...usual, /\/operators-\w+\.js$/, /\/others-\w+\.js$/) };
 }

@@ -1,4 +1,4 @@
-import { EspalierError } from "@espalier/core";
+import { EspalierError } from "@espalier/core/inference";
 import { offsetAt } from "./dates/zone.ts";
 import { advance, type Clock, type KnownStep, stepOf } from "./step.ts";
 import type { Table } from "./table.ts";

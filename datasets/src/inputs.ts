@@ -1,5 +1,4 @@
-import { EspalierError, float32, type TensorData } from "@espalier/core";
-import { type Graph, resolveShape } from "@espalier/core/graph";
+import { EspalierError, float32, type Graph, resolveShape, type TensorData } from "@espalier/core/inference";
 import type { Batch, WindowSet } from "./windows.ts";
 
 /** Which part of a batch of windows each graph input takes, by Time-Series-Library's names. */

@@ -1,4 +1,4 @@
-import { EspalierError } from "@espalier/core";
+import { EspalierError } from "@espalier/core/inference";
 
 /**
  * What happens to missing values. `error`: none is accepted. `forward-fill`: the last known value of the series stays

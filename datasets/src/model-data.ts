@@ -1,6 +1,5 @@
-import { EspalierError, type Json, type Model } from "@espalier/core";
 import * as forms from "@espalier/core/forms";
-import type { Extent, Graph } from "@espalier/core/graph";
+import { EspalierError, type Extent, type Graph, type Json, type Model } from "@espalier/core/inference";
 import { type CsvReading, readingForm } from "./csv/reading.ts";
 import type { ForecastingData } from "./forecasting.ts";
 import { type GapRule, gapRules } from "./gap-rules.ts";
@@ -75,7 +74,7 @@ export function withData(model: Model, data: DescribedData): Model {
     scaler: { kind, center: [...center], spread: [...spread] },
     missing: data.missing.rule,
     ...(data.frequency === undefined ? {} : { frequency: data.frequency }),
-    splits: data.splits as unknown as Json,
+    splits: { ...data.splits },
     ...(table?.step === undefined ? {} : { step: withoutFaults(table.step) }),
     ...(data.gaps === undefined ? {} : { gaps: data.gaps }),
     ...(data.reading === undefined ? {} : { reading: data.reading as unknown as Json }),
@@ -88,7 +87,7 @@ function withoutFaults({ milliseconds, label, calendar }: KnownStep): Json {
   return {
     milliseconds,
     label,
-    ...(calendar === undefined ? {} : { calendar: calendar as unknown as Json }),
+    ...(calendar === undefined ? {} : { calendar: { ...calendar } }),
   };
 }
 

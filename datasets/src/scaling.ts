@@ -1,6 +1,6 @@
-import { EspalierError } from "@espalier/core";
 import type { Form } from "@espalier/core/forms";
 import * as forms from "@espalier/core/forms";
+import { EspalierError } from "@espalier/core/inference";
 import type { RowRange, Table } from "./table.ts";
 
 /** `standard`: mean 0 and population standard deviation 1; `min-max`: 0 to 1; `none`: as it is. All per series. */

@@ -1,4 +1,4 @@
-import { EspalierError } from "@espalier/core";
+import { EspalierError } from "@espalier/core/inference";
 import { isoWeek } from "./dates/week.ts";
 import type { Table } from "./table.ts";
 

@@ -1,5 +1,5 @@
-import { EspalierError } from "@espalier/core";
 import * as forms from "@espalier/core/forms";
+import { EspalierError } from "@espalier/core/inference";
 import type { RowRange, Table } from "./table.ts";
 import { frequencyOf, type TimeFeatures, timeFeatures } from "./time-features.ts";
 

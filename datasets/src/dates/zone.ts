@@ -1,4 +1,4 @@
-import { EspalierError } from "@espalier/core";
+import { EspalierError } from "@espalier/core/inference";
 
 const day = 86_400_000;
 const formats = new Map<string, Intl.DateTimeFormat>();

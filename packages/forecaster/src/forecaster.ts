@@ -8,7 +8,7 @@ import {
   type State,
   type TensorData,
   type Tensors,
-} from "@espalier/core";
+} from "@espalier/core/inference";
 import {
   dataOf,
   frequencyOf,
@@ -25,7 +25,7 @@ import {
   windows,
   withFutureRows,
 } from "@espalier/datasets";
-import { decodeModel } from "@espalier/formats";
+import { decodeModelOnDemand } from "@espalier/formats";
 import { RecentRows } from "./recent-rows.ts";
 import { checkRows, type GivenRows, type Moment, type RowOptions, tableOf } from "./rows.ts";
 
@@ -107,7 +107,7 @@ export async function createForecaster(
   source: Uint8Array | ArrayBuffer | Model,
   options: ForecasterOptions = {},
 ): Promise<Forecaster> {
-  const model = modelOf(source);
+  const model = await modelOf(source);
   const data = options.data ?? dataOf(model);
   const shape = windowShapeOf(model.graph);
   if (data === undefined) {
@@ -133,9 +133,9 @@ export async function createForecaster(
   }
 }
 
-function modelOf(source: Uint8Array | ArrayBuffer | Model): Model {
+async function modelOf(source: Uint8Array | ArrayBuffer | Model): Promise<Model> {
   const bytes = source instanceof ArrayBuffer ? new Uint8Array(source) : source;
-  if (bytes instanceof Uint8Array) return decodeModel(bytes);
+  if (bytes instanceof Uint8Array) return decodeModelOnDemand(bytes);
   if (typeof bytes === "object" && bytes !== null && "graph" in bytes) return bytes;
   throw new EspalierError("createForecaster: give the bytes of a model file, or a model.");
 }

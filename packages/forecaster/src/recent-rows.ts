@@ -1,4 +1,4 @@
-import { EspalierError } from "@espalier/core";
+import { EspalierError } from "@espalier/core/inference";
 import { stepOf, type Table } from "@espalier/datasets";
 import { checkRows } from "./rows.ts";
 

@@ -1,4 +1,4 @@
-import { EspalierError } from "@espalier/core";
+import { EspalierError } from "@espalier/core/inference";
 import { parseTimestamp, stepOf, type Table } from "@espalier/datasets";
 
 /** A point in time: milliseconds since 1970, a `Date`, or text as `2016-07-01 00:00` or `2016-07-01T00:00Z`. */

@@ -1,5 +1,5 @@
-import { EspalierError, type TensorData } from "@espalier/core";
-import { halfToFloat } from "./float16.ts";
+import { EspalierError, type TensorData } from "@espalier/core/inference";
+import { halfToFloat } from "./half.ts";
 
 /** Supported number formats, by safetensors' names, with their bytes per element. */
 export const numberBytes: Readonly<Record<string, number>> = {

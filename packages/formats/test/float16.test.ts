@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { floatToHalf, halfToFloat } from "../src/float16.ts";
+import { floatToHalf, halfToFloat } from "../src/half.ts";
 
 describe("float16", () => {
   it("goes to float32 and back unchanged, every finite number and both infinities", () => {

@@ -1,20 +1,11 @@
 import { createRequire } from "node:module";
-import type { TopLevelSpec } from "vega-lite";
 import { paper, type Spec } from "./charts/theme.ts";
 
 /** Draws a chart as SVG text; the same specification gives the same text. What is SVG already stays as it is. */
 export async function renderSvg(spec: Spec | string): Promise<string> {
   if (typeof spec === "string") return spec;
-  const [vega, { compile }] = await Promise.all([import("vega"), import("vega-lite")]);
-  const { spec: compiled } = compile(spec as unknown as TopLevelSpec);
-  const view = new vega.View(vega.parse(compiled), { renderer: "none", logLevel: vega.Warn });
-  // Names of clip paths are counted up over the process.
-  vega.resetSVGDefIds();
-  try {
-    return await view.toSVG();
-  } finally {
-    view.finalize();
-  }
+  const { drawSpec } = await import("./vega.ts");
+  return drawSpec(spec);
 }
 
 /**

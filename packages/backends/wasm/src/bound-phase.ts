@@ -1,4 +1,4 @@
-import { EspalierError } from "@espalier/core";
+import { EspalierError } from "@espalier/core/inference";
 import { type Argument, type Call, isPointer, type Pointer } from "./compile/call.ts";
 import type { KernelWork, Step, WeightWork } from "./compile/step.ts";
 import type { Heap } from "./memory/heap.ts";

@@ -1,5 +1,4 @@
-import { EspalierError } from "@espalier/core";
-import type { Graph } from "@espalier/core/graph";
+import { EspalierError, type Graph } from "@espalier/core/inference";
 import type { Plan } from "./compile/plan.ts";
 import type { WasmState } from "./state.ts";
 

@@ -1,5 +1,4 @@
-import type { TensorData, Tensors } from "@espalier/core";
-import type { Graph } from "@espalier/core/graph";
+import type { Graph, TensorData, Tensors } from "@espalier/core/inference";
 import { bound, failure } from "./bound-phase.ts";
 import type { Plan } from "./compile/plan.ts";
 import { callOf, type Step } from "./compile/step.ts";

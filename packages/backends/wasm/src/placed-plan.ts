@@ -1,5 +1,10 @@
-import type { CallDescription, ProgramDescription, TensorData, Tensors } from "@espalier/core";
-import type { Graph } from "@espalier/core/graph";
+import type {
+  CallDescription,
+  Graph,
+  ProgramDescription,
+  TensorData,
+  Tensors,
+} from "@espalier/core/inference";
 import { BoundPhase, type BoundStep } from "./bound-phase.ts";
 import type { Call } from "./compile/call.ts";
 import type { Plan } from "./compile/plan.ts";

@@ -1,22 +1,21 @@
 import {
-  EspalierError,
-  type Program,
-  type ProgramDescription,
-  type RunOptions,
-  type TensorData,
-  type Tensors,
-} from "@espalier/core";
-import {
   bindInputs,
+  EspalierError,
   factorOf,
   type Graph,
   isBatch,
   isCallOf,
   matMulOperator,
+  type Program,
+  type ProgramDescription,
+  type RunOptions,
   selectOutputs,
-} from "@espalier/core/graph";
+  type TensorData,
+  type Tensors,
+} from "@espalier/core/inference";
 import { splitsByBatch } from "./compile/batch.ts";
 import { makePlan } from "./compile/plan.ts";
+import type { KernelSet } from "./kernels/kernel.ts";
 import { PlacedPlan } from "./placed-plan.ts";
 import type { WasmState } from "./state.ts";
 
@@ -32,13 +31,15 @@ export interface BatchParts {
 /** A graph on one state. Plans are kept by batch size; the first run of a size makes its plan, later ones allocate nothing. */
 export class WasmProgram implements Program {
   readonly #graph: Graph;
+  readonly #kernels: KernelSet;
   readonly #state: WasmState;
   readonly #plans = new Map<number, PlacedPlan>();
   readonly #splits: boolean;
   readonly #tokens: number;
 
-  constructor(graph: Graph, state: WasmState) {
+  constructor(graph: Graph, kernels: KernelSet, state: WasmState) {
     this.#graph = graph;
+    this.#kernels = kernels;
     this.#state = state;
     this.#splits = splitsByBatch(graph);
     this.#tokens = tokensOf(graph);
@@ -52,7 +53,7 @@ export class WasmProgram implements Program {
       placed = undefined;
     }
     if (placed === undefined) {
-      const plan = makePlan(this.#graph, this.#state, batchSize);
+      const plan = makePlan(this.#graph, this.#kernels, this.#state, batchSize);
       const arenas = this.#splits ? this.#state.heap.threads : 1;
       placed = new PlacedPlan(plan, this.#graph, this.#state, { arenas });
       this.#plans.set(batchSize, placed);

@@ -1,6 +1,12 @@
-import { EspalierError, type Snapshot, type State, type TensorData, type Tensors } from "@espalier/core";
-import { Slots, type TensorSlot } from "@espalier/core/compile";
-import { countElements } from "@espalier/core/graph";
+import { Slots, type TensorSlot } from "@espalier/core/compile/inference";
+import {
+  countElements,
+  EspalierError,
+  type Snapshot,
+  type State,
+  type TensorData,
+  type Tensors,
+} from "@espalier/core/inference";
 import type { Heap } from "./memory/heap.ts";
 
 /** Where a tensor lies. Its address never changes. */

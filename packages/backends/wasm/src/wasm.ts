@@ -1,6 +1,5 @@
-import { type Backend, EspalierError } from "@espalier/core";
-import { unknownName } from "@espalier/core/documents";
-import { checkTensors } from "@espalier/core/graph";
+import { type Backend, checkTensors, EspalierError, unknownName } from "@espalier/core/inference";
+import { kernelsFor } from "./kernels/index.ts";
 import { Heap } from "./memory/heap.ts";
 import { loadModule, type ModuleOptions, type Simd, supports } from "./modules/load.ts";
 import { WasmProgram } from "./program.ts";
@@ -86,7 +85,7 @@ export function wasmWith(options: WasmOptions, limits?: DivisionLimits): Backend
         throw new EspalierError("backend wasm: the state was made by another backend.");
       }
       checkTensors(graph, (tensor) => state.find(tensor)?.shape);
-      const program = new WasmProgram(graph, state);
+      const program = new WasmProgram(graph, await kernelsFor(graph), state);
       for (const size of batch.flatMap((all) => program.parts(all))) program.prepare(size.size);
       return program;
     },

@@ -1,5 +1,2 @@
-export * from "./operations.ts";
-export * from "./patterns.ts";
-export * from "./rewriting.ts";
-export * from "./slots.ts";
-export * from "./survey.ts";
+export * from "./inference.ts";
+export * from "./training-patterns.ts";

@@ -1,40 +1,20 @@
 import { normalizeAxis, type Shape, sameShape } from "../graph/extent.ts";
 import type { Node, ValueId } from "../graph/graph.ts";
-import { adamInputs, adamOperator } from "../operators/adam.ts";
-import {
-  addOperator,
-  divOperator,
-  eluOperator,
-  geluOperator,
-  mulOperator,
-  reluOperator,
-  subOperator,
-  tanhOperator,
-} from "../operators/elementwise.ts";
-import { sigmoidOperator } from "../operators/functions.ts";
-import { reshapeOperator, transposeOperator } from "../operators/layout.ts";
+import { addOperator, divOperator, mulOperator, subOperator } from "../operators/elementwise.ts";
+import type { OperatorName } from "../operators/index.ts";
 import { matMulOperator } from "../operators/matmul.ts";
 import { isCallOf, type Operator } from "../operators/operator.ts";
-import { dropoutTraining, randomUniformOperator } from "../operators/random.ts";
 import { scaleOperator } from "../operators/scale.ts";
 import { softmaxOperator } from "../operators/softmax.ts";
-import {
-  type AdamInPlace,
-  type Attention,
-  type DropoutFactors,
-  type DropoutProduct,
-  type Linear,
-  type Match,
-  type Pattern,
-  single,
-} from "./operations.ts";
+import type { Attention, Linear, Pattern } from "./operations.ts";
 import type { LiveNode, Survey } from "./survey.ts";
 
 type Any = Pick<Operator, "name">;
 const namesOf = (list: readonly Any[]): ReadonlySet<string> => new Set(list.map(({ name }) => name));
-const shapeOf = ({ graph }: Survey, value: ValueId): Shape => graph.values[value]!.shape;
+export const shapeOf = ({ graph }: Survey, value: ValueId): Shape => graph.values[value]!.shape;
 
-const activations = namesOf([geluOperator, reluOperator, eluOperator, sigmoidOperator, tanhOperator]);
+const activationNames = ["Gelu", "Relu", "Elu", "Sigmoid", "Tanh"] satisfies OperatorName[];
+const activations: ReadonlySet<string> = new Set(activationNames);
 
 /** activation(x·W + bias) + residual: fuses the nodes that follow a product with a matrix. */
 export const linear: Pattern<Linear> = {
@@ -137,63 +117,5 @@ function attentionAt(
     if (onward.length !== 1) return undefined;
     between.unshift(from);
     value = onward[0]!;
-  }
-}
-
-/** Random numbers and the dropouts that read them: factors that are drawn once, and one product per dropout. */
-export const dropout: Pattern<DropoutFactors | DropoutProduct> = {
-  name: "dropout",
-  root: randomUniformOperator,
-  match(live, survey) {
-    const [uniform] = live.node.outputs as [ValueId];
-    const ratios = new Set<number>();
-    const drops = survey.readers(uniform);
-    for (const { node, inputs } of drops) {
-      const reads = inputs[0] !== uniform && inputs[1] === uniform;
-      if (!reads || !isCallOf(node, dropoutTraining)) return [];
-      ratios.add(node.attributes.ratio);
-    }
-    const [ratio] = ratios;
-    if (survey.leaves(uniform) || ratio === undefined || ratios.size > 1) return [];
-    return [
-      { operation: { kind: "dropoutFactors", ...live, ratio }, last: live.node },
-      ...drops.map((drop): Match<DropoutProduct> => {
-        return { operation: { kind: "dropoutProduct", ...drop }, last: drop.node };
-      }),
-    ];
-  },
-};
-
-/** Adam that can write its results in place. */
-export const adamInPlace: Pattern<AdamInPlace> = {
-  name: "Adam in place",
-  root: adamOperator,
-  match(live, survey) {
-    const { node, inputs } = live;
-    const { parameter, gradient, m, v, mask } = adamInputs(inputs);
-    const own = [parameter, m, v].map((value) => survey.tensor(value));
-    if (!node.outputs.every((output, i) => own[i] !== undefined && survey.replaces(output) === own[i]))
-      return [];
-    const kept = mask === undefined ? undefined : survey.tensor(mask);
-    const masked = kept === undefined || survey.changes(kept) ? undefined : gradientProduct(gradient, survey);
-    if (masked === undefined) return [{ operation: { kind: "adam", ...live }, last: node }];
-    const absorbed = [masked.product, ...masked.chain].map((one) => one.node);
-    return [{ operation: { kind: "adam", ...live, masked }, last: node, absorbed }];
-  },
-};
-
-/** The matrix product that computes a gradient, up to its order of axes, if nothing else reads it. */
-function gradientProduct(gradient: ValueId, survey: Survey) {
-  const chain: LiveNode[] = [];
-  for (let value = gradient; ; ) {
-    const from = survey.producer(value);
-    if (from === undefined || survey.onlyReader(value) === undefined) return undefined;
-    if (isCallOf(from.node, matMulOperator)) {
-      const flat = from.inputs.every((input) => shapeOf(survey, input).length === 2);
-      return flat ? { product: single(from), chain: chain.map(single) } : undefined;
-    }
-    if (!isCallOf(from.node, transposeOperator) && !isCallOf(from.node, reshapeOperator)) return undefined;
-    chain.unshift(from);
-    value = from.inputs[0]!;
   }
 }

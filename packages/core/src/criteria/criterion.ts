@@ -4,6 +4,7 @@ import type { Graph, ValueId } from "../graph/graph.ts";
 import { divisors } from "../model/divisors.ts";
 import type { Model } from "../model/model.ts";
 import { matMulOperator } from "../operators/matmul.ts";
+import { isCallOf } from "../operators/operator.ts";
 import type { Collect } from "../pruning/strategy.ts";
 
 /** Input of a criterion. */
@@ -65,9 +66,10 @@ function weightNames(model: Model): string[] {
 /** Values that matrix products read, or that such values are laid out from. */
 function productFactors({ nodes }: Graph): ReadonlySet<ValueId> {
   const factors = new Set<ValueId>();
-  for (const { operator, inputs, outputs } of nodes.toReversed()) {
+  for (const node of nodes.toReversed()) {
+    const { operator, inputs, outputs } = node;
     const laidOut = operator.rearranges !== undefined && outputs.some((value) => factors.has(value));
-    if (laidOut || operator.name === matMulOperator.name) for (const value of inputs) factors.add(value);
+    if (laidOut || isCallOf(node, matMulOperator)) for (const value of inputs) factors.add(value);
   }
   return factors;
 }

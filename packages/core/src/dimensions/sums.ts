@@ -1,5 +1,5 @@
 import type { Graph, Node, ValueId } from "../graph/graph.ts";
-import type { Nothing } from "../operators/operator.ts";
+import { isCallOf, type Nothing } from "../operators/operator.ts";
 import { concatOperator } from "../operators/slice.ts";
 import { dimensionsIn, type Expression } from "./expression.ts";
 
@@ -40,14 +40,15 @@ function vanishing(graph: Graph, has: readonly ReadonlySet<number>[]): ReadonlyS
 }
 
 function isZero(
-  { operator, inputs, attributes }: Node,
+  node: Node,
   dimension: number,
   zero: readonly ReadonlySet<number>[],
   has: readonly ReadonlySet<number>[],
 ): boolean {
   const nothing = (value: ValueId): Nothing => (zero[value]!.has(dimension) ? "zero" : undefined);
-  // Parts without the dimension are beside it.
-  if (operator.name === concatOperator.name) {
+  // Parts without the dimension lie beside it.
+  const { operator, inputs, attributes } = node;
+  if (isCallOf(node, concatOperator)) {
     return inputs.every((value) => !has[value]!.has(dimension) || zero[value]!.has(dimension));
   }
   const result = operator.simplify?.(inputs.map(nothing), attributes);

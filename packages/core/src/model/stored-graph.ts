@@ -1,7 +1,6 @@
 import { EspalierError, ShapeError, unknownName } from "../errors.ts";
 import { type Extent, sameShape } from "../graph/extent.ts";
 import type { Attributes, Graph, NamedValue, Node, TensorSpec, Update, ValueType } from "../graph/graph.ts";
-import { operators } from "../operators/index.ts";
 import { inferTypes, type Operator } from "../operators/operator.ts";
 
 /** A graph as plain JSON, with operators by name. */
@@ -25,10 +24,10 @@ export function storedGraph(graph: Graph): StoredGraph {
 }
 
 /**
- * Reads a stored graph. Checks everything (ids, order, types as the operators infer them), so a graph from an untrusted
- * file is either valid or refused with an EspalierError.
+ * Reads a stored graph back, its operators from those that are known: `operators` has all of core. Everything is checked (ids, order, types as the operators infer them), so a graph from an
+ * untrusted file is either sound or refused with an EspalierError.
  */
-export function loadGraph(stored: StoredGraph, known: ReadonlyMap<string, Operator> = operators): Graph {
+export function loadGraph(stored: StoredGraph, known: ReadonlyMap<string, Operator>): Graph {
   const defined = new Uint8Array(stored.values.length);
   const define = (id: number, what: string) => {
     if (!Number.isInteger(id) || id < 0 || id >= defined.length || defined[id]) {

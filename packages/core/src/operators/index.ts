@@ -1,27 +1,10 @@
 import { adamOperator } from "./adam.ts";
-import {
-  batchNormalizationGradient,
-  batchNormalizationOperator,
-  batchNormalizationTraining,
-} from "./batch-normalization.ts";
-import { expandOperator, reduceSumOperator } from "./broadcast.ts";
+import { batchNormalizationGradient, batchNormalizationTraining } from "./batch-normalization.ts";
 import { equalOperator, greaterOperator, whereOperator } from "./choice.ts";
+import { commonOperators } from "./common.ts";
 import { cumSumOperator } from "./cumulative-sum.ts";
 import { dftOperator } from "./dft.ts";
-import {
-  addOperator,
-  divOperator,
-  eluGradient,
-  eluOperator,
-  geluGradient,
-  geluOperator,
-  mulOperator,
-  reluGradient,
-  reluOperator,
-  sqrtOperator,
-  subOperator,
-  tanhOperator,
-} from "./elementwise.ts";
+import { eluGradient, eluOperator, geluGradient, reluGradient } from "./elementwise.ts";
 import {
   clipGradient,
   clipOperator,
@@ -33,36 +16,25 @@ import {
   sigmoidOperator,
   sinOperator,
 } from "./functions.ts";
-import { gatherGradient, gatherOperator } from "./gather.ts";
+import { gatherGradient } from "./gather.ts";
 import { gatherNDOperator, scatterNDOperator } from "./gather-nd.ts";
 import { gruGradient, gruOperator } from "./gru.ts";
-import { layerNormalizationGradient, layerNormalizationOperator } from "./layer-normalization.ts";
-import { reshapeOperator, transposeOperator } from "./layout.ts";
+import { layerNormalizationGradient } from "./layer-normalization.ts";
 import { lstmGradient, lstmOperator } from "./lstm.ts";
-import { matMulOperator } from "./matmul.ts";
 import type { Operator } from "./operator.ts";
 import { averagePoolGradient, averagePoolOperator, maxPoolGradient, maxPoolOperator } from "./pool.ts";
-import { dropoutOperator, dropoutTraining, randomUniformOperator } from "./random.ts";
-import { scaleOperator } from "./scale.ts";
-import { concatOperator, padOperator, sliceOperator } from "./slice.ts";
-import { softmaxGradient, softmaxOperator } from "./softmax.ts";
+import { dropoutTraining, randomUniformOperator } from "./random.ts";
+import { softmaxGradient } from "./softmax.ts";
 import { castOperator, floorOperator, roundOperator } from "./steps.ts";
 import { topKOperator } from "./top-k.ts";
 
 /** The operators of core by name. */
 const byName = {
-  Add: addOperator,
-  Sub: subOperator,
-  Mul: mulOperator,
-  Div: divOperator,
-  Sqrt: sqrtOperator,
-  Relu: reluOperator,
+  ...commonOperators,
   ReluGradient: reluGradient,
-  Gelu: geluOperator,
   GeluGradient: geluGradient,
   Elu: eluOperator,
   EluGradient: eluGradient,
-  Tanh: tanhOperator,
   Exp: expOperator,
   Log: logOperator,
   Sigmoid: sigmoidOperator,
@@ -78,23 +50,10 @@ const byName = {
   Cast: castOperator,
   Floor: floorOperator,
   Round: roundOperator,
-  Scale: scaleOperator,
-  MatMul: matMulOperator,
-  Transpose: transposeOperator,
-  Reshape: reshapeOperator,
-  Expand: expandOperator,
-  ReduceSum: reduceSumOperator,
-  Softmax: softmaxOperator,
   SoftmaxGradient: softmaxGradient,
-  LayerNormalization: layerNormalizationOperator,
   LayerNormalizationGradient: layerNormalizationGradient,
-  BatchNormalization: batchNormalizationOperator,
   BatchNormalizationTraining: batchNormalizationTraining,
   BatchNormalizationGradient: batchNormalizationGradient,
-  Concat: concatOperator,
-  Slice: sliceOperator,
-  Pad: padOperator,
-  Gather: gatherOperator,
   GatherGradient: gatherGradient,
   GatherND: gatherNDOperator,
   ScatterND: scatterNDOperator,
@@ -110,7 +69,6 @@ const byName = {
   GRU: gruOperator,
   GRUGradient: gruGradient,
   RandomUniform: randomUniformOperator,
-  Dropout: dropoutOperator,
   DropoutTraining: dropoutTraining,
   Adam: adamOperator,
 };

@@ -143,7 +143,12 @@ export function zeroForZero([first]: readonly Nothing[]): "zero" | undefined {
   return first === undefined ? undefined : "zero";
 }
 
-/** Defines an operator. Its attributes are typed here, and plain data everywhere else. */
+/**
+ * Defines an operator; its attributes are typed here once, and plain data everywhere else. Bundlers leave out those that
+ * nothing reads.
+ *
+ * @__NO_SIDE_EFFECTS__
+ */
 export function defineOperator<A extends Attributes>(operator: Operator<A>): Operator<A> {
   return Object.freeze(operator);
 }

@@ -8,6 +8,7 @@ import { isKept } from "../model/mask.ts";
 import type { Model } from "../model/model.ts";
 import { randomInputs, runModel } from "../model/run.ts";
 import { loadGraph, storedGraph } from "../model/stored-graph.ts";
+import { operators } from "../operators/index.ts";
 import { isNested } from "../pruning/indices.ts";
 import type { RemoveStep } from "../pruning/plan.ts";
 import { applySteps } from "../pruning/prune.ts";
@@ -281,7 +282,7 @@ function keptRows(small: Model, number: number): readonly number[] {
 function checkStored({ graph }: Model): void {
   const stored = JSON.stringify(storedGraph(graph));
   ensure(
-    JSON.stringify(storedGraph(loadGraph(JSON.parse(stored)))) === stored,
+    JSON.stringify(storedGraph(loadGraph(JSON.parse(stored), operators))) === stored,
     "the graph is another one after storing it",
   );
 }

@@ -6,6 +6,7 @@ import { keptCount } from "../model/mask.ts";
 import { digest, type Model } from "../model/model.ts";
 import { randomInputs, runModel } from "../model/run.ts";
 import { loadGraph, storedGraph } from "../model/stored-graph.ts";
+import { operators } from "../operators/index.ts";
 import { planFromJson, planToJson } from "../pruning/plan.ts";
 import { prune } from "../pruning/prune.ts";
 import type { Collect, Strategy } from "../pruning/strategy.ts";
@@ -63,7 +64,7 @@ export async function checkStrategy(
     const promised = [expected.parameters, expected.nonzero, expected.flops, expected.bytes];
     if (counted.join() !== promised.join())
       fail(`the plan promises ${promised.join(", ")}, pruning gives ${counted.join(", ")}`);
-    loadGraph(JSON.parse(JSON.stringify(storedGraph(pruned.graph))));
+    loadGraph(JSON.parse(JSON.stringify(storedGraph(pruned.graph))), operators);
     if (options.stored !== undefined && digest(options.stored(pruned)) !== digest(pruned))
       fail("the pruned model is another one after storing it");
     if (!options.mayEmpty) {

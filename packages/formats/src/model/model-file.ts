@@ -1,24 +1,28 @@
-import { EspalierError, float32, keptCount, type Mask, type Model, type TensorData } from "@espalier/core";
 import {
+  canonicalJson,
+  countElements,
   type Dimension,
   type Dimensions,
   dimensionsIn,
-  extentOf,
-  type Member,
-} from "@espalier/core/dimensions";
-import { canonicalJson } from "@espalier/core/documents";
-import {
-  countElements,
+  EspalierError,
   type Extent,
+  extentOf,
+  float32,
   type Graph,
   gatherKept,
   isZeroElsewhere,
+  keptCount,
   loadGraph,
+  type Mask,
+  type Member,
+  type Model,
+  type Operator,
   printShape,
   sameExtent,
   spreadKept,
   storedGraph,
-} from "@espalier/core/graph";
+  type TensorData,
+} from "@espalier/core/inference";
 import {
   type RawBytes,
   readSafetensors,
@@ -91,8 +95,15 @@ export function encodeModel(model: Model, { compact = true }: EncodeOptions = {}
   });
 }
 
-/** Reads a model file. `file` names it in messages. Throws an EspalierError for anything that is not a valid model. */
-export function decodeModel(bytes: Uint8Array, file = "model file"): Model {
+/** A model file, taken apart. */
+export interface Parts {
+  readonly file: string;
+  readonly stored: StoredModel;
+  readonly content: Safetensors;
+}
+
+/** Takes a file apart; throws an EspalierError for anything that is not a model file. */
+export function readParts(bytes: Uint8Array, file: string): Parts {
   const content = readSafetensors(bytes, { name: file });
   const { metadata } = content;
   if (metadata.format !== "espalier" || metadata["espalier.model"] === undefined) {
@@ -106,9 +117,20 @@ export function decodeModel(bytes: Uint8Array, file = "model file"): Model {
       `${file}: model format ${written} is newer than this version of Espalier knows (${version}). Update Espalier.`,
     );
   }
-  if (written !== `${version}`) throw new EspalierError(`${file}: unknown model format (${written}).`);
-  const text = metadata["espalier.model"];
-  return located(file, () => assemble(parseModel(text, file), content, file));
+  if (written !== `${version}`)
+    throw new EspalierError(`${file}: its model format (${written}) is not known.`);
+  return { file, stored: parseModel(metadata["espalier.model"], file), content };
+}
+
+/** The model of a file, with those operators; errors of core say what is wrong with its graph, and the file's name is put before them. */
+export function assemble({ file, stored, content }: Parts, known: ReadonlyMap<string, Operator>): Model {
+  return located(file, () => {
+    const graph = loadGraph(stored.graph, known);
+    const { tensors, masks } = readTensors(graph, content, file);
+    const { name, options, dense, history, metadata } = stored;
+    const dimensions = readDimensions(stored, graph, file);
+    return { name, options, graph, tensors, masks, dimensions, dense, history, metadata };
+  });
 }
 
 function parseModel(text: string, file: string): StoredModel {
@@ -133,8 +155,7 @@ function isDeeper(value: unknown, levels: number): boolean {
   return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1));
 }
 
-function assemble(stored: StoredModel, content: Safetensors, file: string): Model {
-  const graph = loadGraph(stored.graph);
+function readTensors(graph: Graph, content: Safetensors, file: string): Pick<Model, "tensors" | "masks"> {
   const tensors = new Map<string, TensorData>();
   const masks = new Map<string, Mask>();
   for (const { name, role, value } of graph.tensors) {
@@ -156,9 +177,7 @@ function assemble(stored: StoredModel, content: Safetensors, file: string): Mode
     }
     masks.set(name, mask);
   }
-  const { name, options, dense, history, metadata } = stored;
-  const dimensions = readDimensions(stored, graph, file);
-  return { name, options, graph, tensors, masks, dimensions, dense, history, metadata };
+  return { tensors, masks };
 }
 
 function readMask(
@@ -226,7 +245,6 @@ function readDimensions(stored: StoredModel, graph: Graph, file: string): Dimens
   };
 }
 
-/** Puts the file's name before an error of core, which says what is wrong with the graph. */
 function located<T>(file: string, read: () => T): T {
   try {
     return read();

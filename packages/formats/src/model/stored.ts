@@ -1,8 +1,6 @@
-import type { Accounting, Json } from "@espalier/core";
-import type { Dimension, Expression } from "@espalier/core/dimensions";
 import type { Form } from "@espalier/core/forms";
 import * as forms from "@espalier/core/forms";
-import type { StoredGraph } from "@espalier/core/graph";
+import type { Accounting, Dimension, Expression, Json, StoredGraph } from "@espalier/core/inference";
 
 /** The JSON part of a model file as it is written; its meaning is checked when the model is built. */
 

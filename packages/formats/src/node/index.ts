@@ -1,6 +1,7 @@
 import type { Model, Tensors } from "@espalier/core";
 import { readCheckpoint } from "../checkpoint.ts";
-import { decodeModel, type EncodeOptions, encodeModel } from "../model/model-file.ts";
+import { decodeModel } from "../model/decode.ts";
+import { type EncodeOptions, encodeModel } from "../model/model-file.ts";
 import { type OnnxOptions, writeOnnx } from "../onnx/write.ts";
 import { type TfjsOptions, writeTfjs } from "../tfjs/graph-model.ts";
 import { type ProgressOptions, readBytes, writeFileAtomically } from "./files.ts";

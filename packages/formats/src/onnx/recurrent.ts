@@ -23,8 +23,7 @@ import { int, text } from "./proto.ts";
  * node, without the nodes of the product.
  */
 
-const isRecurrence = ({ operator }: Node) =>
-  operator.name === lstmOperator.name || operator.name === gruOperator.name;
+const isRecurrence = (node: Node) => isCallOf(node, lstmOperator) || isCallOf(node, gruOperator);
 
 /** The product with the input and the biases, if the gates of a cell consist of nothing else. */
 interface InputProduct {
@@ -57,7 +56,7 @@ function inputProduct(node: Node, graph: Graph): InputProduct | undefined {
   const [x, factor] = sum.inputs as [ValueId, ValueId];
   const turned = producers.get(factor);
   if (turned === undefined || !isCallOf(turned, transposeOperator)) return undefined;
-  const most = node.operator.name === lstmOperator.name ? 2 : 1;
+  const most = isCallOf(node, lstmOperator) ? 2 : 1;
   if (biases.length > most || graph.values[x]!.shape.length !== 3) return undefined;
   return { x, weight: turned.inputs[0]!, biases, nodes: [...nodes, turned] };
 }
@@ -67,7 +66,7 @@ function lastCells(node: Node, graph: Graph): readonly Node[] {
   const [, cells] = node.outputs;
   if (cells === undefined) return [];
   const readers = graph.nodes.filter(({ inputs }) => inputs.includes(cells));
-  const { reverse } = node.attributes as RecurrenceAttributes;
+  const { reverse } = attributesOf(node, lstmOperator);
   const steps = graph.values[cells]!.shape[0] as number;
   const end = reverse ? 1 : steps;
   const sound = readers.every((reader) => {
@@ -111,7 +110,7 @@ export function recurrence(call: NodeCall<RecurrenceAttributes>): void {
   const { writer, name, node, graph, inputs, shapes, outputs, outputShapes, attributes } = call;
   const [steps, sequences, gates, width] = shapes[0] as readonly [number, Extent, number, number];
   const rows = gates * width;
-  const isLstm = node.operator.name === lstmOperator.name;
+  const isLstm = isCallOf(node, lstmOperator);
   const product = inputProduct(node, graph);
   const shape = (x: string, to: readonly Extent[]) => reshaped(call, x, to);
   const x = product === undefined ? shape(inputs[0]!, [steps, sequences, rows]) : writer.nameOf(product.x);

@@ -1,5 +1,5 @@
-import { EspalierError } from "@espalier/core";
 import * as forms from "@espalier/core/forms";
+import { EspalierError } from "@espalier/core/inference";
 import { numberBytes } from "../numbers.ts";
 
 /** Position of one tensor in the data part of a file. */

@@ -1,4 +1,4 @@
-import { EspalierError, type TensorData } from "@espalier/core";
+import { EspalierError, type TensorData } from "@espalier/core/inference";
 import { toTensor } from "../numbers.ts";
 import { type Header, readHeader, type TensorEntry } from "./header.ts";
 

@@ -10,8 +10,8 @@ import { type Emission, float, reshape, transpose } from "./emission.ts";
 
 /** Operators that run along one axis: sums, windows, transforms, padding. */
 
-export function cumSum({ def, node, inputs }: Emission): string {
-  const { axis, exclusive, reverse } = node.attributes as CumSumAttributes;
+export function cumSum({ def, node, inputs, attributes }: Emission<CumSumAttributes>): string {
+  const { axis, exclusive, reverse } = attributes;
   return def.node("Cumsum", node.name, [inputs[0]!, def.integer(axis)], {
     ...float,
     Tidx: { type: "DT_INT32" },
@@ -23,14 +23,14 @@ export function cumSum({ def, node, inputs }: Emission): string {
 /** The least float32, which no window chooses. */
 const least = -(2 - 2 ** -23) * 2 ** 127;
 
-export function maxPool(call: Emission): string {
+export function maxPool(call: Emission<PoolAttributes>): string {
   return reshape(call, call.node.name, slide("MaxPool", call, least), call.outputs[0]!);
 }
 
-/** Windows over zeros divide by the whole kernel; a factor compensates for positions outside. */
-export function averagePool(call: Emission): string {
+/** Windows over zeros divide by the whole kernel; a factor makes up for positions outside. */
+export function averagePool(call: Emission<PoolAttributes>): string {
   const { def, node, shapes, outputs } = call;
-  const { axis, kernel, stride, before, after } = node.attributes as PoolAttributes;
+  const { axis, kernel, stride, before, after } = call.attributes;
   const extent = shapes[0]![axis] as number;
   const count = outputs[0]![axis] as number;
   let pooled = slide("AvgPool", call, 0);
@@ -54,9 +54,9 @@ export function averagePool(call: Emission): string {
  * The windows of a pool, as those of images [before, axis, 1, after], so that no axis has to move. Padding is written
  * explicitly, because TensorFlow.js's graphs only have padding by name.
  */
-function slide(op: "AvgPool" | "MaxPool", call: Emission, outside: number): string {
+function slide(op: "AvgPool" | "MaxPool", call: Emission<PoolAttributes>, outside: number): string {
   const { def, node, inputs, shapes } = call;
-  const { axis, kernel, stride, before, after } = node.attributes as PoolAttributes;
+  const { axis, kernel, stride, before, after } = call.attributes;
   const [outer, extent, inner] = aroundAxis(shapes[0]!, axis);
   let images = reshape(call, `${node.name}/images`, inputs[0]!, [outer, extent, 1, inner]);
   if (before > 0 || after > 0) {
@@ -73,10 +73,10 @@ function slide(op: "AvgPool" | "MaxPool", call: Emission, outside: number): stri
   });
 }
 
-/** A product with the matrix of the transform: TensorFlow.js only transforms complex numbers along the last axis. */
-export function dft(call: Emission): string {
+/** A product with the matrix of the transform: TensorFlow.js transforms along the last axis only, and complex numbers. */
+export function dft(call: Emission<DftAttributes>): string {
   const { def, node, inputs, shapes, outputs } = call;
-  const layout = dftLayout(shapes[0]!, outputs[0]!, node.attributes as DftAttributes);
+  const layout = dftLayout(shapes[0]!, outputs[0]!, call.attributes);
   const at = (part: string) => `${node.name}/${part}`;
   const turned = transpose(def, at("turned"), inputs[0]!, layout.perm);
   const rows = reshape(call, at("rows"), turned, layout.rows);
@@ -85,9 +85,9 @@ export function dft(call: Emission): string {
   return transpose(def, node.name, reshape(call, at("spread"), product, layout.spread), layout.back);
 }
 
-export function pad(call: Emission): string {
+export function pad(call: Emission<PadAttributes>): string {
   const { def, node, inputs, shapes } = call;
-  const { axis, before, after, mode } = node.attributes as PadAttributes;
+  const { axis, before, after, mode } = call.attributes;
   if (mode === "constant") {
     const paddings = shapes[0]!.flatMap((_, i) => (i === axis ? [before, after] : [0, 0]));
     return padV2(call, node.name, inputs[0]!, def.integers(paddings, [shapes[0]!.length, 2]), 0);

@@ -1,10 +1,19 @@
-import { type Extent, isBatch, type Node, type Shape } from "@espalier/core/graph";
+import {
+  type Attributes,
+  type AttributesNamed,
+  type Extent,
+  isBatch,
+  type Node,
+  type OperatorName,
+  type Shape,
+} from "@espalier/core/graph";
 import type { GraphDefBuilder } from "./graph-def.ts";
 
 /** One call of an operator that is to be drawn with TensorFlow's. */
-export interface Emission {
+export interface Emission<A extends Attributes = Attributes> {
   readonly def: GraphDefBuilder;
   readonly node: Node;
+  readonly attributes: A;
   readonly inputs: readonly string[];
   readonly shapes: readonly Shape[];
   readonly outputs: readonly Shape[];
@@ -12,8 +21,10 @@ export interface Emission {
   batchSize(): string;
 }
 
-/** Draws a call and returns the name of its output, or of all its outputs. */
-export type Emit = (call: Emission) => string | readonly string[];
+/** Draws a call and names its output, or all its outputs. */
+export type Emit<A extends Attributes = Attributes> = (call: Emission<A>) => string | readonly string[];
+/** How operators are drawn, whose attributes each is given. */
+export type Emits = { readonly [N in OperatorName]?: Emit<AttributesNamed<N>> };
 
 export const float = { T: { type: "DT_FLOAT" } };
 export const int32 = { T: { type: "DT_INT32" } };

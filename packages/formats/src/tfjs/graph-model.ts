@@ -109,7 +109,15 @@ function emit(
     );
   }
   const shapes = (ids: readonly number[]) => ids.map((id) => model.graph.values[id]!.shape);
-  return [emitter({ ...call, node, shapes: shapes(node.inputs), outputs: shapes(node.outputs) })].flat();
+  return [
+    emitter({
+      ...call,
+      node,
+      attributes: node.attributes,
+      shapes: shapes(node.inputs),
+      outputs: shapes(node.outputs),
+    }),
+  ].flat();
 }
 
 /** Computes tensors, and other layouts of tensors, once here instead of in every call. */

@@ -1,103 +1,87 @@
 import {
   type AxisAttributes,
   type BatchNormalizationAttributes,
-  type CastAttributes,
   type ClipAttributes,
-  type ConcatAttributes,
   type EpsilonAttributes,
-  type GatherAttributes,
   isBatch,
   normalizeAxis,
-  type PermutationAttributes,
   type ReduceAttributes,
   type ScaleAttributes,
   type SliceAttributes,
   sameShape,
 } from "@espalier/core/graph";
 import { averagePool, cumSum, dft, maxPool, pad } from "./along-axis.ts";
-import { type Emission, type Emit, float, fullShape, join, reshape, transpose } from "./emission.ts";
+import {
+  type Emission,
+  type Emit,
+  type Emits,
+  float,
+  fullShape,
+  join,
+  reshape,
+  transpose,
+} from "./emission.ts";
 import { gatherND, scatterND, topK } from "./positions.ts";
 
 function binary(op: string): Emit {
   return ({ def, node, inputs }) => def.node(op, node.name, inputs, float);
 }
 
-/** How each operator of core is drawn, by name. */
-export const emitters: ReadonlyMap<string, Emit> = new Map<string, Emit>([
-  ["Add", binary("AddV2")],
-  ["Sub", binary("Sub")],
-  ["Mul", binary("Mul")],
-  ["Div", binary("RealDiv")],
-  ["Sqrt", binary("Sqrt")],
-  ["Relu", binary("Relu")],
-  ["Elu", binary("Elu")],
-  ["Tanh", binary("Tanh")],
-  ["Exp", binary("Exp")],
-  ["Log", binary("Log")],
-  ["Sigmoid", binary("Sigmoid")],
-  ["Erf", binary("Erf")],
-  ["Sin", binary("Sin")],
-  ["Cos", binary("Cos")],
-  ["Pow", binary("Pow")],
-  ["Clip", clip],
-  ["Greater", comparison("Greater")],
-  ["Equal", comparison("Equal")],
-  ["Where", where],
-  ["Floor", binary("Floor")],
-  ["Round", binary("Round")],
-  [
-    "Cast",
-    ({ def, node, inputs }) => {
-      const types: [string, string] = ["DT_FLOAT", "DT_INT32"];
-      const [from, to] = (node.attributes as CastAttributes).to === "int32" ? types : [types[1], types[0]];
-      return def.node("Cast", node.name, inputs, { SrcT: { type: from }, DstT: { type: to } });
-    },
-  ],
-  ["Dropout", ({ inputs }) => inputs[0]!],
-  ["Gelu", gelu],
-  ["Scale", scale],
-  ["MatMul", matMul],
-  [
-    "Transpose",
-    ({ def, node, inputs }) =>
-      transpose(def, node.name, inputs[0]!, (node.attributes as PermutationAttributes).perm),
-  ],
-  ["Reshape", (call) => reshape(call, call.node.name, call.inputs[0]!, call.outputs[0]!)],
-  [
-    "Expand",
-    (call) =>
-      call.def.node(
-        "BroadcastTo",
-        call.node.name,
-        [call.inputs[0]!, fullShape(call, call.outputs[0]!)],
-        float,
-      ),
-  ],
-  ["ReduceSum", reduceSum],
-  ["Softmax", softmax],
-  ["LayerNormalization", layerNormalization],
-  ["BatchNormalization", batchNormalization],
-  ["Concat", concat],
-  ["Slice", slice],
-  ["Pad", pad],
-  ["CumSum", cumSum],
-  ["AveragePool", averagePool],
-  ["MaxPool", maxPool],
-  ["DFT", dft],
-  ["TopK", topK],
-  ["GatherND", gatherND],
-  ["ScatterND", scatterND],
-  [
-    "Gather",
-    ({ def, node, inputs }) =>
-      def.node(
-        "GatherV2",
-        node.name,
-        [...inputs, def.integer((node.attributes as GatherAttributes).axis)],
-        float,
-      ),
-  ],
-]);
+const byName: Emits = {
+  Add: binary("AddV2"),
+  Sub: binary("Sub"),
+  Mul: binary("Mul"),
+  Div: binary("RealDiv"),
+  Sqrt: binary("Sqrt"),
+  Relu: binary("Relu"),
+  Elu: binary("Elu"),
+  Tanh: binary("Tanh"),
+  Exp: binary("Exp"),
+  Log: binary("Log"),
+  Sigmoid: binary("Sigmoid"),
+  Erf: binary("Erf"),
+  Sin: binary("Sin"),
+  Cos: binary("Cos"),
+  Pow: binary("Pow"),
+  Clip: clip,
+  Greater: comparison("Greater"),
+  Equal: comparison("Equal"),
+  Where: where,
+  Floor: binary("Floor"),
+  Round: binary("Round"),
+  Cast: ({ def, node, inputs, attributes }) => {
+    const types: [string, string] = ["DT_FLOAT", "DT_INT32"];
+    const [from, to] = attributes.to === "int32" ? types : [types[1], types[0]];
+    return def.node("Cast", node.name, inputs, { SrcT: { type: from }, DstT: { type: to } });
+  },
+  Dropout: ({ inputs }) => inputs[0]!,
+  Gelu: gelu,
+  Scale: scale,
+  MatMul: matMul,
+  Transpose: ({ def, node, inputs, attributes }) => transpose(def, node.name, inputs[0]!, attributes.perm),
+  Reshape: (call) => reshape(call, call.node.name, call.inputs[0]!, call.outputs[0]!),
+  Expand: (call) =>
+    call.def.node("BroadcastTo", call.node.name, [call.inputs[0]!, fullShape(call, call.outputs[0]!)], float),
+  ReduceSum: reduceSum,
+  Softmax: softmax,
+  LayerNormalization: layerNormalization,
+  BatchNormalization: batchNormalization,
+  Concat: ({ def, node, inputs, attributes }) => join(def, node.name, inputs, attributes.axis, "DT_FLOAT"),
+  Slice: slice,
+  Pad: pad,
+  CumSum: cumSum,
+  AveragePool: averagePool,
+  MaxPool: maxPool,
+  DFT: dft,
+  TopK: topK,
+  GatherND: gatherND,
+  ScatterND: scatterND,
+  Gather: ({ def, node, inputs, attributes }) =>
+    def.node("GatherV2", node.name, [...inputs, def.integer(attributes.axis)], float),
+};
+
+/** How nodes with these operators are drawn, by their names in core. */
+export const emitters: ReadonlyMap<string, Emit> = new Map(Object.entries(byName as Record<string, Emit>));
 
 /** In core, truth values are numbers. */
 function comparison(op: string): Emit {
@@ -112,8 +96,7 @@ function where({ def, node, inputs: [condition, ...choices] }: Emission): string
   return def.node("SelectV2", node.name, [truth, ...choices], float);
 }
 
-function clip({ def, node, inputs: [x] }: Emission): string {
-  const { min, max } = node.attributes as ClipAttributes;
+function clip({ def, node, inputs: [x], attributes: { min, max } }: Emission<ClipAttributes>): string {
   const raised =
     min === undefined ? x! : def.node("Maximum", `${node.name}/raised`, [x!, def.scalar(min)], float);
   return max === undefined ? raised : def.node("Minimum", node.name, [raised, def.scalar(max)], float);
@@ -132,9 +115,9 @@ function gelu({ def, node, inputs: [x] }: Emission): string {
   return def.node("Mul", node.name, [def.node("Mul", at("half"), [x!, def.scalar(0.5)], float), sum], float);
 }
 
-function scale(call: Emission): string {
+function scale(call: Emission<ScaleAttributes>): string {
   const { def, node, inputs } = call;
-  const { by, per } = node.attributes as ScaleAttributes;
+  const { by, per } = call.attributes;
   if (!isBatch(per)) return def.node("Mul", node.name, [inputs[0]!, def.scalar(by / per)], float);
   const cast = { SrcT: { type: "DT_INT32" }, DstT: { type: "DT_FLOAT" } };
   const size = def.node("Cast", `${node.name}/batch`, [call.batchSize()], cast);
@@ -168,26 +151,26 @@ function reduce(
   return call.def.node(op, name, [x, call.def.integers(axes)], { ...float, keep_dims: { b: keepdims } });
 }
 
-function reduceSum(call: Emission): string {
-  const { axes, keepdims } = call.node.attributes as ReduceAttributes;
+function reduceSum(call: Emission<ReduceAttributes>): string {
+  const { axes, keepdims } = call.attributes;
   const positive = axes.map((axis) => normalizeAxis(axis, call.shapes[0]!.length));
   return reduce("Sum", call, call.node.name, call.inputs[0]!, positive, keepdims);
 }
 
 /** TensorFlow.js's Softmax runs along the last axis. */
-function softmax({ def, node, inputs, shapes }: Emission): string {
+function softmax({ def, node, inputs, shapes, attributes }: Emission<AxisAttributes>): string {
   const rank = shapes[0]!.length;
-  const axis = normalizeAxis((node.attributes as AxisAttributes).axis, rank);
+  const axis = normalizeAxis(attributes.axis, rank);
   if (axis === rank - 1) return def.node("Softmax", node.name, inputs, float);
   const perm = shapes[0]!.map((_, i) => (i === axis ? rank - 1 : i === rank - 1 ? axis : i));
   const turned = transpose(def, `${node.name}/turned`, inputs[0]!, perm);
   return transpose(def, node.name, def.node("Softmax", `${node.name}/softmax`, [turned], float), perm);
 }
 
-function layerNormalization(call: Emission): string {
+function layerNormalization(call: Emission<EpsilonAttributes>): string {
   const { def, node, inputs, shapes } = call;
   const [x, scaleBy, bias] = inputs;
-  const { epsilon } = node.attributes as EpsilonAttributes;
+  const { epsilon } = call.attributes;
   const last = [shapes[0]!.length - 1];
   const at = (part: string) => `${node.name}/${part}`;
   const mean = reduce("Mean", call, at("mean"), x!, last, true);
@@ -210,9 +193,9 @@ function layerNormalization(call: Emission): string {
 }
 
 /** Statistics are fixed at inference; they lie along axis 1. */
-function batchNormalization(call: Emission): string {
+function batchNormalization(call: Emission<BatchNormalizationAttributes>): string {
   const { def, node, inputs, shapes } = call;
-  const { epsilon } = node.attributes as BatchNormalizationAttributes;
+  const { epsilon } = call.attributes;
   const rank = shapes[0]!.length;
   const at = (part: string) => `${node.name}/${part}`;
   const channels = shapes[1]![0] as number;
@@ -238,12 +221,8 @@ function batchNormalization(call: Emission): string {
   );
 }
 
-function concat({ def, node, inputs }: Emission): string {
-  return join(def, node.name, inputs, (node.attributes as ConcatAttributes).axis, "DT_FLOAT");
-}
-
-function slice({ def, node, inputs, shapes }: Emission): string {
-  const { axis, start, end } = node.attributes as SliceAttributes;
+function slice({ def, node, inputs, shapes, attributes }: Emission<SliceAttributes>): string {
+  const { axis, start, end } = attributes;
   const begin = shapes[0]!.map((_, i) => (i === axis ? start : 0));
   const size = shapes[0]!.map((_, i) => (i === axis ? end - start : -1));
   return def.node("Slice", node.name, [inputs[0]!, def.integers(begin), def.integers(size)], {

@@ -5,15 +5,20 @@ import { type Emission, float, fullShape, int32, join, reshape, transpose } from
 /** Operators that find positions, and those that read and write at positions. */
 
 /** TensorFlow ranks along the last axis. */
-export function topK({ def, node, inputs, shapes }: Emission): readonly string[] {
-  const { axis, k } = node.attributes as TopKAttributes;
+export function topK({
+  def,
+  node,
+  inputs,
+  shapes,
+  attributes: { axis, k },
+}: Emission<TopKAttributes>): readonly string[] {
   const last = shapes[0]!.length - 1;
   const turned =
     axis === last
       ? inputs[0]!
       : transpose(def, `${node.name}/turned`, inputs[0]!, movedAxis(last + 1, axis, last));
-  const attributes = { ...float, sorted: { b: true } };
-  const values = def.node("TopKV2", `${node.name}/ranked`, [turned, def.integer(k)], attributes);
+  const sorted = { ...float, sorted: { b: true } };
+  const values = def.node("TopKV2", `${node.name}/ranked`, [turned, def.integer(k)], sorted);
   const indices = `${values}:1`;
   if (axis === last) return [values, indices];
   const back = movedAxis(last + 1, last, axis);
@@ -25,10 +30,10 @@ export function topK({ def, node, inputs, shapes }: Emission): readonly string[]
 
 const picking = { Tindices: { type: "DT_INT32" } };
 
-export function gatherND(call: Emission): string {
+export function gatherND(call: Emission<GatherNDAttributes>): string {
   const { def, node, inputs, shapes, outputs } = call;
   const attributes = { Tparams: { type: "DT_FLOAT" }, ...picking };
-  const { batchDims } = node.attributes as GatherNDAttributes;
+  const { batchDims } = call.attributes;
   if (batchDims === 0) return def.node("GatherNd", node.name, inputs, attributes);
   const layout = tupleLayout(shapes[0]!, shapes[1]!, { batchDims });
   const data = reshape(call, `${node.name}/data`, inputs[0]!, layout.data);
@@ -37,9 +42,9 @@ export function gatherND(call: Emission): string {
   return reshape(call, node.name, picked, outputs[0]!);
 }
 
-export function scatterND(call: Emission): string {
+export function scatterND(call: Emission<ScatterNDAttributes>): string {
   const { node, inputs, shapes } = call;
-  const { batchDims } = node.attributes as ScatterNDAttributes;
+  const { batchDims } = call.attributes;
   const [data, indices, updates] = inputs;
   if (batchDims === 0) return scatter(call, node.name, [data!, indices!, updates!], shapes[0]!);
   const layout = tupleLayout(shapes[0]!, shapes[1]!, { batchDims });
@@ -52,13 +57,13 @@ export function scatterND(call: Emission): string {
 }
 
 function scatter(
-  call: Emission,
+  call: Emission<ScatterNDAttributes>,
   name: string,
   [data, indices, updates]: readonly [string, string, string],
   shape: Emission["shapes"][number],
 ): string {
-  const { def, node } = call;
-  if ((node.attributes as ScatterNDAttributes).reduction === "none") {
+  const { def } = call;
+  if (call.attributes.reduction === "none") {
     return def.node("TensorScatterUpdate", name, [data, indices, updates], { ...float, ...picking });
   }
   const sums = def.node("ScatterNd", `${name}/sums`, [indices, updates, fullShape(call, shape)], {

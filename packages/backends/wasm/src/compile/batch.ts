@@ -6,7 +6,7 @@ import {
   liveValues,
   type Shape,
   type ValueId,
-} from "@espalier/core/graph";
+} from "@espalier/core/inference";
 
 /**
  * Whether a run on a batch is the runs on its parts, one after the other: nothing mixes elements of a batch, and inputs

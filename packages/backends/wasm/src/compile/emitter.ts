@@ -1,5 +1,4 @@
-import { EspalierError } from "@espalier/core";
-import { type Graph, resolveShape, type ValueId } from "@espalier/core/graph";
+import { EspalierError, type Graph, resolveShape, type ValueId } from "@espalier/core/inference";
 import { alignment } from "../memory/blocks.ts";
 import type { KernelName } from "../modules/names.ts";
 import type { Slot, WasmState } from "../state.ts";

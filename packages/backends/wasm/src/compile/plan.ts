@@ -1,28 +1,8 @@
-import {
-  adamInPlace,
-  dropout,
-  findOperations,
-  linear,
-  type Operation,
-  outputsOf,
-  type Survey,
-  survey,
-} from "@espalier/core/compile";
-import {
-  adamInputs,
-  attributesOf,
-  type Graph,
-  isCallOf,
-  matMulOperator,
-  randomUniformOperator,
-  type ValueId,
-} from "@espalier/core/graph";
-import { emitAdamInPlace } from "../kernels/adam.ts";
+import { findOperations, type Operation, outputsOf, survey } from "@espalier/core/compile/inference";
+import { type Graph, isCallOf, matMulOperator, type ValueId } from "@espalier/core/inference";
 import { byDefinition } from "../kernels/by-definition.ts";
-import { emitBinary, outputLike } from "../kernels/elementwise.ts";
-import { emits } from "../kernels/index.ts";
-import { attentionPattern, emitAttention, emitLinear, emitProduct } from "../kernels/products.ts";
-import { emitRandom } from "../kernels/training.ts";
+import type { KernelSet } from "../kernels/kernel.ts";
+import { emitAttention, emitLinear, emitProduct } from "../kernels/products.ts";
 import type { WasmState } from "../state.ts";
 import { WeightStore } from "../weights/weight-store.ts";
 import { Emitter, type PatternOf } from "./emitter.ts";
@@ -50,24 +30,27 @@ export interface Plan {
   readonly masks: readonly string[];
 }
 
-/** What runs as one. The first that fits takes a node. */
-const patterns = [adamInPlace, dropout, attentionPattern, linear];
-
 /** Throws an EspalierError where memory is too small or an operator unknown; nothing stays allocated then. */
-export function makePlan(graph: Graph, state: WasmState, batchSize: number): Plan {
+export function makePlan(graph: Graph, kernels: KernelSet, state: WasmState, batchSize: number): Plan {
   const weights = new WeightStore(state);
   try {
-    return emitPlan(graph, state, batchSize, weights);
+    return emitPlan(graph, kernels, state, batchSize, weights);
   } catch (error) {
     weights.dispose();
     throw error;
   }
 }
 
-function emitPlan(graph: Graph, state: WasmState, batchSize: number, weights: WeightStore): Plan {
+function emitPlan(
+  graph: Graph,
+  kernels: KernelSet,
+  state: WasmState,
+  batchSize: number,
+  weights: WeightStore,
+): Plan {
   const known = survey(graph);
-  const operations = findOperations(known, patterns);
-  const masks = masksOf(known, operations);
+  const operations = findOperations(known, kernels.patterns);
+  const masks = kernels.training?.masksOf(known, operations) ?? new Map<string, string>();
   const patternOf: PatternOf = (tensor) => {
     if (!known.changes(tensor)) return "values";
     const mask = masks.get(tensor);
@@ -90,12 +73,12 @@ function emitPlan(graph: Graph, state: WasmState, batchSize: number, weights: We
   });
   const emit = (operation: Operation): void => {
     const phase = outputsOf(operation).every(known.isFixed) ? "fixed" : "main";
-    emitOperation(e.at(operation.node.name, phase), operation, emit);
+    emitOperation(e.at(operation.node.name, phase), operation, kernels, emit);
   };
   const adam = operations.filter((operation) => operation.kind === "adam");
   for (const operation of operations) if (operation.kind !== "adam") emit(operation);
   for (const operation of adam) {
-    emitAdamInPlace(
+    kernels.training!.emitAdamInPlace(
       e.at(operation.node.name),
       operation,
       {
@@ -124,19 +107,12 @@ function emitPlan(graph: Graph, state: WasmState, batchSize: number, weights: We
   };
 }
 
-/** The mask that Adam keeps each tensor to. */
-function masksOf({ tensor, changes }: Survey, operations: readonly Operation[]): ReadonlyMap<string, string> {
-  return new Map(
-    operations.flatMap((operation) => {
-      if (operation.kind !== "adam") return [];
-      const { parameter, mask } = adamInputs(operation.inputs);
-      const kept = mask === undefined ? undefined : tensor(mask);
-      return kept === undefined || changes(kept) ? [] : [[tensor(parameter)!, kept] as const];
-    }),
-  );
-}
-
-function emitOperation(e: Emitter, operation: Operation, emit: (operation: Operation) => void): void {
+function emitOperation(
+  e: Emitter,
+  operation: Operation,
+  { emits, training }: KernelSet,
+  emit: (operation: Operation) => void,
+): void {
   const { node } = operation;
   switch (operation.kind) {
     case "linear":
@@ -146,17 +122,9 @@ function emitOperation(e: Emitter, operation: Operation, emit: (operation: Opera
       emitAttention(e, operation);
       return;
     case "dropoutFactors":
-      emitRandom(
-        e,
-        { node, inputs: operation.inputs, attributes: attributesOf(node, randomUniformOperator) },
-        operation.ratio,
-      );
+    case "dropoutProduct":
+      training!.emitDropout(e, operation);
       return;
-    case "dropoutProduct": {
-      const [x, factors] = operation.inputs.map((id) => e.view(id)) as [View, View];
-      emitBinary(e, "Mul", outputLike(e, node.outputs[0]!, [x]), x, factors);
-      return;
-    }
     case "adam":
       return;
     default: {

@@ -1,4 +1,4 @@
-import { countElements } from "@espalier/core/graph";
+import { countElements } from "@espalier/core/inference";
 
 /** Memory a plan uses. Addresses follow once everything that uses it is known. */
 export interface Storage {

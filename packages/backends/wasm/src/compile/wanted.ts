@@ -1,5 +1,11 @@
-import type { Operation } from "@espalier/core/compile";
-import { attributesOf, type Graph, sameShape, transposeOperator, type ValueId } from "@espalier/core/graph";
+import type { Operation } from "@espalier/core/compile/inference";
+import {
+  attributesOf,
+  type Graph,
+  sameShape,
+  transposeOperator,
+  type ValueId,
+} from "@espalier/core/inference";
 import { axes, featureMajor, type Layout } from "./view.ts";
 
 /**

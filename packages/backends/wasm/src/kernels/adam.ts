@@ -1,9 +1,61 @@
-import type { AdamInPlace, Operation } from "@espalier/core/compile";
-import { adamInputs, adamOperator, attributesOf, isCallOf, transposeOperator } from "@espalier/core/graph";
+import type { AdamInPlace, Operation, Survey } from "@espalier/core/compile";
+import {
+  type AdamAttributes,
+  adamInputs,
+  adamOperator,
+  attributesOf,
+  countElements,
+  isCallOf,
+  transposeOperator,
+  type ValueId,
+} from "@espalier/core/graph";
 import { type Emitter, pointer } from "../compile/emitter.ts";
-import { reshapeView, transposeView, type View } from "../compile/view.ts";
+import { isContiguous, reshapeView, rowMajor, transposeView, type View } from "../compile/view.ts";
 import type { MaskedRows } from "../weights/weight-store.ts";
-import { adamSettings, emitAdam } from "./training.ts";
+import type { NodeCall } from "./kernel.ts";
+
+/** The mask that Adam keeps each tensor to. */
+export function masksOf(
+  { tensor, changes }: Survey,
+  operations: readonly Operation[],
+): ReadonlyMap<string, string> {
+  return new Map(
+    operations.flatMap((operation) => {
+      if (operation.kind !== "adam") return [];
+      const { parameter, mask } = adamInputs(operation.inputs);
+      const kept = mask === undefined ? undefined : tensor(mask);
+      return kept === undefined || changes(kept) ? [] : [[tensor(parameter)!, kept] as const];
+    }),
+  );
+}
+
+function adamSettings(e: Emitter, { beta1, beta2, epsilon, weightDecay }: AdamAttributes) {
+  return e.floats64([beta1, beta2, epsilon, weightDecay]);
+}
+
+/** One call over neighbours; `inPlace`: results replace what they were computed from. */
+export function emitAdam(
+  e: Emitter,
+  { inputs, node, attributes }: NodeCall<AdamAttributes>,
+  inPlace: boolean,
+): void {
+  // Tensors always are; a gradient may lie otherwise.
+  const straight = (id: ValueId) => {
+    const view = e.view(id);
+    return pointer(isContiguous(view) ? view : e.copy(view, rowMajor(view.shape.length)));
+  };
+  const { parameter, gradient, m, v, step, rate, mask = 0 } = adamInputs(inputs.map(straight));
+  const out = inPlace
+    ? [parameter, m, v]
+    : node.outputs.map((id) => {
+        const view = e.allocate(e.shape(id), rowMajor(e.shape(id).length));
+        e.set(id, view);
+        return pointer(view);
+      });
+  const settings = adamSettings(e, attributes);
+  const n = countElements(e.shape(inputs[0]!));
+  e.call("adam", n, parameter, gradient, m, v, mask, ...out, step, rate, settings);
+}
 
 /**
  * The optimiser's step, in place after all reads. Where a mask leaves little of a weight, its gradient is computed only

@@ -1,4 +1,10 @@
-import { type Attributes, countElements, type DataType, type Node, type ValueId } from "@espalier/core/graph";
+import {
+  type Attributes,
+  countElements,
+  type DataType,
+  type Node,
+  type ValueId,
+} from "@espalier/core/inference";
 import { type Emitter, pointer } from "../compile/emitter.ts";
 import { isContiguous, rowMajor, type View } from "../compile/view.ts";
 import type { Heap } from "../memory/heap.ts";

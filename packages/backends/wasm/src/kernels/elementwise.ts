@@ -1,4 +1,4 @@
-import { countElements, scaleFactor, type ValueId } from "@espalier/core/graph";
+import { countElements, scaleFactor, type ValueId } from "@espalier/core/inference";
 import { type Emitter, pointer } from "../compile/emitter.ts";
 import { expandView, type Layout, layoutOf, type View } from "../compile/view.ts";
 import { ofFloats } from "./by-definition.ts";

@@ -1,4 +1,5 @@
-import type { Attributes, AttributesNamed, Node, OperatorName, ValueId } from "@espalier/core/graph";
+import type { Pattern } from "@espalier/core/compile/inference";
+import type { Attributes, AttributesNamed, Node, OperatorName, ValueId } from "@espalier/core/inference";
 import type { Emitter } from "../compile/emitter.ts";
 
 /** One node on its way into a plan. */
@@ -13,3 +14,13 @@ export interface NodeCall<A extends Attributes = Attributes> {
 export type Emit<A extends Attributes = Attributes> = (e: Emitter, call: NodeCall<A>) => void;
 /** Emits by the operators they are for, whose attributes they are given. */
 export type Emits = { readonly [N in OperatorName]?: Emit<AttributesNamed<N>> };
+
+/** What turns a graph's operations into calls of kernels. */
+export interface KernelSet {
+  /** By operator. Dropout is not among them: in evaluation it is nothing. */
+  readonly emits: ReadonlyMap<string, Emit>;
+  /** What runs as one. The first that fits takes a node. */
+  readonly patterns: readonly Pattern[];
+  /** Operations of training; those of a forecast's graph need none of it. */
+  readonly training?: typeof import("./others.ts")["training"];
+}

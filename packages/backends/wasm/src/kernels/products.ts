@@ -1,4 +1,4 @@
-import { type Attention, attention, type Linear } from "@espalier/core/compile";
+import { type Attention, attention, type Linear } from "@espalier/core/compile/inference";
 import {
   attributesOf,
   isCallOf,
@@ -6,7 +6,7 @@ import {
   scaleFactor,
   scaleOperator,
   type ValueId,
-} from "@espalier/core/graph";
+} from "@espalier/core/inference";
 import type { Argument, Call, Pointer } from "../compile/call.ts";
 import { Emitter, pointer } from "../compile/emitter.ts";
 import {

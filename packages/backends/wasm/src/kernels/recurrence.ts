@@ -48,12 +48,11 @@ const calculator = (e: Emitter) => ({
   binary: (name: BinaryName, y: View, a: View, b: View) => emitBinary(e, name, y, a, b),
 });
 
-type Shape3 = readonly [steps: number, sequences: number, width: number];
+type Call = NodeCall<AttributesNamed<"LSTM">>;
 
 /** What forward and backward passes of a cell have in common. */
-function cellOf(e: Emitter, { attributes }: NodeCall, weight: number, shape: Shape3) {
-  const [steps, sequences, width] = shape;
-  const { reverse } = attributes as AttributesNamed<"LSTM">;
+function cellOf(e: Emitter, { attributes: { reverse } }: Call, weight: number, states: number) {
+  const [steps, sequences, width] = e.shape(states) as [number, number, number];
   const view = e.view(weight);
   const size = [countElements(view.shape) / width, width];
   // [G · H, H], whose rows are what a state is multiplied with.
@@ -75,10 +74,10 @@ function cellOf(e: Emitter, { attributes }: NodeCall, weight: number, shape: Sha
   };
 }
 
-function emitLstm(e: Emitter, call: NodeCall): void {
+function emitLstm(e: Emitter, call: Call): void {
   const [gates, weight, h0, c0] = call.inputs as [number, number, number, number];
   const [hValue, cValue] = call.node.outputs as [number, number];
-  const cell = cellOf(e, call, weight, e.shape(hValue) as unknown as Shape3);
+  const cell = cellOf(e, call, weight, hValue);
   const { unary, binary } = calculator(e);
   const given = cell.ofGates(gates);
   const [h, c] = [cell.states(), cell.states()];
@@ -118,10 +117,10 @@ function bend(e: Emitter, y: View, a: View, s: View): void {
   binary("Sub", y, a, y);
 }
 
-function emitLstmGradient(e: Emitter, call: NodeCall): void {
+function emitLstmGradient(e: Emitter, call: Call): void {
   const [sums, weight, c, before, dh, dc] = call.inputs as [number, number, number, number, number, number];
   const [gatesValue, stateValue, cellValue] = call.node.outputs as [number, number, number];
-  const cell = cellOf(e, call, weight, e.shape(c) as unknown as Shape3);
+  const cell = cellOf(e, call, weight, c);
   const { unary, binary } = calculator(e);
   // Values of the gates, then what gradients are multiplied with on their way to each.
   const values = cell.gates(4);
@@ -161,10 +160,10 @@ function emitLstmGradient(e: Emitter, call: NodeCall): void {
   e.set(cellValue, memory);
 }
 
-function emitGru(e: Emitter, call: NodeCall): void {
+function emitGru(e: Emitter, call: Call): void {
   const [gates, weight, bias, h0] = call.inputs as [number, number, number, number];
   const [hValue] = call.node.outputs as [number];
-  const cell = cellOf(e, call, weight, e.shape(hValue) as unknown as Shape3);
+  const cell = cellOf(e, call, weight, hValue);
   const { unary, binary } = calculator(e);
   const given = cell.ofGates(gates);
   const h = cell.states();
@@ -194,10 +193,10 @@ function emitGru(e: Emitter, call: NodeCall): void {
   }
 }
 
-function emitGruGradient(e: Emitter, call: NodeCall): void {
+function emitGruGradient(e: Emitter, call: Call): void {
   const [gates, products, weight, before, dh] = call.inputs as [number, number, number, number, number];
   const [gatesValue, productsValue, stateValue] = call.node.outputs as [number, number, number];
-  const cell = cellOf(e, call, weight, e.shape(before) as unknown as Shape3);
+  const cell = cellOf(e, call, weight, before);
   const { unary, binary } = calculator(e);
   const [own, sums, states] = [cell.ofGates(gates), cell.ofGates(products), cell.ofStates(before)];
   const values = cell.gates(3);

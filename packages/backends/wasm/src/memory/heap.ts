@@ -1,4 +1,4 @@
-import { EspalierError } from "@espalier/core";
+import { EspalierError } from "@espalier/core/inference";
 import { loadModule, type Simd } from "../modules/load.ts";
 import type { KernelName, Kernels } from "../modules/names.ts";
 import { type DivisionLimits, usualLimits } from "../threads/divide/limits.ts";

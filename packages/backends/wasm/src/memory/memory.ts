@@ -1,4 +1,4 @@
-import type { EspalierError } from "@espalier/core";
+import type { EspalierError } from "@espalier/core/inference";
 import type { KernelName } from "../modules/names.ts";
 
 /** A linear memory with kernels, as those see it who put calls there and make them. */

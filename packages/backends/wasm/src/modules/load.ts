@@ -1,4 +1,4 @@
-import { EspalierError } from "@espalier/core";
+import { EspalierError } from "@espalier/core/inference";
 
 /** `relaxed` fuses products with sums; every engine since about 2023 has it. `plain` needs 128-bit SIMD only. */
 export type Simd = "relaxed" | "plain";

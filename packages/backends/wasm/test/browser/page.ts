@@ -1,27 +1,31 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { stripTypeScriptTypes } from "node:module";
 import type { AddressInfo } from "node:net";
+import { posix } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Browser, chromium } from "playwright-core";
 
 const root = fileURLToPath(new URL("../../../../../", import.meta.url));
 
+/** Sources of a package's entries, as the page asks for them. */
+function entriesOf(folder: string): Record<string, string> {
+  const { name, exports } = JSON.parse(readFileSync(`${root}${folder}/package.json`, "utf8"));
+  return Object.fromEntries(
+    Object.entries<Record<string, string>>(exports).flatMap(([entry, { "@espalier/source": source }]) =>
+      source === undefined ? [] : [[posix.join(name, entry), `/${posix.join(folder, source)}`]],
+    ),
+  );
+}
+
+const imports = { ...entriesOf("packages/core"), ...entriesOf("packages/backends/wasm") };
+
 /** No bundler: the page names where packages lie, and the browser loads their modules one by one. */
 const html = `<!doctype html>
 <meta charset="utf-8">
 <title>Conformance</title>
-<script type="importmap">
-  {
-    "imports": {
-      "@espalier/core": "/packages/core/src/index.ts",
-      "@espalier/core/compile": "/packages/core/src/compile/index.ts",
-      "@espalier/core/testing": "/packages/core/src/testing/index.ts",
-      "@espalier/backend-wasm": "/packages/backends/wasm/src/index.ts"
-    }
-  }
-</script>
+<script type="importmap">${JSON.stringify({ imports })}</script>
 <script type="module">
   import { backendChecks } from "@espalier/core/testing";
   import { wasm } from "@espalier/backend-wasm";

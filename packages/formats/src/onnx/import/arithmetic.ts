@@ -1,6 +1,6 @@
 import { broadcastShapes } from "@espalier/core/graph";
 import { TensorProto_DataType as Type } from "onnx-buf";
-import { floatToHalf, halfToFloat } from "../../float16.ts";
+import { floatToHalf, halfToFloat } from "../../half.ts";
 import { broadcastOffsets } from "./arrays.ts";
 import { UnreadableError } from "./errors.ts";
 import { build, type Kind, type Known, type Pair, pairAt } from "./known.ts";

@@ -1,6 +1,6 @@
 import type { TensorProto } from "onnx-buf";
 import { TensorProto_DataLocation as Location, TensorProto_DataType as Type } from "onnx-buf";
-import { halfToFloat } from "../../float16.ts";
+import { halfToFloat } from "../../half.ts";
 import { UnreadableError } from "./errors.ts";
 import type { Kind, Known, Source } from "./known.ts";
 import { shown } from "./text.ts";

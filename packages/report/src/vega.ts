@@ -1,0 +1,16 @@
+/** The one module that knows Vega. Published, it holds Vega and Vega-Lite themselves: see `build/bundle.ts`. */
+import { parse, resetSVGDefIds, View, Warn } from "vega";
+import { compile, type TopLevelSpec } from "vega-lite";
+
+/** Draws a Vega-Lite specification as SVG text; the same specification gives the same text. */
+export async function drawSpec(spec: { readonly [key: string]: unknown }): Promise<string> {
+  const { spec: compiled } = compile(spec as unknown as TopLevelSpec);
+  const view = new View(parse(compiled), { renderer: "none", logLevel: Warn });
+  // Names of clip paths are counted up over the process.
+  resetSVGDefIds();
+  try {
+    return await view.toSVG();
+  } finally {
+    view.finalize();
+  }
+}
