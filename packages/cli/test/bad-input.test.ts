@@ -126,7 +126,7 @@ describe("bad input ends in one line and exit code 1, and writes nothing:", () =
       prune("--strategy head --sparsity 0.5 --fine-tune 1 --resume"),
       /new.safetensors.checkpoint: there is no unfinished run to resume. Drop --resume./,
     ],
-    ["what is no plan", prune("--plan plan.json"), "plan plan.json: this is not an Espalier plan"],
+    ["what is no plan", prune("--plan plan.json"), "plan plan.json: not an Espalier plan"],
     [
       "a plan of a newer format",
       prune("--plan newer.json"),
@@ -185,7 +185,7 @@ describe("bad input ends in one line and exit code 1, and writes nothing:", () =
       ["train", ...tinyModel, ...words("--out taken.safetensors")],
       /taken.safetensors exists. Give --force to replace it, or choose another name./,
     ],
-    ["a folder that does not", tinyTrain("no/m.safetensors"), /there is no folder .*no. Create it first./],
+    ["a folder that does not", tinyTrain("no/m.safetensors"), /no such folder: .*no. Create it first./],
     ["no model file", words("inspect no.safetensors"), /model file .*no.safetensors: no such file./],
     [
       "a truncated model file",
@@ -200,7 +200,7 @@ describe("bad input ends in one line and exit code 1, and writes nothing:", () =
     [
       "a file that is no safetensors",
       words("predict text.txt --input short.csv"),
-      /text.txt: this is not a sound safetensors file/,
+      /text.txt: not a valid safetensors file/,
     ],
     [
       "a model file of a newer format",
@@ -244,7 +244,7 @@ describe("bad input ends in one line and exit code 1, and writes nothing:", () =
       words("report results.jsonl --out out"),
       /results.jsonl, line 1: this is not a results record/,
     ],
-    ["a folder without reference numbers", words("verify ."), /there is neither model.json nor result.json/],
+    ["a folder without reference numbers", words("verify ."), /not a folder of reference numbers/],
   ])("%s", async (_, args, message) => {
     const before = await readdir(cwd);
     const { code, stdout, stderr } = await espalier(args, { cwd, env: { ESPALIER_DATA: "." } });

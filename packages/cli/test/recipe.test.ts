@@ -187,9 +187,7 @@ describe("espalier prune --recipe", () => {
       /stop.safetensors.checkpoint exists: an earlier run was stopped\. Give --resume to continue it, or --force to start again\.\n$/,
     );
     const other = await run(`${line("stop")} --learning-rate 0.1 --resume`);
-    expect(other.stderr).toContain(
-      "the unfinished run was of another recipe, or started from another model.",
-    );
+    expect(other.stderr).toContain("the unfinished run used another recipe, or started from another model.");
     const planning = await stopped(/step 2 of 3/, `${line("stop")} --resume`);
     expect(planning.stderr).toMatch(/^step 1 of 3: train .*, from epoch 2 on\ntrain 2 /);
     expect(planning.stderr).toContain("stopped in step 2 of 3 (prune). To resume:");
@@ -250,7 +248,7 @@ describe("espalier prune --recipe", () => {
     [
       "files out of its folder",
       "prune --recipe escapes.yaml --dry-run",
-      `recipe escapes.yaml, line 1, model: "../m.safetensors" leads out of the recipe's folder. Put it there, or name it on the command line.`,
+      `recipe escapes.yaml, line 1, model: "../m.safetensors" is outside the recipe's folder. Move it there, or name it on the command line.`,
     ],
     [
       "a plan beside it",
@@ -347,7 +345,7 @@ describe("espalier recipe", () => {
       "prune",
       "tune",
     ]);
-    expect((await run("recipe escapes.yaml")).stderr).toContain("leads out of the recipe's folder");
+    expect((await run("recipe escapes.yaml")).stderr).toContain("is outside the recipe's folder");
     expect((await run("recipe")).stderr).toBe("espalier: give a recipe file, or --schema.\n");
     expect((await run("recipe plain.yaml --schema")).code).toBe(1);
   });

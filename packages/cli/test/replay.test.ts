@@ -54,7 +54,7 @@ describe("espalier replay", () => {
     [
       "other series",
       "replay small.safetensors --from m.safetensors --series s1,s2,s3,s4,s5,s7,s6",
-      "the replay ended with other weights.",
+      "the replay gave different weights.",
     ],
     [
       "nothing to begin with",

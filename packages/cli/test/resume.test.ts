@@ -72,7 +72,7 @@ describe("a training that is stopped", () => {
     await interrupted(train, cwd, /epoch 1 /);
     const resumed = (more: string) => espalier([...train, ...words(more), "--resume"], { cwd });
     expect((await resumed("--learning-rate 0.1")).stderr).toMatch(
-      /^espalier: the checkpoint was trained with learningRate 0.005, this run has 0.1. Use the same settings, or start anew.\n$/,
+      /^espalier: the checkpoint was trained with learningRate 0.005, but this run has 0.1. Use the same settings, or start again.\n$/,
     );
     expect((await resumed("--set width=8")).stderr).toMatch(
       /^espalier: the checkpoint was trained from another model/,

@@ -5,11 +5,11 @@ import type { PruneCell, TrainCell } from "./cells.ts";
 
 type ModelCell = TrainCell | PruneCell;
 
-/** The models that cells make for other cells: in files, and the last dense and the last pruned one at hand. */
+/** The models that cells make for other cells: in files, and the last dense and the last pruned one in memory. */
 export class ModelStore {
   readonly #folder: string;
   readonly #idOf: (cell: ModelCell) => string;
-  /** Cells that share models follow each other: one of a kind is enough. */
+  /** Cells that share models are consecutive: caching one of each kind is enough. */
   readonly #atHand = new Map<ModelCell["kind"], { readonly id: string; readonly model: Model }>();
   readonly #failures = new Map<string, string>();
 
@@ -24,12 +24,12 @@ export class ModelStore {
     await saveModel(this.#path(id), model, { force: true });
   }
 
-  /** Notes why there is no model of a cell, so that what needs it fails at once. */
+  /** Records why there is no model of a cell, so that cells that need it fail at once. */
   fail(id: string, reason: string): void {
     this.#failures.set(id, reason);
   }
 
-  /** The model of a cell; undefined where it has to be made. Throws an EspalierError where that was tried and failed. */
+  /** The model of a cell; undefined if it has to be made. Throws an EspalierError if that was tried and failed. */
   async find(cell: ModelCell): Promise<Model | undefined> {
     const id = this.#idOf(cell);
     const failure = this.#failures.get(id);
@@ -44,7 +44,7 @@ export class ModelStore {
       this.#atHand.set(cell.kind, { id, model });
       return model;
     } catch {
-      // No such file, or a damaged one: the model is made again, and is the same.
+      // The file is missing or damaged: the model is made again, with the same result.
       return undefined;
     }
   }

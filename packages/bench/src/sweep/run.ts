@@ -58,9 +58,9 @@ import type { SweepConfig } from "./config.ts";
 import { ModelStore } from "./model-store.ts";
 import { type DataPlaces, SweepData } from "./sweep-data.ts";
 
-/** Where a sweep keeps what it does, and who hears of it. */
+/** Options of a run of a sweep. */
 export interface SweepOptions {
-  /** Folder for `results.jsonl` and the models; made where it does not exist. What it holds already is not done again. */
+  /** Folder for `results.jsonl` and the models; created if it does not exist. Existing results are not computed again. */
   readonly out: string;
   readonly registry: Registry;
   readonly signal?: AbortSignal;
@@ -68,12 +68,12 @@ export interface SweepOptions {
   readonly data?: DataPlaces;
   /** Versions of further packages, for the record. */
   readonly versions?: Readonly<Record<string, string>>;
-  /** Told when a cell starts, and when it ends. */
+  /** Called when a cell starts, and when it ends. */
   readonly onCell?: (event: CellEvent) => void;
   readonly onProgress?: OnProgress;
 }
 
-/** What became of a cell. */
+/** The outcome of a cell. */
 export interface CellEvent {
   readonly done: number;
   readonly total: number;
@@ -82,11 +82,11 @@ export interface CellEvent {
   readonly record?: ResultRecord;
 }
 
-/** What a sweep did, and what it left undone. */
+/** The outcome of a sweep. */
 export interface SweepResult {
   /** Path of the results file. */
   readonly results: string;
-  /** Results of this sweep's cells; the file may hold those of others. */
+  /** Results of this sweep's cells; the file may hold others. */
   readonly records: readonly ResultRecord[];
   readonly done: number;
   readonly kept: number;
@@ -95,9 +95,9 @@ export interface SweepResult {
 }
 
 /**
- * Runs every cell of a sweep that its folder has no result of yet, and writes each result the moment it is done. Throws
- * an EspalierError where the data cannot be read, or a name or an option is not known; after that a failure costs its
- * cell, and those that need what it would have made.
+ * Runs every cell of a sweep that has no result in the folder, and writes each result as soon as it is done. Throws an
+ * EspalierError if the data cannot be read, or a name or an option is unknown; after that a failure only affects its
+ * cell and those that depend on it.
  */
 export async function runSweep(config: SweepConfig, options: SweepOptions): Promise<SweepResult> {
   await mkdir(join(options.out, "models"), { recursive: true });
@@ -171,7 +171,7 @@ class SweepRun {
     return cellId(cell, this.#checksums);
   }
 
-  /** The cell's record; a failure is one too, and costs this cell only. Undefined where the signal stopped it. */
+  /** The cell's record. A failure is a record too, and only affects this cell. Undefined if the signal stopped it. */
   async #attempt(cell: Cell): Promise<ResultRecord | undefined> {
     const start = performance.now();
     const checksum = this.#checksums.get(denseCell(cell).data.dataset)!;
@@ -249,7 +249,7 @@ class SweepRun {
     const outcome = await this.#run(cell.dense, dense, recipe, (event) => {
       if (event.kind !== "planned") return;
       planned.push(summaryOf(event.plan));
-      // A strategy with nothing to prune leaves the dense model as it is; tuning it would compare another thing.
+      // A strategy with nothing to prune leaves the dense model unchanged; tuning it would be a different comparison.
       if ("strategy" in cell && event.plan.steps.length === 0) throw new NothingToPrune();
     }).catch((error: unknown): Outcome => {
       if (!(error instanceof NothingToPrune)) throw error;
@@ -260,7 +260,7 @@ class SweepRun {
     return outcome;
   }
 
-  /** Runs steps on a cell's data; throws where the signal stopped them: what was cut short is no result. */
+  /** Runs steps on a cell's data. Throws if the signal stopped them: an unfinished run is not a result. */
   async #run(
     cell: TrainCell,
     model: Model,
@@ -321,7 +321,7 @@ class SweepRun {
     return { device, ...measured, sparsity: sparsity(pruned) };
   }
 
-  /** The trained dense model: at hand, from its file, or trained again, which gives the same. */
+  /** The trained dense model: from memory, from its file, or trained again with the same result. */
   async #dense(cell: TrainCell): Promise<Model> {
     return (await this.#models.find(cell)) ?? (await this.#trainDense(cell)).model;
   }

@@ -63,7 +63,7 @@ describe("a history is not replayed", () => {
     const small = await made(long);
     const elsewhere = { ...workbench, data: async () => ({ ...data, checksum: "ffff0000ffff0000" }) };
     await expect(replay({ model: small, from: model, workbench: elsewhere })).rejects.toThrow(
-      /the model was made with data synthetic of checksum .*; this is synthetic, ffff0000ffff\./,
+      /the model was made with data synthetic with checksum .*; this is synthetic, ffff0000ffff\./,
     );
   });
 

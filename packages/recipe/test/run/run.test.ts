@@ -231,7 +231,7 @@ describe("an aborted run", () => {
       expect(resumed.model.history).toEqual(whole.model.history);
     }
     await expect(run(request({ ...long, seed: 4 }, { resume: checkpoints[0] }))).rejects.toThrow(
-      "the unfinished run was of another recipe, or started from another model.",
+      "the unfinished run used another recipe, or started from another model.",
     );
     expect(data.checksum).toBeDefined();
   });

@@ -70,7 +70,7 @@ describe("depth pruning", () => {
     const quiet = { ...model, tensors };
     const { steps } = await depth().plan({ model: quiet, amount: 0.2 });
     expect(steps.map(({ because }) => because)).toEqual([
-      expect.stringMatching(/^the attention layers\.1\.attention goes: .* is number 1 of 6$/),
+      expect.stringMatching(/^the attention layers\.1\.attention is removed: .* is number 1 of 6$/),
     ]);
     const half = await depth({ modules: ["attention"] }).plan({ model: quiet, amount: 0.4 });
     expect(left(prune(quiet, half))).not.toContain("attention layers.1.attention");

@@ -109,7 +109,7 @@ async function make(part: string, options: InstallOptions): Promise<InstallRecor
   const onBytes = (bytes: number) => tell("download tensorflow-cpu", Math.min(0.4, bytes / 7e8), bytes);
   const wheel = options.wheel ?? (await downloadWheel(join(build, "wheel"), { signal, onBytes }));
   const whole = await stat(wheel).catch(() => undefined);
-  if (!whole?.isFile()) throw new EspalierError(`wheel ${wheel}: there is no such file.`);
+  if (!whole?.isFile()) throw new EspalierError(`wheel ${wheel}: no such file.`);
   const targets = { libraries: join(part, names.libraries), headers: join(build, "include") };
   const taken = await takeFromWheel(wheel, targets, {
     signal,

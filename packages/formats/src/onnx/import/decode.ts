@@ -34,7 +34,7 @@ export function decode(bytes: Uint8Array): OnnxFile {
     const named =
       standard === undefined ? `operators of ${shown(opsetImport[0]!.domain)} only` : `opset ${opset}`;
     throw new EspalierError(
-      `it uses operators of ${named}, but only opset ${opsets.oldest} to ${opsets.newest} can be read. Export it with opset_version=${opsets.newest - 1}.`,
+      `it uses ${named}, but only opset ${opsets.oldest} to ${opsets.newest} can be read. Export it with opset_version=${opsets.newest - 1}.`,
     );
   }
   if (graph.sparseInitializer.length > 0)
