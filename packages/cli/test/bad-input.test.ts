@@ -242,7 +242,7 @@ describe("bad input ends in one line and exit code 1, and writes nothing:", () =
     [
       "damaged results",
       words("report results.jsonl --out out"),
-      /results.jsonl, line 1: this is not a results record/,
+      /results.jsonl, line 1: not a results record/,
     ],
     ["a folder without reference numbers", words("verify ."), /not a folder of reference numbers/],
   ])("%s", async (_, args, message) => {

@@ -84,7 +84,7 @@ describe("train, prune, inspect, evaluate, predict", () => {
     expect(stdout).toMatch(/encoder.attn_layers.0.conv1 +2,048 +\d\.\d\d ×/);
     expect(stdout).toMatch(/conv1.weight\n64 × 32 × 1, \d+\.\d % kept\n[ ░▒▓█]+\n/);
     expect(stdout).toMatch(/test MSE +\d.*\n.*test MAE/);
-    expect(stdout).toMatch(/time of a run +[\d.]+ [µm]?s +[\d.]+ [µm]?s +[\d.]+ ± [\d.]+× as fast/);
+    expect(stdout).toMatch(/time per run +[\d.]+ [µm]?s +[\d.]+ [µm]?s +[\d.]+ ± [\d.]+× as fast/);
     for (const text of stdout.split("\n").slice(stdout.split("\n").indexOf("density by head, %") + 1))
       if (!text.includes("weight[")) expect(text.length).toBeLessThanOrEqual(80);
     const files = await readdir(join(cwd, "page", "charts"));

@@ -399,6 +399,6 @@ it.skipIf(process.platform === "win32")("a recipe cannot reach out by a link", a
   );
   const { stderr } = await espalier(words("recipe r.yaml"), { cwd: inside });
   expect(stderr).toContain(
-    'recipe r.yaml, line 1, data.dataset: "data.csv" leads out of the recipe\'s folder.',
+    'recipe r.yaml, line 1, data.dataset: "data.csv" is outside the recipe\'s folder.',
   );
 });

@@ -263,7 +263,7 @@ describe("numbers in other files", () => {
     expect(await line({ location: "nothing" })).toMatch(
       /"nothing", which does not exist\. Put it next to the model/,
     );
-    expect(await line({ location: "sub" })).toMatch(/"sub" is no file/);
+    expect(await line({ location: "sub" })).toMatch(/"sub" is not a file/);
     expect(await line({ location: "weights", offset: "24" })).toMatch(
       /"weights" has 32 bytes; 16 from 24 on were expected/,
     );
@@ -277,7 +277,7 @@ describe("numbers in other files", () => {
     expect(await refusal(() => readOnnx(external({ location: "weights" })))).toMatch(
       /give that file's content as external/,
     );
-    expect(await refusal(() => loadOnnx(join(place, "none.onnx")))).toMatch(/there is no such file/);
+    expect(await refusal(() => loadOnnx(join(place, "none.onnx")))).toMatch(/no such file/);
   });
 });
 
