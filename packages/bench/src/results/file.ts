@@ -6,8 +6,8 @@ import type { ResultRecord } from "./records.ts";
 /** An append-only file of records, one JSON line each. */
 export interface ResultsFile {
   readonly records: readonly ResultRecord[];
-  /** Appends a record; the promise resolves once it is on disk. */
-  append(record: ResultRecord): Promise<void>;
+  /** Written to disk when the promise resolves. */
+  append(...records: ResultRecord[]): Promise<void>;
 }
 
 /** Reads records. Ignores a last line that a crash cut off; any other damage is an EspalierError. */
@@ -33,15 +33,15 @@ export async function openResults(path: string): Promise<ResultsFile> {
   }
   return {
     records,
-    async append(record) {
+    async append(...added) {
       const file = await open(path, "a");
       try {
-        await file.appendFile(`${JSON.stringify(record)}\n`);
+        await file.appendFile(added.map((record) => `${JSON.stringify(record)}\n`).join(""));
         await file.sync();
       } finally {
         await file.close();
       }
-      records.push(record);
+      records.push(...added);
     },
   };
 }

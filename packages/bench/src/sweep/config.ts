@@ -14,13 +14,14 @@ import {
 import { settingsSchema } from "@espalier/training";
 import { z } from "zod";
 
-/** Settings of a fit; keys that are left out stay absent, so that ids of cells do not change. */
-const trainingSchema = z.strictObject({
+/** Settings of a fit; keys that are left out stay so, and the names of cells with them. */
+export const trainingSchema: z.ZodType<TrainingConfig, TrainingConfig> = z.strictObject({
   ...withoutDefaults(settingsSchema.omit({ seed: true, epochs: true }).shape),
   epochs: z.int().min(0),
 }) as unknown as z.ZodType<TrainingConfig, TrainingConfig>;
 
-const tuningSchema = z.strictObject({
+/** Settings of a fine-tuning, likewise. */
+export const tuningSchema: z.ZodType<TuningConfig, TuningConfig> = z.strictObject({
   ...withoutDefaults(settingsSchema.omit({ seed: true, epochs: true }).shape),
   epochs: z.int().min(0),
   distill: distillSchema.optional(),
@@ -36,7 +37,8 @@ export interface TuningConfig extends TrainingConfig {
   readonly distill?: number | undefined;
 }
 
-const recipeSchema = z.strictObject({
+/** A recipe in a sweep. */
+export const recipeSchema = z.strictObject({
   label: z.string().describe("Name of the recipe in charts and tables."),
   target: targetSchema.optional().describe("The recipe's target, if the sweep gives none."),
   steps: z.array(stepSchema).nonempty().describe("The same as in a recipe file."),
@@ -46,8 +48,9 @@ const recipeSchema = z.strictObject({
 /** A recipe in a sweep: its steps, and its label. */
 export type SweepRecipe = z.input<typeof recipeSchema>;
 
-const sweepSchema = z.strictObject({
-  /** Title of the report. */
+/** A sweep file. */
+export const sweepSchema = z.strictObject({
+  /** Shown as the report's title. */
   name: z.string().default("sweep"),
   /** Information that a reader of the report needs before the figures. */
   note: z.string().optional(),

@@ -163,7 +163,7 @@ describe("a recipe that makes no sense is refused before anything runs:", () => 
     [
       "a target nobody uses",
       steps({ ...prune, target: { sparsity: 0.2 } }),
-      /recipe, target: is used by no step/,
+      /recipe, target: has no effect, because every step has its own target/,
     ],
     [
       "a target that an earlier step has reached",

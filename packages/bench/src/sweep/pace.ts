@@ -1,4 +1,4 @@
-import type { Cell } from "@espalier/bench";
+import type { Cell } from "./cells.ts";
 
 /** Estimates the remaining time of a sweep from finished cells; each kind of cell has its own pace. */
 export interface SweepPace {
