@@ -181,7 +181,7 @@ describe("train, prune, inspect, evaluate, predict", () => {
       cwd,
     });
     expect(dense.code).toBe(1);
-    expect(dense.stderr).toContain("nothing of the model is masked");
+    expect(dense.stderr).toContain("no weight of the model is masked");
   });
 
   it("prunes in stages with fine-tuning after each", async () => {

@@ -191,7 +191,7 @@ describe("what is wrong is said", () => {
     ["too few rows", rowsOf(table).slice(0, 23), {}, /23 rows, but the model looks back on 24/],
     ["a gap", gap, {}, /row 21, column "s2": NaN is not a number/],
     ["a text", [...gap.slice(0, 20), ...gap.slice(0, 3), ["1", 2, 3] as never], {}, /row 24, column "s1"/],
-    ["a short row", [[1, 2]], {}, /row 1 has 2 values, 3 are expected: s1, s2, s3/],
+    ["a short row", [[1, 2]], {}, /row 1 has 2 values, but 3 are expected: s1, s2, s3/],
     ["a missing key", [{ s1: 1, s2: 2 }], {}, /row 1 has no column "s3"/],
     ["a missing column", [[1, 2]], { columns: ["s1", "s3"] }, /column s2 is missing/],
     ["half a row", new Float32Array(7), {}, /7 numbers cannot be divided into rows of 3 columns/],

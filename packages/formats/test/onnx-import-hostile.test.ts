@@ -265,7 +265,7 @@ describe("numbers in other files", () => {
     );
     expect(await line({ location: "sub" })).toMatch(/"sub" is not a file/);
     expect(await line({ location: "weights", offset: "24" })).toMatch(
-      /"weights" has 32 bytes; 16 from 24 on were expected/,
+      /"weights" has 32 bytes, but 16 from 24 on were expected/,
     );
     expect(await line({ location: "weights", offset: "-8" })).toMatch(
       /its offset "-8" in "weights" is not a number of bytes/,
