@@ -271,7 +271,7 @@ describe("numbers in other files", () => {
       /its offset "-8" in "weights" is not a number of bytes/,
     );
     expect(await line({ location: "weights", length: "8" })).toMatch(
-      /its shape needs 16 bytes, 8 in "weights" are given/,
+      /its shape needs 16 bytes, but 8 in "weights" are given/,
     );
     expect(await line({ location: "weights" }, [1n << 31n, 1n << 20n])).toMatch(/"weights" has 32 bytes/);
     expect(await refusal(() => readOnnx(external({ location: "weights" })))).toMatch(
