@@ -34,15 +34,23 @@ async function copyWorkspace(to: string): Promise<void> {
   for (const path of new Set(list.split("\0"))) {
     if (path === "") continue;
     await mkdir(dirname(join(to, path)), { recursive: true });
-    await cp(join(workspace, path), join(to, path)).catch((error: NodeJS.ErrnoException) => {
-      // A file that is deleted, and not yet committed.
-      if (error.code !== "ENOENT") throw error;
-    });
+    await cp(join(workspace, path), join(to, path), { preserveTimestamps: true }).catch(
+      (error: NodeJS.ErrnoException) => {
+        // A file that is deleted, and not yet committed.
+        if (error.code !== "ENOENT") throw error;
+      },
+    );
   }
   const git = ["git", "-c", "user.name=rehearsal", "-c", "user.email=rehearsal@localhost"];
   await run([...git, "init", "-q", "-b", "main"], { cwd: to });
   await run([...git, "add", "-A"], { cwd: to });
   await run([...git, "commit", "-q", "-m", "What is released"], { cwd: to });
+  // A build that is there already spares most of the one before each package is packed.
+  for (const path of manifestsOf(to)) {
+    const built = join(dirname(path), "dist");
+    if (!existsSync(join(workspace, built))) continue;
+    await cp(join(workspace, built), join(to, built), { recursive: true, preserveTimestamps: true });
+  }
 }
 
 async function main(): Promise<void> {

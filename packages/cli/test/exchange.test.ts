@@ -107,12 +107,57 @@ describe("export", () => {
 describe("import", () => {
   it("takes an ONNX file as it is, also with its numbers beside it", async () => {
     const { stdout } = await run("import encoder-ts-15-fixed.onnx --open-batch --force --out e.safetensors");
-    for (const part of [/^parameters +1,048$/m, /^in +x \[batch, 12, 3\]$/m, /MatMul × 8/, /^head +1 +2 /m])
+    for (const part of [
+      /^trained +1,048 parameters in \d+ tensors$/m,
+      /^in +x +\[batch, 12, 3\]$/m,
+      /MatMul × 8/,
+      /^head +1 +2 +\d+ %$/m,
+      /^block \(depth\) +2 +1 attention, 1 feed-forward$/m,
+      /^reaches the output /m,
+      /^Not compared with expected outputs/m,
+    ])
       expect(stdout).toMatch(part);
+    for (const line of stdout.split("\n")) expect(line.length).toBeLessThan(80);
     const result = await json("import external.onnx --out external.safetensors");
     expect(result.written).toEqual(["external.safetensors"]);
     const model = await loadModel(at("external.safetensors"));
     expect(model.tensors).toEqual((await loadOnnx(at("external.onnx"))).tensors);
+  });
+
+  it("compares outputs with those of a file, and writes no model that gives others", async () => {
+    const line = "import encoder-ts-15-fixed.onnx --open-batch --out checked.safetensors";
+    const model = await loadOnnx(at("encoder-ts-15-fixed.onnx"), { openBatch: true });
+    const inputs = randomInputs(model, 3);
+    const outputs = await runModel(model, reference, inputs);
+    const listed = (arrays: typeof outputs) =>
+      Object.fromEntries([...arrays].map(([name, { shape, data }]) => [name, { shape, data: [...data] }]));
+    const document = { inputs: listed(inputs), outputs: listed(outputs) };
+    await writeFile(at("right.json"), JSON.stringify(document));
+    const { parity } = await json(`${line} --check right.json`);
+    expect(parity).toMatchObject([{ file: "right.json", backend: "wasm", against: "file", samples: 3 }]);
+    const [name, output] = Object.entries(document.outputs)[0]!;
+    expect(parity[0].errors[name]).toBeLessThan(1e-5);
+    output.data[0]! += 100;
+    await writeFile(at("wrong.json"), JSON.stringify(document));
+    const wrong = await run(`${line.replace("checked", "unchecked")} --check wrong.json`);
+    expect(wrong).toMatchObject({ code: 1, stdout: "" });
+    expect(wrong.stderr).toMatch(/wrong\.json: output ".*" differs from the expected one by \d/);
+    expect(await readdir(cwd)).not.toContain("unchecked.safetensors");
+    await writeFile(at("inputs.json"), JSON.stringify({ x: document.inputs.x }));
+    const { stdout } = await run(`${line} --check inputs.json --force`);
+    expect(stdout).toMatch(
+      /^✓ inputs\.json has inputs only: agrees with the reference to \S+ \(3 samples, wasm\)$/m,
+    );
+  });
+
+  it("takes what is trained from patterns, and refuses one that no tensor has", async () => {
+    const line = "import encoder-ts-15-fixed.onnx --open-batch --force --out e.safetensors";
+    const { trained } = await json(line);
+    const fewer = await json(`${line} --buffers *.bias`);
+    expect(fewer.trained.parameters).toBeLessThan(trained.parameters);
+    expect(fewer.buffers.tensors).toBeGreaterThan(0);
+    const { stderr } = await run(`${line} --trainable nothing.*`);
+    expect(stderr).toMatch(/no tensor whose role is open has a name that matches "nothing\.\*"/);
   });
 
   it("reads sizes off the shapes of weights, and names what it cannot see", async () => {
@@ -131,7 +176,7 @@ describe("import", () => {
       given: { series: 2, heads: 3, marks: 0 },
       assumed: { activation: "gelu", normalize: true },
     });
-    expect(result.prunable).toContainEqual({ kind: "head", dimensions: 2, size: 6 });
+    expect(result.prunable).toContainEqual(expect.objectContaining({ kind: "head", dimensions: 2, size: 6 }));
     const model = await loadModel(at("w2.safetensors"));
     const drawn = iTransformer({ ...sizes, inputLength: 9, series: 2 }).initialize(1);
     expect(model.tensors).toEqual(drawn.tensors);

@@ -371,12 +371,13 @@ describe("the gallery", () => {
     expect(text).toMatch(/^# yaml-language-server: \$schema=recipe.schema.json\n# [A-Z].*\n/);
     expect((await espalier(["recipe", join(gallery, name)], { cwd })).code).toBe(0);
     const whole = text.includes("\nmodel:");
-    const tuned = text.includes("\nfineTuning:");
+    const short = text.includes("\nfineTuning:");
+    const tuned = short || text.includes("do: tune");
     const line = [
       "prune",
       ...(whole ? [] : ["m.safetensors"]),
       ...["--recipe", join(gallery, name), "--out", `${name}.safetensors`],
-      ...words(tuned && !whole ? "--fine-tune 1 --batches-per-epoch 2 --batch-size 8" : ""),
+      ...words(short && !whole ? "--fine-tune 1 --batches-per-epoch 2 --batch-size 8" : ""),
       // How long a call takes here, on a busy machine, is no matter of the recipe.
       ...(text.includes("latency:") ? words("--accept-nearest --latency-time 20") : []),
     ];

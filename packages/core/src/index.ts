@@ -29,7 +29,7 @@ export * from "./insight/mask-picture.ts";
 export * from "./insight/sensitivity.ts";
 export { isKept, keptCount, type Mask } from "./model/mask.ts";
 export * from "./model/model.ts";
-export { randomInputs, runModel } from "./model/run.ts";
+export { randomInputs, relativeError, runModel } from "./model/run.ts";
 export type { LatencyMeter, TimeShare } from "./pruning/latency.ts";
 export * from "./pruning/meet.ts";
 export {

@@ -399,6 +399,41 @@ describe("weights", () => {
     });
     const told = readOnnx(onnxFile(parts), { trainable: ["pe"], buffers: ["pos*"] });
     expect(roles(told)).toMatchObject({ pe: "trainable", position: "buffer" });
+    const guessed = (options: object) =>
+      (readOnnx(onnxFile(parts), options).metadata.onnx as { guessed: object }).guessed;
+    expect(guessed({})).toEqual({ trainable: ["position"], buffers: ["pe", "onnx::Mul_3"] });
+    expect(guessed({ trainable: ["pe"], buffers: ["pos*"] })).toEqual({
+      trainable: [],
+      buffers: ["onnx::Mul_3"],
+    });
+    expect(() => readOnnx(onnxFile(parts), { buffers: ["table*"] })).toThrow(/matches "table\*"/);
+  });
+
+  it("are buffers where they are waves along an axis, and only then", () => {
+    const table = (name: string, at: (row: number, column: number) => number) =>
+      floats(
+        name,
+        [1, 12, 4],
+        Array.from({ length: 48 }, (_, i) => at(Math.floor(i / 4), i % 4)),
+      );
+    const initializers = [
+      table("cosines", (row, column) => Math.cos((row + 1) / 1.7 ** column)),
+      table("noisy", (row, column) => Math.cos((row + 1) / 1.7 ** column) + 0.02 * ((row * 7 + column) % 3)),
+      table("ramp", (row) => row),
+      table("blank", () => 0),
+      table("identity", (row, column) => (row === column ? 1 : 0)),
+    ];
+    const names = initializers.map(({ name }) => name);
+    const nodes = names.map((name, i) =>
+      node("Add", [i === 0 ? "x" : names[i - 1]!.toUpperCase(), name], i === 4 ? "y" : name.toUpperCase()),
+    );
+    expect(roles(readOnnx(onnxFile({ inputs: { x: ["batch", 12, 4] }, nodes, initializers })))).toEqual({
+      cosines: "buffer",
+      noisy: "trainable",
+      ramp: "trainable",
+      blank: "trainable",
+      identity: "trainable",
+    });
   });
 
   it("are read in every number format", async () => {

@@ -1,7 +1,14 @@
 import { extname } from "node:path";
 import { EspalierError, type Model, type Tensors } from "@espalier/core";
 import { readCheckpoint, readSafetensors } from "@espalier/formats";
-import { checkReplaceable, loadOnnx, type OnProgress, readBytes, saveModel } from "@espalier/formats/node";
+import {
+  checkReplaceable,
+  loadOnnx,
+  type OnProgress,
+  readBytes,
+  saveModel,
+  testDataBeside,
+} from "@espalier/formats/node";
 import { findModel, inferOptions } from "@espalier/models";
 import { drawModel } from "@espalier/recipe";
 import { createRegistry } from "@espalier/recipe/standard";
@@ -11,6 +18,8 @@ import { required } from "../options/groups.ts";
 import { type Settings, settingsOf } from "../options/settings.ts";
 import { type ImportedReport, importedJson, importedLines } from "../output/imported.ts";
 import { openBar, stage } from "../output/progress.ts";
+import { openBackend } from "../shared/backend.ts";
+import { type Parity, parityOf } from "../shared/parity.ts";
 
 /** `espalier import`. */
 export async function importModel(file: string, options: ImportOptions, context: Context): Promise<void> {
@@ -25,9 +34,10 @@ export async function importModel(file: string, options: ImportOptions, context:
     const imported = onnx
       ? { model: await importOnnx(file, options, context, reading) }
       : await importWeights(file, options, context, reading);
+    const parity = await compared(imported.model, file, options, context);
     await saveModel(context.path(out), imported.model, { force, onProgress: stage(bar, "writing", 0.5) });
     bar.stop();
-    const report: ImportedReport = { ...imported, file, out };
+    const report: ImportedReport = { ...imported, file, out, ...(parity && { parity }) };
     if (options.json) context.print([JSON.stringify(importedJson(report), null, 2)]);
     else context.print(importedLines(report, context.colors));
   } finally {
@@ -35,8 +45,27 @@ export async function importModel(file: string, options: ImportOptions, context:
   }
 }
 
-function refuseStrange(onnx: boolean, { model, set, openBatch, axis }: ImportOptions): void {
-  const strange = onnx ? { "--model": model, "--set": set } : { "--open-batch": openBatch, "--axis": axis };
+/** The model's outputs beside expected ones: those given, or those that lie beside an ONNX file. */
+async function compared(
+  model: Model,
+  file: string,
+  { check = true }: ImportOptions,
+  context: Context,
+): Promise<readonly Parity[] | undefined> {
+  if (check === false) return undefined;
+  const paths = typeof check === "string" ? [context.path(check)] : await testDataBeside(context.path(file));
+  if (paths.length === 0) return [];
+  const backend = await openBackend(createRegistry(), { backend: "wasm" });
+  const parity: Parity[] = [];
+  for (const path of paths) parity.push(await parityOf(model, path, backend));
+  return parity;
+}
+
+function refuseStrange(onnx: boolean, options: ImportOptions): void {
+  const { model, set, openBatch, axis, trainable, buffers } = options;
+  const strange = onnx
+    ? { "--model": model, "--set": set }
+    : { "--open-batch": openBatch, "--axis": axis, "--trainable": trainable, "--buffers": buffers };
   const given = Object.entries(strange).find(([, value]) => value !== undefined)?.[0];
   if (given === undefined) return;
   throw new EspalierError(
@@ -48,12 +77,12 @@ function refuseStrange(onnx: boolean, { model, set, openBatch, axis }: ImportOpt
 
 function importOnnx(
   file: string,
-  { openBatch = false, axis }: ImportOptions,
+  { openBatch = false, axis, trainable = [], buffers = [] }: ImportOptions,
   context: Context,
   onProgress: OnProgress,
 ) {
   const axes = settingsOf(axis) as Record<string, number>;
-  return loadOnnx(context.path(file), { openBatch, axes, onProgress });
+  return loadOnnx(context.path(file), { openBatch, axes, trainable, buffers, onProgress });
 }
 
 /** A model of the architecture that is named, with what was seen of its options and what was not. */

@@ -7,7 +7,7 @@ import {
   type CommonOptions,
   type OutputOptions,
 } from "../options/groups.ts";
-import { type Assignment, assignment, several } from "../options/values.ts";
+import { type Assignment, assignment, several, text } from "../options/values.ts";
 
 export interface ImportOptions extends CommonOptions, OutputOptions {
   readonly out?: string;
@@ -15,13 +15,19 @@ export interface ImportOptions extends CommonOptions, OutputOptions {
   readonly set?: Assignment[];
   readonly openBatch?: boolean;
   readonly axis?: Assignment[];
+  readonly trainable?: string[];
+  readonly buffers?: string[];
+  /** A file with inputs and outputs; false for none at all. */
+  readonly check?: string | boolean;
 }
 
 export function define(command: Command, context: Context): void {
   command
     .description(
       "Makes a model file of an ONNX model (.onnx), or of weights (.pth, .pt, .safetensors). Of weights, --model says " +
-        "which architecture they are of; its sizes are read off their shapes, and what no shape tells is asked for.",
+        "which architecture they are of; its sizes are read off their shapes, and what no shape tells is asked for. Says what " +
+        "was understood: inputs, parameters, what can be pruned, what cannot and why, which roles were guessed, and how " +
+        "far its outputs are from expected ones.",
     )
     .argument("<file>", "an .onnx, .pth, .pt or .safetensors file")
     .optionsGroup("Weights:")
@@ -30,12 +36,18 @@ export function define(command: Command, context: Context): void {
     .optionsGroup("ONNX:")
     .option("--open-batch", "open the batch of a file that was made for one batch size")
     .option("--axis <name=n>", "length of an axis that the file leaves open; repeatable", several(assignment))
+    .option("--trainable <pattern>", "tensors that are trained (* for any text); repeatable", several(text))
+    .option("--buffers <pattern>", "tensors that are not, such as tables; repeatable", several(text))
+    .optionsGroup("Check:")
+    .option("--check <file>", "inputs and expected outputs by name (.npz, .json), or a folder of .pb files")
+    .option("--no-check", "not against test_data_set_0, … beside an ONNX file either")
     .optionsGroup("Output:")
     .option("--out <file>", "the model file to write (.safetensors)");
   addForce(command);
   addCommon(command.optionsGroup("Other:"));
   addExamples(command, [
     "import forecaster.onnx --open-batch --out model.safetensors",
+    "import forecaster.onnx --check example.npz --out model.safetensors",
     "import forecaster.onnx --axis sequence=96 --out model.safetensors",
     "import w.pth --model PatchTST --set heads=4 --set series=7 \\\n      --set inputLength=96 --out model.safetensors",
   ]);

@@ -1,9 +1,11 @@
-import { account, type Json, type Model, prunableDimensions } from "@espalier/core";
-import { type Graph, printShape } from "@espalier/core/graph";
-import { formatCount, formatFlops, plural } from "@espalier/report/text";
+import { account, type Model } from "@espalier/core";
+import type { Graph } from "@espalier/core/graph";
+import { formatCount, formatFlops, formatShare, plural } from "@espalier/report/text";
 import type { Colors } from "../context.ts";
 import type { Settings } from "../options/settings.ts";
-import { tableLines } from "./table.ts";
+import type { Parity } from "../shared/parity.ts";
+import { type InputFacts, type Understanding, understand } from "../shared/understanding.ts";
+import { shortName, tableLines } from "./table.ts";
 import { wrap } from "./text.ts";
 
 /** What was made of a file. The options are those of weights: an ONNX file needs none. */
@@ -16,100 +18,234 @@ export interface ImportedReport {
   readonly given?: Settings;
   /** Defaults of what no shape tells. */
   readonly assumed?: Settings;
+  /** Comparisons with expected outputs; none where there are none, and undefined where none were wanted. */
+  readonly parity?: readonly Parity[];
 }
 
 /** Operators that a model is known by. */
-const telling = ["MatMul", "Conv", "Softmax", "LayerNormalization", "BatchNormalization", "Gelu", "Relu"];
+const telling = [
+  "MatMul",
+  "Conv",
+  "LSTM",
+  "GRU",
+  "Softmax",
+  "LayerNormalization",
+  "BatchNormalization",
+  "Gelu",
+  "Relu",
+];
+
+/** Columns of a terminal, and of what stands behind a title. */
+const [width, room] = [80, 62];
+/** Names shown of a longer list. */
+const mostNames = 3;
 
 export function importedLines(report: ImportedReport, colors: Colors): string[] {
   const { model, file, out, seen, given, assumed } = report;
-  const { parameters, flops } = account(model);
-  const kinds = prunableKinds(model);
-  const inventory = operators(model.graph);
-  const recognised = telling.flatMap((name) => {
-    const times = inventory[name];
-    return times === undefined ? [] : [`${name} × ${times}`];
-  });
-  const option = (title: string, settings: Settings = {}) => {
-    const words = Object.entries(settings).map(([key, value]) => `${key} ${text(value)}`);
-    return wrap(words, 62, ", ").map((line, i) => [i === 0 ? title : "", line]);
-  };
+  const facts = understand(model);
+  const title = (text: string) => ["", colors.bold(text)];
+  const option = (name: string, settings: Settings = {}) =>
+    titled(
+      name,
+      Object.entries(settings).map(([key, value]) => `${key} ${text(value)}`),
+    );
   const rows = [
-    ["parameters", formatCount(parameters.total)],
-    ["FLOPs of a window", formatFlops(flops.total)],
-    ...ports("in", model.graph, "inputs"),
-    ...ports("out", model.graph, "outputs"),
-    ...wrap([plural(model.graph.nodes.length, "node"), ...recognised], 62, ", ").map((line, i) => [
-      i === 0 ? "recognised" : "",
-      line,
-    ]),
+    [
+      "trained",
+      `${formatCount(facts.trained.parameters)} parameters in ${plural(facts.trained.tensors, "tensor")}`,
+    ],
+    ...(facts.buffers.tensors === 0
+      ? []
+      : [
+          [
+            "buffers",
+            `${formatCount(facts.buffers.numbers)} numbers in ${plural(facts.buffers.tensors, "tensor")}`,
+          ],
+        ]),
+    ["a window", formatFlops(account(model).flops.total)],
+    ...titled("operators", [plural(model.graph.nodes.length, "node"), ...recognised(model.graph)]),
     ...option("seen in shapes", seen),
     ...option("given", given),
     ...option("by default", assumed),
   ];
   return [
-    `${colors.bold(model.name)} from ${file}`,
+    `${colors.bold(model.name)} from ${file}${origin(model)}`,
     "",
     ...tableLines(rows, { align: ["left", "left"] }),
     "",
-    colors.bold("prunable dimensions"),
-    ...(kinds.length === 0
-      ? ["none (single weights can be masked)"]
-      : tableLines(
-          kinds.map(({ kind, dimensions, size }) => [
-            kind,
-            formatCount(dimensions),
-            `${formatCount(size)} in all`,
-          ]),
-        )),
+    ...portLines(facts, colors),
+    ...title("can be removed"),
+    ...prunableLines(facts, colors),
+    ...(facts.frozen.length === 0 ? [] : [...title("stays whole"), ...frozenLines(facts, colors)]),
+    ...guessedLines(facts, colors, title),
     ...(assumed !== undefined && Object.keys(assumed).length > 0
       ? ["", colors.dim("What is so by default leaves no trace in weights: --set changes it.")]
       : []),
+    ...parityLines(report, colors),
     "",
     colors.green(out),
   ];
+}
+
+function titled(title: string, words: readonly string[]): string[][] {
+  return wrap(words, room, ", ").map((line, i) => [i === 0 ? title : "", line]);
 }
 
 function text(value: unknown): string {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
-function ports(title: string, graph: Graph, which: "inputs" | "outputs"): string[][] {
-  return graph[which].map(({ name, value }, i) => [
-    i === 0 ? title : "",
-    `${name} ${printShape(graph.values[value]!.shape)}`,
-  ]);
+function origin({ metadata }: Model): string {
+  const { producer = "", opset } = (metadata.onnx ?? {}) as { producer?: string; opset?: number };
+  return opset === undefined ? "" : ` (${producer === "" ? "" : `${producer}, `}opset ${opset})`;
 }
 
-function prunableKinds(model: Model) {
-  return [...Map.groupBy(prunableDimensions(model.dimensions), ({ kind }) => kind)].map(([kind, list]) => ({
-    kind,
-    dimensions: list.length,
-    size: list.reduce((sum, { size }) => sum + size, 0),
-  }));
+function recognised({ nodes }: Graph): string[] {
+  const counts = operators(nodes);
+  return telling.flatMap((name) => (counts[name] === undefined ? [] : [`${name} × ${counts[name]}`]));
 }
 
-function operators({ nodes }: Graph): Record<string, number> {
+function portLines({ inputs, outputs }: Understanding, colors: Colors): string[] {
+  const role = ({ role, read }: InputFacts) =>
+    [role, read ? "" : "not read"].filter((part) => part !== "").join(", ");
+  const rows = [
+    ...inputs.map((one, i) => [
+      i === 0 ? "in" : "",
+      shortName(one.name, 24),
+      one.shape,
+      colors.dim(role(one)),
+    ]),
+    ...outputs.map(({ name, shape }, i) => [i === 0 ? "out" : "", shortName(name, 24), shape, ""]),
+  ];
+  const fed = inputs.some(({ name }) => name === "x_enc");
+  return [
+    ...tableLines(rows, { align: ["left", "left", "left", "left"] }),
+    ...(fed
+      ? []
+      : [
+          colors.dim(
+            "To train it here on data, its history must be an input called x_enc: rename it and export again.",
+          ),
+        ].flatMap((line) => wrap(line.split(" "), width - 1))),
+  ];
+}
+
+function prunableLines({ prunable, blocks, outside }: Understanding, colors: Colors): string[] {
+  const free = blocks.filter(({ fixed }) => fixed === undefined);
+  const rows = [
+    ...prunable.map(({ kind, dimensions, sizes, size, share }) => [
+      kind,
+      formatCount(dimensions),
+      sizesText(sizes, size),
+      formatShare(share),
+    ]),
+    ...(free.length === 0
+      ? []
+      : [
+          [
+            "block (depth)",
+            formatCount(free.length),
+            (["attention", "feed-forward"] as const)
+              .flatMap((kind) => {
+                const count = free.filter((one) => one.kind === kind).length;
+                return count === 0 ? [] : [`${count} ${kind}`];
+              })
+              .join(", "),
+            "",
+          ],
+        ]),
+  ];
+  if (rows.length === 0) return ["nothing as a whole; single weights can be masked"];
+  const head = ["kind", "", "sizes", "of the parameters"].map((name) => colors.dim(name));
+  const rest = Math.round(outside * 100);
+  return [
+    ...tableLines([head, ...rows], { align: ["left", "right", "left", "right"] }),
+    ...(rest === 0
+      ? []
+      : [colors.dim(`${rest} % of the parameters are in none of these; they can be masked one by one.`)]),
+  ];
+}
+
+/** `4 × 16, 2 × 8`; where there are many sizes, their sum. */
+function sizesText(sizes: Understanding["prunable"][number]["sizes"], total: number): string {
+  const each = sizes.map(({ size, times }) =>
+    times === 1 ? formatCount(size) : `${times} × ${formatCount(size)}`,
+  );
+  const shown = each.slice(0, mostNames).join(", ");
+  const rest = each.length > mostNames ? ", …" : "";
+  return sizes.length === 1 && sizes[0]!.times === 1 ? shown : `${shown}${rest} = ${formatCount(total)}`;
+}
+
+function frozenLines({ frozen }: Understanding, colors: Colors): string[] {
+  return frozen.flatMap(({ reason, dimensions }) => {
+    const shown = dimensions.slice(0, dimensions.length <= mostNames ? mostNames : mostNames - 1);
+    const more = dimensions.length - shown.length;
+    return [
+      ...wrap(`${reason}:`.split(" "), width - 1),
+      ...shown.map(({ name, size }) => colors.dim(`  ${shortName(name, width - 14)}  ${formatCount(size)}`)),
+      ...(more === 0 ? [] : [colors.dim(`  and ${more} more`)]),
+    ];
+  });
+}
+
+function guessedLines(
+  { guessed }: Understanding,
+  colors: Colors,
+  title: (text: string) => string[],
+): string[] {
+  const { trainable, buffers } = guessed;
+  if (trainable.length + buffers.length === 0) return [];
+  const list = (name: string, names: readonly string[]) =>
+    names.length === 0
+      ? []
+      : wrap(shortened(names), room, ", ").map((line, i) => [i === 0 ? name : "", line]);
+  return [
+    ...title("guessed, since ONNX does not say what is trained"),
+    ...tableLines([...list("trained", trainable), ...list("not trained", buffers)], {
+      align: ["left", "left"],
+    }),
+    colors.dim("--trainable PATTERN and --buffers PATTERN say it."),
+  ];
+}
+
+/** Names that differ only in numbers are one pattern. */
+function shortened(names: readonly string[]): string[] {
+  return [...Map.groupBy(names, (name) => name.replace(/\d+/g, "*"))].map(([pattern, same]) =>
+    same.length === 1 ? shortName(same[0]!, room) : `${shortName(pattern, room - 8)} (${same.length})`,
+  );
+}
+
+function parityLines({ parity }: ImportedReport, colors: Colors): string[] {
+  if (parity === undefined) return [];
+  if (parity.length === 0) {
+    const what = "Not compared with expected outputs: there are none. --check FILE gives some.";
+    return ["", colors.dim(what)];
+  }
+  const lines = parity.map(({ file: from, backend, against, samples, errors }) => {
+    const worst = Math.max(...Object.values(errors));
+    const what =
+      against === "file" ? `agrees with ${from}` : `${from} has inputs only: agrees with the reference`;
+    return `${colors.green("✓")} ${what} to ${worst.toExponential(1)} (${plural(samples, "sample")}, ${backend})`;
+  });
+  return ["", ...lines];
+}
+
+function operators(nodes: Graph["nodes"]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const { operator } of nodes) counts[operator.name] = (counts[operator.name] ?? 0) + 1;
   return counts;
 }
 
-export function importedJson({ model, file, out, seen, given, assumed }: ImportedReport): object {
-  const port = ({ name, value }: Graph["inputs"][number]): Json => ({
-    name,
-    shape: printShape(model.graph.values[value]!.shape),
-  });
+export function importedJson({ model, file, out, seen, given, assumed, parity }: ImportedReport): object {
   return {
     file,
     model: model.name,
     options: model.options,
     ...(seen === undefined ? {} : { seen, given, assumed }),
     ...account(model),
-    inputs: model.graph.inputs.map(port),
-    outputs: model.graph.outputs.map(port),
-    operators: operators(model.graph),
-    prunable: prunableKinds(model),
+    ...understand(model),
+    operators: operators(model.graph.nodes),
+    ...(parity === undefined ? {} : { parity }),
     metadata: model.metadata,
     written: [out],
   };

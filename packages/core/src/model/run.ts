@@ -38,3 +38,16 @@ export async function runModel(
     state.dispose();
   }
 }
+
+/** ‖a − b‖ ÷ ‖b‖ over all elements; shapes must agree. */
+export function relativeError(a: TensorData, b: TensorData): number {
+  if (a.shape.join() !== b.shape.join()) return Number.POSITIVE_INFINITY;
+  let difference = 0;
+  let norm = 0;
+  b.data.forEach((value, i) => {
+    difference += (a.data[i]! - value) ** 2;
+    norm += value ** 2;
+  });
+  if (Number.isNaN(difference)) return Number.POSITIVE_INFINITY;
+  return norm === 0 ? Math.sqrt(difference) : Math.sqrt(difference / norm);
+}

@@ -6,7 +6,7 @@ import { inferDimensions } from "../dimensions/infer.ts";
 import type { Graph } from "../graph/graph.ts";
 import { isKept } from "../model/mask.ts";
 import type { Model } from "../model/model.ts";
-import { randomInputs, runModel } from "../model/run.ts";
+import { randomInputs, relativeError, runModel } from "../model/run.ts";
 import { loadGraph, storedGraph } from "../model/stored-graph.ts";
 import { operators } from "../operators/index.ts";
 import { isNested } from "../pruning/indices.ts";
@@ -16,7 +16,6 @@ import { CutError } from "../pruning/simplify.ts";
 import { reference } from "../reference/backend.ts";
 import { type Check, ensure } from "./check.ts";
 import { maskMembers, type Removal, sliceMasks, sliceMembers } from "./masking.ts";
-import { relativeError } from "./models.ts";
 
 /** How a model is checked. */
 export interface ModelCheckOptions {

@@ -1,3 +1,4 @@
+export { relativeError } from "../model/run.ts";
 export * from "./backends.ts";
 export * from "./check.ts";
 export * from "./dimensions.ts";

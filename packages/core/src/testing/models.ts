@@ -51,19 +51,6 @@ export function maskRandomly(model: Model, seed = 1): Model {
   return applySteps(model, steps);
 }
 
-/** ‖a − b‖ ÷ ‖b‖ over all elements; shapes must agree. */
-export function relativeError(a: TensorData, b: TensorData): number {
-  if (a.shape.join() !== b.shape.join()) return Number.POSITIVE_INFINITY;
-  let difference = 0;
-  let norm = 0;
-  b.data.forEach((value, i) => {
-    difference += (a.data[i]! - value) ** 2;
-    norm += value ** 2;
-  });
-  if (Number.isNaN(difference)) return Number.POSITIVE_INFINITY;
-  return norm === 0 ? Math.sqrt(difference) : Math.sqrt(difference / norm);
-}
-
 /** A linear layer with PyTorch's layout, for drawing test models. */
 export function linear(
   b: Builder,

@@ -7,6 +7,7 @@ import { type TfjsOptions, writeTfjs } from "../tfjs/graph-model.ts";
 import { type ProgressOptions, readBytes, writeFileAtomically } from "./files.ts";
 import { writeFolderAtomically } from "./folder.ts";
 
+export { type Example, loadExample, testDataBeside } from "./examples.ts";
 export {
   checkReplaceable,
   type OnProgress,

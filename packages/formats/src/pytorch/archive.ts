@@ -1,5 +1,5 @@
 import { EspalierError } from "@espalier/core";
-import { type Entry, Uint8ArrayReader, Uint8ArrayWriter, ZipReader } from "@zip.js/zip.js";
+import { extract, listEntries } from "../zip.ts";
 
 /** The files of a `torch.save` archive, by their names below its root folder. */
 export interface Archive {
@@ -7,8 +7,6 @@ export interface Archive {
   read(file: string): Promise<Uint8Array>;
 }
 
-/** Deflate cannot shrink anything by more than this factor. */
-const mostDeflated = 1032;
 const oldFormat = [0x80, 0x02, 0x8a, 0x0a];
 
 /** Opens the zip archive that PyTorch ≥ 1.6 writes. Throws an EspalierError for anything else. */
@@ -18,7 +16,10 @@ export async function openArchive(bytes: Uint8Array, where: string): Promise<Arc
       `${where}: it was saved by PyTorch before 1.6. Load it in a newer one, and save its state dict again.`,
     );
   }
-  const entries = await listEntries(bytes, where);
+  const entries = await listEntries(
+    bytes,
+    () => `${where}: it is neither safetensors nor a PyTorch checkpoint, or it is truncated.`,
+  );
   const pickle = [...entries.keys()].find((name) => name === "data.pkl" || name.endsWith("/data.pkl"));
   if (pickle === undefined) {
     throw new EspalierError(
@@ -45,28 +46,4 @@ export async function openArchive(bytes: Uint8Array, where: string): Promise<Arc
       throw new EspalierError(`${where}: its numbers are ${order}-endian; only little-endian is read.`);
   }
   return archive;
-}
-
-async function listEntries(bytes: Uint8Array, where: string): Promise<Map<string, Entry>> {
-  try {
-    const reader = new ZipReader(new Uint8ArrayReader(bytes), { useWebWorkers: false });
-    return new Map((await reader.getEntries()).map((entry) => [entry.filename, entry]));
-  } catch {
-    throw new EspalierError(
-      `${where}: it is neither safetensors nor a PyTorch checkpoint, or it is truncated.`,
-    );
-  }
-}
-
-async function extract(entry: Entry, fileBytes: number, where: string): Promise<Uint8Array> {
-  const { compressedSize, uncompressedSize } = entry;
-  const sound = compressedSize <= fileBytes && uncompressedSize <= compressedSize * mostDeflated;
-  if (entry.directory || entry.encrypted || !sound) throw new EspalierError(`${where} is damaged.`);
-  try {
-    const options = { checkSignature: true, useWebWorkers: false };
-    // A copy of its own, so that numbers of any width are aligned.
-    return new Uint8Array(await entry.getData(new Uint8ArrayWriter(), options));
-  } catch {
-    throw new EspalierError(`${where} is damaged (its checksum does not match, or it cannot be unpacked).`);
-  }
 }

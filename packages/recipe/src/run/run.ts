@@ -9,7 +9,14 @@ import {
   type Target,
 } from "@espalier/core";
 import { encodePlan, readPlan } from "@espalier/core/pruning";
-import { type FitResult, fit, pruneAndReconstruct, withData } from "@espalier/training";
+import {
+  type FitResult,
+  fit,
+  gradualSchema,
+  pruneAndReconstruct,
+  readSettings,
+  withData,
+} from "@espalier/training";
 import { check } from "../format/check.ts";
 import type { ApplyStep, PruneStep, Recipe, Step, TrainStep, TuneStep } from "../format/recipe.ts";
 import { targetsOf } from "../format/step-target.ts";
@@ -228,7 +235,15 @@ class RecipeRun {
       },
       ...(this.#at.training && { resume: this.#at.training }),
     });
-    const recorded = { ...step, ...(masks && { masks: { ...masks, target: this.#targets[i]! } }) } as Step;
+    // In full, so that a history means the same after a default has changed.
+    const { seed: _seed, ...whole } = readSettings(step.fit);
+    const { curve, until, every } = masks ?? {};
+    const timing = gradualSchema.parse({ curve, until, every });
+    const recorded = {
+      ...step,
+      fit: whole,
+      ...(masks && { masks: { ...masks, ...timing, target: this.#targets[i]! } }),
+    } as Step;
     const tuned = this.#marked(result.model, model, recorded, i);
     const outcome = {
       step: i,

@@ -34,6 +34,12 @@ describe("a history is replayed to the same bytes", () => {
     expect(encodeModel(again)).toEqual(encodeModel(small));
   });
 
+  it("with every setting named, whatever the defaults become", async () => {
+    const small = await made({ format: 2, steps: [{ do: "tune", fit: { epochs: 1, batchesPerEpoch: 2 } }] });
+    const { step } = (small.history.at(-1) as { by: { step: { fit: object } } }).by;
+    expect(step.fit).toMatchObject({ epochs: 1, learningRate: 1e-4, rateSchedule: "cosine", patience: 3 });
+  });
+
   it("of two runs, one after the other, from either model", async () => {
     const middle = await made(once({ use: "channel" }, { flops: 0.7 }));
     const end = await made({ ...long, seed: 9, steps: [long.steps[3]!] }, middle);

@@ -26,8 +26,9 @@ import {
   isValue,
 } from "./items.ts";
 import { type Known, onlyNumber, plainNumbers } from "./known.ts";
+import type { Use } from "./roles.ts";
 import type { OpenedBatch } from "./samples.ts";
-import type { Use, Weights } from "./weights.ts";
+import type { Weights } from "./weights.ts";
 
 /** What all nodes of one import share. */
 export interface Context {

@@ -19,6 +19,7 @@ import { GraphReader } from "./graph-reader.ts";
 import { type GraphInput, readInputs, withOpenBatch } from "./inputs.ts";
 import { type Item, isKnown, isRepeated, isTruth, isValue } from "./items.ts";
 import { readOwnMetadata, restore, rolesOf } from "./own.ts";
+import type { GuessedRoles } from "./roles.ts";
 import { OpenedBatch } from "./samples.ts";
 import { shown } from "./text.ts";
 import { Weights } from "./weights.ts";
@@ -38,7 +39,8 @@ const schema = z.strictObject({
  *   first that is open, unless one is given `"batch"`.
  * - `openBatch`: read a file that was made for one batch size as if its batch were open; an error says which node mixes
  *   the samples of a batch, or does not say where they go.
- * - `trainable`, `buffers`: weights that are (not) trained, by name pattern (`*` for any text).
+ * - `trainable`, `buffers`: weights that are (not) trained, by name pattern (`*` for any text), by their names in the file
+ *   or in the model.
  * - `external`: contents of the files that hold numbers of this one, by their location in it.
  */
 export type OnnxImportOptions = z.input<typeof schema>;
@@ -49,7 +51,8 @@ type Options = z.output<typeof schema>;
  * Constants are computed, shapes with the batch as a symbol; GELU, normalisations and softmax written as many nodes
  * become one. Trained are the weights of products, convolutions and normalisations, and all other tensors that the
  * exporter named as the model does; running statistics, tables of sines and what exporters made up are buffers, numbers
- * are constants. Throws an EspalierError in one line for what cannot be read, an operator Espalier does not have among it.
+ * are constants. ONNX does not say what is trained: `metadata.onnx.guessed` names the tensors of which neither their use nor
+ * an option told it. Throws an EspalierError in one line for what cannot be read, an operator Espalier does not have among it.
  */
 export function readOnnx(bytes: Uint8Array, options: OnnxImportOptions = {}): Model {
   const parsed = readBy(schema, options, "ONNX import");
@@ -146,6 +149,7 @@ function draw(file: OnnxFile, options: Options, inputs: readonly GraphInput[], o
     opened?.checkOutput(b, value);
     b.output(name, value);
   }
+  weights.checkPatterns();
   const { graph: drawn, data } = b.build();
   const tensors = new Map<string, TensorData>([...data, ...weights.tensors]);
   const place = ({ name }: Graph["tensors"][number]) => weights.order.get(name) ?? Number.POSITIVE_INFINITY;
@@ -155,7 +159,8 @@ function draw(file: OnnxFile, options: Options, inputs: readonly GraphInput[], o
   const whole = createModel({ name, graph: { ...drawn, tensors: order }, tensors });
   if (own !== undefined) return restore(whole, own, (valueName) => valueIn(reader, valueName));
   const live = removeDead(whole);
-  const metadata: { [key: string]: Json } = { onnx: originOf(file, opened) };
+  const guessed = weights.guessed(new Set(live.graph.tensors.map(({ name }) => name)));
+  const metadata: { [key: string]: Json } = { onnx: originOf(file, guessed, opened) };
   return createModel({ name, ...unshareRepeats(live.graph, live.tensors), metadata });
 }
 
@@ -190,7 +195,7 @@ function modelName(graph: string): string {
   return generic.test(graph) || graph.length > 100 ? "onnx" : graph;
 }
 
-function originOf({ model, opset }: OnnxFile, opened?: OpenedBatch): Json {
+function originOf({ model, opset }: OnnxFile, guessed: GuessedRoles, opened?: OpenedBatch): Json {
   const producer = [model.producerName, model.producerVersion].filter(Boolean).join(" ").slice(0, 100);
-  return { opset, producer, ...(opened && { openedBatch: opened.size }) };
+  return { opset, producer, guessed: { ...guessed }, ...(opened && { openedBatch: opened.size }) };
 }

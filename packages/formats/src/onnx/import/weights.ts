@@ -9,32 +9,8 @@ import {
 } from "@espalier/core/graph";
 import { matchesAny } from "@espalier/core/pruning";
 import { type Known, plainNumbers, type Source, scalar } from "./known.ts";
-import { inOtherLayer, isBufferName, isMadeUp } from "./names.ts";
-
-/** What a tensor of the file is used for, where it is used. */
-export interface Use {
-  /**
-   * - `weight`, `bias`: of a product or a normalisation: trained.
-   * - `statistic`: a running mean or variance: updated, not trained.
-   * - `operand`: anything else, such as what is added or multiplied element by element.
-   */
-  readonly as: "weight" | "bias" | "statistic" | "operand";
-  /** The name it gets where the exporter lost its own. */
-  readonly name?: string;
-  /** The module that uses it, where the exporter tells modules apart from names. */
-  readonly module?: string;
-  /** Keep it transposed, [out, in], where the exporter had transposed it: PyTorch's layout. */
-  readonly restore?: boolean;
-  /** The bias of the same product: a copy of a layer has an equal one under another name. */
-  readonly bias?: Known;
-}
-
-export interface RoleOptions {
-  /** Roles that a file of Espalier's says itself. */
-  readonly roles?: ReadonlyMap<string, TensorRole>;
-  readonly trainable: readonly string[];
-  readonly buffers: readonly string[];
-}
+import { inOtherLayer, isMadeUp } from "./names.ts";
+import { type GuessedRoles, type Role, type RoleOptions, roleOf, type Use } from "./roles.ts";
 
 interface Drawn {
   readonly name: string;
@@ -56,6 +32,10 @@ export class Weights {
   readonly #options: RoleOptions;
   readonly #reserved: ReadonlySet<string>;
   readonly #names = new Map<ValueId, string>();
+  /** Roles of tensors; a use that tells one outweighs those that do not. */
+  readonly #guesses = new Map<ValueId, Role>();
+  /** Names that roles were decided for. */
+  readonly #seen = new Set<string>();
   readonly #integers = new Map<number, Value>();
   /** Scalar initialisers. */
   readonly #numbers = new Map<string, Value>();
@@ -88,7 +68,7 @@ export class Weights {
   isTable(known: Known): boolean {
     const { source, kind } = known;
     if (source === undefined || kind !== "float" || this.rolesAreTold || !this.isWeight(known)) return false;
-    return this.#role(known, source, { as: "operand" }) === "buffer";
+    return roleOf(known, source, "operand", this.#options).role === "buffer";
   }
 
   /** A known array as a value of the drawing. `b` draws the transpose of a restored layout. */
@@ -98,11 +78,14 @@ export class Weights {
     if (known.kind === "bool") return this.lift(b, { ...known, kind: "float" }, use);
     if (source === undefined) return this.#constant(known, use.name ?? "constant");
     if (known.shape.length === 0 && !this.isWeight(known)) return this.#scalar(known, source);
-    const role = this.#role(known, source, use);
     const restored = this.#restored(known, source, use);
+    const names = [source.name, ...(restored === undefined ? [] : [restored])];
+    const { role, guessed } = roleOf(known, source, use.as, this.#options, names);
+    for (const name of names) this.#seen.add(name);
     const transposed = restored !== undefined && use.restore === true && known.shape.length === 2;
     const laid = transposed ? transposedKnown(known) : known;
     const tensor = this.#tensor(b, laid, { source, role, own: restored ?? source.name }, use);
+    if (this.#guesses.get(tensor.id)?.guessed !== false) this.#guesses.set(tensor.id, { role, guessed });
     return transposed ? swapAxes(b, tensor, 0, 1) : tensor;
   }
 
@@ -175,6 +158,26 @@ export class Weights {
     return turned ? swapAxes(b, this.#b.tensorNamed(one.name)!, 0, 1) : undefined;
   }
 
+  /** The tensors whose roles nothing told, of those that `kept` has. */
+  guessed(kept: ReadonlySet<string>): GuessedRoles {
+    const named = (wanted: TensorRole) =>
+      [...this.#guesses].flatMap(([id, { role, guessed }]) => {
+        const name = this.#names.get(id);
+        return guessed && role === wanted && name !== undefined && kept.has(name) ? [name] : [];
+      });
+    return { trainable: named("trainable"), buffers: named("buffer") };
+  }
+
+  /** Throws an EspalierError for a pattern that no tensor is called by. */
+  checkPatterns(): void {
+    const { trainable, buffers } = this.#options;
+    const idle = [...trainable, ...buffers].find(
+      (pattern) => ![...this.#seen].some((name) => matchesAny([pattern], name)),
+    );
+    if (idle !== undefined)
+      throw new EspalierError(`no tensor whose role is open has a name that matches "${idle}".`);
+  }
+
   /** Numbers of the tensor that a value is. */
   numbersOf(value: Value): TensorData | undefined {
     const name = this.#names.get(value.id);
@@ -193,17 +196,6 @@ export class Weights {
     const drawn = this.#integers.get(value) ?? this.#constant(scalar("int", value), `integer:${value}`);
     this.#integers.set(value, drawn);
     return drawn;
-  }
-
-  #role(known: Known, { name }: Source, { as }: Use): TensorRole {
-    // What a file of Espalier's own does not count as the model's is there for the format.
-    const told = this.rolesAreTold ? (this.#options.roles?.get(name) ?? "constant") : undefined;
-    if (told !== undefined) return told;
-    if (known.kind !== "float") return "constant";
-    if (matchesAny(this.#options.trainable, name)) return "trainable";
-    if (matchesAny(this.#options.buffers, name) || as === "statistic" || isTable(name, known))
-      return "buffer";
-    return as === "operand" && isMadeUp(name) ? "buffer" : "trainable";
   }
 
   #constant(known: Known, name: string): Value {
@@ -298,29 +290,4 @@ function sumOfBits({ data, shape }: Known): number {
 
 function isUniform({ data, shape }: Known): boolean {
   return shape.length <= 1 && data.every((value) => value === data[0]);
-}
-
-/** What nobody trains: tables of sines, masks (they hold infinities), and what is called so. */
-function isTable(name: string, known: Known): boolean {
-  return isBufferName(name) || isSinusoids(known) || !known.data.every(Number.isFinite);
-}
-
-/**
- * A table of sines and cosines (Vaswani et al., NeurIPS 2017), interleaved or in halves: nothing that was trained has
- * sin² + cos² = 1 in every pair of columns.
- */
-function isSinusoids({ shape, data }: Known): boolean {
-  const extents = shape.filter((extent) => extent > 1);
-  const width = extents.at(-1) ?? 0;
-  if (extents.length !== 2 || width % 2 !== 0) return false;
-  const paired = (offset: number, step: number) => {
-    for (let row = 0; row < data.length; row += width) {
-      for (let i = 0; i < width / 2; i++) {
-        const at = row + i * step;
-        if (!(Math.abs(data[at]! ** 2 + data[at + offset]! ** 2 - 1) < 1e-4)) return false;
-      }
-    }
-    return true;
-  };
-  return paired(1, 2) || paired(width / 2, 1);
 }

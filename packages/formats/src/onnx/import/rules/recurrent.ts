@@ -24,7 +24,7 @@ import { build } from "../known.ts";
 import { sliceAlong } from "../layout.ts";
 import { isMadeUp } from "../names.ts";
 import { ofOneSample } from "../repeated.ts";
-import type { Use } from "../weights.ts";
+import type { Use } from "../roles.ts";
 
 /** LSTM and GRU: the product with the input is drawn for all steps at once, the recurrence is an operator of its own. */
 
