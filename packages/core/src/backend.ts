@@ -36,6 +36,8 @@ export interface State {
   version(name: string): number;
   /** Frees its memory; programs that use it can no longer run. */
   dispose(): void;
+  /** As `dispose`: `using` calls it. */
+  [Symbol.dispose](): void;
 }
 
 /** Remembered values of tensors. */
@@ -44,6 +46,8 @@ export interface Snapshot {
   restore(): Promise<void>;
   /** Frees the remembered values. */
   dispose(): void;
+  /** As `dispose`: `using` calls it. */
+  [Symbol.dispose](): void;
 }
 
 /** Options of compiling a graph. */
@@ -67,6 +71,8 @@ export interface Program {
   describe?(batchSize: number): ProgramDescription;
   /** Frees its memory; the state it was compiled with remains. */
   dispose(): void;
+  /** As `dispose`: `using` calls it. */
+  [Symbol.dispose](): void;
 }
 
 /** What a backend runs for one batch. */
