@@ -42,6 +42,7 @@ function programOf(graph: Graph, state: PlainState): Program {
       return result;
     },
     dispose() {},
+    [Symbol.dispose]() {},
   };
 }
 

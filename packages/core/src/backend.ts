@@ -36,6 +36,8 @@ export interface State {
   version(name: string): number;
   /** Frees its memory; its programs must not be run any more. */
   dispose(): void;
+  /** As `dispose`: `using` calls it. */
+  [Symbol.dispose](): void;
 }
 
 /** Tensors as they once were. */
@@ -44,6 +46,8 @@ export interface Snapshot {
   restore(): Promise<void>;
   /** Frees what was remembered. */
   dispose(): void;
+  /** As `dispose`: `using` calls it. */
+  [Symbol.dispose](): void;
 }
 
 /** What a graph is compiled with. */
@@ -67,6 +71,8 @@ export interface Program {
   describe?(batchSize: number): ProgramDescription;
   /** Frees its memory; the state it was compiled with stays. */
   dispose(): void;
+  /** As `dispose`: `using` calls it. */
+  [Symbol.dispose](): void;
 }
 
 /** What a backend runs for one batch. */

@@ -78,16 +78,18 @@ export class TfjsState implements State {
       const tf = await activate(this.kind, this.#options);
       // Clones share their data until one side is replaced.
       const kept = new Map(names.map((name) => [name, tf.clone(this.get(name))]));
+      const dispose = () => {
+        for (const tensor of kept.values()) tensor.dispose();
+        kept.clear();
+      };
       return {
         restore: () =>
           exclusively(async () => {
             await activate(this.kind, this.#options);
             for (const [name, tensor] of kept) this.set(name, tf.clone(tensor));
           }),
-        dispose: () => {
-          for (const tensor of kept.values()) tensor.dispose();
-          kept.clear();
-        },
+        dispose,
+        [Symbol.dispose]: dispose,
       };
     });
   }
@@ -95,6 +97,10 @@ export class TfjsState implements State {
   dispose(): void {
     for (const tensor of this.#tensors.values()) tensor.dispose();
     this.#tensors.clear();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
   }
 }
 

@@ -154,6 +154,10 @@ export class WasmProgram implements Program {
     for (const plan of this.#plans.values()) plan.dispose();
     this.#plans.clear();
   }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
 }
 
 /**

@@ -58,6 +58,9 @@ export class WasmState extends Slots<Slot> implements State {
       heap.copy(address, copy, 4 * length);
       return copy;
     });
+    const dispose = () => {
+      for (const copy of copies.splice(0)) heap.free(copy);
+    };
     return {
       restore: async () => {
         if (copies.length !== slots.length) throw new EspalierError("the snapshot is already disposed of.");
@@ -66,9 +69,8 @@ export class WasmState extends Slots<Slot> implements State {
           this.touch(slot);
         });
       },
-      dispose: () => {
-        for (const copy of copies.splice(0)) heap.free(copy);
-      },
+      dispose,
+      [Symbol.dispose]: dispose,
     };
   }
 
@@ -76,6 +78,10 @@ export class WasmState extends Slots<Slot> implements State {
     for (const { address } of this.slots.values()) this.heap.free(address);
     this.slots.clear();
     this.heap.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
   }
 
   #store(slot: Slot, data: Float32Array | Int32Array): void {

@@ -76,11 +76,16 @@ class ReferenceState implements State {
         }
       },
       dispose: () => kept.clear(),
+      [Symbol.dispose]: () => kept.clear(),
     };
   }
 
   dispose(): void {
     this.arrays.clear();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
   }
 
   #existing(name: string): NdArray {
@@ -115,6 +120,7 @@ function compileReference(graph: Graph, state: ReferenceState): Program {
       return result;
     },
     dispose() {},
+    [Symbol.dispose]() {},
   };
 }
 

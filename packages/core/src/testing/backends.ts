@@ -153,8 +153,11 @@ async function checkSnapshots(backend: Backend): Promise<void> {
     await snapshot.restore();
     expectData((await state.read()).get("w"), [1, 2, 3]);
   }
-  snapshot.dispose();
+  // As `using` frees them.
+  snapshot[Symbol.dispose]();
   expectData((await program.run(ones())).get("y"), [1, 2, 3]);
+  program[Symbol.dispose]();
+  state[Symbol.dispose]();
 }
 
 async function checkSharing(backend: Backend, tolerance: number): Promise<void> {
