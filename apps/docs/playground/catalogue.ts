@@ -46,6 +46,6 @@ export const shippedModels: readonly ShippedModel[] = [
 ];
 
 export const shippedSeries: Extract<SeriesSource, { shipped: string }> = {
-  shipped: "ETTh1, an excerpt",
+  shipped: "etth1-excerpt.csv",
   url: new URL("./data/etth1-excerpt.csv", import.meta.url).href,
 };

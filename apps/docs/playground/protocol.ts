@@ -35,8 +35,20 @@ export interface WorkProgress {
   readonly share?: number;
   /** Seconds that remain. */
   readonly remaining?: number;
-  /** Of fine-tuning: validation errors (MSE) of the epochs that are done. */
-  readonly curve?: readonly number[];
+  /** Of fine-tuning, as far as it went. */
+  readonly curve?: TuningCurve;
+}
+
+/** How the error (MSE) on the validation rows goes while a model is fine-tuned. */
+export interface TuningCurve {
+  /** The unpruned model's. */
+  readonly dense: number;
+  /** The pruned model's, then one after each epoch. */
+  readonly errors: readonly number[];
+  /** Epoch, from 1, whose weights are the best so far; 0 before there is one. */
+  readonly best: number;
+  /** Epochs that were asked for. */
+  readonly epochs: number;
 }
 
 export type ModelSource =
@@ -139,10 +151,7 @@ export interface Pruned {
 
 /** A model that was pruned and fine-tuned here. */
 export interface Tuned extends Pruned {
-  /** Validation errors (MSE) by epoch. */
-  readonly curve: readonly number[];
-  /** Epoch, from 1, whose weights were kept. */
-  readonly best: number;
+  readonly curve: TuningCurve;
   readonly seconds: number;
   /** The recipe as a file: `espalier prune --recipe` gives the same model of the same files. */
   readonly recipe: string;

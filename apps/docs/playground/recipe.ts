@@ -35,8 +35,12 @@ export function recipeOf(choice: Choice, tuned: boolean): Recipe {
   };
 }
 
-/** Arguments of `espalier prune` that do the same to a model file, to the byte. */
-export function commandOf(choice: Choice, files: { readonly model: string; readonly out: string }): string[] {
+/** Arguments of `espalier prune` that do the same to a model file, to the byte: a recipe's file if there is one. */
+export function commandOf(
+  choice: Choice,
+  files: { readonly model: string; readonly out: string; readonly recipe?: string },
+): string[] {
+  if (files.recipe !== undefined) return ["prune", files.model, "--recipe", files.recipe, "--out", files.out];
   const { strategy, criterion, structure, target } = choice;
   const used = strategy === "combined" ? stages : [strategy];
   return [

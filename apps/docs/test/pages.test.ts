@@ -20,7 +20,7 @@ const main = [
   "reference/index.html",
   "results/etth1-quick.html",
   "results/peers.html",
-  "reference/api/core-graph.html",
+  "reference/api/recipe-node.html",
   "reference/cli/prune.html",
 ].filter((page) => pages.includes(page));
 
@@ -60,32 +60,27 @@ describe.skipIf(chromiumPath() === undefined)("in a browser (Debian's package ch
     const left = [...pages];
     const wrong: string[] = [];
     const visit = async () => {
-      const context = await browser.newContext();
+      const tab = await listening(await browser.newContext());
       for (let page = left.shift(); page !== undefined; page = left.shift()) {
-        for (const line of await complaintsOf(context, server.url + page)) wrong.push(`${page}: ${line}`);
+        for (const line of await tab.complaintsOf(server.url + page)) wrong.push(`${page}: ${line}`);
       }
-      await context.close();
+      await tab.page.context().close();
     };
     await Promise.all([visit(), visit(), visit()]);
     expect(wrong).toEqual([]);
   });
 
-  it.each(main.flatMap((page) => [[page, "light"] as const, [page, "dark"] as const]))(
-    "%s has no serious accessibility problem, %s",
-    async (path, colorScheme) => {
-      const context = await browser.newContext({ colorScheme });
-      const page = await context.newPage();
-      await page.goto(server.url + path, { waitUntil: "networkidle" });
-      const { violations } = await new AxeBuilder({ page }).analyze();
-      const serious = violations
-        .filter(({ impact }) => impact === "serious" || impact === "critical")
-        .flatMap(({ id, nodes }) =>
-          nodes.map((node) => `${id}: ${node.html.slice(0, 160)} ${node.failureSummary ?? ""}`),
-        );
-      expect(serious).toEqual([]);
-      await context.close();
-    },
-  );
+  it.each(main)("%s has no serious accessibility problem, light or dark", async (path) => {
+    const context = await browser.newContext({ colorScheme: "light", reducedMotion: "reduce" });
+    const page = await context.newPage();
+    await page.goto(server.url + path, { waitUntil: "networkidle" });
+    expect(await seriousProblems(new AxeBuilder({ page }))).toEqual([]);
+    await page.emulateMedia({ colorScheme: "dark" });
+    await page.locator("html.dark").waitFor();
+    // The dark page is the same but for its colours.
+    expect(await seriousProblems(new AxeBuilder({ page }).withRules("color-contrast"))).toEqual([]);
+    await context.close();
+  });
 
   it("the landing page takes less than 300 KB", async () => {
     const own = await serve(dist);
@@ -156,14 +151,13 @@ describe.skipIf(chromiumPath() === undefined)("in a browser (Debian's package ch
     const base = "/some/where/";
     await buildUnder(base, folder);
     const below = await serve(folder, base);
-    const context = await browser.newContext();
+    const { page, complaintsOf } = await listening(await browser.newContext());
     for (const path of ["index.html", "guides/concepts.html", "results/etth1-quick.html"])
-      expect(await complaintsOf(context, below.url + path), path).toEqual([]);
-    const page = await context.newPage();
+      expect(await complaintsOf(below.url + path), path).toEqual([]);
     await page.goto(below.url, { waitUntil: "networkidle" });
     await page.getByRole("link", { name: "How it works" }).click();
     await page.waitForURL(`${below.url}guides/concepts.html`);
-    await context.close();
+    await page.context().close();
     await below.close();
     await rm(folder, { recursive: true, force: true });
   });
@@ -174,9 +168,18 @@ describe.skipIf(chromiumPath() === undefined)("in a browser (Debian's package ch
   }
 });
 
-/** What goes wrong while a page is loaded. */
-async function complaintsOf(context: BrowserContext, url: string): Promise<string[]> {
-  const lines: string[] = [];
+async function seriousProblems(axe: AxeBuilder): Promise<string[]> {
+  const { violations } = await axe.analyze();
+  return violations
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .flatMap(({ id, nodes }) =>
+      nodes.map((node) => `${id}: ${node.html.slice(0, 160)} ${node.failureSummary ?? ""}`),
+    );
+}
+
+/** A tab, and what goes wrong while it loads a page. */
+async function listening(context: BrowserContext) {
+  let lines: string[] = [];
   const page = await context.newPage();
   page.on("console", (message) => {
     if (message.type() === "error" || message.type() === "warning") lines.push(message.text());
@@ -185,10 +188,13 @@ async function complaintsOf(context: BrowserContext, url: string): Promise<strin
   page.on("response", (response) => {
     if (response.status() >= 400) lines.push(`${response.status()} ${response.url()}`);
   });
-  await page.goto(url, { waitUntil: "networkidle" });
-  if ((await page.locator("h1").count()) !== 1) lines.push("not one h1");
-  await page.close();
-  return lines;
+  const complaintsOf = async (url: string): Promise<string[]> => {
+    lines = [];
+    await page.goto(url, { waitUntil: "networkidle" });
+    if ((await page.locator("h1").count()) !== 1) lines.push("not one h1");
+    return lines;
+  };
+  return { page, complaintsOf };
 }
 
 /** The site built again, of the pages that are there. */

@@ -112,10 +112,13 @@ describe("a session", () => {
     const seen: number[] = [];
     const tuned = await session.tune(choice, {
       ...work,
-      onProgress: ({ curve }) => void (curve && seen.push(curve.length)),
+      onProgress: ({ curve }) => void (curve && seen.push(curve.errors.length - 1)),
     });
-    expect(tuned.curve.length).toBe(12);
-    expect(Math.max(...seen)).toBeGreaterThan(8);
+    const { errors, best, epochs } = tuned.curve;
+    expect(errors.length).toBe(1 + epochs);
+    expect(errors[best]).toBe(Math.min(...errors.slice(1)));
+    expect(errors[best]).toBeLessThan(errors[0]!);
+    expect(Math.max(...seen)).toBeGreaterThan(epochs / 2);
     expect(tuned.errors!.pruned.mse).toBeLessThan(pruned.errors!.pruned.mse);
     expect(tuned.counts.sparsity).toBeCloseTo(0.5, 1);
     expect(tuned.recipe).toContain("dataset: two.csv");
@@ -123,7 +126,7 @@ describe("a session", () => {
     const controller = new AbortController();
     const stopped = session.tune(choice, {
       signal: controller.signal,
-      onProgress: ({ curve }) => void (curve?.length === 1 && controller.abort()),
+      onProgress: ({ curve }) => void (curve?.errors.length === 2 && controller.abort()),
     });
     await expect(stopped).rejects.toThrow();
     expect((await session.save("safetensors", work)).name).toContain("tuned");

@@ -8,6 +8,8 @@ export { type DocumentKind, parseDocument } from "./results/parse.ts";
 export * from "./results/records.ts";
 export { packageVersions } from "./results/versions.ts";
 export { withAvailableBackends } from "./sweep/backends.ts";
+export { type CellContext, CellRunner } from "./sweep/cell-runner.ts";
+export { type CellStore, type ModelCell, NeededCellFailed } from "./sweep/cell-store.ts";
 export {
   type Cell,
   cellId,
@@ -36,5 +38,9 @@ export {
   type TuningConfig,
 } from "./sweep/config.ts";
 export { loadSweepConfig } from "./sweep/load.ts";
+export { createSweepPace, type SweepPace } from "./sweep/pace.ts";
+export { type PlannedCell, planSweep, type SweepPlan } from "./sweep/plan.ts";
+export { readCell } from "./sweep/read-cell.ts";
 export { type CellEvent, runSweep, type SweepOptions, type SweepResult } from "./sweep/run.ts";
+export { type DataPlaces, SweepData } from "./sweep/sweep-data.ts";
 export { type Check, type TrainedOptions, verify, verifyReference, verifyTrained } from "./verify/index.ts";

@@ -3,7 +3,9 @@ import { formatChange, formatCount, formatShare } from "@espalier/report/text";
 
 export {
   formatBytes as bytes,
+  formatClock as clock,
   formatCount as count,
+  formatDuration as waited,
   formatShort as short,
   formatTime as duration,
   formatTimeStat as durationStat,

@@ -67,6 +67,9 @@ const rest = 140;
 /** Milliseconds after which a worker that does not hear is ended. */
 const patience = 1500;
 
+/** Name of a recipe that is saved. */
+export const recipeFile = "recipe.yaml";
+
 export type Playground = ReturnType<typeof createPlayground>;
 export const playgroundKey: InjectionKey<Playground> = Symbol("playground");
 
@@ -277,13 +280,21 @@ export function createPlayground(start: () => Worker) {
 
   async function save(format: SaveFormat): Promise<void> {
     const file = await work("save", format);
-    if (file === undefined) return;
+    if (file !== undefined) download(file.name, new Blob([file.bytes], { type: file.type }));
+  }
+
+  /** What fine-tuned the model, as a file. */
+  function saveRecipe(): void {
+    download(recipeFile, new Blob([known.tuned!.recipe], { type: "application/yaml" }));
+  }
+
+  function download(name: string, content: Blob): void {
     // Nobody tells when a download has begun: the one before has.
     if (downloaded !== undefined) URL.revokeObjectURL(downloaded);
-    downloaded = URL.createObjectURL(new Blob([file.bytes], { type: file.type }));
+    downloaded = URL.createObjectURL(content);
     const link = document.createElement("a");
     link.href = downloaded;
-    link.download = file.name;
+    link.download = name;
     link.click();
   }
 
@@ -316,5 +327,5 @@ export function createPlayground(start: () => Worker) {
     client.end();
   });
 
-  return { settings, known, choice, begin, open, read, tune, measure, save, cancel };
+  return { settings, known, choice, begin, open, read, tune, measure, save, saveRecipe, cancel };
 }

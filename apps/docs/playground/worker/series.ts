@@ -1,6 +1,7 @@
 import { EspalierError, type Model } from "@espalier/core";
 import { sha256 } from "@espalier/core/documents";
 import {
+  type CsvReading,
   fitScaler,
   frequencyOf,
   parseCsv,
@@ -31,13 +32,17 @@ export interface Frame {
 export interface Series {
   readonly table: Table;
   readonly missing: RunData["missing"];
+  readonly reading: CsvReading;
   readonly checksum: string;
 }
 
+/** What `espalier` does about gaps in time if it is told nothing. */
+const gaps = "warn";
+
 /** Reads a CSV file; a missing value takes the one before it, and the note says how many did. */
 export function readSeries(file: string, bytes: Uint8Array): Series & { readonly note?: string } {
-  const { table, missing } = parseCsv(file, bytes, { missing: "forward-fill" });
-  const series = { table, missing, checksum: sha256(bytes) };
+  const { table, missing, reading } = parseCsv(file, bytes, { missing: "forward-fill", gaps });
+  const series = { table, missing, reading, checksum: sha256(bytes) };
   if (missing.cells === 0) return series;
   const note =
     missing.cells === 1
@@ -50,7 +55,7 @@ export function readSeries(file: string, bytes: Uint8Array): Series & { readonly
  * Cuts a series for a model. Scaled as the model was trained; if it does not say how, by the training rows. Throws an
  * EspalierError where they do not go together.
  */
-export function frameFor(model: Model, { table: given, missing, checksum }: Series): Frame {
+export function frameFor(model: Model, { table: given, missing, reading, checksum }: Series): Frame {
   const { inputLength, horizon, labelLength, series, marks } = windowShapeOf(model.graph);
   const known = dataOf(model);
   const table =
@@ -92,9 +97,12 @@ export function frameFor(model: Model, { table: given, missing, checksum }: Seri
   const data: RunData = {
     name,
     checksum,
+    table,
     series: columns,
     scaler,
     missing,
+    reading,
+    gaps,
     frequency: marks === 0 ? undefined : frequency,
     splits: { rows: split },
     train: windows(scaled, { start: 0, end: split[0] }, options),

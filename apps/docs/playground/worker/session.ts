@@ -8,6 +8,7 @@ import {
   type Model,
   type PruningPlan,
   planToJson,
+  prune,
   randomInputs,
   type Strategy,
   type StrategySpec,
@@ -36,6 +37,7 @@ import type {
   SaveFormat,
   SeriesSource,
   Tuned,
+  TuningCurve,
   WeightsOnly,
   WorkProgress,
 } from "../protocol.ts";
@@ -129,41 +131,52 @@ export class Session {
         `${data.name} is too short to fine-tune on: give the rows of three windows, ${3 * (data.train.inputLength + data.train.horizon)}.`,
       );
     const start = performance.now();
-    const curve: number[] = [];
-    let best = 0;
-    const pruned = await this.#run(choice, true, work, (event) => {
+    const dense = this.#model();
+    const { epochs } = tuning.fit;
+    let curve: TuningCurve | undefined;
+    const validationError = async (model: Model) => {
+      const options = { windows: data.validation, batchSize: 32, signal: work.signal };
+      return (await evaluate({ ...options, backend: this.#backends.wasm, model })).mse;
+    };
+    const pruned = await this.#run(choice, true, work, async (event) => {
+      if (event.kind === "planned") {
+        const errors = [await validationError(prune(dense, event.plan))];
+        curve = { dense: await validationError(dense), errors, best: 0, epochs };
+      }
+      if (curve === undefined) return;
       if (event.kind === "epoch") {
-        curve.push(event.record.validation.mse);
-        if (event.record.best) best = event.record.epoch;
+        const { validation, best, epoch } = event.record;
+        const errors = [...curve.errors, validation.mse];
+        curve = { ...curve, errors, best: best ? epoch : curve.best };
       }
       if (event.kind !== "progress" || event.what !== "fit") return;
-      const { epochs } = tuning.fit;
-      const share = (curve.length + event.progress.done / event.progress.total) / epochs;
+      const done = curve.errors.length - 1;
+      const share = (done + event.progress.done / event.progress.total) / epochs;
       const spent = (performance.now() - start) / 1000;
       work.onProgress({
-        what: `Fine-tuning, epoch ${Math.min(curve.length + 1, epochs)} of ${epochs}`,
+        what: `Fine-tuning, epoch ${Math.min(done + 1, epochs)} of ${epochs}`,
         share,
         remaining: (spent * (1 - share)) / share,
-        curve: [...curve],
+        curve,
       });
     });
     const recipe = formatRecipe({
       ...recipeOf(choice, true),
       data: {
         // A series that comes with the page has no file of that name: the command line names it.
-        ...(/\.(csv|tsv)$/i.test(data.name) && { dataset: data.name }),
+        ...(/\.(csv|tsv|txt)$/i.test(data.name) && { dataset: data.name }),
         splits: data.splits,
         missing: data.missing.rule,
       },
     });
-    return { ...pruned, curve, best, seconds: (performance.now() - start) / 1000, recipe };
+    return { ...pruned, curve: curve!, seconds: (performance.now() - start) / 1000, recipe };
   }
 
   async #run(
     choice: Choice,
     tuned: boolean,
     work: Work,
-    onEvent?: (event: RecipeEvent) => void,
+    onEvent?: (event: RecipeEvent) => Promise<void>,
   ): Promise<Pruned> {
     const { signal, onProgress } = work;
     const dense = this.#model();
@@ -187,7 +200,7 @@ export class Session {
           onProgress({ what: "Reconstructing", share: (event.done + 1) / event.total });
         if (event.kind === "progress" && event.what === "calibrate")
           onProgress({ what: "Calibrating", share: event.progress.done / event.progress.total });
-        onEvent?.(event);
+        await onEvent?.(event);
         await pause();
       },
     });

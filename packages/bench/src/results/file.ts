@@ -7,7 +7,7 @@ import type { ResultRecord } from "./records.ts";
 export interface ResultsFile {
   readonly records: readonly ResultRecord[];
   /** Written to disk when the promise resolves. */
-  append(record: ResultRecord): Promise<void>;
+  append(...records: ResultRecord[]): Promise<void>;
 }
 
 /** Reads records. A last line that was cut off by a crash is left out; any other damage is an EspalierError. */
@@ -33,15 +33,15 @@ export async function openResults(path: string): Promise<ResultsFile> {
   }
   return {
     records,
-    async append(record) {
+    async append(...added) {
       const file = await open(path, "a");
       try {
-        await file.appendFile(`${JSON.stringify(record)}\n`);
+        await file.appendFile(added.map((record) => `${JSON.stringify(record)}\n`).join(""));
         await file.sync();
       } finally {
         await file.close();
       }
-      records.push(record);
+      records.push(...added);
     },
   };
 }

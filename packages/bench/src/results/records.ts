@@ -13,6 +13,8 @@ import type { Cell, LatencyCell, PruneCell, SensitivityCell, TrainCell } from ".
 export interface Environment {
   readonly date: string;
   readonly processor: string;
+  /** Name of the machine, in results of sweeps on many. */
+  readonly host?: string;
   readonly cores: number;
   readonly platform: string;
   readonly node: string;

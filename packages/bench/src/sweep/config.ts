@@ -15,12 +15,13 @@ import { settingsSchema } from "@espalier/training";
 import { z } from "zod";
 
 /** Settings of a fit; keys that are left out stay so, and the names of cells with them. */
-const trainingSchema = z.strictObject({
+export const trainingSchema: z.ZodType<TrainingConfig, TrainingConfig> = z.strictObject({
   ...withoutDefaults(settingsSchema.omit({ seed: true, epochs: true }).shape),
   epochs: z.int().min(0),
 }) as unknown as z.ZodType<TrainingConfig, TrainingConfig>;
 
-const tuningSchema = z.strictObject({
+/** Settings of a fine-tuning, likewise. */
+export const tuningSchema: z.ZodType<TuningConfig, TuningConfig> = z.strictObject({
   ...withoutDefaults(settingsSchema.omit({ seed: true, epochs: true }).shape),
   epochs: z.int().min(0),
   distill: distillSchema.optional(),
@@ -36,7 +37,8 @@ export interface TuningConfig extends TrainingConfig {
   readonly distill?: number | undefined;
 }
 
-const recipeSchema = z.strictObject({
+/** A recipe in a sweep. */
+export const recipeSchema = z.strictObject({
   label: z.string().describe("Name of the recipe in charts and tables."),
   target: targetSchema.optional().describe("Its target where the sweep gives none."),
   steps: z.array(stepSchema).nonempty().describe("As in a recipe file."),
@@ -46,7 +48,8 @@ const recipeSchema = z.strictObject({
 /** A recipe in a sweep: its steps, and its label. */
 export type SweepRecipe = z.input<typeof recipeSchema>;
 
-const sweepSchema = z.strictObject({
+/** A sweep file. */
+export const sweepSchema = z.strictObject({
   /** Shown as the report's title. */
   name: z.string().default("sweep"),
   /** What a reader of the report has to know before its figures. */

@@ -32,7 +32,8 @@ export class SweepData {
   }
 
   source({ dataset, missing }: Pick<DataConfig, "dataset" | "missing">): Promise<LoadedDataset> {
-    const known = this.#sources.get(dataset);
+    const key = JSON.stringify([dataset, missing]);
+    const known = this.#sources.get(key);
     if (known !== undefined) return known;
     const { signal, ...places } = this.#options;
     const loading = loadDataset(dataset, {
@@ -40,7 +41,7 @@ export class SweepData {
       ...(missing && { missing }),
       ...(signal && { signal }),
     });
-    this.#sources.set(dataset, loading);
+    this.#sources.set(key, loading);
     return loading;
   }
 

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import {
   type CellEvent,
   cellsOf,
+  createSweepPace,
   findPreset,
   loadSweepConfig,
   readResults,
@@ -22,8 +23,8 @@ import type { Context } from "../context.ts";
 import { cellLine, cellText } from "../output/cells.ts";
 import { type Bar, openBar } from "../output/progress.ts";
 import { dataFolders, datasetPath, fetchOptions } from "../shared/data.ts";
+import { queueGiven, runOnFleet } from "../shared/fleet.ts";
 import { registryWith } from "../shared/plugins.ts";
-import { createSweepPace } from "../shared/sweep-pace.ts";
 import { version } from "../version.ts";
 
 /** `espalier sweep`. Ends with the path of the report, also after a Ctrl-C. */
@@ -46,7 +47,12 @@ export async function sweep(
   try {
     await fetchAll(config, context, bar);
     context.endsInOrder(bar.line);
-    result = await runAll(config, { out, registry, context, bar });
+    const queue = queueGiven(options, context);
+    const parts = { out, registry, context, bar };
+    result =
+      queue === undefined
+        ? await runAll(config, parts)
+        : await runOnFleet(config, { ...parts, queue, options });
   } finally {
     bar.stop();
   }

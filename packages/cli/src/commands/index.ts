@@ -38,6 +38,12 @@ export const commands: readonly CommandEntry[] = [
     summary: "Compare strategies over many sparsities, and draw the report.",
     load: () => import("./sweep.ts"),
   },
+  { name: "worker", summary: "Run cells of sweeps that others submit.", load: () => import("./worker.ts") },
+  {
+    name: "queue",
+    summary: "Show, cancel and tidy up sweeps on many machines.",
+    load: () => import("./queue.ts"),
+  },
   {
     name: "replay",
     summary: "Make a pruned model again by its history.",

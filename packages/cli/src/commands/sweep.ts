@@ -1,9 +1,16 @@
 import type { Command } from "commander";
 import type { Context } from "../context.ts";
-import { addCommon, addExamples, addPlugins, type CommonOptions } from "../options/groups.ts";
-import { names } from "../options/values.ts";
+import {
+  addCommon,
+  addExamples,
+  addPlugins,
+  addQueue,
+  type CommonOptions,
+  type QueueOptions,
+} from "../options/groups.ts";
+import { names, wholeNumber } from "../options/values.ts";
 
-export interface SweepOptions extends CommonOptions {
+export interface SweepOptions extends CommonOptions, QueueOptions {
   readonly preset?: string;
   readonly dataset?: string[];
   readonly models?: string[];
@@ -12,6 +19,9 @@ export interface SweepOptions extends CommonOptions {
   readonly plugin?: string[];
   readonly out?: string;
   readonly fresh?: boolean;
+  readonly lease?: number;
+  readonly timingHost?: string;
+  readonly processor?: string;
 }
 
 export function define(command: Command, context: Context): void {
@@ -32,11 +42,19 @@ export function define(command: Command, context: Context): void {
     .optionsGroup("Output:")
     .option("--out <folder>", "where results, models and the report go (espalier-out/<name>)")
     .option("--fresh", "forget what the folder holds, and run every cell again");
+  addQueue(command.optionsGroup("On many machines:"))
+    .option(
+      "--lease <seconds>",
+      "a worker silent for so long has lost its cell (60)",
+      wholeNumber({ from: 10 }),
+    )
+    .option("--timing-host <name>", "take times on this machine only")
+    .option("--processor <name>", "take times on processors with this in their name only");
   addCommon(command.optionsGroup("Other:"));
   addExamples(command, [
     "sweep",
     "sweep --dataset ETTh1 --models iTransformer",
-    "sweep comparison.yaml --out espalier-out/comparison",
+    "sweep comparison.yaml --queue postgres://db.example/espalier",
     "sweep --strategies slimming,channel --plugin ./my-strategy",
   ]);
   command.action(async (config: string | undefined, options: SweepOptions) => {

@@ -179,3 +179,15 @@ export function addPlugins(command: Command): Command {
 function nonNegative(value: string): number {
   return Number(value) === 0 ? 0 : positive(value);
 }
+
+export interface QueueOptions {
+  readonly queue?: string;
+}
+
+/** Where a queue is. */
+export function addQueue(command: Command): Command {
+  return command.option(
+    "--queue <url>",
+    "the PostgreSQL database of a sweep on many machines (ESPALIER_QUEUE)",
+  );
+}

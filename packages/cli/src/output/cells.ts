@@ -30,14 +30,18 @@ function targetOf({ target }: PruneCell): [metric: string, asked: number] {
   return Object.entries(target)[0] as [string, number];
 }
 
+/** A cell that is finished; its place among others if it has one. */
+export type FinishedCell = Pick<CellEvent, "cell" | "record"> & Partial<Pick<CellEvent, "done" | "total">>;
+
 /** The line of a cell that is finished. */
-export function cellLine({ done, total, cell, record }: CellEvent, colors: Colors): string {
-  const position = colors.dim(`${`${done}`.padStart(`${total}`.length)}/${total}`);
-  if (record === undefined) return `${position}  ${cellText(cell)}`;
-  if (isFailure(record)) return `${position}  ${cellText(cell)}  ${colors.red("failed:")} ${record.error}`;
+export function cellLine({ done, total, cell, record }: FinishedCell, colors: Colors): string {
+  const position =
+    total === undefined ? "" : colors.dim(`${`${done}`.padStart(`${total}`.length)}/${total}  `);
+  if (record === undefined) return `${position}${cellText(cell)}`;
+  if (isFailure(record)) return `${position}${cellText(cell)}  ${colors.red("failed:")} ${record.error}`;
   const what = cut(`${cellText(cell)}${reached(record)}`, whatWidth).padEnd(whatWidth);
   const seconds = colors.dim(formatDuration(record.seconds).padStart(6));
-  return `${position}  ${what}  ${resultText(record).padEnd(resultWidth)}  ${seconds}`;
+  return `${position}${what}  ${resultText(record).padEnd(resultWidth)}  ${seconds}`;
 }
 
 /** What was reached where the target was not. */

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
@@ -13,6 +14,19 @@ export async function registryWith(
   context: Context,
 ): Promise<Registry> {
   return createRegistry(await Promise.all((plugins ?? []).map((name) => loadPlugin(name, context))));
+}
+
+/** SHA-256 of the files that `--plugin` packages begin with, by the strategy that each brings. */
+export async function pluginChecksums(
+  plugins: readonly string[] | undefined,
+  context: Context,
+): Promise<Readonly<Record<string, string>>> {
+  const entries = (plugins ?? []).map(async (name): Promise<[string, string]> => {
+    const { name: strategy } = await loadPlugin(name, context);
+    const bytes = await readFile(new URL((await addressOf(name, context))!));
+    return [strategy, createHash("sha256").update(bytes).digest("hex")];
+  });
+  return Object.fromEntries(await Promise.all(entries));
 }
 
 /** The `plugin` a package, a folder with a package, or a file exports. Running its code is what the user asks for. */

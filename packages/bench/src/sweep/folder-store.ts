@@ -1,20 +1,23 @@
 import { join } from "node:path";
-import { EspalierError, type Model } from "@espalier/core";
+import type { Model } from "@espalier/core";
 import { loadModel, saveModel } from "@espalier/formats/node";
-import type { PruneCell, TrainCell } from "./cells.ts";
+import type { ResultsFile } from "../results/file.ts";
+import { isTrain, type TestErrors, type TrainRecord } from "../results/records.ts";
+import { type CellStore, type ModelCell, NeededCellFailed } from "./cell-store.ts";
+import type { Cell, TrainCell } from "./cells.ts";
 
-type ModelCell = TrainCell | PruneCell;
-
-/** The models that cells make for other cells: in files, and the last dense and the last pruned one at hand. */
-export class ModelStore {
+/** Models of cells in files, the last dense and the last pruned one at hand; errors from the results file. */
+export class FolderStore implements CellStore {
   readonly #folder: string;
-  readonly #idOf: (cell: ModelCell) => string;
+  readonly #results: ResultsFile;
+  readonly #idOf: (cell: Cell) => string;
   /** Cells that share models follow each other: one of a kind is enough. */
   readonly #atHand = new Map<ModelCell["kind"], { readonly id: string; readonly model: Model }>();
   readonly #failures = new Map<string, string>();
 
-  constructor(folder: string, idOf: (cell: ModelCell) => string) {
+  constructor(folder: string, results: ResultsFile, idOf: (cell: Cell) => string) {
     this.#folder = folder;
+    this.#results = results;
     this.#idOf = idOf;
   }
 
@@ -29,13 +32,10 @@ export class ModelStore {
     this.#failures.set(id, reason);
   }
 
-  /** The model of a cell; undefined where it has to be made. Throws an EspalierError where that was tried and failed. */
   async find(cell: ModelCell): Promise<Model | undefined> {
     const id = this.#idOf(cell);
     const failure = this.#failures.get(id);
-    if (failure !== undefined) {
-      throw new EspalierError(`${cell.kind === "train" ? "training" : "pruning"} failed: ${failure}`);
-    }
+    if (failure !== undefined) throw new NeededCellFailed(cell, failure);
     const known = this.#atHand.get(cell.kind);
     if (known?.id === id) return known.model;
     this.#atHand.delete(cell.kind);
@@ -47,6 +47,12 @@ export class ModelStore {
       // No such file, or a damaged one: the model is made again, and is the same.
       return undefined;
     }
+  }
+
+  async errorsOf(cell: TrainCell): Promise<TestErrors | undefined> {
+    const id = this.#idOf(cell);
+    const record = this.#results.records.find((r) => r.id === id && isTrain(r)) as TrainRecord | undefined;
+    return record?.result.test;
   }
 
   #path(id: string): string {

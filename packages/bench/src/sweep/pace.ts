@@ -1,4 +1,4 @@
-import type { Cell } from "@espalier/bench";
+import type { Cell } from "./cells.ts";
 
 /** Estimates what remains of a sweep from the cells that are done: each kind has its own pace. */
 export interface SweepPace {

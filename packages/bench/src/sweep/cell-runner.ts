@@ -1,0 +1,269 @@
+import {
+  account,
+  digest,
+  headDensities,
+  layerCounts,
+  layerSensitivity,
+  type Model,
+  sparsity,
+} from "@espalier/core";
+import { expectedAfter } from "@espalier/core/pruning";
+import { type ForecastingData, spacedWindows } from "@espalier/datasets";
+import {
+  type Outcome,
+  type PlanSummary,
+  type Recipe,
+  type RecipeEvent,
+  type Registry,
+  run,
+  summaryOf,
+} from "@espalier/recipe";
+import { evaluate, type Metrics, type OnProgress, progressReporter, withData } from "@espalier/training";
+import { expectTimes } from "../measure/expect-times.ts";
+import { measureLatency } from "../measure/latency.ts";
+import { latencyMeter } from "../measure/meter.ts";
+import { environment } from "../results/environment.ts";
+import type {
+  LatencyRecord,
+  Parts,
+  PruneRecord,
+  ResultRecord,
+  SensitivityRecord,
+  TestErrors,
+  TrainRecord,
+} from "../results/records.ts";
+import { packageVersions } from "../results/versions.ts";
+import type { CellStore } from "./cell-store.ts";
+import {
+  type Cell,
+  cellRate,
+  denseCell,
+  type LatencyCell,
+  type PruneCell,
+  recipeOf,
+  type SensitivityCell,
+  type TrainCell,
+} from "./cells.ts";
+import type { SweepData } from "./sweep-data.ts";
+
+/** What cells are run with. */
+export interface CellContext {
+  readonly registry: Registry;
+  readonly data: SweepData;
+  readonly store: CellStore;
+  /** Checksums of data sets and files of weights, by the names that cells have for them. */
+  readonly checksums: ReadonlyMap<string, string>;
+  /** Name of a cell, see `cellId`. */
+  id(cell: Cell): string;
+  readonly signal?: AbortSignal | undefined;
+  /** Versions of further packages, for the record. */
+  readonly versions?: Readonly<Record<string, string>> | undefined;
+  readonly onProgress?: OnProgress | undefined;
+}
+
+/** Runs cells, each by itself: what other cells have made comes from the store, or is made again. */
+export class CellRunner {
+  readonly #context: CellContext;
+
+  constructor(context: CellContext) {
+    this.#context = context;
+  }
+
+  /** The cell's record; a failure is one too, and costs this cell only. Undefined where the signal stopped it. */
+  async run(cell: Cell): Promise<ResultRecord | undefined> {
+    const start = performance.now();
+    const checksum = this.#context.checksums.get(denseCell(cell).data.dataset)!;
+    const common = () => ({
+      format: 1 as const,
+      id: this.#context.id(cell),
+      environment: environment(checksum, { ...packageVersions(), ...this.#context.versions }),
+      seconds: (performance.now() - start) / 1000,
+    });
+    try {
+      if (cell.kind === "train") return { cell, result: await this.#train(cell), ...common() };
+      if (cell.kind === "prune") return { cell, result: await this.#prune(cell), ...common() };
+      if (cell.kind === "sensitivity") return { cell, result: await this.#sensitivity(cell), ...common() };
+      return { cell, result: await this.#latency(cell), ...common() };
+    } catch (error) {
+      if (this.#context.signal?.aborted) return undefined;
+      return { cell, error: error instanceof Error ? error.message : String(error), ...common() };
+    }
+  }
+
+  async #train(cell: TrainCell): Promise<TrainRecord["result"]> {
+    const data = await this.#context.data.windows(cell);
+    const { model, epochs } = await this.#trainDense(cell);
+    const test = await this.#test(model, data, cell.backend);
+    return { test, epochs, counts: account(model), parts: partsOf(model), digest: digest(model) };
+  }
+
+  async #trainDense(cell: TrainCell): Promise<{ model: Model; epochs: number }> {
+    const data = await this.#context.data.windows(cell);
+    const started = withData(await this.#context.data.model(cell), data);
+    const { epochs, ...settings } = cell.training;
+    const trained =
+      epochs === 0
+        ? { model: started, epochs: 0 }
+        : await this.#run(cell, started, {
+            steps: [{ do: "train", fit: { ...cellRate, ...settings, epochs } }],
+            seed: cell.seed,
+          }).then(({ model, steps }) => ({ model, epochs: steps[0]!.fit!.epochs.length }));
+    await this.#context.store.keep(cell, trained.model);
+    return trained;
+  }
+
+  async #prune(cell: PruneCell): Promise<PruneRecord["result"]> {
+    const data = await this.#context.data.windows(cell.dense);
+    const dense = await this.#dense(cell.dense);
+    const { model, pruned = model, steps } = await this.#makePruned(cell, dense);
+    const before = await this.#denseResult(cell.dense, dense, data);
+    const { backend } = cell.dense;
+    const prunedErrors = await this.#test(pruned, data, backend);
+    const fits = steps.flatMap(({ fit: done }) => done?.epochs ?? []);
+    const best = fits.findLast((epoch) => epoch.best);
+    const planned = steps.filter(({ plan }) => plan !== undefined);
+    const { plan } = planned.at(-1) ?? {};
+    return {
+      applicable: plan === undefined || plan.steps > 0,
+      notes: [...new Set(planned.flatMap((step) => step.plan!.notes))],
+      target: plan?.target ?? nothingAsked,
+      sparsity: sparsity(model),
+      expected: plan?.expected ?? expectedAfter(model, []),
+      counts: account(model),
+      parts: partsOf(model),
+      dense: before,
+      pruned: prunedErrors,
+      tuned: model === pruned ? prunedErrors : await this.#test(model, data, backend),
+      tuningEpochs: fits.length,
+      ...(best && { validation: best.validation }),
+      planSeconds: planned.reduce((sum, { does, seconds }) => sum + (does === "tune" ? 0 : seconds), 0),
+      digest: digest(model),
+    };
+  }
+
+  async #makePruned(cell: PruneCell, dense: Model): Promise<Outcome> {
+    const recipe = recipeOf(cell);
+    const planned: PlanSummary[] = [];
+    const outcome = await this.#run(cell.dense, dense, recipe, (event) => {
+      if (event.kind !== "planned") return;
+      planned.push(summaryOf(event.plan));
+      // A strategy with nothing to prune leaves the dense model as it is; tuning it would compare another thing.
+      if ("strategy" in cell && event.plan.steps.length === 0) throw new NothingToPrune();
+    }).catch((error: unknown): Outcome => {
+      if (!(error instanceof NothingToPrune)) throw error;
+      const step = { step: 0, does: "prune", plan: planned.at(-1)!, seconds: 0 } as const;
+      return { dense, pruned: dense, model: dense, steps: [step], ended: "finished" };
+    });
+    await this.#context.store.keep(cell, outcome.model);
+    return outcome;
+  }
+
+  /** Runs steps on a cell's data; throws where the signal stopped them: what was cut short is no result. */
+  async #run(
+    cell: TrainCell,
+    model: Model,
+    recipe: Recipe,
+    onEvent?: (event: RecipeEvent) => void,
+  ): Promise<Outcome> {
+    const { registry, signal, onProgress } = this.#context;
+    const outcome = await run({
+      recipe: { ...recipe, backend: cell.backend },
+      model,
+      workbench: {
+        registry,
+        data: () => this.#context.data.windows(cell),
+        backend: async (name) => registry.backend(name ?? cell.backend),
+        latency: (dense, { backend = "wasm", ...settings }) =>
+          latencyMeter(dense, { backend: registry.backend(backend), ...settings, ...(signal && { signal }) }),
+      },
+      signal,
+      onEvent(event) {
+        if (event.kind === "progress") onProgress?.(event.progress);
+        onEvent?.(event);
+      },
+    });
+    if (outcome.ended === "aborted") throw signal!.reason;
+    return outcome;
+  }
+
+  async #sensitivity(cell: SensitivityCell): Promise<SensitivityRecord["result"]> {
+    const { registry, signal, onProgress } = this.#context;
+    const { amounts, windows: most } = cell.sensitivity;
+    const model = await this.#dense(cell.dense);
+    const { validation } = await this.#context.data.windows(cell.dense);
+    const windows = spacedWindows(validation, most);
+    const backend = registry.backend(cell.dense.backend);
+    let report: ReturnType<typeof progressReporter> | undefined;
+    return layerSensitivity({
+      model,
+      amounts,
+      evaluate: async (pruned) => (await evaluate({ model: pruned, backend, windows })).mse,
+      onProgress(done, total) {
+        report ??= progressReporter(total, onProgress);
+        report(done, "sensitivity");
+      },
+      ...(signal && { signal }),
+    });
+  }
+
+  async #latency(cell: LatencyCell): Promise<LatencyRecord["result"]> {
+    const backend = this.#context.registry.backend(cell.backend);
+    const device = await expectTimes(backend);
+    const dense = await this.#dense(cell.pruned.dense);
+    const pruned = await this.#prunedModel(cell.pruned, dense);
+    const { signal } = this.#context;
+    const measured = await measureLatency({ dense, pruned }, backend, cell.batch, {
+      ...cell.latency,
+      ...(signal && { signal }),
+    });
+    return { device, ...measured, sparsity: sparsity(pruned) };
+  }
+
+  /** The trained dense model: at hand, from its file, or trained again, which gives the same. */
+  async #dense(cell: TrainCell): Promise<Model> {
+    return (await this.#context.store.find(cell)) ?? (await this.#trainDense(cell)).model;
+  }
+
+  async #prunedModel(cell: PruneCell, dense: Model): Promise<Model> {
+    const kept = await this.#context.store.find(cell);
+    if (kept !== undefined) return kept;
+    return (await this.#makePruned(cell, dense)).model;
+  }
+
+  async #denseResult(
+    cell: TrainCell,
+    model: Model,
+    data: ForecastingData,
+  ): Promise<PruneRecord["result"]["dense"]> {
+    const test = (await this.#context.store.errorsOf(cell)) ?? (await this.#test(model, data, cell.backend));
+    return { counts: account(model), test };
+  }
+
+  async #test(model: Model, data: ForecastingData, backend: string): Promise<TestErrors> {
+    const { registry, signal, onProgress } = this.#context;
+    const metrics = await evaluate({
+      model,
+      backend: registry.backend(backend),
+      windows: data.test,
+      scaler: data.scaler,
+      ...(signal && { signal }),
+      ...(onProgress && { onProgress }),
+    });
+    return errorsOf(metrics);
+  }
+}
+
+/** Ends the run of a strategy that has nothing to prune. */
+class NothingToPrune extends Error {}
+
+/** The target of a recipe that prunes nothing. */
+const nothingAsked = { metric: "sparsity", asked: 0, achieved: 0, met: true } as const;
+
+function partsOf(model: Model): Parts {
+  return { layers: layerCounts(model), heads: headDensities(model) };
+}
+
+function errorsOf({ mse, mae, rmse, original }: Metrics): TestErrors {
+  if (original === undefined) return { mse, mae, rmse };
+  return { mse, mae, rmse, original: { mse: original.mse, mae: original.mae, rmse: original.rmse } };
+}

@@ -1,0 +1,22 @@
+import { EspalierError, type Model } from "@espalier/core";
+import type { TestErrors } from "../results/records.ts";
+import type { PruneCell, TrainCell } from "./cells.ts";
+
+/** A cell that makes a model for other cells. */
+export type ModelCell = TrainCell | PruneCell;
+
+/** Where cells leave what other cells need. */
+export interface CellStore {
+  keep(cell: ModelCell, model: Model): Promise<void>;
+  /** The model of a cell; undefined if it has to be made. Throws a NeededCellFailed if that was tried and failed. */
+  find(cell: ModelCell): Promise<Model | undefined>;
+  /** Test errors of a dense model; undefined if they are not known. */
+  errorsOf(cell: TrainCell): Promise<TestErrors | undefined>;
+}
+
+/** A cell cannot run because one that it needs has failed: trying it again changes nothing. */
+export class NeededCellFailed extends EspalierError {
+  constructor(needed: ModelCell, reason: string) {
+    super(`${needed.kind === "train" ? "training" : "pruning"} failed: ${reason}`);
+  }
+}

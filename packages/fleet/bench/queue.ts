@@ -1,0 +1,107 @@
+/**
+ * What the queue itself does: 10,000 cells without training through 8 worker processes, 100,000 planned and submitted.
+ * `queue.ts [cells] [workers] [submitted]`.
+ */
+import { fork, spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { cpus, loadavg, tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { planSweep, readSweepConfig, SweepData, type SweepInput } from "@espalier/bench";
+import { createRegistry } from "@espalier/recipe/standard";
+import { Jobs } from "../src/boss.ts";
+import { Database } from "../src/database.ts";
+import { Objects } from "../src/objects.ts";
+import { prepareTables } from "../src/schema.ts";
+import { submit } from "../src/submit.ts";
+import { binaries, skipped, startPostgres } from "../test/postgres.ts";
+
+const [cells = 10_000, workers = 8, submitted = 100_000] = process.argv.slice(2).map(Number);
+const entry = fileURLToPath(new URL("../test/process.ts", import.meta.url));
+
+/** One dense model in a hundred cells, all others pruned from one. */
+function config(count: number, seeds: number): SweepInput {
+  const targets = Math.ceil(count / seeds) - 1;
+  return {
+    name: "dry",
+    models: [{ use: "DLinear" }],
+    datasets: ["synthetic"],
+    inputLength: 24,
+    horizon: 8,
+    strategies: [{ use: "unstructured" }],
+    targets: Array.from({ length: targets }, (_, i) => ({ sparsity: (i + 1) / (targets + 2) })),
+    training: { epochs: 0 },
+    fineTuning: [{ epochs: 0 }],
+    timedTargets: [],
+    seeds: Array.from({ length: seeds }, (_, i) => i),
+  };
+}
+
+if (binaries === undefined) throw new Error(`bench:queue ${skipped}`);
+const folder = await mkdtemp(join(tmpdir(), "espalier-queue-"));
+const postgres = await startPostgres();
+try {
+  console.log(`${cpus()[0]?.model}, ${cpus().length} cores, load ${loadavg()[0]!.toFixed(1)}`);
+  if (cells > 0) await throughput();
+  if (submitted > 0) await submission();
+  console.log(`load ${loadavg()[0]!.toFixed(1)} at the end`);
+} finally {
+  await postgres.stop();
+  await rm(folder, { recursive: true, force: true });
+}
+
+async function throughput(): Promise<void> {
+  const settings = {
+    queue: postgres.url,
+    out: join(folder, "out"),
+    config: config(cells, 100),
+    lease: 60,
+    dry: 0,
+  };
+  const args = (role: string) => [role, JSON.stringify(settings)];
+  const execArgv = ["--conditions=@espalier/source"];
+  const crew = Array.from({ length: workers }, () =>
+    spawn(process.execPath, [...execArgv, entry, ...args("worker")], {
+      stdio: ["ignore", "ignore", "inherit"],
+    }),
+  );
+  const heap: number[] = [];
+  let start = 0;
+  const coordinator = fork(entry, args("sweep"), { execArgv, stdio: ["ignore", "pipe", "inherit", "ipc"] });
+  coordinator.stdout!.on("data", () => {
+    start = performance.now();
+  });
+  coordinator.on("message", (bytes) => heap.push(Number(bytes) / 2 ** 20));
+  await new Promise<void>((resolve, reject) =>
+    coordinator.on("exit", (code) => (code === 0 ? resolve() : reject(new Error(`coordinator: ${code}`)))),
+  );
+  const seconds = (performance.now() - start) / 1000;
+  for (const child of crew) child.kill("SIGTERM");
+  await Promise.all(crew.map((child) => new Promise((resolve) => child.once("exit", resolve))));
+  console.log(
+    `${cells} dry cells, ${workers} workers: ${seconds.toFixed(1)} s, ${(cells / seconds).toFixed(0)} cells/s; ` +
+      `coordinator's heap in MB: ${heap.map((n) => n.toFixed(0)).join(" ")}`,
+  );
+}
+
+async function submission(): Promise<void> {
+  const registry = createRegistry();
+  const start = performance.now();
+  const plan = await planSweep(
+    readSweepConfig(config(submitted, 1000)),
+    registry,
+    new SweepData(registry, {}),
+  );
+  const planned = performance.now();
+  const database = new Database(postgres.url, { name: "bench" });
+  await prepareTables(database);
+  const jobs = await Jobs.open(database, 60);
+  const parts = { database, jobs, objects: new Objects(database) };
+  await submit({ name: "large", plan, registry, lease: 60, losses: 5 }, parts);
+  const end = performance.now();
+  console.log(
+    `${plan.cells.length} cells: planned in ${((planned - start) / 1000).toFixed(1)} s, submitted in ${((end - planned) / 1000).toFixed(1)} s`,
+  );
+  await jobs.stop();
+  await database.close();
+}

@@ -1,0 +1,173 @@
+import { EspalierError } from "@espalier/core";
+import pg from "pg";
+import { type Address, isTransient, queueError } from "./errors.ts";
+
+/** Runs statements: on any connection, or all on one within a transaction. */
+export interface Queryable {
+  query<Row extends object = Record<string, unknown>>(
+    text: string,
+    values?: readonly unknown[],
+  ): Promise<{ readonly rows: Row[]; readonly count: number }>;
+}
+
+/** How a database is used. */
+export interface DatabaseOptions {
+  /** Shown by PostgreSQL beside a connection. */
+  readonly name: string;
+  readonly connections?: number;
+  /** Seconds to go on trying after a connection was lost. */
+  readonly patience?: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Told when the database cannot be reached, once each time. */
+  readonly onLost?: ((line: string) => void) | undefined;
+}
+
+/**
+ * A PostgreSQL database that may go away and come back: statements and transactions are tried again, so each has to be
+ * one that may run twice.
+ */
+export class Database implements Queryable {
+  readonly address: Address;
+  readonly #pool: pg.Pool;
+  readonly #options: DatabaseOptions;
+
+  constructor(url: string, options: DatabaseOptions) {
+    const config = readUrl(url);
+    this.#options = options;
+    this.#pool = new pg.Pool({
+      ...config,
+      application_name: options.name,
+      max: options.connections ?? 4,
+      connectionTimeoutMillis: 10_000,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
+      // A statement that nobody answers: the network is gone, and TCP would wait for a quarter of an hour.
+      query_timeout: 120_000,
+    });
+    this.#pool.on("error", () => {});
+    const { host, port, database, user } = new pg.Client(config);
+    this.address = { host, port, database: database ?? user ?? "", user: user ?? "" };
+  }
+
+  /** The first connection is tried once: a wrong address should be said at once. */
+  async connect(): Promise<void> {
+    try {
+      (await this.#pool.connect()).release();
+    } catch (error) {
+      throw queueError(error, this.address);
+    }
+  }
+
+  async query<Row extends object = Record<string, unknown>>(
+    text: string,
+    values: readonly unknown[] = [],
+  ): Promise<{ readonly rows: Row[]; readonly count: number }> {
+    return this.retry(() => onClient(this.#pool, (client) => client.query<Row>(text, values)));
+  }
+
+  /** Runs work in one transaction; all of it again if the connection is lost before it is committed. */
+  async transaction<T>(work: (client: Queryable) => Promise<T>): Promise<T> {
+    return this.retry(() =>
+      onClient(this.#pool, async (client) => {
+        await client.query("BEGIN");
+        try {
+          const result = await work(client);
+          await client.query("COMMIT");
+          return result;
+        } catch (error) {
+          await client.query("ROLLBACK").catch(() => {});
+          throw error;
+        }
+      }),
+    );
+  }
+
+  /** As pg-boss takes a database. It tries again by itself. */
+  get raw(): { executeSql(text: string, values?: unknown[]): Promise<{ rows: unknown[] }> } {
+    return executor({ query: (text, values) => onClient(this.#pool, (c) => c.query(text, values)) });
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.end();
+  }
+
+  /** Does something again for as long as the database cannot be reached. */
+  async retry<T>(work: () => Promise<T>): Promise<T> {
+    const { patience = 600, signal, onLost } = this.#options;
+    const start = performance.now();
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await work();
+      } catch (error) {
+        const waited = (performance.now() - start) / 1000;
+        if (!isTransient(error) || waited > patience || signal?.aborted)
+          throw queueError(error, this.address);
+        if (attempt === 3) onLost?.((queueError(error, this.address) as Error).message);
+        await pause(Math.min(5000, 50 * 2 ** attempt), signal);
+      }
+    }
+  }
+}
+
+/** A `Queryable` as pg-boss takes it. */
+export function executor(on: Queryable): {
+  // biome-ignore lint/suspicious/noExplicitAny: pg-boss's own type
+  executeSql(text: string, values?: unknown[]): Promise<{ rows: any[] }>;
+} {
+  return { executeSql: (text, values) => on.query(text, values) };
+}
+
+async function onClient<T>(pool: pg.Pool, work: (client: Queryable) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  // Without a listener, a connection that is cut while it is checked out would end the process.
+  const heard = (error: Error) => {
+    broken = error;
+  };
+  client.on("error", heard);
+  try {
+    return await work({
+      async query(text, values = []) {
+        const result = await client.query(text, values as unknown[]);
+        // Several statements at once give a list: the last one's rows count.
+        const last = Array.isArray(result) ? result.at(-1) : result;
+        return { rows: last.rows, count: last.rowCount ?? 0 };
+      },
+    });
+  } catch (error) {
+    if (isTransient(error) || /query read timeout/i.test((error as Error).message)) broken ??= error as Error;
+    throw broken ?? error;
+  } finally {
+    client.off("error", heard);
+    client.release(broken);
+  }
+}
+
+/** Sleeps, or wakes at the signal. */
+export function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, milliseconds);
+    if (signal?.aborted) done();
+    else signal?.addEventListener("abort", done, { once: true });
+  });
+}
+
+function readUrl(url: string): pg.ClientConfig {
+  const wrong = () =>
+    // The URL itself may hold a password, and is not shown.
+    new EspalierError(
+      "--queue must be the URL of a PostgreSQL database, such as postgres://user@host:5432/database.",
+    );
+  if (!/^postgres(ql)?:\/\//.test(url)) throw wrong();
+  try {
+    new URL(url);
+  } catch {
+    throw wrong();
+  }
+  return { connectionString: url };
+}

@@ -1,0 +1,13 @@
+export { type FleetCell, type FleetSweepOptions, runFleetSweep } from "./coordinator.ts";
+export type { Setting } from "./lanes.ts";
+export {
+  type Collected,
+  cancelSweep,
+  collectGarbage,
+  type FailedCell,
+  type QueuedSweep,
+  type QueueStatus,
+  queueStatus,
+  type RunningWorker,
+} from "./status.ts";
+export { type WorkerEvent, type WorkerOptions, work } from "./worker.ts";
