@@ -27,7 +27,7 @@ export class TfjsState implements State {
     return [...this.#tensors.keys()];
   }
 
-  /** The tensor itself; it stays the state's. */
+  /** The tensor itself, which still belongs to the state. */
   get(name: string): Tensor {
     const tensor = this.#tensors.get(name);
     if (tensor === undefined) throw new EspalierError(`the state has no tensor "${name}".`);
@@ -38,7 +38,7 @@ export class TfjsState implements State {
     return this.#tensors.get(name)?.shape;
   }
 
-  /** Takes a tensor over; the one it replaces is given back. */
+  /** Takes over a tensor, and returns the one it replaces. */
   set(name: string, tensor: Tensor): void {
     this.#tensors.get(name)?.dispose();
     this.#tensors.set(name, tensor);

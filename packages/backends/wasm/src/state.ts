@@ -9,14 +9,14 @@ import {
 } from "@espalier/core/inference";
 import type { Heap } from "./memory/heap.ts";
 
-/** Where a tensor lies. Its address never changes. */
+/** Storage of a tensor. Its address never changes. */
 export interface Slot extends TensorSlot {
   readonly name: string;
   readonly length: number;
   readonly address: number;
 }
 
-/** Tensors in one linear memory. Programs compiled for it keep their arenas and packed weights there, too. */
+/** Tensors in one linear memory, which also holds the arenas and packed weights of programs compiled for it. */
 export class WasmState extends Slots<Slot> implements State {
   readonly heap: Heap;
 
