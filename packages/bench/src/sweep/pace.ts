@@ -7,6 +7,7 @@ export interface SweepPace {
   estimate(cells: readonly Cell[]): number | undefined;
 }
 
+/** A pace that knows nothing yet. */
 export function createSweepPace(): SweepPace {
   const sums = new Map<string, { seconds: number; count: number }>();
   const mean = (key: string): number | undefined => {
