@@ -32,6 +32,7 @@ function watched(backend: Backend) {
           disposed++;
           program.dispose();
         },
+        [Symbol.dispose]: () => program.dispose(),
       };
     },
   };
