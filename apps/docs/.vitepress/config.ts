@@ -24,6 +24,7 @@ const guides: DefaultTheme.SidebarItem[] = [
       guide("Your own CSV", "your-own-csv"),
       guide("Write a recipe", "recipes"),
       guide("Run the benchmark", "benchmark"),
+      guide("A sweep on many machines", "many-machines"),
       guide("Deploy", "deploy"),
     ],
   },

@@ -6,7 +6,8 @@ import { dirname, join, relative } from "node:path";
 import { parseSweepConfig } from "@espalier/bench";
 import { readRecipe } from "@espalier/recipe";
 import { createRegistry } from "@espalier/recipe/standard";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
+import { binaries, lacking, startPostgres } from "../../../packages/fleet/test/postgres.ts";
 import { type Block, blocksOf } from "./blocks.ts";
 import { expectShown } from "./shown.ts";
 import { site } from "./site.ts";
@@ -77,7 +78,17 @@ describe.each(guides)("$name", ({ name, path }) => {
   const steps = blocks.filter(
     ({ language, reason, instead }) => (done.has(language) && reason === undefined) || instead !== undefined,
   );
-  it.runIf(steps.length > 0)("does what it says", async () => {
+  const needsPostgres = name === "many-machines";
+  const runs = steps.length > 0 && (!needsPostgres || binaries !== undefined);
+  it.runIf(runs)(`does what it says${needsPostgres ? lacking : ""}`, async () => {
+    if (needsPostgres) {
+      const postgres = await startPostgres();
+      vi.stubEnv("ESPALIER_QUEUE", postgres.url);
+      onTestFinished(async () => {
+        vi.unstubAllEnvs();
+        await postgres.stop();
+      });
+    }
     const folder = await project(name);
     const commands = steps.filter(({ language }) => language === "sh").map(({ code }) => code);
     let printed = "";

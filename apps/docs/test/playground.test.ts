@@ -185,7 +185,7 @@ describe.skipIf(chromiumPath() === undefined)("the playground", () => {
 
   it("says why a target cannot be met, and shows the nearest plan", async () => {
     await prune("Heads", 90);
-    expect(await textOf(page.locator("[data-unmet]"))).toMatch(/with all that "head" may remove/);
+    expect(await textOf(page.locator("[data-unmet]"))).toMatch(/with everything that "head" may remove/);
     expect(await shownCommand()).toContain("--accept-nearest");
     expect((await counts("after")).nonzero).toBeLessThan((await counts("before")).nonzero);
   });

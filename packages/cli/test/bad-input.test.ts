@@ -1,4 +1,5 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { float32, type TensorData } from "@espalier/core";
 import { type RawBytes, readSafetensors, writeSafetensors } from "@espalier/formats";
@@ -30,6 +31,12 @@ beforeAll(async () => {
     "colon.yaml": "a: b: c\n",
     "ETTh1.csv": "date,HUFL\n2016-07-01,1\n",
     "taken.safetensors": "mine",
+    "held.safetensors.lock": JSON.stringify({
+      pid: process.pid,
+      host: hostname(),
+      since: "2026-01-01T00:00:00.000Z",
+      token: "a",
+    }),
   };
   for (const [name, content] of Object.entries(files)) await writeFile(join(cwd, name), content);
 });
@@ -63,6 +70,36 @@ describe("bad input ends in one line and exit code 1, and writes nothing:", () =
       prune("--strategy head --set channel.seed=1 --sparsity 0.5"),
       'strategy "channel" is not known. Known: head.',
     ],
+    [
+      "a pattern to keep that matches nothing",
+      prune("--strategy unstructured --keep encoder.attn_layer.* --sparsity 0.5"),
+      '--strategy: keep "encoder.attn_layer.*" matches no tensor, dimension or module of the model. Did you mean "encoder.attn_layers.*"?',
+    ],
+    [
+      "a pattern that keeps every weight",
+      prune("--strategy unstructured --set structure=9:4 --sparsity 0.5"),
+      "n must be less than m, as in 2:4",
+    ],
+    [
+      "settings of a training without epochs",
+      words("train --model DLinear --epochs 0 --learning-rate 0.1 --out new.safetensors"),
+      "--learning-rate has nothing to train with --epochs 0. Drop one of them.",
+    ],
+    [
+      "a model of more layers than anything could draw",
+      words("train --model iTransformer --set layers=100000000 --out new.safetensors"),
+      'model "iTransformer", layers: expected at most 1000, found 100000000.',
+    ],
+    [
+      "a model that memory cannot hold",
+      words("train --model iTransformer --set width=1000000 --out new.safetensors"),
+      /tensor "encoder.attn_layers.0.attention.query_projection.weight" \[1000000, 1000000\] and what was drawn before it would take 4,000.* GB of memory; a model can have at most .* GB here. Choose smaller sizes./,
+    ],
+    [
+      "a file that another process writes",
+      words("train --model DLinear --out held.safetensors"),
+      `held.safetensors is in use by process ${process.pid} since 2026-01-01T00:00:00.000Z. Wait for it, or give another place.`,
+    ],
     ["a sparsity of 1", prune("--strategy head --sparsity 1"), "target sparsity 1 is outside [0, 1)."],
     [
       "a sparsity below 0",
@@ -73,7 +110,7 @@ describe("bad input ends in one line and exit code 1, and writes nothing:", () =
     [
       "no target",
       prune("--strategy head"),
-      "give a target, --sparsity, --parameters, --flops, --bytes or --latency, or --plan: none is given.",
+      "no target: give --sparsity, --parameters, --flops, --bytes or --latency, or --plan.",
     ],
     [
       "a batch without what is measured",
@@ -99,7 +136,7 @@ describe("bad input ends in one line and exit code 1, and writes nothing:", () =
     [
       "a plan of several stages",
       prune("--strategy head --sparsity 0.5 --steps 2 --fine-tune 1 --plan-out p.json"),
-      "--plan-out writes the plan of one step that prunes; here are 2. Drop it.",
+      "--plan-out writes the plan of one pruning step; this recipe has 2. Drop it.",
     ],
     [
       "training settings without training",
@@ -119,14 +156,14 @@ describe("bad input ends in one line and exit code 1, and writes nothing:", () =
     [
       "a strategy beside a plan",
       prune("--plan plan.json --strategy head"),
-      "--strategy cannot be combined with --plan, which says what goes.",
+      "--strategy cannot be combined with --plan, which already says what to prune.",
     ],
     [
       "no unfinished pruning",
       prune("--strategy head --sparsity 0.5 --fine-tune 1 --resume"),
       /new.safetensors.checkpoint: there is no unfinished run to resume. Drop --resume./,
     ],
-    ["what is no plan", prune("--plan plan.json"), "plan plan.json: this is not an Espalier plan"],
+    ["what is no plan", prune("--plan plan.json"), "plan plan.json: not an Espalier plan"],
     [
       "a plan of a newer format",
       prune("--plan newer.json"),
@@ -135,7 +172,7 @@ describe("bad input ends in one line and exit code 1, and writes nothing:", () =
     [
       "a plug-in that is not there",
       prune("--strategy x --sparsity 0.5 --plugin @nobody/strategy"),
-      "plugin @nobody/strategy: there is no such file, nor a package installed where you are.",
+      "plugin @nobody/strategy: no such file, and no package of that name is installed here.",
     ],
     [
       "an unknown model",
@@ -183,14 +220,14 @@ describe("bad input ends in one line and exit code 1, and writes nothing:", () =
     [
       "a file that exists",
       ["train", ...tinyModel, ...words("--out taken.safetensors")],
-      /taken.safetensors exists. Give --force to replace it, or another name./,
+      /taken.safetensors exists. Give --force to replace it, or choose another name./,
     ],
-    ["a folder that does not", tinyTrain("no/m.safetensors"), /there is no folder .*no. Make it first./],
-    ["no model file", words("inspect no.safetensors"), /model file .*no.safetensors: there is no such file./],
+    ["a folder that does not", tinyTrain("no/m.safetensors"), /no such folder: .*no. Create it first./],
+    ["no model file", words("inspect no.safetensors"), /model file .*no.safetensors: no such file./],
     [
       "a truncated model file",
       words("inspect truncated.safetensors"),
-      /model file .*truncated.safetensors: this is not a sound safetensors file: .*truncated/,
+      /model file .*truncated.safetensors: not a valid safetensors file: .*truncated/,
     ],
     [
       "a foreign safetensors file",
@@ -200,7 +237,7 @@ describe("bad input ends in one line and exit code 1, and writes nothing:", () =
     [
       "a file that is no safetensors",
       words("predict text.txt --input short.csv"),
-      /text.txt: this is not a sound safetensors file/,
+      /text.txt: not a valid safetensors file/,
     ],
     [
       "a model file of a newer format",
@@ -242,9 +279,9 @@ describe("bad input ends in one line and exit code 1, and writes nothing:", () =
     [
       "damaged results",
       words("report results.jsonl --out out"),
-      /results.jsonl, line 1: this is not a results record/,
+      /results.jsonl, line 1: not a results record/,
     ],
-    ["a folder without reference numbers", words("verify ."), /there is neither model.json nor result.json/],
+    ["a folder without reference numbers", words("verify ."), /not a folder of reference numbers/],
   ])("%s", async (_, args, message) => {
     const before = await readdir(cwd);
     const { code, stdout, stderr } = await espalier(args, { cwd, env: { ESPALIER_DATA: "." } });

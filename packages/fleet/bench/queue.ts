@@ -14,7 +14,7 @@ import { Database } from "../src/database.ts";
 import { Objects } from "../src/objects.ts";
 import { prepareTables } from "../src/schema.ts";
 import { submit } from "../src/submit.ts";
-import { binaries, skipped, startPostgres } from "../test/postgres.ts";
+import { binaries, lacking, startPostgres } from "../test/postgres.ts";
 
 const [cells = 10_000, workers = 8, submitted = 100_000] = process.argv.slice(2).map(Number);
 const entry = fileURLToPath(new URL("../test/process.ts", import.meta.url));
@@ -37,7 +37,7 @@ function config(count: number, seeds: number): SweepInput {
   };
 }
 
-if (binaries === undefined) throw new Error(`bench:queue ${skipped}`);
+if (binaries === undefined) throw new Error(`bench:queue${lacking}`);
 const folder = await mkdtemp(join(tmpdir(), "espalier-queue-"));
 const postgres = await startPostgres();
 try {

@@ -1,5 +1,5 @@
 export { type FleetCell, type FleetSweepOptions, runFleetSweep } from "./coordinator.ts";
-export type { Setting } from "./lanes.ts";
+export type { Needs, Setting } from "./lanes.ts";
 export {
   type Collected,
   cancelSweep,

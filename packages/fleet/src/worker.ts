@@ -109,8 +109,8 @@ interface Job {
   readonly priority: number;
 }
 
-/** Milliseconds between two looks for work, and for lanes that are new. */
-const [idle, lanesEvery] = [500, 5000];
+/** Milliseconds between two looks for work, longer and longer while there is none, and for lanes that are new. */
+const [idle, longest, lanesEvery] = [500, 5000, 5000];
 
 class Worker {
   readonly #id = randomUUID();
@@ -145,16 +145,17 @@ class Worker {
   async run(): Promise<{ done: number }> {
     const { signal, keepWaiting = false } = this.#options;
     await this.#enter();
-    while (!signal?.aborted) {
+    for (let looks = 0; !signal?.aborted; looks++) {
       await this.#lookForLanes();
       const job = (await this.#takeWork()) ?? (await this.#takeTimes()) ?? (await this.#takeLost());
       if (job !== undefined) {
         await this.#process(job);
+        looks = 0;
         continue;
       }
       if (!keepWaiting && !(await this.#moreToCome())) break;
       await this.#beat();
-      await pause(idle * (1 + Math.random()), signal);
+      await pause(Math.min(longest, idle * 1.3 ** looks) * (0.75 + Math.random() / 2), signal);
     }
     return { done: this.#done };
   }

@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { type ResultRecord, readResults, readSweepConfig, runSweep, type SweepInput } from "@espalier/bench";
 import { createRegistry } from "@espalier/recipe/standard";
 import { Database } from "../src/database.ts";
-import { binaries, skipped, startPostgres } from "./postgres.ts";
+import { binaries, lacking, startPostgres } from "./postgres.ts";
 
 const [lease, faults, workers, limit] = [10, 20, 3, 600] as const;
 
@@ -34,7 +34,7 @@ const random = generator(Number(process.argv[2] ?? 1));
 const entry = fileURLToPath(new URL("./process.ts", import.meta.url));
 
 if (binaries === undefined) {
-  console.log(`chaos is skipped: it ${skipped}`);
+  console.log(`chaos${lacking}`);
   process.exit(0);
 }
 const folder = await mkdtemp(join(tmpdir(), "espalier-chaos-"));

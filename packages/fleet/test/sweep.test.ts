@@ -25,7 +25,7 @@ import {
   work,
 } from "../src/index.ts";
 import { Objects } from "../src/objects.ts";
-import { binaries, type Postgres, skipped, startPostgres } from "./postgres.ts";
+import { binaries, lacking, type Postgres, startPostgres } from "./postgres.ts";
 
 let postgres: Postgres;
 let folder: string;
@@ -89,7 +89,7 @@ function lasting(record: ResultRecord): string {
   );
 }
 
-describe.skipIf(binaries === undefined)(`a sweep over a queue (${skipped})`, () => {
+describe.skipIf(binaries === undefined)(`a sweep over a queue${lacking}`, () => {
   beforeAll(async () => {
     postgres = await startPostgres();
     folder = await mkdtemp(join(tmpdir(), "espalier-fleet-"));

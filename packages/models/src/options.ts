@@ -1,17 +1,22 @@
 import { z } from "zod";
 
-/** Options most models share, in rows of the data. */
+/** Rows, series or channels, far above what is in use; which products of them fit into memory shows when they are drawn. */
+const size = z.int().min(1).max(1_000_000);
+
+/** Options that most models share, in rows of the data. */
 export const lengths = {
-  /** Rows the model sees. */
-  inputLength: z.int().min(1).default(96),
-  /** Rows it forecasts. */
-  horizon: z.int().min(1).default(96),
-  /** Series it sees and forecasts. */
-  series: z.int().min(1).default(7),
+  /** Rows that the model sees. */
+  inputLength: size.default(96),
+  /** Rows that the model forecasts. */
+  horizon: size.default(96),
+  /** Number of series that the model sees and forecasts. */
+  series: size.default(7),
 };
 
-/** A number of channels, heads or layers. */
-export const width = z.int().min(1);
+/** A number of channels or heads. */
+export const width = size;
+/** A number of layers. */
+export const depth = z.int().min(1).max(1000);
 /** Rows of a moving average. */
 export const movingAverage = z
   .int()
@@ -26,7 +31,7 @@ export function headsDivide(options: { readonly width: number; readonly heads: n
   return options.width % options.heads === 0;
 }
 
-/** The refusal of a width that heads cannot share. */
+/** The error for a width that is not divisible by the number of heads. */
 export const headsMessage = { message: "must be a multiple of heads", path: ["width"] };
 
 /** Options of models with an encoder and a decoder. */
@@ -40,8 +45,8 @@ export const encoderDecoder = {
   feedForward: width.default(128),
   heads: width.default(4),
   /** Layers of the encoder. */
-  layers: width.default(2),
-  decoderLayers: width.default(1),
+  layers: depth.default(2),
+  decoderLayers: depth.default(1),
   dropout: dropoutRatio,
   activation: z.enum(["gelu", "relu"]).default("gelu"),
 };
@@ -53,7 +58,7 @@ export function labelFits(options: { readonly labelLength: number; readonly inpu
 
 export const labelMessage = { message: "is longer than inputLength", path: ["labelLength"] };
 
-/** Options of models that take the trend out of the series: the decoder's start must not be empty. */
+/** Options of models that remove the trend from the series: the decoder's start must not be empty. */
 export const decomposing = {
   ...encoderDecoder,
   labelLength: z.int().min(1).default(48),

@@ -15,7 +15,7 @@ import { linear } from "./layers/linear.ts";
 import { batchNorm } from "./layers/norm.ts";
 import { patchCount, patchEmbedding } from "./layers/patches.ts";
 import { windowNormalization } from "./layers/window-normalization.ts";
-import { dropoutRatio, headsDivide, headsMessage, lengths, width } from "./options.ts";
+import { depth, dropoutRatio, headsDivide, headsMessage, lengths, width } from "./options.ts";
 
 const options = z
   .strictObject({
@@ -23,7 +23,7 @@ const options = z
     width: width.default(64),
     feedForward: width.default(128),
     heads: width.default(4),
-    layers: width.default(2),
+    layers: depth.default(2),
     dropout: dropoutRatio,
     activation: z.enum(["gelu", "relu"]).default("gelu"),
     patchLength: width.default(16),
@@ -35,13 +35,13 @@ const options = z
     path: ["inputLength"],
   });
 
-/** Sizes of a PatchTST; all have defaults. */
+/** Options of a PatchTST; all have defaults. */
 export type PatchTSTOptions = z.input<typeof options>;
 
 /**
- * Patches of each series as tokens, series independent (Nie et al., ICLR 2023), as Time-Series-Library has it.
- * x_enc [batch, inputLength, series] → output [batch, horizon, series].
- * Prunable: embedding, feed-forward, heads and the channels inside them.
+ * Patches of each series as tokens, with independent series (Nie et al., ICLR 2023), following Time-Series-Library.
+ * x_enc [batch, inputLength, series] → output [batch, horizon, series]. Prunable: embedding, feed-forward, heads and
+ * the channels inside them.
  */
 export const patchTST: ModelFactory<PatchTSTOptions> = defineModel({
   name: "PatchTST",

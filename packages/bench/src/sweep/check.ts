@@ -1,13 +1,14 @@
 import { EspalierError } from "@espalier/core";
+import { inferDimensions } from "@espalier/core/dimensions";
 import type { LoadedDataset } from "@espalier/datasets";
 import type { Registry } from "@espalier/recipe";
-import { drawModel, problemsIn } from "@espalier/recipe";
+import { drawModel, expectKeeps, keepableNames, problemsIn } from "@espalier/recipe";
 import { cellsOf, recipeOf, stableKey } from "./cells.ts";
 import type { SweepConfig } from "./config.ts";
 
 /**
- * Refuses a sweep whose names or options no cell could run with, before hours are spent on the others. Throws an
- * EspalierError that names the place. `data` are those of the configuration, in its order.
+ * Checks the names and options of a sweep before hours are spent on other cells. Throws an EspalierError that names the
+ * place. `data` holds those of the configuration, in its order.
  */
 export function checkSweep(config: SweepConfig, registry: Registry, data: readonly LoadedDataset[]): void {
   config.strategies.forEach((strategy, i) => {
@@ -21,18 +22,27 @@ export function checkSweep(config: SweepConfig, registry: Registry, data: readon
   const asked = config.targets.map((target) => stableKey(target));
   config.timedTargets?.forEach((target, i) => {
     if (!asked.includes(stableKey(target)))
-      throw new EspalierError(`sweep, timedTargets.${i}: this is none of the targets.`);
+      throw new EspalierError(`sweep, timedTargets.${i}: is not one of the targets.`);
   });
   const { inputLength, horizon } = config;
-  config.models.forEach((model, i) => {
-    for (const { table } of data)
-      at(`models.${i}`, () =>
-        drawModel(registry, model, { inputLength, horizon, series: table.columns.length }),
-      );
+  // What a strategy keeps may be in one of the models only.
+  const names = config.models.flatMap((model, i) =>
+    data.flatMap(({ table }) =>
+      at(`models.${i}`, () => {
+        const { graph } = drawModel(registry, model, { inputLength, horizon, series: table.columns.length });
+        return keepableNames({ graph, dimensions: inferDimensions(graph) });
+      }),
+    ),
+  );
+  config.strategies.forEach((strategy, i) => {
+    at(`strategies.${i}`, () => expectKeeps(strategy, names));
+  });
+  config.recipes.forEach((recipe, i) => {
+    at(`recipes.${i}`, () => expectKeeps(recipe, names));
   });
 }
 
-/** Every recipe, with every target that it is run for. */
+/** Every recipe, with each of its targets. */
 function checkRecipes(config: SweepConfig, registry: Registry): void {
   for (const cell of cellsOf(config)) {
     if (cell.kind !== "prune") continue;
@@ -45,9 +55,9 @@ function checkRecipes(config: SweepConfig, registry: Registry): void {
   }
 }
 
-function at(place: string, check: () => unknown): void {
+function at<T>(place: string, check: () => T): T {
   try {
-    check();
+    return check();
   } catch (error) {
     if (error instanceof EspalierError) throw new EspalierError(`sweep, ${place}: ${error.message}`);
     throw error;

@@ -1,12 +1,13 @@
 import type { Cell } from "./cells.ts";
 
-/** Estimates what remains of a sweep from the cells that are done: each kind has its own pace. */
+/** Estimates the remaining time of a sweep from finished cells; each kind of cell has its own pace. */
 export interface SweepPace {
   done(cell: Cell, seconds: number): void;
   /** Seconds for some cells; undefined while nothing is known. */
   estimate(cells: readonly Cell[]): number | undefined;
 }
 
+/** A pace that knows nothing yet. */
 export function createSweepPace(): SweepPace {
   const sums = new Map<string, { seconds: number; count: number }>();
   const mean = (key: string): number | undefined => {
@@ -33,7 +34,7 @@ export function createSweepPace(): SweepPace {
   };
 }
 
-/** What a cell's time depends on, from the nearest likeness to the farthest. */
+/** Keys that predict a cell's time, from the most to the least similar. */
 function keysOf(cell: Cell): string[] {
   if (cell.kind === "train") return [`train ${cell.model.use}`, "train", "any"];
   if (cell.kind === "prune") return [`prune ${cell.dense.model.use}`, "prune", "any"];

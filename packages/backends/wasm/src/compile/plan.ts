@@ -10,7 +10,7 @@ import type { Phase, Step } from "./step.ts";
 import { contiguous, isContiguous, rowMajor, type View } from "./view.ts";
 import { wantedLayouts } from "./wanted.ts";
 
-/** What is run for one batch size, before it has a place in memory. */
+/** The steps for one batch size, before memory is assigned. */
 export interface Plan {
   readonly batchSize: number;
   readonly steps: Readonly<Record<Phase, readonly Step[]>>;
@@ -30,7 +30,7 @@ export interface Plan {
   readonly masks: readonly string[];
 }
 
-/** Throws an EspalierError where memory is too small or an operator unknown; nothing stays allocated then. */
+/** Throws an EspalierError if memory is too small or an operator is unknown; nothing stays allocated then. */
 export function makePlan(graph: Graph, kernels: KernelSet, state: WasmState, batchSize: number): Plan {
   const weights = new WeightStore(state);
   try {
@@ -113,7 +113,6 @@ function emitOperation(
   { emits, training }: KernelSet,
   emit: (operation: Operation) => void,
 ): void {
-  const { node } = operation;
   switch (operation.kind) {
     case "linear":
       emitLinear(e, operation);
@@ -127,8 +126,8 @@ function emitOperation(
       return;
     case "adam":
       return;
-    default: {
-      const { inputs } = operation;
+    case "node": {
+      const { node, inputs } = operation;
       const isProduct = isCallOf(node, matMulOperator);
       if (isProduct && e.shape(inputs[1]!).length === 2) {
         emit({ kind: "linear", node, x: inputs[0]!, weight: inputs[1]!, output: node.outputs[0]! });
@@ -136,7 +135,12 @@ function emitOperation(
       }
       const known = isProduct ? emitProduct : (emits.get(node.operator.name) ?? byDefinition);
       known(e, { node, inputs, attributes: node.attributes });
+      return;
     }
+    default:
+      // Taken for its last node alone, an unknown operation would lose the others.
+      operation satisfies never;
+      throw new TypeError(`no kernel call for operation ${(operation as Operation).kind}`);
   }
 }
 

@@ -3,7 +3,9 @@ import {
   cumSum,
   type Extent,
   exp,
+  isCallOf,
   log,
+  matMulOperator,
   mul,
   reduceMean,
   reduceSum,
@@ -35,7 +37,7 @@ import { largestAlong } from "./windows.ts";
 
 /** Sums, means and extremes along axes. */
 
-/** The axes of a reduction: an attribute in older versions, an input in newer ones; none means all, or nothing. */
+/** The axes of a reduction: an attribute in older versions, an input in newer ones; none means all, or no reduction. */
 function axesOf(call: Call, rank: number): number[] {
   const given = call.attributes.ints("axes") ?? knownIntegers(call, 1, "axes") ?? [];
   if (given.length > 0) return [...new Set(given.map((axis) => axisOf(axis, rank)))];
@@ -44,8 +46,8 @@ function axesOf(call: Call, rank: number): number[] {
 }
 
 /**
- * How one reduction is computed of constants and drawn of values. What is drawn may leave the axes in place, 1 long, or
- * take them away if it is asked to.
+ * How one reduction is computed for constants and drawn for values. The drawing may keep the axes with extent 1, or
+ * remove them if asked.
  */
 interface Reduction {
   known?(x: Known, axes: ReadonlySet<number>): Known;
@@ -63,7 +65,7 @@ function reduction({ known, draw }: Reduction): Rule {
     );
     if (isPlain(call, item) && known !== undefined)
       return reshapeKnown(known(item, new Set(axes)), result as number[]);
-    if (draw === undefined) throw new UnreadableError("it can only be computed of constants");
+    if (draw === undefined) throw new UnreadableError("it can only be computed for constants");
     const x = lift(call, item);
     if (x.dtype !== "float32") throw new UnreadableError("it takes floating-point numbers only");
     return reshape(call.b, draw(call, x, axes, kept), result);
@@ -84,14 +86,34 @@ function meanKnown(x: Known, axes: ReadonlySet<number>): Known {
   return foldBinary("Div", whole, scalar(whole.kind, count));
 }
 
-/** ln Σ eˣ, the largest taken off first. */
+/**
+ * A mean. One over a batch axis of a product (attention heads that share their values) is a sum of shares that are a
+ * tensor: a head without its share contributes nothing, whatever its softmax gives, and so heads can go one by one.
+ */
+function meanOf(call: Call, x: Value, axes: readonly number[], kept: boolean): Value {
+  const { b, context, module } = call;
+  const [axis] = axes as [number];
+  const count = x.shape[axis];
+  const overHeads =
+    axes.length === 1 && axis > 0 && axis < x.shape.length - 2 && isCallOf(b.producer(x), matMulOperator);
+  if (!overHeads || typeof count !== "number" || count === 1 || context.weights.rolesAreTold)
+    return reduceMean(b, x, axes, kept);
+  const shares = context.weights.buffer(module === "" ? "head_shares" : `${module}.head_shares`, {
+    kind: "float",
+    shape: [count, ...x.shape.slice(axis + 1).map(() => 1)],
+    data: new Float32Array(count).fill(1 / count),
+  });
+  return reduceSum(b, mul(b, x, shares), axes, kept);
+}
+
+/** ln Σ eˣ, with the maximum subtracted first. */
 function logSumExp(call: Call, x: Value, axes: readonly number[]): Value {
   const { b } = call;
   const largest = largestOf(call, x, axes);
   return add(b, log(b, reduceSum(b, exp(b, sub(b, x, largest)), axes, true)), largest);
 }
 
-/** Positions of the largest (or smallest) values along an axis; the first, or the last, of equal ones. */
+/** Positions of the largest (or smallest) values along an axis; of equal values the first, or the last. */
 function extremePosition(sign: 1 | -1): Rule {
   return (call) => {
     const x = lift(call, input(call, 0));
@@ -139,7 +161,7 @@ function cumulativeKnown(x: Known, axis: number, exclusive: boolean, reverse: bo
 
 export const reductions: Readonly<Record<string, Rule>> = {
   ReduceSum: reduction({ known: sumKnown, draw: sumOf }),
-  ReduceMean: reduction({ known: meanKnown, draw: ({ b }, x, axes, kept) => reduceMean(b, x, axes, kept) }),
+  ReduceMean: reduction({ known: meanKnown, draw: meanOf }),
   ReduceMax: reduction({ known: combined(pairMax), draw: largestOf }),
   ReduceMin: reduction({
     known: combined(pairMin),
