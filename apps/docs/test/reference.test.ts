@@ -79,7 +79,7 @@ describe("the reference", () => {
     expect(all.map(({ name }) => name)).toEqual(commands.map(({ name }) => name));
     const page = commandPage(all.find(({ name }) => name === "prune")!);
     expect(page).toContain(
-      '| <code class="term">--sparsity &lt;share></code> | parameters that are zero or gone |',
+      '| <code class="term">--sparsity &lt;share></code> | parameters that are zero or removed |',
     );
     expect(page).toContain("## Examples");
   });

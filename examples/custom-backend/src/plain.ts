@@ -20,7 +20,7 @@ export function plain(): Backend {
     createState: async (tensors) => new PlainState(tensors),
     async compile(graph, { state }) {
       if (!(state instanceof PlainState))
-        throw new EspalierError("backend plain: the state was made by another backend.");
+        throw new EspalierError("backend plain: the state was created by another backend.");
       checkTensors(graph, (name) => state.shapeOf(name));
       return programOf(graph, state);
     },
@@ -42,6 +42,7 @@ function programOf(graph: Graph, state: PlainState): Program {
       return result;
     },
     dispose() {},
+    [Symbol.dispose]() {},
   };
 }
 

@@ -59,10 +59,15 @@ export class PlainState implements State {
         for (const [name, tensor] of kept) this.put(name, tensor);
       },
       dispose: () => kept.clear(),
+      [Symbol.dispose]: () => kept.clear(),
     };
   }
 
   dispose(): void {
     this.#tensors.clear();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
   }
 }

@@ -11,7 +11,7 @@ describe("a backend written outside Espalier", () => {
   it("refuses a state of another backend", async () => {
     const model = modelOf(drawEncoder());
     const state = await reference.createState(model.tensors);
-    await expect(plain().compile(model.graph, { state })).rejects.toThrow(/made by another backend/);
+    await expect(plain().compile(model.graph, { state })).rejects.toThrow(/created by another backend/);
   });
 
   it("computes what the reference does, in single precision", async () => {

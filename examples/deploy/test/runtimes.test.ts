@@ -9,6 +9,7 @@ import { extname, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
+import { gzipSync } from "node:zlib";
 import { forecastingDataOf, loadSynthetic, withData } from "@espalier/datasets";
 import { createForecaster } from "@espalier/forecaster";
 import { encodeModel } from "@espalier/formats";
@@ -180,6 +181,9 @@ let site: string;
 /** What pages that no test can look into have sent, by path. */
 const sent = new Map<string, string>();
 
+/** Gzipped kilobytes of JavaScript, kernels within, that were asked for, by folder. */
+const loaded = new Map<string, number>();
+
 const types: Record<string, string> = { ".js": "text/javascript", ".json": "application/json" };
 const documents: Record<string, string> = {
   "/page/": '<script type="module" src="page.js"></script>',
@@ -201,6 +205,10 @@ beforeAll(async () => {
       response.end(`<!doctype html><output></output>${documents[kind] ?? ""}`);
     } else {
       const body = await readFile(at(path)).catch(() => undefined);
+      if (body !== undefined && extname(path) === ".js") {
+        const folder = path.split("/", 3).join("/");
+        loaded.set(folder, (loaded.get(folder) ?? 0) + gzipSync(body, { level: 9 }).length / 1000);
+      }
       response.writeHead(body === undefined ? 404 : 200, { "content-type": types[extname(path)] ?? "" });
       response.end(body);
     }
@@ -345,6 +353,10 @@ describe.skipIf(!there)(`in a browser${why}`, () => {
     const present = name === "esbuild" || existsSync(cached(name));
     whereThere(present, `a page, bundled by ${name}`, "page.js", async () => {
       await readPage(await place(`page/${name}`, bundle));
+      const kilobytes = loaded.get(`/page/${name}`)!;
+      console.log(`a page, bundled by ${name}: ${kilobytes.toFixed(1)} kB gzip`);
+      // Rollup alone makes nothing shorter.
+      if (name !== "rollup") expect(kilobytes).toBeLessThan(55);
       const bundler = name === "esbuild" ? esbuildVersion : (await manifestOf(name)).version;
       return `${bundler}, ${version}`;
     });

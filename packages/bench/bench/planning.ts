@@ -1,6 +1,7 @@
 /**
- * How long planning and pruning a model of about five million parameters takes, for each strategy by magnitude, and for
- * each criterion that looks at data, calibrated on `wasm`: `pnpm --filter @espalier/bench bench:planning`.
+ * Measures how long planning and pruning a model of about five million parameters takes, for each strategy by
+ * magnitude, and for each criterion that uses data, calibrated on `wasm`: `pnpm --filter @espalier/bench
+ * bench:planning`.
  */
 import { wasm } from "@espalier/backend-wasm";
 import { account, type Collect, type Model, meet, prune, type Strategy } from "@espalier/core";
@@ -42,7 +43,7 @@ const byData = ["taylor", "fisher", "wanda", "spat", "movement"].flatMap((criter
   { criterion, make: () => channel({ criterion }) },
 ]);
 
-/** The model again, so that nothing is remembered. */
+/** A copy of the model, so that nothing is cached. */
 function fresh(): Model {
   return { ...base, tensors: new Map([...base.tensors].map(([name, tensor]) => [name, { ...tensor }])) };
 }

@@ -23,6 +23,7 @@ function fragile(runs: number): { backend: Backend; held: () => number } {
           held--;
           program.dispose();
         },
+        [Symbol.dispose]: () => program.dispose(),
       };
     },
   };

@@ -32,6 +32,7 @@ function watched(backend: Backend) {
           disposed++;
           program.dispose();
         },
+        [Symbol.dispose]: () => program.dispose(),
       };
     },
   };
@@ -85,7 +86,7 @@ describe("a latency meter", () => {
       availability: async () => ({ available: true, detail: "SwiftShader", ...availability }),
     });
     await expect(latencyMeter(model, { backend: backend({ software: true }) })).rejects.toThrow(
-      /^backend webgpu runs on SwiftShader: its times say nothing about a GPU, so none are taken\./,
+      /^backend webgpu runs on SwiftShader: its times say nothing about a GPU, so it is not timed\./,
     );
     await expect(latencyMeter(model, { backend: backend({ available: false }) })).rejects.toThrow(
       /^backend webgpu is not available: SwiftShader/,

@@ -3,42 +3,42 @@ import picocolors from "picocolors";
 
 export type Colors = ReturnType<typeof picocolors.createColors>;
 
-/** Where text goes; a Node stream fits. */
+/** A destination for text, such as a Node stream. */
 export interface Output {
-  /** Takes text as it is; what it gives back is not looked at. */
+  /** Writes text unchanged; the result is ignored. */
   write(text: string): unknown;
   readonly isTTY?: boolean | undefined;
   readonly columns?: number | undefined;
 }
 
-/** What a run is given from outside; the process's own by default. */
+/** The environment of a run; the process's own by default. */
 export interface RunOptions {
   readonly stdout?: Output;
   readonly stderr?: Output;
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** What relative paths are relative to. */
+  /** The folder that relative paths start from. */
   readonly cwd?: string;
-  /** Stops what runs: a command that can keeps what it has, others end at once. */
+  /** Stops the run: a command that can saves its work first, others end at once. */
   readonly signal?: AbortSignal;
 }
 
-/** What every command works with. Nothing below it looks at the process. */
+/** The environment that commands work with. Code below it never looks at the process. */
 export interface Context {
   readonly argv: readonly string[];
   readonly stdout: Output;
   readonly stderr: Output;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly signal: AbortSignal;
-  /** For stdout, and for stderr; without effect where the output is no terminal, or NO_COLOR is set. */
+  /** Colours for stdout and for stderr; no effect if the output is not a terminal or NO_COLOR is set. */
   readonly colors: Colors;
   readonly noteColors: Colors;
-  /** A path as the user gave it, made absolute where the working directory is not the process's own. */
+  /** Resolves a path that the user gave against the working directory; unchanged if that is the process's own. */
   path(given: string): string;
-  /** Results: lines on stdout. */
+  /** Prints results: lines on stdout. */
   print(lines: readonly string[]): void;
-  /** Everything else: a line on stderr. */
+  /** Prints anything else: a line on stderr. */
   note(line: string): void;
-  /** From here on the command ends by itself, and in order, when the signal comes; `tell` says that it was heard. */
+  /** From here on the command handles the signal itself and ends in an orderly way; `tell` announces that it is stopping. */
   endsInOrder(tell: (line: string) => void): void;
   readonly inOrder: boolean;
 }

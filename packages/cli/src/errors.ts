@@ -2,7 +2,7 @@ import { CommanderError } from "commander";
 import { commands } from "./commands/index.ts";
 import type { Context } from "./context.ts";
 
-/** An error as the one line that a user sees. */
+/** Formats an error as the one line that a user sees. */
 export function errorLine(error: unknown, context: Context): string {
   const message = oneLine(messageOf(error, context));
   return `${context.noteColors.red("espalier:")} ${message}`;
@@ -14,12 +14,12 @@ function messageOf(error: unknown, { signal, argv }: Context): string {
   if (error instanceof CommanderError) return usage(error, argv);
   if (!(error instanceof Error)) return String(error);
   if (error.name === "EspalierError") return error.message;
-  // The system's own errors (no space, no permission) say enough; anything else is a mistake of ours.
+  // System errors (no space, no permission) speak for themselves; anything else is a bug of ours.
   if ("syscall" in error) return `${error.message}.`;
-  return `unexpected ${error.name}: ${error.message}. This is a mistake in Espalier; --debug shows where. Please report it.`;
+  return `unexpected ${error.name}: ${error.message}. This is a bug in Espalier; --debug shows where. Please report it.`;
 }
 
-/** Commander's message in our form: names in double quotes, the nearest name behind them, where to look. */
+/** Rewords a Commander message: names in double quotes, the nearest known name, and where to look. */
 function usage(error: CommanderError, argv: readonly string[]): string {
   const message = oneLine(error.message)
     .replace(/^error: /, "")

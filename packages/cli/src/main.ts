@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The command. What it is made of is loaded once the version of Node is known to do: an older one would fail in its midst. */
+/** The entry point. It checks the version of Node before it loads the rest, which an older version could not run. */
 const { node } = process.versions;
 const [major = 0, minor = 0] = node.split(".").map(Number);
 

@@ -5,8 +5,8 @@ import { errorLine } from "./errors.ts";
 import { version } from "./version.ts";
 
 /**
- * Runs the command on arguments (without `node` and the script) and gives the exit code: 0, or 1 after one line on stderr
- * that says what was wrong, or 130 where the signal stopped it. Never throws, never exits the process.
+ * Runs the command with arguments (without `node` and the script) and returns the exit code: 0, 1 after one line on
+ * stderr that says what was wrong, or 130 if the signal stopped it. Never throws, never exits the process.
  */
 export async function run(argv: readonly string[], options: RunOptions = {}): Promise<number> {
   const context = createContext(argv, options);
@@ -18,7 +18,7 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
     );
     return 0;
   } catch (error) {
-    // Help and the version end that way, too.
+    // Help and the version end this way too.
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
     context.note(errorLine(error, context));
     if (context.env.ESPALIER_DEBUG || argv.includes("--debug"))
@@ -27,10 +27,10 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
   }
 }
 
-/** What shells expect of a command that Ctrl-C ends. */
+/** The exit code that shells expect from a command ended by Ctrl-C. */
 const interrupted = 130;
 
-/** The program, with the options of those commands alone that are named: the others need not be loaded. */
+/** Creates the program. Only the named commands load their options. */
 async function createProgram(context: Context): Promise<Command> {
   const { colors, stdout, stderr } = context;
   const program: Command = new Command("espalier")
@@ -50,11 +50,11 @@ async function createProgram(context: Context): Promise<Command> {
       styleTitle: (text) => colors.bold(text),
       styleOptionText: (text) => colors.cyan(text),
       styleSubcommandText: (text) => colors.cyan(text),
-      // `espalier train [options]`, not the list of all commands' arguments.
+      // Shows `espalier train [options]`, not the list of all commands' arguments.
       subcommandTerm: (command) =>
         command.parent === program ? command.name() : plain.subcommandTerm(command),
     })
-    .addHelpText("after", "\nespalier <command> --help has the options of a command, and examples.");
+    .addHelpText("after", "\nRun espalier <command> --help for a command's options and examples.");
   for (const { name, summary, load } of commands) {
     const command = program.command(name).summary(summary).description(summary);
     if (context.argv.includes(name)) await (await load()).define(command, context);
@@ -64,14 +64,14 @@ async function createProgram(context: Context): Promise<Command> {
 
 const plain = new Help();
 
-/** What an option is, what it may be, and what it is by default. */
+/** An option's description, choices and default. */
 function describe({ description, argChoices, defaultValue }: Option): string {
   const choices = argChoices === undefined ? "" : `: ${argChoices.join(", ")}`;
   const fallback = typeof defaultValue === "string" ? ` (${defaultValue})` : "";
   return `${description}${choices}${fallback}`;
 }
 
-/** What was asked for, or an end at once where the signal comes and the command does not end by itself. */
+/** Waits for the work, or ends at once on the signal if the command does not end in order by itself. */
 async function orInterrupted<T>(work: Promise<T>, context: Context): Promise<T> {
   const { signal } = context;
   return Promise.race([

@@ -1,6 +1,6 @@
 import { run } from "./run.ts";
 
-/** Package managers pass the terminal's Ctrl-C on: the same one may arrive twice within this many milliseconds. */
+/** Package managers forward Ctrl-C, so the same key press may arrive twice within this many milliseconds. */
 const sameKeypress = 300;
 
 const controller = new AbortController();
@@ -14,12 +14,12 @@ for (const name of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
-// A reader that has seen enough (`espalier inspect … | head`) is no error.
+// A reader that stops early (`espalier inspect … | head`) is not an error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(0);
   throw error;
 });
 
 process.exitCode = await run(process.argv.slice(2), { signal: controller.signal });
-// What was given up must not keep the process alive.
+// Abandoned work must not keep the process alive.
 if (controller.signal.aborted) process.exit();

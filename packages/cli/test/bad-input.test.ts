@@ -73,7 +73,7 @@ describe("bad input ends in one line and exit code 1, and writes nothing:", () =
     [
       "no target",
       prune("--strategy head"),
-      "give a target, --sparsity, --parameters, --flops, --bytes or --latency, or --plan: none is given.",
+      "no target: give --sparsity, --parameters, --flops, --bytes or --latency, or --plan.",
     ],
     [
       "a batch without what is measured",
@@ -99,7 +99,7 @@ describe("bad input ends in one line and exit code 1, and writes nothing:", () =
     [
       "a plan of several stages",
       prune("--strategy head --sparsity 0.5 --steps 2 --fine-tune 1 --plan-out p.json"),
-      "--plan-out writes the plan of one step that prunes; here are 2. Drop it.",
+      "--plan-out writes the plan of one pruning step; this recipe has 2. Drop it.",
     ],
     [
       "training settings without training",
@@ -119,14 +119,14 @@ describe("bad input ends in one line and exit code 1, and writes nothing:", () =
     [
       "a strategy beside a plan",
       prune("--plan plan.json --strategy head"),
-      "--strategy cannot be combined with --plan, which says what goes.",
+      "--strategy cannot be combined with --plan, which already says what to prune.",
     ],
     [
       "no unfinished pruning",
       prune("--strategy head --sparsity 0.5 --fine-tune 1 --resume"),
       /new.safetensors.checkpoint: there is no unfinished run to resume. Drop --resume./,
     ],
-    ["what is no plan", prune("--plan plan.json"), "plan plan.json: this is not an Espalier plan"],
+    ["what is no plan", prune("--plan plan.json"), "plan plan.json: not an Espalier plan"],
     [
       "a plan of a newer format",
       prune("--plan newer.json"),
@@ -135,7 +135,7 @@ describe("bad input ends in one line and exit code 1, and writes nothing:", () =
     [
       "a plug-in that is not there",
       prune("--strategy x --sparsity 0.5 --plugin @nobody/strategy"),
-      "plugin @nobody/strategy: there is no such file, nor a package installed where you are.",
+      "plugin @nobody/strategy: no such file, and no package of that name is installed here.",
     ],
     [
       "an unknown model",
@@ -183,14 +183,14 @@ describe("bad input ends in one line and exit code 1, and writes nothing:", () =
     [
       "a file that exists",
       ["train", ...tinyModel, ...words("--out taken.safetensors")],
-      /taken.safetensors exists. Give --force to replace it, or another name./,
+      /taken.safetensors exists. Give --force to replace it, or choose another name./,
     ],
-    ["a folder that does not", tinyTrain("no/m.safetensors"), /there is no folder .*no. Make it first./],
-    ["no model file", words("inspect no.safetensors"), /model file .*no.safetensors: there is no such file./],
+    ["a folder that does not", tinyTrain("no/m.safetensors"), /no such folder: .*no. Create it first./],
+    ["no model file", words("inspect no.safetensors"), /model file .*no.safetensors: no such file./],
     [
       "a truncated model file",
       words("inspect truncated.safetensors"),
-      /model file .*truncated.safetensors: this is not a sound safetensors file: .*truncated/,
+      /model file .*truncated.safetensors: not a valid safetensors file: .*truncated/,
     ],
     [
       "a foreign safetensors file",
@@ -200,7 +200,7 @@ describe("bad input ends in one line and exit code 1, and writes nothing:", () =
     [
       "a file that is no safetensors",
       words("predict text.txt --input short.csv"),
-      /text.txt: this is not a sound safetensors file/,
+      /text.txt: not a valid safetensors file/,
     ],
     [
       "a model file of a newer format",
@@ -242,9 +242,9 @@ describe("bad input ends in one line and exit code 1, and writes nothing:", () =
     [
       "damaged results",
       words("report results.jsonl --out out"),
-      /results.jsonl, line 1: this is not a results record/,
+      /results.jsonl, line 1: not a results record/,
     ],
-    ["a folder without reference numbers", words("verify ."), /there is neither model.json nor result.json/],
+    ["a folder without reference numbers", words("verify ."), /not a folder of reference numbers/],
   ])("%s", async (_, args, message) => {
     const before = await readdir(cwd);
     const { code, stdout, stderr } = await espalier(args, { cwd, env: { ESPALIER_DATA: "." } });

@@ -84,7 +84,7 @@ describe("train, prune, inspect, evaluate, predict", () => {
     expect(stdout).toMatch(/encoder.attn_layers.0.conv1 +2,048 +\d\.\d\d ×/);
     expect(stdout).toMatch(/conv1.weight\n64 × 32 × 1, \d+\.\d % kept\n[ ░▒▓█]+\n/);
     expect(stdout).toMatch(/test MSE +\d.*\n.*test MAE/);
-    expect(stdout).toMatch(/time of a run +[\d.]+ [µm]?s +[\d.]+ [µm]?s +[\d.]+ ± [\d.]+× as fast/);
+    expect(stdout).toMatch(/time per run +[\d.]+ [µm]?s +[\d.]+ [µm]?s +[\d.]+ ± [\d.]+× as fast/);
     for (const text of stdout.split("\n").slice(stdout.split("\n").indexOf("density by head, %") + 1))
       if (!text.includes("weight[")) expect(text.length).toBeLessThanOrEqual(80);
     const files = await readdir(join(cwd, "page", "charts"));
@@ -111,8 +111,8 @@ describe("train, prune, inspect, evaluate, predict", () => {
   });
 
   it.each([
-    ["inspect small.safetensors --masks nothing*", "--masks nothing*: this names no pruned tensor"],
-    ["inspect small.safetensors --evaluate", "--evaluate is of a comparison: give --against FILE"],
+    ["inspect small.safetensors --masks nothing*", "--masks nothing*: matches no pruned tensor"],
+    ["inspect small.safetensors --evaluate", "--evaluate only applies with --against FILE"],
     ["inspect small.safetensors --sensitivity 1.5", "Expected shares between 0 and 1"],
     ["inspect small.safetensors --importance l3", 'criterion "l3" is not known'],
   ])("%s is refused", async (line, message) => {
@@ -181,7 +181,7 @@ describe("train, prune, inspect, evaluate, predict", () => {
       cwd,
     });
     expect(dense.code).toBe(1);
-    expect(dense.stderr).toContain("nothing of the model is masked");
+    expect(dense.stderr).toContain("no weight of the model is masked");
   });
 
   it("prunes in stages with fine-tuning after each", async () => {
@@ -282,7 +282,7 @@ describe("a CSV with dates, gaps and several parts", () => {
     expect(evaluated.windows).toBe(60 - 6 + 1);
     const without = await espalier(words("evaluate gaps.safetensors"), { cwd });
     expect(without.stderr).toBe(
-      "espalier: the model was trained on gaps.csv: give --dataset with the path to it.\n",
+      "espalier: the model was trained on gaps.csv. Give --dataset with the path to it.\n",
     );
   });
 });

@@ -49,9 +49,9 @@ describe("backends", () => {
     const folder = await temporaryFolder();
     const env = { ESPALIER_CACHE: folder };
     const none = await espalier(words("backends install tensorflow --wheel none.whl"), { env });
-    expect(none.stderr).toMatch(/^espalier: wheel \S*none\.whl: there is no such file\.\n$/);
+    expect(none.stderr).toMatch(/^espalier: wheel \S*none\.whl: no such file\.\n$/);
     const { stdout } = await espalier(words("backends uninstall tensorflow"), { env });
-    expect(stdout).toBe("tensorflow is not installed; nothing to remove\n");
+    expect(stdout).toBe("tensorflow is not installed; there is nothing to remove\n");
   });
 });
 
@@ -73,7 +73,7 @@ describe("data sets", () => {
     });
     const one = (await espalier(["datasets", "weather"], { env })).stdout;
     expect(one).toMatch(/missing values +-9999: forward-fill/);
-    expect(one).toMatch(/sha256 {2}9b2b19b1[0-9a-f]{56}\nfile {4}.*weather.csv \(when it is fetched\)/);
+    expect(one).toMatch(/sha256 {2}9b2b19b1[0-9a-f]{56}\nfile {4}.*weather.csv \(once it is fetched\)/);
   });
 
   it.skipIf(!present)("are verified where they are, and refused where they are damaged", async () => {

@@ -50,21 +50,21 @@ describe("plans", () => {
     );
     expect([code, stdout]).toEqual([1, ""]);
     expect(stderr).toMatch(
-      /^espalier: target flops ≤ 10 % cannot be met by "head": with all that "head" may remove, \d+\.\d % of the flops remain\. Nearest plan written to n.json\.\n$/,
+      /^espalier: target flops ≤ 10 % cannot be met by "head": with everything that "head" may remove, \d+\.\d % of the flops remain\. Wrote the nearest plan to n.json\.\n$/,
     );
     await expect(bytes("n.safetensors")).rejects.toThrow("ENOENT");
     const coarse = await run("prune m.safetensors --strategy head --flops 0.93 --out n.safetensors");
     expect([coarse.code, coarse.stderr]).toEqual([
       1,
       expect.stringMatching(
-        /^espalier: target flops ≤ 93 % can only be overshot by "head": what "head" removes at a time is too coarse to come within 2 % of it; nearest: \d+\.\d % of the flops remain\. Give --accept-nearest/,
+        /^espalier: target flops ≤ 93 % can only be overshot by "head": "head" removes too much at a time to come within 2 % of it; nearest: \d+\.\d % of the flops remain\. Give --accept-nearest/,
       ),
     ]);
     const nearest = await run(
       "prune m.safetensors --strategy head --flops 0.1 --out n.safetensors --accept-nearest",
     );
     expect(nearest).toMatchObject({ code: 0 });
-    expect(nearest.stdout).toContain("asked for flops 0.1, this is the nearest");
+    expect(nearest.stdout).toContain("asked for flops 0.1 (the nearest possible)");
     expect(await run("prune m.safetensors --plan n.json --out replayed.safetensors")).toMatchObject({
       code: 0,
     });
@@ -98,10 +98,10 @@ describe("a strategy of a plug-in", () => {
     await writeFile(join(cwd, "broken.mjs"), "export const = 1;\n");
     const line = "prune m.safetensors --strategy x --parameters 0.7 --dry-run";
     expect((await run(line, ["--plugin", "./none.mjs"])).stderr).toBe(
-      'espalier: plugin ./none.mjs: it exports no "plugin" with a name and a function create.\n',
+      'espalier: plugin ./none.mjs: does not export "plugin" with a name and a function create.\n',
     );
     expect((await run(line, ["--plugin", "./broken.mjs"])).stderr).toMatch(
-      /^espalier: plugin .\/broken.mjs: it could not be loaded: [^\n]+\n$/,
+      /^espalier: plugin .\/broken.mjs: cannot be loaded: [^\n]+\n$/,
     );
   });
 });

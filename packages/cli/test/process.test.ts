@@ -47,7 +47,7 @@ describe("the process", () => {
     expect(await spawned(words("inspect no.safetensors"), cwd)).toEqual({
       code: 1,
       stdout: "",
-      stderr: "espalier: model file no.safetensors: there is no such file.\n",
+      stderr: "espalier: model file no.safetensors: no such file.\n",
     });
   });
 

@@ -180,22 +180,20 @@ describe("espalier prune --recipe", () => {
     const training = await stopped(/train 1 /, line("stop"));
     expect([training.code, training.stdout]).toEqual([130, ""]);
     expect(training.stderr).toContain(
-      `espalier: stopped in step 1 of 3 (train) after 1 epoch. To go on: espalier ${line("stop")} --resume\n`,
+      `espalier: stopped in step 1 of 3 (train) after 1 epoch. To resume: espalier ${line("stop")} --resume\n`,
     );
     expect(await readdir(cwd)).not.toContain("stop.safetensors");
     expect((await run(line("stop"))).stderr).toMatch(
-      /stop.safetensors.checkpoint exists, of a run that was stopped\. Give --resume to go on with it, or --force to begin anew\.\n$/,
+      /stop.safetensors.checkpoint exists: an earlier run was stopped\. Give --resume to continue it, or --force to start again\.\n$/,
     );
     const other = await run(`${line("stop")} --learning-rate 0.1 --resume`);
-    expect(other.stderr).toContain(
-      "the unfinished run was of another recipe, or started from another model.",
-    );
+    expect(other.stderr).toContain("the unfinished run used another recipe, or started from another model.");
     const planning = await stopped(/step 2 of 3/, `${line("stop")} --resume`);
     expect(planning.stderr).toMatch(/^step 1 of 3: train .*, from epoch 2 on\ntrain 2 /);
-    expect(planning.stderr).toContain("stopped in step 2 of 3 (prune). To go on:");
+    expect(planning.stderr).toContain("stopped in step 2 of 3 (prune). To resume:");
     const tuning = await stopped(/prune and tune 2 /, `${line("stop")} --resume`);
     expect(tuning.stderr).toMatch(
-      /stopped in step 3 of 3 \(tune\) after 2 epochs; stop.safetensors holds the model so far\. To go on: .* --resume\n$/,
+      /stopped in step 3 of 3 \(tune\) after 2 epochs; stop.safetensors holds the model so far\. To resume: .* --resume\n$/,
     );
     expect((await history("stop.safetensors")).map(({ did }) => did).slice(0, 3)).toEqual([
       "fit",
@@ -214,7 +212,7 @@ describe("espalier prune --recipe", () => {
     const { code, stderr } = await run("prune m.safetensors --recipe steps.yaml --out steps.safetensors");
     expect(code, stderr).toBe(0);
     expect(stderr).toMatch(
-      /^step 1 of 3: prune by channel to flops ≤ 70 %, refit what is left to the unpruned outputs \(batches 2\)\nstep 2 of 3: /,
+      /^step 1 of 3: prune by channel to flops ≤ 70 %, refit the remaining weights to the unpruned outputs \(batches 2\)\nstep 2 of 3: /,
     );
     expect((await history("steps.safetensors")).map(({ did }) => did)).toEqual([
       "fit",
@@ -234,10 +232,7 @@ describe("espalier prune --recipe", () => {
   });
 
   it.each([
-    [
-      "--strategy head",
-      "--strategy: steps.yaml lists the steps that are run. Edit the file, or drop the option.",
-    ],
+    ["--strategy head", "--strategy: steps.yaml lists the steps to run. Edit the file, or drop the option."],
     ["--steps 3", "--steps: steps.yaml lists the steps"],
     ["--reconstruct", "--reconstruct: steps.yaml lists the steps"],
     ["--latency 0.3", "steps.2.masks.target: latency cannot be measured while the model is trained."],
@@ -253,20 +248,24 @@ describe("espalier prune --recipe", () => {
     [
       "files out of its folder",
       "prune --recipe escapes.yaml --dry-run",
-      `recipe escapes.yaml, line 1, model: "../m.safetensors" leads out of the recipe's folder. Put it there, or name it on the command line.`,
+      `recipe escapes.yaml, line 1, model: "../m.safetensors" is outside the recipe's folder. Move it there, or name it on the command line.`,
     ],
     [
       "a plan beside it",
       "prune --recipe plain.yaml --plan p.json --dry-run",
-      "--recipe cannot be combined with --plan, which says what goes.",
+      "--recipe cannot be combined with --plan, which already says what to prune.",
     ],
     [
       "masks that tighten in steps",
       "prune m.safetensors --recipe stepped.yaml --gradual --dry-run",
       "--gradual cannot be combined with the recipe's schedule.steps.",
     ],
-    ["no model", "prune --recipe stepped.yaml --dry-run", "give a model file, or --recipe FILE with one."],
-    ["a file that is not there", "prune --recipe no.yaml --dry-run", "no.yaml: there is no such file."],
+    [
+      "no model",
+      "prune --recipe stepped.yaml --dry-run",
+      "give a model file, or --recipe FILE that names one.",
+    ],
+    ["a file that is not there", "prune --recipe no.yaml --dry-run", "no.yaml: no such file."],
     [
       "a strategy nobody knows, which it cannot load by itself",
       "prune --recipe slimming.yaml --dry-run",
@@ -331,7 +330,7 @@ describe("espalier recipe", () => {
     expect(code).toBe(0);
     expect(stdout).toBe(
       [
-        "drawn.yaml is sound",
+        "drawn.yaml is valid",
         "  model: a new iTransformer",
         "  data: data.csv",
         "  1  train for 2 epochs (learningRate 0.005, batchesPerEpoch 4)",
@@ -346,8 +345,8 @@ describe("espalier recipe", () => {
       "prune",
       "tune",
     ]);
-    expect((await run("recipe escapes.yaml")).stderr).toContain("leads out of the recipe's folder");
-    expect((await run("recipe")).stderr).toBe("espalier: give a recipe, or --schema.\n");
+    expect((await run("recipe escapes.yaml")).stderr).toContain("is outside the recipe's folder");
+    expect((await run("recipe")).stderr).toBe("espalier: give a recipe file, or --schema.\n");
     expect((await run("recipe plain.yaml --schema")).code).toBe(1);
   });
 });
@@ -400,6 +399,6 @@ it.skipIf(process.platform === "win32")("a recipe cannot reach out by a link", a
   );
   const { stderr } = await espalier(words("recipe r.yaml"), { cwd: inside });
   expect(stderr).toContain(
-    'recipe r.yaml, line 1, data.dataset: "data.csv" leads out of the recipe\'s folder.',
+    'recipe r.yaml, line 1, data.dataset: "data.csv" is outside the recipe\'s folder.',
   );
 });

@@ -34,7 +34,7 @@ describe("espalier replay", () => {
     );
     expect(code, stderr).toBe(0);
     expect(stdout).toMatch(
-      /^iTransformer, made again from m.safetensors\n {2}1 {2}prune by channel .*\n {2}2 {2}tune for 1 epoch .*\n {2}3 {2}tune for 2 epochs .*\nthe same bytes as small.safetensors; written to again.safetensors\n$/,
+      /^iTransformer, replayed from m.safetensors\n {2}1 {2}prune by channel .*\n {2}2 {2}tune for 1 epoch .*\n {2}3 {2}tune for 2 epochs .*\nidentical to small.safetensors, byte for byte; written to again.safetensors\n$/,
     );
     expect(await bytes("again.safetensors")).toEqual(await bytes("small.safetensors"));
     const json = await run("replay small.safetensors --from m.safetensors --json");
@@ -54,12 +54,12 @@ describe("espalier replay", () => {
     [
       "other series",
       "replay small.safetensors --from m.safetensors --series s1,s2,s3,s4,s5,s7,s6",
-      "the replay ended with other weights.",
+      "the replay gave different weights.",
     ],
     [
       "nothing to begin with",
       "replay small.safetensors",
-      "give --from FILE, the model that it was made from",
+      "give --from FILE, the model that this one was made from",
     ],
   ])("refuses %s in one line", async (_, line, message) => {
     const { code, stdout, stderr } = await run(line);

@@ -23,7 +23,7 @@ describe("a training that is stopped", () => {
     expect(stopped).toMatchObject({ code: 130, stdout: "" });
     const last = stopped.stderr.trim().split("\n").at(-1);
     expect(last).toMatch(
-      /^espalier: stopped after 2 epochs; m.safetensors holds the best, epoch \d. To go on: espalier train .* --resume$/,
+      /^espalier: stopped after 2 epochs; m.safetensors holds the best, epoch \d. To resume: espalier train .* --resume$/,
     );
     expect((await readdir(cwd)).sort()).toEqual([
       "log.jsonl",
@@ -57,13 +57,13 @@ describe("a training that is stopped", () => {
     expect(await espalier(train, { cwd })).toMatchObject({
       code: 0,
       stdout: expect.stringMatching(
-        /^m.safetensors {2}finished: 3 epochs, best \d. Nothing is left to train.\n$/,
+        /^m.safetensors {2}finished: 3 epochs, best \d. There is nothing left to train.\n$/,
       ),
     });
     expect(await readFile(join(cwd, "m.safetensors"))).toEqual(model);
     const other = await espalier([...train, "--learning-rate", "0.1"], { cwd });
     expect(other).toMatchObject({ code: 1 });
-    expect(other.stderr).toContain("m.safetensors exists, and is not what this command trains");
+    expect(other.stderr).toContain("m.safetensors exists and is not the result of this command");
   });
 
   it("is not forgotten: starting anew needs --force, and going on the same command", async () => {
@@ -72,7 +72,7 @@ describe("a training that is stopped", () => {
     await interrupted(train, cwd, /epoch 1 /);
     const resumed = (more: string) => espalier([...train, ...words(more), "--resume"], { cwd });
     expect((await resumed("--learning-rate 0.1")).stderr).toMatch(
-      /^espalier: the checkpoint was trained with learningRate 0.005, this run has 0.1. Use the same settings, or start anew.\n$/,
+      /^espalier: the checkpoint was trained with learningRate 0.005, but this run has 0.1. Use the same settings, or start again.\n$/,
     );
     expect((await resumed("--set width=8")).stderr).toMatch(
       /^espalier: the checkpoint was trained from another model/,
@@ -105,7 +105,7 @@ describe("a pruning that is stopped in fine-tuning", () => {
     const { code, stdout, stderr } = await interrupted(words(line), cwd, /fine-tune 1 /);
     expect([code, stdout]).toEqual([130, ""]);
     expect(stderr).toMatch(
-      /espalier: stopped in step 2 of 2 \(tune\) after 1 epoch; s.safetensors holds the model so far\. To go on: espalier prune .* --resume\n$/,
+      /espalier: stopped in step 2 of 2 \(tune\) after 1 epoch; s.safetensors holds the model so far\. To resume: espalier prune .* --resume\n$/,
     );
     const { stdout: seen } = await espalier(words("inspect s.safetensors --json"), { cwd });
     expect(JSON.parse(seen).history).toMatchObject([
@@ -123,7 +123,7 @@ describe("a pruning that is stopped in fine-tuning", () => {
     const { code, stderr } = await interrupted(words(line), cwd, /fine-tune 1 /);
     expect(code).toBe(130);
     expect(stderr).toMatch(
-      /^step 1 of 4: prune by head to sparsity ≥ 29.29 %, or as near as it gets\nthe nearest there is: sparsity \d/,
+      /^step 1 of 4: prune by head to sparsity ≥ 29.29 %, or as near as possible\nnearest possible: sparsity \d/,
     );
     expect(stderr).toContain("stopped in step 3 of 4 (prune); s.safetensors holds the model so far.");
     const { stdout } = await espalier(words("inspect s.safetensors --json"), { cwd });

@@ -40,7 +40,7 @@ describe("a sweep", () => {
       /1\/5 {2}train iTransformer on synthetic +MSE \d.*\n2\/5 {2}iTransformer, unstructured, sparsity 0.5 +MSE/,
     );
     expect(stopped.stderr).toMatch(
-      /\nespalier: stopped after 2 of 5 cells. The same command goes on from there.\n$/,
+      /\nespalier: stopped after 2 of 5 cells. Repeat the command to continue.\n$/,
     );
     const report = join("espalier-out", "tiny", "report", "report.html");
     expect(stopped.stdout.trimEnd().endsWith(report)).toBe(true);
@@ -48,7 +48,7 @@ describe("a sweep", () => {
     const { code, stdout, stderr } = await espalier(words("sweep tiny.yaml"), { cwd });
     expect(code).toBe(0);
     expect(stderr).toMatch(/^3\/5 {2}/);
-    expect(stdout).toContain("3 cells done, 2 kept from before");
+    expect(stdout).toContain("3 cells done, 2 kept from an earlier run");
     expect(stdout.trimEnd().endsWith(report)).toBe(true);
     await access(join(cwd, report));
   });

@@ -43,11 +43,11 @@ describe("help", () => {
     const train = (await espalier(["train", "--help"])).stdout.replace(/\s+/g, " ");
     for (const name of models.keys()) expect(train).toContain(name);
     const { epochs, learningRate, batchSize, patience, weightDecay, seed } = readSettings({});
-    expect(train).toContain(`at most so many (${epochs})`);
-    expect(train).toContain(`step of Adam (${learningRate})`);
-    expect(train).toContain(`windows a step (${batchSize})`);
-    expect(train).toContain(`0 never (${patience})`);
-    expect(train).toContain(`of Adam (${weightDecay})`);
+    expect(train).toContain(`at most this many (${epochs})`);
+    expect(train).toContain(`learning rate of Adam (${learningRate})`);
+    expect(train).toContain(`windows per step (${batchSize})`);
+    expect(train).toContain(`0 for never (${patience})`);
+    expect(train).toContain(`weight decay of Adam (${weightDecay})`);
     expect(train).toContain(`order of windows (${seed})`);
     expect([...createRegistry().backends.keys()]).toContain("tfjs-wasm");
     const prune = (await espalier(["prune", "--help"])).stdout.replace(/\s+/g, " ");
@@ -74,11 +74,11 @@ describe("a command line that is not understood", () => {
     ["train", "give --out FILE for the model. See espalier train --help."],
     [
       "prune --strategy head --sparsity 0.5 --dry-run",
-      "give a model file, or --recipe FILE with one. See espalier prune --help.",
+      "give a model file, or --recipe FILE that names one. See espalier prune --help.",
     ],
     [
       "train --epochs two",
-      'option "--epochs <n>" argument "two" is invalid. Expected a whole number from 0 on. See espalier train --help.',
+      'option "--epochs <n>" argument "two" is invalid. Expected a whole number, 0 or more. See espalier train --help.',
     ],
     [
       "train --missing guess",

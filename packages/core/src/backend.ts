@@ -1,106 +1,112 @@
 import type { Graph } from "./graph/graph.ts";
 import type { TensorData } from "./graph/tensor.ts";
 
-/** Whether a backend can run on this machine, and what to do where it cannot. */
+/** Whether a backend can run on this machine, and if not, what to do. */
 export interface Availability {
   readonly available: boolean;
-  /** One line: device and version, or what is missing and the command that gets it. */
+  /** One line: device and version, or what is missing and the command that installs it. */
   readonly detail: string;
-  /** The GPU it runs on; absent where it runs on the processor. */
+  /** The GPU it runs on; absent if it runs on the processor. */
   readonly device?: string;
-  /** A program stands in for the GPU: its results count, its times say nothing about any GPU. */
+  /** Software stands in for the GPU: results are valid, times say nothing about any GPU. */
   readonly software?: boolean;
-  /** What computes, with its version, by name. */
+  /** Versions of the computing libraries, by name. */
   readonly versions?: Readonly<Record<string, string>>;
   /** Threads of the processor that a run may use. */
   readonly threads?: number;
-  /** Vector instructions of the processor that are used: `relaxed`, `128-bit`, `AVX-512`; `none`. */
+  /** Vector instructions of the processor in use: `relaxed`, `128-bit`, `AVX-512`; or `none`. */
   readonly simd?: string;
-  /** Where something is missing: the one command that gets it. */
+  /** The command that installs what is missing, if anything is. */
   readonly command?: string;
 }
 
 /** Tensors by name. */
 export type Tensors = ReadonlyMap<string, TensorData>;
 
-/** The tensors programs share: weights, running statistics, optimiser state. */
+/** Tensors that programs share: weights, running statistics, optimiser state. */
 export interface State {
   readonly names: readonly string[];
-  /** Copies of the tensors named (all by default). */
+  /** Returns copies of the named tensors (by default all). */
   read(names?: readonly string[]): Promise<Tensors>;
-  /** Replaces tensors; shapes and types must be what they were. */
+  /** Replaces tensors; shapes and types must stay the same. */
   write(tensors: Tensors): Promise<void>;
-  /** Remembers the tensors as they are, without leaving the device. */
+  /** Remembers the current values of tensors without leaving the device. */
   snapshot(names?: readonly string[]): Promise<Snapshot>;
   /** Counts the writes and updates of a tensor, so that packed copies know when they are stale. */
   version(name: string): number;
-  /** Frees its memory; its programs must not be run any more. */
+  /** Frees its memory; programs that use it can no longer run. */
   dispose(): void;
+  /** As `dispose`: `using` calls it. */
+  [Symbol.dispose](): void;
 }
 
-/** Tensors as they once were. */
+/** Remembered values of tensors. */
 export interface Snapshot {
-  /** Puts the tensors back as they were; as often as wanted. */
+  /** Restores the tensors to the remembered values; can be called repeatedly. */
   restore(): Promise<void>;
-  /** Frees what was remembered. */
+  /** Frees the remembered values. */
   dispose(): void;
+  /** As `dispose`: `using` calls it. */
+  [Symbol.dispose](): void;
 }
 
-/** What a graph is compiled with. */
+/** Options of compiling a graph. */
 export interface CompileOptions {
   readonly state: State;
   /** Batch sizes to prepare for. */
   readonly batch?: readonly number[];
 }
 
-/** What a run gives back. */
+/** Options of a run. */
 export interface RunOptions {
-  /** Graph outputs to bring back; all by default. */
+  /** Graph outputs to return; by default all. */
   readonly read?: readonly string[];
 }
 
-/** A graph made ready for one backend. Runs on one State go one after the other. */
+/** A graph compiled for one backend. Runs on the same State are executed one after the other. */
 export interface Program {
-  /** Inputs by name; the batch size follows from their shapes. Updates are applied after all reads. */
+  /** Takes inputs by name; their shapes determine the batch size. Updates are applied after all reads. */
   run(inputs: Tensors, options?: RunOptions): Promise<Tensors>;
-  /** What the graph became at a batch size, for those who want to know where time goes; not every backend can tell. */
+  /** Describes the compiled program at a batch size, to show where time goes. Not every backend can. */
   describe?(batchSize: number): ProgramDescription;
-  /** Frees its memory; the state it was compiled with stays. */
+  /** Frees its memory; the state it was compiled with remains. */
   dispose(): void;
+  /** As `dispose`: `using` calls it. */
+  [Symbol.dispose](): void;
 }
 
 /** What a backend runs for one batch. */
 export interface ProgramDescription {
-  /** Elements of the batch that are run at a time. */
+  /** Elements of the batch that are processed together. */
   readonly part: number;
-  /** Threads that run it together, where there is more than one. */
+  /** Number of threads, if more than one. */
   readonly threads?: number;
-  /** Memory beside the state's tensors: intermediate values, packed weights, and values kept between runs. */
+  /** Memory in addition to the state's tensors: intermediate values, packed weights, and values kept between runs. */
   readonly bytes: { readonly arena: number; readonly weights: number; readonly kept: number };
   readonly calls: readonly CallDescription[];
 }
 
 /** One call of a kernel. */
 export interface CallDescription {
-  /** Name of the graph's node. */
+  /** Name of the node in the graph. */
   readonly node: string;
   readonly kernel: string;
-  /** Of products with a weight: how it is stored, and its share of weights that are not zero. */
+  /** For products with a weight: storage format, and the share of nonzero weights. */
   readonly format?: string;
   readonly density?: number;
-  /** Expected nanoseconds of one call on one thread, where a cost model knows. */
+  /** Expected nanoseconds of one call on one thread, if a cost model exists. */
   readonly cost?: number;
-  /** Parts it is divided into, which threads run at once; left out where one thread runs it. */
+  /** Number of parts that threads run in parallel; absent if one thread runs the call. */
   readonly parts?: number;
 }
 
-/** Something that runs graphs. */
+/** Runs graphs. */
 export interface Backend {
   readonly name: string;
-  /** Whether it can run here. Loads what it needs for the answer; never throws. */
+  /** Whether it can run on this machine. Loads what it needs to find out; never throws. */
   availability(): Promise<Availability>;
-  /** Takes copies of the tensors. */
+  /** Creates a state from copies of the tensors. */
   createState(tensors: Tensors): Promise<State>;
-  /** Makes a graph ready. Throws an EspalierError where the state lacks a tensor, or the backend an operator. */
+  /** Compiles a graph. Throws an EspalierError if the state lacks a tensor, or the backend an operator. */
   compile(graph: Graph, options: CompileOptions): Promise<Program>;
 }

@@ -1,4 +1,4 @@
-/** Which axes of which tensors belong together, and how it is inferred. */
+/** Inference of dimensions: which axes of which tensors belong together. */
 export type * from "./dimensions/coupling.ts";
 export type { Dimension, Dimensions, Member } from "./dimensions/dimensions.ts";
 export { dimensionsIn, type Expression, extentOf } from "./dimensions/expression.ts";

@@ -1,18 +1,18 @@
-/** An error a user can act on: one line that says what is wrong, where, and what to do. Shown without a stack trace. */
+/** An error that a user can act on: one line that says what is wrong, where, and what to do. Shown without a stack trace. */
 export class EspalierError extends Error {
   override readonly name = "EspalierError";
 }
 
 /**
- * Shapes or attributes that an operator cannot take. The message is the reason alone, without a full stop: whoever knows
- * the node puts its name before it.
+ * Shapes or attributes that an operator does not accept. The message is only the reason, without a full stop; the
+ * caller that knows the node prepends its name.
  */
 export class ShapeError extends EspalierError {}
 
-/** The known name nearest to `given` by edit distance, when it is near enough to be a slip of the keyboard. */
+/** The known name closest to `given` by edit distance, if it is close enough to be a typing error. */
 export function nearestName(given: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
-  // Something of the name must be left: any two letters are two edits apart.
+  // Part of the name must match: any two letters are two edits apart.
   let distance = Math.min(Math.max(2, Math.floor(given.length / 3)) + 1, given.length);
   for (const name of known) {
     const d = editDistance(given.toLowerCase(), name.toLowerCase());
@@ -24,7 +24,7 @@ export function nearestName(given: string, known: readonly string[]): string | u
   return best;
 }
 
-/** The line for a name nobody knows: the nearest known one first, then all of them. */
+/** The message for an unknown name: the closest known one first, then all of them. */
 export function unknownName(what: string, given: string, known: readonly string[], more = ""): EspalierError {
   const near = nearestName(given, known);
   const hint = near === undefined ? "" : ` Did you mean "${near}"?`;
@@ -44,7 +44,7 @@ function editDistance(a: string, b: string): number {
   return previous[b.length]!;
 }
 
-/** Refuses a document (a plan, results, …) that a later version wrote: an EspalierError that says what to do. */
+/** Throws an EspalierError for a document (a plan, results, …) that a later version wrote. */
 export function refuseNewerFormat(document: unknown, what: string, where: string, newest = 1): void {
   const { format } = (document ?? {}) as { readonly format?: unknown };
   if (typeof format === "number" && format > newest) {

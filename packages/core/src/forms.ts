@@ -1,15 +1,15 @@
 /**
- * Forms that JSON from a file must have, checked by hand-sized functions: core has no dependency, and what a page loads
- * stays small. Whether content of the right form makes sense is for its reader to check.
+ * Checks of the form of JSON from a file, written by hand: core has no dependency, and what a page loads stays small.
+ * Whether content of the right form makes sense is for its reader to check.
  */
 
-/** What is wrong with JSON, and where: keys and indices joined by dots, empty at the top. */
+/** A fault in JSON: its place (keys and indices joined by dots, empty at the top) and its description. */
 export interface Fault {
   readonly at: string;
   readonly problem: string;
 }
 
-/** Finds the first fault of a value; undefined if it has the form. */
+/** Finds the first fault of a value; undefined if it has the right form. */
 export type Form = (value: unknown) => Fault | undefined;
 
 /** A value that passes a test; `what` completes "expected …". */
@@ -18,7 +18,7 @@ export function such(what: string, passes: (value: unknown) => boolean): Form {
     passes(value) ? undefined : { at: "", problem: `expected ${what}, received ${shown(value)}` };
 }
 
-/** Text. */
+/** A string. */
 export const text: Form = such("a text", (value) => typeof value === "string");
 /** A finite number. */
 export const number: Form = such("a number", Number.isFinite);
@@ -57,7 +57,7 @@ export function recordOf(form: Form): Form {
     isObject(value) ? first(value, Object.keys(value), () => form) : such("an object", () => false)(value);
 }
 
-/** An object with these keys, `optional` ones among them; `open` lets other keys pass, which are otherwise faults. */
+/** An object with these keys, of which `optional` ones may be absent; unless `open`, other keys are faults. */
 export function object(
   required: Readonly<Record<string, Form>>,
   optional: Readonly<Record<string, Form>> = {},
@@ -74,12 +74,12 @@ export function object(
   };
 }
 
-/** Any of some forms; `what` names them all. */
+/** Any of several forms; `what` names them all. */
 export function either(what: string, ...forms: readonly Form[]): Form {
   return such(what, (value) => forms.some((form) => form(value) === undefined));
 }
 
-/** Whatever JSON can hold. */
+/** Any JSON value. */
 export const json: Form = (value) => {
   if (Array.isArray(value)) return listOf(json)(value);
   if (isObject(value)) return recordOf(json)(value);

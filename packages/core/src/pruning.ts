@@ -1,4 +1,4 @@
-/** For writing strategies and criteria: rankings, selections and plans. */
+/** Tools for strategies and criteria: rankings, selections and plans. */
 export { weightsOf } from "./criteria/criterion.ts";
 export { groupSlices, groupSums } from "./criteria/groups.ts";
 export { checkAmount, findCriterion, isCriterion } from "./criteria/index.ts";

@@ -442,7 +442,7 @@ describe("every criterion", () => {
     async (name) => {
       const asked = findCriterion(name).weights({ model: encoder }, ["projection.weight"]);
       await expect(asked).rejects.toThrow(EspalierError);
-      await expect(asked).rejects.toThrow("looks at data");
+      await expect(asked).rejects.toThrow("needs data");
     },
   );
 });

@@ -102,7 +102,7 @@ describe("several targets at once", () => {
   it("of which one cannot be met are not met, and that one says why", async () => {
     const { target } = await meet({ sparsity: 0.1, flops: 0.2 }, heads, { model });
     expect(target).toMatchObject({ metric: "flops", met: false });
-    expect(target!.why).toMatch(/^with all that "heads" may remove, \d+\.\d % of the flops remain$/);
+    expect(target!.why).toMatch(/^with everything that "heads" may remove, \d+\.\d % of the flops remain$/);
     expect(target!.others).toMatchObject([{ metric: "sparsity", met: true }]);
   });
 
@@ -179,7 +179,7 @@ describe("a latency target", () => {
     const plan = await meet({ latency: 0.1 }, weights, { model, latency: meter(time) });
     expect(plan.target!.met).toBe(false);
     expect(plan.target!.why).toMatch(
-      /^with all that "weights" may remove, 2\d\.\d % of the time on nothing, batch 1 remain$/,
+      /^with everything that "weights" may remove, 2\d\.\d % of the time on nothing, batch 1 remain$/,
     );
     const stays = await meet({ latency: 0.5 }, weights, { model, latency: meter(() => 1) });
     expect(stays.target!.measured!.tries).toHaveLength(2);
@@ -191,12 +191,12 @@ describe("a latency target", () => {
     expect(new Set(fake.asked.map(digest)).size).toBe(fake.asked.length);
     expect(target).toMatchObject({ met: false });
     expect(target!.why).toMatch(
-      /^what "heads" removes at a time is too coarse to come within 5 % of it; nearest: .* remain$/,
+      /^"heads" removes too much at a time to come within 5 % of it; nearest: .* remain$/,
     );
   });
 
-  it("needs something that measures, and stops where the signal says so", async () => {
-    await expect(meet({ latency: 0.5 }, weights, { model })).rejects.toThrow(/something that measures/);
+  it("needs a meter, and stops where the signal says so", async () => {
+    await expect(meet({ latency: 0.5 }, weights, { model })).rejects.toThrow(/needs a meter/);
     const stop = new AbortController();
     const fake = meter((_, call) => {
       if (call === 2) stop.abort();

@@ -171,7 +171,7 @@ describe("a plan", () => {
         { do: "remove", dimension: dimension.name, extent: 8, indices: [1], because: "", ...change },
       ]);
     expect(remove({ dimension: "b0.up.weight[1]" })).toThrow(/is not known. Did you mean/);
-    expect(remove({ extent: 9 })).toThrow(/has 8 indices, the plan expects 9/);
+    expect(remove({ extent: 9 })).toThrow(/has 8 indices, but the plan expects 9/);
     expect(remove({ indices: [8] })).toThrow(/0 … 7/);
   });
   it("of masks that name no axis is read as it was meant: n:m patterns followed the last one", () => {

@@ -29,24 +29,24 @@ import { decodeModelOnDemand } from "@espalier/formats";
 import { RecentRows } from "./recent-rows.ts";
 import { checkRows, type GivenRows, type Moment, type RowOptions, tableOf } from "./rows.ts";
 
-/** What a forecaster has to know of a model's data. */
+/** Facts about a model's data that a forecaster needs. */
 type Known = Pick<ModelData, "series" | "scaler" | "frequency" | "step" | "constant">;
 
-/** How a forecaster runs. */
+/** Options of a forecaster. */
 export interface ForecasterOptions {
-  /** What runs the model; by default Espalier's WebAssembly kernels. */
+  /** Runs the model; by default Espalier's WebAssembly kernels. */
   readonly backend?: Backend | undefined;
   /** Threads of the default backend: 1 by default. */
   readonly threads?: number | undefined;
-  /** Compiled kernels of the default backend, for engines that compile none at run time: see `wasm` of its package. */
+  /** Compiled kernels for the default backend, for engines that cannot compile at run time: see `wasm` in its package. */
   readonly module?: WebAssembly.Module | undefined;
-  /** Columns, scaling and frequency of a model whose file does not know them, such as one that was read from ONNX. */
+  /** Columns, scaling and frequency for a model whose file does not have them, such as one imported from ONNX. */
   readonly data?: Known | undefined;
 }
 
 /**
- * Values that follow rows, in their units: with the decimals that a 32-bit forecast says something about. A series that
- * never changed in training, and does not in the rows, stays as it is.
+ * Forecast values in the units of the rows, with as many decimals as a 32-bit forecast supports. A series that never
+ * changed, neither in training nor in the rows, stays constant.
  */
 export interface Forecast {
   /** `[rows × columns]`, row by row. */
@@ -55,26 +55,29 @@ export interface Forecast {
   readonly columns: readonly string[];
   /** `[rows]`, milliseconds; absent if the rows had none. */
   readonly timestamps?: Float64Array;
-  /** `[rows]`, milliseconds that the clock is ahead of UTC; absent if the rows had none. */
+  /** `[rows]`, offset of local time from UTC in milliseconds; absent if the rows had none. */
   readonly offsets?: Float64Array;
 }
 
-/** Rows that arrive one at a time. */
+/** A stream of rows that arrive one at a time. */
 export interface ForecastStream {
-  /** Takes one row; gives the forecast from it on, undefined until the model has seen as many rows as it looks back on. */
+  /**
+   * Takes one row and returns the forecast from there; undefined until the model has seen as many rows as it looks back
+   * on.
+   */
   push(
     row: ArrayLike<number> | Readonly<Record<string, unknown>>,
     at?: Moment,
   ): Promise<Forecast | undefined>;
 }
 
-/** A model that was made ready to forecast. */
+/** A model that is ready to forecast. */
 export interface Forecaster {
   /** Names of the series, in the model's order. */
   readonly columns: readonly string[];
-  /** Rows that it looks back on. */
+  /** Number of rows that it looks back on. */
   readonly inputLength: number;
-  /** Rows that it forecasts. */
+  /** Number of rows that it forecasts. */
   readonly horizon: number;
   /** Whether the model reads the calendar: rows then need timestamps. */
   readonly needsTimestamps: boolean;
@@ -89,7 +92,7 @@ export interface Forecaster {
     sets: readonly { readonly rows: GivenRows; readonly timestamps?: RowOptions["timestamps"] }[],
     options?: Pick<RowOptions, "columns">,
   ): Promise<Forecast[]>;
-  /** Starts a stream: it keeps the rows that the model looks back on. Any number of streams share the model. */
+  /** Starts a stream, which remembers the rows that the model looks back on. Any number of streams can share the model. */
   stream(options?: Pick<RowOptions, "columns">): ForecastStream;
   /** Frees the model's memory. */
   dispose(): void;
@@ -98,10 +101,11 @@ export interface Forecaster {
 }
 
 /**
- * Makes a model ready to forecast: scaling, columns, window and calendar come from its file, and it is compiled once.
+ * Prepares a model for forecasting: scaling, columns, window and calendar come from its file, and it is compiled once.
  *
- * @param source bytes of a model file (`.safetensors` of Espalier), or a model that was read from another kind.
- * @throws EspalierError for bytes that are no model, or a model that does not forecast windows or does not know its data.
+ * @param source bytes of a model file (Espalier's `.safetensors`), or a model read from another format.
+ * @throws EspalierError for bytes that are not a model, or a model that does not forecast windows or does not know its
+ *   data.
  */
 export async function createForecaster(
   source: Uint8Array | ArrayBuffer | Model,
@@ -112,12 +116,12 @@ export async function createForecaster(
   const shape = windowShapeOf(model.graph);
   if (data === undefined) {
     throw new EspalierError(
-      `model ${model.name} does not know its data's columns and scaling, so no forecast of it has units. Train it on data first, or give { data: { series, scaler } }.`,
+      `model ${model.name} does not know its data's columns and scaling, so its forecasts have no units. Train it on data first, or give { data: { series, scaler } }.`,
     );
   }
   if (data.series.length !== shape.series || data.scaler.center.length !== shape.series) {
     throw new EspalierError(
-      `model ${model.name} forecasts ${shape.series} series, its data has ${data.series.length} and a scaling of ${data.scaler.center.length}.`,
+      `model ${model.name} forecasts ${shape.series} series, but its data has ${data.series.length}, and a scaling of ${data.scaler.center.length}.`,
     );
   }
   const { threads, module } = options;
@@ -214,17 +218,19 @@ class ModelForecaster implements Forecaster {
     return outputs.get(this.#model.graph.outputs[0]!.name)!;
   }
 
-  /** The model's inputs for the last rows of a table, and what its output means. */
+  /** The model's inputs for the last rows of a table, and how to read its output. */
   #window(table: Table) {
     const { inputLength, horizon, labelLength, marks } = this.#shape;
     const { scaler, frequency, constant = [] } = this.#data;
     const { name, columns, rows } = table;
     if (rows < inputLength) {
-      throw new EspalierError(`data ${name}: ${rows} rows, the model looks back on ${inputLength}.`);
+      throw new EspalierError(
+        `data ${name}: it has ${rows} rows, but the model looks back on ${inputLength}.`,
+      );
     }
     checkRows(table, rows - inputLength);
     if (marks > 0 && table.timestamps === undefined) {
-      throw new EspalierError(`data ${name}: has no dates, and the model takes time marks.`);
+      throw new EspalierError(`data ${name}: it has no dates, but the model needs time features.`);
     }
     const gap = table.breaks?.find((row) => row > rows - inputLength);
     if (gap !== undefined) {
@@ -269,7 +275,7 @@ class ModelForecaster implements Forecaster {
 /** Digits of a float32. */
 const digits = 7;
 
-/** A forecast without the decimals that are below a float32's last digit, in units of the series' spread. */
+/** Rounds a forecast to the precision of a float32, relative to the spread of the series. */
 function rounded(value: number, { kind, spread }: Scaler, column: number): number {
   const size = kind === "none" ? Math.abs(value) : spread[column]!;
   const decimals = digits - 1 - Math.floor(Math.log10(size));
@@ -283,7 +289,7 @@ function neverChanges({ values, columns }: Table, column: number, rows: number):
   return true;
 }
 
-/** The rows that a model sees and those to come, without what lies before them. */
+/** The rows that a model sees and those to come, without earlier rows. */
 function lastRows(table: Table, rows: number): Table {
   const { columns, values, timestamps, offsets: _o, breaks: _b, ...rest } = table;
   return {

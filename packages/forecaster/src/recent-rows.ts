@@ -8,7 +8,7 @@ export class RecentRows {
   readonly #values: Float64Array;
   readonly #times: Float64Array;
   #dated: boolean | undefined;
-  /** Rows that are remembered. */
+  /** Number of rows to remember. */
   rows = 0;
 
   constructor(columns: readonly string[], most: number) {
@@ -17,13 +17,13 @@ export class RecentRows {
     this.#times = new Float64Array(most);
   }
 
-  /** Appends a table of one row; the oldest row goes when there is no room. */
+  /** Appends a table of one row; the oldest row is dropped if there is no room. */
   push(row: Table): void {
     checkRows(row, 0);
     const dated = row.timestamps !== undefined;
     const last = this.#times.length - 1;
     if (this.rows > 0 && dated !== this.#dated) {
-      throw new EspalierError("a stream takes a timestamp with every row, or with none.");
+      throw new EspalierError("either every row of a stream has a timestamp, or none.");
     }
     if (this.rows > 0 && dated && row.timestamps![0]! <= this.#times[last]!) {
       throw new EspalierError(
@@ -31,7 +31,7 @@ export class RecentRows {
       );
     }
     const width = this.#columns.length;
-    // The newest row stands last, so that what is remembered is always one piece.
+    // The newest row is last, so that the remembered rows are always contiguous.
     this.#values.copyWithin(0, width);
     this.#values.set(row.values, last * width);
     this.#times.copyWithin(0, 1);

@@ -1,12 +1,12 @@
 import { EspalierError } from "@espalier/core/inference";
 import { parseTimestamp, stepOf, type Table } from "@espalier/datasets";
 
-/** A point in time: milliseconds since 1970, a `Date`, or text as `2016-07-01 00:00` or `2016-07-01T00:00Z`. */
+/** A point in time: milliseconds since 1970, a `Date`, or text such as `2016-07-01 00:00` or `2016-07-01T00:00Z`. */
 export type Moment = number | Date | string;
 
 /**
- * Observed rows in original units, oldest first: an array a row, an object a row with the columns as keys, all numbers
- * row by row, or a table of `@espalier/datasets`.
+ * Observed rows in original units, oldest first: an array per row, an object per row with the columns as keys, all
+ * numbers row by row, or a table of `@espalier/datasets`.
  */
 export type GivenRows =
   | Table
@@ -15,11 +15,11 @@ export type GivenRows =
   | readonly ArrayLike<number>[]
   | readonly Readonly<Record<string, unknown>>[];
 
-/** What is known of rows beside their values. */
+/** Facts about rows in addition to their values. */
 export interface RowOptions {
-  /** One moment a row, ascending. Models with time marks need them; with them a forecast has moments, too. */
+  /** One timestamp per row, ascending. Models with time features need them; with them, forecasts have timestamps too. */
   readonly timestamps?: ArrayLike<Moment> | undefined;
-  /** Names of the values in a row, if they are not the model's columns in the model's order. */
+  /** Names of the values in a row, unless they are the model's columns in the model's order. */
   readonly columns?: readonly string[] | undefined;
 }
 
@@ -39,16 +39,19 @@ export function tableOf(given: GivenRows, options: RowOptions, wanted: readonly 
   return { name, ...table, timestamps: times, step: stepOf(times) };
 }
 
-/** Milliseconds of a moment. Throws an EspalierError for what is none. */
+/** Milliseconds of a timestamp. Throws an EspalierError for an invalid one. */
 export function timeOf(moment: Moment, row: number): number {
   const time = typeof moment === "string" ? parseTimestamp(moment) : Number(moment);
   if (time !== undefined && Number.isFinite(time)) return time;
   throw new EspalierError(
-    `the timestamp of row ${row + 1}, "${moment}", is none: give milliseconds, a Date, or text as 2016-07-01 00:00.`,
+    `the timestamp of row ${row + 1}, "${moment}", is not valid: give milliseconds, a Date, or text such as 2016-07-01 00:00.`,
   );
 }
 
-/** Refuses numbers that are none, and moments that do not ascend, in the rows from `start` on. */
+/**
+ * Throws an EspalierError for values that are not numbers, and timestamps that do not ascend, in the rows from `start`
+ * on.
+ */
 export function checkRows(table: Table, start: number): void {
   const { name, columns, rows, values, timestamps, dates } = table;
   if (values.length !== rows * columns.length) {
@@ -63,7 +66,7 @@ export function checkRows(table: Table, start: number): void {
       `data ${name}, row ${row + 1}, column "${column}": ${values[i]} is not a number. Fill gaps before you forecast.`,
     );
   }
-  // Whoever read a file has looked at its order, and said what is odd.
+  // The reader of the file has already checked its order, and reported what is odd.
   if (timestamps === undefined || dates !== undefined) return;
   for (let row = Math.max(1, start); row < rows; row++) {
     if (timestamps[row]! > timestamps[row - 1]!) continue;
@@ -77,7 +80,7 @@ function isTable(given: GivenRows): given is Table {
   return !Array.isArray(given) && !ArrayBuffer.isView(given) && "values" in given && "columns" in given;
 }
 
-/** Values row by row in the order wanted. */
+/** Values row by row in the requested order. */
 function picked(
   name: string,
   values: Float32Array | Float64Array,
@@ -87,7 +90,9 @@ function picked(
   const width = columns.length;
   const rows = values.length / width;
   if (!Number.isInteger(rows)) {
-    throw new EspalierError(`data ${name}: ${values.length} numbers are not whole rows of ${width} columns.`);
+    throw new EspalierError(
+      `data ${name}: ${values.length} numbers cannot be divided into rows of ${width} columns.`,
+    );
   }
   const from = wanted.map((column) => {
     const place = columns.indexOf(column);
@@ -120,7 +125,7 @@ function flat(
     if (isArrayLike(row)) {
       if (row.length !== width) {
         throw new EspalierError(
-          `row ${r + 1} has ${row.length} values, ${width} are expected: ${columns.join(", ")}.`,
+          `row ${r + 1} has ${row.length} values, but ${width} are expected: ${columns.join(", ")}.`,
         );
       }
       for (let c = 0; c < width; c++) out[r * width + c] = numberOf(row[c]);
@@ -134,7 +139,7 @@ function flat(
   return out;
 }
 
-/** Text and null are no numbers, whatever JavaScript makes of them. */
+/** Text and null are not numbers, whatever JavaScript converts them to. */
 function numberOf(value: unknown): number {
   return typeof value === "number" ? value : Number.NaN;
 }

@@ -150,7 +150,7 @@ describe("many forecasts", () => {
       await expect(stream.push([1, 2, 3], table.timestamps![3])).rejects.toThrow(
         "not later than the one before",
       );
-      await expect(stream.push([1, 2, 3])).rejects.toThrow("a timestamp with every row, or with none");
+      await expect(stream.push([1, 2, 3])).rejects.toThrow("either every row of a stream has a timestamp");
     });
   });
 
@@ -188,13 +188,13 @@ describe("what is wrong is said", () => {
   gap[20] = [1, Number.NaN, 2];
 
   it.each<[string, Parameters<Forecaster["forecast"]>[0], object, RegExp]>([
-    ["too few rows", rowsOf(table).slice(0, 23), {}, /23 rows, the model looks back on 24/],
+    ["too few rows", rowsOf(table).slice(0, 23), {}, /23 rows, but the model looks back on 24/],
     ["a gap", gap, {}, /row 21, column "s2": NaN is not a number/],
     ["a text", [...gap.slice(0, 20), ...gap.slice(0, 3), ["1", 2, 3] as never], {}, /row 24, column "s1"/],
-    ["a short row", [[1, 2]], {}, /row 1 has 2 values, 3 are expected: s1, s2, s3/],
+    ["a short row", [[1, 2]], {}, /row 1 has 2 values, but 3 are expected: s1, s2, s3/],
     ["a missing key", [{ s1: 1, s2: 2 }], {}, /row 1 has no column "s3"/],
     ["a missing column", [[1, 2]], { columns: ["s1", "s3"] }, /column s2 is missing/],
-    ["half a row", new Float32Array(7), {}, /7 numbers are not whole rows of 3 columns/],
+    ["half a row", new Float32Array(7), {}, /7 numbers cannot be divided into rows of 3 columns/],
     ["nothing", [null] as never, {}, /row 1 is null/],
     ["too few dates", rowsOf(table), { timestamps: [1] }, /1 timestamps were given for 300 rows/],
     ["no date", [[1, 2, 3]], { timestamps: ["soon"] }, /"soon"/],
@@ -207,7 +207,7 @@ describe("what is wrong is said", () => {
   it("rows out of order, and no dates for a model that reads them", async () => {
     const unsorted = { ...last(30), timestamps: last(30).timestamps!.map((t, i) => (i === 28 ? 0 : t)) };
     expect(await say(unsorted)).toMatch(/row 29 is not later than the row before it/);
-    expect(await say(rowsOf(table), {}, marked)).toMatch(/has no dates, and the model takes time marks/);
+    expect(await say(rowsOf(table), {}, marked)).toMatch(/has no dates, but the model needs time features/);
   });
 
   it("bytes that are no model, other numbers of series, and a forecaster that is gone", async () => {
@@ -215,7 +215,7 @@ describe("what is wrong is said", () => {
     await expect(createForecaster(undefined as never)).rejects.toThrow("give the bytes of a model file");
     const two = forecastingDataOf({ ...loaded, table: selectSeries(table, ["s1", "s2"]) }, lengths);
     await expect(createForecaster(withData(plain, two))).rejects.toThrow(
-      "forecasts 3 series, its data has 2",
+      "forecasts 3 series, but its data has 2",
     );
     const forecaster = await createForecaster(plain);
     forecaster.dispose();

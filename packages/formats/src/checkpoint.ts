@@ -3,8 +3,8 @@ import { readPytorch } from "./pytorch/checkpoint.ts";
 import { readSafetensors } from "./safetensors/safetensors.ts";
 
 /**
- * Tensors of a checkpoint by name, of either format: safetensors, or what PyTorch's `torch.save` wrote of a state dict.
- * Throws an EspalierError that begins with `name` where the file is neither, or not sound.
+ * Reads the tensors of a checkpoint by name, in either format: safetensors, or a state dict saved by PyTorch's
+ * `torch.save`. Throws an EspalierError that begins with `name` if the file is neither, or damaged.
  */
 export async function readCheckpoint(
   bytes: Uint8Array,

@@ -3,8 +3,8 @@ import { weightsOf } from "@espalier/core/pruning";
 import { floatToHalf, halfToFloat, largestHalf } from "./half.ts";
 
 /**
- * Float16 bit patterns of the weights that `--weights float16` stores so: trainable tensors with two or more axes.
- * Throws an EspalierError that names a tensor with numbers float16 cannot hold.
+ * Float16 bit patterns of the weights that `--weights float16` stores in that format: trainable tensors with two or
+ * more axes. Throws an EspalierError that names a tensor with numbers float16 cannot hold.
  */
 export function halfWeights(model: Model): ReadonlyMap<string, Uint16Array> {
   return new Map(
@@ -14,7 +14,7 @@ export function halfWeights(model: Model): ReadonlyMap<string, Uint16Array> {
       const at = data.findIndex((value, i) => Number.isFinite(value) && (bits[i]! & 0x7c00) === 0x7c00);
       if (at >= 0) {
         throw new EspalierError(
-          `tensor "${name}" holds ${data[at]}, float16 reaches ${largestHalf}. Export it with float32 weights.`,
+          `tensor "${name}" holds ${data[at]}, but float16 only reaches ${largestHalf}. Export it with float32 weights.`,
         );
       }
       return [name, bits];
@@ -23,8 +23,8 @@ export function halfWeights(model: Model): ReadonlyMap<string, Uint16Array> {
 }
 
 /**
- * The model with its weights rounded as an export with float16 weights stores them: run or evaluate it beside the
- * original to see what the rounding changes.
+ * The model with its weights rounded like an export with float16 weights; comparing it with the original shows the
+ * effect of rounding.
  */
 export function roundToFloat16(model: Model): Model {
   const tensors = new Map(model.tensors);

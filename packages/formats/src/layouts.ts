@@ -8,34 +8,37 @@ import {
   type Shape,
 } from "@espalier/core/graph";
 
-/** Layouts that values take on the way through a format whose operators know fewer axes than core's. */
+/** Layouts of values for formats whose operators know fewer axes than core's. */
 
-/** An order of axes for Transpose: the axis `from` comes to lie at `to`, the others keep their order. */
+/** A permutation for Transpose that moves axis `from` to `to` and keeps the order of the others. */
 export function movedAxis(rank: number, from: number, to: number): number[] {
   return Array.from({ length: rank }, (_, axis) => axis)
     .toSpliced(from, 1)
     .toSpliced(to, 0, from);
 }
 
-/** What lies before an axis, the axis, and what lies after it, each as one axis. */
+/** The axes before an axis, the axis, and the axes after it, each merged into one. */
 export function aroundAxis(shape: Shape, axis: number): readonly [Extent, number, Extent] {
   return [elementsOf(shape.slice(0, axis)), shape[axis] as number, elementsOf(shape.slice(axis + 1))];
 }
 
-/** The axes that data and index tuples share as one axis `lead`, and all tuples of one position there as another. */
+/**
+ * The axes that data and index tuples share, merged into one axis `lead`, and all tuples of one position merged into
+ * another.
+ */
 export interface TupleLayout {
   readonly lead: Extent;
   /** [lead, …]. */
   readonly data: Shape;
   /** [lead, tuples, size of a tuple]. */
   readonly indices: Shape;
-  /** [lead, tuples, …]: what the tuples point at. */
+  /** [lead, tuples, …]: the slices that the tuples point to. */
   readonly picked: Shape;
 }
 
 /**
- * How GatherND and ScatterND with batch axes are written where there are none: with the position along `lead` in front of
- * each tuple they need none.
+ * The layout that expresses GatherND and ScatterND with batch axes in formats without them: the position along `lead`
+ * is put in front of each tuple.
  */
 export function tupleLayout(data: Shape, indices: Shape, { batchDims }: GatherNDAttributes): TupleLayout {
   const lead = elementsOf(data.slice(0, batchDims));
@@ -51,14 +54,14 @@ export function tupleLayout(data: Shape, indices: Shape, { batchDims }: GatherND
 
 /** A Fourier transform as one matrix product: Transpose, Reshape, MatMul, Reshape, Transpose. */
 export interface DftLayout {
-  /** Brings the axis beside the last one, which holds real and imaginary part. */
+  /** Moves the axis next to the last one, which holds real and imaginary part. */
   readonly perm: readonly number[];
   /** [rows, positions · parts]. */
   readonly rows: Shape;
   readonly matrix: TensorData;
-  /** What is named alike is the same matrix. */
+  /** Equal names denote the same matrix. */
   readonly matrixName: string;
-  /** The result as `perm` left the axes. */
+  /** The result with axes in the order of `perm`. */
   readonly spread: Shape;
   /** Undoes `perm`. */
   readonly back: readonly number[];

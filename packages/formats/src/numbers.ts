@@ -1,7 +1,7 @@
 import { EspalierError, type TensorData } from "@espalier/core/inference";
 import { halfToFloat } from "./half.ts";
 
-/** Number formats that are read, by safetensors' names, with their bytes an element. */
+/** Supported number formats, by safetensors' names, with their bytes per element. */
 export const numberBytes: Readonly<Record<string, number>> = {
   F64: 8,
   F32: 4,
@@ -16,8 +16,8 @@ export const numberBytes: Readonly<Record<string, number>> = {
 };
 
 /**
- * Little-endian numbers as a tensor: floating-point ones as float32, integers as int32. `bytes` must be a copy of its
- * own, aligned. Throws an EspalierError that begins with `where()` for an integer that int32 cannot hold.
+ * Converts little-endian numbers to a tensor: floating-point ones to float32, integers to int32. `bytes` must be an
+ * aligned copy. Throws an EspalierError that begins with `where()` for an integer that int32 cannot hold.
  */
 export function toTensor(
   bytes: Uint8Array,

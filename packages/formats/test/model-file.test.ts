@@ -196,7 +196,11 @@ describe("a model file is refused", () => {
     ],
     ["a node without its inputs", (d) => (d.graph.nodes[1]!.inputs = []), "does not fit its 0 inputs"],
     ["an update of nothing", (d) => (d.graph.updates = [{ tensor: "x", value: 0 }]), 'updates "x"'],
-    ["two outputs of one name", (d) => d.graph.outputs.push(d.graph.outputs[0]!), "outputs have one name"],
+    [
+      "two outputs of one name",
+      (d) => d.graph.outputs.push(d.graph.outputs[0]!),
+      "outputs have the same name",
+    ],
     ["a tensor that is not there", (d) => (d.graph.tensors[0]!.name = "other"), 'tensor "other" is missing'],
     [
       "a masked buffer",
@@ -214,7 +218,7 @@ describe("a model file is refused", () => {
     [
       "two dimensions of one name",
       (d) => (d.dimensions.list[0]!.name = d.dimensions.list[1]!.name),
-      "one name",
+      "the same name",
     ],
     ["a dimension within nothing", (d) => (d.dimensions.list[0]!.within = 500), "there is no dimension 500"],
   ];
@@ -232,7 +236,7 @@ describe("a model file is refused", () => {
         metadata,
       );
     expect(refusal(withMask(mask.data.slice(1)))).toContain("does not fit its shape");
-    expect(refusal(withMask(mask.data.map(() => 0)))).toContain("kept values, its mask keeps 0");
+    expect(refusal(withMask(mask.data.map(() => 0)))).toContain("kept values, but its mask keeps 0");
     const full = new Map([...tensors, [name!, dense.tensors.get(name!)!]]);
     expect(refusal(withMask(mask.data, full))).toContain("has shape");
     const same = {

@@ -69,7 +69,7 @@ describe("what is no ONNX model", () => {
     ["a number without an end", new Uint8Array(64).fill(0xff)],
     ["messages in messages in messages", nested(5000)],
   ])("is refused: %s", async (_name, bytes) => {
-    expect(await refusal(() => readOnnx(bytes))).toMatch(/this is no ONNX model, or it is damaged/);
+    expect(await refusal(() => readOnnx(bytes))).toMatch(/not an ONNX model, or damaged/);
   });
 });
 
@@ -87,16 +87,16 @@ function nested(depth: number): Uint8Array {
 
 describe("tensors", () => {
   it.each<[string, object, bigint[], RegExp]>([
-    ["absurd extents", {}, [2n ** 62n, 2n ** 62n], /an axis cannot be 4611686018427387904 long/],
-    ["negative extents", {}, [-4n], /an axis cannot be -4 long/],
+    ["absurd extents", {}, [2n ** 62n, 2n ** 62n], /an axis cannot have length 4611686018427387904/],
+    ["negative extents", {}, [-4n], /an axis cannot have length -4/],
     [
       "more than the file holds",
       { rawData: new Uint8Array(16) },
       [1n << 30n, 4n],
-      /needs 4294967296 numbers, the file holds 4/,
+      /needs 4294967296 numbers, but the file holds 4/,
     ],
-    ["half a number", { rawData: new Uint8Array(15) }, [4n], /needs 4 numbers, the file holds 3\.75/],
-    ["the wrong field", { doubleData: [1, 2, 3, 4] }, [4n], /needs 4 numbers, the file holds 0/],
+    ["half a number", { rawData: new Uint8Array(15) }, [4n], /needs 4 numbers, but the file holds 3\.75/],
+    ["the wrong field", { doubleData: [1, 2, 3, 4] }, [4n], /needs 4 numbers, but the file holds 0/],
     ["text", { dataType: Type.STRING }, [4n], /string cannot be read/],
     ["a thousand axes", {}, new Array(1000).fill(1n), /has 1000 axes/],
   ])("with %s are refused", async (_name, fields, dims, message) => {
@@ -184,7 +184,7 @@ describe("graphs", () => {
     expect(await refused({ inputs: x, nodes: [node("Relu", ["x"], "y"), node("Tanh", ["x"], "y")] })).toMatch(
       /two nodes compute "y"/,
     );
-    expect(await refused({ ...relu, outputs: ["z"] })).toMatch(/nothing computes the output "z"/);
+    expect(await refused({ ...relu, outputs: ["z"] })).toMatch(/no node computes the output "z"/);
   });
 });
 
@@ -248,12 +248,12 @@ describe("numbers in other files", () => {
     "",
   ])("are not read from %j", async (location) => {
     for (const read of [() => load(external({ location })), () => readOnnx(external({ location }))])
-      expect(await refusal(read)).toMatch(/which is not in the model's folder\. They are not read/);
+      expect(await refusal(read)).toMatch(/outside the model's folder, so it is not read/);
   });
 
   it("are not read through links that lead out", async () => {
     expect(await refusal(() => load(external({ location: "link" })))).toMatch(
-      /"link" leads out of the model's folder/,
+      /"link" is outside the model's folder/,
     );
   });
 
@@ -261,23 +261,23 @@ describe("numbers in other files", () => {
     const line = (entries: Record<string, string>, dims?: bigint[]) =>
       refusal(() => load(external(entries, dims)));
     expect(await line({ location: "nothing" })).toMatch(
-      /"nothing", which is not there\. Put it beside the model/,
+      /"nothing", which does not exist\. Put it next to the model/,
     );
-    expect(await line({ location: "sub" })).toMatch(/"sub" is no file/);
+    expect(await line({ location: "sub" })).toMatch(/"sub" is not a file/);
     expect(await line({ location: "weights", offset: "24" })).toMatch(
-      /"weights" has 32 bytes; 16 from 24 on were expected/,
+      /"weights" has 32 bytes, but 16 from 24 on were expected/,
     );
     expect(await line({ location: "weights", offset: "-8" })).toMatch(
-      /its offset "-8" in "weights" is no number of bytes/,
+      /its offset "-8" in "weights" is not a number of bytes/,
     );
     expect(await line({ location: "weights", length: "8" })).toMatch(
-      /its shape needs 16 bytes, 8 in "weights" are given/,
+      /its shape needs 16 bytes, but 8 in "weights" are given/,
     );
     expect(await line({ location: "weights" }, [1n << 31n, 1n << 20n])).toMatch(/"weights" has 32 bytes/);
     expect(await refusal(() => readOnnx(external({ location: "weights" })))).toMatch(
       /give that file's content as external/,
     );
-    expect(await refusal(() => loadOnnx(join(place, "none.onnx")))).toMatch(/there is no such file/);
+    expect(await refusal(() => loadOnnx(join(place, "none.onnx")))).toMatch(/no such file/);
   });
 });
 

@@ -649,12 +649,12 @@ describe("what cannot be read", () => {
     [
       "an old operator set",
       { inputs: x, nodes: [node("Relu", ["x"], "y")], opset: 12 },
-      /opset 12; opset 13 to 21 can be read/,
+      /opset 12, but only opset 13 to 21 can be read/,
     ],
     [
       "a new operator set",
       { inputs: x, nodes: [node("Relu", ["x"], "y")], opset: 22 },
-      /opset 22; opset 13 to 21/,
+      /opset 22, but only opset 13 to 21/,
     ],
     [
       "half precision",
@@ -682,17 +682,17 @@ describe("what cannot be read", () => {
         nodes: [node("Slice", ["x", "a", "b", "a"], "y")],
         initializers: [longs("a", [0]), longs("b", [1])],
       },
-      /it would pick samples of a batch/,
+      /that would select samples of a batch/,
     ],
     [
       "a missing name",
       { inputs: x, nodes: [node("Relu", ["z"], "y")] },
-      /it reads "z", which nothing before it computes/,
+      /it reads "z", which no earlier node computes/,
     ],
     [
       "an unknown attribute type",
       { inputs: x, nodes: [node("Softmax", ["x"], "y", { axis: { type: AttributeType.FLOAT, f: 1 } })] },
-      /its attribute "axis" is of another type/,
+      /its attribute "axis" has another type/,
     ],
   ])("says so in one line: %s", (_name, parts, message) => {
     const line = refusal(parts);

@@ -97,8 +97,8 @@ describe("what is no state dict is refused in one line", () => {
     ["whole-module.pth", "0x81, which tensors and plain containers do not need"],
     ["legacy.pth", "saved by PyTorch before 1.6"],
     ["script.pth", "TorchScript archive"],
-    ["list.pth", "no state dict, but a list"],
-    ["no-tensors.pth", "no state dict is in it (it holds epoch)"],
+    ["list.pth", "not a state dict, but a list"],
+    ["no-tensors.pth", "contains no state dict (it holds epoch)"],
     ["large-integer.pth", "holds 1099511627776, which int32 cannot hold"],
   ])("%s", async (file, message) => {
     const error = await read(file).catch((thrown: unknown) => thrown as Error);

@@ -105,7 +105,7 @@ describe("safetensors", () => {
     ["an entry that is none", fileOf({ a: 7 }), '"a" has no valid entry'],
     ["a negative extent", fileOf({ a: entry(0, 4, [-1]) }, 4), '"a" has no valid entry'],
     ["a fraction", fileOf({ a: entry(0, 4, [0.5, 2]) }, 4), '"a" has no valid entry'],
-    ["offsets that do not fit the shape", fileOf({ a: entry(0, 4, [2]) }, 4), "needs 8 bytes, it has 4"],
+    ["offsets that do not fit the shape", fileOf({ a: entry(0, 4, [2]) }, 4), "needs 8 bytes, but has 4"],
     ["tensors over each other", fileOf({ a: entry(0, 8), b: entry(4, 12) }, 12), '"b" begins at byte 4'],
     ["two tensors in one place", fileOf({ a: entry(0, 4), b: entry(0, 4) }, 4), '"b" begins at byte 0'],
     ["a hole", fileOf({ a: entry(0, 4), b: entry(8, 12) }, 12), '"b" begins at byte 8'],

@@ -11,7 +11,7 @@ import { decomposing, headsDivide, headsMessage, labelFits, labelMessage } from 
 const options = z
   .strictObject({
     ...decomposing,
-    /** ⌊factor · ln length⌋ delays are aggregated. */
+    /** Number of aggregated delays: ⌊factor · ln length⌋. */
     factor: z.number().positive().default(3),
   })
   .refine(headsDivide, headsMessage)
@@ -22,17 +22,17 @@ const options = z
     { message: "must be larger, or the series longer: no delay would be aggregated", path: ["factor"] },
   );
 
-/** Sizes of an Autoformer; all have defaults. */
+/** Options of an Autoformer; all have defaults. */
 export type AutoformerOptions = z.input<typeof options>;
 
 /**
- * Decomposition and auto-correlation (Wu et al., NeurIPS 2021), as Time-Series-Library has it.
- * x_enc [batch, inputLength, series], x_mark_enc [batch, inputLength, marks], x_mark_dec [batch, labelLength + horizon,
- * marks] → output [batch, horizon, series].
+ * Decomposition and auto-correlation (Wu et al., NeurIPS 2021), following Time-Series-Library. x_enc [batch,
+ * inputLength, series], x_mark_enc [batch, inputLength, marks], x_mark_dec [batch, labelLength + horizon, marks] →
+ * output [batch, horizon, series].
  *
- * Prunable: the embeddings of encoder and of decoder, feed-forward widths, heads and the channels inside them. Queries and
- * keys of an attention meet only in a mean over heads and channels, so their heads (correlation heads) are dimensions apart
- * from those of its values. Fixed: time, which the transforms run along, series and marks.
+ * Prunable: the embeddings of encoder and of decoder, feed-forward widths, heads and the channels inside them. Queries
+ * and keys of an attention meet only in a mean over heads and channels, so their heads (correlation heads) are
+ * dimensions apart from those of its values. Fixed: time, which the transforms run along, series and marks.
  */
 export const autoformer: ModelFactory<AutoformerOptions> = defineModel({
   name: "Autoformer",

@@ -2,8 +2,8 @@ import type { TensorData, Tensors } from "@espalier/core";
 import { cutTable } from "./layers/positions.ts";
 
 /**
- * A checkpoint without what only its original implementation keeps: BatchNorm's batch counters, and the rows of position
- * tables that a model does not use. `tables` gives the number of those it uses by name; 0 drops a table.
+ * The checkpoint without tensors that only its original implementation needs: BatchNorm's batch counters, and rows of
+ * position tables that a model does not use. `tables` gives the number of rows in use by name; 0 drops a table.
  */
 export function withoutUnused(tensors: Tensors, tables: Readonly<Record<string, number>>): Tensors {
   return new Map(

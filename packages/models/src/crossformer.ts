@@ -33,7 +33,7 @@ const options = z
     /** Scales of the encoder; the decoder has one layer more. */
     layers: width.default(3),
     dropout: dropoutRatio,
-    /** Routers a segment. */
+    /** Routers per segment. */
     factor: width.default(3),
     segmentLength: width.default(12),
     /** Segments joined from one scale to the next. */
@@ -41,7 +41,7 @@ const options = z
   })
   .refine(headsDivide, headsMessage);
 
-/** Sizes of a Crossformer; all have defaults. */
+/** Options of a Crossformer; all have defaults. */
 export type CrossformerOptions = z.input<typeof options>;
 type Options = z.output<typeof options>;
 
@@ -83,7 +83,10 @@ export const crossformer: ModelFactory<CrossformerOptions> = defineModel({
     }),
 });
 
-/** One decoder layer a scale, the embedding included; their forecasts are summed: [batch, segments · segmentLength, series]. */
+/**
+ * One decoder layer per scale, including the embedding; their forecasts are summed: [batch, segments · segmentLength,
+ * series].
+ */
 function decode(b: Builder, scales: readonly Value[], o: Options): Value {
   const { series, segmentLength, width } = o;
   const segments = Math.ceil(o.horizon / segmentLength);

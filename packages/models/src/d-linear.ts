@@ -18,17 +18,18 @@ import { lengths, movingAverage } from "./options.ts";
 const options = z.strictObject({
   ...lengths,
   movingAverage,
-  /** Layers of its own for each series; one pair for all otherwise. */
+  /** Separate layers for each series, instead of one pair for all. */
   individual: z.boolean().default(false),
 });
 
-/** Sizes of a DLinear; all have defaults. */
+/** Options of a DLinear; all have defaults. */
 export type DLinearOptions = z.input<typeof options>;
 type Options = z.output<typeof options>;
 
 /**
- * Two linear layers over time, of the trend and of the rest (Zeng et al., AAAI 2023), as Time-Series-Library has it: the
- * baseline that transformers are compared with. x_enc [batch, inputLength, series] → output [batch, horizon, series].
+ * Two linear layers over time, of the trend and of the rest (Zeng et al., AAAI 2023), following Time-Series-Library:
+ * the baseline that transformers are compared with. x_enc [batch, inputLength, series] → output [batch, horizon,
+ * series].
  *
  * Prunable: single weights. Both axes of its weights are time, which reaches input and output, so no width can shrink.
  */

@@ -19,13 +19,13 @@ const modeList = z.array(z.int().min(0)).nonempty();
 const options = z
   .strictObject({
     ...decomposing,
-    /** Frequencies that are kept, where the rows have as many: at most half of them. */
+    /** Number of frequencies to keep, at most half of the rows. */
     modes: z.int().min(1).default(32),
     /** `low`: the lowest. `random`: drawn from `seed`. */
     select: z.enum(["random", "low"]).default("random"),
-    /** Of the frequencies: drawn as NumPy does, so that 2021 gives those of the library's scripts. */
+    /** Seed of the frequencies, drawn like NumPy's, so that 2021 gives those of the library's scripts. */
     seed: z.int().min(0).max(0xffffffff).default(2021),
-    /** The frequencies themselves, of a checkpoint that was built with others: by increasing frequency. */
+    /** The frequencies themselves, for a checkpoint that was built with others: in increasing order. */
     frequencies: z
       .strictObject({ encoder: modeList, decoder: modeList, queries: modeList, keys: modeList })
       .optional(),
@@ -33,20 +33,20 @@ const options = z
   .refine(headsDivide, headsMessage)
   .refine(labelFits, labelMessage);
 
-/** Sizes of a FEDformer; all have defaults. */
+/** Options of a FEDformer; all have defaults. */
 export type FEDformerOptions = z.input<typeof options>;
 type Options = z.output<typeof options>;
 
 /**
- * Decomposition, and attention between frequencies (Zhou et al., ICML 2022), as Time-Series-Library has it: the Fourier
- * version, with Fourier blocks for self-attention, which all layers of the encoder (and of the decoder) share.
- * x_enc [batch, inputLength, series], x_mark_enc [batch, inputLength, marks], x_mark_dec [batch, labelLength + horizon,
+ * Decomposition, and attention between frequencies (Zhou et al., ICML 2022), following Time-Series-Library: the Fourier
+ * version, with Fourier blocks for self-attention, which all layers of the encoder (and of the decoder) share. x_enc
+ * [batch, inputLength, series], x_mark_enc [batch, inputLength, marks], x_mark_dec [batch, labelLength + horizon,
  * marks] → output [batch, horizon, series].
  *
  * Prunable: the embeddings of encoder and of decoder, feed-forward widths, and the channels of queries (in the
- * cross-attention: of queries and keys). Fixed: time, series, marks, frequencies; and heads and the channels of results,
- * because the library reads a result [heads, channels, time] as if it were [time, heads · channels], which mixes them into
- * time. What is projected as keys or values and not used counts as dead.
+ * cross-attention: of queries and keys). Fixed: time, series, marks, frequencies; and heads and the channels of
+ * results, because the library reads a result [heads, channels, time] as if it were [time, heads · channels], which
+ * mixes them into time. What is projected as keys or values and not used counts as dead.
  */
 export const fedformer: ModelFactory<FEDformerOptions> = defineModel({
   name: "FEDformer",
@@ -77,7 +77,7 @@ export const fedformer: ModelFactory<FEDformerOptions> = defineModel({
     }),
 });
 
-/** Weights that the first layer draws, and that all others of its kind have under names of their own. */
+/** Weights that the first layer draws, with the names under which all others of its kind have them. */
 function shared(attention: string, o: Options, modes: number): (layer: Builder) => FourierWeights {
   let weights: FourierWeights | undefined;
   const name = `${attention}.inner_correlation`;
@@ -88,7 +88,7 @@ function shared(attention: string, o: Options, modes: number): (layer: Builder) 
   };
 }
 
-/** The frequencies of every part, in the order in which the library draws them. */
+/** The frequencies of every part, drawn in the library's order. */
 function drawFrequencies({ inputLength, horizon, modes, select, seed }: Options) {
   const random = new NumpyRandom(seed);
   const draw = (length: number) => {

@@ -24,20 +24,20 @@ const options = z
     layers: width.default(2),
     dropout: dropoutRatio,
     activation: z.enum(["gelu", "relu"]).default("gelu"),
-    /** Time features that become tokens beside the series (input `x_mark_enc`); 0 for none. */
+    /** Number of time features that become tokens in addition to the series (input `x_mark_enc`); 0 for none. */
     marks: z.int().min(0).default(0),
-    /** Normalise each window before, and undo it after. */
+    /** Normalise each window first, and undo it at the end. */
     normalize: z.boolean().default(true),
   })
   .refine(headsDivide, headsMessage);
 
-/** Sizes of an iTransformer; all have defaults. */
+/** Options of an iTransformer; all have defaults. */
 export type ITransformerOptions = z.input<typeof options>;
 
 /**
- * Inverted transformer: every series is one token (Liu et al., ICLR 2024), as Time-Series-Library has it.
- * x_enc [batch, inputLength, series] (and x_mark_enc [batch, inputLength, marks]) → output [batch, horizon, series].
- * Prunable: embedding, feed-forward, heads and the channels inside them.
+ * Inverted transformer: every series is one token (Liu et al., ICLR 2024), following Time-Series-Library. x_enc [batch,
+ * inputLength, series] (and x_mark_enc [batch, inputLength, marks]) → output [batch, horizon, series]. Prunable:
+ * embedding, feed-forward, heads and the channels inside them.
  */
 export const iTransformer: ModelFactory<ITransformerOptions> = defineModel({
   name: "iTransformer",

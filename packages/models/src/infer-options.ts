@@ -1,18 +1,18 @@
 import { EspalierError, type Tensors } from "@espalier/core";
 import { findModel } from "./registry.ts";
 
-/** Options of a model as far as a checkpoint of it tells them. */
+/** Options of a model inferred from a checkpoint. */
 export interface InferredOptions {
-  /** Seen in the names and shapes of its tensors. */
+  /** Options seen in the names and shapes of its tensors. */
   readonly seen: Readonly<Record<string, number | boolean | readonly number[]>>;
-  /** Names of the options that no shape tells, and that no default can be right for: they have to be given. */
+  /** Names of the options that no shape shows and that have no suitable default: the caller has to give them. */
   readonly needed: readonly string[];
 }
 
 /**
- * Reads a model's sizes off a state dict of Time-Series-Library (its names, PyTorch's layouts). What only changes how
- * numbers are computed (activation, moving average, factor of a sparse attention) leaves no trace, and is neither seen nor
- * needed. Throws an EspalierError where tensors are missing that every checkpoint of the model has.
+ * Infers a model's sizes from a state dict of Time-Series-Library (its names, PyTorch's layouts). Options that only
+ * change how numbers are computed (activation, moving average, factor of a sparse attention) leave no trace, and are
+ * neither seen nor needed. Throws an EspalierError if tensors are missing that every checkpoint of the model has.
  */
 export function inferOptions(model: string, tensors: Tensors): InferredOptions {
   const { name } = findModel(model).definition;
@@ -33,7 +33,7 @@ const inferences: Readonly<Record<string, (shapes: Shapes) => InferredOptions>> 
   DLinear: dLinear,
 };
 
-/** Series are independent in it, and patches cover more lengths than one. */
+/** Series are independent, and patches are compatible with more than one length. */
 function patchTST(shapes: Shapes): InferredOptions {
   const [width, patchLength] = shapes.of("patch_embedding.value_embedding.weight", 2);
   const [horizon] = shapes.of("head.linear.weight", 2);
@@ -43,7 +43,7 @@ function patchTST(shapes: Shapes): InferredOptions {
   };
 }
 
-/** Series and time marks are tokens, as many as there are. */
+/** Series and time marks are tokens, of any number. */
 function iTransformer(shapes: Shapes): InferredOptions {
   const [width, inputLength] = shapes.of("enc_embedding.value_embedding.weight", 2);
   const [horizon] = shapes.of("projection.weight", 2);
@@ -76,13 +76,13 @@ function crossformer(shapes: Shapes): InferredOptions {
   };
 }
 
-/** Not of Time-Series-Library; its sizes are to be given. */
+/** Not a model of Time-Series-Library; its sizes have to be given. */
 function sedimarkCrossformer(): InferredOptions {
   const sizes = ["inputLength", "horizon", "series", "width", "feedForward", "heads", "blocks"];
   return { seen: {}, needed: [...sizes, "segmentLength", "window", "factor", "variant"] };
 }
 
-/** Of Transformer, Informer, Autoformer and FEDformer: time is no axis of any weight. */
+/** For Transformer, Informer, Autoformer and FEDformer: time is not an axis of any weight. */
 function encoderDecoder(shapes: Shapes): InferredOptions {
   const [width, series] = shapes.of("enc_embedding.value_embedding.tokenConv.weight", 3);
   const marks = shapes.find("enc_embedding.temporal_embedding.embed.weight")?.[1] ?? 0;
@@ -93,7 +93,7 @@ function encoderDecoder(shapes: Shapes): InferredOptions {
   };
 }
 
-/** Its two networks have time and series in their shapes. */
+/** The shapes of its two networks contain time and series. */
 function nonstationary(shapes: Shapes): InferredOptions {
   const { seen, needed } = encoderDecoder(shapes);
   const [, inputLength] = shapes.of("tau_learner.series_conv.weight", 3);
@@ -108,7 +108,7 @@ function nonstationary(shapes: Shapes): InferredOptions {
   };
 }
 
-/** Series and time marks are tokens, as many as there are. */
+/** Series and time marks are tokens, of any number. */
 function timeXer(shapes: Shapes): InferredOptions {
   const [, series, , width] = shapes.of("en_embedding.glb_token", 4);
   const [, patchLength] = shapes.of("en_embedding.value_embedding.weight", 2);
@@ -122,13 +122,13 @@ function timeXer(shapes: Shapes): InferredOptions {
   };
 }
 
-/** One layer alone has nothing to distil. */
+/** A single layer has no distillation. */
 function informer(shapes: Shapes): InferredOptions {
   const { seen, needed } = encoderDecoder(shapes);
   return { seen: { ...seen, distil: shapes.count("encoder.conv_layers") > 0 }, needed };
 }
 
-/** Heads, and the frequencies a part keeps, are axes of its weights: the most of any part is what was asked for. */
+/** Heads and kept frequencies are axes of its weights: the largest count of any part is the requested one. */
 function fedformer(shapes: Shapes): InferredOptions {
   const { seen, needed } = encoderDecoder(shapes);
   const kept = ["encoder.attn_layers.0.attention", "decoder.layers.0.self_attention"].map((part) =>
@@ -148,7 +148,7 @@ function dLinear(shapes: Shapes): InferredOptions {
   return own ? { seen: { ...seen, series: individual }, needed: [] } : { seen, needed: ["series"] };
 }
 
-/** Of Time-Series-Library's encoder layers. */
+/** Options of Time-Series-Library's encoder layers. */
 function encoder(shapes: Shapes): { feedForward: number; layers: number } {
   const [feedForward] = shapes.of("encoder.attn_layers.0.conv1.weight", 3);
   return { feedForward, layers: shapes.count("encoder.attn_layers") };
@@ -164,7 +164,7 @@ class Shapes {
     this.#tensors = tensors;
   }
 
-  /** Of a tensor that has to be there. */
+  /** The shape of a tensor that must exist. */
   of(name: string, rank: 2): readonly [number, number];
   of(name: string, rank: 3): readonly [number, number, number];
   of(name: string, rank: 4): readonly [number, number, number, number];

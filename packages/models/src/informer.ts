@@ -12,28 +12,28 @@ import { encoderDecoder, headsDivide, headsMessage, labelFits, labelMessage, wid
 const options = z
   .strictObject({
     ...encoderDecoder,
-    /** factor · ⌈ln length⌉ queries attend, chosen by as many sampled keys. */
+    /** Number of queries that attend: factor · ⌈ln length⌉, chosen by as many sampled keys. */
     factor: width.default(5),
     /** Halve the rows between the encoder's layers. */
     distil: z.boolean().default(true),
-    /** Of the sampled keys. */
+    /** Seed of the sampled keys. */
     seed: z.int().min(0).default(0),
   })
   .refine(headsDivide, headsMessage)
   .refine(labelFits, labelMessage);
 
-/** Sizes of an Informer; all have defaults. */
+/** Options of an Informer; all have defaults. */
 export type InformerOptions = z.input<typeof options>;
 
 /**
- * Sparse attention and distillation (Zhou et al., AAAI 2021), as Time-Series-Library has it; there each run samples keys
- * anew, here they are drawn from `seed` once and belong to the graph.
- * x_enc [batch, inputLength, series], x_mark_enc [batch, inputLength, marks], x_dec [batch, labelLength + horizon, series],
- * x_mark_dec [batch, labelLength + horizon, marks] → output [batch, horizon, series].
+ * Sparse attention and distillation (Zhou et al., AAAI 2021), following Time-Series-Library; there each run samples
+ * keys anew, here they are drawn from `seed` once and belong to the graph. x_enc [batch, inputLength, series],
+ * x_mark_enc [batch, inputLength, marks], x_dec [batch, labelLength + horizon, series], x_mark_dec [batch, labelLength
+ * + horizon, marks] → output [batch, horizon, series].
  *
  * Prunable: the embeddings of encoder and of decoder, feed-forward widths, the channels in which queries meet keys, and
- * those of values. Fixed: time, series and marks; and heads, because the library reads a result [heads, time, channels] as
- * if it were [time, heads · channels], which mixes them into time.
+ * those of values. Fixed: time, series and marks; and heads, because the library reads a result [heads, time, channels]
+ * as if it were [time, heads · channels], which mixes them into time.
  */
 export const informer: ModelFactory<InformerOptions> = defineModel({
   name: "Informer",

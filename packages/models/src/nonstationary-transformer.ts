@@ -30,13 +30,13 @@ const options = z
   .strictObject({
     ...encoderDecoder,
     labelLength: z.int().min(1).default(48),
-    /** Widths of the two networks that learn what normalising took away. */
+    /** Widths of the two networks that learn what normalising removed. */
     projectorWidths: z.array(width).nonempty().default([128, 128]),
   })
   .refine(headsDivide, headsMessage)
   .refine(labelFits, labelMessage);
 
-/** Sizes of a Nonstationary Transformer; all have defaults. */
+/** Options of a Nonstationary Transformer; all have defaults. */
 export type NonstationaryTransformerOptions = z.input<typeof options>;
 type Options = z.output<typeof options>;
 
@@ -45,9 +45,9 @@ const largestExponent = 80;
 
 /**
  * A transformer over normalised windows whose attentions are given back, as a factor and a shift of their scores, what
- * normalising took away (Liu et al., NeurIPS 2022), as Time-Series-Library has it.
- * x_enc [batch, inputLength, series], x_mark_enc [batch, inputLength, marks], x_mark_dec [batch, labelLength + horizon,
- * marks] → output [batch, horizon, series].
+ * normalising took away (Liu et al., NeurIPS 2022), following Time-Series-Library. x_enc [batch, inputLength, series],
+ * x_mark_enc [batch, inputLength, marks], x_mark_dec [batch, labelLength + horizon, marks] → output [batch, horizon,
+ * series].
  *
  * Prunable: the embeddings of encoder and of decoder, feed-forward widths, heads and the channels inside them, and the
  * widths of the two networks. Fixed: time, series and marks.
@@ -89,8 +89,8 @@ export const nonstationaryTransformer: ModelFactory<NonstationaryTransformerOpti
 });
 
 /**
- * Learns `to` numbers from the raw window and one statistic of it: a convolution along the series that sums time up, then
- * linear layers. x [batch, time, series], statistic [batch, 1, series] → [batch, to].
+ * Learns `to` numbers from the raw window and one statistic of it: a convolution along the series that sums over time,
+ * then linear layers. x [batch, time, series], statistic [batch, 1, series] → [batch, to].
  */
 function projector(
   b: Builder,

@@ -2,8 +2,8 @@ const size = 624;
 const shift = 397;
 
 /**
- * NumPy's legacy generator (`np.random.seed`, `np.random.shuffle`): the Mersenne Twister MT19937 (Matsumoto and Nishimura,
- * ACM TOMACS 1998). Models whose parts are drawn with it are drawn alike from the same seed.
+ * NumPy's legacy generator (`np.random.seed`, `np.random.shuffle`): the Mersenne Twister MT19937 (Matsumoto and
+ * Nishimura, ACM TOMACS 1998). Models that use it draw the same parts from the same seed.
  */
 export class NumpyRandom {
   readonly #state = new Uint32Array(size);

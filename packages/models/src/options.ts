@@ -1,12 +1,12 @@
 import { z } from "zod";
 
-/** Options most models share, in rows of the data. */
+/** Options that most models share, in rows of the data. */
 export const lengths = {
-  /** Rows the model sees. */
+  /** Rows that the model sees. */
   inputLength: z.int().min(1).default(96),
-  /** Rows it forecasts. */
+  /** Rows that the model forecasts. */
   horizon: z.int().min(1).default(96),
-  /** Series it sees and forecasts. */
+  /** Number of series that the model sees and forecasts. */
   series: z.int().min(1).default(7),
 };
 
@@ -26,7 +26,7 @@ export function headsDivide(options: { readonly width: number; readonly heads: n
   return options.width % options.heads === 0;
 }
 
-/** The refusal of a width that heads cannot share. */
+/** The error for a width that is not divisible by the number of heads. */
 export const headsMessage = { message: "must be a multiple of heads", path: ["width"] };
 
 /** Options of models with an encoder and a decoder. */
@@ -53,7 +53,7 @@ export function labelFits(options: { readonly labelLength: number; readonly inpu
 
 export const labelMessage = { message: "is longer than inputLength", path: ["labelLength"] };
 
-/** Options of models that take the trend out of the series: the decoder's start must not be empty. */
+/** Options of models that remove the trend from the series: the decoder's start must not be empty. */
 export const decomposing = {
   ...encoderDecoder,
   labelLength: z.int().min(1).default(48),

@@ -35,13 +35,13 @@ const options = z
     path: ["inputLength"],
   });
 
-/** Sizes of a PatchTST; all have defaults. */
+/** Options of a PatchTST; all have defaults. */
 export type PatchTSTOptions = z.input<typeof options>;
 
 /**
- * Patches of each series as tokens, series independent (Nie et al., ICLR 2023), as Time-Series-Library has it.
- * x_enc [batch, inputLength, series] → output [batch, horizon, series].
- * Prunable: embedding, feed-forward, heads and the channels inside them.
+ * Patches of each series as tokens, with independent series (Nie et al., ICLR 2023), following Time-Series-Library.
+ * x_enc [batch, inputLength, series] → output [batch, horizon, series]. Prunable: embedding, feed-forward, heads and
+ * the channels inside them.
  */
 export const patchTST: ModelFactory<PatchTSTOptions> = defineModel({
   name: "PatchTST",

@@ -29,7 +29,7 @@ export const models: ReadonlyMap<string, ModelFactory<never>> = new Map(
   ].map((factory) => [factory.definition.name, factory as ModelFactory<never>]),
 );
 
-/** A model by its name, upper or lower case. Throws an EspalierError with the nearest name for an unknown one. */
+/** Returns a model by name, in upper or lower case. Throws an EspalierError with the nearest name for an unknown one. */
 export function findModel(name: string): ModelFactory<never> {
   for (const [known, factory] of models) if (known.toLowerCase() === name.toLowerCase()) return factory;
   throw unknownName("model", name, [...models.keys()]);

@@ -43,22 +43,22 @@ const options = z
     blocks: width.default(3),
     dropout: dropoutRatio.default(0.2),
     /**
-     * `asPublished`: one decoder layer, which reads the embedding only, so that no encoder block reaches the output.
-     * `connected`: a decoder layer for every scale, as the paper has it.
+     * `asPublished`: one decoder layer, which reads only the embedding, so that no encoder block reaches the output.
+     * `connected`: a decoder layer for every scale, as in the paper.
      */
     variant: z.enum(["asPublished", "connected"]).default("asPublished"),
   })
   .refine(headsDivide, headsMessage);
 
-/** Sizes of SEDIMARK's Crossformer, and which variant; all have defaults. */
+/** Options of SEDIMARK's Crossformer, including its variant; all have defaults. */
 export type SedimarkCrossformerOptions = z.input<typeof options>;
 type Options = z.output<typeof options>;
 
 /**
- * SEDIMARK's own Crossformer (University of Surrey), whose pruning this project carries on, as its code executes it.
- * x_enc [batch, inputLength, series] → output [batch, horizon, series]. Its decoder's MLPs are never called: they are
- * parameters no output depends on, in both variants. Its attention multiplies the sum over a query's channels with the sum
- * over a key's, so the channels of queries and of keys are dimensions apart.
+ * SEDIMARK's own Crossformer (University of Surrey), whose pruning this project continues, as its code executes it.
+ * x_enc [batch, inputLength, series] → output [batch, horizon, series]. Its decoder's MLPs are never called: no output
+ * depends on their parameters, in either variant. Its attention multiplies the sum over a query's channels with the sum
+ * over a key's, so the channels of queries and of keys are separate dimensions.
  */
 export const sedimarkCrossformer: ModelFactory<SedimarkCrossformerOptions> = defineModel({
   name: "SedimarkCrossformer",

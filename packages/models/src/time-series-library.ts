@@ -24,7 +24,7 @@ const encoderDecoder = {
   activation: "activation",
 };
 
-/** Which of Time-Series-Library's settings each option is. */
+/** The setting of Time-Series-Library for each option. */
 const settings: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   PatchTST: { ...encoder, activation: "activation" },
   iTransformer: { ...encoder, activation: "activation" },
@@ -57,9 +57,9 @@ const sedimark: Readonly<Record<string, string>> = {
 const markWidths: Readonly<Record<string, number>> = { s: 6, t: 5, h: 4, d: 3, b: 3, w: 2, m: 1, a: 1 };
 
 /**
- * Options of a model from the configuration its original implementation was run with (`seq_len`, `d_model`, …). Models
- * that take time marks get as many as the library makes for `freq` (hourly, 4, where that is missing). Throws an
- * EspalierError for settings that no option stands for.
+ * Options of a model from the configuration that its original implementation was run with (`seq_len`, `d_model`, …).
+ * Models with time marks get as many as the library makes for `freq` (4, hourly, if it is missing). Throws an
+ * EspalierError for settings that no option can express.
  */
 export function fromOriginalConfig(model: string, config: Config): Record<string, unknown> {
   const table = model === "SedimarkCrossformer" ? sedimark : settings[model];
@@ -76,7 +76,7 @@ export function fromOriginalConfig(model: string, config: Config): Record<string
   if (decodes) refuseUnknown(model, config);
   if (model === "TimeXer" && (config.features ?? "M") !== "M") {
     throw new EspalierError(
-      `TimeXer with features "${config.features}" forecasts one of the series it sees; only "M", all of them, can be drawn.`,
+      `TimeXer with features "${config.features}" forecasts only one of the series it sees; only "M", all of them, is supported.`,
     );
   }
   if (decodes || inverted) options.marks = markWidth(config);
@@ -86,7 +86,10 @@ export function fromOriginalConfig(model: string, config: Config): Record<string
   return options;
 }
 
-/** Features of the time, or with tables for the calendar its numbers: month, day, weekday, hour and by minutes the quarter. */
+/**
+ * Number of time features; with calendar tables, of calendar numbers: month, day, weekday, hour and, for minutes, the
+ * quarter.
+ */
 function markWidth({ freq = "h", embed = "timeF" }: Config): number {
   if (embed !== "timeF") return freq === "t" ? 5 : 4;
   const width = markWidths[String(freq)];
@@ -104,17 +107,17 @@ function refuseUnknown(
 ): void {
   if (embed !== "timeF") {
     throw new EspalierError(
-      `${model} with embed "${embed}" (tables for the calendar) cannot be drawn here; only "timeF" can.`,
+      `${model} with embed "${embed}" (calendar tables) is not supported; only "timeF" is.`,
     );
   }
   if (dec_in !== enc_in || c_out !== enc_in) {
     throw new EspalierError(
-      `${model} with enc_in ${enc_in}, dec_in ${dec_in}, c_out ${c_out} cannot be drawn here: it forecasts the series that it sees.`,
+      `${model} with enc_in ${enc_in}, dec_in ${dec_in}, c_out ${c_out} is not supported: a model forecasts the series that it sees.`,
     );
   }
 }
 
-/** The modes a FEDformer was built with, by the names of its attributes. */
+/** The modes that a FEDformer was built with, by the names of its attributes. */
 function frequenciesOf(modes: Readonly<Record<string, readonly number[]>>) {
   const named = (pattern: RegExp) => Object.entries(modes).find(([name]) => pattern.test(name))?.[1];
   return {

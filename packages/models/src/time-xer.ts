@@ -36,9 +36,9 @@ const options = z
     dropout: dropoutRatio,
     activation: z.enum(["gelu", "relu"]).default("gelu"),
     patchLength: width.default(16),
-    /** Time features that become tokens beside the series (input `x_mark_enc`); 0 for none. */
+    /** Number of time features that become tokens in addition to the series (input `x_mark_enc`); 0 for none. */
     marks: z.int().min(0).default(4),
-    /** Normalise each window before, and undo it after. */
+    /** Normalise each window first, and undo it at the end. */
     normalize: z.boolean().default(true),
   })
   .refine(headsDivide, headsMessage)
@@ -47,7 +47,7 @@ const options = z
     path: ["inputLength"],
   });
 
-/** Sizes of a TimeXer; all have defaults. */
+/** Options of a TimeXer; all have defaults. */
 export type TimeXerOptions = z.input<typeof options>;
 type Options = z.output<typeof options>;
 
@@ -83,12 +83,12 @@ export const timeXer: ModelFactory<TimeXerOptions> = defineModel({
   checkpoint: (tensors, o) => withoutUnused(tensors, { "en_embedding.position_embedding.pe": patchCount(o) }),
 });
 
-/** Whole patches; what is left of the series' end is not seen. */
+/** Number of whole patches; the model does not see the rest of the series. */
 function patchCount({ inputLength, patchLength }: Options): number {
   return Math.floor(inputLength / patchLength);
 }
 
-/** Patches of each series, and its global token behind them: x [batch, series, time] → [batch·series, patches + 1, width]. */
+/** Patches of each series, followed by its global token: x [batch, series, time] → [batch·series, patches + 1, width]. */
 function ownTokens(b: Builder, x: Value, o: Options): Value {
   const { series, width, patchLength } = o;
   const count = patchCount(o);

@@ -12,17 +12,17 @@ const options = z
   .refine(headsDivide, headsMessage)
   .refine(labelFits, labelMessage);
 
-/** Sizes of a Transformer; all have defaults. */
+/** Options of a Transformer; all have defaults. */
 export type TransformerOptions = z.input<typeof options>;
 
 /**
- * The transformer (Vaswani et al., NeurIPS 2017) for series, as Time-Series-Library has it: rows are tokens, the decoder
- * sees its own rows up to each one, and forecasts all at once.
- * x_enc [batch, inputLength, series], x_mark_enc [batch, inputLength, marks], x_dec [batch, labelLength + horizon, series],
- * x_mark_dec [batch, labelLength + horizon, marks] → output [batch, horizon, series].
+ * The transformer (Vaswani et al., NeurIPS 2017) for series, following Time-Series-Library: rows are tokens, the
+ * decoder sees its own rows up to each one, and forecasts all at once. x_enc [batch, inputLength, series], x_mark_enc
+ * [batch, inputLength, marks], x_dec [batch, labelLength + horizon, series], x_mark_dec [batch, labelLength + horizon,
+ * marks] → output [batch, horizon, series].
  *
- * Prunable: the embeddings of encoder and of decoder, feed-forward widths, heads and the channels inside them. Fixed: time,
- * which reaches the inputs and is what Softmax compares, series and marks.
+ * Prunable: the embeddings of encoder and of decoder, feed-forward widths, heads and the channels inside them. Fixed:
+ * time, which reaches the inputs and is what Softmax compares, series and marks.
  */
 export const transformer: ModelFactory<TransformerOptions> = defineModel({
   name: "Transformer",

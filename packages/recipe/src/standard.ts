@@ -24,7 +24,7 @@ export function createRegistry(plugins: readonly StrategyPlugin[] = []): Registr
   });
 }
 
-/** `wasm:4`: the own backend on four threads. */
+/** `wasm:4`: Espalier's own backend on four threads. */
 function onThreads(name: string): Backend | undefined {
   const threads = /^wasm:(\d+)$/.exec(name)?.[1];
   return threads === undefined ? undefined : wasm({ threads: Number(threads) });

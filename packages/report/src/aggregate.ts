@@ -15,7 +15,7 @@ import { groupBy } from "./labels.ts";
 import { type Names, targetOf } from "./names.ts";
 import type { DenseRow, ErrorStats, RunRow, Size, Stat, TimingRow } from "./rows.ts";
 
-/** The dense model of a section, from its own records, or from what its pruned ones say of it. */
+/** The dense model of a section, from its own records, or from the records of its pruned models. */
 export function denseRow(group: readonly ResultRecord[]): DenseRow | undefined {
   const trained = group.filter(isTrain);
   const seen: readonly (Counted & { seed: number; test: TestErrors; epochs: number })[] =
@@ -35,7 +35,7 @@ export function denseRow(group: readonly ResultRecord[]): DenseRow | undefined {
   };
 }
 
-/** Records of one pruned model with several seeds as a row. */
+/** Combines the records of one pruned model with several seeds into a row. */
 export function runRow(group: readonly PruneRecord[], names: Names): RunRow {
   const { cell } = group[0]!;
   const results = group.map(({ result }) => result);
@@ -88,7 +88,7 @@ export function timingRows(
     const target = targetOf(cell.pruned);
     const [metric, asked] = Object.entries(cell.pruned.target)[0]!;
     const run = runs.find((r) => r.strategy === strategy && r.target === target);
-    // A model in which there was nothing to prune is its dense one: its ratio says nothing.
+    // A model with nothing to prune equals its dense model: its ratio says nothing.
     if (run?.applicable === false) return [];
     const over = (of: (result: LatencyRecord["result"]) => Timing): Stat => ({
       mean: mean(results.map((r) => of(r).median)),

@@ -2,27 +2,27 @@ import { formatBytes, formatChange, formatErrorStat, formatShare, formatSpeedup 
 import type { RunRow, Section, TimingRow } from "./rows.ts";
 import { allowances, shownTiming, timingsOf } from "./summary.ts";
 
-/** One thing that a reader comes for, and the model that answers it. */
+/** One question that readers ask first, and the model that answers it. */
 export interface Answer {
   /** `smallest within 1 %`. */
   readonly question: string;
-  /** The figure, large: a size, a speed-up, or `none`. */
+  /** The main figure: a size, a speed-up, or `none`. */
   readonly figure: string;
-  /** What has it. */
+  /** The model that reaches it. */
   readonly who: string;
-  /** What else it comes to, a line each. */
+  /** Its other properties, one line each. */
   readonly facts: readonly string[];
 }
 
-/** The answers of one dense model on one data set. */
+/** The answers for one dense model on one data set. */
 export interface Answers {
   readonly title: string;
-  /** The dense model, and what errors are held against. */
+  /** The dense model, and the reference for errors. */
   readonly lead: string;
   readonly answers: readonly Answer[];
 }
 
-/** The smallest and the fastest model of a section within each allowance of the reference error, whatever made it. */
+/** The smallest and the fastest model of a section within each allowance of the reference error, by any strategy. */
 export function answersOf(section: Section): Answer[] {
   const runs = section.runs.filter(({ applicable, after }) => applicable && Number.isFinite(after.mse.mean));
   const shown = shownTiming(section);
@@ -65,7 +65,7 @@ function speedOf(
   };
 }
 
-/** Nothing is within an allowance: how near the best one comes. */
+/** If no model is within an allowance, the error that comes closest. */
 function noneOf(said: string, runs: readonly RunRow[], section: Section): Answer {
   const nearest = least(runs, ({ after }) => after.mse.mean);
   return {
@@ -76,7 +76,7 @@ function noneOf(said: string, runs: readonly RunRow[], section: Section): Answer
   };
 }
 
-/** A recipe by its name and target; a target that was missed gives way to what was reached. */
+/** A recipe by its name and target; a missed target is replaced by the value that was reached. */
 function nameOf({ strategy, target, met, sparsity, tuning }: RunRow, { runs }: Section): string {
   const reached = met ? target : `sparsity ${formatShare(sparsity, 1)}`;
   const varied = runs.some((run) => run.tuning !== tuning);

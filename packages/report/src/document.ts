@@ -14,7 +14,7 @@ export type Block =
   | { readonly kind: "list"; readonly items: readonly string[] }
   | { readonly kind: "table"; readonly table: Table }
   | { readonly kind: "figure"; readonly figure: Figure }
-  /** Small ones, side by side where there is room. */
+  /** Small figures, side by side if there is room. */
   | { readonly kind: "figures"; readonly figures: readonly Figure[] }
   | { readonly kind: "answers"; readonly answers: Answers }
   /** Folded until a reader asks for it. */
@@ -28,7 +28,7 @@ export interface Document {
   readonly blocks: readonly Block[];
 }
 
-/** What opens the table of a chart. */
+/** The label that opens the table of a chart. */
 export const tableToggle = "The numbers as a table";
 
 export interface DocumentOptions {
@@ -36,13 +36,13 @@ export interface DocumentOptions {
   readonly note?: string | undefined;
   /** The sparsity of the model-size chart. */
   readonly sparsity: number;
-  /** Test MSE to hold pruned models against, by the name of the model; the dense model's by default. */
+  /** Test MSE to compare pruned models with, by the name of the model; by default the dense model's. */
   readonly references?: Readonly<Record<string, number>> | undefined;
   /** Figures that need the models themselves, by the slug of their section. */
   readonly pictures?: ReadonlyMap<string, readonly Figure[]>;
 }
 
-/** Everything a report says: first what most readers come for, then the rest, folded. */
+/** The whole content of a report: first what most readers look for, then the rest, folded. */
 export function documentOf(records: readonly ResultRecord[], options: DocumentOptions): Document {
   const rows = rowsOf(records, options.references);
   const latest = latestResults(records);
@@ -78,7 +78,7 @@ export function documentOf(records: readonly ResultRecord[], options: DocumentOp
   };
 }
 
-/** What a section found, in full. */
+/** The results of a section in full. */
 function sectionBlocks(section: Section, rows: Rows, options: DocumentOptions): Block[] {
   const remarks = remarksOf(section);
   const missed = missedTable(section);
@@ -99,12 +99,12 @@ function failureBlocks(failures: Rows["failures"]): Block[] {
   if (failures.length === 0) return [];
   return [
     heading(2, "Failed"),
-    paragraph("These cells gave an error. The next run of the sweep tries them again."),
+    paragraph("These cells failed. The next run of the sweep tries them again."),
     { kind: "list", items: failures.map(({ what, error }) => `${what}: ${error}`) },
   ];
 }
 
-/** All figures of a document, folded ones too. */
+/** All figures of a document, including folded ones. */
 export function figuresIn(blocks: readonly Block[]): Figure[] {
   return blocks.flatMap((block) => {
     if (block.kind === "figure") return [block.figure];

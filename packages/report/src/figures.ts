@@ -12,21 +12,21 @@ import { partFigures } from "./parts.ts";
 import type { Rows, RunRow, Section } from "./rows.ts";
 import { errorTable, sizeTable, type Table, timingTable } from "./tables.ts";
 
-/** A chart with all that stands around it. */
+/** A chart with its title, caption and table. */
 export interface Figure {
-  /** Name of its files, without ending. */
+  /** Base name of its files. */
   readonly name: string;
   readonly title: string;
-  /** A specification to draw, or an SVG that is drawn already. */
+  /** A specification to draw, or an SVG that is already drawn. */
   readonly spec: Spec | string;
-  /** What it shows, for those who do not see it. */
+  /** Description for readers who cannot see it. */
   readonly alt: string;
   readonly caption: string;
-  /** Its figures, where no other chart's table has them. */
+  /** Its figures, unless another chart's table has them. */
   readonly table?: Table;
 }
 
-/** The picture of a section that stands beside its answers. */
+/** The chart of a section next to its answers. */
 export function glanceOf(section: Section, rows: Rows): Figure {
   const used = new Set(section.runs.map(({ strategy }) => strategy));
   const looks = looksOf(rows.strategies).filter(({ strategy }) => used.has(strategy));
@@ -39,7 +39,7 @@ export function glanceOf(section: Section, rows: Rows): Figure {
   };
 }
 
-/** The charts of a section, of what was measured in it. `sparsity` is that of the model-size chart. */
+/** The charts of a section, depending on what was measured. `sparsity` applies to the model-size chart. */
 export function figuresOf(section: Section, rows: Rows, sparsity: number): Figure[] {
   const used = new Set(section.runs.map(({ strategy }) => strategy));
   const looks = looksOf(rows.strategies).filter(({ strategy }) => used.has(strategy));
@@ -58,22 +58,22 @@ export function figuresOf(section: Section, rows: Rows, sparsity: number): Figur
         spec: modelSize(section, looks, sparsity),
         alt: sizeAlt(section, compared),
         caption:
-          "Bytes of all tensors as stored: masked weights as one bit each and the values that are kept. Parameters that neither a mask nor a cut removes.",
+          "Bytes of all tensors as stored: one bit per masked weight plus the kept values. Parameters that neither a mask nor a cut removes.",
         table: sizeTable(section, compared, "Model size per strategy"),
       }),
       figure("parameters-flops", {
         title: "Parameters and FLOPs per strategy and sparsity",
         spec: parametersFlops(section, looks),
-        alt: `Bars: parameters and FLOPs of ${names} at each sparsity reached, beside the dense model's. The table has the figures.`,
+        alt: `Bars: parameters and FLOPs of ${names} at each sparsity reached, next to the dense model's. The table has the figures.`,
         caption:
-          "FLOPs of one window, as torch.utils.flop_counter counts them, with the products of zeros skipped. The pale part is what a backend without sparse kernels executes all the same.",
+          "FLOPs per window, counted like in torch.utils.flop_counter, without the products of zeros. The pale part is executed anyway by a backend without sparse kernels.",
         table: sizeTable(section, section.runs, "Parameters, FLOPs and bytes"),
       }),
       figure("error-sparsity", {
         title: "Test error against sparsity",
         spec: errorSparsity(section, looks, tunings),
         alt: errorAlt(section, names),
-        caption: `Errors of the test split, on the scale the model sees. ${trainingNote(section)}`.trim(),
+        caption: `Errors on the test split, in the model's units. ${trainingNote(section)}`.trim(),
         table: errorTable(section, tunings.length > 1),
       }),
     );
@@ -97,13 +97,13 @@ export function figuresOf(section: Section, rows: Rows, sparsity: number): Figur
         spec: speedup(section, looks),
         alt: speedupAlt(section),
         caption:
-          "Dense and pruned models are timed in turns in one process; the ratio is the median over rounds of dense ÷ pruned. Sparse weights are faster only on backends that skip zeros.",
+          "Dense and pruned models are timed in turn in one process; the ratio is the median over rounds of dense ÷ pruned. Sparse weights are faster only on backends that skip zeros.",
       }),
       figure("latency", {
         title: "Latency per backend and batch size",
         spec: latency(section, looks),
-        alt: `Marks with error bars: milliseconds a call of ${names} on each backend and batch size, and of the dense model. The table has the figures.`,
-        caption: `Median of a call, copies of inputs and outputs included, on: ${devices(section)}.`,
+        alt: `Marks with error bars: milliseconds per call of ${names} on each backend and batch size, and of the dense model. The table has the figures.`,
+        caption: `Median of a call, including copies of inputs and outputs, on: ${devices(section)}.`,
         table: timingTable(section),
       }),
       figure("error-latency", {
@@ -111,7 +111,7 @@ export function figuresOf(section: Section, rows: Rows, sparsity: number): Figur
         spec: errorLatency(section, looks, rows.tunings),
         alt: `Marks: test MSE of ${names} against latency relative to the dense model, one panel for each backend and batch size.`,
         caption:
-          "Latency in units of the dense model's, timed in turns with it, so that what else the machine did cancels out.",
+          "Latency relative to the dense model, timed in turn with it, so that other work on the machine cancels out.",
       }),
     );
   }
@@ -144,11 +144,11 @@ function speedupAlt({ timings }: Section): string {
   return `Marks with error bars: speed-up against the sparsity reached, per backend and batch size. Largest: ${best.strategy} at ${formatShare(best.sparsity)}, ${formatSpeedup(best.speedup.mean)} on ${best.backend} at batch ${best.batch}.`;
 }
 
-/** Fine-tuned models have seen more training than the dense one; a reader has to know. */
+/** A note for readers: fine-tuned models have seen more training than the dense one. */
 function trainingNote({ dense, runs }: Section): string {
   const most = Math.max(0, ...runs.map(({ tuningEpochs }) => tuningEpochs));
   if (most === 0) return "";
-  return `The dense model was trained for ${epochs(dense.epochs)}; pruned ones for up to ${epochs(most)} more, so an error below the dense line may owe as much to that as to pruning.`;
+  return `The dense model was trained for ${epochs(dense.epochs)}; pruned ones for up to ${epochs(most)} more, so an error below the dense line may be due to that as much as to pruning.`;
 }
 
 function epochs(count: number): string {

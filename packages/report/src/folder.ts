@@ -5,7 +5,7 @@ import { writeFolderAtomically } from "@espalier/formats/node";
 import { type Document, figuresIn } from "./document.ts";
 import { renderPng, renderSvg } from "./render.ts";
 
-/** What a folder is for: what it is called, and the files it has beside `charts`. */
+/** The kind of a folder: its name, and the files in it besides `charts`. */
 export interface Kind {
   readonly name: string;
   readonly files: ReadonlySet<string>;
@@ -28,7 +28,7 @@ export async function drawFigures(
   return { svgs, files };
 }
 
-/** Only its like may be replaced, and only by force: nothing else in a folder is ever lost. */
+/** Only a folder of the same kind may be replaced, and only with force, so that nothing else is ever lost. */
 export async function checkFree(out: string, { name, files }: Kind, force: boolean): Promise<void> {
   const found = await stat(out).catch(() => undefined);
   if (found === undefined) return;
@@ -41,13 +41,15 @@ export async function checkFree(out: string, { name, files }: Kind, force: boole
     ...charts.filter((file) => !/\.(svg|png)$/.test(file)),
   ];
   if (foreign.length > 0) {
-    throw new EspalierError(`${out} holds what is no ${name} (${foreign[0]}). Give another folder.`);
+    throw new EspalierError(
+      `${out} holds something other than a ${name} (${foreign[0]}). Choose another folder.`,
+    );
   }
   if (!force)
-    throw new EspalierError(`${out} holds a ${name}. Give --force to replace it, or another folder.`);
+    throw new EspalierError(`${out} holds a ${name}. Give --force to replace it, or choose another folder.`);
 }
 
-/** Writes a folder whole, and its parents where they are not there. */
+/** Writes a folder completely, and creates its parents if necessary. */
 export async function writeFolder(
   out: string,
   files: ReadonlyMap<string, string | Uint8Array>,

@@ -2,7 +2,7 @@ import { formatChange, formatErrorStat, formatShare } from "./numbers.ts";
 import type { RunRow, Section } from "./rows.ts";
 import type { Table } from "./tables.ts";
 
-/** A model among others: what it weighs, as a share of the dense one, and its error. */
+/** A model in comparison: its size as a share of the dense one, and its error. */
 export interface Contestant {
   readonly run: RunRow;
   readonly size: number;
@@ -21,7 +21,7 @@ export function contestants({ runs, dense }: Section): Contestant[] {
     .toSorted((a, b) => a.size - b.size || a.error - b.error);
 }
 
-/** Those that none beats in both: smallest first, each with less error than all that are smaller. */
+/** The models that none beats in both: smallest first, each with less error than all smaller ones. */
 export function frontOf(all: readonly Contestant[]): Contestant[] {
   let best = Number.POSITIVE_INFINITY;
   return all.filter(({ error }) => {
@@ -31,11 +31,11 @@ export function frontOf(all: readonly Contestant[]): Contestant[] {
   });
 }
 
-/** The front as a table: which strategy is best from which size on. */
+/** The front as a table: the best strategy for each size. */
 export function frontTable(section: Section, withTuning: boolean): Table {
   const { mse } = section.dense.errors;
   return {
-    caption: "Best model at every size: none that is smaller has less error",
+    caption: "Best model at every size: no smaller model has less error",
     columns: [
       { label: "size from", numeric: true },
       { label: "best" },

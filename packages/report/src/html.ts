@@ -4,7 +4,7 @@ import type { Figure } from "./figures.ts";
 import { styleSheet } from "./style.ts";
 import type { Column, Table } from "./tables.ts";
 
-/** The report as one page that needs nothing else: style and charts are inside. `svgs` by the name of their figure. */
+/** The report as one self-contained page, including style and charts. `svgs` holds the charts by the name of their figure. */
 export function toHtml({ title, lead, blocks }: Document, svgs: ReadonlyMap<string, string>): string {
   const headings = blocks.flatMap((block, i) =>
     block.kind === "heading" && block.level === 2
@@ -94,7 +94,7 @@ ${caption === "" ? "" : `<figcaption>${escapeHtml(caption)}</figcaption>`}${deta
 </figure>`;
 }
 
-/** Lets an SVG stand among others: one image to a screen reader, and names that no other chart has. */
+/** Makes an SVG fit for a page with others: one image for a screen reader, and unique names. */
 function inline(svg: string, name: string, alt: string): string {
   return svg
     .replace(/^<svg /, `<svg role="img" aria-label="${escapeHtml(alt)}" `)
@@ -123,7 +123,7 @@ ${body.join("\n")}
 </div>`;
 }
 
-/** Headings over groups of columns, where there are any. */
+/** Headings over groups of columns, if there are any. */
 function groupRow(columns: readonly Column[]): string {
   if (columns.every(({ group }) => group === undefined)) return "";
   const spans: { group: string; count: number }[] = [];
@@ -148,7 +148,7 @@ const entities: Readonly<Record<string, string>> = {
   "'": "&#39;",
 };
 
-/** Text that comes from users' files as it is, in an element or an attribute. */
+/** Escapes text from users' files for an element or an attribute. */
 export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (mark) => entities[mark]!);
 }

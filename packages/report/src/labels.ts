@@ -1,14 +1,14 @@
 import { stableKey } from "@espalier/bench";
 
-/** Something that has a name and options; the options tell it from others of the same name. */
+/** Something with a name and options; the options distinguish it from others of the same name. */
 export interface Named {
   readonly label: string;
   readonly options: Readonly<Record<string, unknown>>;
 }
 
 /**
- * One label for each thing, in order: its own name, and where several share that, the options in which they differ:
- * "unstructured (scope local)".
+ * One label per thing, in order: its name and, if several share that, the options in which they differ: "unstructured
+ * (scope local)".
  */
 export function distinctLabels(things: readonly Named[]): string[] {
   return things.map(({ label, options }) => {
@@ -30,7 +30,7 @@ export function words(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }
 
-/** A value of an option, in a few characters. */
+/** A short form of an option's value. */
 export function valueText(value: unknown): string {
   if (value === undefined) return "default";
   if (Array.isArray(value)) return value.map(valueText).join(" + ");
@@ -43,12 +43,12 @@ export function valueText(value: unknown): string {
   return String(value);
 }
 
-/** The name of a data set; of a file its last part. */
+/** The name of a data set; for a file, its last part. */
 export function datasetLabel(dataset: string): string {
   return dataset.split(/[\\/]/).findLast((part) => part !== "") ?? dataset;
 }
 
-/** Names for files: letters and digits of each label, told apart by a number where they would be the same. */
+/** Names for files: letters and digits of each label, with a number if they would be equal. */
 export function slugs(labels: readonly string[]): string[] {
   const used = new Set<string>();
   return labels.map((label) => {
@@ -66,7 +66,7 @@ export function slugs(labels: readonly string[]): string[] {
   });
 }
 
-/** Groups in the order in which their keys are met first. */
+/** Groups in the order in which their keys first occur. */
 export function groupBy<T>(items: readonly T[], keyOf: (item: T) => unknown): T[][] {
   const groups = new Map<string, T[]>();
   for (const item of items) {

@@ -4,7 +4,7 @@ import type { Figure } from "./figures.ts";
 import { escapeHtml } from "./html.ts";
 import type { Table } from "./tables.ts";
 
-/** The report as GitHub-flavoured Markdown; charts are PNGs in a folder beside it, each linked to its SVG. */
+/** The report as GitHub-flavoured Markdown; charts are PNGs in a folder next to it, each linked to its SVG. */
 export function toMarkdown({ title, lead, blocks }: Document): string {
   const parts = [`# ${escapeMarkdown(title)}`, escapeMarkdown(lead), ...blocks.map(blockText)];
   return `${parts.filter((part) => part !== "").join("\n\n")}\n`;
@@ -79,7 +79,7 @@ function longestRun(text: string): number {
   return Math.max(0, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
 }
 
-/** Names come from users' files: no mark-up, no HTML, no line of their own. */
+/** Names come from users' files: no mark-up, no HTML, no line breaks. */
 function escapeMarkdown(text: string): string {
   return text.replace(/\s*[\r\n]+\s*/g, " ").replace(/[\\`*_[\]<>|#~&]/g, (mark) => `\\${mark}`);
 }

@@ -10,18 +10,18 @@ import type { Metric } from "@espalier/core";
 import { targetText, type UseConfig } from "@espalier/recipe";
 import { datasetLabel, distinctLabels, groupBy } from "./labels.ts";
 
-/** What models, strategies and ways of fine-tuning are called throughout a report. */
+/** Names of models, strategies and variants of fine-tuning throughout a report. */
 export interface Names {
   readonly strategies: readonly string[];
   readonly tunings: readonly string[];
   model(use: UseConfig): string;
-  /** What prunes in a cell: a strategy or a recipe. */
+  /** Whatever prunes in a cell: a strategy or a recipe. */
   procedure(cell: PruneCell): string;
-  /** How a cell fine-tunes; recipes say it themselves. */
+  /** The fine-tuning of a cell; recipes describe it themselves. */
   tuning(cell: PruneCell): string;
 }
 
-/** What a cell asks for: `sparsity ≥ 80 %`, all of it where there are several. */
+/** The target of a cell: `sparsity ≥ 80 %`, with all goals if there are several. */
 export function targetOf({ target }: PruneCell): string {
   const goals = Object.entries(target) as [Metric, number][];
   return goals.map(([metric, asked]) => targetText({ metric, asked })).join(", ");
@@ -50,7 +50,7 @@ export function namesOf(records: readonly ResultRecord[]): Names {
   };
 }
 
-/** Labels of all that differ, by what they are. */
+/** Labels of all different items, by key. */
 function named<T extends object>(
   all: readonly T[],
   optionsOf: (item: T) => Readonly<Record<string, unknown>>,

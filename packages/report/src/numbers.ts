@@ -8,7 +8,7 @@ export function formatCount(value: number): string {
   return value.toLocaleString("en-US");
 }
 
-/** 74840 → 74.8 k, where the exact count does not matter. */
+/** 74840 → 74.8 k, if the exact count does not matter. */
 export function formatShort(value: number): string {
   return scaled(value, ["", "k", "M", "G", "T"]);
 }
@@ -39,7 +39,7 @@ export function formatTimeStat({ mean, spread }: { mean: number; spread: number 
   return `${number} ± ${Number((spread / millisecondsIn[unit]).toPrecision(2))} ${unit}`;
 }
 
-/** Seconds that a person waited: 0.84 s, 12.3 s, 4:05 min. */
+/** Seconds of waiting: 0.84 s, 12.3 s, 4:05 min. */
 export function formatDuration(seconds: number): string {
   if (seconds >= 60) return `${formatClock(seconds)} ${seconds >= 3600 ? "h" : "min"}`;
   return `${seconds.toFixed(seconds < 10 ? 2 : 1)} s`;

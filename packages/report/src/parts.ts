@@ -9,12 +9,12 @@ import type { Figure } from "./figures.ts";
 import { formatShare } from "./numbers.ts";
 import type { RunRow, Section } from "./rows.ts";
 
-/** Rows a chart may have before layers of the same part are put together. */
+/** Number of rows in a chart above which layers of the same part are merged. */
 export const mostRows = 36;
 
 type Made = Omit<Figure, "name"> & { readonly name: string };
 
-/** Where a section's pruned models lost their weights, by layer and by head, and how much each layer matters. */
+/** Where a section's pruned models lost their weights, by layer and by head, and the sensitivity of each layer. */
 export function partFigures(section: Section, looks: readonly Look[], sparsity: number): Made[] {
   return [...layerFigure(section, looks), ...headFigure(section, sparsity), ...sensitivityFigure(section)];
 }
@@ -37,11 +37,11 @@ function layerFigure(section: Section, looks: readonly Look[]): Made[] {
     );
     return [{ title: strategy, columns, cells }];
   });
-  const note = together ? " Layers that play the same part in different blocks are one row (*)." : "";
+  const note = together ? " Layers that play the same part in different blocks share a row (*)." : "";
   const spec: Spec = chart(
     "Density by layer",
     section.title,
-    `Per cent of a layer's weights that are left, at each sparsity reached. Layers that nothing was taken from are not shown.${note}`,
+    `Per cent of a layer's weights that remain, at each sparsity reached. Layers that lost nothing are not shown.${note}`,
     heatMap(names, panels, { step: 36 }),
   );
   return [
@@ -49,9 +49,9 @@ function layerFigure(section: Section, looks: readonly Look[]): Made[] {
       name: "density-layers",
       title: "Density by layer",
       spec,
-      alt: `Heat map: per cent of the weights left, ${names.length} rows of layers, at each sparsity reached by ${panels.map(({ title }) => title).join(", ")}.`,
+      alt: `Heat map: per cent of the weights that remain, ${names.length} rows of layers, at each sparsity reached by ${panels.map(({ title }) => title).join(", ")}.`,
       caption:
-        "Removed and masked weights alike. A pale row is a layer that a strategy empties first; a strategy with even columns takes the same share everywhere.",
+        "Removed and masked weights both count as gone. A pale row is a layer that a strategy empties first; a strategy with even columns takes the same share everywhere.",
     },
   ];
 }
@@ -70,13 +70,13 @@ function headFigure(section: Section, sparsity: number): Made[] {
       name: "density-heads",
       title: "Density by attention head",
       spec: headDensity(models, `${section.title}, at ${first.target}`),
-      alt: `Heat map: per cent of each attention head's weights left at ${first.target}, a panel for each of ${models.map(({ title }) => title).join(", ")}.`,
-      caption: `A head that was removed has 0; one whose channels were removed or whose weights were masked has what is left.${together ? " Attentions that play the same part in different blocks are one row (*), their mean." : ""}`,
+      alt: `Heat map: per cent of each attention head's weights that remain at ${first.target}, one panel each for ${models.map(({ title }) => title).join(", ")}.`,
+      caption: `A removed head has 0; a head with removed channels or masked weights has the share that remains.${together ? " Attentions that play the same part in different blocks share a row (*), their mean." : ""}`,
     },
   ];
 }
 
-/** Attentions that play the same part in different blocks as one: the mean, head by head. */
+/** Merges attentions that play the same part in different blocks: the mean, head by head. */
 function meanByPart(heads: readonly HeadDensity[]): HeadDensity[] {
   return [...Map.groupBy(heads, ({ name }) => rolePattern(name))].map(([name, members]) => ({
     name,
@@ -99,7 +99,7 @@ function sensitivityFigure({ sensitivity, title }: Section): Made[] {
       title: "Sensitivity of layers",
       spec: sensitivityChart(some, title),
       alt: `Heat map: validation MSE when one layer alone is pruned. Most sensitive: ${shown[0]?.name ?? "none"}.`,
-      caption: `Of the dense model, by criterion ${sensitivity.criterion}. ${short ? `The ${some.layers.length} most sensitive of ${sensitivity.layers.length} layers. ` : ""}A layer near 1.00× can be pruned for free; what it costs all together is in the error charts.`,
+      caption: `For the dense model, by criterion ${sensitivity.criterion}. ${short ? `The ${some.layers.length} most sensitive of ${sensitivity.layers.length} layers. ` : ""}A layer near 1.00× can be pruned at no cost by itself; the error charts show the cost of pruning all layers.`,
     },
   ];
 }
@@ -109,7 +109,7 @@ interface RunParts {
   readonly layers: readonly LayerCount[];
 }
 
-/** One of each strategy and sparsity reached, sparsest last: fine-tuning changes no mask. */
+/** One run for each strategy and sparsity reached, sparsest last: fine-tuning changes no mask. */
 function distinctParts(runs: readonly RunRow[]): RunParts[] {
   const seen = new Set<string>();
   return runs
@@ -123,7 +123,7 @@ function distinctParts(runs: readonly RunRow[]): RunParts[] {
     });
 }
 
-/** A layer that is not there any more was removed wholly. */
+/** A layer that no longer exists was removed completely. */
 function densityIn(layers: readonly LayerCount[], name: string): number {
   return layers.find((layer) => layer.name === name)?.density ?? 0;
 }

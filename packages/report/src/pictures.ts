@@ -15,14 +15,14 @@ import { formatShare } from "./numbers.ts";
 import { mostRows } from "./parts.ts";
 import type { Section } from "./rows.ts";
 
-/** Finds the model of a result by its name; undefined where it was not kept. */
+/** Finds the model of a result by its name; undefined if it was not kept. */
 export type FindModel = (id: string) => Promise<Model | undefined>;
 
-/** Tensors a sheet shows. */
+/** Number of tensors on a sheet. */
 const shown = 8;
 
 /**
- * Pictures that need the models themselves, not just their results: the importance of the dense model's weights, and the
+ * Charts that need the models themselves, not just their results: the importance of the dense model's weights, and the
  * masks of each strategy's model at the target nearest to a sparsity. Models that were not kept are left out.
  */
 export async function pictureFigures(section: Section, sparsity: number, find: FindModel): Promise<Figure[]> {
@@ -36,7 +36,7 @@ export async function pictureFigures(section: Section, sparsity: number, find: F
       spec: importanceChart(distribution, section.title),
       alt: `Histograms: magnitude of the dense model's weights on a logarithmic scale, ${distribution.layers.length} layers.`,
       caption:
-        "Layers whose histogram lies to the left lose their weights first where all are ranked together.",
+        "If all layers are ranked together, those whose histogram is further left lose their weights first.",
     });
   }
   const runs = runsNear(section.runs, sparsity).filter(({ applicable }) => applicable);
@@ -52,17 +52,17 @@ export async function pictureFigures(section: Section, sparsity: number, find: F
       name: `${section.slug}-masks-${i + 1}`,
       title: `Masks: ${what}`,
       spec: maskSheet(some, `Masks: ${what}`, section.title),
-      alt: `Pictures of ${some.length} weight tensors, ${formatShare(run.sparsity)} of the model's parameters zero or gone.`,
+      alt: `Pictures of ${some.length} weight tensors, ${formatShare(run.sparsity)} of the model's parameters zero or removed.`,
       caption:
         some.length < pictures.length
-          ? `The ${some.length} largest of ${pictures.length} pruned tensors, rows × columns as they were before pruning.`
-          : "Every pruned tensor, rows × columns as it was before pruning.",
+          ? `The ${some.length} largest of ${pictures.length} pruned tensors, rows × columns before pruning.`
+          : "Every pruned tensor, rows × columns before pruning.",
     });
   }
   return figures;
 }
 
-/** Where layers are many: those that play the same part in different blocks as one, its median that of the bins. */
+/** With many layers, merges those that play the same part in different blocks; the median is that of the bins. */
 function byPart(distribution: ImportanceDistribution): ImportanceDistribution {
   const { layers, edges } = distribution;
   if (layers.length <= mostRows) return distribution;

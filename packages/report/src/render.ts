@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import { paper, type Spec } from "./charts/theme.ts";
 
-/** Draws a chart as SVG text; the same specification gives the same text. What is SVG already stays as it is. */
+/** Draws a chart as SVG text; the same specification gives the same text. SVG is returned unchanged. */
 export async function renderSvg(spec: Spec | string): Promise<string> {
   if (typeof spec === "string") return spec;
   const { drawSpec } = await import("./vega.ts");
@@ -9,8 +9,8 @@ export async function renderSvg(spec: Spec | string): Promise<string> {
 }
 
 /**
- * Turns an SVG into a PNG of `scale` times its size, with text in a font that comes along: a server may have none. The
- * machine's fonts are there for letters that it lacks.
+ * Converts an SVG to a PNG of `scale` times its size, with text in a bundled font, since a server may have none. The
+ * machine's fonts provide letters that it lacks.
  */
 export async function renderPng(svg: string, scale = 2, loadSystemFonts = true): Promise<Uint8Array> {
   const { Resvg } = await import("@resvg/resvg-js");

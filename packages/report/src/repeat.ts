@@ -8,13 +8,13 @@ import {
 } from "@espalier/bench";
 import { groupBy } from "./labels.ts";
 
-/** A data set by name, with the checksum of what was read. */
+/** A data set by name, with the checksum of the bytes that were read. */
 export interface DataIdentity {
   readonly dataset: string;
   readonly checksum: string;
 }
 
-/** What ran, but for the date and the data. */
+/** The environment without date and data. */
 export type Machine = Omit<Environment, "date" | "dataChecksum">;
 
 /** The machines and package versions that results come from. */
@@ -23,7 +23,7 @@ export function machinesOf(records: readonly ResultRecord[]): Machine[] {
   return groupBy(machines, (machine) => machine).map(([first]) => first!);
 }
 
-/** Data sets of results, each with the checksum that it had. */
+/** Data sets of results, each with its checksum. */
 export function dataOf(records: readonly ResultRecord[]): DataIdentity[] {
   const all = records.map(({ cell, environment }) => ({
     dataset: denseCell(cell).data.dataset,
@@ -34,8 +34,8 @@ export function dataOf(records: readonly ResultRecord[]): DataIdentity[] {
 }
 
 /**
- * Sweep configurations that give these cells again: one for each combination of lengths and training. A sweep runs every
- * combination of what it lists, so where only some were done, the rest is done as well.
+ * Sweep configurations that repeat these cells: one for each combination of lengths and training. A sweep runs every
+ * combination of its lists, so if only some were run, the others run as well.
  */
 export function configurationsOf(records: readonly ResultRecord[]): SweepInput[] {
   const cells = records.map(({ cell }) => cell);

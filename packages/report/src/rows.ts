@@ -27,59 +27,62 @@ export interface ErrorStats {
   readonly mae: Stat;
 }
 
-/** What a model costs, mean over seeds. FLOPs of one window. */
+/** Costs of a model, mean over seeds. FLOPs per window. */
 export interface Size {
-  /** Elements of trainable tensors: all, those that are kept, those that no output depends on, and of those what is kept. */
+  /** Elements of trainable tensors: all, kept, dead, and both. */
   readonly parameters: {
     readonly total: number;
     readonly nonzero: number;
     readonly dead: number;
     readonly deadNonzero: number;
   };
-  /** As drawn, those of live nodes with zeros skipped, and those of dead nodes. */
+  /** In full, of live nodes with zeros skipped, and of dead nodes. */
   readonly flops: { readonly total: number; readonly effective: number; readonly dead: number };
   readonly bytes: { readonly dense: number; readonly stored: number };
 }
 
-/** A dense model on its data: what its pruned ones are compared with. */
+/** A dense model on its data, the reference for its pruned models. */
 export interface DenseRow {
   readonly seeds: readonly number[];
   readonly epochs: number;
   readonly size: Size;
   readonly errors: ErrorStats;
-  /** Of the first seed; results of earlier versions lack it. */
+  /** From the first seed; results of earlier versions lack it. */
   readonly parts?: Parts | undefined;
 }
 
-/** One strategy at one target with one way of fine-tuning, over seeds. */
+/** One strategy at one target with one variant of fine-tuning, over seeds. */
 export interface RunRow {
   readonly strategy: string;
-  /** What was asked for, in words; the first of it, where there are several. */
+  /** The target in words; the first goal, if there are several. */
   readonly target: string;
   readonly metric: string;
   readonly asked: number;
   readonly tuning: string;
   readonly seeds: readonly number[];
-  /** False where the strategy finds nothing of its kind in the model. */
+  /** False if the strategy finds nothing to prune in the model. */
   readonly applicable: boolean;
   /** Whether the target was reached with every seed. */
   readonly met: boolean;
-  /** Why it does not apply, or was not reached; remarks otherwise. */
+  /** Why it does not apply, or was not reached; otherwise remarks. */
   readonly reasons: readonly string[];
-  /** As reached. */
+  /** The reached sparsity. */
   readonly sparsity: number;
   readonly size: Size;
   /** Right after pruning, and after fine-tuning. */
   readonly before: ErrorStats;
   readonly after: ErrorStats;
   readonly tuningEpochs: number;
-  /** Of the first seed; results of earlier versions lack it. */
+  /** From the first seed; results of earlier versions lack it. */
   readonly parts?: Parts | undefined;
-  /** Name of the first seed's result, and of its model's file. */
+  /** Id of the first seed's result, which is the name of its model's file. */
   readonly id: string;
 }
 
-/** Times of one strategy at one target, in milliseconds a call; mean over seeds of medians and of half the quartile distance. */
+/**
+ * Times of one strategy at one target, in milliseconds per call; mean over seeds of medians and of half the
+ * interquartile range.
+ */
 export interface TimingRow {
   readonly strategy: string;
   readonly target: string;
@@ -102,7 +105,7 @@ export interface FailureRow {
   readonly error: string;
 }
 
-/** All of one dense model on one data set. */
+/** All results for one dense model on one data set. */
 export interface Section {
   readonly title: string;
   /** Name for files. */
@@ -111,29 +114,30 @@ export interface Section {
   readonly dataset: string;
   readonly lengths: string;
   readonly dense: DenseRow;
-  /** Test MSE that pruned models are held against: the dense model's mean where none was given. */
+  /** Test MSE to compare pruned models with: by default the dense model's mean. */
   readonly reference: number;
   readonly runs: readonly RunRow[];
   readonly timings: readonly TimingRow[];
-  /** Of the first seed, where it was measured. */
+  /** From the first seed, if it was measured. */
   readonly sensitivity?: Sensitivity | undefined;
-  /** Name of the dense model's result for the first seed, where it was trained here. */
+  /** Id of the dense model's result for the first seed, if it was trained here. */
   readonly id?: string | undefined;
 }
 
-/** Everything the report says, by section. */
+/** All content of the report, by section. */
 export interface Rows {
   readonly sections: readonly Section[];
   readonly failures: readonly FailureRow[];
-  /** In the order in which they get their colours. */
+  /** In the order of their colours. */
   readonly strategies: readonly string[];
-  /** More than one where fine-tuning was varied. */
+  /** More than one if fine-tuning was varied. */
   readonly tunings: readonly string[];
 }
 
 /**
- * Records as rows: later results of the same cell replace earlier ones, and seeds are put together. `references` are errors
- * to hold pruned models against, by the name of the model; an EspalierError where there is no such model.
+ * Converts records to rows: later results of the same cell replace earlier ones, and seeds are combined. `references`
+ * holds errors to compare pruned models with, by the name of the model; throws an EspalierError if there is no such
+ * model.
  */
 export function rowsOf(
   records: readonly ResultRecord[],
@@ -183,7 +187,7 @@ export function rowsOf(
   return { sections, failures, strategies: names.strategies, tunings: names.tunings };
 }
 
-/** Of each cell the last result; a failure only where there is nothing better. */
+/** The last result of each cell; a failure only if there is nothing better. */
 export function latestResults(records: readonly ResultRecord[]): ResultRecord[] {
   const byId = new Map<string, ResultRecord>();
   for (const record of records) {
@@ -193,7 +197,7 @@ export function latestResults(records: readonly ResultRecord[]): ResultRecord[] 
   return [...byId.values()];
 }
 
-/** What a section is about: the dense model but for its seed, and the data by what they hold. */
+/** The subject of a section: the dense model without its seed, and the data by content. */
 function settingOf({ cell, environment }: ResultRecord): unknown {
   const { seed: _, data, ...rest } = denseCell(cell);
   const { dataset: _name, ...lengths } = data;

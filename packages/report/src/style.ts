@@ -1,9 +1,9 @@
 import { grid, ink, muted, palette, paper } from "./charts/theme.ts";
 
-/** Counterparts on a dark ground of what is no strategy's colour. */
+/** Counterparts on a dark background of colours that are not a strategy's. */
 const dark = { ink: "#e8eaee", muted: "#a3abb8", grid: "#333943", paper: "#16191f" };
 
-/** The page's style. Charts are drawn for a light ground; in a dark scheme their colours are swapped by value. */
+/** The page's style. Charts are drawn for a light background; in a dark scheme their colours are replaced by value. */
 export function styleSheet(): string {
   const swaps = [
     [ink, dark.ink],

@@ -11,19 +11,19 @@ import {
 } from "./numbers.ts";
 import { type RunRow, rowsOf, type Section, type TimingRow } from "./rows.ts";
 
-/** How much more error than the dense model's a pruned one may have, as shares of it. */
+/** Allowed increases of a pruned model's error over the dense model's, as shares. */
 export const allowances: readonly number[] = [0.01, 0.05];
 
 /** The sparsest model of a strategy whose error is within an allowance of the dense one's. */
 export interface Verdict {
   readonly strategy: string;
   readonly allowance: number;
-  /** Undefined where none of those tried is. */
+  /** Undefined if none of the tried models is. */
   readonly run?: RunRow;
   readonly timings: readonly TimingRow[];
 }
 
-/** The answer that most readers look for: how far can each strategy go? By MSE, after fine-tuning. */
+/** The answer that most readers look for: how far can each strategy prune? By MSE, after fine-tuning. */
 export function verdictsOf(section: Section): Verdict[] {
   const applicable = section.runs.filter((run) => run.applicable);
   const strategies = [...new Set(applicable.map(({ strategy }) => strategy))];
@@ -47,7 +47,7 @@ export function timingsOf({ timings }: Section, run: RunRow): TimingRow[] {
   return timings.filter(({ strategy, target }) => strategy === run.strategy && target === run.target);
 }
 
-/** Where only one speed-up can be shown: that of the first backend, at its largest batch. */
+/** The only speed-up shown if there is room for one: that of the first backend, at its largest batch. */
 export function shownTiming({ timings }: Section): { backend: string; batch: number } | undefined {
   const [first] = timings;
   if (first === undefined) return undefined;
@@ -63,12 +63,12 @@ export function denseText({ dense: { size, errors, seeds } }: Section): string {
     `MAE ${formatErrorStat(errors.mae)}`,
     `${formatShort(size.parameters.total)} parameters${dead}`,
     formatBytes(size.bytes.stored),
-    `${formatFlops(size.flops.total)} a window`,
+    `${formatFlops(size.flops.total)} per window`,
     ...(seeds.length > 1 ? [`${seeds.length} seeds`] : []),
   ].join(", ");
 }
 
-/** What a report must not leave unsaid: strategies that do not apply, and targets that were not reached. */
+/** Remarks that a report must include: strategies that do not apply, and targets that were not reached. */
 export function remarksOf({ runs }: Section): string[] {
   const strategies = [...new Set(runs.map(({ strategy }) => strategy))];
   return strategies.flatMap((strategy) => {
@@ -85,7 +85,7 @@ export function remarksOf({ runs }: Section): string[] {
   });
 }
 
-/** What a sweep found, as plain lines for a terminal. */
+/** The results of a sweep as plain lines for a terminal. */
 export function summaryLines(
   records: readonly ResultRecord[],
   references?: Readonly<Record<string, number>>,

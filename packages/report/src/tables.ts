@@ -12,7 +12,7 @@ import {
 import type { Rows, RunRow, Section, Size } from "./rows.ts";
 import { allowances, shownTiming, timingsOf, verdictsOf } from "./summary.ts";
 
-/** A column of a table: numbers stand to the right. */
+/** A column of a table: numbers are right-aligned. */
 export interface Column {
   readonly label: string;
   readonly numeric?: boolean;
@@ -30,7 +30,7 @@ export interface Table {
 const text = (label: string) => ({ label });
 const number = (label: string) => ({ label, numeric: true });
 
-/** The sparsest model of each strategy within 1 % and 5 % of the dense error, a row a strategy. */
+/** The sparsest model of each strategy within 1 % and 5 % of the dense error, one row per strategy. */
 export function verdictTable(section: Section): Table {
   const shown = shownTiming(section);
   const { size: dense } = section.dense;
@@ -71,7 +71,7 @@ export function verdictTable(section: Section): Table {
   };
 }
 
-/** What a caption adds where a table has marked rows. */
+/** A note in the caption if a table has marked rows. */
 function markNote(runs: readonly { readonly met: boolean }[]): string {
   return runs.every(({ met }) => met) ? "" : ". ○: target not reached";
 }
@@ -95,7 +95,7 @@ export function sizeTable(section: Section, runs: readonly RunRow[], caption: st
       number("parameters kept"),
       number("with zeros"),
       number("FLOPs, zeros skipped"),
-      number("FLOPs as executed densely"),
+      number("FLOPs, executed densely"),
       number("bytes stored"),
       number("bytes uncompressed"),
     ],
@@ -155,7 +155,10 @@ export function errorTable(section: Section, withTuning: boolean): Table {
   };
 }
 
-/** Every model in one table, dense ones first: errors as mean ± standard deviation over seeds, sizes against the dense model's. */
+/**
+ * Every model in one table, dense ones first: errors as mean ± standard deviation over seeds, sizes relative to the
+ * dense model's.
+ */
 export function everythingTable({ sections, tunings }: Rows): Table {
   const several = sections.length > 1;
   const timed = sections.some((section) => shownTiming(section) !== undefined);
@@ -256,7 +259,7 @@ function speedText(section: Section, run: RunRow): string {
 /** Latencies of dense and pruned, and their ratio. */
 export function timingTable(section: Section): Table {
   return {
-    caption: `Latency of a call: median ± half the distance between the quartiles${markNote(section.timings)}`,
+    caption: `Latency of a call: median ± half the interquartile range${markNote(section.timings)}`,
     columns: [
       text("backend"),
       number("batch"),
@@ -312,7 +315,7 @@ function runCells(run: RunRow): string[] {
   return [run.strategy, run.target, run.applicable ? reached(run) : "not applicable"];
 }
 
-/** The sparsity of a model, marked as in the charts where its target was not reached. */
+/** The sparsity of a model, marked as in the charts if its target was not reached. */
 function reached({ sparsity, met }: { readonly sparsity: number; readonly met: boolean }): string {
   return `${met ? "" : "○ "}${formatShare(sparsity, 1)}`;
 }

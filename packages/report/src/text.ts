@@ -1,4 +1,4 @@
-/** Numbers and tables as reports write them, without anything that draws: for terminals and pages. */
+/** Formatting of numbers and tables for terminals and pages, without any drawing code. */
 export { comparisonTable } from "./insight/comparison.ts";
 export type { Comparison, Insight, Side } from "./insight/insight.ts";
 export * from "./numbers.ts";

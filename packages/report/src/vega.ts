@@ -1,4 +1,4 @@
-/** The one module that knows Vega. Published, it holds Vega and Vega-Lite themselves: see `build/bundle.ts`. */
+/** The only module that uses Vega. The published one contains Vega and Vega-Lite: see `build/bundle.ts`. */
 import { parse, resetSVGDefIds, View, Warn } from "vega";
 import { compile, type TopLevelSpec } from "vega-lite";
 
@@ -6,7 +6,7 @@ import { compile, type TopLevelSpec } from "vega-lite";
 export async function drawSpec(spec: { readonly [key: string]: unknown }): Promise<string> {
   const { spec: compiled } = compile(spec as unknown as TopLevelSpec);
   const view = new View(parse(compiled), { renderer: "none", logLevel: Warn });
-  // Names of clip paths are counted up over the process.
+  // Names of clip paths are numbered over the whole process.
   resetSVGDefIds();
   try {
     return await view.toSVG();

@@ -12,31 +12,31 @@ import { rowsOf } from "./rows.ts";
 
 /** Where a document goes. */
 export interface WriteOptions {
-  /** Folder for the report. Made where it does not exist, and its parents too. */
+  /** Folder for the report. Created with its parents if it does not exist. */
   readonly out: string;
-  /** Replaces a report that is there already. Without it that is an EspalierError, as are other files in the folder. */
+  /** Replaces an existing report. Without it, that is an EspalierError, like other files in the folder. */
   readonly force?: boolean;
   readonly signal?: AbortSignal;
 }
 
-/** Where a report goes, and what it is called. */
+/** Options of a report. */
 export interface ReportOptions extends WriteOptions {
   /** Heading of the report; "Pruning report" by default. */
   readonly title?: string;
-  /** Stands under the heading. */
+  /** Text under the heading. */
   readonly note?: string | undefined;
-  /** Test MSE to hold pruned models against, by the name of the model in the results; the dense model's by default. */
+  /** Test MSE to compare pruned models with, by the name of the model in the results; by default the dense model's. */
   readonly references?: Readonly<Record<string, number>> | undefined;
-  /** The sparsity at which the model-size chart compares strategies: the nearest target is taken. Default 0.5. */
+  /** The sparsity at which the model-size chart compares strategies: uses the nearest target. Default 0.5. */
   readonly sparsity?: number;
   /**
-   * Folder with the models of the results, as a sweep keeps them (`models`): their masks and the importance of their weights
-   * are drawn, too. Those that are not there are left out.
+   * Folder with the models of the results, as a sweep keeps them (`models`), to draw their masks and the importance of
+   * their weights. Missing models are left out.
    */
   readonly models?: string | undefined;
 }
 
-/** Paths of what was written. */
+/** Paths of the written files. */
 export interface WrittenReport {
   readonly html: string;
   readonly markdown: string;
@@ -45,9 +45,9 @@ export interface WrittenReport {
 }
 
 /**
- * Writes a report on the records of a results file: `report.html`, self-contained; `report.md`; and the charts as SVG and
- * PNG in `charts`. The folder is whole or not there: it is made beside its place, then renamed. Throws an EspalierError
- * where the folder is taken.
+ * Writes a report on the records of a results file: `report.html`, self-contained; `report.md`; and the charts as SVG
+ * and PNG in `charts`. The folder is written atomically: next to its place, then renamed. Throws an EspalierError if
+ * the folder is taken.
  */
 export async function writeReport(
   records: readonly ResultRecord[],

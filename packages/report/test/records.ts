@@ -156,7 +156,7 @@ export function failureRecord(cell: Cell, error: string): ResultRecord {
   return { ...envelope(cell, denseCellOf(cell).data.dataset), error };
 }
 
-const tooMuch = 'with all that "head" may remove, 67.0 % of the parameters remain';
+const tooMuch = 'with everything that "head" may remove, 67.0 % of the parameters remain';
 const noHeads = "there is no attention head in this model";
 
 /**

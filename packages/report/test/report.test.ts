@@ -270,13 +270,13 @@ describe("writeReport", () => {
     const few = [trainRecord(denseCell())];
     await writeReport(few, { out });
     await expect(writeReport(few, { out })).rejects.toThrow(
-      `${out} holds a report. Give --force to replace it, or another folder.`,
+      `${out} holds a report. Give --force to replace it, or choose another folder.`,
     );
     await writeReport(few, { out, title: "second", force: true });
     expect(await readFile(join(out, "report.md"), "utf8")).toContain("# second");
     await writeFile(join(out, "notes.txt"), "mine");
     await expect(writeReport(few, { out, force: true })).rejects.toThrow(
-      "holds what is no report (notes.txt)",
+      "holds something other than a report (notes.txt)",
     );
     expect(await readFile(join(out, "notes.txt"), "utf8")).toBe("mine");
     expect(await readdir(folder)).toEqual(["report"]);

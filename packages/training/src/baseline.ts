@@ -3,19 +3,19 @@ import { type ForecastingData, type Scaler, seasonOf, type WindowSet } from "@es
 import { batchesOf } from "./batches.ts";
 import { ErrorSums, type Metrics } from "./metrics.ts";
 
-/** Errors of forecasts that need no model: what a model has to be better than. */
+/** Errors of forecasts that need no model, which a model has to beat. */
 export interface Baselines {
-  /** Each series stays at the last value that was seen. */
+  /** Each series keeps its last value. */
   readonly last: Metrics;
-  /** Each series repeats its last season; absent where none fits into the window that a model sees. */
+  /** Each series repeats its last season; absent if no season fits into the model's window. */
   readonly seasonal?: { readonly season: number; readonly errors: Metrics };
 }
 
 /**
  * Measures the forecasts that need no model over windows.
  *
- * @param season rows after which a pattern comes round, see `seasonOf`.
- * @throws EspalierError where there is no window.
+ * @param season number of rows after which a pattern repeats, see `seasonOf`.
+ * @throws EspalierError if there is no window.
  */
 export function baselines(
   windows: WindowSet,
@@ -37,7 +37,7 @@ export function baselines(
   };
 }
 
-/** The last `season` rows of each window's input, over and over: `[windows, horizon, series]`. */
+/** Repeats the last `season` rows of each window's input: `[windows, horizon, series]`. */
 function repeated(
   x: Float32Array,
   { inputLength, horizon, series }: WindowSet,
@@ -54,17 +54,17 @@ function repeated(
   return out;
 }
 
-/** A model's errors beside those that need none. */
+/** A model's errors, with those of forecasts that need no model. */
 export interface Comparison extends Baselines {
-  /** Rows of the season that MASE is measured against; 1 where none is known. */
+  /** Season of MASE in rows; 1 if none is known. */
   readonly season: number;
-  /** Mean absolute scaled error of the model, and of the forecasts that need none. */
+  /** Mean absolute scaled error of the model, and of the forecasts that need no model. */
   readonly mase: { readonly model: Mase; readonly last: Mase; readonly seasonal?: Mase };
 }
 
 /**
- * Mean absolute scaled error (Hyndman and Koehler, 2006): the error in units of the one that repeating the last season
- * makes within the training rows. Above 1 a model is worse than that.
+ * Mean absolute scaled error (Hyndman and Koehler, 2006): the error relative to that of repeating the last season
+ * within the training rows. A model above 1 is worse than that.
  */
 export interface Mase {
   /** The mean over series that change. */
@@ -73,7 +73,7 @@ export interface Mase {
   readonly series: readonly number[];
 }
 
-/** Compares a model's errors over a split with what needs no model. */
+/** Compares a model's errors over a split with those of forecasts that need no model. */
 export function compared(metrics: Metrics, windows: WindowSet, data: ForecastingData): Comparison {
   const known = data.table.step && seasonOf(data.table.step);
   const rows = data.split.train.end - data.split.train.start;
@@ -96,7 +96,7 @@ export function compared(metrics: Metrics, windows: WindowSet, data: Forecasting
   };
 }
 
-/** Mean absolute difference to the season before, by series, over the training rows, in the units that a model sees. */
+/** Mean absolute difference to the previous season, by series, over the training rows, in the model's units. */
 function seasonalErrors({ table, split, scaler }: ForecastingData, season: number): number[] {
   const { values, columns } = table;
   const { start, end } = split.train;

@@ -13,19 +13,19 @@ const otherwise = {
   gradual: "with another gradual pruning",
 } as const;
 
-/** What a fit started from. */
+/** The starting point of a fit. */
 export interface FitOrigin {
   /** Digest of the model before its first step. */
   readonly model: string;
-  /** Checksum of the data, where the caller gave one. */
+  /** Checksum of the data, if the caller gave one. */
   readonly data?: string | undefined;
-  /** What it was distilled from, and how strongly. */
+  /** The teacher and its weight. */
   readonly teacher?: string | undefined;
-  /** How it is pruned while it is trained. */
+  /** Settings of gradual pruning. */
   readonly gradual?: string | undefined;
 }
 
-/** Where a fit stood after an epoch: weights, optimiser, the best weights so far, and the record. */
+/** State of a fit after an epoch: weights, optimiser, the best weights so far, and the record. */
 export class TrainingCheckpoint {
   readonly settings: FitSettings;
   readonly origin: FitOrigin;
@@ -48,8 +48,8 @@ export class TrainingCheckpoint {
   }
 
   /**
-   * Throws an EspalierError unless a fit like this can go on from here. Another patience is allowed, and more epochs where
-   * nothing follows their number.
+   * Throws an EspalierError unless a fit with these settings can continue from here. Patience may differ, and so may
+   * the number of epochs if no setting depends on it.
    */
   check(settings: FitSettings, origin: FitOrigin): void {
     const keys = [
@@ -69,7 +69,7 @@ export class TrainingCheckpoint {
     const changed = keys.find((key) => text(settings, key) !== text(this.settings, key));
     if (changed !== undefined) {
       throw new EspalierError(
-        `the checkpoint was trained with ${changed} ${text(this.settings, changed)}, this run has ${text(settings, changed)}. Use the same settings, or start anew.`,
+        `the checkpoint was trained with ${changed} ${text(this.settings, changed)}, but this run has ${text(settings, changed)}. Use the same settings, or start again.`,
       );
     }
     const other = (["model", "data", "teacher", "gradual"] as const).find(
@@ -77,12 +77,12 @@ export class TrainingCheckpoint {
     );
     if (other !== undefined) {
       throw new EspalierError(
-        `the checkpoint was trained ${otherwise[other]}. Give the same, or start anew.`,
+        `the checkpoint was trained ${otherwise[other]}. Use the same, or start again.`,
       );
     }
   }
 
-  /** As one safetensors file. */
+  /** Encodes the checkpoint as one safetensors file. */
   encode(): Uint8Array {
     const all = new Map([
       ...[...this.tensors].map(([name, tensor]) => [currentPrefix + name, tensor] as const),
@@ -99,16 +99,16 @@ export class TrainingCheckpoint {
     });
   }
 
-  /** Reads what `encode` wrote. Throws an EspalierError for anything else. */
+  /** Reads the result of `encode`. Throws an EspalierError for anything else. */
   static decode(bytes: Uint8Array, where = "checkpoint"): TrainingCheckpoint {
     const { tensors, metadata } = readSafetensors(bytes, { name: where });
     if (metadata.format !== "espalier-training") {
-      throw new EspalierError(`${where}: this is not a training checkpoint.`);
+      throw new EspalierError(`${where}: not a training checkpoint.`);
     }
     const version = metadata["espalier.training.version"];
     if (version !== "1") {
       throw new EspalierError(
-        `${where}: its version ${version} is newer than this Espalier knows (1). Update Espalier.`,
+        `${where}: its version ${version} is newer than this version of Espalier knows (1). Update Espalier.`,
       );
     }
     const part = (prefix: string): Tensors =>
@@ -122,7 +122,7 @@ export class TrainingCheckpoint {
   }
 }
 
-/** Whether what happens in an epoch depends on how many there are. */
+/** Whether an epoch depends on the total number of epochs. */
 function followsEpochs({ rateSchedule, warmup, regrow }: FitSettings, { gradual }: FitOrigin): boolean {
   return rateSchedule === "cosine" || warmup > 0 || regrow !== undefined || gradual !== undefined;
 }

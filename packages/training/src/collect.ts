@@ -4,21 +4,21 @@ import { inputsFrom, type WindowSet } from "@espalier/datasets";
 import { createPause } from "./pause.ts";
 import { type OnProgress, progressReporter } from "./progress.ts";
 
-/** What a criterion's graph is run over. */
+/** The data for a criterion's graph. */
 export interface CollectorOptions {
   readonly backend: Backend;
   /** Windows to calibrate on: those of the training split. */
   readonly windows: WindowSet;
-  /** Batches drawn at random, where the graph does not say how many it takes; 8 by default. */
+  /** Number of batches, drawn at random, if the graph does not set it; 8 by default. */
   readonly batches?: number;
-  /** 32 by default. */
+  /** Batch size; 32 by default. */
   readonly batchSize?: number;
   readonly seed?: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: OnProgress;
 }
 
-/** What criteria that look at data collect with: runs their graph over calibration batches and sums its outputs. */
+/** Creates the collector for criteria that use data: runs their graph over calibration batches and sums its outputs. */
 export function collector(options: CollectorOptions): Collect {
   const { backend, windows, batchSize = 32, seed = 0, signal } = options;
   return async ({ graph, tensors, outputs, batches = options.batches ?? 8 }) => {

@@ -1,6 +1,6 @@
 /**
- * How what is removed grows: `linear`; `cubic`, fast at first (Zhu and Gupta, 2017); `exponential`, the same share of what is
- * left at every step.
+ * How the removed share grows: `linear`; `cubic`, fast at first (Zhu and Gupta, 2017); `exponential`, the same share of
+ * what is left at every step.
  */
 export type Curve = (typeof curveNames)[number];
 
@@ -13,7 +13,7 @@ const curves: Readonly<Record<Curve, (left: number, progress: number) => number>
   exponential: (left, progress) => left ** progress,
 };
 
-/** What is left at a progress in [0, 1] towards the share `left`; 1 at the start. */
+/** The share that is left at a progress in [0, 1] towards `left`; 1 at the start. */
 export function leftAt(curve: Curve, left: number, progress: number): number {
   return progress >= 1 ? left : curves[curve](left, progress);
 }

@@ -6,24 +6,24 @@ import { ErrorSums, type Metrics } from "./metrics.ts";
 import { createPause } from "./pause.ts";
 import { type OnProgress, progressReporter } from "./progress.ts";
 
-/** What is forecast, and how. */
+/** Input of an evaluation. */
 export interface EvaluateOptions {
   readonly model: Model;
   readonly backend: Backend;
   /** Windows to forecast, all of them. */
   readonly windows: WindowSet;
-  /** Windows a run; 64 by default. Does not change the result but for rounding. */
+  /** Windows per run; 64 by default. Only affects rounding. */
   readonly batchSize?: number;
-  /** For errors in original units as well. */
+  /** Needed for errors in original units. */
   readonly scaler?: Scaler;
   readonly signal?: AbortSignal;
   readonly onProgress?: OnProgress;
 }
 
 /**
- * Forecasts every window and gives the errors.
+ * Forecasts every window and returns the errors.
  *
- * @throws EspalierError where forecasts are no numbers; what the signal was aborted with.
+ * @throws EspalierError if forecasts are not numbers; the signal's reason if it aborts.
  */
 export async function evaluate(options: EvaluateOptions): Promise<Metrics> {
   const { model, backend } = options;
@@ -33,7 +33,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Metrics> {
     const metrics = await evaluateProgram(program, model.graph, options);
     if (Number.isFinite(metrics.mse)) return metrics;
     throw new EspalierError(
-      `model ${model.name}: its forecasts are no numbers (MSE ${metrics.mse}). Were its weights or its data damaged?`,
+      `model ${model.name}: its forecasts are not numbers (MSE ${metrics.mse}). Are its weights or its data damaged?`,
     );
   } finally {
     program.dispose();
@@ -41,7 +41,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Metrics> {
   }
 }
 
-/** As `evaluate`, with a program that is at hand: training and validation share one state. */
+/** Like `evaluate`, with a program that is already compiled: training and validation share one state. */
 export async function evaluateProgram(
   program: Program,
   graph: Graph,

@@ -6,9 +6,9 @@ import { type FitOptions, readSettings } from "./options.ts";
 import type { OnProgress } from "./progress.ts";
 import { TrainingRun } from "./training-run.ts";
 
-/** What is known after an epoch. */
+/** The result of an epoch. */
 export interface EpochRecord {
-  /** From 1. */
+  /** Counted from 1. */
   readonly epoch: number;
   readonly learningRate: number;
   /** Mean squared error over the epoch's batches, in training mode. */
@@ -20,51 +20,54 @@ export interface EpochRecord {
   readonly seconds: number;
 }
 
-/** What is trained, on what, and how. */
+/** Options of a training run. */
 export interface FitRequest {
   readonly model: Model;
   readonly backend: Backend;
   readonly train: WindowSet;
   readonly validation: WindowSet;
   readonly settings?: FitOptions;
-  /** A model whose forecasts are learned from as well: the dense one, while a pruned one is fine-tuned. */
+  /** A model whose forecasts are learned as well: the dense one, while a pruned one is fine-tuned. */
   readonly teacher?: Teacher;
-  /** Prunes while it trains; the model that comes out has reached the target. */
+  /** Prunes during training; the resulting model has reached the target. */
   readonly gradual?: GradualPruning;
   /** Recorded in the model's history. */
   readonly data?: { readonly name: string; readonly checksum: string };
   readonly signal?: AbortSignal;
   readonly onProgress?: OnProgress;
-  /** Told after each epoch; the next one waits for it. */
+  /** Called after each epoch; the next one waits for it. */
   readonly onEpoch?: (record: EpochRecord) => void | Promise<void>;
-  /** Called after every epoch with all that is needed to go on from there. */
+  /** Called after every epoch with the state needed to continue from there. */
   readonly onCheckpoint?: (checkpoint: TrainingCheckpoint) => void | Promise<void>;
-  /** Goes on from a checkpoint of a fit with the same settings. */
+  /** Continues from a checkpoint of a fit with the same settings. */
   readonly resume?: TrainingCheckpoint;
 }
 
-/** Knowledge distillation (Hinton et al., 2015), for forecasts: part of the loss is the distance from the teacher's. */
+/**
+ * Knowledge distillation (Hinton et al., 2015) for forecasts: part of the loss is the distance to the teacher's
+ * forecasts.
+ */
 export interface Teacher {
   readonly model: Model;
-  /** Share of the loss, in (0, 1]. */
+  /** Weight in the loss, in (0, 1]. */
   readonly weight: number;
 }
 
-/** What a fit led to. */
+/** The result of a fit. */
 export interface FitResult {
-  /** With the weights of the best epoch; of gradual pruning, of those after the target was reached. */
+  /** The model with the weights of the best epoch; after gradual pruning, of the best one after the target was reached. */
   readonly model: Model;
   readonly epochs: readonly EpochRecord[];
-  /** What gradual pruning was to reach, and does. */
+  /** The target of gradual pruning, and whether it was reached. */
   readonly target?: TargetReport;
-  /** Why it ended: all epochs done, no better for `patience` epochs, or the signal. */
+  /** Why training ended: all epochs done, no improvement for `patience` epochs, or the signal. */
   readonly ended: "finished" | "early" | "aborted";
 }
 
 /**
- * Trains a model with Adam on the mean squared error and keeps the weights of the epoch with the least validation error.
- * An aborted fit ends after the step that runs and keeps the best so far. The same settings, data and backend give the
- * same weights, also when it was interrupted and resumed.
+ * Trains a model with Adam on the mean squared error, and keeps the weights of the epoch with the lowest validation
+ * error. An aborted fit ends after the current step and keeps the best weights so far. The same settings, data and
+ * backend give the same weights, even if training was interrupted and resumed.
  */
 export async function fit(request: FitRequest): Promise<FitResult> {
   const settings = readSettings(request.settings ?? {});

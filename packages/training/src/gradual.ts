@@ -16,11 +16,11 @@ import { z } from "zod";
 import { type Curve, curveNames, leftAt } from "./curve.ts";
 import { tightened } from "./moving-masks.ts";
 
-/** Pruning while training (Zhu and Gupta, 2017): masks tighten between steps until a target is reached. */
+/** Pruning during training (Zhu and Gupta, 2017): masks tighten between steps until a target is reached. */
 export interface GradualPruning {
-  /** One that masks weights. */
+  /** A strategy that masks weights. */
   readonly strategy: Strategy;
-  /** Against the model before any pruning. */
+  /** Relative to the model before any pruning. */
   readonly target: Target;
   /** `cubic` by default. */
   readonly curve?: Curve | undefined;
@@ -28,13 +28,13 @@ export interface GradualPruning {
   readonly until?: number | undefined;
   /** Steps between two changes; 50 by default. */
   readonly every?: number | undefined;
-  /** For criteria that look at data. */
+  /** Needed by criteria that use data. */
   readonly collect?: Collect;
-  /** Told of the plan for the whole target before the first step; may throw. */
+  /** Called with the plan for the whole target before the first step; may throw. */
   readonly onPlan?: (plan: PruningPlan) => void | Promise<void>;
 }
 
-/** How gradual pruning goes, all settings there. */
+/** Gradual pruning with all settings filled in. */
 export interface GradualSettings {
   readonly strategy: string;
   readonly target: Target;
@@ -50,12 +50,12 @@ export const gradualSchema = z.strictObject({
   every: z.int().min(1).default(50),
 });
 
-/** Decides, step by step, which masks a model that is being trained gets next. */
+/** Decides, step by step, which masks a model in training gets next. */
 export class GradualSchedule {
   readonly settings: GradualSettings;
   readonly #pruning: GradualPruning;
   readonly #signal: AbortSignal | undefined;
-  /** Amounts of the strategy: of what is masked at the start, and of the target. */
+  /** Amounts of the strategy: at the start, and at the target. */
   readonly #amounts: { readonly from: number; readonly to: number };
   readonly target: TargetReport;
 
@@ -73,7 +73,7 @@ export class GradualSchedule {
     this.#signal = signal;
   }
 
-  /** Finds out how much is to be removed. Throws an EspalierError for a strategy that does more than mask. */
+  /** Finds the amount to remove. Throws an EspalierError for a strategy that does more than mask. */
   static async create(pruning: GradualPruning, model: Model, signal?: AbortSignal): Promise<GradualSchedule> {
     const settings = settingsOf(pruning);
     const amounts = new Map<PruningPlan["steps"], number>();
@@ -128,7 +128,7 @@ export class GradualSchedule {
   }
 }
 
-/** Checks how gradual pruning is to go. Throws an EspalierError that names the setting. */
+/** Checks the settings of gradual pruning. Throws an EspalierError that names the setting. */
 export function settingsOf({ strategy, target, curve, until, every }: GradualPruning): GradualSettings {
   return {
     strategy: strategy.name,
@@ -141,13 +141,13 @@ function contextOf({ collect }: GradualPruning, signal: AbortSignal | undefined)
   return { ...(collect === undefined ? {} : { collect }), ...(signal === undefined ? {} : { signal }) };
 }
 
-/** A plan's masks, those of the model taken into account. */
+/** A plan's masks, combined with those of the model. */
 function masksOf(plan: PruningPlan, model: Model): Map<string, Mask> {
   const masks = new Map<string, Mask>();
   for (const step of plan.steps) {
     if (step.do !== "mask") {
       throw new EspalierError(
-        `strategy "${plan.strategy}" removes parts of the model, which gradual pruning within a fit cannot: it masks weights. Prune in steps instead.`,
+        `strategy "${plan.strategy}" removes parts of the model, which gradual pruning cannot: it only masks weights. Prune in steps instead.`,
       );
     }
     masks.set(step.parameter, tightened(new Map([...model.masks, ...masks]), step.parameter, step.keep));

@@ -6,18 +6,18 @@ import { exchangedAt, regrown, regrowsAt } from "./regrow.ts";
 import { drawLossGradients, gradientName, type LossOptions } from "./training-step.ts";
 
 export interface MaskChangesRequest {
-  /** As it is trained: with a mask on every tensor that may get one. */
+  /** The model in training: with a mask on every tensor that may get one. */
   readonly model: Model;
   readonly backend: Backend;
-  /** Of the training. */
+  /** State of the training. */
   readonly state: State;
   readonly gradual: GradualSchedule | undefined;
   readonly regrow: RegrowSettings | undefined;
-  /** What the training step was drawn with. */
+  /** Options that the training step was drawn with. */
   readonly loss: LossOptions;
 }
 
-/** All that happens to masks between the steps of a training: they tighten, or regrow, or both. */
+/** All changes of masks between the steps of a training: they tighten, or regrow, or both. */
 export class MaskChanges {
   readonly masks: MovingMasks;
   readonly #gradual: GradualSchedule | undefined;
@@ -33,7 +33,7 @@ export class MaskChanges {
     this.#regrow = regrow;
   }
 
-  /** Undefined where masks stay as they are. */
+  /** Undefined if masks do not change. */
   static async create(request: MaskChangesRequest): Promise<MaskChanges | undefined> {
     const { model, backend, state, gradual, regrow: settings, loss } = request;
     if (gradual === undefined && settings === undefined) return undefined;
@@ -43,12 +43,12 @@ export class MaskChanges {
     return new MaskChanges(masks, gradual, { settings, program });
   }
 
-  /** The step, from 0, from which on a model has reached what it is pruned to. */
+  /** The step, from 0, from which on the model has reached its target. */
   reachedAt(total: number): number {
     return this.#gradual?.lastStep(total) ?? 0;
   }
 
-  /** Changes masks where it is time to. `inputs`: the step's batch. */
+  /** Changes masks if it is time to. `inputs`: the step's batch. */
   async before(step: number, total: number, inputs: Tensors): Promise<void> {
     if (this.#gradual?.changesAt(step, total)) {
       const model = await this.masks.current();

@@ -15,11 +15,11 @@ export interface Metrics extends Errors {
   readonly series: readonly Errors[];
   /** By step of the horizon, the nearest first. */
   readonly steps: readonly Errors[];
-  /** The same in the data's own units; absent where the scaling is not known. */
+  /** The same in the data's own units; absent if the scaling is not known. */
   readonly original?: Errors & { readonly series: readonly Errors[]; readonly steps: readonly Errors[] };
 }
 
-/** Adds up errors over batches. Values are `[windows, horizon, series]`, row-major, in the units the model sees. */
+/** Adds up errors over batches. Values are `[windows, horizon, series]`, row-major, in the model's units. */
 export class ErrorSums {
   readonly #horizon: number;
   readonly #series: number;
@@ -34,7 +34,7 @@ export class ErrorSums {
     this.#absolutes = new Float64Array(horizon * series);
   }
 
-  /** Adds forecasts and what came true, both [windows, horizon, series], as the model sees them. */
+  /** Adds forecasts and actual values, both [windows, horizon, series], in the model's units. */
   add(forecast: ArrayLike<number>, truth: ArrayLike<number>): void {
     const cells = this.#squares.length;
     for (let i = 0; i < truth.length; i++) {
@@ -45,7 +45,7 @@ export class ErrorSums {
     this.#windows += truth.length / cells;
   }
 
-  /** The errors of all that was added; in original units as well where the scaler is given. */
+  /** The errors of everything added; also in original units if the scaler is given. */
   metrics(scaler?: Scaler): Metrics {
     const all = Array.from(this.#squares.keys());
     const ofSeries = (s: number) => all.filter((cell) => cell % this.#series === s);

@@ -10,16 +10,16 @@ import {
   windowShapeOf,
 } from "@espalier/datasets";
 
-/** How data becomes a model's windows where the model and the data leave it open. */
+/** How data becomes a model's windows, for settings that the model and the data leave open. */
 export interface FittedDataOptions {
-  /** Learn a scaling of this kind from the data's training rows, although the model has one. */
+  /** Learn a scaling of this kind from the data's training rows, even if the model has one. */
   readonly scale?: ScaleKind | undefined;
   readonly splits?: SplitRule | undefined;
 }
 
 /**
- * Windows for a model, scaled as it was trained: by the scaling in its file, whatever the data. The split is the data's
- * own, or the one the model was trained with where the data is the same. Throws an EspalierError where they do not fit.
+ * Windows for a model, scaled as in its training: by the scaling in its file, whatever the data. The split is the
+ * data's own, or that of the training if the data is the same. Throws an EspalierError if model and data do not fit.
  */
 export function forecastingDataFor(
   model: Model,
@@ -29,7 +29,7 @@ export function forecastingDataFor(
   const { inputLength, horizon, labelLength, series, marks } = windowShapeOf(model.graph);
   if (source.table.columns.length !== series) {
     throw new EspalierError(
-      `data ${source.name}: ${source.table.columns.length} series, the model forecasts ${series}. Select them by name.`,
+      `data ${source.name}: it has ${source.table.columns.length} series, but the model forecasts ${series}. Select them by name.`,
     );
   }
   const known = dataOf(model);

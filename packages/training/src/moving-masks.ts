@@ -11,7 +11,10 @@ import {
 import { intersect, maskFrom, maskValues } from "@espalier/core/graph";
 import { maskName, momentNames } from "./training-step.ts";
 
-/** The model with a mask that keeps everything on each tensor that pruning may mask: training is drawn with room for them. */
+/**
+ * The model with a mask that keeps everything on each tensor that pruning may mask, so that the training graph has room
+ * for masks.
+ */
 export function withOpenMasks(model: Model): Model {
   const masks = new Map(model.masks);
   for (const name of prunableTensors(model)) {
@@ -24,7 +27,7 @@ export function withOpenMasks(model: Model): Model {
   return { ...model, masks };
 }
 
-/** Masks of a model that is being trained, and may change between two steps. The training state is where they are. */
+/** Masks of a model in training that may change between two steps. They are stored in the training state. */
 export class MovingMasks {
   readonly #model: Model;
   readonly #state: State;
@@ -37,12 +40,12 @@ export class MovingMasks {
     this.tensors = [...model.masks.keys()];
   }
 
-  /** Names of what has to be remembered of masks and what they are on. */
+  /** Names of the tensors to remember: masks, and the weights under them. */
   get names(): readonly string[] {
     return this.tensors.flatMap((name) => [name, maskName(name)]);
   }
 
-  /** The model as it is now. */
+  /** The model in its current state. */
   async current(): Promise<Model> {
     const names = [...this.#model.tensors.keys()];
     const read = await this.#state.read([...names, ...this.tensors.map(maskName)]);
@@ -51,14 +54,14 @@ export class MovingMasks {
   }
 
   /**
-   * Puts other masks in their place. Weights that are masked become zero, those that are no more start from zero, and the
-   * optimiser knows nothing of either.
+   * Replaces the masks. Newly masked weights become zero, those that are no longer masked start from zero, and the
+   * optimiser's moments of both are reset.
    */
   async replace(before: Model, masks: ReadonlyMap<string, Mask>): Promise<void> {
     const writes = new Map<string, TensorData>();
     for (const [name, now] of masks) {
       const old = before.masks.get(name)!;
-      // A parameter that no output depends on has none.
+      // A parameter that no output depends on has no moments.
       const moments = momentNames(name).filter((moment) => this.#state.names.includes(moment));
       const held = await this.#state.read(moments);
       const stays = (i: number) => isKept(old, i) && isKept(now, i);
@@ -76,7 +79,7 @@ export class MovingMasks {
   }
 }
 
-/** The masks of a model as a training's tensors. */
+/** The masks of a model as tensors of a training. */
 export function maskTensors({ masks }: Model): Map<string, TensorData> {
   return new Map([...masks].map(([name, mask]) => [maskName(name), float32(mask.shape, maskValues(mask))]));
 }
@@ -94,12 +97,12 @@ export function masksIn(
   );
 }
 
-/** Masks that keep everything are none. */
+/** Masks that keep everything are dropped. */
 export function closedMasks(masks: ReadonlyMap<string, Mask>): Map<string, Mask> {
   return new Map([...masks].filter(([, mask]) => keptCount(mask) < mask.shape.reduce((n, e) => n * e, 1)));
 }
 
-/** Weights that were masked stay so: a plan's mask together with the one before. */
+/** Masked weights stay masked: combines a plan's mask with the previous one. */
 export function tightened(before: ReadonlyMap<string, Mask>, name: string, keep: Mask): Mask {
   const old = before.get(name);
   return old === undefined ? keep : intersect(old, keep);

@@ -2,8 +2,8 @@
 const interval = 50;
 
 /**
- * Lets the process see what has happened (a Ctrl-C, a message, a click) in the middle of long work, whose promises alone
- * never do; waits only where `interval` has passed since the last pause.
+ * Lets the process handle events (a Ctrl-C, a message, a click) during long work, whose promises alone never yield;
+ * only waits if `interval` has passed since the last pause.
  */
 export function createPause(): () => Promise<void> {
   let last = performance.now();

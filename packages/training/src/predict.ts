@@ -1,6 +1,6 @@
 import { type Backend, EspalierError, type Model, type TensorData } from "@espalier/core";
 
-/** Runs a model once. Inputs by name; the first output is the forecast `[batch, horizon, series]`. */
+/** Runs a model once. Takes inputs by name; the first output is the forecast `[batch, horizon, series]`. */
 export async function predict(
   model: Model,
   backend: Backend,

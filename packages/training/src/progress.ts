@@ -1,20 +1,20 @@
-/** How far something that takes long has come. */
+/** Progress of a long operation. */
 export interface Progress {
-  /** What is going on: "epoch 2 of 5", "test". */
+  /** The current activity: "epoch 2 of 5", "test". */
   readonly what: string;
   readonly done: number;
   readonly total: number;
   /** Seconds since it began, and an estimate of those that remain. */
   readonly elapsed: number;
   readonly remaining: number;
-  /** Latest loss, where there is one. */
+  /** Latest loss, if there is one. */
   readonly loss?: number;
 }
 
-/** Told how far something has come. */
+/** Called with the progress of an operation. */
 export type OnProgress = (progress: Progress) => void;
 
-/** Measures time from its making, and reports with an estimate of what remains. */
+/** Measures time since its creation, and reports it with an estimate of the rest. */
 export function progressReporter(
   total: number,
   report: OnProgress | undefined,
@@ -24,7 +24,7 @@ export function progressReporter(
   return (done, what, loss) => {
     if (report === undefined) return;
     const now = performance.now();
-    // The first step also compiles; the pace is taken from the others.
+    // The first step also compiles; the pace comes from the others.
     first ??= { done, at: now };
     const pace =
       done > first.done ? (now - first.at) / (done - first.done) : (now - start) / Math.max(1, done);

@@ -16,38 +16,38 @@ import type { OnProgress } from "./progress.ts";
 
 /** The settings of reconstruction, with their bounds. */
 export const reconstructSchema = z.strictObject({
-  /** Batches of training windows drawn at random. */
+  /** Number of batches of training windows, drawn at random. */
   batches: z.int().min(1).default(16),
   batchSize: z.int().min(1).default(32),
   seed: z.int().min(0).default(0),
-  /** Ridge, as a share of the mean of the squared inputs; 0.01 by default. */
+  /** Ridge, relative to the mean of the squared inputs; 0.01 by default. */
   damping: z.number().positive().optional(),
   method: z.enum(["least-squares", "obs"] satisfies RefitMethod[]).optional(),
 });
 
-/** What layers are refitted on, and how; what is left out has its default. */
+/** Settings of reconstruction; those left out get their default. */
 export type ReconstructSettings = z.input<typeof reconstructSchema>;
 
-/** What is pruned by which plan, and the data that its layers are refitted on. */
+/** Input: a model, a plan, and the data for refitting layers. */
 export interface PruneAndReconstructRequest {
-  /** What the plan was made for. */
+  /** The model that the plan was made for. */
   readonly model: Model;
   readonly plan: PruningPlan;
   readonly backend: Backend;
-  /** Those of the training split. What they are followed by is not looked at. */
+  /** Windows of the training split. Their future values are not used. */
   readonly windows: WindowSet;
   readonly settings?: ReconstructSettings;
   /** Recorded in the model's history. */
   readonly data?: { readonly name: string; readonly checksum: string };
   readonly signal?: AbortSignal;
   readonly onProgress?: OnProgress;
-  /** Told after each layer. */
+  /** Called after each layer. */
   readonly onLayer?: (layer: LayerError, done: number, total: number) => void;
 }
 
 /**
- * Carries a plan out and refits what it leaves to the dense model's outputs on training windows, layer after layer (core's
- * `reconstruct`). Its history holds all that is needed to do it again. Throws what the signal was aborted with.
+ * Carries out a plan and refits the remaining weights to the dense model's outputs on training windows, layer by layer
+ * (core's `reconstruct`). The history records everything needed to repeat it. Throws the signal's reason if it aborts.
  */
 export async function pruneAndReconstruct(request: PruneAndReconstructRequest): Promise<Reconstruction> {
   const { model, plan, backend, windows, settings = {}, data, signal, onProgress, onLayer } = request;
@@ -80,6 +80,6 @@ export async function pruneAndReconstruct(request: PruneAndReconstructRequest): 
 }
 
 function readReconstruct(settings: ReconstructSettings): z.output<typeof reconstructSchema> {
-  // What a model's history holds of them may be given as it is: it says where they were run, too.
+  // Settings from a model's history are accepted unchanged, including where they were run.
   return readBy(reconstructSchema.strip(), settings, "reconstruction");
 }

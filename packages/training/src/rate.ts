@@ -1,9 +1,9 @@
 import type { FitSettings } from "./options.ts";
 
 /**
- * The learning rate of a step, from 0, of `perEpoch` a epoch. It rises from zero over the first `warmup` of all steps
- * (Goyal et al., 2017); then it is halved after each epoch, falls along half a cosine (Loshchilov and Hutter, ICLR 2017)
- * to a hundredth, or stays.
+ * The learning rate of a step, from 0, with `perEpoch` steps per epoch. It rises from zero over the first `warmup` of
+ * all steps (Goyal et al., 2017); then it halves after each epoch, falls along half a cosine (Loshchilov and Hutter,
+ * ICLR 2017) to a hundredth, or stays constant.
  */
 export function rateAt(
   step: number,

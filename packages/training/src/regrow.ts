@@ -13,8 +13,8 @@ export function exchangedAt(step: number, total: number, { share, until }: Regro
 }
 
 /**
- * RigL (Evci et al., ICML 2020): of each tensor the kept weights that are smallest go, and as many come where the loss's
- * gradient is largest, of all that are not kept then. Densities stay as they are; ties go in index order.
+ * RigL (Evci et al., ICML 2020): in each tensor, the smallest kept weights are masked, and as many of the masked
+ * weights with the largest gradient are restored. Densities do not change; ties are broken by index order.
  */
 export function regrown(
   model: Model,

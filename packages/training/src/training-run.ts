@@ -27,7 +27,7 @@ import { progressReporter } from "./progress.ts";
 import { rateAt } from "./rate.ts";
 import { defaultAdam, drawTrainingStep, type TrainingStep } from "./training-step.ts";
 
-/** A fit while it runs. */
+/** A running fit. */
 export class TrainingRun {
   readonly #request: FitRequest;
   readonly #settings: FitSettings;
@@ -74,7 +74,7 @@ export class TrainingRun {
     const model = gradual === undefined ? request.model : withOpenMasks(request.model);
     if (regrow !== undefined && model.masks.size === 0) {
       throw new EspalierError(
-        "nothing of the model is masked, so nothing can regrow. Prune it first, or leave regrow out.",
+        "no weight of the model is masked, so none can regrow. Prune it first, or drop regrow.",
       );
     }
     const loss = { seed, groupPenalty, distillation: request.teacher?.weight ?? 0 };
@@ -127,7 +127,7 @@ export class TrainingRun {
     this.#teacher?.state.dispose();
   }
 
-  /** One epoch; undefined where the signal stopped it. */
+  /** Runs one epoch; undefined if the signal stopped it. */
   async #epoch(epoch: number): Promise<EpochRecord | undefined> {
     const { train, signal, onProgress } = this.#request;
     const { learningRate: rate, epochs } = this.#settings;
@@ -179,7 +179,7 @@ export class TrainingRun {
     return record;
   }
 
-  /** Changes masks where it is time to; false where the signal stopped it. */
+  /** Changes masks if it is time to; false if the signal stopped it. */
   async #changeMasks(step: number, total: number, inputs: ReadonlyMap<string, TensorData>): Promise<boolean> {
     try {
       await this.#masks?.before(step, total, inputs);
@@ -190,19 +190,19 @@ export class TrainingRun {
     }
   }
 
-  /** Whether the model is pruned as far as it is to be after an epoch. */
+  /** Whether the model has reached its target after an epoch. */
   #reached(epoch: number): boolean {
     if (this.#masks === undefined) return true;
     const steps = batchesPerEpoch(this.#request.train.count, this.#settings);
     return epoch * steps > this.#masks.reachedAt(this.#settings.epochs * steps);
   }
 
-  /** Names of what the best epoch is remembered by. */
+  /** Names of the tensors that are remembered for the best epoch. */
   #kept(): string[] {
     return [...new Set([...this.#drawn.changing, ...(this.#masks?.masks.names ?? [])])];
   }
 
-  /** Errors over all validation windows; undefined where the signal stopped it. */
+  /** Errors over all validation windows; undefined if the signal stopped it. */
   async #validate(): Promise<Metrics | undefined> {
     const { model, validation: windows, signal } = this.#request;
     const options = { windows, ...(signal === undefined ? {} : { signal }) };
@@ -214,7 +214,7 @@ export class TrainingRun {
     }
   }
 
-  /** Forecasts of the teacher, where there is one. */
+  /** Forecasts of the teacher, if there is one. */
   #teaching(): ((indices: Int32Array) => Promise<TensorData>) | undefined {
     const { teacher, train } = this.#request;
     if (teacher === undefined || this.#teacher === undefined) return undefined;
@@ -240,7 +240,7 @@ export class TrainingRun {
     return graph.updates.flatMap(({ tensor }) => (tensors.has(tensor) ? [tensor] : []));
   }
 
-  /** The best weights as data; the state is left as it was. */
+  /** The best weights as data; the state does not change. */
   async #bestTensors(): Promise<ReadonlyMap<string, TensorData>> {
     const names = this.#kept();
     if (this.#best === undefined) return this.#state.read(names);
@@ -281,7 +281,7 @@ export class TrainingRun {
   }
 }
 
-/** What a checkpoint must hold to go on from: whatever a step changes. */
+/** Throws an EspalierError if a checkpoint lacks a tensor that a step changes. */
 function expectTensors({ tensors, best }: TrainingCheckpoint, drawn: TrainingStep): void {
   const changed = drawn.graph.updates.map(({ tensor }) => tensor);
   const missing =
@@ -318,7 +318,7 @@ function shuffledBatches(count: number, epoch: number, settings: FitSettings): I
   );
 }
 
-/** The graph with those of its inputs that come from data. */
+/** The graph with only those inputs that come from data. */
 function fromData(graph: Graph): Graph {
   const others = ["learningRate", "teacher"];
   return { ...graph, inputs: graph.inputs.filter(({ name }) => !others.includes(name)) };

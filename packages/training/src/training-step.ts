@@ -28,14 +28,14 @@ export interface AdamSettings {
   readonly weightDecay: number;
 }
 
-/** Adam's settings as its authors have them, without weight decay. */
+/** The default settings of Adam's authors, without weight decay. */
 export const defaultAdam: AdamSettings = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 };
 
-/** A graph that trains: one run is one step. */
+/** A training graph: one run is one step. */
 export interface TrainingStep {
-  /** Inputs: the model's, `target`, `learningRate`, and `teacher` where it is distilled from one; output: `loss`. */
+  /** Inputs: the model's, `target`, `learningRate`, and `teacher` if there is one; output: `loss`. */
   readonly graph: Graph;
-  /** The optimiser's tensors, to be put in the state beside the model's. */
+  /** The optimiser's tensors, which belong in the state together with the model's. */
   readonly tensors: ReadonlyMap<string, TensorData>;
   /** Names of the model's tensors that a step changes: live parameters and running statistics. */
   readonly changing: readonly string[];
@@ -45,7 +45,7 @@ export interface TrainingStep {
 export const optimiserPrefix = "optimiser:";
 const stepName = `${optimiserPrefix}step`;
 
-/** Name of the tensor that holds a parameter's mask while it is trained: 1 where it is kept. */
+/** Name of the tensor that holds a parameter's mask during training: 1 where it is kept. */
 export function maskName(parameter: string): string {
   return `${optimiserPrefix}mask:${parameter}`;
 }
@@ -55,18 +55,18 @@ export function momentNames(parameter: string): readonly [m: string, v: string] 
   return [`${optimiserPrefix}m:${parameter}`, `${optimiserPrefix}v:${parameter}`];
 }
 
-/** How a training step is drawn. */
+/** Options of a training step. */
 export interface TrainingStepOptions extends LossOptions {
   readonly adam?: AdamSettings;
 }
 
-/** What the loss of a training step is. */
+/** Options of a training step's loss. */
 export interface LossOptions {
-  /** Decides dropout. */
+  /** Seed of dropout. */
   readonly seed: number;
-  /** Share of the loss that is the distance from the input `teacher`, another model's forecast; 0 by default. */
+  /** Weight of the distance to the input `teacher`, another model's forecast; 0 by default. */
   readonly distillation?: number;
-  /** Group lasso over all that structured pruning removes, added to the loss; 0 by default. */
+  /** Weight of a group lasso over everything that structured pruning can remove; 0 by default. */
   readonly groupPenalty?: number;
 }
 
@@ -101,14 +101,14 @@ export function drawTrainingStep(model: Model, options: TrainingStepOptions): Tr
   return { graph, tensors, changing };
 }
 
-/** Name of the output that is a parameter's gradient in `drawLossGradients`. */
+/** Name of the output for a parameter's gradient in `drawLossGradients`. */
 export function gradientName(parameter: string): string {
   return `gradient:${parameter}`;
 }
 
 /**
- * Draws the gradients of a training step's loss by some parameters, masked weights included, as outputs; changes nothing.
- * Runs over the state of the training step that was drawn with the same options.
+ * Draws the gradients of a training step's loss by some parameters, including masked weights, as outputs; changes
+ * nothing. Runs on the state of a training step that was drawn with the same options.
  */
 export function drawLossGradients(model: Model, names: readonly string[], options: LossOptions): Graph {
   const { b, parameters, gradients } = drawGradients(model, options);
@@ -118,7 +118,7 @@ export function drawLossGradients(model: Model, names: readonly string[], option
   return { ...b.build().graph, updates: [] };
 }
 
-/** The loss and its gradients, and what the drawing goes on with. */
+/** The loss, its gradients, and the drawing so far. */
 function drawGradients(model: Model, { seed, distillation = 0, groupPenalty = 0 }: LossOptions) {
   const tensors = new Map<string, TensorData>();
   const on = (b: Builder, name: string, data: TensorData): Value => {
@@ -143,7 +143,9 @@ function drawGradients(model: Model, { seed, distillation = 0, groupPenalty = 0 
         );
   const parameters = [...forward.parameters];
   if (parameters.length === 0)
-    throw new EspalierError("the model has no parameter that its output depends on: nothing to train.");
+    throw new EspalierError(
+      "the model has no parameter that its output depends on, so there is nothing to train.",
+    );
   const dimensions = groupPenalty === 0 ? [] : prunableDimensions(model.dimensions);
   const penalty = groupLasso(b, model, dimensions, forward.parameters);
   const whole = penalty === undefined ? loss : add(b, loss, scale(b, penalty, groupPenalty));

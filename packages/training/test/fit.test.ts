@@ -172,7 +172,7 @@ describe("a checkpoint is refused", () => {
     const resume = (change: Partial<FitRequest>) =>
       expect(fit({ ...request, resume: first!, ...change })).rejects;
     await resume({ settings: { ...settings, learningRate: 0.02 } }).toThrow(
-      /learningRate 0\.01, this run has 0\.02/,
+      /learningRate 0\.01, but this run has 0\.02/,
     );
     await resume({ model: inverted }).toThrow(/trained from another model/);
     const file = first!.encode();

@@ -84,7 +84,7 @@ describe("what a model knows of its data", () => {
   it("refuses data with another number of series", () => {
     const table = selectSeries(source.table, ["s1", "s2"]);
     expect(() => forecastingDataFor(model, { ...source, table })).toThrow(
-      "2 series, the model forecasts 7. Select them by name",
+      "2 series, but the model forecasts 7. Select them by name",
     );
   });
 });

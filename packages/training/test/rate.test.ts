@@ -39,7 +39,7 @@ describe("the learning rate", () => {
       return fit({ ...common, model: inverted, settings: { ...first, epochs: 2 }, resume: resume! });
     };
     expect((await resumed({ rateSchedule: "halving" })).epochs).toHaveLength(2);
-    const refused = "trained with epochs 1, this run has 2";
+    const refused = "trained with epochs 1, but this run has 2";
     await expect(resumed({ rateSchedule: "cosine" })).rejects.toThrow(refused);
     await expect(resumed({ warmup: 0.1 })).rejects.toThrow(refused);
   });

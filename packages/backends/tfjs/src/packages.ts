@@ -1,8 +1,8 @@
 import { EspalierError } from "@espalier/core";
 
 /**
- * The packages of TensorFlow.js, which users add: they are 310 MB with all that they bring, and most who install Espalier
- * have no need of them.
+ * The packages of TensorFlow.js, which users install themselves: with their dependencies they take 310 MB, and most
+ * users of Espalier do not need them.
  */
 interface Added {
   "@tensorflow/tfjs": typeof import("@tensorflow/tfjs");
@@ -16,18 +16,18 @@ const imports: { readonly [N in keyof Added]: () => Promise<Added[N]> } = {
   "@tensorflow/tfjs-backend-webgpu": () => import("@tensorflow/tfjs-backend-webgpu"),
 };
 
-/** The version that kernels here are written for. */
+/** The version that the kernels here are written for. */
 const version = "4.22.0";
 
-/** The command that gets packages of TensorFlow.js. */
+/** The command that installs packages of TensorFlow.js. */
 function addCommand(...names: readonly (keyof Added)[]): string {
   return `npm install ${[...new Set(["@tensorflow/tfjs", ...names])].map((name) => `${name}@${version}`).join(" ")}`;
 }
 
-/** Gets TensorFlow.js for its backends in Node. */
+/** Loads TensorFlow.js for its backends in Node. */
 export const tfjsCommand: string = addCommand("@tensorflow/tfjs-backend-wasm");
 
-/** TensorFlow.js is not there; the command gets it. */
+/** Thrown if TensorFlow.js is not installed; names the command. */
 export class NotAdded extends EspalierError {
   readonly command: string;
 
@@ -38,7 +38,7 @@ export class NotAdded extends EspalierError {
   }
 }
 
-/** A package of TensorFlow.js. Throws a NotAdded if it is not installed. */
+/** Loads a package of TensorFlow.js. Throws a NotAdded if it is not installed. */
 export async function load<N extends keyof Added>(name: N): Promise<Added[N]> {
   try {
     return await imports[name]();

@@ -70,6 +70,10 @@ export class TfjsProgram implements Program {
     this.#prepared.clear();
   }
 
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
   /** Computes the fixed part again where a tensor it reads was written. */
   #refresh(tf: Tf, prepared: Prepared, batchSize: number): void {
     const { plan, values } = prepared;

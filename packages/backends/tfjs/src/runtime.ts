@@ -9,14 +9,14 @@ export type Tensor = TensorFlow.Tensor;
 export type Tensor1D = TensorFlow.Tensor1D;
 export type Tensor2D = TensorFlow.Tensor2D;
 
-/** How a kind is called among all backends. */
+/** Name of a kind among all backends. */
 export function nameOf(kind: Kind): string {
   return kind === "tensorflow" ? kind : `tfjs-${kind}`;
 }
 
 let loading: Promise<Tf> | undefined;
 
-/** TensorFlow.js, loaded once, when it is first needed. */
+/** TensorFlow.js, loaded once on first use. */
 export function loadTf(): Promise<Tf> {
   loading ??= load("@tensorflow/tfjs").then((module) => {
     const tf = ("default" in module ? module.default : module) as Tf;
@@ -29,14 +29,14 @@ export function loadTf(): Promise<Tf> {
 
 const ready = new Map<Kind, Promise<void>>();
 
-/** Makes a backend the current one; its first use loads it. Throws an EspalierError where that fails. */
+/** Makes a backend the current one; its first use loads it. Throws an EspalierError if that fails. */
 export async function activate(kind: Kind, options: RuntimeOptions): Promise<Tf> {
   const tf = await loadTf();
   let loading = ready.get(kind);
   if (loading === undefined) {
     loading = prepare(tf, kind, options);
     ready.set(kind, loading);
-    // What is missing may be there the next time.
+    // A missing package may be installed before the next attempt.
     loading.catch(() => ready.delete(kind));
   }
   await loading;
@@ -53,7 +53,7 @@ async function prepare(tf: Tf, kind: Kind, options: RuntimeOptions): Promise<voi
 }
 
 async function prepareTensorflow(tf: Tf, { cache }: RuntimeOptions): Promise<void> {
-  if (!inNode()) throw new EspalierError("libtensorflow runs in Node only.");
+  if (!inNode()) throw new EspalierError("libtensorflow only runs in Node.");
   const { loadTensorflow } = await import("./tensorflow/load.ts");
   await loadTensorflow(tf, cache);
 }
@@ -89,7 +89,7 @@ async function wasmFolder(): Promise<string | undefined> {
 
 let queue: Promise<unknown> = Promise.resolve();
 
-/** Runs one thing after the other: TensorFlow.js has one current backend for the whole process. */
+/** Runs one task after the other: TensorFlow.js has one current backend per process. */
 export function exclusively<T>(run: () => Promise<T>): Promise<T> {
   const result = queue.then(run);
   queue = result.catch(() => undefined);

@@ -27,7 +27,7 @@ export class TfjsState implements State {
     return [...this.#tensors.keys()];
   }
 
-  /** The tensor itself; it stays the state's. */
+  /** The tensor itself, which still belongs to the state. */
   get(name: string): Tensor {
     const tensor = this.#tensors.get(name);
     if (tensor === undefined) throw new EspalierError(`the state has no tensor "${name}".`);
@@ -38,7 +38,7 @@ export class TfjsState implements State {
     return this.#tensors.get(name)?.shape;
   }
 
-  /** Takes a tensor over; the one it replaces is given back. */
+  /** Takes over a tensor, and returns the one it replaces. */
   set(name: string, tensor: Tensor): void {
     this.#tensors.get(name)?.dispose();
     this.#tensors.set(name, tensor);
@@ -78,16 +78,18 @@ export class TfjsState implements State {
       const tf = await activate(this.kind, this.#options);
       // Clones share their data until one side is replaced.
       const kept = new Map(names.map((name) => [name, tf.clone(this.get(name))]));
+      const dispose = () => {
+        for (const tensor of kept.values()) tensor.dispose();
+        kept.clear();
+      };
       return {
         restore: () =>
           exclusively(async () => {
             await activate(this.kind, this.#options);
             for (const [name, tensor] of kept) this.set(name, tf.clone(tensor));
           }),
-        dispose: () => {
-          for (const tensor of kept.values()) tensor.dispose();
-          kept.clear();
-        },
+        dispose,
+        [Symbol.dispose]: dispose,
       };
     });
   }
@@ -95,6 +97,10 @@ export class TfjsState implements State {
   dispose(): void {
     for (const tensor of this.#tensors.values()) tensor.dispose();
     this.#tensors.clear();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
   }
 }
 

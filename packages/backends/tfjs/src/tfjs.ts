@@ -7,7 +7,7 @@ import { TfjsProgram } from "./program.ts";
 import { activate, exclusively, nameOf, type Tf } from "./runtime.ts";
 import { TfjsState } from "./state.ts";
 
-/** Runs graphs on TensorFlow.js, which is loaded when it is first needed. */
+/** Runs graphs on TensorFlow.js, which is loaded on first use. */
 export function tfjs({ kind, ...options }: TfjsOptions): Backend {
   const name = nameOf(kind);
   return {
@@ -36,7 +36,7 @@ export function tfjs({ kind, ...options }: TfjsOptions): Backend {
     createState: (tensors) => TfjsState.create(kind, options, tensors),
     async compile(graph, { state, batch = [] }) {
       if (!(state instanceof TfjsState) || state.kind !== kind) {
-        throw new EspalierError(`backend ${name}: the state was made by another backend.`);
+        throw new EspalierError(`backend ${name}: the state was created by another backend.`);
       }
       checkTensors(graph, (tensor) => state.shape(tensor));
       const program = new TfjsProgram(graph, state, options);
@@ -80,7 +80,7 @@ async function describeTensorflow(tf: Tf): Promise<Availability> {
   };
 }
 
-/** Whether this engine has 128-bit SIMD: TensorFlow.js picks its build by the same test. */
+/** Whether this engine has 128-bit SIMD; TensorFlow.js chooses its build by the same test. */
 async function wasmFeatures(): Promise<{ simd: boolean }> {
   // A module with one function that returns a splatted vector's lane.
   const bytes = Uint8Array.of(

@@ -75,7 +75,9 @@ describe.each(kinds)("TensorFlow.js, %s", { timeout: 120_000 }, (kind) => {
 it("refuses a state of another kind", async () => {
   const state = await tfjs({ kind: "cpu" }).createState(new Map());
   const { graph } = modelOf(drawEncoder());
-  await expect(tfjs({ kind: "wasm" }).compile(graph, { state })).rejects.toThrow("made by another backend");
+  await expect(tfjs({ kind: "wasm" }).compile(graph, { state })).rejects.toThrow(
+    "created by another backend",
+  );
 });
 
 it.runIf(missing.get("webgpu") === undefined)("says when the GPU is a program", async () => {

@@ -9,8 +9,8 @@ import { least, madd, storeLanes, zero } from "./simd";
 /** Bytes of one axis in `dims`. */
 const AXIS: usize = 20;
 
-const COPY = 0, SQRT = 1, RELU = 2, SCALE = 3, GELU = 4, EXPONENTIAL = 5, ELU = 6, SIGMOID = 7, TANH = 8;
-const ADD = 0, SUB = 1, MUL = 2, DIV = 3, RELU_GRADIENT = 4, GELU_GRADIENT = 5, DROPOUT = 6, ELU_GRADIENT = 7, ADD_INTEGERS = 8;
+const COPY = 0, SQRT = 1, RELU = 2, SCALE = 3, GELU = 4, EXPONENTIAL = 5, ELU = 6, SIGMOID = 7, TANH = 8, AT_LEAST = 9, AT_MOST = 10;
+const ADD = 0, SUB = 1, MUL = 2, DIV = 3, RELU_GRADIENT = 4, GELU_GRADIENT = 5, DROPOUT = 6, ELU_GRADIENT = 7, ADD_INTEGERS = 8, CLIP_GRADIENT = 9;
 
 /** Four numbers `stride` bytes apart. */
 // @ts-ignore: decorator
@@ -26,6 +26,8 @@ const ADD = 0, SUB = 1, MUL = 2, DIV = 3, RELU_GRADIENT = 4, GELU_GRADIENT = 5, 
   if (operation == SQRT) return f32x4.sqrt(x);
   if (operation == RELU) return f32x4.pmax(zero(), x);
   if (operation == SCALE) return f32x4.mul(x, by);
+  if (operation == AT_LEAST) return f32x4.max(x, by);
+  if (operation == AT_MOST) return f32x4.min(x, by);
   return x;
 }
 
@@ -160,7 +162,7 @@ function geluGradientRow(n: i32, y: usize, x: usize, xs: usize, d: usize, ds: us
   }
 }
 
-/** y = f(x), f by number; `by` is what SCALE multiplies with. */
+/** y = f(x), f by number; `by` is what SCALE multiplies with, and the bound of AT_LEAST and AT_MOST. */
 export function unary(operation: i32, dims: usize, y: usize, x: usize, by: f32): void {
   unaryAxis(operation, load<i32>(dims), dims + 4, y, x, f32x4.splat(by));
 }
@@ -183,6 +185,8 @@ function unaryAxis(operation: i32, rank: i32, dims: usize, y: usize, x: usize, b
     case SQRT: unaryRow(SQRT, n, y, x, xs, by); break;
     case RELU: unaryRow(RELU, n, y, x, xs, by); break;
     case SCALE: unaryRow(SCALE, n, y, x, xs, by); break;
+    case AT_LEAST: unaryRow(AT_LEAST, n, y, x, xs, by); break;
+    case AT_MOST: unaryRow(AT_MOST, n, y, x, xs, by); break;
     case GELU: geluRow(n, y, x, xs); break;
     default: exponentialRow(operation, n, y, x, xs, 0, 0);
   }
@@ -196,6 +200,7 @@ function unaryAxis(operation: i32, rank: i32, dims: usize, y: usize, x: usize, b
   if (operation == MUL) return f32x4.mul(a, b);
   if (operation == DIV) return f32x4.div(a, b);
   if (operation == RELU_GRADIENT) return v128.and(b, f32x4.gt(a, zero()));
+  if (operation == CLIP_GRADIENT) return v128.and(b, v128.and(f32x4.ge(a, ratio), f32x4.le(a, scale)));
   return v128.and(f32x4.mul(a, scale), f32x4.ge(b, ratio));
 }
 
@@ -240,7 +245,7 @@ function collectPart4(p: usize, stride: usize, n: i32): v128 {
   return n == 4 ? collect(p, stride) : collectPart(p, stride, n);
 }
 
-/** y = f(a, b), f by number. DROPOUT: a·scale where b ≥ ratio, else 0. */
+/** y = f(a, b), f by number. DROPOUT: a·scale where b ≥ ratio, else 0; CLIP_GRADIENT: b where ratio ≤ a ≤ scale, else 0. */
 export function binary(operation: i32, dims: usize, y: usize, a: usize, b: usize, ratio: f32, scale: f32): void {
   binaryAxis(operation, load<i32>(dims), dims + 4, y, a, b, f32x4.splat(ratio), f32x4.splat(scale));
 }
@@ -263,6 +268,7 @@ function binaryAxis(operation: i32, rank: i32, dims: usize, y: usize, a: usize, 
     case MUL: binaryRow(MUL, n, y, a, sa, b, sb, ratio, scale); break;
     case DIV: binaryRow(DIV, n, y, a, sa, b, sb, ratio, scale); break;
     case RELU_GRADIENT: binaryRow(RELU_GRADIENT, n, y, a, sa, b, sb, ratio, scale); break;
+    case CLIP_GRADIENT: binaryRow(CLIP_GRADIENT, n, y, a, sa, b, sb, ratio, scale); break;
     case DROPOUT: binaryRow(DROPOUT, n, y, a, sa, b, sb, ratio, scale); break;
     case GELU_GRADIENT: geluGradientRow(n, y, a, sa, b, sb); break;
     default: exponentialRow(ELU_SLOPE, n, y, a, sa, b, sb);

@@ -75,13 +75,13 @@ export function bound({ kernel, args }: Call, apart = false): BoundCall {
 
 const addressOf = ({ storage, bytes }: Pointer) => storage.address + bytes;
 
-/** What a user is told of a kernel that stopped; other errors stay what they are. */
+/** Translates a kernel's trap into a message for users; other errors are returned unchanged. */
 export function failure({ node, work }: Step, error: unknown): unknown {
   const cause = error instanceof PartError && error.cause !== undefined ? error.cause : error;
   if (!(cause instanceof WebAssembly.RuntimeError || cause instanceof PartError)) return cause;
   const isGather = work.kind === "kernel" && work.call.kernel === "gather";
   const reason = isGather
-    ? "an index lies outside the axis it picks from."
+    ? "an index is outside its axis."
     : `its kernel stopped (${cause.message}). Please report this with the model.`;
   return new EspalierError(`backend wasm, node ${node}: ${reason}`);
 }

@@ -2,7 +2,7 @@ import { EspalierError, type Graph } from "@espalier/core/inference";
 import type { Plan } from "./compile/plan.ts";
 import type { WasmState } from "./state.ts";
 
-/** Which versions of a state's tensors a plan has been made for, checked, and computed its fixed part from. */
+/** The versions of a state's tensors for which a plan has been made and checked, and its fixed part computed. */
 export class Freshness {
   readonly #plan: Plan;
   readonly #graph: Graph;
@@ -47,7 +47,7 @@ export class Freshness {
   }
 
   /**
-   * Checks parameters that were written from outside; what training makes of them its loss tells, so `all` is for those
+   * Checks parameters that were written from outside (the loss reveals what training does to them); `all` is for those
    * that the plan has never seen. Throws an EspalierError.
    */
   checkFinite({ all = false } = {}): void {
@@ -59,7 +59,7 @@ export class Freshness {
       const at = heap.kernels.firstNonFinite(slot.length, slot.address);
       if (at >= 0) {
         throw new EspalierError(
-          `tensor "${name}" holds ${heap.floats(slot.address, slot.length)[at]} at position ${at}: a weight must be a finite number. Was the model trained with too high a learning rate?`,
+          `tensor "${name}" holds ${heap.floats(slot.address, slot.length)[at]} at position ${at}, but a weight must be a finite number. Was the model trained with too high a learning rate?`,
         );
       }
       this.#finite.set(name, slot.version);

@@ -28,7 +28,10 @@ export interface BatchParts {
   readonly atOnce: boolean;
 }
 
-/** A graph on one state. Plans are kept by batch size; the first run of a size makes its plan, later ones allocate nothing. */
+/**
+ * A graph on one state. Plans are cached by batch size; the first run of a size makes its plan, later ones allocate
+ * nothing.
+ */
 export class WasmProgram implements Program {
   readonly #graph: Graph;
   readonly #kernels: KernelSet;
@@ -69,7 +72,7 @@ export class WasmProgram implements Program {
       const size = shape.reduce((n, extent) => n * extent, 1);
       if (data.length !== size) {
         throw new EspalierError(
-          `input "${name}" holds ${data.length} numbers, its shape [${shape.join(", ")}] says ${size}.`,
+          `input "${name}" holds ${data.length} numbers, but its shape [${shape.join(", ")}] needs ${size}.`,
         );
       }
     }
@@ -85,8 +88,8 @@ export class WasmProgram implements Program {
   }
 
   /**
-   * How a batch is run. By one thread in parts of one size where a divisor is near, else of as equal ones as can be. By
-   * several in parts of one size, as many as keep all of them busy, and what is left.
+   * Decides how a batch is run. With one thread: in parts of one size if a suitable divisor exists, else as equal as
+   * possible. With several: in parts of one size, as many as keep all threads busy, and a remainder.
    */
   parts(batchSize: number): BatchParts[] {
     if (!this.#splits) return [{ size: batchSize, count: 1, atOnce: false }];
@@ -153,6 +156,10 @@ export class WasmProgram implements Program {
   dispose(): void {
     for (const plan of this.#plans.values()) plan.dispose();
     this.#plans.clear();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
   }
 }
 

@@ -9,14 +9,14 @@ import {
 } from "@espalier/core/inference";
 import type { Heap } from "./memory/heap.ts";
 
-/** Where a tensor lies. Its address never changes. */
+/** Storage of a tensor. Its address never changes. */
 export interface Slot extends TensorSlot {
   readonly name: string;
   readonly length: number;
   readonly address: number;
 }
 
-/** Tensors in one linear memory. Programs compiled for it keep their arenas and packed weights there, too. */
+/** Tensors in one linear memory, which also holds the arenas and packed weights of programs compiled for it. */
 export class WasmState extends Slots<Slot> implements State {
   readonly heap: Heap;
 
@@ -58,6 +58,9 @@ export class WasmState extends Slots<Slot> implements State {
       heap.copy(address, copy, 4 * length);
       return copy;
     });
+    const dispose = () => {
+      for (const copy of copies.splice(0)) heap.free(copy);
+    };
     return {
       restore: async () => {
         if (copies.length !== slots.length) throw new EspalierError("the snapshot is already disposed of.");
@@ -66,9 +69,8 @@ export class WasmState extends Slots<Slot> implements State {
           this.touch(slot);
         });
       },
-      dispose: () => {
-        for (const copy of copies.splice(0)) heap.free(copy);
-      },
+      dispose,
+      [Symbol.dispose]: dispose,
     };
   }
 
@@ -76,6 +78,10 @@ export class WasmState extends Slots<Slot> implements State {
     for (const { address } of this.slots.values()) this.heap.free(address);
     this.slots.clear();
     this.heap.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
   }
 
   #store(slot: Slot, data: Float32Array | Int32Array): void {

@@ -7,22 +7,23 @@ import { WasmState } from "./state.ts";
 import type { DivisionLimits } from "./threads/divide/limits.ts";
 import { mostThreads, whyNotShared } from "./threads/sharing.ts";
 
-/** How the WebAssembly backend is made. */
+/** Options of the WebAssembly backend. */
 export interface WasmOptions {
-  /** Which build of the kernels; by default `relaxed` where the engine has it, else `plain`. */
+  /** Build of the kernels; by default `relaxed` if the engine supports it, else `plain`. */
   readonly simd?: Simd;
   /**
-   * Threads that run a program together, this one and workers; 1 by default. More need memory that threads share: a page
-   * gets it when it is served with the headers `Cross-Origin-Opener-Policy: same-origin` and
-   * `Cross-Origin-Embedder-Policy: require-corp`. They change no result. A state's workers end when it is disposed of.
+   * Number of threads that run a program together, including this one; 1 by default. More need shared memory: a page
+   * gets it if it is served with the headers `Cross-Origin-Opener-Policy: same-origin` and
+   * `Cross-Origin-Embedder-Policy: require-corp`. The number of threads does not change results. A state's workers end
+   * when it is disposed of.
    */
   readonly threads?: number;
   /** False for a backend that only runs models, whose kernels are a fifth smaller to load. Default true. */
   readonly training?: boolean;
   /**
-   * The kernels, compiled: `@espalier/backend-wasm/forward-relaxed.wasm` or `…/forward-plain.wasm`, which run models and do
-   * not train them. Needed where code may not be compiled at run time, as in Cloudflare's workerd, or not be imported
-   * then, as in service workers. Runs on one thread.
+   * Compiled kernels: `@espalier/backend-wasm/forward-relaxed.wasm` or `…/forward-plain.wasm`, which run models but do
+   * not train them. Needed if code cannot be compiled at run time, as in Cloudflare's workerd, or not be imported then,
+   * as in service workers. Runs on one thread.
    */
   readonly module?: WebAssembly.Module;
 }
@@ -30,26 +31,26 @@ export interface WasmOptions {
 const known = ["simd", "threads", "training", "module"];
 
 /**
- * Runs graphs on our own WebAssembly kernels: weights are packed by what is in them, so that pruned models are fast.
- * Any engine with 128-bit SIMD; one thread needs no special headers.
+ * Runs graphs on Espalier's WebAssembly kernels. Weights are packed according to their zeros, so that pruned models are
+ * fast. Works in any engine with 128-bit SIMD; one thread needs no special headers.
  */
 export function wasm(options: WasmOptions = {}): Backend {
   return wasmWith(options);
 }
 
-/** As `wasm`, with work divided among threads as `limits` say. */
+/** Like `wasm`, with `limits` for dividing work among threads. */
 export function wasmWith(options: WasmOptions, limits?: DivisionLimits): Backend {
   const { threads = 1, training = true, module } = options;
   const strange = Object.keys(options).find((key) => !known.includes(key));
   if (strange !== undefined) throw unknownName("backend wasm: option", strange, known);
   if (!Number.isInteger(threads) || threads < 1 || threads > mostThreads) {
     throw new EspalierError(
-      `backend wasm: threads: ${threads} is no whole number from 1 to ${mostThreads}. Give as many as the machine has cores, or leave it out for one.`,
+      `backend wasm: threads must be a whole number from 1 to ${mostThreads}, got ${threads}. Give the machine's number of cores, or leave it out for one thread.`,
     );
   }
   if (module !== undefined && threads > 1) {
     throw new EspalierError(
-      `backend wasm: a module that is given runs on one thread, not on ${threads}. Leave out module or threads.`,
+      `backend wasm: a given module runs on one thread, not on ${threads}. Drop either module or threads.`,
     );
   }
   const simd = () => options.simd ?? (supports("relaxed") ? "relaxed" : "plain");
@@ -82,7 +83,7 @@ export function wasmWith(options: WasmOptions, limits?: DivisionLimits): Backend
     },
     async compile(graph, { state, batch = [] }) {
       if (!(state instanceof WasmState)) {
-        throw new EspalierError("backend wasm: the state was made by another backend.");
+        throw new EspalierError("backend wasm: the state was created by another backend.");
       }
       checkTensors(graph, (tensor) => state.find(tensor)?.shape);
       const program = new WasmProgram(graph, await kernelsFor(graph), state);
@@ -99,6 +100,6 @@ async function whyNotCompiled(options: ModuleOptions): Promise<string | undefine
     return undefined;
   } catch (error) {
     const [line] = `${(error as Error).message}`.split("\n");
-    return `this engine does not load the kernels (${line}): give wasm({ module }), from @espalier/backend-wasm/forward-${options.simd}.wasm`;
+    return `this engine cannot load the kernels (${line}): give wasm({ module }), from @espalier/backend-wasm/forward-${options.simd}.wasm`;
   }
 }

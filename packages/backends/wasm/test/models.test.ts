@@ -30,11 +30,6 @@ const models: Record<string, Model> = {
   }).initialize(1),
 };
 
-/** One number a sample: not worth a kernel. */
-const byDefinition: Readonly<Record<string, readonly string[]>> = {
-  NonstationaryTransformer: ["Clip", "gradient/ClipGradient"],
-};
-
 it.each([...everyModel.keys()])("every operator of %s has a kernel", async (name) => {
   const draw = everyModel.get(name) as ModelFactory<object>;
   const narrow = name === "DLinear" ? {} : { width: 16, heads: 2 };
@@ -45,7 +40,7 @@ it.each([...everyModel.keys()])("every operator of %s has a kernel", async (name
   for (const one of [model.graph, graph]) {
     const { calls } = (await backend.compile(one, { state })).describe!(2);
     const slow = calls.filter(({ kernel }) => kernel === "JavaScript").map(({ node }) => node);
-    expect(slow.filter((node) => !byDefinition[name]?.includes(node))).toEqual([]);
+    expect(slow).toEqual([]);
   }
 });
 

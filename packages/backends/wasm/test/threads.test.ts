@@ -168,7 +168,7 @@ describe("with threads", () => {
       );
     const good = Array.from({ length: 64 }, (_, i) => i % 4);
     for (const at of [0, 31, 32, 63]) {
-      await expect(run(good.with(at, 4))).rejects.toThrow("an index lies outside");
+      await expect(run(good.with(at, 4))).rejects.toThrow("an index is outside");
       await expect(run(good.with(at, -1))).rejects.toThrow(EspalierError);
       expect([...(await run(good)).get("y")!.data]).toEqual(good.map((i) => i + 1));
     }
@@ -268,7 +268,7 @@ describe("a page that may not share memory", () => {
     expect(available).toBe(false);
     expect(detail).toContain('"Cross-Origin-Opener-Policy: same-origin"');
     await expect(divided({ threads: 2 }).createState(model.tensors)).rejects.toThrow(
-      /^backend wasm: threads: 2 needs memory that threads share.*"Cross-Origin-Embedder-Policy: require-corp", or use one thread\.$/,
+      /^backend wasm: threads: 2 needs shared memory.*"Cross-Origin-Embedder-Policy: require-corp", or use one thread\.$/,
     );
     expect((await runModel(model, wasm(), randomInputs(model))).has("y")).toBe(true);
   });

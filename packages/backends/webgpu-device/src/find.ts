@@ -1,29 +1,32 @@
 import type { Availability } from "@espalier/core";
 import { chosenDrivers, findHiddenDriver, findSoftwareDriver, hasDrivers, loadVulkan } from "./vulkan.ts";
 
-/** A way to WebGPU that leads to an adapter. */
+/** Access to WebGPU with a working adapter. */
 export interface Gpu {
-  /** The page's own `navigator.gpu`, or Dawn's in Node. An adapter gives one device only: ask it for a new one each time. */
+  /**
+   * The page's own `navigator.gpu`, or Dawn's in Node. An adapter provides only one device: request a new adapter each
+   * time.
+   */
   readonly api: GPU;
-  /** As it is shown: `NVIDIA H100`, `SwiftShader (software: correctness only)`. */
+  /** Display name: `NVIDIA H100`, `SwiftShader (software: correctness only)`. */
   readonly name: string;
-  /** A program that stands in for a GPU (SwiftShader, llvmpipe): its times say nothing about any GPU. */
+  /** Software stands in for a GPU (SwiftShader, llvmpipe): its times say nothing about any GPU. */
   readonly software: boolean;
-  /** What implements WebGPU: `Dawn`, `browser`. */
+  /** The implementation of WebGPU: `Dawn`, `browser`. */
   readonly runtime: string;
-  /** Of npm's `webgpu`. */
+  /** Version of npm's `webgpu`. */
   readonly version?: string;
-  /** Classes and constants that a page has as globals; in Node they come with Dawn. */
+  /** Classes and constants that are globals in a page; in Node they come with Dawn. */
   readonly globals: Readonly<Record<string, unknown>>;
 }
 
-/** Why there is none: one line, and the command that gets it where there is one. */
+/** The reason in one line, with the command that installs what is missing, if there is one. */
 export interface Missing {
   readonly missing: string;
   readonly command?: string;
 }
 
-/** A GPU, or what is missing for one. */
+/** A GPU, or the reason why there is none. */
 export type GpuSearch = Gpu | Missing;
 
 /** What npm's `webgpu` exports. */
@@ -35,15 +38,16 @@ interface Dawn {
 let search: Promise<GpuSearch> | undefined;
 
 /**
- * Looks for a WebGPU adapter, once a process. In a browser: the page's. In Node: Dawn's (npm's `webgpu`), a real GPU
- * first, also where containers keep its driver unregistered, then the software driver that Debian's Chromium brings. A `VK_DRIVER_FILES` that is set is respected.
+ * Looks for a WebGPU adapter, once per process. In a browser: the page's. In Node: Dawn's (npm's `webgpu`), preferring
+ * a real GPU, even if a container does not register its driver, then the software driver of Debian's Chromium. Respects
+ * `VK_DRIVER_FILES`.
  */
 export function findGpu(): Promise<GpuSearch> {
   search ??= inNode() ? searchNode() : searchBrowser();
   return search;
 }
 
-/** What a backend that found this says about itself; `versions` are those of what it runs on top of WebGPU. */
+/** The availability of a backend on this adapter; `versions` are those of the libraries it uses on top of WebGPU. */
 export function describeGpu(found: GpuSearch, versions: Readonly<Record<string, string>> = {}): Availability {
   if ("missing" in found) {
     const { missing, command } = found;
@@ -79,22 +83,23 @@ async function searchBrowser(): Promise<GpuSearch> {
 async function searchNode(): Promise<GpuSearch> {
   let dawn: Dawn;
   try {
-    // Bundlers of pages must not follow it: Dawn is for Node alone.
+    // Bundlers of pages must not follow it: Dawn only works in Node.
     const name = "webgpu";
     dawn = (await import(/* @vite-ignore */ /* webpackIgnore: true */ name)) as Dawn;
   } catch (error) {
     const known = (error as NodeJS.ErrnoException).code === "ERR_MODULE_NOT_FOUND";
-    if (!known) return { missing: `package webgpu (Dawn) does not load here: ${firstLine(error)}` };
+    if (!known) return { missing: `package webgpu (Dawn) cannot be loaded here: ${firstLine(error)}` };
     return missing("package webgpu (Dawn) is not installed", "npm install webgpu");
   }
   if (process.platform !== "linux") return (await requestFrom(dawn)) ?? noAdapter();
-  // Without a loader or a driver Dawn finds nothing, and prints warnings past Node: it is not asked.
+  // Without a loader or a driver, Dawn finds nothing and prints warnings that Node cannot suppress, so it is not
+  // called.
   const chosen = chosenDrivers();
   if (chosen !== undefined) {
     const { variable, manifests } = chosen;
     if (manifests.length === 0) {
       const value = process.env[variable];
-      return { missing: `Dawn finds no Vulkan driver: ${variable} is "${value}", and no such file exists.` };
+      return { missing: `Dawn finds no Vulkan driver: ${variable} is "${value}", but no such file exists.` };
     }
     return (loadVulkan(manifests) ? await requestFrom(dawn) : undefined) ?? noAdapter();
   }
@@ -141,7 +146,7 @@ function missing(why: string, command: string, mark = ":"): Missing {
   return { missing: `${why}${mark} ${command}`, command };
 }
 
-/** Programs that pretend to be a GPU, by the words they are known under. */
+/** Names of software that stands in for a GPU. */
 export function isSoftware(info: GPUAdapterInfo): boolean {
   const words = `${info.vendor} ${info.architecture} ${info.device} ${info.description}`;
   return info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|basic render|software/i.test(words);

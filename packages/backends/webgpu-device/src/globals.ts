@@ -1,6 +1,6 @@
 import type { Gpu } from "./find.ts";
 
-/** Gives libraries that were written for pages what they look for: `navigator.gpu` and WebGPU's classes and constants. */
+/** Defines the globals that libraries written for pages expect: `navigator.gpu`, and WebGPU's classes and constants. */
 export function provideNavigatorGpu({ api, globals }: Gpu): void {
   for (const [name, value] of Object.entries(globals)) {
     if (!(name in globalThis))

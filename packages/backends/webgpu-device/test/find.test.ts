@@ -26,7 +26,7 @@ it("finds an adapter or says in one line what is missing, and nothing else reach
 
 it.skipIf(process.platform !== "linux")("says that VK_DRIVER_FILES names no file", () => {
   expect(search({ VK_DRIVER_FILES: "/nowhere/driver.json" })).toEqual({
-    line: 'Dawn finds no Vulkan driver: VK_DRIVER_FILES is "/nowhere/driver.json", and no such file exists.',
+    line: 'Dawn finds no Vulkan driver: VK_DRIVER_FILES is "/nowhere/driver.json", but no such file exists.',
     stderr: "",
   });
 });

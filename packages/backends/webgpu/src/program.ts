@@ -122,4 +122,8 @@ export class WebGpuProgram implements Program {
     for (const plan of this.#plans.values()) plan.dispose();
     this.#plans.clear();
   }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
 }

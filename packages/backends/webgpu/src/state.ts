@@ -111,6 +111,7 @@ export class WebGpuState extends Slots<Slot> implements State {
             for (const slot of slots) this.touch(slot);
           }),
         dispose,
+        [Symbol.dispose]: dispose,
       };
       try {
         for (const { buffer, storage } of slots) {
@@ -130,6 +131,10 @@ export class WebGpuState extends Slots<Slot> implements State {
     for (const snapshot of this.#snapshots) snapshot.dispose();
     for (const { buffer } of this.slots.values()) this.device.free(buffer);
     this.slots.clear();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
   }
 
   #store(slot: Slot, data: Float32Array | Int32Array): void {

@@ -6,30 +6,30 @@ import { Device } from "./device/device.ts";
 import { WebGpuProgram } from "./program.ts";
 import { WebGpuState } from "./state.ts";
 
-/** How the WebGPU backend is made. */
+/** Options of the WebGPU backend. */
 export interface WebGpuOptions {
   /**
-   * Stores activations and packed weights in 16 bits, which halves what is moved; numbers are still computed with in 32.
+   * Stores activations and packed weights in 16 bits, which halves the memory traffic; computations still use 32 bits.
    * Needs a device with `shader-f16`; false by default. Results differ by up to about 1e-3 of their largest value.
    */
   readonly float16?: boolean;
   /**
-   * How kernels divide their work: `workgroup` shares numbers in workgroup memory, `registers` keeps them to each thread.
-   * By default `registers` on software adapters, where workgroup memory is slow, and `workgroup` on every GPU.
+   * How kernels divide their work: `workgroup` shares numbers in workgroup memory, `registers` keeps them in each
+   * thread. By default `registers` on software adapters, where workgroup memory is slow, and `workgroup` on every GPU.
    */
   readonly tiling?: Tiling;
-  /** Bytes the backend may hold on the device; as many as there are by default. */
+  /** Maximum number of bytes to hold on the device; unlimited by default. */
   readonly memory?: number;
 }
 
 /**
- * Runs graphs on a GPU through WebGPU: the page's own in a browser, Dawn's (npm's `webgpu`) in Node. Without a GPU it runs
- * on a software adapter where one is found, and says so in `availability`.
+ * Runs graphs on a GPU through WebGPU: the page's own in a browser, Dawn's (npm's `webgpu`) in Node. Without a GPU it
+ * uses a software adapter if one is found, and says so in `availability`.
  */
 export function webgpu({ float16 = false, tiling, memory }: WebGpuOptions = {}): Backend {
   let current: Promise<Device> | undefined;
 
-  /** The device, or a new one where it was lost. */
+  /** The device, or a new one if it was lost. */
   function device(): Promise<Device> {
     current = renewed(current);
     return current;
@@ -58,7 +58,7 @@ export function webgpu({ float16 = false, tiling, memory }: WebGpuOptions = {}):
     createState: async (tensors) => WebGpuState.create(await device(), tensors),
     async compile(graph, { state, batch = [] }) {
       if (!(state instanceof WebGpuState)) {
-        throw new EspalierError("backend webgpu: the state was made by another backend.");
+        throw new EspalierError("backend webgpu: the state was created by another backend.");
       }
       checkTensors(graph, (name) => state.find(name)?.shape);
       state.device.assertThere("compiling");

@@ -9,7 +9,7 @@ import { describeOnAdapter } from "./adapter.ts";
 const model = modelOf(drawEncoder());
 
 describeOnAdapter("when something goes wrong", () => {
-  it("says which node finds no memory, frees what it had, and works on", async () => {
+  it("says which node gets no memory, frees what it had, and works on", async () => {
     const backend = webgpu({ memory: 2 ** 20 });
     const b = Builder.create();
     const x = b.input("x", [batch, 64]);
@@ -30,15 +30,13 @@ describeOnAdapter("when something goes wrong", () => {
     await program.run(randomInputs(wide, 8));
     const { held } = state.device;
     const run = program.run(randomInputs(wide, 4096));
-    await expect(run).rejects.toThrow(
-      /^backend webgpu: (node \S+ \((MatMul|Gelu)\)|x) finds no memory .*MiB/,
-    );
+    await expect(run).rejects.toThrow(/^backend webgpu: no memory for (node \S+ \((MatMul|Gelu)\)|x) .*MiB/);
     await expect(run).rejects.toBeInstanceOf(EspalierError);
     expect(state.device.held).toBe(held);
     await program.run(randomInputs(wide, 8));
   });
 
-  it("says which tensor finds no memory, and frees the others", async () => {
+  it("says which tensor gets no memory, and frees the others", async () => {
     const backend = webgpu({ memory: 2 ** 20 });
     const first = (await backend.createState(new Map([["a", zeros([4])]]))) as WebGpuState;
     const { held } = first.device;
@@ -46,7 +44,7 @@ describeOnAdapter("when something goes wrong", () => {
       ["small", zeros([1000])],
       ["large", zeros([1024, 1024])],
     ]);
-    await expect(backend.createState(tensors)).rejects.toThrow('tensor "large" finds no memory');
+    await expect(backend.createState(tensors)).rejects.toThrow('no memory for tensor "large"');
     expect(first.device.held).toBe(held);
     await expect(first.snapshot()).resolves.toBeDefined();
   });
@@ -58,7 +56,7 @@ describeOnAdapter("when something goes wrong", () => {
     const state = await backend.createState(new Map());
     const { graph } = b.build();
     await expect(backend.compile(graph, { state, batch: [1] })).rejects.toThrow(
-      /node Expand \(Expand\) finds no memory .* one buffer may hold/,
+      /no memory for node Expand \(Expand\) .* one buffer may hold/,
     );
   });
 
@@ -90,7 +88,7 @@ describeOnAdapter("when something goes wrong", () => {
     const other = program.run(inputs);
     await Promise.resolve();
     state.device.gpu.destroy();
-    const lost = /^backend webgpu: .* was lost: .*Make state and program again\.$/;
+    const lost = /^backend webgpu: .* was lost: .*Create the state and program again\.$/;
     await expect(Promise.all([running, other])).rejects.toThrow(lost);
     await expect(program.run(inputs)).rejects.toThrow(/a run of \d+ kernels, from node \S+ \(\w+\) to node/);
     await expect(state.read()).rejects.toThrow(lost);

@@ -2,44 +2,44 @@ import { Bench } from "tinybench";
 import type { Timing } from "../results/records.ts";
 import { quantile } from "./quantile.ts";
 
-/** Something whose runs are timed against those of others. */
+/** A task whose runs are timed against those of others. */
 export interface Contender {
   readonly name: string;
-  /** One run; what it gives is not looked at. */
+  /** Runs once; the result is ignored. */
   run(): Promise<unknown>;
 }
 
-/** How long contenders are timed, and how often they take turns. */
+/** Duration and rounds of a measurement. */
 export interface AlternateOptions {
   /** Milliseconds of timing for each contender, over all rounds. */
   readonly time: number;
-  /** Least number of samples of each, over all rounds. */
+  /** Minimum number of samples per contender, over all rounds. */
   readonly samples: number;
-  /** How often the contenders take turns; 7 by default. */
+  /** Number of rounds; 7 by default. */
   readonly rounds?: number;
-  /** Runs of each before any is timed; 3 by default. */
+  /** Untimed runs per contender at the start; 3 by default. */
   readonly warmup?: number;
   readonly signal?: AbortSignal;
   /** Called after each round. */
   readonly onRound?: (done: number, rounds: number) => void;
 }
 
-/** Times of one contender, in milliseconds a run. */
+/** Times of one contender, in milliseconds per run. */
 export interface Measurement {
   readonly timing: Timing;
   /** The median of each round. */
   readonly rounds: readonly number[];
 }
 
-/** Median over rounds of how many times as long one took as another, and half the distance between the quartiles. */
+/** Median over rounds of the ratio of two contenders' times, and half its interquartile range. */
 export interface Ratio {
   readonly median: number;
   readonly spread: number;
 }
 
 /**
- * Times contenders that take turns in this process, so that a slow moment of the machine meets all of them. Every other
- * round goes through them backwards. Gives measurements in the order of the contenders.
+ * Times contenders in turn in this process, so that a slow moment of the machine affects all of them. Every other round
+ * is in reverse order. Returns measurements in the order of the contenders.
  */
 export async function alternate(
   contenders: readonly Contender[],
@@ -49,7 +49,8 @@ export async function alternate(
   const medians = contenders.map((): number[] => []);
   const all = contenders.map((): number[] => []);
   for (let round = 0; round < rounds; round++) {
-    // Runs are promises alone: without this neither a Ctrl-C nor a message is heard before the last round.
+    // Promises alone never yield to events: without this, neither a Ctrl-C nor a message would be handled before the
+    // last round.
     await new Promise((resolve) => setTimeout(resolve));
     signal?.throwIfAborted();
     const bench = new Bench({
@@ -75,7 +76,7 @@ export async function alternate(
   return contenders.map((_, i) => ({ timing: timing(all[i]!), rounds: medians[i]! }));
 }
 
-/** How many times as long `slow` took as `fast`; both must come from the same call of `alternate`. */
+/** The time of `slow` divided by that of `fast`; both must come from the same call of `alternate`. */
 export function ratioOf(slow: Measurement, fast: Measurement): Ratio {
   const ratios = slow.rounds.map((milliseconds, i) => milliseconds / fast.rounds[i]!);
   return { median: quantile(ratios, 0.5), spread: spreadOf(ratios) };

@@ -6,12 +6,12 @@ import type { Timing } from "../results/records.ts";
 import { type AlternateOptions, alternate } from "./alternate.ts";
 import { type LoadedProgram, loadProgram } from "./latency.ts";
 
-/** What a backend took for each task; or why it has no times. */
+/** A backend's time for each task, or the reason why there is none. */
 export type BackendTimes =
   | { readonly name: string; readonly product: Timing; readonly gflops: number; readonly step: Timing }
   | { readonly name: string; readonly error: string };
 
-/** One thing that all backends do. */
+/** A task that every backend runs. */
 interface Task {
   readonly graph: Graph;
   readonly tensors: Tensors;
@@ -31,21 +31,21 @@ const transformer = {
 };
 const windows = 8;
 
-/** What is measured, in words. */
+/** The tasks in words. */
 export const backendTasks = {
   product: `${side} × ${side} × ${side}, one operand resident`,
   step: `a training step (forward, backward, Adam) of an iTransformer of one layer of width ${transformer.width}, ${windows} windows of ${transformer.series} series`,
 } as const;
 
-/** A short measurement: to see what a backend is about, not to quote. */
+/** A short measurement, for an impression of a backend, not for publication. */
 const shortly: AlternateOptions = { time: 300, samples: 5, rounds: 5 };
-/** Milliseconds of a run from which on it is timed once, and takes no turns: nobody waits a minute for one number. */
+/** Duration of a run in milliseconds above which it is timed only once, outside the rounds. */
 const long = 500;
 
 /**
- * Times a product of matrices and a training step on each backend, all taking turns; copies of inputs and outputs
- * included. A backend that fails costs itself only. Times of software adapters say nothing about a GPU: the caller labels
- * them.
+ * Times a matrix product and a training step on each backend, in turn; includes copies of inputs and outputs. The
+ * failure of one backend does not affect the others. Times of software adapters say nothing about a GPU: the caller
+ * labels them.
  */
 export async function measureBackends(
   backends: readonly Backend[],

@@ -2,16 +2,16 @@ import { type Backend, type Model, randomInputs, type Tensors } from "@espalier/
 import type { Timing } from "../results/records.ts";
 import { alternate, type Contender, type Measurement, ratioOf } from "./alternate.ts";
 
-/** How long to measure, and when to stop. */
+/** Duration of a measurement, and a signal to stop it. */
 export interface LatencyOptions {
   /** Milliseconds of timing for each program, over all rounds. */
   readonly time: number;
-  /** Least number of samples of each. */
+  /** Minimum number of samples per program. */
   readonly samples: number;
   readonly signal?: AbortSignal;
 }
 
-/** Times of two programs that took turns, in milliseconds a call, and their ratio. */
+/** Times of two programs measured in turn, in milliseconds per call, and their ratio. */
 export interface LatencyResult {
   readonly dense: Timing;
   readonly pruned: Timing;
@@ -19,7 +19,7 @@ export interface LatencyResult {
   readonly speedupSpread: number;
 }
 
-/** Times a call of the dense and of the pruned model, alternating in this process; copies of inputs and outputs included. */
+/** Times calls of the dense and of the pruned model in turn in this process; includes copies of inputs and outputs. */
 export async function measureLatency(
   models: { readonly dense: Model; readonly pruned: Model },
   backend: Backend,
@@ -36,7 +36,7 @@ export async function measureLatency(
   }
 }
 
-/** A model's calls on random inputs, ready to be timed. */
+/** A model's calls on random inputs, ready for timing. */
 export interface LoadedContender extends Contender {
   dispose(): void;
 }
@@ -52,7 +52,7 @@ export async function loadContender(
   return { name, run: () => program.run(inputs), dispose: () => program.dispose() };
 }
 
-/** Times a dense model that is loaded already, and a pruned one, taking turns. */
+/** Times a loaded dense model and a pruned one in turn. */
 export async function timeAgainst(
   dense: Contender,
   model: Model,
@@ -69,15 +69,15 @@ export async function timeAgainst(
   }
 }
 
-/** A graph made ready on a backend, with a state of its own. */
+/** A compiled graph with its own state on a backend. */
 export interface LoadedProgram {
-  /** All outputs for some inputs. */
+  /** Computes all outputs for some inputs. */
   run(inputs: Tensors): Promise<Tensors>;
   /** Frees the program and its state. */
   dispose(): void;
 }
 
-/** Makes a model ready on a backend for one batch size. Throws what the backend throws; nothing stays loaded then. */
+/** Compiles a model on a backend for one batch size. If the backend throws, everything is freed again. */
 export async function loadProgram(
   { graph, tensors }: Pick<Model, "graph" | "tensors">,
   backend: Backend,

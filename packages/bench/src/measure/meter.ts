@@ -3,24 +3,24 @@ import { ratioOf } from "./alternate.ts";
 import { expectTimes } from "./expect-times.ts";
 import { type LatencyOptions, type LoadedContender, loadContender, timeAgainst } from "./latency.ts";
 
-/** What times pruned models against one dense model, which stays loaded from the first measurement on. */
+/** Times pruned models against one dense model, which stays compiled from the first measurement on. */
 export interface DenseMeter extends LatencyMeter {
   /** Frees the dense model. */
   dispose(): void;
 }
 
-/** What is measured on, and for how long. */
+/** Options of a meter. */
 export interface MeterOptions extends Omit<Partial<LatencyOptions>, "time"> {
   readonly backend: Backend;
-  /** Milliseconds that each model is timed for. */
+  /** Milliseconds of timing per model. */
   readonly time?: number | undefined;
-  /** Windows a call; 1 by default. */
+  /** Windows per call; 1 by default. */
   readonly batch?: number | undefined;
 }
 
 /**
- * Measures for latency targets: dense and pruned model take turns on a backend, each for 500 ms and 30 samples at least.
- * Throws an EspalierError where the backend is not here, or is a program that stands in for a GPU.
+ * Creates a meter for latency targets: times the dense and the pruned model in turn, each for at least 500 ms and 30
+ * samples. Throws an EspalierError if the backend is not available, or software stands in for its GPU.
  */
 export async function latencyMeter(dense: Model, options: MeterOptions): Promise<DenseMeter> {
   const { backend, batch = 1, time = 500, samples = 30, signal } = options;

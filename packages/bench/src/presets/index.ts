@@ -6,7 +6,7 @@ import { quick } from "./quick.ts";
 /** Sweeps by name. */
 export const presets: Readonly<Record<string, SweepInput>> = { quick };
 
-/** Presets of earlier versions, which are sweep files of the repository now. */
+/** Presets of earlier versions that are now sweep files of the repository. */
 const moved: ReadonlyMap<string, string> = new Map([
   ["sedimark", "studies/sedimark/reduced.yaml"],
   ["sedimark-full", "studies/sedimark/full.yaml"],
@@ -14,7 +14,7 @@ const moved: ReadonlyMap<string, string> = new Map([
   ["kiefer-full", "studies/kiefer/full.yaml"],
 ]);
 
-/** A built-in sweep by its name. Throws an EspalierError with the nearest name for an unknown one. */
+/** Returns a built-in sweep by name. Throws an EspalierError with the nearest name for an unknown one. */
 export function findPreset(name: string): SweepInput {
   const preset = Object.hasOwn(presets, name) ? presets[name] : undefined;
   if (preset !== undefined) return preset;

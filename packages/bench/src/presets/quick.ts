@@ -1,6 +1,6 @@
 import type { SweepInput } from "../sweep/config.ts";
 
-/** Real training, all strategies, a few minutes on two cores: what `espalier sweep` runs by itself. */
+/** Real training and all strategies in a few minutes on two cores: the default of `espalier sweep`. */
 export const quick: SweepInput = {
   name: "quick",
   models: [

@@ -1,7 +1,7 @@
 import { availableParallelism, cpus } from "node:os";
 import type { Environment } from "./records.ts";
 
-/** What this process runs on, and when. */
+/** The machine and time of this process. */
 export function machine(versions: Readonly<Record<string, string>>): Omit<Environment, "dataChecksum"> {
   return {
     date: new Date().toISOString(),
@@ -13,7 +13,7 @@ export function machine(versions: Readonly<Record<string, string>>): Omit<Enviro
   };
 }
 
-/** What this process runs on, and what data it sees. */
+/** The machine and time of this process, and its data. */
 export function environment(dataChecksum: string, versions: Readonly<Record<string, string>>): Environment {
   return { ...machine(versions), dataChecksum };
 }

@@ -10,16 +10,16 @@ export interface ResultsFile {
   append(...records: ResultRecord[]): Promise<void>;
 }
 
-/** Reads records. A last line that was cut off by a crash is left out; any other damage is an EspalierError. */
+/** Reads records. Ignores a last line that a crash cut off; any other damage is an EspalierError. */
 export async function readResults(path: string): Promise<ResultRecord[]> {
   const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") throw new EspalierError(`results ${path}: there is no such file.`);
+    if (error.code === "ENOENT") throw new EspalierError(`results ${path}: no such file.`);
     throw error;
   });
   return parseResults(text, path).records;
 }
 
-/** Opens a results file for going on, or a new one; a line that was cut off is removed before anything is added. */
+/** Opens a results file, or creates one; removes a line that was cut off before adding anything. */
 export async function openResults(path: string): Promise<ResultsFile> {
   const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return "";
@@ -61,11 +61,11 @@ function parseLine(line: string, where: string): ResultRecord {
   try {
     record = JSON.parse(line) as Partial<ResultRecord> | null;
   } catch {
-    throw new EspalierError(`${where}: this is not a results record (not JSON).`);
+    throw new EspalierError(`${where}: not a results record (not JSON).`);
   }
   refuseNewerFormat(record, "results", where);
   if (record?.format !== 1 || typeof record?.id !== "string" || typeof record.cell !== "object") {
-    throw new EspalierError(`${where}: this is not a results record.`);
+    throw new EspalierError(`${where}: not a results record.`);
   }
   return record as ResultRecord;
 }

@@ -9,7 +9,7 @@ import type {
 import type { Errors } from "@espalier/training";
 import type { Cell, LatencyCell, PruneCell, SensitivityCell, TrainCell } from "../sweep/cells.ts";
 
-/** What it takes to repeat a result. */
+/** Information needed to repeat a result. */
 export interface Environment {
   readonly date: string;
   readonly processor: string;
@@ -18,7 +18,7 @@ export interface Environment {
   readonly cores: number;
   readonly platform: string;
   readonly node: string;
-  /** Versions of Espalier and of what ran, by package. */
+  /** Versions of Espalier and of the packages that ran, by name. */
   readonly versions: Readonly<Record<string, string>>;
   readonly dataChecksum: string;
 }
@@ -32,13 +32,13 @@ interface Common {
   readonly seconds: number;
 }
 
-/** What a model consists of. Results of earlier versions lack it. */
+/** The composition of a model. Results of earlier versions lack it. */
 export interface Parts {
   readonly layers: readonly LayerCount[];
   readonly heads: readonly HeadDensity[];
 }
 
-/** A dense model was trained. */
+/** The result of training a dense model. */
 export interface TrainRecord extends Common {
   readonly cell: TrainCell;
   readonly result: {
@@ -46,72 +46,72 @@ export interface TrainRecord extends Common {
     readonly epochs: number;
     readonly counts: Accounting;
     readonly parts?: Parts;
-    /** Digest of the model, so that another machine's can be compared. */
+    /** Digest of the model, for comparison with other machines. */
     readonly digest: string;
   };
 }
 
-/** Test errors in the units the model sees, and in original units. */
+/** Test errors in the model's units, and in original units. */
 export interface TestErrors extends Errors {
   readonly original?: Errors;
 }
 
-/** A model was pruned, and possibly fine-tuned. */
+/** The result of pruning a model, with or without fine-tuning. */
 export interface PruneRecord extends Common {
   readonly cell: PruneCell;
   readonly result: {
-    /** Absent where the strategy found nothing to prune; `notes` say why. */
+    /** Absent if the strategy found nothing to prune; `notes` say why. */
     readonly applicable: boolean;
     readonly notes: readonly string[];
     readonly target: TargetReport;
-    /** 1 − nonzero ÷ dense parameters, as reached. */
+    /** Reached sparsity: 1 − nonzero ÷ dense parameters. */
     readonly sparsity: number;
     readonly expected: Expected;
     readonly counts: Accounting;
     readonly parts?: Parts;
     readonly dense: { readonly counts: Accounting; readonly test: TestErrors };
-    /** Right after the last pruning at once; equal to `tuned` where all pruning went on while tuning. */
+    /** After the last step that pruned at once; equal to `tuned` if all pruning happened during tuning. */
     readonly pruned: TestErrors;
-    /** After fine-tuning; equal to `pruned` without. */
+    /** After fine-tuning; equal to `pruned` without it. */
     readonly tuned: TestErrors;
     readonly tuningEpochs: number;
     /** Errors over the validation windows of the best epoch; results of earlier versions lack them. */
     readonly validation?: { readonly mse: number; readonly mae: number };
-    /** Seconds for planning and for carrying plans out, reconstruction included. */
+    /** Seconds for planning and for carrying out plans, including reconstruction. */
     readonly planSeconds: number;
     readonly digest: string;
   };
 }
 
-/** Times of one program, in milliseconds a call. */
+/** Times of one program, in milliseconds per call. */
 export interface Timing {
   readonly median: number;
-  /** Half the distance between the quartiles. */
+  /** Half the interquartile range. */
   readonly spread: number;
   readonly samples: number;
 }
 
-/** Dense and pruned were timed, alternating. */
+/** The result of timing the dense and the pruned model in turn. */
 export interface LatencyRecord extends Common {
   readonly cell: LatencyCell;
   readonly result: {
     readonly device: string;
     readonly dense: Timing;
     readonly pruned: Timing;
-    /** Median over rounds of dense ÷ pruned, and half the distance between its quartiles. */
+    /** Median over rounds of dense ÷ pruned, and half its interquartile range. */
     readonly speedup: number;
     readonly speedupSpread: number;
     readonly sparsity: number;
   };
 }
 
-/** Each layer of a dense model was pruned alone. Errors are MSEs on windows of the validation split. */
+/** The result of pruning each layer of a dense model alone. Errors are MSEs on windows of the validation split. */
 export interface SensitivityRecord extends Common {
   readonly cell: SensitivityCell;
   readonly result: Sensitivity;
 }
 
-/** A cell that failed: its error, so that the report can say so. It is tried again by the next run. */
+/** A failed cell with its error, for the report. The next run tries it again. */
 export interface FailureRecord extends Common {
   readonly cell: Cell;
   readonly error: string;

@@ -2,12 +2,12 @@ import { EspalierError, reference } from "@espalier/core";
 import type { Registry } from "@espalier/recipe";
 import type { SweepConfig } from "./config.ts";
 
-/** Stands for every backend that can run here, and whose times mean something. */
+/** Stands for every backend that can run here and whose times are meaningful. */
 const available = "available";
 
 /**
- * A configuration whose backends are named one by one: `available` becomes those that can run here, in the registry's order.
- * The reference implementation is not among them, nor a GPU's software stand-in: their times say nothing.
+ * Replaces `available` in a configuration by the names of the backends that can run here, in the registry's order.
+ * Leaves out the reference implementation and a GPU's software stand-in, whose times are meaningless.
  */
 export async function withAvailableBackends(config: SweepConfig, registry: Registry): Promise<SweepConfig> {
   if (!config.backends.includes(available)) return config;

@@ -11,7 +11,7 @@ import {
 } from "@espalier/recipe";
 import type { SweepConfig, SweepRecipe, TrainingConfig, TuningConfig } from "./config.ts";
 
-/** Data as a cell depends on it. */
+/** The part of the data that a cell depends on. */
 export interface DataConfig {
   readonly dataset: string;
   readonly inputLength: number;
@@ -53,10 +53,10 @@ export interface RecipeCell extends PruneCellOf {
   readonly recipe: SweepRecipe;
 }
 
-/** Makes a pruned model of what a train cell gives, and evaluates it. */
+/** Prunes the model of a train cell, and evaluates the result. */
 export type PruneCell = StrategyCell | RecipeCell;
 
-/** Times what a prune cell gives against its dense model. */
+/** Times the model of a prune cell against its dense model. */
 export interface LatencyCell {
   readonly kind: "latency";
   readonly pruned: PruneCell;
@@ -72,10 +72,10 @@ export interface SensitivityCell {
   readonly sensitivity: NonNullable<SweepConfig["sensitivity"]>;
 }
 
-/** One thing to do: train, prune, time, or prune layer by layer. */
+/** One task: train, prune, time, or prune layer by layer. */
 export type Cell = TrainCell | PruneCell | LatencyCell | SensitivityCell;
 
-/** All cells of a sweep, each after what it depends on. */
+/** All cells of a sweep, each after those it depends on. */
 export function cellsOf(config: SweepConfig): Cell[] {
   const cells: Cell[] = [];
   const { inputLength, horizon, scale, missing, evaluationWindows, sensitivity } = config;
@@ -109,7 +109,7 @@ export function cellsOf(config: SweepConfig): Cell[] {
 
 function pruneCells(config: SweepConfig, dense: TrainCell): Cell[] {
   return [...strategyCells(config, dense), ...recipeCells(config, dense)].flatMap((pruned): Cell[] => {
-    // Fine-tuning changes no shape and no mask: its first variant is timed for all.
+    // Fine-tuning changes neither shapes nor masks: its first variant is timed for all.
     const timed = !("strategy" in pruned) || pruned.fineTuning === config.fineTuning[0];
     return [pruned, ...(timed && isTimed(config, pruned.target) ? latencyCells(config, pruned) : [])];
   });
@@ -149,7 +149,7 @@ function recipeCells(config: SweepConfig, dense: TrainCell): RecipeCell[] {
   );
 }
 
-/** The targets that a recipe is run for: the sweep's if its steps leave them open, else the one it ends with. */
+/** The targets for a recipe: the sweep's if its steps leave them open, else the recipe's own final target. */
 function targetsIn({ steps, target }: SweepRecipe, { targets }: SweepConfig): Target[] {
   if (steps.some(followsRecipe)) return (targets.length > 0 ? targets : [target ?? {}]) as Target[];
   const last = targetsOf({ steps }).findLast((own) => own !== undefined);
@@ -160,7 +160,7 @@ function measureOf({ backends, batchSizes, latency }: SweepConfig): LatencySetti
   return { backend: backends[0], batch: batchSizes[0], time: latency.time };
 }
 
-/** The rate's schedule in a cell that says nothing of it: what the ids of such cells have always stood for. */
+/** The rate schedule of cells without one, on which their ids are based. */
 export const cellRate = { rateSchedule: "halving" } as const;
 
 /** The recipe that a cell runs on its dense model. */
@@ -200,15 +200,12 @@ function latencyCells(config: SweepConfig, pruned: PruneCell): LatencyCell[] {
   );
 }
 
-/** Name of a cell: a hash of all it depends on, the data's checksum included. Labels do not count. */
+/** Id of a cell: a hash of everything it depends on, including the data's checksum. Labels do not count. */
 export function cellId(cell: Cell, checksums: ReadonlyMap<string, string>): string {
   return sha256(new TextEncoder().encode(stableKey(cell, checksums))).slice(0, 24);
 }
 
-/**
- * Part of a cell as text: equal for what means the same, whatever the order of its keys, its labels, and the path of
- * its data.
- */
+/** Part of a cell as text: equal for equal meaning, whatever the order of its keys, its labels, and the path of its data. */
 export function stableKey(part: unknown, checksums: ReadonlyMap<string, string> = new Map()): string {
   return JSON.stringify(canonical(part as Json, checksums));
 }
@@ -226,20 +223,20 @@ function canonical(value: Json, checksums: ReadonlyMap<string, string>): Json {
   return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** The dense model that a cell is about. */
+/** The dense model that a cell refers to. */
 export function denseCell(cell: Cell): TrainCell {
   if (cell.kind === "train") return cell;
   return cell.kind === "latency" ? cell.pruned.dense : cell.dense;
 }
 
-/** What prunes in a cell, as charts call it: its strategy, or its recipe. */
+/** Name in charts of what prunes in a cell: its strategy, or its recipe. */
 export function procedureOf(cell: PruneCell): UseConfig {
   if ("strategy" in cell) return cell.strategy;
   const { label, steps } = cell.recipe;
   return { use: "recipe", label, steps };
 }
 
-/** How a strategy or a recipe is called in charts. */
+/** Name of a strategy or recipe in charts. */
 export function labelOf(use: UseConfig): string {
   if (typeof use.label === "string") return use.label;
   return use.use;

@@ -6,8 +6,8 @@ import { cellsOf, recipeOf, stableKey } from "./cells.ts";
 import type { SweepConfig } from "./config.ts";
 
 /**
- * Refuses a sweep whose names or options no cell could run with, before hours are spent on the others. Throws an
- * EspalierError that names the place. `data` are those of the configuration, in its order.
+ * Checks the names and options of a sweep before hours are spent on other cells. Throws an EspalierError that names the
+ * place. `data` holds those of the configuration, in its order.
  */
 export function checkSweep(config: SweepConfig, registry: Registry, data: readonly LoadedDataset[]): void {
   config.strategies.forEach((strategy, i) => {
@@ -21,7 +21,7 @@ export function checkSweep(config: SweepConfig, registry: Registry, data: readon
   const asked = config.targets.map((target) => stableKey(target));
   config.timedTargets?.forEach((target, i) => {
     if (!asked.includes(stableKey(target)))
-      throw new EspalierError(`sweep, timedTargets.${i}: this is none of the targets.`);
+      throw new EspalierError(`sweep, timedTargets.${i}: is not one of the targets.`);
   });
   const { inputLength, horizon } = config;
   config.models.forEach((model, i) => {
@@ -32,7 +32,7 @@ export function checkSweep(config: SweepConfig, registry: Registry, data: readon
   });
 }
 
-/** Every recipe, with every target that it is run for: of one dense model, as they are the same for all. */
+/** Every recipe, with each of its targets: for one dense model, as they are the same for all. */
 function checkRecipes(config: SweepConfig, registry: Registry): void {
   const { datasets, models, seeds } = config;
   const once = { ...config, datasets: [datasets[0]], models: [models[0]], seeds: [seeds[0]] } as SweepConfig;

@@ -40,8 +40,8 @@ export interface TuningConfig extends TrainingConfig {
 /** A recipe in a sweep. */
 export const recipeSchema = z.strictObject({
   label: z.string().describe("Name of the recipe in charts and tables."),
-  target: targetSchema.optional().describe("Its target where the sweep gives none."),
-  steps: z.array(stepSchema).nonempty().describe("As in a recipe file."),
+  target: targetSchema.optional().describe("The recipe's target, if the sweep gives none."),
+  steps: z.array(stepSchema).nonempty().describe("The same as in a recipe file."),
   latency: latencySchema.optional(),
 });
 
@@ -52,53 +52,56 @@ export type SweepRecipe = z.input<typeof recipeSchema>;
 export const sweepSchema = z.strictObject({
   /** Shown as the report's title. */
   name: z.string().default("sweep"),
-  /** What a reader of the report has to know before its figures. */
+  /** Information that a reader of the report needs before the figures. */
   note: z.string().optional(),
   /** Models by name; all other keys are options of the model. Lengths and series come from the data. */
   models: z.array(useSchema).nonempty(),
-  /** Data sets by name of the catalogue, `synthetic`, or a path to a CSV file. */
+  /** Data sets by name from the catalogue, `synthetic`, or a path to a CSV file. */
   datasets: z.array(z.string()).nonempty(),
   inputLength: z.int().min(1).default(96),
   horizon: z.int().min(1).default(96),
   scale: z.enum(scaleKinds).default("standard"),
   missing: z.enum(missingRules).optional(),
-  /** At most so many windows of validation and of test, evenly spaced, for data of many thousands; all by default. */
+  /** At most this many windows of validation and of test, evenly spaced, for data with many thousands; all by default. */
   evaluationWindows: z.int().min(1).optional(),
-  /** Recipes: lists of steps, or paths of recipe files beside the sweep. Steps without a target take on each of the sweep's. */
+  /**
+   * Recipes: lists of steps, or paths of recipe files next to the sweep. Steps without a target use each of the sweep's
+   * targets.
+   */
   recipes: z.array(z.union([z.string(), recipeSchema])).optional(),
-  /** Strategies by name; all other keys are options; `label` names it in charts. Each is pruned at once, then fine-tuned. */
+  /** Strategies by name; all other keys are options; `label` names it in charts. Each prunes at once, then fine-tunes. */
   strategies: z.array(useSchema).default([]),
   /** One metric each, or several that must all be met. */
   targets: z.array(targetSchema).default([]),
   /** How dense models are trained. */
   training: trainingSchema.default({ epochs: 10 }),
-  /** How pruned models are fine-tuned; several variants are compared. `epochs: 0` does not. */
+  /** How pruned models are fine-tuned; several variants are compared. `epochs: 0` disables it. */
   fineTuning: z
     .array(tuningSchema)
     .nonempty()
     .default([{ epochs: 0 }]),
-  /** Refits what strategies leave to the unpruned layers' outputs, before fine-tuning. */
+  /** Refits the remaining weights to the unpruned layers' outputs, before fine-tuning. */
   reconstruction: reconstructionSchema.optional(),
-  /** In how many steps strategies prune, and when to fine-tune. */
+  /** The number of steps of strategies, and when to fine-tune. */
   schedule: scheduleSchema.optional(),
-  /** What trains and evaluates. */
+  /** The backend that trains and evaluates. */
   trainingBackend: z.string().default("wasm"),
-  /** What latency is measured on; `available` stands for every backend that can run here. */
+  /** Backends to time on; `available` stands for every backend that can run here. */
   backends: z.array(z.string()).nonempty().default(["wasm"]),
   batchSizes: z.array(z.int().min(1)).nonempty().default([1, 32]),
   seeds: z.array(z.int().min(0)).nonempty().default([0]),
-  /** Milliseconds each of dense and pruned is timed for, and the least number of samples. */
+  /** Milliseconds of timing for each of dense and pruned, and the minimum number of samples. */
   latency: z
     .strictObject({ time: z.number().positive(), samples: z.int().min(5) })
     .default({ time: 500, samples: 20 }),
   /** Targets whose models are timed; all by default. */
   timedTargets: z.array(targetSchema).optional(),
-  /** Errors when each layer of a dense model alone is pruned, without fine-tuning; not measured by default. */
+  /** Errors when one layer of a dense model at a time is pruned, without fine-tuning; by default not measured. */
   sensitivity: z
     .strictObject({
       /** Shares of the layer's weights to mask. */
       amounts: z.array(z.number().min(0).lt(1)).nonempty().default([0.5, 0.9]),
-      /** Windows of the validation split, evenly spaced. */
+      /** Number of windows of the validation split, evenly spaced. */
       windows: z.int().min(1).default(256),
     })
     .optional(),
@@ -125,14 +128,16 @@ export function parseSweepConfig(text: string, where: string): SweepConfig {
 
 function checked(input: unknown, place: (path: readonly PropertyKey[]) => string): SweepConfig {
   const data = readBy(sweepSchema, input, place);
-  // As they are written: their defaults are the recipe's own, and no part of a cell's name.
+  // Unparsed: their defaults are the recipe's own, and not part of a cell's id.
   const recipes = (input as SweepInput).recipes ?? [];
   recipes.forEach((recipe, i) => {
     if (typeof recipe === "string")
-      throw new EspalierError(`${place(["recipes", i])}: "${recipe}" is a file. Sweep files may name some.`);
+      throw new EspalierError(
+        `${place(["recipes", i])}: "${recipe}" is a file, which only sweep files may name.`,
+      );
   });
   if (recipes.length + data.strategies.length === 0)
-    throw new EspalierError(`${place([])}: give strategies, or recipes.`);
+    throw new EspalierError(`${place([])}: give strategies or recipes.`);
   if (data.strategies.length > 0 && data.targets.length === 0)
     throw new EspalierError(`${place([])}: strategies need targets.`);
   return { ...data, recipes: recipes as readonly SweepRecipe[] };

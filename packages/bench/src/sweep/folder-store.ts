@@ -27,7 +27,7 @@ export class FolderStore implements CellStore {
     await saveModel(this.#path(id), model, { force: true });
   }
 
-  /** Notes why there is no model of a cell, so that what needs it fails at once. */
+  /** Records why there is no model of a cell, so that cells that need it fail at once. */
   fail(id: string, reason: string): void {
     this.#failures.set(id, reason);
   }
@@ -44,7 +44,7 @@ export class FolderStore implements CellStore {
       this.#atHand.set(cell.kind, { id, model });
       return model;
     } catch {
-      // No such file, or a damaged one: the model is made again, and is the same.
+      // The file is missing or damaged: the model is made again, with the same result.
       return undefined;
     }
   }

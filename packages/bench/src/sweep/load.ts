@@ -5,8 +5,8 @@ import { type Registry, readRecipe, readYaml } from "@espalier/recipe";
 import { parseSweepConfig, readSweepConfig, type SweepConfig, type SweepRecipe } from "./config.ts";
 
 /**
- * Reads a sweep file. Recipe files and weights that it names are looked for beside it. Throws an EspalierError that names
- * the file and the line.
+ * Reads a sweep file. Recipe files and weights that it names are resolved relative to it. Throws an EspalierError that
+ * names the file and the line.
  */
 export async function loadSweepConfig(path: string, where: string, registry: Registry): Promise<SweepConfig> {
   const text = await textOf(path, "sweep");
@@ -37,15 +37,13 @@ export async function loadSweepConfig(path: string, where: string, registry: Reg
   );
 }
 
-/** The steps of a recipe file; its model, data, seed and backend are the sweep's. */
+/** The steps of a recipe file; model, data, seed and backend come from the sweep. */
 async function recipeFrom(path: string, name: string, registry: Registry): Promise<SweepRecipe> {
   const { recipe } = readRecipe(await textOf(path, "recipe"), `recipe ${name}`, registry);
   const { steps, target, latency, label, model, data, seed, backend } = recipe;
   const own = Object.entries({ model, data, seed, backend }).find(([, value]) => value !== undefined)?.[0];
   if (own !== undefined)
-    throw new EspalierError(
-      `recipe ${name}: ${own} is the sweep's to say. Take it out of a recipe for sweeps.`,
-    );
+    throw new EspalierError(`recipe ${name}: the sweep decides ${own}. Remove it from a recipe for sweeps.`);
   return {
     label: label ?? name.replace(/^.*\/|\.[^.]*$/g, ""),
     steps,

@@ -1,6 +1,6 @@
 import type { Cell } from "./cells.ts";
 
-/** Estimates what remains of a sweep from the cells that are done: each kind has its own pace. */
+/** Estimates the remaining time of a sweep from finished cells; each kind of cell has its own pace. */
 export interface SweepPace {
   done(cell: Cell, seconds: number): void;
   /** Seconds for some cells; undefined while nothing is known. */
@@ -34,7 +34,7 @@ export function createSweepPace(): SweepPace {
   };
 }
 
-/** What a cell's time depends on, from the nearest likeness to the farthest. */
+/** Keys that predict a cell's time, from the most to the least similar. */
 function keysOf(cell: Cell): string[] {
   if (cell.kind === "train") return [`train ${cell.model.use}`, "train", "any"];
   if (cell.kind === "prune") return [`prune ${cell.dense.model.use}`, "prune", "any"];

@@ -11,9 +11,9 @@ import { FolderStore } from "./folder-store.ts";
 import { planSweep } from "./plan.ts";
 import { type DataPlaces, SweepData } from "./sweep-data.ts";
 
-/** Where a sweep keeps what it does, and who hears of it. */
+/** Options of a run of a sweep. */
 export interface SweepOptions {
-  /** Folder for `results.jsonl` and the models; made where it does not exist. What it holds already is not done again. */
+  /** Folder for `results.jsonl` and the models; created if it does not exist. Existing results are not computed again. */
   readonly out: string;
   readonly registry: Registry;
   readonly signal?: AbortSignal;
@@ -21,12 +21,12 @@ export interface SweepOptions {
   readonly data?: DataPlaces;
   /** Versions of further packages, for the record. */
   readonly versions?: Readonly<Record<string, string>>;
-  /** Told when a cell starts, and when it ends. */
+  /** Called when a cell starts, and when it ends. */
   readonly onCell?: (event: CellEvent) => void;
   readonly onProgress?: OnProgress;
 }
 
-/** What became of a cell. */
+/** The outcome of a cell. */
 export interface CellEvent {
   readonly done: number;
   readonly total: number;
@@ -35,11 +35,11 @@ export interface CellEvent {
   readonly record?: ResultRecord;
 }
 
-/** What a sweep did, and what it left undone. */
+/** The outcome of a sweep. */
 export interface SweepResult {
   /** Path of the results file. */
   readonly results: string;
-  /** Results of this sweep's cells; the file may hold those of others. */
+  /** Results of this sweep's cells; the file may hold others. */
   readonly records: readonly ResultRecord[];
   readonly done: number;
   readonly kept: number;
@@ -48,9 +48,9 @@ export interface SweepResult {
 }
 
 /**
- * Runs every cell of a sweep that its folder has no result of yet, and writes each result the moment it is done. Throws
- * an EspalierError where the data cannot be read, or a name or an option is not known; after that a failure costs its
- * cell, and those that need what it would have made.
+ * Runs every cell of a sweep that has no result in the folder, and writes each result as soon as it is done. Throws an
+ * EspalierError if the data cannot be read, or a name or an option is unknown; after that a failure only affects its
+ * cell and those that depend on it.
  */
 export async function runSweep(config: SweepConfig, options: SweepOptions): Promise<SweepResult> {
   const { out, registry, signal, onCell } = options;

@@ -19,7 +19,7 @@ export interface DataPlaces {
   readonly offline?: boolean;
 }
 
-/** The data of a sweep: every file is read once, and cut into the windows that each model takes. */
+/** The data of a sweep: every file is read once, and divided into the windows that each model takes. */
 export class SweepData {
   readonly #registry: Registry;
   readonly #options: DataPlaces & { readonly signal?: AbortSignal | undefined };
@@ -45,7 +45,7 @@ export class SweepData {
     return loading;
   }
 
-  /** A cell's model before it is trained: with the weights of its file, or fresh ones by the cell's seed. */
+  /** A cell's model before training: with the weights of its file, or new ones from the cell's seed. */
   async model({ model, data, seed }: TrainCell): Promise<Model> {
     const source = await this.source(data);
     const drawn = drawModel(this.#registry, model, { ...data, series: source.table.columns.length });
@@ -53,7 +53,7 @@ export class SweepData {
     return typeof weights === "string" ? drawn.load(await readTensors(weights)) : drawn.initialize(seed);
   }
 
-  /** The windows of a cell's model: a decoder sees the end of the input as well, and some models take time marks. */
+  /** The windows of a cell's model: a decoder also sees the end of the input, and some models take time features. */
   async windows({ model, data }: TrainCell): Promise<ForecastingData> {
     const source = await this.source(data);
     const { graph } = drawModel(this.#registry, model, { ...data, series: source.table.columns.length });

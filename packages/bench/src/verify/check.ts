@@ -1,7 +1,7 @@
 import { access } from "node:fs/promises";
 import type { TensorData } from "@espalier/core";
 
-/** One thing that was compared. */
+/** One comparison. */
 export interface Check {
   readonly what: string;
   readonly error: number;
@@ -36,7 +36,7 @@ function squares(count: number, of: (i: number) => number): number {
   return sum;
 }
 
-/** Whether there is a file. */
+/** Whether a file exists. */
 export async function exists(path: string): Promise<boolean> {
   return access(path).then(
     () => true,

@@ -9,7 +9,10 @@ export type { Check } from "./check.ts";
 export { verifyReference } from "./reference.ts";
 export { type TrainedOptions, verifyTrained } from "./trained.ts";
 
-/** Compares a folder of PyTorch's numbers with what a backend computes: vectors (`model.json`) or a trained checkpoint (`result.json`). */
+/**
+ * Compares PyTorch's numbers in a folder with those of a backend: vectors (`model.json`) or a trained checkpoint
+ * (`result.json`).
+ */
 export async function verify(
   folder: string,
   registry: Registry,
@@ -20,6 +23,6 @@ export async function verify(
   if (await has("model.json")) return verifyReference(folder, registry, backend);
   if (await has("result.json")) return verifyTrained(folder, registry, backend, options);
   throw new EspalierError(
-    `${folder}: there is neither model.json nor result.json; this is no folder of reference numbers.`,
+    `${folder}: not a folder of reference numbers, because it has neither model.json nor result.json.`,
   );
 }

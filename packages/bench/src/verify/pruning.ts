@@ -8,12 +8,12 @@ import type { Check } from "./check.ts";
 
 const count = z.int().nonnegative();
 const schema = z.object({
-  /** By weight tensor; `nonzero` is null for those that are ranked but never cut. */
+  /** By weight tensor; `nonzero` is null for tensors that are ranked but never cut. */
   wsap: z.record(
     z.string(),
     z.object({ coefficientOfVariation: z.number(), ratio: z.number(), nonzero: count.nullable() }),
   ),
-  /** By the share that is removed. */
+  /** By removed share. */
   globalMagnitude: z.record(
     z.string(),
     z.object({ threshold: z.number(), pruned: count, nonzero: z.record(z.string(), count) }),
@@ -23,12 +23,12 @@ const schema = z.object({
 /** Largest relative error of coefficients of variation: where the mean is near 0, float32 sums differ in the fourth digit. */
 const variationTolerance = 1e-3;
 
-/** Smaller coefficients of variation are those of equal weights, and rounding. */
+/** Smaller coefficients of variation come from equal weights, and rounding. */
 const leastVariation = 1e-3;
 
 /**
- * Compares what unstructured pruning would remove with what the original codes remove from the same weights, as
- * `pruning.json` has it: SEDIMARK's ratios and counts, and threshold and counts of global magnitude.
+ * Compares the result of unstructured pruning with that of the original codes on the same weights, from `pruning.json`:
+ * SEDIMARK's ratios and counts, and threshold and counts of global magnitude.
  */
 export async function verifyPruning(folder: string, model: Model): Promise<readonly Check[]> {
   const expected = await read(join(folder, "pruning.json"));
@@ -87,7 +87,7 @@ async function read(path: string): Promise<z.output<typeof schema>> {
     return schema.parse(JSON.parse(new TextDecoder().decode(await readBytes(path, "reference"))));
   } catch (error) {
     if (error instanceof EspalierError) throw error;
-    throw new EspalierError(`reference ${path}: this does not hold WSAP ratios and global magnitudes.`);
+    throw new EspalierError(`reference ${path}: does not hold WSAP ratios and global magnitudes.`);
   }
 }
 
@@ -97,8 +97,8 @@ function maskOf(plan: PruningPlan, parameter: string) {
 }
 
 /**
- * Weights that a plan keeps. The original codes remove every weight that is not larger than a threshold; here no more go
- * than were asked for, the first of equal ones: those equal to `threshold` are not counted.
+ * Weights that a plan keeps. The original codes remove every weight that is not larger than a threshold; here no more
+ * are removed than requested, the first of equal ones: those equal to `threshold` are not counted.
  */
 function nonzeroAfter(model: Model, plan: PruningPlan, name: string, threshold?: number): number {
   const weights = model.tensors.get(name)?.data;
@@ -111,7 +111,7 @@ function nonzeroAfter(model: Model, plan: PruningPlan, name: string, threshold?:
   return count;
 }
 
-/** Largest magnitude of a weight that a plan masks, in all tensors or those named. */
+/** Largest magnitude of a weight that a plan masks, in all tensors or the named ones. */
 function largestRemoved(
   model: Model,
   plan: PruningPlan,
@@ -128,7 +128,7 @@ function largestRemoved(
   return largest;
 }
 
-/** How many of several numbers are not what they should be; the first of them as detail. */
+/** Number of wrong values; the first of them as detail. */
 function differences(
   what: string,
   numbers: readonly (readonly [name: string, got: number | undefined, expected: number])[],

@@ -32,9 +32,9 @@ const descriptionSchema = z.looseObject({
 const outputTolerance = 1e-4;
 
 /**
- * Compares a model with what PyTorch computed for it: a folder with `model.json`, `weights.safetensors`,
- * `io.safetensors` and `gradients.safetensors`. Gives one check each for outputs, loss, gradients, parameters, dead
- * parameters and FLOPs; and those of `pruning.json`, where there is one.
+ * Compares a model with PyTorch's results in a folder with `model.json`, `weights.safetensors`, `io.safetensors` and
+ * `gradients.safetensors`. Returns one check each for outputs, loss, gradients, parameters, dead parameters and FLOPs;
+ * and those of `pruning.json`, if it exists.
  */
 export async function verifyReference(
   folder: string,
@@ -72,14 +72,14 @@ async function readDescription(path: string): Promise<z.output<typeof descriptio
   try {
     raw = JSON.parse(text);
   } catch {
-    throw new EspalierError(`reference ${path}: this is not JSON.`);
+    throw new EspalierError(`reference ${path}: not JSON.`);
   }
   return readBy(descriptionSchema, raw, `reference ${path}`);
 }
 
 function required(tensors: Tensors, name: string, folder: string): TensorData {
   const tensor = tensors.get(name);
-  if (tensor === undefined) throw new EspalierError(`reference ${folder}: there is no tensor "${name}".`);
+  if (tensor === undefined) throw new EspalierError(`reference ${folder}: no tensor "${name}".`);
   return tensor;
 }
 
@@ -115,8 +115,8 @@ async function runWithGradients(model: Model, backend: Backend, io: Tensors) {
 }
 
 /**
- * ‖a − b‖ ≤ 1e-3·‖b‖ + 1e-6·‖all gradients‖ for every parameter: some gradients are zero but for rounding. Gives the
- * worst of them as one check, by the share of its tolerance it takes up, and one for each that fails.
+ * ‖a − b‖ ≤ 1e-3·‖b‖ + 1e-6·‖all gradients‖ for every parameter, because some gradients are zero up to rounding.
+ * Returns the worst of them as one check, by the used share of its tolerance, and one for each that fails.
  */
 function compareGradients(got: ReadonlyMap<string, TensorData | undefined>, expected: Tensors): Check[] {
   const all = Math.hypot(...[...expected.values()].map(normOf));
@@ -143,7 +143,7 @@ function compareGradients(got: ReadonlyMap<string, TensorData | undefined>, expe
   ];
 }
 
-/** Parameters that nothing depends on: their gradient is exactly zero, where that of others is at least rounding noise. */
+/** Parameters that nothing depends on: their gradient is exactly zero, while that of others is at least rounding noise. */
 function withoutGradient(gradients: Tensors): string[] {
   return [...gradients].flatMap(([name, { data }]) => (data.every((value) => value === 0) ? [name] : []));
 }

@@ -20,9 +20,9 @@ const resultSchema = z.looseObject({
 /** Largest difference of the test errors. */
 const tolerance = 5e-5;
 
-/** Where the data is, and who hears of the progress. */
+/** Location of the data, and progress. */
 export interface TrainedOptions {
-  /** Folder of the data sets; the cache or a download otherwise. */
+  /** Folder of the data sets; by default the cache, or a download. */
   readonly folder?: string | undefined;
   readonly cache?: string | undefined;
   readonly signal?: AbortSignal;
@@ -30,7 +30,7 @@ export interface TrainedOptions {
 }
 
 /**
- * Compares the test error of a trained checkpoint with what PyTorch measured: a folder with `result.json` and
+ * Compares the test error of a trained checkpoint with PyTorch's, from a folder with `result.json` and
  * `weights.safetensors`. Every window of the test split is forecast.
  */
 export async function verifyTrained(
@@ -75,6 +75,6 @@ function parse(text: string, path: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new EspalierError(`reference ${path}: this is not JSON.`);
+    throw new EspalierError(`reference ${path}: not JSON.`);
   }
 }

@@ -33,7 +33,7 @@ describe("a sweep's configuration", () => {
     [{ targets: [{ sparsity: -0.1 }] }, /targets\.0/],
     [{ targets: [{}] }, /targets\.0: names nothing/],
     [{ targets: [] }, /strategies need targets/],
-    [{ strategies: [] }, /give strategies, or recipes/],
+    [{ strategies: [] }, /give strategies or recipes/],
     [
       { recipes: [{ label: "r", steps: [{ do: "prun" }] }] },
       /recipes\.0\.steps\.0\.do: "prun" is not one of these/,
@@ -55,7 +55,7 @@ describe("a sweep's configuration", () => {
 
   it("that is no YAML is refused in one line", () => {
     const wrong = () => parseSweepConfig("models: [", "sweep my.yaml");
-    expect(wrong).toThrow(/^sweep my\.yaml, line 1: this is neither YAML nor JSON: [^\n]+\.$/);
+    expect(wrong).toThrow(/^sweep my\.yaml, line 1: not valid YAML or JSON: [^\n]+\.$/);
     expect(() => parseSweepConfig("", "sweep my.yaml")).toThrow(
       /^sweep my\.yaml, line 1: expected keys and values/,
     );

@@ -248,9 +248,7 @@ describe("a sweep that was stopped", () => {
     const out = await temporaryFolder();
     const path = join(out, "results.jsonl");
     await writeFile(path, 'not json\n{"format":1}\n');
-    await expect(run(out, tiny())).rejects.toThrow(
-      `${path}, line 1: this is not a results record (not JSON).`,
-    );
+    await expect(run(out, tiny())).rejects.toThrow(`${path}, line 1: not a results record (not JSON).`);
     await writeFile(path, "");
     await appendFile(path, '{"format":2,"id":"x","cell":{}}\n');
     await expect(run(out, tiny())).rejects.toThrow("results format 2 is newer");

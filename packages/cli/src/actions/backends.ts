@@ -5,7 +5,7 @@ import type { Context } from "../context.ts";
 import { backendLines, type ListedBackend, processor } from "../output/backends.ts";
 import { openBar } from "../output/progress.ts";
 
-/** `espalier backends`. A backend that cannot run says in its detail how to get it. */
+/** `espalier backends`. The detail of a backend that cannot run says how to get it. */
 export async function backends(
   names: readonly string[],
   { json, bench }: BackendsOptions,

@@ -7,7 +7,7 @@ import { openBar } from "../output/progress.ts";
 import { tableLines } from "../output/table.ts";
 import { dataFolders, fetchOptions } from "../shared/data.ts";
 
-/** A data set of the catalogue and where its file is, or will be. */
+/** A data set of the catalogue, with the path where its file is or will be. */
 type Entry = CatalogueEntry & DatasetFile;
 
 /** `espalier datasets`. */
@@ -69,7 +69,7 @@ export async function showDataset(name: string, { json }: CommonOptions, context
     // Outside the table: they are long, and meant to be copied.
     `from    ${address}`,
     `sha256  ${sha256}`,
-    `file    ${path}${present ? "" : " (when it is fetched)"}`,
+    `file    ${path}${present ? "" : " (once it is fetched)"}`,
   ]);
 }
 
@@ -101,7 +101,7 @@ export async function fetchDatasets(
   { json }: CommonOptions,
   context: Context,
 ): Promise<void> {
-  // All names are looked at before the first download begins.
+  // Check all names before the first download begins.
   for (const name of names) findDataset(name);
   const bar = await openBar(context);
   try {

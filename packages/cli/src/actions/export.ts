@@ -21,7 +21,7 @@ import { errorChange, outputChange, type Rounding } from "../shared/rounding.ts"
 
 /** `espalier export`. */
 export async function exportModel(file: string, options: ExportOptions, context: Context): Promise<void> {
-  const out = required(options.out, "--out PATH for what is written");
+  const out = required(options.out, "--out PATH for the file or folder to write");
   const to = required(options.to, "--to onnx, --to tfjs or --to safetensors") as ExportedReport["to"];
   const mistake = mistakeIn(to, options);
   if (mistake !== undefined) throw new EspalierError(mistake);
@@ -67,21 +67,21 @@ function mistakeIn(to: ExportedReport["to"], { weights, opset, dataset }: Export
   const given = Object.entries({ "--weights": weights, "--opset": opset }).find(
     ([, value]) => value !== undefined,
   );
-  if (to !== "onnx" && given !== undefined) return `${given[0]} is for --to onnx: leave it out.`;
+  if (to !== "onnx" && given !== undefined) return `${given[0]} only applies with --to onnx.`;
   if (dataset !== undefined && weights !== "float16")
-    return "--dataset measures what float16 changes: give --weights float16, too, or leave it out.";
+    return "--dataset only applies with --weights float16: it measures the effect of rounding.";
   return undefined;
 }
 
-/** What --force replaces is a whole folder: only one that an export may have written. */
+/** --force replaces a whole folder, so the folder may only hold files that an export can have written. */
 async function checkFolder(path: string, out: string): Promise<void> {
   const inside = await readdir(path).catch((): string[] => []);
   if (inside.length > 0 && !inside.includes("model.json")) {
-    throw new EspalierError(`${out} is a folder with other things in it. Give the name of a new one.`);
+    throw new EspalierError(`${out} is a folder that holds other files. Name a new folder.`);
   }
 }
 
-/** Where the data is only what the model says of itself, it need not be at hand: then outputs have to do. */
+/** Falls back to comparing outputs if the data is known only from the model's metadata and is not available. */
 async function roundingOf(
   model: Model,
   options: ExportOptions,
@@ -98,7 +98,7 @@ async function roundingOf(
   }
 }
 
-/** Of a file, or of all files in a folder. */
+/** Size of a file, or of all files in a folder. */
 async function bytesAt(path: string): Promise<number> {
   const found = await stat(path);
   if (!found.isDirectory()) return found.size;

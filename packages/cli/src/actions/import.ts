@@ -70,8 +70,8 @@ function refuseStrange(onnx: boolean, options: ImportOptions): void {
   if (given === undefined) return;
   throw new EspalierError(
     onnx
-      ? `${given} is for weights: an ONNX file says itself what it computes. Leave it out.`
-      : `${given} is for ONNX files (.onnx): leave it out.`,
+      ? `${given} only applies to weights: an ONNX file already says what it computes. Drop it.`
+      : `${given} only applies to ONNX files (.onnx). Drop it.`,
   );
 }
 
@@ -85,7 +85,7 @@ function importOnnx(
   return loadOnnx(context.path(file), { openBatch, axes, trainable, buffers, onProgress });
 }
 
-/** A model of the architecture that is named, with what was seen of its options and what was not. */
+/** Builds a model of the named architecture, and lists the options that the shapes gave and those that they did not. */
 async function importWeights(
   file: string,
   options: ImportOptions,
@@ -95,7 +95,7 @@ async function importWeights(
   const tensors = await readWeights(file, context, onProgress);
   if (options.model === undefined) {
     throw new EspalierError(
-      `${file}: weights do not say what model they are of: give --model NAME, such as --model PatchTST.`,
+      `${file}: weights do not say which model they belong to. Give --model NAME, such as --model PatchTST.`,
     );
   }
   const { name } = findModel(options.model).definition;
@@ -104,13 +104,13 @@ async function importWeights(
   const missing = needed.filter((option) => !Object.hasOwn(given, option));
   if (missing.length > 0) {
     const asked = missing.map((option) => `--set ${option}=…`).join(" ");
-    throw new EspalierError(`${file}: the shapes of ${name}'s weights do not tell everything: give ${asked}`);
+    throw new EspalierError(`${file}: the shapes of ${name}'s weights leave options open. Give ${asked}`);
   }
   const model = drawModel(createRegistry(), { ...seen, ...given, use: name }).load(tensors);
   return { model, seen, given, assumed: assumedOf(model, { ...seen, ...given }) };
 }
 
-/** Options that are neither seen nor given: they have the architecture's defaults. Dropout counts in training alone. */
+/** Options that were neither seen nor given, at the architecture's defaults. Dropout only matters in training. */
 function assumedOf({ options }: Model, known: Settings): Settings {
   return Object.fromEntries(
     Object.entries(options as Settings).filter(
@@ -126,7 +126,7 @@ async function readWeights(file: string, context: Context, onProgress: OnProgres
   // A safetensors file begins with the length of a header in JSON.
   if (bytes[8] === 0x7b && readSafetensors(bytes, { name }).metadata.format === "espalier") {
     throw new EspalierError(
-      `${file} is an Espalier model already: there is nothing to import. See espalier inspect ${file}.`,
+      `${file} is already an Espalier model: there is nothing to import. See espalier inspect ${file}.`,
     );
   }
   return readCheckpoint(bytes, { name });

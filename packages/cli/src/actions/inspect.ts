@@ -27,11 +27,11 @@ export async function inspect(
   context: Context,
 ): Promise<void> {
   if (file !== undefined && (options.model !== undefined || options.from !== undefined)) {
-    throw new EspalierError("give a model file, or --model; not both.");
+    throw new EspalierError("give either a model file or --model, not both.");
   }
   for (const name of ["batch", "threads"] as const) {
     if (options[name] !== undefined && options.backend === undefined)
-      throw new EspalierError(`--${name} is of a run: give --backend, too, or leave it out.`);
+      throw new EspalierError(`--${name} only applies with --backend.`);
   }
   const path = file ?? (options.model === undefined ? options.from : undefined);
   const model = path === undefined ? await drawnModel(options, context) : await loadModel(context.path(path));
@@ -58,7 +58,7 @@ export async function inspect(
   ]);
 }
 
-/** The page of `--out`. */
+/** Writes the page of `--out`. */
 async function drawn(insight: Insight, { out, force = false }: InspectOptions, context: Context) {
   if (out === undefined) return undefined;
   const { writeInsight } = await import("@espalier/report");
@@ -71,7 +71,7 @@ function drawnModel(options: InspectOptions, context: Context): Promise<Model> {
   return chosenModel(options, createRegistry(), context, series === undefined ? {} : { series });
 }
 
-/** What a model becomes on a backend. Throws an EspalierError where the backend does not tell. */
+/** Describes the program a backend compiles the model to. Throws an EspalierError if the backend cannot describe it. */
 async function describedProgram(
   model: Model,
   asked: BackendOptions,
@@ -85,7 +85,7 @@ async function describedProgram(
     try {
       const description = program.describe?.(batch);
       if (description === undefined)
-        throw new EspalierError(`backend ${name} does not tell what it makes of a model. wasm does.`);
+        throw new EspalierError(`backend ${name} cannot describe its program; wasm can.`);
       return { name: model.name, backend: name, batch, ...description };
     } finally {
       program.dispose();
@@ -95,7 +95,7 @@ async function describedProgram(
   }
 }
 
-/** The same as data. */
+/** The report as JSON data. */
 function inspected(model: Model, fileBytes: number | undefined): object {
   const counts = account(model);
   return {

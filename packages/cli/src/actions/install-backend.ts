@@ -15,7 +15,7 @@ export async function installBackend(
 ): Promise<void> {
   checkName(name);
   const bar = await openBar(context);
-  // Half an installation is deleted before the command ends.
+  // Delete half an installation before the command ends.
   context.endsInOrder(bar.line);
   try {
     const { folder, record, changed } = await installTensorflow({
@@ -36,7 +36,7 @@ export async function installBackend(
     const size = Object.values(record.files).reduce((sum, file) => sum + file.bytes, 0);
     const what = `libtensorflow ${tensorflow}, tfjs-node ${tfjsNode}`;
     context.print([
-      `${name}  ${what}${changed ? `, ${formatBytes(size)}` : ", installed before, and works"}  ${context.colors.green(folder)}`,
+      `${name}  ${what}${changed ? `, ${formatBytes(size)}` : ", already installed and working"}  ${context.colors.green(folder)}`,
     ]);
   } finally {
     bar.stop();
@@ -52,14 +52,14 @@ export async function uninstallBackend(
   checkName(name);
   const removed = await uninstallTensorflow(cacheOf(context));
   if (json) context.print([JSON.stringify({ removed: removed ?? null }, null, 2)]);
-  else if (removed === undefined) context.print([`${name} is not installed; nothing to remove`]);
+  else if (removed === undefined) context.print([`${name} is not installed; there is nothing to remove`]);
   else context.print([`${name}  removed, ${formatBytes(removed.bytes)}  ${removed.folder}`]);
 }
 
 function checkName(name: string): void {
   if (name === "webgpu" || name === "tfjs-webgpu")
-    throw new EspalierError(`backend ${name} is installed by: npm install webgpu`);
-  if (name.startsWith("tfjs")) throw new EspalierError(`backend ${name} is installed by: ${tfjsCommand}`);
+    throw new EspalierError(`install backend ${name} with: npm install webgpu`);
+  if (name.startsWith("tfjs")) throw new EspalierError(`install backend ${name} with: ${tfjsCommand}`);
   if (name !== "tensorflow") throw unknownName("backend to install", name, ["tensorflow"]);
 }
 

@@ -28,7 +28,7 @@ import { loadRecipe, recipeText } from "../shared/recipe.ts";
 import { showRun } from "../shared/run-progress.ts";
 import { CommandWorkbench } from "../shared/workbench.ts";
 
-/** `espalier prune`. `given` are those of the options that the user gave. */
+/** `espalier prune`. `given` holds only the options that the user gave. */
 export async function prune(
   file: string | undefined,
   options: PruneOptions,
@@ -48,7 +48,7 @@ export async function prune(
   }
 }
 
-/** What is at hand from the start. */
+/** Everything that is known before the run begins. */
 interface PruningParts {
   readonly command: PruneCommand;
   readonly recipe: Recipe;
@@ -62,7 +62,7 @@ interface PruningParts {
 class Pruning {
   readonly #parts: PruningParts;
   readonly #workbench: CommandWorkbench;
-  /** Whether there is something to resume. */
+  /** Whether the files hold a run that can be resumed. */
   #kept: boolean;
 
   constructor(parts: PruningParts) {
@@ -105,15 +105,17 @@ class Pruning {
     await this.#report(outcome, bytes ?? encodeModel(outcome.dense).length, written.length);
   }
 
-  /** The model that a file holds, and the bytes of that; or the one that a recipe draws. */
+  /** The model from a file with the file's size in bytes, or the model that a recipe draws. */
   async #start(): Promise<{ model: Model; bytes?: number }> {
     const { recipe, context } = this.#parts;
     const { model: source, seed, steps } = recipe;
     if (source === undefined)
-      throw new EspalierError("give a model file, or --recipe FILE with one. See espalier prune --help.");
+      throw new EspalierError(
+        "give a model file, or --recipe FILE that names one. See espalier prune --help.",
+      );
     if (typeof source === "object") return { model: await this.#workbench.draw(source, seed) };
     const model = await loadModel(context.path(source));
-    // A model that is trained first has no file.
+    // A model that is trained first has no file yet.
     return steps[0]!.do === "train" ? { model } : { model, bytes: (await stat(context.path(source))).size };
   }
 
@@ -142,12 +144,12 @@ class Pruning {
     const written = planOut !== undefined && !dryRun;
     if (written) await this.#writePlan(error.plan);
     const nearest = written
-      ? `Nearest plan written to ${planOut}.`
+      ? `Wrote the nearest plan to ${planOut}.`
       : "Give --accept-nearest to take the nearest plan.";
     return new EspalierError(`${error.message} ${nearest}`);
   }
 
-  /** After a Ctrl-C: keeps the model as far as it is, and says in one line what there is and how to go on. */
+  /** After a Ctrl-C: writes the model so far, and says in one line what was kept and how to resume. */
   async #stopped({ dense, model, steps }: Outcome, bytes: Uint8Array): Promise<Error> {
     const { recipe, options, context, bar } = this.#parts;
     const { out, dryRun } = options;
@@ -164,7 +166,7 @@ class Pruning {
       ...(epochs > 0 ? [`after ${plural(epochs, "epoch")}`] : []),
     ].join(" ");
     const holds = kept ? [`${out} holds the model so far`] : [];
-    const again = this.#kept ? [`To go on: ${resumingCommand(context)}`] : [];
+    const again = this.#kept ? [`To resume: ${resumingCommand(context)}`] : [];
     return new EspalierError([[where, ...holds].join("; "), ...again].join(". "));
   }
 

@@ -15,14 +15,14 @@ export async function recipe(
 ): Promise<void> {
   const registry = await registryWith(options.plugin, context);
   if (options.schema) {
-    if (file !== undefined) throw new EspalierError("--schema is of all recipes: leave the file out.");
+    if (file !== undefined) throw new EspalierError("--schema describes every recipe: drop the file.");
     context.print([JSON.stringify(recipeJsonSchema(registry), null, 2)]);
     return;
   }
-  if (file === undefined) throw new EspalierError("give a recipe, or --schema.");
+  if (file === undefined) throw new EspalierError("give a recipe file, or --schema.");
   const read = await loadRecipe(file, registry, context);
   if (options.json) context.print([JSON.stringify(read.recipe, null, 2)]);
-  else context.print([`${context.colors.green(file)} is sound`, ...said(read).map((line) => `  ${line}`)]);
+  else context.print([`${context.colors.green(file)} is valid`, ...said(read).map((line) => `  ${line}`)]);
 }
 
 function said({ recipe }: LoadedRecipe): string[] {
@@ -30,7 +30,7 @@ function said({ recipe }: LoadedRecipe): string[] {
   const drawn = typeof model === "object" ? `a new ${model.use}` : model && basename(model);
   const width = `${steps.length}`.length;
   return [
-    `model: ${drawn ?? "the command line's"}`,
+    `model: ${drawn ?? "from the command line"}`,
     ...(data?.dataset === undefined ? [] : [`data: ${basename(data.dataset)}`]),
     ...stepTexts(recipe).map((text, i) => `${`${i + 1}`.padStart(width)}  ${text}`),
   ];

@@ -12,7 +12,7 @@ import { registryWith } from "../shared/plugins.ts";
 import { showRun } from "../shared/run-progress.ts";
 import { CommandWorkbench } from "../shared/workbench.ts";
 
-/** `espalier replay`. `backend` is the one that the user gave; by default it is the history's. */
+/** `espalier replay`. `backend` is the one that the user gave; the default is the one in the history. */
 export async function replayed(
   file: string,
   options: ReplayOptions,
@@ -22,7 +22,7 @@ export async function replayed(
   const { out, json, force = false, threads } = options;
   const registry = await registryWith(options.plugin, context);
   if (out !== undefined) await checkReplaceable(context.path(out), force);
-  const given = required(options.from, "--from FILE, the model that it was made from");
+  const given = required(options.from, "--from FILE, the model that this one was made from");
   const [model, from] = [await loadModel(context.path(file)), await loadModel(context.path(given))];
   const bar = await openBar(context);
   try {
@@ -33,7 +33,7 @@ export async function replayed(
       from,
       workbench: {
         registry,
-        // A model that was never trained says nothing of the data: the one made from it does.
+        // A model that was never trained does not name its data; the pruned model does.
         data: (one) => bench.data(dataOf(one) === undefined ? model : one),
         backend: (name) => bench.backend(backend ?? name),
         plan: (path) => bench.plan(path),
@@ -47,7 +47,7 @@ export async function replayed(
     });
     const bytes = encodeModel(again);
     if (!same(bytes, encodeModel(model)))
-      throw new EspalierError(`${file}: the replay has the same weights, but another history.`);
+      throw new EspalierError(`${file}: the replay has the same weights but a different history.`);
     if (out !== undefined) await writeFileAtomically(context.path(out), bytes, { force });
     bar.stop();
     const steps = runsOf(model, from.history.length).flatMap(({ recipe }) => stepTexts(recipe));
@@ -59,9 +59,9 @@ export async function replayed(
       return;
     }
     context.print([
-      `${context.colors.bold(model.name)}, made again from ${given}`,
+      `${context.colors.bold(model.name)}, replayed from ${given}`,
       ...steps.map((text, i) => `  ${i + 1}  ${text}`),
-      `${context.colors.green("the same bytes")} as ${file}${out === undefined ? "" : `; written to ${out}`}`,
+      `${context.colors.green("identical")} to ${file}, byte for byte${out === undefined ? "" : `; written to ${out}`}`,
     ]);
   } finally {
     bar.stop();

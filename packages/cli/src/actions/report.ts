@@ -15,10 +15,10 @@ export async function report(results: string, options: ReportOptions, context: C
   const text = new TextDecoder().decode(await readBytes(path, "results"));
   if (isComparison(text))
     throw new EspalierError(
-      `results ${results}: this compares runtimes. Draw it in Espalier's repository: pnpm bench:peers --from ${results} --out FOLDER`,
+      `results ${results}: this file compares runtimes. Draw it in Espalier's repository: pnpm bench:peers --from ${results} --out FOLDER`,
     );
   const { records } = parseResults(text, path);
-  if (records.length === 0) throw new EspalierError(`results ${path}: there is none in it yet.`);
+  if (records.length === 0) throw new EspalierError(`results ${path}: the file holds no results yet.`);
   const models = join(dirname(path), "models");
   const written = await writeReport(records, {
     out,
@@ -32,7 +32,7 @@ export async function report(results: string, options: ReportOptions, context: C
   else context.print([...summaryLines(records, reference), "", context.colors.green(written.html)]);
 }
 
-/** Results of `bench:peers` and `bench:gpu`, which this command drew once. */
+/** Whether results come from `bench:peers` or `bench:gpu`, which this command once drew. */
 function isComparison(text: string): boolean {
   try {
     return "peers" in (JSON.parse(text) as object);

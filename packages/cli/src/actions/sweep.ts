@@ -27,7 +27,7 @@ import { queueGiven, runOnFleet } from "../shared/fleet.ts";
 import { registryWith } from "../shared/plugins.ts";
 import { version } from "../version.ts";
 
-/** `espalier sweep`. Ends with the path of the report, also after a Ctrl-C. */
+/** `espalier sweep`. Ends with the path of the report, even after a Ctrl-C. */
 export async function sweep(
   file: string | undefined,
   options: SweepOptions,
@@ -67,11 +67,12 @@ async function configOf(
 ): Promise<SweepConfig> {
   if (file === undefined)
     return readSweepConfig(findPreset(preset ?? "quick"), `preset ${preset ?? "quick"}`);
-  if (preset !== undefined) throw new EspalierError("give a configuration file, or --preset; not both.");
+  if (preset !== undefined)
+    throw new EspalierError("give either a configuration file or --preset, not both.");
   return loadSweepConfig(context.path(file), `sweep ${file}`, registry);
 }
 
-/** The configuration with what the options choose from it, or put in its place. */
+/** The configuration with the options' selections and replacements applied. */
 function chosen(
   config: SweepConfig,
   options: SweepOptions,
@@ -90,7 +91,7 @@ function chosen(
   };
 }
 
-/** Entries by name (or label), with the options they have in the configuration; with defaults where they are not in it. */
+/** Selects entries by name or label; an entry that the configuration lacks gets default options. */
 function pick(
   list: readonly UseConfig[],
   wanted: readonly string[] | undefined,
@@ -107,7 +108,7 @@ function pick(
   return (picked ?? list) as [UseConfig, ...UseConfig[]];
 }
 
-/** Deletes what an earlier sweep left in a folder: its results and its models, and nothing else. */
+/** Deletes the results and models of an earlier sweep from a folder, and nothing else. */
 async function forget(out: string): Promise<void> {
   const results = join(out, "results.jsonl");
   const there = await stat(results).catch(() => undefined);
@@ -117,7 +118,7 @@ async function forget(out: string): Promise<void> {
   await rm(join(out, "models"), { recursive: true, force: true });
 }
 
-/** Downloads what is missing before the first cell, with its own progress. */
+/** Downloads missing data sets before the first cell, with a progress bar. */
 async function fetchAll(config: SweepConfig, context: Context, bar: Bar): Promise<void> {
   for (const name of config.datasets) {
     if (catalogue.some((entry) => entry.name === name))
@@ -170,7 +171,7 @@ interface Finish {
   readonly context: Context;
 }
 
-/** Writes the report, and ends with its path; in one line of error where cells are missing or failed. */
+/** Writes the report and prints its path. Throws a one-line error if cells are missing or failed. */
 async function finish(result: SweepResult, { config, out, json, context }: Finish): Promise<void> {
   const { records, done, kept, failed, aborted, results } = result;
   const { summaryLines, writeReport } = await import("@espalier/report");
@@ -190,9 +191,10 @@ async function finish(result: SweepResult, { config, out, json, context }: Finis
     ]);
   } else if (report !== undefined) {
     const { colors } = context;
-    const counts = [`${plural(done, "cell")} done`, ...(kept > 0 ? [`${kept} kept from before`] : [])].join(
-      ", ",
-    );
+    const counts = [
+      `${plural(done, "cell")} done`,
+      ...(kept > 0 ? [`${kept} kept from an earlier run`] : []),
+    ].join(", ");
     context.print([
       ...summaryLines(records),
       "",
@@ -203,12 +205,12 @@ async function finish(result: SweepResult, { config, out, json, context }: Finis
   if (aborted) {
     const total = cellsOf(config).length;
     throw new EspalierError(
-      `stopped after ${done + kept + failed} of ${total} cells. The same command goes on from there.`,
+      `stopped after ${done + kept + failed} of ${total} cells. Repeat the command to continue.`,
     );
   }
   if (failed > 0) {
     throw new EspalierError(
-      `${plural(failed, "cell")} failed; the report says why. The same command tries again.`,
+      `${plural(failed, "cell")} failed; the report says why. Repeat the command to try them again.`,
     );
   }
 }

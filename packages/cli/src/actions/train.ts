@@ -35,10 +35,10 @@ import { loadSource, loadSourceFor } from "../shared/data.ts";
 import { showEvaluation, showFit } from "../shared/fitting.ts";
 import { chosenModel } from "../shared/models.ts";
 
-/** What the files of a training are called. */
+/** Paths of the files that a training run writes. */
 interface Files {
   readonly out: string;
-  /** All that is needed to go on, beside the model. */
+  /** The state that resuming needs in addition to the model. */
   readonly checkpoint: string;
   readonly log: string | undefined;
 }
@@ -57,7 +57,7 @@ class Training {
   readonly #options: TrainOptions;
   readonly #context: Context;
   readonly #bar: Bar;
-  /** As the user wrote it. */
+  /** The path as the user wrote it. */
   readonly #out: string;
   readonly #files: Files;
 
@@ -94,7 +94,7 @@ class Training {
     await this.#report(result, data, test);
   }
 
-  /** Looks at what is there before anything long begins. */
+  /** Checks existing files before anything long begins. */
   async #startFiles(): Promise<TrainingCheckpoint | undefined> {
     const { out, checkpoint, log } = this.#files;
     const { resume = false, force = false } = this.#options;
@@ -115,7 +115,7 @@ class Training {
     }
     if (stopped && !force) {
       throw new EspalierError(
-        `${checkpoint} exists, of a training that was stopped. Give --resume to go on with it, or --force to begin anew.`,
+        `${checkpoint} exists: an earlier run was stopped. Give --resume to continue it, or --force to start again.`,
       );
     }
     if (log !== undefined) await checkReplaceable(log, force);
@@ -123,7 +123,7 @@ class Training {
     return undefined;
   }
 
-  /** Whether the model file is what this command leads to, which is then said. */
+  /** Whether the model file is the finished result of this command; if so, prints that. */
   async #finished(model: Model, data: ForecastingData): Promise<boolean> {
     const { out } = this.#files;
     if (!(await exists(out))) return false;
@@ -142,12 +142,12 @@ class Training {
       made.history.length === model.history.length + 1;
     if (!same) {
       throw new EspalierError(
-        `${this.#out} exists, and is not what this command trains. Give --force to replace it, or another name.`,
+        `${this.#out} exists and is not the result of this command. Give --force to replace it, or choose another name.`,
       );
     }
     this.#bar.stop();
     this.#context.print([
-      `${this.#context.colors.green(this.#out)}  finished: ${plural(fitted.epochs, "epoch")}, best ${fitted.best}. Nothing is left to train.`,
+      `${this.#context.colors.green(this.#out)}  finished: ${plural(fitted.epochs, "epoch")}, best ${fitted.best}. There is nothing left to train.`,
     ]);
     return true;
   }
@@ -211,14 +211,14 @@ class Training {
     await saveModel(this.#files.out, model, { force: force || resume });
   }
 
-  /** The one line after a Ctrl-C: what was kept, and how to go on. */
+  /** The line printed after a Ctrl-C: what was kept, and how to resume. */
   #stopped({ epochs }: FitResult): Error {
     this.#bar.stop();
     if (epochs.length === 0)
-      return new EspalierError("stopped before the first epoch was done: nothing was written.");
+      return new EspalierError("stopped before the first epoch finished: nothing was written.");
     const best = epochs.findLast((record) => record.best)!.epoch;
     return new EspalierError(
-      `stopped after ${plural(epochs.length, "epoch")}; ${this.#out} holds the best, epoch ${best}. To go on: ${resumingCommand(this.#context)}`,
+      `stopped after ${plural(epochs.length, "epoch")}; ${this.#out} holds the best, epoch ${best}. To resume: ${resumingCommand(this.#context)}`,
     );
   }
 
@@ -260,7 +260,7 @@ class Training {
       ]);
       return;
     }
-    const early = ended === "early" ? ", ended early" : "";
+    const early = ended === "early" ? ", stopped early" : "";
     const fitted =
       best === undefined ? "not trained" : `${plural(epochs.length, "epoch")}, best ${best.epoch}${early}`;
     const { inputLength, horizon } = data.test;
@@ -275,7 +275,7 @@ class Training {
   }
 }
 
-/** What a fit leaves in a model's history. */
+/** A history entry written by a fit. */
 interface FitEntry {
   readonly settings: unknown;
   readonly data?: { readonly checksum: string };
@@ -287,7 +287,7 @@ function isFit(entry: unknown): boolean {
   return (entry as { readonly did?: string }).did === "fit";
 }
 
-/** Whether two values are the same in a file, in whatever order their keys are. */
+/** Whether two values have the same JSON, whatever the order of their keys. */
 function sameJson(a: unknown, b: unknown): boolean {
   const read = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
   return isDeepStrictEqual(read(a), read(b));
@@ -300,12 +300,12 @@ async function exists(path: string): Promise<boolean> {
   );
 }
 
-/** Says before the first epoch that a model cannot be written where it is to go. */
+/** Reports an output path that cannot be written before the first epoch rather than after the last. */
 async function expectWritable(path: string): Promise<void> {
   const folder = dirname(path);
   await access(folder, constants.W_OK).catch((error: NodeJS.ErrnoException) => {
-    // Where there is no folder, whoever writes says so.
+    // A missing folder is reported by the code that writes.
     if (error.code === "ENOENT") return;
-    throw new EspalierError(`${path} cannot be written: the folder ${folder} is read-only.`);
+    throw new EspalierError(`cannot write ${path}: the folder ${folder} is read-only.`);
   });
 }

@@ -10,7 +10,7 @@ import { openBackend } from "../shared/backend.ts";
 import { dataFolders } from "../shared/data.ts";
 import { showEvaluation } from "../shared/fitting.ts";
 
-/** `espalier verify`. Prints every check of every folder; an EspalierError at the end where one failed. */
+/** `espalier verify`. Prints every check of every folder. Throws an EspalierError at the end if any failed. */
 export async function verify(
   folders: readonly string[],
   options: VerifyOptions,
@@ -43,7 +43,7 @@ export async function verify(
 }
 
 function lines(folder: string, checks: readonly Check[], { colors: c, stdout }: Context): string[] {
-  // What is in front of a check's text: two spaces, a mark, an error and a tolerance.
+  // The columns before a check's text: two spaces, a mark, the error and the tolerance.
   const room = stdout.columns === undefined ? Number.POSITIVE_INFINITY : stdout.columns - 29;
   const rows = checks.map(({ what, error, tolerance, passed, detail }) => [
     passed ? c.green("✓") : c.red("✗"),

@@ -19,10 +19,10 @@ export interface InstallOptions extends CommonOptions, OutputOptions {
 export function define(command: Command, context: Context): void {
   command
     .description(
-      "Lists the backends: which can run on this machine, on what, and the one command that gets what is missing.",
+      "Lists the backends: which can run on this machine, on which hardware, and the command that installs what is missing.",
     )
-    .argument("[names...]", "the backends to list (all)")
-    .option("--bench", "time a product and a training step on each, taking turns");
+    .argument("[names...]", "backends to list (all)")
+    .option("--bench", "time a matrix product and a training step on each in turn");
   addCommon(command);
   addExamples(command, [
     "backends",
@@ -43,11 +43,11 @@ function defineInstall(command: Command, context: Context): void {
     .command("install")
     .summary("set up a backend that its own package cannot install")
     .description(
-      "Sets up the backend tensorflow: libtensorflow out of a tensorflow-cpu wheel, which pip downloads, and the addon of " +
-        "@tensorflow/tfjs-node compiled for this Node. Everything goes into the cache; uninstall takes it away again.",
+      "Sets up the tensorflow backend: libtensorflow from a tensorflow-cpu wheel, which pip downloads, and the addon of " +
+        "@tensorflow/tfjs-node compiled for this Node. Everything goes into the cache; uninstall removes it.",
     )
     .argument("<name>", "tensorflow")
-    .option("--wheel <file>", "a tensorflow_cpu wheel for Linux, where pip reaches no index");
+    .option("--wheel <file>", "a tensorflow_cpu wheel for Linux, if pip cannot reach an index");
   addForce(install);
   addCommon(install);
   addExamples(install, [
@@ -63,8 +63,8 @@ function defineInstall(command: Command, context: Context): void {
 function defineUninstall(command: Command, context: Context): void {
   const uninstall = command
     .command("uninstall")
-    .summary("remove what install has put into the cache")
-    .description("Removes what install has put into the cache, and what an interrupted install has left.")
+    .summary("remove an installed backend from the cache")
+    .description("Removes the files that install put into the cache, and those of an interrupted install.")
     .argument("<name>", "tensorflow");
   addCommon(uninstall);
   addExamples(uninstall, ["backends uninstall tensorflow"]);

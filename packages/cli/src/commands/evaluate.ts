@@ -19,11 +19,9 @@ export interface EvaluateOptions extends BackendOptions, CommonOptions, DataOpti
 
 export function define(command: Command, context: Context): void {
   command
-    .description(
-      "Forecasts every window of a split and gives the errors, scaled as the model was trained and in original units.",
-    )
+    .description("Forecasts every window of a split, and shows the errors in scaled and in original units.")
     .argument("<model>", "a model file");
-  addData(command, "what the model was trained on");
+  addData(command, "the data that the model was trained on");
   command
     .addOption(
       new Option("--split <part>", "which part of the data")
@@ -31,9 +29,9 @@ export function define(command: Command, context: Context): void {
         .default("test"),
     )
     .optionsGroup("Run:")
-    .option("--batch-size <n>", "windows a run (64)", wholeNumber({ from: 1 }));
+    .option("--batch-size <n>", "windows per run (64)", wholeNumber({ from: 1 }));
   addBackend(command);
-  command.option("--detail", "errors by series and by step ahead, too");
+  command.option("--detail", "also show errors by series and by step ahead");
   addCommon(command.optionsGroup("Other:"));
   addExamples(command, [
     "evaluate model.safetensors",

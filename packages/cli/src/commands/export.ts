@@ -24,19 +24,17 @@ export function define(command: Command, context: Context): void {
   command
     .description(
       "Writes a model for other tools: an ONNX file, a folder for TensorFlow.js, or safetensors with every tensor in full. " +
-        "Says what it weighs before and after, and what float16 changes: the test error where the data is at hand, else the " +
-        "outputs for random inputs.",
+        "Shows the size before and after, and the effect of float16: on the test error if the data is available, else on " +
+        "the outputs for random inputs.",
     )
     .argument("<model>", "a model file")
     .optionsGroup("Output:")
-    .addOption(new Option("--to <format>", "what to write").choices(["onnx", "tfjs", "safetensors"]))
+    .addOption(new Option("--to <format>", "the format to write").choices(["onnx", "tfjs", "safetensors"]))
     .option("--out <path>", "the file to write; with --to tfjs, the folder")
-    .addOption(
-      new Option("--weights <type>", "of ONNX: how weights are stored").choices(["float32", "float16"]),
-    )
-    .option("--opset <n>", "of ONNX: version of its operators, 17 to 21 (20)", wholeNumber({ from: 1 }));
+    .addOption(new Option("--weights <type>", "how ONNX stores weights").choices(["float32", "float16"]))
+    .option("--opset <n>", "version of the ONNX operators, 17 to 21 (20)", wholeNumber({ from: 1 }));
   addForce(command);
-  addData(command, "for float16: what the model was trained on");
+  addData(command, "for float16: the data that the model was trained on");
   addBackend(command.optionsGroup("Run:"));
   addCommon(command.optionsGroup("Other:"));
   addExamples(command, [

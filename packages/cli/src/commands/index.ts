@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { Context } from "../context.ts";
 
-/** One command: its module says what its options are and what it does, and is loaded when it is named. */
+/** One command. Its module defines its options and its action, and is loaded only when the command is named. */
 export interface CommandEntry {
   readonly name: string;
   /** One line for the list of commands. */
@@ -11,10 +11,10 @@ export interface CommandEntry {
 
 export const commands: readonly CommandEntry[] = [
   { name: "train", summary: "Train a model on a data set.", load: () => import("./train.ts") },
-  { name: "prune", summary: "Prune a model, and fine-tune it.", load: () => import("./prune.ts") },
+  { name: "prune", summary: "Prune a model and fine-tune it.", load: () => import("./prune.ts") },
   {
     name: "inspect",
-    summary: "Show what a model costs, and what can be pruned.",
+    summary: "Show the costs of a model and which parts can be pruned.",
     load: () => import("./inspect.ts"),
   },
   { name: "evaluate", summary: "Measure a model's forecast errors.", load: () => import("./evaluate.ts") },
@@ -30,12 +30,12 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: "import",
-    summary: "Make a model of an ONNX file, or of weights.",
+    summary: "Make a model from an ONNX file or from weights.",
     load: () => import("./import.ts"),
   },
   {
     name: "sweep",
-    summary: "Compare strategies over many sparsities, and draw the report.",
+    summary: "Compare strategies at many sparsities and draw the report.",
     load: () => import("./sweep.ts"),
   },
   { name: "worker", summary: "Run cells of sweeps that others submit.", load: () => import("./worker.ts") },
@@ -46,16 +46,20 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: "replay",
-    summary: "Make a pruned model again by its history.",
+    summary: "Repeat the pruning of a model from its history.",
     load: () => import("./replay.ts"),
   },
   { name: "recipe", summary: "Check a pruning recipe.", load: () => import("./recipe.ts") },
   { name: "report", summary: "Draw the report of a results file.", load: () => import("./report.ts") },
-  { name: "backends", summary: "List what models can run on here.", load: () => import("./backends.ts") },
+  {
+    name: "backends",
+    summary: "List the backends that models can run on here.",
+    load: () => import("./backends.ts"),
+  },
   { name: "datasets", summary: "List data sets, or download one.", load: () => import("./datasets.ts") },
   {
     name: "verify",
-    summary: "Compare models with reference numbers of PyTorch.",
+    summary: "Compare models with reference numbers from PyTorch.",
     load: () => import("./verify.ts"),
   },
 ];

@@ -19,7 +19,7 @@ export interface InspectOptions extends CommonOptions, ModelOptions, DataOptions
   readonly backend?: string;
   readonly threads?: number;
   readonly batch?: number;
-  /** A pattern; true for all. */
+  /** A name pattern; true for all. */
   readonly masks?: string | true;
   /** A criterion; true for the default. */
   readonly importance?: string | true;
@@ -34,40 +34,44 @@ export interface InspectOptions extends CommonOptions, ModelOptions, DataOptions
 export function define(command: Command, context: Context): void {
   command
     .description(
-      "Shows what a model costs (parameters, FLOPs, bytes), the density of its layers and heads, its prunable dimensions " +
-        "and why the rest is not, and what was done to it. Takes a file, or draws a model. On request: pictures of masks, the " +
-        "importance of weights, how sensitive each layer is, and a comparison with another model. With --backend: what the " +
-        "model becomes there, node by node.",
+      "Shows the costs of a model (parameters, FLOPs, bytes), the density of its layers and heads, its prunable dimensions, " +
+        "the reasons why others are fixed, and its history. Takes a file or draws a new model. On request: pictures of masks, " +
+        "the importance of weights, the sensitivity of each layer, and a comparison with another model. With --backend: the " +
+        "program that runs the model, node by node.",
     )
     .argument("[model]", "a model file");
-  addModel(command).option("--series <n>", "series it forecasts (7)", wholeNumber({ from: 1 }));
+  addModel(command).option(
+    "--series <n>",
+    "number of series that the model forecasts (7)",
+    wholeNumber({ from: 1 }),
+  );
   command
     .optionsGroup("Insight:")
-    .option("--masks [pattern]", "pictures of masks, of tensors by name pattern (* for any text)")
-    .option("--importance [criterion]", "how importance is distributed over each layer (l1)")
+    .option("--masks [pattern]", "draw masks; the pattern names tensors (* for any text)")
+    .option("--importance [criterion]", "distribution of importance in each layer (l1)")
     .option(
       "--sensitivity [amounts]",
-      "error when each layer alone is pruned by these shares (0.5,0.9)",
+      "error when one layer at a time is pruned by these shares (0.5,0.9)",
       amounts,
     )
-    .option("--against <file>", "before and after: the model it was pruned from")
-    .option("--evaluate", "with --against: test errors and time of both, too")
+    .option("--against <file>", "compare with the model that this one was pruned from")
+    .option("--evaluate", "with --against: also compare test errors and time")
     .option(
       "--windows <n>",
-      "validation windows for --sensitivity, evenly spaced",
+      "number of validation windows for --sensitivity, evenly spaced",
       wholeNumber({ from: 1 }),
       256,
     )
-    .option("--on <backend>", "what evaluates and times", "wasm");
-  addData(command, "what the model was trained on");
+    .option("--on <backend>", "backend that evaluates and times", "wasm");
+  addData(command, "the data that the model was trained on");
   command
     .optionsGroup("Run:")
-    .option("--backend <name>", "show kernels, weight formats, costs and memory on it: wasm")
-    .option("--batch <n>", "with --backend: windows a run (1)", wholeNumber({ from: 1 }))
-    .option("--threads <n>", "with --backend wasm: threads it runs on (1)", wholeNumber({ from: 1 }))
+    .option("--backend <name>", "show kernels, weight formats, costs and memory: wasm")
+    .option("--batch <n>", "with --backend: windows per run (1)", wholeNumber({ from: 1 }))
+    .option("--threads <n>", "with --backend wasm: number of threads (1)", wholeNumber({ from: 1 }))
     .optionsGroup("Output:")
-    .option("--out <folder>", "draw it all: a page, and charts as SVG and PNG")
-    .option("--all", "every dimension that cannot be pruned, not just the reasons");
+    .option("--out <folder>", "write everything as a page, with charts as SVG and PNG")
+    .option("--all", "list every dimension that cannot be pruned, not only the reasons");
   addForce(command);
   addCommon(command.optionsGroup("Other:"));
   addExamples(command, [

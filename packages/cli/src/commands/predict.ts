@@ -19,12 +19,12 @@ export interface PredictOptions extends BackendOptions, CommonOptions, CsvOption
 export function define(command: Command, context: Context): void {
   command
     .description(
-      "Forecasts the rows that follow the last one of a CSV file, in its own units. The columns are found by the names " +
-        "the model was trained with; dates go on where there are any.",
+      "Forecasts the rows that follow the last row of a CSV file, in the file's units. Columns are matched by the names " +
+        "that the model was trained with; a column of dates is continued.",
     )
     .argument("<model>", "a model file")
     .optionsGroup("Data:")
-    .option("--input <file>", "the CSV file to go on from; its last rows are what the model sees");
+    .option("--input <file>", "the CSV file to continue; the model sees its last rows");
   addCsv(command);
   addBackend(command.optionsGroup("Run:"));
   command.optionsGroup("Output:").option("--out <file>", "the .csv file to write (standard output)");

@@ -62,72 +62,80 @@ export async function define(command: Command, context: Context): Promise<void> 
   command
     .description(
       "Prunes a model to a target, fine-tunes it if asked, and writes the smaller model. " +
-        "Several strategies work in sequence. A target that cannot be met is an error, unless --accept-nearest. " +
-        "Ctrl-C keeps what there is; --resume goes on from there, to the same result as without a stop.",
+        "Several strategies are applied in sequence. A target that cannot be met is an error, unless --accept-nearest is given. " +
+        "Ctrl-C keeps the work so far; --resume continues it and gives the same result as a run without a stop.",
     )
     .argument("[model]", "a model file (espalier train writes them); a recipe may name one");
-  command.option(
-    "--recipe <file>",
-    "do what a recipe says (.yaml, .json); options given besides replace its own",
-  );
+  command.option("--recipe <file>", "carry out a recipe (.yaml, .json); other options replace its settings");
   command
     .optionsGroup("Strategy:")
     .option(
       "--strategy <name>",
-      "depth, head, channel, unstructured, or one of a plug-in; repeatable",
+      "depth, head, channel, unstructured, or the name of a plug-in's; repeatable",
       several(text),
     )
-    .option("--criterion <name>", "how important something is (below)")
-    .option("--scope <name>", "what is ranked together (below)")
-    .option("--keep <pattern>", "tensors or dimensions left alone, * for any text; repeatable", several(text))
-    .option("--round-to <n>", "round kept widths up to a multiple of this", wholeNumber({ from: 1 }))
+    .option("--criterion <name>", "how importance is measured (below)")
+    .option("--scope <name>", "which parts are ranked together (below)")
+    .option(
+      "--keep <pattern>",
+      "tensors or dimensions to leave unpruned, * for any text; repeatable",
+      several(text),
+    )
+    .option("--round-to <n>", "round the remaining widths up to a multiple of n", wholeNumber({ from: 1 }))
     .option(
       "--set <key=value>",
-      "any option (below); strategy.key=value for one; repeatable",
+      "any option (below); strategy.key=value to set it for one; repeatable",
       several(assignment),
     );
   addPlugins(command);
   command
-    .optionsGroup("Target, against the unpruned model (several must all be met):")
-    .option("--sparsity <share>", "parameters that are zero or gone", share)
-    .option("--parameters <share>", "parameters left", share)
-    .option("--flops <share>", "FLOPs left, zeros skipped", share)
-    .option("--bytes <share>", "bytes left, as stored", share)
-    .option("--latency <share>", "time of a call left, found by measuring", share)
-    .option("--latency-backend <name>", "what latency is measured on (wasm)", text)
-    .option("--batch <n>", "windows of a call that is measured (1)", wholeNumber({ from: 1 }))
-    .option("--latency-time <ms>", "milliseconds that each model is timed for (500)", positive)
-    .option("--plan <file>", "do what a plan says, instead of a strategy and a target")
-    .option("--accept-nearest", "take the nearest plan where the target cannot be met");
+    .optionsGroup("Target, relative to the unpruned model (all that are given must be met):")
+    .option("--sparsity <share>", "parameters that are zero or removed", share)
+    .option("--parameters <share>", "parameters that remain", share)
+    .option("--flops <share>", "FLOPs that remain, zeros skipped", share)
+    .option("--bytes <share>", "bytes that remain, as stored", share)
+    .option("--latency <share>", "time per call that remains, found by measuring", share)
+    .option("--latency-backend <name>", "backend that latency is measured on (wasm)", text)
+    .option("--batch <n>", "windows per measured call (1)", wholeNumber({ from: 1 }))
+    .option("--latency-time <ms>", "milliseconds of timing per model (500)", positive)
+    .option("--plan <file>", "carry out a plan, instead of a strategy and a target")
+    .option("--accept-nearest", "take the nearest plan if the target cannot be met");
   command
     .optionsGroup("Reconstruction and fine-tuning:")
-    .option("--reconstruct", "refit what is left to the unpruned layers' outputs first, without labels")
-    .option("--fine-tune <epochs>", "at most so many epochs after pruning", wholeNumber({ from: 1 }))
+    .option(
+      "--reconstruct",
+      "first refit the remaining weights to the unpruned layers' outputs, without labels",
+    )
+    .option("--fine-tune <epochs>", "at most this many epochs after pruning", wholeNumber({ from: 1 }))
     .option("--steps <n>", "reach the target in n steps, fine-tuning after each", wholeNumber({ from: 1 }))
-    .option("--gradual", "mask weights bit by bit while fine-tuning, not before")
-    .addOption(new Option("--tune <when>", "with several strategies, after which").choices(["each", "last"]))
+    .option("--gradual", "mask weights gradually during fine-tuning, instead of before it")
     .addOption(
-      new Option("--curve <name>", "how --steps grow (exponential), or masks tighten (cubic)").choices([
+      new Option("--tune <when>", "with several strategies: fine-tune after each, or after the last").choices(
+        ["each", "last"],
+      ),
+    )
+    .addOption(
+      new Option("--curve <name>", "how --steps grow (exponential) or masks tighten (cubic)").choices([
         "linear",
         "cubic",
         "exponential",
       ]),
     )
-    .option("--distill <share>", "share of the loss that keeps near the unpruned forecasts (0)", share)
-    .option("--evaluate", "measure the test error before and after (done when fine-tuning)");
+    .option("--distill <share>", "weight in the loss of the distance to the unpruned forecasts (0)", share)
+    .option("--evaluate", "measure the test error before and after (always done when fine-tuning)");
   addTraining(command);
-  addTrainingData(command, "what the model was trained on");
+  addTrainingData(command, "the data that the model was trained on");
   command
     .optionsGroup("Output:")
     .option("--out <file>", "the model file to write (.safetensors)")
-    .option("--plan-out <file>", "the plan, to read or to replay (.json)")
-    .option("--recipe-out <file>", "what is done here as a recipe (.yaml)")
-    .option("--resume", "go on with a run that was stopped: the same command, and this")
+    .option("--plan-out <file>", "the plan to write, to read or replay (.json)")
+    .option("--recipe-out <file>", "write this command as a recipe (.yaml)")
+    .option("--resume", "continue a run that was stopped: repeat the command with this option")
     .option("--no-compact", "store masked weights in full")
     .option("--dry-run", "write nothing");
   addForce(command);
   addCommon(command.optionsGroup("Other:"));
-  // The packages that know them are heavy, and needed to show them alone.
+  // The packages that know the strategies are heavy, and only the help needs them.
   if (context.argv.some((word) => word === "--help" || word === "-h")) {
     const { strategiesHelp } = await import("../output/strategies.ts");
     command.addHelpText("after", `\n${strategiesHelp(context)}`);

@@ -10,8 +10,8 @@ export interface RecipeOptions extends CommonOptions {
 export function define(command: Command, context: Context): void {
   command
     .description(
-      "Checks a recipe without doing what it says, or prints the JSON schema of recipes for an editor. " +
-        "espalier prune --recipe carries one out.",
+      "Checks a recipe without running it, or prints the JSON schema of recipes for an editor. " +
+        "To run a recipe, use espalier prune --recipe.",
     )
     .argument("[file]", "a recipe (.yaml, .json)")
     .option("--schema", "print the JSON schema of recipes, with all models and strategies");

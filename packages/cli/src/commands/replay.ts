@@ -23,15 +23,15 @@ export interface ReplayOptions extends CommonOptions, TrainingDataOptions, Backe
 export function define(command: Command, context: Context): void {
   command
     .description(
-      "Makes a pruned model again from the one that it was made from, by its history alone, and compares the two. " +
-        "The same backend and data give the same bytes; anything else is an error.",
+      "Repeats the pruning of a model from its history, starting from the original model, and compares the two results. " +
+        "The same backend and data give the same bytes; any difference is an error.",
     )
     .argument("<model>", "the pruned model, with its history")
-    .option("--from <file>", "the model that it was made from", text);
+    .option("--from <file>", "the model that it was pruned from", text);
   addPlugins(command);
-  addTrainingData(command, "what the history names");
+  addTrainingData(command, "the data that the history names");
   addBackend(command.optionsGroup("Running:"));
-  command.optionsGroup("Output:").option("--out <file>", "the model that was made again (.safetensors)");
+  command.optionsGroup("Output:").option("--out <file>", "the replayed model to write (.safetensors)");
   addForce(command);
   addCommon(command.optionsGroup("Other:"));
   addExamples(command, [

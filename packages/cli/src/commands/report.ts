@@ -8,7 +8,7 @@ import {
   type OutputOptions,
 } from "../options/groups.ts";
 
-/** `PatchTST=0.394`, together with those given before. */
+/** Adds `PatchTST=0.394` to the references given before. */
 function references(text: string, before: Readonly<Record<string, number>> = {}): Record<string, number> {
   const [, model, error] = /^(.+)=([^=]+)$/.exec(text) ?? [];
   if (model === undefined || !(Number(error) > 0))
@@ -26,16 +26,16 @@ export interface ReportOptions extends CommonOptions, OutputOptions {
 export function define(command: Command, context: Context): void {
   command
     .description(
-      "Draws the report of a results file: a page that needs no other file, Markdown, charts as SVG and PNG. Where the " +
-        "models are still beside it (models/), their masks and the importance of their weights are drawn, too.",
+      "Draws the report of a results file: a self-contained page, Markdown, and charts as SVG and PNG. If the models are " +
+        "still next to the file (models/), the report also shows their masks and the importance of their weights.",
     )
     .argument("<results>", "results.jsonl of a sweep")
-    .option("--out <folder>", "where to write it; made if need be")
-    .option("--title <text>", "its heading")
-    .option("--note <text>", "what stands under it")
+    .option("--out <folder>", "where to write it; created if it does not exist")
+    .option("--title <text>", "heading of the report")
+    .option("--note <text>", "text under the heading")
     .option(
       "--reference <model=mse>",
-      "test MSE to hold the pruned models of a model against, instead of the dense one's; may be repeated",
+      "test MSE to compare a model's pruned versions with, instead of the dense model's; repeatable",
       references,
     );
   addForce(command);

@@ -28,14 +28,14 @@ export function define(command: Command, context: Context): void {
   command
     .description(
       "Trains models, prunes each with every strategy at every target, fine-tunes, measures errors and latency, and " +
-        "draws the report. Every result is kept the moment it is there: a sweep that was stopped goes on where it was.",
+        "draws the report. Every result is saved immediately: a sweep that was stopped continues when the command is repeated.",
     )
-    .argument("[config]", "what to run, a .yaml or .json file (the preset)")
+    .argument("[config]", "configuration to run, a .yaml or .json file (the preset)")
     .optionsGroup("What to run:")
     .option("--preset <name>", "a built-in configuration: quick (quick)")
-    .option("--dataset <names>", "these data sets instead", names)
-    .option("--models <names>", "these models only", names)
-    .option("--strategies <names>", "these strategies only", names)
+    .option("--dataset <names>", "use these data sets instead", names)
+    .option("--models <names>", "run only these models", names)
+    .option("--strategies <names>", "run only these strategies", names)
     .option("--backends <names>", "time on these backends instead", names);
   addPlugins(command);
   command

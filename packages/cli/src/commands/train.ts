@@ -30,19 +30,22 @@ export interface TrainOptions
 
 export function define(command: Command, context: Context): void {
   command.description(
-    "Trains a model, keeps the epoch with the least validation error, and measures it on the test split. " +
-      "Ctrl-C keeps the best epoch so far; --resume goes on from there, to the same result as without a stop.",
+    "Trains a model, keeps the epoch with the lowest validation error, and measures it on the test split. " +
+      "Ctrl-C keeps the best epoch so far; --resume continues and gives the same result as a run without a stop.",
   );
   addModel(command);
   addTrainingData(command, "synthetic");
-  command.optionsGroup("Training:").option("--epochs <n>", "at most so many (10)", wholeNumber());
+  command.optionsGroup("Training:").option("--epochs <n>", "at most this many (10)", wholeNumber());
   addTraining(command);
   command
     .optionsGroup("Output:")
     .option("--out <file>", "the model file to write (.safetensors)")
-    .option("--log <file>", "a line of JSON for every epoch")
-    .option("--resume", "go on where it was stopped, if it was; repeat the command until it is done")
-    .option("--detail", "errors by series and by step ahead, too");
+    .option("--log <file>", "write one line of JSON per epoch")
+    .option(
+      "--resume",
+      "continue a run that was stopped, if there is one; repeat the command until it is done",
+    )
+    .option("--detail", "also show errors by series and by step ahead");
   addForce(command);
   addCommon(command.optionsGroup("Other:"));
   addExamples(command, [

@@ -13,11 +13,11 @@ export type VerifyOptions = BackendOptions & CommonOptions;
 export function define(command: Command, context: Context): void {
   command
     .description(
-      "Compares models with what PyTorch computed for them. A folder holds model.json (outputs, gradients, counts) or " +
+      "Compares models with reference results from PyTorch. A folder holds model.json (outputs, gradients, counts) or " +
         "result.json (the test error of a trained checkpoint).",
     )
-    .argument("<folders...>", "folders of reference numbers")
-    .option("--backend <name>", "what to compare: reference, tfjs-wasm, …", "reference");
+    .argument("<folders...>", "folders with reference results")
+    .option("--backend <name>", "backend to compare: reference, tfjs-wasm, …", "reference");
   addThreads(command);
   addCommon(command);
   addExamples(command, [

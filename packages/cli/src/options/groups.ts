@@ -14,7 +14,7 @@ import {
   wholeNumber,
 } from "./values.ts";
 
-/** Options that several commands share. Names and defaults are those of the packages that read them. */
+/** Options that several commands share. Names and defaults come from the packages that read them. */
 
 const scales = ["standard", "min-max", "none"] as const satisfies readonly ScaleKind[];
 
@@ -43,9 +43,9 @@ export interface DataOptions extends CsvOptionsGiven {
   readonly splits?: SplitRule;
 }
 
-const datasetHelp = "synthetic, a name of the catalogue (espalier datasets), or a CSV file";
+const datasetHelp = "synthetic, a name from the catalogue (espalier datasets), or a CSV file";
 
-/** Which data, and how it is split. */
+/** Options that choose the data and its splits. */
 export function addData(command: Command, fallback: string): Command {
   command.optionsGroup("Data:").option("--dataset <name>", `${datasetHelp} (${fallback})`);
   return addCsv(command).option(
@@ -62,7 +62,7 @@ export interface TrainingDataOptions extends DataOptions {
 
 export function addTrainingData(command: Command, fallback: string): Command {
   return addData(command, fallback)
-    .option("--series <names>", "series to take, in this order (all)", seriesNames)
+    .option("--series <names>", "series to use, in this order (all)", seriesNames)
     .addOption(new Option("--scale <kind>", "how series are scaled").choices(scales));
 }
 
@@ -79,25 +79,29 @@ export interface TrainingOptions extends BackendOptions {
   readonly seed?: number;
 }
 
-/** How a model is trained; the number of epochs is each command's own. */
+/** Options of a training run; each command adds the number of epochs itself. */
 export function addTraining(command: Command): Command {
   command
-    .option("--learning-rate <n>", "step of Adam (0.0001)", positive)
+    .option("--learning-rate <n>", "learning rate of Adam (0.0001)", positive)
     .addOption(
-      new Option("--rate-schedule <name>", "learning rate over the epochs (cosine)").choices([
+      new Option("--rate-schedule <name>", "how the learning rate changes over the epochs (cosine)").choices([
         "cosine",
         "halving",
         "constant",
       ]),
     )
-    .option("--warmup <share>", "share of the steps over which the rate rises first (0)", share)
-    .option("--batch-size <n>", "windows a step (32)", wholeNumber({ from: 1 }))
-    .option("--batches-per-epoch <n>", "at most so many, drawn at random (all)", wholeNumber({ from: 1 }))
-    .option("--patience <n>", "stop after so many epochs without a gain; 0 never (3)", wholeNumber())
-    .option("--weight-decay <n>", "of Adam (0)", nonNegative)
-    .option("--group-penalty <n>", "group lasso on what could be removed, in the loss (0)", nonNegative)
-    .option("--regrow <share>", "share of masked models' weights that moves at first, by RigL (0)", share)
-    .option("--seed <n>", "of weights, dropout and the order of windows (0)", wholeNumber());
+    .option("--warmup <share>", "share of the steps during which the rate first rises (0)", share)
+    .option("--batch-size <n>", "windows per step (32)", wholeNumber({ from: 1 }))
+    .option("--batches-per-epoch <n>", "at most this many, drawn at random (all)", wholeNumber({ from: 1 }))
+    .option(
+      "--patience <n>",
+      "stop after this many epochs without improvement; 0 for never (3)",
+      wholeNumber(),
+    )
+    .option("--weight-decay <n>", "weight decay of Adam (0)", nonNegative)
+    .option("--group-penalty <n>", "weight in the loss of a group lasso on removable parts (0)", nonNegative)
+    .option("--regrow <share>", "initial share of masked models' weights that RigL moves (0)", share)
+    .option("--seed <n>", "seed for weights, dropout and the order of windows (0)", wholeNumber());
   return addBackend(command);
 }
 
@@ -107,14 +111,14 @@ export interface BackendOptions {
 }
 
 export function addBackend(command: Command): Command {
-  return addThreads(command.option("--backend <name>", "what it runs on (espalier backends)", "wasm"));
+  return addThreads(command.option("--backend <name>", "backend to run on (see espalier backends)", "wasm"));
 }
 
 export function addThreads(command: Command): Command {
-  return command.option("--threads <n>", "threads that wasm runs on (1)", wholeNumber({ from: 1 }));
+  return command.option("--threads <n>", "threads for wasm (1)", wholeNumber({ from: 1 }));
 }
 
-/** The settings of `fit` among a command's options; those left out keep fit's defaults. */
+/** The options of `fit` that the command's options give; others keep fit's defaults. */
 export function fitSettings(options: TrainingOptions, epochs: number | undefined): FitOptions {
   const { learningRate, rateSchedule, warmup, batchSize, batchesPerEpoch, patience, seed } = options;
   const { weightDecay, groupPenalty, regrow: moving } = options;
@@ -143,7 +147,7 @@ export interface ModelOptions {
   readonly set?: Assignment[];
 }
 
-/** Which model, and its options. */
+/** Options that choose a model and set its options. */
 export function addModel(command: Command): Command {
   return command
     .optionsGroup("Model:")
@@ -151,14 +155,14 @@ export function addModel(command: Command): Command {
       "--model <name>",
       "an architecture: PatchTST, iTransformer, TimeXer, Crossformer, SedimarkCrossformer, Transformer, NonstationaryTransformer, Informer, Autoformer, FEDformer, DLinear",
     )
-    .option("--from <file>", "start from a model file; with --model, from weights (.safetensors, .pth)")
-    .option("--input-length <rows>", "rows it sees (96)", wholeNumber({ from: 1 }))
-    .option("--horizon <rows>", "rows it forecasts (96)", wholeNumber({ from: 1 }))
-    .option("--set <key=value>", "an option of the model, such as width=64; repeatable", several(assignment))
-    .option("--options <file>", "options of the model, from JSON or YAML");
+    .option("--from <file>", "start from a model file or, with --model, from weights (.safetensors, .pth)")
+    .option("--input-length <rows>", "rows that the model sees (96)", wholeNumber({ from: 1 }))
+    .option("--horizon <rows>", "rows that the model forecasts (96)", wholeNumber({ from: 1 }))
+    .option("--set <key=value>", "a model option, such as width=64; repeatable", several(assignment))
+    .option("--options <file>", "model options from a JSON or YAML file");
 }
 
-/** An option that must be there. Not commander's own check: that comes before the one for misspelt options. */
+/** A required option. Commander's own check runs before the one for misspelt options, so it is not used. */
 export function required(value: string | undefined, option: string): string {
   if (value === undefined) throw new InvalidArgumentError(`give ${option}.`);
   return value;
@@ -169,11 +173,15 @@ export interface OutputOptions {
 }
 
 export function addForce(command: Command): Command {
-  return command.option("--force", "replace files that exist");
+  return command.option("--force", "replace existing files");
 }
 
 export function addPlugins(command: Command): Command {
-  return command.option("--plugin <package>", "a package or file with a strategy; repeatable", several(text));
+  return command.option(
+    "--plugin <package>",
+    "a package or file that exports a strategy; repeatable",
+    several(text),
+  );
 }
 
 function nonNegative(value: string): number {

@@ -1,10 +1,10 @@
 import { InvalidArgumentError } from "commander";
 
-/** Parsers of option values; what they refuse becomes one line that names the option. */
+/** Parsers of option values. Commander turns what they throw into one line that names the option. */
 
 export interface Range {
   readonly from?: number;
-  /** The bound itself is refused, too. */
+  /** Exclusive lower bound. */
   readonly above?: number;
   readonly to?: number;
 }
@@ -16,7 +16,7 @@ export function wholeNumber({
   return (text) => {
     const n = toNumber(text);
     if (!(Number.isSafeInteger(n) && n >= from && n <= to)) {
-      throw new InvalidArgumentError(`Expected a whole number from ${from} on.`);
+      throw new InvalidArgumentError(`Expected a whole number, ${from} or more.`);
     }
     return n;
   };
@@ -28,11 +28,11 @@ export function positive(text: string): number {
   return n;
 }
 
-/** A share, such as a sparsity: whatever is no number is refused here, bounds are the matter of what it is a share of. */
+/** A share, such as a sparsity. Only checks that it is a number; the option's user checks the bounds. */
 export function share(text: string): number {
   const n = toNumber(text);
   if (!Number.isFinite(n)) throw new InvalidArgumentError("Expected a share, such as 0.8.");
-  // Meant as a percentage. Nearer to 1 there is nothing to guess: what has the bounds says that they are passed.
+  // Probably meant as a percentage. Closer to 1 there is nothing to guess, and the bounds check reports it.
   if (n >= 2 && n <= 100) throw new InvalidArgumentError(`It is outside [0, 1]. Did you mean ${n / 100}?`);
   return n;
 }
@@ -61,7 +61,7 @@ export function names(text: string): string[] {
   return list;
 }
 
-/** Series by name, separated by commas; a name with a comma in double quotes. Given again, it adds to them. */
+/** Series names, separated by commas; a name that contains a comma goes in double quotes. Repeating the option adds names. */
 export function seriesNames(text: string, before: readonly string[] = []): string[] {
   const cells = text.match(/"(?:[^"]|"")*"|[^,]+/g) ?? [];
   const list = cells.map((cell) =>
@@ -79,14 +79,14 @@ export function seriesNames(text: string, before: readonly string[] = []): strin
   return all;
 }
 
-/** Collects an option that may be given several times. */
+/** Collects the values of a repeatable option. */
 export function several<T>(
   parse: (text: string) => T,
 ): (text: string, before: readonly T[] | undefined) => T[] {
   return (text, before = []) => [...before, parse(text)];
 }
 
-/** A setting `key=value`, its value still text. */
+/** A setting `key=value`; the value is still text. */
 export interface Assignment {
   readonly key: string;
   readonly value: string;

@@ -5,7 +5,7 @@ import { formatTime, plural } from "@espalier/report/text";
 import type { Colors } from "../context.ts";
 import { tableLines } from "./table.ts";
 
-/** A backend as it is listed. */
+/** A backend in the list. */
 export interface ListedBackend extends Availability {
   readonly name: string;
   readonly bench?: BackendTimes;
@@ -16,7 +16,7 @@ export function processor(): string {
   return cpus()[0]?.model.trim() || process.arch;
 }
 
-/** A table of those that can run, then a line for each that cannot: what is missing, and the command that gets it. */
+/** A table of the backends that can run, then a line for each that cannot: what is missing, and the command to install it. */
 export function backendLines(listed: readonly ListedBackend[], bench: boolean, colors: Colors): string[] {
   const here = listed.filter(({ available }) => available);
   const gone = listed.filter(({ available }) => !available);
@@ -74,8 +74,8 @@ function footnotes(here: readonly ListedBackend[]): string[] {
   const software = here.some((backend) => backend.software);
   return [
     `product: ${backendTasks.product}; step: ${backendTasks.step}.`,
-    `Medians of ${plural(here.length, "backend")} that take turns, copies of inputs and outputs included.`,
-    ...(software ? ["* a program stands in for the GPU: these times say nothing about one."] : []),
+    `Medians of ${plural(here.length, "backend")}, timed in turn, including copies of inputs and outputs.`,
+    ...(software ? ["* software stands in for a GPU: these times say nothing about a real one."] : []),
     ...failed,
   ];
 }

@@ -17,7 +17,7 @@ import { cut } from "./table.ts";
 
 const [whatWidth, resultWidth] = [43, 18];
 
-/** What a cell is about. A latency cell stands under the one whose model it times. */
+/** A cell in words. A latency cell stands under the cell whose model it times. */
 export function cellText(cell: Cell): string {
   if (cell.kind === "train") return `train ${cell.model.use} on ${cell.data.dataset}`;
   if (cell.kind === "sensitivity") return `${cell.dense.model.use}, single layers pruned`;
@@ -44,7 +44,7 @@ export function cellLine({ done, total, cell, record }: FinishedCell, colors: Co
   return `${position}${what}  ${resultText(record).padEnd(resultWidth)}  ${seconds}`;
 }
 
-/** What was reached where the target was not. */
+/** The value that was reached, if it is not the target. */
 function reached(record: ResultRecord): string {
   if (!isPrune(record) || !record.result.applicable || record.result.target.met) return "";
   return ` → ${record.result.target.achieved.toFixed(2)}`;

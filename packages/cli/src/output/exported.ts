@@ -11,16 +11,16 @@ import type { Colors } from "../context.ts";
 import type { Rounding } from "../shared/rounding.ts";
 import { tableLines } from "./table.ts";
 
-/** What an export wrote. */
+/** The result of an export. */
 export interface ExportedReport {
   readonly model: Model;
   readonly to: "onnx" | "tfjs" | "safetensors";
   readonly out: string;
-  /** Of the model's file. */
+  /** Size of the model's file. */
   readonly fileBytes: number;
-  /** Of what was written. */
+  /** Size of the written file or folder. */
   readonly bytes: number;
-  /** Where weights were rounded. */
+  /** The effect of rounding, if weights were rounded. */
   readonly rounding: Rounding | undefined;
 }
 
@@ -52,7 +52,7 @@ export function exportedLines(report: ExportedReport, colors: Colors): string[] 
   ];
 }
 
-/** What was removed, and what was masked. */
+/** Lines for removed and for masked parts. */
 function prunedLines(model: Model): string[] {
   const { kinds, masked } = pruned(model);
   if (kinds.length === 0 && masked.tensors === 0) return ["nothing is pruned"];
@@ -64,7 +64,7 @@ function prunedLines(model: Model): string[] {
     ...(masked.tensors === 0
       ? []
       : [
-          `masks on ${plural(masked.tensors, "tensor")}: what is masked is written as zeros, which takes room`,
+          `masks on ${plural(masked.tensors, "tensor")}: masked weights are written as zeros and take up space`,
         ]),
   ];
 }
@@ -84,7 +84,7 @@ function roundingLines(rounding: Rounding, colors: Colors): string[] {
   if (rounding.measured === "outputs") {
     return [
       `float16 weights change outputs by at most ${formatError(rounding.change)} of the largest, for ${rounding.samples} random inputs`,
-      colors.dim(`not the test error: ${rounding.reason}`),
+      colors.dim(`the test error was not measured: ${rounding.reason}`),
     ];
   }
   const { before, after, data } = rounding;
@@ -98,7 +98,7 @@ function roundingLines(rounding: Rounding, colors: Colors): string[] {
   return tableLines([head, ...rows]);
 }
 
-/** Rounding changes little: as a power of ten where percents have too few digits. */
+/** Formats a small change: as a power of ten if percents have too few digits. */
 function exactChange(from: number, to: number): string {
   const share = to / from - 1;
   if (!Number.isFinite(share) || share === 0 || Math.abs(share) >= 0.001) return formatChange(to / from);

@@ -8,15 +8,15 @@ import { type InputFacts, type Understanding, understand } from "../shared/under
 import { shortName, tableLines } from "./table.ts";
 import { wrap } from "./text.ts";
 
-/** What was made of a file. The options are those of weights: an ONNX file needs none. */
+/** The result of an import. Options only apply to weights: an ONNX file needs none. */
 export interface ImportedReport {
   readonly file: string;
   readonly out: string;
   readonly model: Model;
-  /** In the shapes of the weights. */
+  /** Options seen in the shapes of the weights. */
   readonly seen?: Settings;
   readonly given?: Settings;
-  /** Defaults of what no shape tells. */
+  /** Defaults of the options that no shape shows. */
   readonly assumed?: Settings;
   /** Comparisons with expected outputs; none where there are none, and undefined where none were wanted. */
   readonly parity?: readonly Parity[];
@@ -79,7 +79,7 @@ export function importedLines(report: ImportedReport, colors: Colors): string[] 
     ...(facts.frozen.length === 0 ? [] : [...title("stays whole"), ...frozenLines(facts, colors)]),
     ...guessedLines(facts, colors, title),
     ...(assumed !== undefined && Object.keys(assumed).length > 0
-      ? ["", colors.dim("What is so by default leaves no trace in weights: --set changes it.")]
+      ? ["", colors.dim("Default options leave no trace in the weights; --set changes them.")]
       : []),
     ...parityLines(report, colors),
     "",

@@ -3,13 +3,13 @@ import { comparisonTable, formatCount, formatShare, type Insight } from "@espali
 import type { Colors } from "../context.ts";
 import { shortName, tableLines } from "./table.ts";
 
-/** Least to most ink. */
+/** From least to most ink. */
 const shades = " ░▒▓█";
 const steps = "▁▂▃▄▅▆▇█";
-/** Columns of a picture, and of a name beside a chart where the terminal is narrow. */
+/** Width of a picture, and least width of a name next to a chart in a narrow terminal. */
 const [pictureWidth, leastName] = [64, 20];
 
-/** What can be seen of a model, as text. A width of the terminal cuts names and pictures, never numbers. */
+/** Formats what is known about a model as text. A narrow terminal shortens names and pictures, never numbers. */
 export function insightLines(insight: Insight, columns: number | undefined, colors: Colors): string[] {
   const width = columns ?? 80;
   const { importance, sensitivity, comparison, masks } = insight;
@@ -22,7 +22,7 @@ export function insightLines(insight: Insight, columns: number | undefined, colo
     ...(sensitivity === undefined
       ? []
       : part(
-          "sensitivity, error when a layer alone is pruned",
+          "sensitivity: error when only this layer is pruned",
           sensitivityLines(sensitivity, width, colors),
         )),
     ...masks.flatMap((mask) => part(mask.tensor, maskLines(mask, width, colors))),
@@ -30,7 +30,7 @@ export function insightLines(insight: Insight, columns: number | undefined, colo
   ];
 }
 
-/** A row an attention, a cell a head: ink and per cent, or ink alone where the heads are many. */
+/** A row per attention and a cell per head: ink and per cent, or only ink if there are many heads. */
 export function headDensityLines(heads: readonly HeadDensity[], width: number, colors: Colors): string[] {
   const most = Math.max(0, ...heads.map(({ density }) => density.length));
   if (most === 0) return [];
@@ -92,11 +92,11 @@ function sensitivityLines({ amounts, error, layers }: Sensitivity, width: number
   ]);
   return [
     ...tableLines([head, ...rows]),
-    colors.dim(`× the error of the model as it is, MSE ${error.toPrecision(4)}`),
+    colors.dim(`× the error of the unpruned model, MSE ${error.toPrecision(4)}`),
   ];
 }
 
-/** Two rows of the picture in a line; `╱` where slices were removed. */
+/** Draws two rows of the picture per line, with `╱` for removed slices. */
 function maskLines(picture: MaskPicture, width: number, colors: Colors): string[] {
   const columns = Math.min(pictureWidth, width, picture.columns);
   const rows = Math.min(Math.ceil(columns / 2), picture.rows);
@@ -120,7 +120,7 @@ interface Place {
   readonly columns: number;
 }
 
-/** Mean over the cells of a picture that fall into one of a coarser grid. */
+/** Mean over the cells of a picture that fall into one cell of a coarser grid. */
 function meanIn(shares: Float32Array, picture: MaskPicture, { r, c, rows, columns }: Place): number {
   const span = (at: number, cells: number, extent: number) => [
     Math.floor((at * extent) / cells),
@@ -140,7 +140,7 @@ function comparisonLines(comparison: NonNullable<Insight["comparison"]>, colors:
   return [...tableLines([head, ...rows]), ...(comparison.time === undefined ? [] : [colors.dim(caption)])];
 }
 
-/** The same as data; pictures as rows of numbers, to three decimals. */
+/** The same report as JSON data; pictures are rows of numbers with three decimals. */
 export function insightJson({ layers: _, masks, ...rest }: Insight): object {
   return {
     ...rest,

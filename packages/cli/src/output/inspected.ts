@@ -22,16 +22,16 @@ import { shareBar, shortName, tableLines } from "./table.ts";
 import { wrap } from "./text.ts";
 
 export interface InspectedOptions {
-  /** Of the model's file. */
+  /** Size of the model's file. */
   readonly bytes?: number | undefined;
   readonly all?: boolean | undefined;
-  /** Width of the terminal; names are whole where there is none. */
+  /** Width of the terminal; without one, names are not shortened. */
   readonly columns?: number | undefined;
 }
 
-/** Beside a name: three columns of a layer, and of a dimension. */
+/** Room that the columns next to a name take: of a layer, of a dimension. */
 const [besideLayer, besideDimension, densityWidth] = [30, 34, 10];
-/** Names of fixed dimensions shown for each reason. */
+/** Number of fixed dimensions named per reason. */
 const shownNames = 3;
 
 export function inspectedLines(model: Model, options: InspectedOptions, colors: Colors): string[] {
@@ -76,7 +76,7 @@ function costLines(model: Model, fileBytes: number | undefined, colors: Colors):
     ["  live", formatCount(parameters.live), ""],
     ["  dead", formatCount(parameters.dead), ""],
     ["  nonzero", formatCount(parameters.nonzero), left(parameters.nonzero, dense.parameters.total)],
-    ["FLOPs of a window", formatFlops(flops.total), left(flops.total, dense.flops.total)],
+    ["FLOPs per window", formatFlops(flops.total), left(flops.total, dense.flops.total)],
     ["  zeros skipped", formatFlops(flops.effective), left(flops.effective, dense.flops.effective)],
     ["bytes, all stored", formatBytes(size.dense), left(size.dense, dense.bytes.dense)],
     ["  masks and kept values", formatBytes(size.stored), left(size.stored, dense.bytes.dense)],
@@ -112,11 +112,11 @@ function dimensionLines(model: Model, width: number, colors: Colors): string[] {
   return tableLines(rows, { align: ["left", "left", "right", "right"] });
 }
 
-/** Dimensions that nothing can be removed from, under their reasons. */
+/** Dimensions that nothing can be removed from, grouped by reason. */
 function fixedLines(model: Model, all: boolean, colors: Colors): string[] {
   const byReason = Map.groupBy(
     model.dimensions.list.filter(({ fixed }) => fixed !== undefined),
-    // Which node it was would make a reason of each.
+    // Naming the node would make every reason different.
     ({ fixed }) => fixed!.replace(/ \([^()]*\)$/, ""),
   );
   return [...byReason].flatMap(([reason, list]) => {
@@ -134,7 +134,7 @@ function historyLines(history: readonly Json[]): string[] {
   return history.map((entry, i) => `${i + 1}  ${historyLine(entry as Record<string, Json>)}`);
 }
 
-/** A target as the history keeps it. */
+/** A target as it is stored in the history. */
 interface Reached {
   readonly metric: string;
   readonly achieved: number;
@@ -142,7 +142,7 @@ interface Reached {
   readonly others?: readonly Reached[];
 }
 
-/** An entry of a kind that is not known is shown as it is. */
+/** Describes a history entry; an entry of an unknown kind is shown as JSON. */
 function historyLine(entry: Record<string, Json>): string {
   if (entry.did === "fit") {
     const { epochs, best, validation, data, backend, gradual } = entry as unknown as {

@@ -5,7 +5,7 @@ import type { Comparison, Errors, Metrics } from "@espalier/training";
 import type { Colors } from "../context.ts";
 import { tableLines } from "./table.ts";
 
-/** Steps of the horizon a terminal shows; `--json` has all. */
+/** Number of horizon steps shown in a terminal; `--json` has all. */
 const shownSteps = 12;
 
 export interface MetricsOptions {
@@ -14,14 +14,14 @@ export interface MetricsOptions {
   readonly detail?: boolean | undefined;
 }
 
-/** Series whose units differ by more than this have no error in common. */
+/** If the units of series differ by more than this factor, a common error means nothing. */
 const unitsDiffer = 10;
-/** Series a terminal shows without being asked for detail. */
+/** Number of series shown without --detail. */
 const shownSeries = 12;
 
 /**
- * A table of errors beside those of forecasts that need no model; by series where their units differ; with `detail` by
- * series and by step of the horizon in any case.
+ * A table of errors, with those of forecasts that need no model for comparison; by series if their units differ. With
+ * `detail`, always also by series and by step of the horizon.
  */
 export function metricsLines(
   metrics: Metrics,
@@ -32,7 +32,7 @@ export function metricsLines(
   const { series, scaler } = data;
   const { original } = metrics;
   const plain = scaler.kind === "none";
-  const scaled = plain ? "as the data is" : `scaled (${scaler.kind})`;
+  const scaled = plain ? "unscaled" : `scaled (${scaler.kind})`;
   const head = (title: string) => [title, "MSE", "MAE", "RMSE", "MASE"].map((text) => colors.bold(text));
   const differ = Math.max(...scaler.spread) > unitsDiffer * Math.min(...scaler.spread);
   const naive = (of: "errors" | "original") => {
@@ -56,7 +56,7 @@ export function metricsLines(
   const lines = [
     ...tableLines(rows),
     colors.dim(
-      `over ${plural(metrics.windows, "window")}; MASE: the error in units of that of ${from} in training`,
+      `over ${plural(metrics.windows, "window")}; MASE: the error relative to that of ${from} in training`,
     ),
   ];
   const detailed = original ?? metrics;
@@ -78,7 +78,7 @@ function row(name: string, { mse, mae, rmse }: Errors, mase?: number): string[] 
   return [name, formatError(mse), formatError(mae), formatError(rmse), ...scaled];
 }
 
-/** The same as data: totals of what needs no model, and MASE. */
+/** The baselines as JSON data: totals, and MASE. */
 export function comparisonJson({ last, seasonal, season, mase }: Comparison): object {
   const totals = ({ mse, mae, rmse, original }: Metrics) => ({
     mse,
@@ -98,7 +98,7 @@ export function comparisonJson({ last, seasonal, season, mase }: Comparison): ob
   };
 }
 
-/** Evenly spread indices, the first and the last among them. */
+/** Evenly spaced indices that include the first and the last. */
 function shownOf(total: number): number[] {
   if (total <= shownSteps) return Array.from({ length: total }, (_, i) => i);
   return Array.from({ length: shownSteps }, (_, i) => Math.round((i * (total - 1)) / (shownSteps - 1)));

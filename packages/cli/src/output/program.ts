@@ -3,14 +3,14 @@ import { formatBytes, formatCount, formatShare, formatTime, plural } from "@espa
 import type { Colors } from "../context.ts";
 import { shortName, tableLines } from "./table.ts";
 
-/** What a model becomes on a backend for a batch. */
+/** The program that a backend compiles a model to for a batch. */
 export interface DescribedProgram extends ProgramDescription {
   readonly name: string;
   readonly backend: string;
   readonly batch: number;
 }
 
-/** Beside a node: kernel, format, density and cost. */
+/** Room that the columns next to a node take: kernel, format, density and cost. */
 const besideNode = 62;
 
 export function programLines(
@@ -44,13 +44,11 @@ export function programLines(
   ];
 }
 
-/** What threads do: share calls, or run parts of a batch each by itself. */
+/** How threads are used: they share calls, or each runs a part of the batch. */
 function threadsLine(threads: number, calls: readonly CallDescription[], parted: boolean): string {
   const shared = calls.filter(({ parts = 1 }) => parts > 1).length;
   const how =
-    parted && shared === 0
-      ? "run parts of the batch side by side"
-      : `share ${formatCount(shared)} of the calls`;
+    parted && shared === 0 ? "each run a part of the batch" : `share ${formatCount(shared)} of the calls`;
   return `${formatCount(threads)} threads ${how}`;
 }
 

@@ -2,29 +2,29 @@ import { formatClock } from "@espalier/report/text";
 import type { Context } from "../context.ts";
 import { shareBar } from "./table.ts";
 
-/** How far something is. */
+/** Progress of a task. */
 export interface BarState {
   readonly label: string;
-  /** From 0 to 1. */
+  /** Share done, from 0 to 1. */
   readonly share: number;
-  /** Beside the bar: a loss, a size. */
+  /** Text after the bar, such as a loss or a size. */
   readonly detail?: string | undefined;
-  /** Seconds left, null where nobody can say yet; by default from the pace since the bar began. */
+  /** Seconds left, null if they cannot be estimated yet; by default they follow from the pace since the bar began. */
   readonly remaining?: number | null | undefined;
 }
 
-/** Progress on stderr: one line that is drawn over and over in a terminal, a line now and then elsewhere. */
+/** Progress on stderr: one line that is redrawn in a terminal, or a line every now and then elsewhere. */
 export interface Bar {
   update(state: BarState): void;
-  /** A line that stays, above the bar. */
+  /** Prints a permanent line above the bar. */
   line(text: string): void;
-  /** Takes the bar away. */
+  /** Removes the bar. */
   stop(): void;
 }
 
-/** Milliseconds: what is done sooner needs no bar; between two drawings; between two lines where nothing can be redrawn. */
+/** Milliseconds: time before a bar first appears; between two drawings; between two lines if nothing can be redrawn. */
 const [quiet, frame, interval] = [400, 80, 10_000];
-/** Seconds after which the pace says something. */
+/** Seconds after which the pace is reliable. */
 const settled = 1;
 const barWidth = 24;
 
@@ -32,14 +32,14 @@ export async function openBar(context: Context): Promise<Bar> {
   return context.stderr.isTTY === true ? terminalBar(context) : plainBar(context);
 }
 
-/** For the half of a task from `start` on, such as reading before writing: takes how much of that half is done. */
+/** Maps the progress of one half of a task, from `start` on, to the bar; such as reading, then writing. */
 export function stage(bar: Bar, label: string, start: number): (share: number) => void {
   return (share) => bar.update({ label, share: start + share / 2 });
 }
 
 async function terminalBar(context: Context): Promise<Bar> {
   const { createLogUpdate } = await import("log-update");
-  // Hiding the cursor would need it to be brought back by whatever ends the process.
+  // The cursor is not hidden: whatever ended the process would have to bring it back.
   const draw = createLogUpdate(context.stderr as NodeJS.WriteStream, { showCursor: true });
   const pace = createPace();
   let drawn = pace.start - frame + quiet;
@@ -80,7 +80,7 @@ function plainBar(context: Context): Bar {
   };
 }
 
-/** Estimates what remains from the pace since the first state. */
+/** Estimates the time that remains from the pace since the first state. */
 function createPace() {
   const start = performance.now();
   let first: { readonly share: number; readonly at: number } | undefined;

@@ -7,21 +7,21 @@ import { tableLines } from "./table.ts";
 
 interface Side {
   readonly model: Model;
-  /** Of its file. */
+  /** Size of the model's file in bytes. */
   readonly bytes: number;
   readonly test?: Metrics | undefined;
 }
 
-/** What pruning changed. */
+/** The effect of pruning. */
 export interface PrunedReport {
   readonly before: Side;
   readonly after: Side;
-  /** Test errors between pruning and fine-tuning, where there was any. */
+  /** Test errors after pruning and before fine-tuning, if there was any. */
   readonly pruned?: Metrics | undefined;
   readonly steps: readonly StepOutcome[];
 }
 
-/** All plans as one: their strategies in order, and what the last was to reach. */
+/** All plans combined: their strategies in order, and the last one's target. */
 function summed(steps: readonly StepOutcome[]) {
   const plans = steps.flatMap(({ plan }) => (plan === undefined ? [] : [plan]));
   return {
@@ -45,7 +45,7 @@ export function prunedLines(report: PrunedReport, colors: Colors): string[] {
   const goals = target === undefined ? [] : [target, ...(target.others ?? [])];
   const wanted = goals.map(({ metric, asked }) => `${metric} ${asked}`).join(" and ");
   const asked = target === undefined ? "" : `; asked for ${wanted}`;
-  const nearest = target === undefined || target.met ? "" : ", this is the nearest";
+  const nearest = target === undefined || target.met ? "" : " (the nearest possible)";
   return [
     `${colors.bold(before.model.name)}, pruned by ${strategy}`,
     `sparsity ${formatShare(a.sparsity, 1)} → ${formatShare(b.sparsity, 1)} of the unpruned model${asked}${nearest}`,
@@ -57,7 +57,7 @@ export function prunedLines(report: PrunedReport, colors: Colors): string[] {
   ];
 }
 
-/** What a target that was measured came to; progress has shown each try, and JSON and the plan keep them. */
+/** The result of a measured target; progress has shown each try, and the JSON and the plan record them. */
 function timedLines({ achieved, measured }: TargetReport): string[] {
   if (measured === undefined) return [];
   const { on, spread, tries } = measured;

@@ -3,7 +3,7 @@ import { readTarget } from "@espalier/core/pruning";
 import { type Recipe, type Step, targetsOf, targetText } from "@espalier/recipe";
 import { plural } from "@espalier/report/text";
 
-/** What each step of a recipe does, in words. */
+/** Describes each step of a recipe in words. */
 export function stepTexts(recipe: Pick<Recipe, "steps" | "target">): string[] {
   const targets = targetsOf(recipe);
   return recipe.steps.map((step, i) => stepText(step, targets[i]));
@@ -12,7 +12,7 @@ export function stepTexts(recipe: Pick<Recipe, "steps" | "target">): string[] {
 function stepText(step: Step, target: Target | undefined): string {
   if (step.do === "train") return `train for ${fitText(step.fit)}`;
   if (step.do === "apply") {
-    const plan = typeof step.plan === "string" ? step.plan : "the plan it holds";
+    const plan = typeof step.plan === "string" ? step.plan : "its embedded plan";
     return `carry out ${plan}${reconstructText(step.reconstruct)}`;
   }
   if (step.do === "prune")
@@ -36,13 +36,13 @@ function goalText(
   { acceptNearest }: { readonly acceptNearest?: boolean | undefined },
 ): string {
   const goals = target === undefined ? "no target" : readTarget(target).map(targetText).join(" and ");
-  return `${goals}${acceptNearest ? ", or as near as it gets" : ""}`;
+  return `${goals}${acceptNearest ? ", or as near as possible" : ""}`;
 }
 
 function reconstructText(settings: object | undefined): string {
   return settings === undefined
     ? ""
-    : `, refit what is left to the unpruned outputs${settingsText(settings)}`;
+    : `, refit the remaining weights to the unpruned outputs${settingsText(settings)}`;
 }
 
 function strategyText({ use, ...options }: StrategySpec): string {
@@ -51,7 +51,7 @@ function strategyText({ use, ...options }: StrategySpec): string {
   return `${name}${settingsText(rest)}`;
 }
 
-/** Options as ` (key value, key value)`; nothing for none. */
+/** Options as ` (key value, key value)`; the empty string if there are none. */
 function settingsText(settings: object): string {
   const all = Object.entries(settings)
     .filter(([, value]) => value !== undefined)

@@ -3,7 +3,7 @@ import { createRegistry } from "@espalier/recipe/standard";
 import type { Context } from "../context.ts";
 import { wrap } from "./text.ts";
 
-/** The strategies there are and the options of each, for help. */
+/** Help text: the known strategies and the options of each. */
 export function strategiesHelp({ colors }: Context): string {
   const lines = [...createRegistry().strategies.values()].flatMap((plugin) => [
     `  ${colors.cyan(plugin.name)}`,

@@ -1,13 +1,13 @@
 import { getBorderCharacters, table } from "table";
 
 export interface TableOptions {
-  /** By column; right by default, but for the first. */
+  /** Alignment by column; by default right, except for the first. */
   readonly align?: readonly ("left" | "right")[];
-  /** Puts each line behind this. */
+  /** Prefix of each line. */
   readonly indent?: string;
 }
 
-/** Cells in aligned columns without borders, as lines. Cells may hold colours. */
+/** Formats cells in aligned columns without borders, as lines. Cells may contain colours. */
 export function tableLines(rows: readonly (readonly string[])[], options: TableOptions = {}): string[] {
   if (rows.length === 0) return [];
   const { align = [], indent = "" } = options;
@@ -23,7 +23,7 @@ export function tableLines(rows: readonly (readonly string[])[], options: TableO
   return text.split("\n").flatMap((line) => (line.trim() === "" ? [] : [indent + line.trimEnd()]));
 }
 
-/** A dotted name cut to a width, its end kept, since names differ there; at a dot where there is one. */
+/** Shortens a dotted name to a width, at a dot if possible. It keeps the end, because that is where names differ. */
 export function shortName(name: string, width: number): string {
   if (name.length <= width) return name;
   const end = name.slice(name.length - (width - 1));
@@ -31,12 +31,12 @@ export function shortName(name: string, width: number): string {
   return `…${dot >= 0 && dot < width / 2 ? end.slice(dot) : end}`;
 }
 
-/** A text cut to a width, its beginning kept. */
+/** Shortens a text to a width; it keeps the beginning. */
 export function cut(text: string, width: number): string {
   return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
 }
 
-/** A share as a bar of `width` cells. */
+/** Draws a share as a bar of `width` cells. */
 export function shareBar(share: number, width: number): { readonly full: string; readonly rest: string } {
   const cells = Math.max(0, Math.min(width, Math.round(share * width)));
   return { full: "━".repeat(cells), rest: "─".repeat(width - cells) };

@@ -1,4 +1,4 @@
-/** Words on as few lines as fit into a width. A word that is longer has a line of its own. */
+/** Wraps words to lines of a given width. A word that is too long gets a line of its own. */
 export function wrap(words: readonly string[], width: number, between = " "): string[] {
   const lines: string[] = [];
   for (const word of words) {

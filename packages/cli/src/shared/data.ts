@@ -10,12 +10,12 @@ import type { TrainingDataOptions } from "../options/groups.ts";
 
 import type { Bar } from "../output/progress.ts";
 
-/** A data set's name as it is, a file's path relative to the working directory. */
+/** Returns a data set's name unchanged, and a file's path relative to the working directory. */
 export function datasetPath(dataset: string, context: Context): string {
   return isDataFile(dataset) ? context.path(dataset) : dataset;
 }
 
-/** Where files of the catalogue are. */
+/** Folders that hold the files of the catalogue. */
 export function dataFolders(context: Context): Pick<FetchOptions, "folder" | "cache"> {
   const { ESPALIER_DATA: folder, ESPALIER_CACHE: cache } = context.env;
   return {
@@ -24,7 +24,7 @@ export function dataFolders(context: Context): Pick<FetchOptions, "folder" | "ca
   };
 }
 
-/** The same, and how a download shows. */
+/** The same folders, with a bar for downloads. */
 export function fetchOptions(name: string, context: Context, bar: Bar): FetchOptions {
   return {
     ...dataFolders(context),
@@ -39,7 +39,7 @@ export function fetchOptions(name: string, context: Context, bar: Bar): FetchOpt
   };
 }
 
-/** Loads a data set, tells of a download's progress, of what was found out or is odd, and of what was missing in it. */
+/** Loads a data set, and reports a download's progress, detected or odd properties of the file, and missing values. */
 export async function loadSource(
   dataset: string,
   options: Pick<TrainingDataOptions, "series" | keyof CsvOptionsGiven>,
@@ -57,7 +57,7 @@ export async function loadSource(
   if (cells > 0) {
     const share = formatShare(cells / (source.table.rows * source.table.columns.length), 1);
     const where = plural(Object.keys(bySeries).length, "series", "series");
-    const dropped = droppedRows === 0 ? "" : `, ${plural(droppedRows, "row")} left out`;
+    const dropped = droppedRows === 0 ? "" : `, ${plural(droppedRows, "row")} dropped`;
     bar.line(
       `${source.name}: ${plural(cells, "value")} (${share}) ${cells === 1 ? "was" : "were"} missing in ${where}: ${rule}${dropped}.`,
     );
@@ -65,7 +65,7 @@ export async function loadSource(
   return source;
 }
 
-/** The data set a model is evaluated on or tuned with: the one given, else the one it was trained on. */
+/** The data set to evaluate or tune on: the one given, else the one that the model was trained on. */
 export async function loadSourceFor(
   model: Model,
   options: TrainingDataOptions,
@@ -75,17 +75,17 @@ export async function loadSourceFor(
   const known = dataOf(model);
   const dataset = options.dataset ?? known?.name;
   if (dataset === undefined) {
-    throw new EspalierError("the model does not say what data it was trained on: give --dataset.");
+    throw new EspalierError("the model does not say which data it was trained on. Give --dataset.");
   }
   if (options.dataset === undefined && isDataFile(dataset)) {
     throw new EspalierError(
-      `the model was trained on ${basename(dataset)}: give --dataset with the path to it.`,
+      `the model was trained on ${basename(dataset)}. Give --dataset with the path to it.`,
     );
   }
   return loadSource(dataset, options, context, bar, readingOf(known));
 }
 
-/** How a model's data was read, for files of the kind. */
+/** How a model's data was read, to read similar files in the same way. */
 function readingOf(known: ModelData | undefined): LoadOptions {
   if (known === undefined) return {};
   const { series, missing, gaps, reading } = known;

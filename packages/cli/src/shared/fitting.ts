@@ -8,7 +8,7 @@ export interface ShownFit {
   readonly onEpoch: (record: EpochRecord) => void;
 }
 
-/** Shows a fit: a bar over all its epochs, and a line for each that is done. */
+/** Shows a fit: a bar over all epochs, and a line for each finished epoch. */
 export function showFit(
   bar: Bar,
   context: Context,

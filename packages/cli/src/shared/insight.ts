@@ -25,19 +25,21 @@ import { openBackend } from "./backend.ts";
 import { loadSourceFor } from "./data.ts";
 import { showEvaluation } from "./fitting.ts";
 
-/** Pruned alone by, where no amounts are given. */
+/** Default amounts for `--sensitivity`. */
 const defaultAmounts: readonly number[] = [0.5, 0.9];
-/** Tensors that a picture is drawn of where no pattern is given. */
+/** Number of tensors drawn if no pattern is given. */
 const mostMasks = 12;
 
-/** What the options ask to see of a model. Data is read only where something needs it. */
+/** Gathers what the options ask to see of a model. Data is read only if something needs it. */
 export async function gatherInsight(
   model: Model,
   options: InspectOptions,
   context: Context,
 ): Promise<Insight> {
   if (options.evaluate && options.against === undefined)
-    throw new EspalierError("--evaluate is of a comparison: give --against FILE, or use espalier evaluate.");
+    throw new EspalierError(
+      "--evaluate only applies with --against FILE. To measure one model, use espalier evaluate.",
+    );
   const bar = await openBar(context);
   try {
     return await new Gathering(model, options, context, bar).all();
@@ -75,7 +77,7 @@ class Gathering {
     };
   }
 
-  /** Those a pattern names; the largest where a page is drawn anyway. */
+  /** The tensors that match the pattern; for a page without a pattern, the largest ones. */
   #masks(): Insight["masks"] {
     const { masks, out } = this.#options;
     if (masks === undefined && out === undefined) return [];
@@ -87,8 +89,9 @@ class Gathering {
         ? pruned.filter((name) => matchesAny([masks], name))
         : pruned.filter((name) => largest.includes(name));
     if (typeof masks === "string" && chosen.length === 0) {
-      const why = pruned.length === 0 ? "nothing was pruned in this model" : `pruned are ${pruned[0]}, …`;
-      throw new EspalierError(`--masks ${masks}: this names no pruned tensor; ${why}.`);
+      const why =
+        pruned.length === 0 ? "nothing was pruned in this model" : `the pruned tensors are ${pruned[0]}, …`;
+      throw new EspalierError(`--masks ${masks}: matches no pruned tensor; ${why}.`);
     }
     return chosen.map((tensor) => maskPicture(this.#model, tensor));
   }
@@ -151,7 +154,7 @@ class Gathering {
   }
 
   #loadData(): Promise<ForecastingData> {
-    // Of a model that is drawn: how many series, not which.
+    // A drawn model knows how many series it has, not which.
     const { series: _, ...options } = this.#options;
     this.#data ??= loadSourceFor(this.#model, options, this.#context, this.#bar).then((source) =>
       forecastingDataFor(this.#model, source, { splits: options.splits }),

@@ -6,12 +6,15 @@ import type { ModelOptions } from "../options/groups.ts";
 import { readSettings, settingsOf } from "../options/settings.ts";
 
 export interface DrawnFor {
-  /** Number of series, where the data decides it. */
+  /** Number of series, if the data decides it. */
   readonly series?: number;
   readonly seed?: number | undefined;
 }
 
-/** The model that `--model`, `--from` and their company name: drawn, with weights of its own or of a checkpoint; or a file. */
+/**
+ * The model that `--model`, `--from` and related options name: a new one with random or given weights, or one from a
+ * file.
+ */
 export async function chosenModel(
   options: ModelOptions,
   registry: Registry,
@@ -40,12 +43,12 @@ export async function chosenModel(
   return architecture.load(await readTensors(context.path(from)));
 }
 
-/** A model file is drawn already: options that would be without effect are a mistake. */
+/** A model file is already drawn: options that would have no effect are errors. */
 function refuseDrawing({ inputLength, horizon, options, set }: ModelOptions): void {
   const given = { "--input-length": inputLength, "--horizon": horizon, "--options": options, "--set": set };
   const strange = Object.entries(given).find(([, value]) => value !== undefined);
   if (strange === undefined) return;
   throw new EspalierError(
-    `${strange[0]} draws a model: give --model, too, or leave it out (--from is a model file).`,
+    `${strange[0]} only applies to a new model. Give --model as well, or drop it (--from names a model file).`,
   );
 }

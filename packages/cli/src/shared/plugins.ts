@@ -8,7 +8,7 @@ import type { Registry } from "@espalier/recipe";
 import { createRegistry } from "@espalier/recipe/standard";
 import type { Context } from "../context.ts";
 
-/** Everything that is found by name, with the strategies of `--plugin` packages. */
+/** The registry of everything found by name, including the strategies of `--plugin` packages. */
 export async function registryWith(
   plugins: readonly string[] | undefined,
   context: Context,
@@ -34,7 +34,7 @@ async function loadPlugin(name: string, context: Context): Promise<StrategyPlugi
   const { plugin } = await importFrom(name, context);
   const { name: strategy, create } = (plugin ?? {}) as Partial<StrategyPlugin>;
   if (typeof strategy !== "string" || typeof create !== "function") {
-    throw new EspalierError(`plugin ${name}: it exports no "plugin" with a name and a function create.`);
+    throw new EspalierError(`plugin ${name}: does not export "plugin" with a name and a function create.`);
   }
   return plugin as StrategyPlugin;
 }
@@ -42,12 +42,12 @@ async function loadPlugin(name: string, context: Context): Promise<StrategyPlugi
 async function importFrom(name: string, context: Context): Promise<{ readonly plugin?: unknown }> {
   const address = await addressOf(name, context);
   if (address === undefined) {
-    throw new EspalierError(`plugin ${name}: there is no such file, nor a package installed where you are.`);
+    throw new EspalierError(`plugin ${name}: no such file, and no package of that name is installed here.`);
   }
   try {
     return await import(address);
   } catch (error) {
-    throw new EspalierError(`plugin ${name}: it could not be loaded: ${(error as Error).message}`, {
+    throw new EspalierError(`plugin ${name}: cannot be loaded: ${(error as Error).message}`, {
       cause: error,
     });
   }
@@ -61,7 +61,7 @@ async function addressOf(name: string, context: Context): Promise<string | undef
   return resolved(name, join(resolve(context.path(".")), "package.json"));
 }
 
-/** The entry of the package a folder holds: it can name itself from inside. */
+/** The entry of the package in a folder, found by resolving the package's own name from inside. */
 async function packageAt(folder: string): Promise<string | undefined> {
   const description = join(folder, "package.json");
   try {

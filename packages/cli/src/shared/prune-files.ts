@@ -5,15 +5,18 @@ import { RunStore } from "@espalier/recipe/node";
 import type { PruneOptions } from "../commands/prune.ts";
 import type { Context } from "../context.ts";
 
-/** What is kept of an unfinished run, and where. */
+/** Where an unfinished run is kept. */
 export interface Unfinished {
-  /** Absent if nothing is worth keeping: the recipe trains nothing, or writes no model. */
+  /** Absent if there is nothing to keep: the recipe trains nothing, or writes no model. */
   readonly store?: RunStore;
-  /** Where the run stood that is to go on. */
+  /** The state of the run to resume. */
   readonly resume?: RunCheckpoint;
 }
 
-/** Looks at all files before anything long begins. Throws an EspalierError for what is missing, or must not be replaced. */
+/**
+ * Checks all files before anything long begins. Throws an EspalierError for missing files and for files that must not
+ * be replaced.
+ */
 export async function checkFiles(
   recipe: Recipe,
   options: PruneOptions,
@@ -31,7 +34,7 @@ export async function checkFiles(
   const prunes = recipe.steps.filter((step) => step.do === "prune").length;
   if (planOut !== undefined && prunes !== 1) {
     throw new EspalierError(
-      `--plan-out writes the plan of one step that prunes; here are ${prunes === 0 ? "none" : prunes}. Drop it.`,
+      `--plan-out writes the plan of one pruning step; this recipe has ${prunes === 0 ? "none" : prunes}. Drop it.`,
     );
   }
   if (resume && (out === undefined || dryRun || !fits))
@@ -57,6 +60,6 @@ async function openStore(folder: string, { resume, force }: PruneOptions): Promi
   }
   if (stopped === undefined) return { store };
   throw new EspalierError(
-    `${folder} exists, of a run that was stopped. Give --resume to go on with it, or --force to begin anew.`,
+    `${folder} exists: an earlier run was stopped. Give --resume to continue it, or --force to start again.`,
   );
 }

@@ -1,12 +1,12 @@
 import { type Shorthand, targetShares } from "@espalier/recipe";
 import type { PruneOptions } from "../commands/prune.ts";
 
-/** Names of `espalier prune`'s options, as the parser has them. */
+/** Names of `espalier prune`'s options in the parser. */
 export type PruneOption = keyof PruneOptions;
 /** The options that the user gave. */
 export type GivenOptions = Partial<PruneOptions>;
 
-/** Options that are targets. */
+/** Options that set a target. */
 export const metrics = Object.keys(targetShares) as (keyof typeof targetShares)[];
 
 const options: Readonly<Record<string, PruneOption>> = {
@@ -27,7 +27,7 @@ const options: Readonly<Record<string, PruneOption>> = {
   backend: "backend",
 };
 
-/** An option as the user writes it. */
+/** An option the way the user writes it. */
 export function optionText(option: PruneOption): string {
   return `--${option.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
@@ -37,7 +37,7 @@ export function optionFor(path: string, given: GivenOptions): PruneOption | unde
   return path === "target" ? metrics.find((metric) => given[metric] !== undefined) : options[path];
 }
 
-/** How the command line calls a key of the shorthand: by its option, unless only the recipe's file has it. */
+/** The command line's name for a key of the shorthand: its option, or the key itself if only the recipe's file gives it. */
 export function nameOf(path: string, given: GivenOptions, inFile: Shorthand | undefined): string {
   const option = optionFor(path, given);
   const value = path.split(".").reduce<unknown>((at, key) => (at as Record<string, unknown>)?.[key], inFile);
@@ -45,7 +45,7 @@ export function nameOf(path: string, given: GivenOptions, inFile: Shorthand | un
   return `the recipe's ${path}`;
 }
 
-/** The key of the shorthand that a key of its steps comes from. */
+/** The key of the shorthand that corresponds to a path in the steps. */
 export function shorthandKey(path: readonly PropertyKey[]): string {
   if (path[0] !== "steps") return path.map(String).join(".");
   const keys: Readonly<Record<string, string>> = { strategy: "strategies", target: "target", plan: "plan" };

@@ -28,7 +28,7 @@ import {
 import type { LoadedRecipe } from "./recipe.ts";
 import { chosenStrategies } from "./strategies.ts";
 
-/** What `espalier prune` is told. */
+/** The input of `espalier prune`. */
 export interface PruneCommand {
   /** The model's file, if the command line names one. */
   readonly file: string | undefined;
@@ -38,10 +38,10 @@ export interface PruneCommand {
 }
 
 /**
- * The recipe that a command line of `espalier prune` stands for: its options, over the recipe of `--recipe` if there is one.
- * An option takes the place of the recipe's own; three take more: a target that of all the recipe's targets, `--strategy`
- * that of its strategies, `--dataset` that of all it says of data. Throws an EspalierError for options that contradict each
- * other, or the recipe.
+ * The recipe that a command line of `espalier prune` stands for: its options override those of the `--recipe` file.
+ * Most options replace one setting; three replace more: a target replaces all targets of the recipe, `--strategy` all
+ * of its strategies, and `--dataset` all of its data settings. Throws an EspalierError for options that contradict each
+ * other or the recipe.
  */
 export function pruneRecipe(command: PruneCommand, registry: Registry): Recipe {
   const { given, read } = command;
@@ -67,12 +67,14 @@ export function refuseProblems([problem]: readonly Problem[], { given, read }: P
   throw new EspalierError(`${place}: ${message}`);
 }
 
-/** `--plan` and a fit, if there is one. */
+/** The recipe for `--plan`, with a fit if there is one. */
 function planned(command: PruneCommand, plan: string): Recipe {
   const { given, read } = command;
   const other = firstGiven(given, ["recipe", ...forStrategies, ...forTargets, ...forSchedules, "planOut"]);
   if (other !== undefined)
-    throw new EspalierError(`${optionText(other)} cannot be combined with --plan, which says what goes.`);
+    throw new EspalierError(
+      `${optionText(other)} cannot be combined with --plan, which already says what to prune.`,
+    );
   const { fineTune: epochs, reconstruct } = given;
   if (epochs === undefined) refuseIdle(given);
   const { fit, distill } = tuningOf(given);
@@ -81,7 +83,7 @@ function planned(command: PruneCommand, plan: string): Recipe {
   return { format: 2, ...around(command, read?.recipe), steps };
 }
 
-/** Options over the shorthand of a recipe of format 1, or alone. */
+/** Applies options to the shorthand of a format 1 recipe, or to nothing. */
 function shortened(command: PruneCommand, registry: Registry): Shorthand {
   const { given, read } = command;
   const base: Partial<Shorthand> = read?.shorthand ?? {};
@@ -97,7 +99,7 @@ function shortened(command: PruneCommand, registry: Registry): Shorthand {
       .map(optionText)
       .join(", ")
       .replace(/, (?=[^,]*$)/, " or ");
-    throw new EspalierError(`give a target, ${options}, or --plan: none is given.`);
+    throw new EspalierError(`no target: give ${options}, or --plan.`);
   }
   readTarget(target);
   const common = around(command, base, target.latency !== undefined);
@@ -122,7 +124,7 @@ function shortened(command: PruneCommand, registry: Registry): Shorthand {
   throw new EspalierError(`${nameOf(path.join("."), given, read?.shorthand)} ${message}.`);
 }
 
-/** Options over a recipe of steps: those that every step of a kind has. */
+/** Applies options to a recipe of steps: those that apply to every step of a kind. */
 function changed(command: PruneCommand, read: LoadedRecipe): Recipe {
   const { given } = command;
   const { recipe, file } = read;
@@ -132,9 +134,9 @@ function changed(command: PruneCommand, read: LoadedRecipe): Recipe {
     if (option === undefined) return;
     throw new EspalierError(`${optionText(option)}: ${file} ${why}. Edit the file, or drop the option.`);
   };
-  refuse([...forStrategies, ...forSchedules, "reconstruct"], "lists the steps that are run");
-  if (!steps.some(followsRecipe)) refuse(metrics, "has a target of its own in every step");
-  if (!steps.some((step) => step.do === "tune")) refuse(["fineTune", ...forFits], "has no step tune");
+  refuse([...forStrategies, ...forSchedules, "reconstruct"], "lists the steps to run");
+  if (!steps.some(followsRecipe)) refuse(metrics, "sets a target in every step");
+  if (!steps.some((step) => step.do === "tune")) refuse(["fineTune", ...forFits], "has no tune step");
   if (!steps.some(pruningOf)) refuse(["acceptNearest"], "has no step with a target");
   const target = givenTarget(given) ?? recipe.target;
   if (target !== undefined) readTarget(target as Target);
@@ -161,14 +163,14 @@ function changedStep(step: Step, given: GivenOptions): Step {
   };
 }
 
-/** What is around the steps. Settings of a measurement only stay if something is measured. */
+/** Settings outside the steps. Measurement settings are kept only if something is measured. */
 function around(
   { file, given }: PruneCommand,
   recipe: Partial<Recipe | Shorthand> = {},
   measured = false,
 ): Pick<Recipe, "label" | "model" | "data" | "latency" | "backend" | "seed"> {
   const { latencyBackend, batch, latencyTime } = given;
-  // The command line has an option for each key.
+  // The command line has one option per key.
   const keys = Object.keys(dataSchema.shape) as (keyof typeof dataSchema.shape)[];
   const data = defined(Object.fromEntries(keys.map((key) => [key, given[key]])));
   const latency = { backend: latencyBackend, batch, time: latencyTime };
@@ -198,7 +200,7 @@ const forFits = [
   "regrow",
 ] as const;
 
-/** How a pruned model is trained. The seed is the recipe's. */
+/** Options for training a pruned model. The seed comes from the recipe. */
 function tuningOf(given: GivenOptions): {
   readonly fit: Omit<FitOptions, "epochs" | "seed">;
   readonly distill: { readonly distill?: number };
@@ -224,7 +226,7 @@ function defined<T extends object>(values: T): { [K in keyof T]: Exclude<T[K], u
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
 }
 
-/** An object without what is undefined, if anything is left. */
+/** The object without undefined values, or undefined if nothing is left. */
 function filled<T extends object>(values: T): T | undefined {
   const all = defined(values);
   return Object.keys(all).length === 0 ? undefined : (all as T);

@@ -6,13 +6,13 @@ import { formatRecipe, type ReadRecipe, type Recipe, type Registry, readRecipe }
 import { besideRecipe } from "@espalier/recipe/node";
 import type { Context } from "../context.ts";
 
-/** A recipe from a file; paths in it lead to the files beside it. */
+/** A recipe from a file, with its paths resolved relative to that file. */
 export interface LoadedRecipe extends ReadRecipe {
-  /** The recipe's file, as the user wrote it. */
+  /** The path of the recipe, as the user wrote it. */
   readonly file: string;
 }
 
-/** Reads a recipe from a file. Throws an EspalierError for one that is not sound, and for paths that lead out of its folder. */
+/** Reads a recipe from a file. Throws an EspalierError if it is invalid or if a path leaves its folder. */
 export async function loadRecipe(file: string, registry: Registry, context: Context): Promise<LoadedRecipe> {
   const path = context.path(file);
   const text = new TextDecoder().decode(await readBytes(path, "recipe"));
@@ -27,20 +27,20 @@ export async function loadRecipe(file: string, registry: Registry, context: Cont
 }
 
 /**
- * A recipe as a file's text. Of the model and the data, files that are not beside it are left out: they have to be named on
- * the command line.
+ * Formats a recipe as the text of a file. Model and data files outside the recipe's folder are left out, and must be
+ * named on the command line.
  */
 export async function recipeText(recipe: Recipe, folder: string, context: Context): Promise<string> {
   const beside = async (given: string, key: PropertyKey) => {
     const way = relative(resolve(folder), resolve(context.path(given)));
     if (way !== ".." && !way.startsWith(`..${sep}`) && !isAbsolute(way)) return way.split(sep).join("/");
     if (key !== "steps") return undefined;
-    throw new EspalierError(`--recipe-out: plan ${given} is not in the folder of the recipe. Put it there.`);
+    throw new EspalierError(`--recipe-out: plan ${given} is not in the recipe's folder. Move it there.`);
   };
   return formatRecipe(await withPaths(recipe, beside));
 }
 
-/** A recipe with its paths changed: those of the model, its weights, a CSV file, and plans. Without a path, no key. */
+/** The recipe with its paths (model, weights, CSV file, plans) mapped. A path that maps to undefined loses its key. */
 async function withPaths(
   recipe: Recipe,
   change: (path: string, ...key: PropertyKey[]) => Promise<string | undefined>,

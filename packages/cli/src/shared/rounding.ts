@@ -6,7 +6,7 @@ import type { Bar } from "../output/progress.ts";
 import { loadSourceFor } from "./data.ts";
 import { showEvaluation } from "./fitting.ts";
 
-/** What rounding a model's weights changes: test errors, or outputs where there is no data. */
+/** The effect of rounding a model's weights: on test errors, or on outputs if there is no data. */
 export type Rounding = ErrorChange | OutputChange;
 
 export interface ErrorChange {
@@ -18,10 +18,10 @@ export interface ErrorChange {
 
 export interface OutputChange {
   readonly measured: "outputs";
-  /** Why it is not the test error. */
+  /** Why the test error was not measured. */
   readonly reason: string;
   readonly samples: number;
-  /** Largest change of a number of an output ÷ largest number of that output; of all outputs the most. */
+  /** Largest change of an output value divided by the largest value of that output; the maximum over all outputs. */
   readonly change: number;
 }
 
@@ -31,7 +31,7 @@ interface Pair {
   readonly backend: Backend;
 }
 
-/** The errors of both on the test split. Throws an EspalierError where there is no data, or it does not fit. */
+/** Test errors with both weights. Throws an EspalierError if there is no data or it does not fit the model. */
 export async function errorChange(
   { before, after, backend }: Pair,
   options: DataOptions,
@@ -57,7 +57,7 @@ export async function errorChange(
   };
 }
 
-/** Inputs that are compared; numbers in [−1, 1), indices 0. */
+/** Number of random inputs: values in [−1, 1), indices 0. */
 const samples = 16;
 
 export async function outputChange({ before, after, backend }: Pair, reason: string): Promise<OutputChange> {

@@ -6,7 +6,7 @@ import { stepTexts } from "../output/steps.ts";
 import { type ShownFit, showEvaluation, showFit } from "./fitting.ts";
 import { showSearch } from "./search.ts";
 
-/** Shows a run of a recipe: a line for each step of several and for each epoch, a bar for what takes its time. */
+/** Shows a run of a recipe: a line for each step (if there are several) and each epoch, and a bar for slow work. */
 export function showRun(
   recipe: Recipe,
   { bar, context, resume }: { readonly bar: Bar; readonly context: Context; readonly resume?: RunCheckpoint },
@@ -27,7 +27,7 @@ export function showRun(
     else if (kind === "planned") {
       const { target } = event.plan;
       if (several && target !== undefined && !target.met)
-        bar.line(`the nearest there is: ${target.metric} ${formatShare(target.achieved, 1)}`);
+        bar.line(`nearest possible: ${target.metric} ${formatShare(target.achieved, 1)}`);
     } else if (kind === "layer") {
       const { layer, done, total } = event;
       bar.update({ label: "reconstruct", share: done / total, detail: layer.tensor });

@@ -2,16 +2,16 @@ import type { Tried } from "@espalier/core";
 import { formatShare } from "@espalier/report/text";
 import type { Bar } from "../output/progress.ts";
 
-/** Seconds after which the pace says something. */
+/** Seconds after which the pace is reliable. */
 const settled = 1;
 
-/** A bar over the search for a target, and a line for each plan that was timed. */
+/** Shows a bar over the search for a target, and a line for each timed plan. */
 export function showSearch(bar: Bar): (tried: Tried) => void {
   let start = performance.now();
   let before = 0;
   let timed = 0;
   return ({ amount, progress, latency }) => {
-    // Counting is followed by measuring, one stage by the next.
+    // A stage that counts is followed by one that measures.
     if (progress < before) start = performance.now();
     before = progress;
     const seconds = (performance.now() - start) / 1000;

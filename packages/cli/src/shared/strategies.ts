@@ -10,8 +10,8 @@ type Spec = { readonly use: string; readonly options: Record<string, unknown> };
 type Chosen = Pick<Shorthand, "strategies" | "combined">;
 
 /**
- * The strategies of `--strategy` in order, or those of a recipe; each with the options that are meant for it. Throws an
- * EspalierError for names and options that nobody knows.
+ * The strategies of `--strategy` in order, or those of a recipe, each with its options. Throws an EspalierError for
+ * unknown names and options.
  */
 export function chosenStrategies(
   options: Partial<PruneOptions>,
@@ -22,10 +22,10 @@ export function chosenStrategies(
   const specs = named.map(({ use, ...own }): Spec => ({ use, options: own }));
   if (specs.length === 0) {
     throw new EspalierError(
-      `give --strategy: ${[...registry.strategies.keys()].join(", ")}, or one of a --plugin.`,
+      `give --strategy: ${[...registry.strategies.keys()].join(", ")}, or one from a --plugin.`,
     );
   }
-  // Makes the line for a name that is not known.
+  // Throws the error for an unknown name.
   for (const { use } of specs) if (!registry.strategies.has(use)) registry.strategy({ use });
   const { criterion, scope, keep, roundTo: multipleOf } = options;
   for (const [key, value] of Object.entries({ criterion, scope, keep, multipleOf })) {
@@ -37,12 +37,15 @@ export function chosenStrategies(
     strategies: specs.map(({ use, options }) => ({ use, ...options })) as Chosen["strategies"],
     ...(Object.keys(combined).length > 0 && { combined }),
   };
-  // Makes the line for a value that is not known.
+  // Throws the error for an unknown value.
   registry.strategy(wholeStrategy(chosen));
   return chosen;
 }
 
-/** `key=value` for every strategy that has the key, `strategy.key=value` for one. Gives those of `combined` itself. */
+/**
+ * Applies `key=value` to every strategy that has the key, `strategy.key=value` to one. Returns the options of
+ * `combined` itself.
+ */
 function setAll(specs: readonly Spec[], settings: Settings, registry: Registry): Record<string, unknown> {
   const together: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(settings)) {
@@ -63,7 +66,7 @@ function setAll(specs: readonly Spec[], settings: Settings, registry: Registry):
   return together;
 }
 
-/** Gives an option to every strategy that has it; an option that none has is a mistake. */
+/** Sets an option on every strategy that has it; an option that none has is an error. */
 function give(specs: readonly Spec[], key: string, value: unknown, registry: Registry): void {
   const takers = specs.filter((spec) => optionsOf(spec, registry)?.includes(key) ?? true);
   if (takers.length === 0) {
@@ -73,7 +76,7 @@ function give(specs: readonly Spec[], key: string, value: unknown, registry: Reg
   for (const { options } of takers) options[key] = value;
 }
 
-/** Names of a strategy's options, where it lists them. */
+/** Names of a strategy's options, if it lists them. */
 function optionsOf({ use }: Spec, registry: Registry): readonly string[] | undefined {
   const plugin = registry.strategies.get(use);
   const options = plugin && pluginOptions(plugin);

@@ -18,21 +18,21 @@ import type { Bar } from "../output/progress.ts";
 import { openBackend } from "./backend.ts";
 import { loadSource, loadSourceFor } from "./data.ts";
 
-/** What a command's workbench is made with. */
+/** Options of a command's workbench. */
 export interface CommandWorkbenchOptions {
   readonly registry: Registry;
-  /** Which data; by default what the model was trained on. */
+  /** The data; by default what the model was trained on. */
   readonly data?: Recipe["data"] | TrainingDataOptions;
   readonly threads?: number | undefined;
   readonly context: Context;
   readonly bar: Bar;
 }
 
-/** The workbench of the command line: data, backends and plans are opened once, and only if something needs them. */
+/** The workbench of the command line. Data, backends and plans are opened once, and only if needed. */
 export class CommandWorkbench implements Workbench {
   readonly registry: Registry;
   readonly #options: CommandWorkbenchOptions;
-  /** The recipe's words for it are the command line's. */
+  /** The data options in the command line's terms. */
   readonly #which: TrainingDataOptions;
   #data: Promise<ForecastingData> | undefined;
   #backend: Promise<Backend> | undefined;
@@ -71,7 +71,7 @@ export class CommandWorkbench implements Workbench {
     return planFromJson(text, `plan ${path}`);
   }
 
-  /** Draws a model for the data, with the weights of a checkpoint, or new ones. */
+  /** Draws a model for the data, with weights from a checkpoint or new ones. */
   async draw(drawn: DrawnModel, seed = 0): Promise<Model> {
     const { context, bar } = this.#options;
     const { dataset = "synthetic", scale, splits } = this.#which;

@@ -3,12 +3,12 @@ import { countElements, resolveShape } from "../graph/extent.ts";
 import { dataValues, type Graph, isLive, liveValues, type Node, producers } from "../graph/graph.ts";
 import { keptCount, type Mask } from "../model/mask.ts";
 
-/** What a model costs. Counted here and nowhere else. */
+/** The cost of a model. Nothing else in Espalier counts parameters, FLOPs or bytes. */
 export interface Accounting {
   readonly parameters: {
     /** Elements of all trainable tensors. */
     readonly total: number;
-    /** Of those, in tensors some output depends on, and in tensors none does. */
+    /** The part of them in tensors that some output depends on, and in tensors that none does. */
     readonly live: number;
     readonly dead: number;
     /** Elements that no mask removes (an unmasked element counts even if its value happens to be 0). */
@@ -16,18 +16,18 @@ export interface Accounting {
   };
   /** Floating-point operations of one pass, as `torch.utils.flop_counter` counts them (products, convolutions, attention). */
   readonly flops: {
-    /** Every node that is drawn, zeros multiplied like any other number. */
+    /** All nodes of the graph; zeros are multiplied like any other number. */
     readonly total: number;
-    /** Of those, in nodes no output depends on. */
+    /** The part in nodes that no output depends on. */
     readonly dead: number;
     /** Live nodes only, with the products of masked weights skipped. */
     readonly effective: number;
   };
-  /** Of all tensors: trainable, buffers and constants. */
+  /** All tensors: trainable, buffers and constants. */
   readonly bytes: {
-    /** Every element as it is (4 bytes). */
+    /** Every element in full (4 bytes). */
     readonly dense: number;
-    /** Masked tensors as a bit an element and the kept values: the data of a model file. */
+    /** Masked tensors as one bit per element plus the kept values, like the data of a model file. */
     readonly stored: number;
   };
 }
@@ -75,7 +75,7 @@ export function nodeFlops(graph: Graph, node: Node, batch = 1): number {
   return node.operator.flops(shapes(node.inputs), shapes(node.outputs), node.attributes);
 }
 
-/** 1 − nonzero ÷ the trainable parameters the unpruned model had: the one meaning of sparsity. */
+/** Sparsity: 1 − nonzero ÷ the trainable parameters of the unpruned model. */
 export function sparsity(
   model: Countable & { readonly dense: Accounting },
   counted: Accounting = account(model),
@@ -83,7 +83,7 @@ export function sparsity(
   return 1 - counted.parameters.nonzero / model.dense.parameters.total;
 }
 
-/** Share of a value's elements that is kept: that of the masked tensor it holds in another layout, else 1. */
+/** Share of a value's elements that is kept: that of the masked tensor it holds (in any layout), else 1. */
 function densities({ graph, masks }: Countable): (value: number) => number {
   const producer = producers(graph);
   const data = dataValues(graph);

@@ -5,14 +5,14 @@ import { liveValues } from "../graph/graph.ts";
 import { keptCount } from "../model/mask.ts";
 import type { Model } from "../model/model.ts";
 
-/** Trainable elements of one layer: the tensors whose names differ in their last part only (`….weight`, `….bias`). */
+/** Trainable elements of one layer: the tensors whose names differ only in their last part (`….weight`, `….bias`). */
 export interface LayerCount {
   readonly name: string;
-  /** Elements as drawn, before anything was pruned. */
+  /** Elements before anything was pruned. */
   readonly original: number;
-  /** Elements that are there now. */
+  /** Elements now. */
   readonly parameters: number;
-  /** Of those, not masked. */
+  /** Elements that are not masked. */
   readonly nonzero: number;
   /** nonzero ÷ original; 1 for a layer without elements. */
   readonly density: number;
@@ -20,7 +20,7 @@ export interface LayerCount {
   readonly live: boolean;
 }
 
-/** Counts the trainable tensors of a model by layer, in graph order. Layers that pruning removed wholly are not listed. */
+/** Counts the trainable tensors of a model by layer, in graph order. Layers that were removed completely are not listed. */
 export function layerCounts(model: Model): LayerCount[] {
   const { list, axes } = model.dimensions;
   const before = (d: number) => originalSize(list[d]!);

@@ -2,9 +2,11 @@ import type { Model } from "../model/model.ts";
 import { account, sparsity } from "./account.ts";
 
 /**
- * What pruning changed, as a table of plain text: parameters, FLOPs and bytes of both models and the share that is left.
+ * Summarises the effect of pruning as a table of plain text: parameters, FLOPs and bytes of both models, and the share
+ * that is left.
  *
  * ```
+ *
  *                          before       after   left
  * parameters              109,208      62,360    57 %
  * not zero                109,208      21,846    20 %
@@ -12,6 +14,7 @@ import { account, sparsity } from "./account.ts";
  * bytes as stored         436,832      95,180    22 %
  * sparsity                    0 %        80 %
  * ```
+ *
  */
 export function summary(before: Model, after: Model): string {
   const [a, b] = [account(before), account(after)];

@@ -5,8 +5,8 @@ import type { Graph, ValueId } from "../graph/graph.ts";
 import { add } from "../operators/elementwise.ts";
 
 /**
- * Draws the backward pass of what `b` has drawn so far: d loss / d value for every value asked for, in their order.
- * `loss` must be a scalar. A value the loss does not depend on has no gradient (undefined).
+ * Draws the backward pass of everything that `b` has drawn so far: d loss / d value for each of the given values, in
+ * their order. `loss` must be a scalar. The gradient of a value that the loss does not depend on is undefined.
  */
 export function differentiate(
   b: Builder,
@@ -45,7 +45,7 @@ export function differentiate(
   return targets.map((target) => gradients.get(target.id));
 }
 
-/** Marks every value that depends on one of the targets (the targets included). */
+/** Marks every value that depends on one of the targets, including the targets. */
 function dependents(graph: Graph, targets: readonly Value[]): Uint8Array {
   const marks = new Uint8Array(graph.values.length);
   for (const target of targets) marks[target.id] = 1;

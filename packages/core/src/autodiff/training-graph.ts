@@ -2,7 +2,7 @@ import { Builder, type TrainingContext, type Value } from "../graph/builder.ts";
 import { type Graph, liveValues } from "../graph/graph.ts";
 import { redrawNodes, redrawSources } from "../graph/redraw.ts";
 
-/** The forward pass as training runs it, ready for a loss. */
+/** The forward pass in training mode, to which a loss can be added. */
 export interface TrainingForward {
   readonly builder: Builder;
   /** Values of the model's inputs and outputs, by name. */
@@ -13,9 +13,9 @@ export interface TrainingForward {
 }
 
 /**
- * Draws the training graph of an evaluation graph: live nodes as they are, except those that say what they are during
- * training (dropout, batch statistics). It is drawn anew whenever it is needed, so a pruned model, or one loaded from a
- * file, trains without the code that first drew it. `seed` and `step` are scalar values of the new graph.
+ * Draws the training graph of an evaluation graph: copies the live nodes, and replaces those that behave differently in
+ * training (dropout, batch statistics). It is redrawn whenever it is needed, so a model that was pruned or loaded from
+ * a file trains without the code that first drew it. `seed` and `step` are scalar values of the new graph.
  */
 export function drawTrainingForward(
   graph: Graph,

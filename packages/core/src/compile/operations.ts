@@ -2,29 +2,29 @@ import type { Node, ValueId } from "../graph/graph.ts";
 import type { Operator } from "../operators/operator.ts";
 import type { LiveNode, Survey } from "./survey.ts";
 
-/** What becomes one or a few kernel calls: a node, or several that run as one. */
+/** A unit that becomes one or a few kernel calls: one node, or several that are fused. */
 export type Operation = Single | Linear | Attention | AdamInPlace | DropoutFactors | DropoutProduct;
 
-/** A node that no pattern took in. */
+/** A node that no pattern has fused. */
 export interface Single extends LiveNode {
   readonly kind: "node";
 }
 
-/** Random numbers that only dropouts of one ratio read, drawn as the factors 0 and 1 ÷ (1 − ratio) that they multiply with. */
+/** Random numbers that only dropouts of one ratio read, drawn as factors 0 and 1 ÷ (1 − ratio) to multiply with. */
 export interface DropoutFactors extends LiveNode {
   readonly kind: "dropoutFactors";
   readonly ratio: number;
 }
 
-/** What a dropout does with its factors. */
+/** The product of a dropout's input and its factors. */
 export interface DropoutProduct extends LiveNode {
   readonly kind: "dropoutProduct";
 }
 
-/** activation(x·W + bias) + residual, W a matrix. */
+/** activation(x·W + bias) + residual, where W is a matrix. */
 export interface Linear {
   readonly kind: "linear";
-  /** The product; messages and reports name it. */
+  /** The product, which messages and reports name. */
   readonly node: Node;
   readonly x: ValueId;
   readonly weight: ValueId;
@@ -34,10 +34,10 @@ export interface Linear {
   readonly output: ValueId;
 }
 
-/** softmax(f(q·k))·v, where f is element by element, and k […, C, S] transposed already. */
+/** softmax(f(q·k))·v, where f is element-wise and k […, C, S] is already transposed. */
 export interface Attention {
   readonly kind: "attention";
-  /** The product that ends it. */
+  /** The final product. */
   readonly node: Node;
   readonly q: ValueId;
   readonly k: ValueId;
@@ -45,37 +45,40 @@ export interface Attention {
   /** f: the nodes between product and softmax, in order. */
   readonly between: readonly LiveNode[];
   readonly output: ValueId;
-  /** All nodes it takes in, but the last. */
+  /** All nodes of the fusion except the last. */
   readonly absorbed: readonly Node[];
 }
 
-/** Adam whose three results only replace its own three tensors, so that it may write them where they are. */
+/** Adam whose three results only replace its own three tensors, so that it can write them in place. */
 export interface AdamInPlace extends LiveNode {
   readonly kind: "adam";
-  /** The product the gradient comes from, and the transposes and reshapes between, where the mask decides what is needed of it. */
+  /**
+   * The product that computes the gradient, with the transposes and reshapes between, if the mask decides which
+   * elements are needed.
+   */
   readonly masked?: { readonly product: Single; readonly chain: readonly Single[] };
 }
 
-/** Nodes that run as one: in the place of the last, the others being spared. */
+/** Nodes that run as one, at the position of the last; the others are skipped. */
 export interface Match<O extends Operation = Operation> {
   readonly operation: O;
   readonly last: Node;
   readonly absorbed?: readonly Node[];
 }
 
-/** What nodes that run as one look like. */
+/** Recognises nodes that can run as one. */
 export interface Pattern<O extends Operation = Operation> {
   readonly name: string;
   /** The operator that the search starts from. */
   readonly root: Pick<Operator, "name">;
-  /** `isFree`: no pattern has taken the node yet. */
+  /** `isFree` tells whether no pattern has taken a node yet. */
   match(live: LiveNode, survey: Survey, isFree: (node: Node) => boolean): readonly Match<O>[];
 }
 
-/** What a pattern makes of nodes. */
+/** The operation that a pattern produces. */
 export type OperationOf<P extends Pattern> = P extends Pattern<infer O> ? O : never;
 
-/** The nodes of a graph as operations, in an order in which every input comes first. The first pattern that fits takes a node. */
+/** Groups the nodes of a graph into operations, in topological order. The first pattern that matches takes a node. */
 export function findOperations<P extends Pattern>(
   survey: Survey,
   patterns: readonly P[],

@@ -16,7 +16,7 @@ export const shapeOf = ({ graph }: Survey, value: ValueId): Shape => graph.value
 const activationNames = ["Gelu", "Relu", "Elu", "Sigmoid", "Tanh"] satisfies OperatorName[];
 const activations: ReadonlySet<string> = new Set(activationNames);
 
-/** activation(x·W + bias) + residual: takes in what follows a product with a matrix. */
+/** activation(x·W + bias) + residual: fuses the nodes that follow a product with a matrix. */
 export const linear: Pattern<Linear> = {
   name: "linear layer",
   root: matMulOperator,
@@ -55,15 +55,15 @@ export const linear: Pattern<Linear> = {
   },
 };
 
-/** What a backend's kernel for attention can do. */
+/** Capabilities of a backend's attention kernel. */
 export interface AttentionOptions {
-  /** Whether a node may lie between product and softmax. */
+  /** Whether the kernel supports a node between product and softmax. */
   takes(live: LiveNode): boolean;
-  /** Whether a backend has room for an attention of these shapes. */
+  /** Whether the kernel supports an attention of these shapes. */
   fits(attention: Attention, shapeOf: (value: ValueId) => Shape): boolean;
 }
 
-/** Operators by which a score may come from a product, rather than be added to it. */
+/** Operators whose input may be computed by a product, rather than be added to a score. */
 const arithmetic = namesOf([
   matMulOperator,
   scaleOperator,
@@ -73,7 +73,7 @@ const arithmetic = namesOf([
   divOperator,
 ]);
 
-/** softmax(f(q·k))·v where nothing else reads what lies between: in evaluation, not while gradients want it. */
+/** softmax(f(q·k))·v, if nothing else reads the values in between: in evaluation, but not if gradients need them. */
 export function attention({ takes, fits }: AttentionOptions): Pattern<Attention> {
   return {
     name: "attention",

@@ -3,25 +3,26 @@ import { isCallOf } from "../operators/operator.ts";
 import { dropoutOperator } from "../operators/random.ts";
 import type { LiveNode } from "./survey.ts";
 
-/** A rule that spares every backend a node: its outputs are values that are there anyway. */
+/** A rule that removes nodes whose outputs are available as other values. */
 export interface Rule {
   readonly name: string;
   /**
-   * Begins with a graph. What it gives is asked about each live node, in order, its inputs as the rules have left them: the
-   * values that its outputs are, or undefined where the rule does not apply.
+   * Begins with a graph and returns a function that is called with each live node in order, its inputs already
+   * rewritten. That function returns the values that replace the node's outputs, or undefined if the rule does not
+   * apply.
    */
   begin(): (live: LiveNode) => readonly ValueId[] | undefined;
 }
 
-/** Dropout does nothing in evaluation; in a training graph it is another operator. */
+/** Dropout does nothing in evaluation; a training graph uses another operator for it. */
 export const withoutDropout: Rule = {
   name: "dropout of evaluation is its input",
   begin: () => (live) => (isCallOf(live.node, dropoutOperator) ? [live.inputs[0]!] : undefined),
 };
 
 /**
- * Operators are functions, the random ones too. A training graph repeats some: the weights of queries, keys and values each
- * want the same activations transposed, every sum over a branch reshapes the same gradient.
+ * Operators are functions, including the random ones. A training graph repeats some: the weights of queries, keys and
+ * values each need the same activations transposed, and every sum over a branch reshapes the same gradient.
  */
 export const equalNodesOnce: Rule = {
   name: "equal nodes are computed once",
@@ -36,5 +37,5 @@ export const equalNodesOnce: Rule = {
   },
 };
 
-/** The rules that all backends apply. One added here is used by every backend that compiles graphs. */
+/** The rules that all backends apply. A rule that is added here takes effect in every backend that compiles graphs. */
 export const rewritingRules: readonly Rule[] = [withoutDropout, equalNodesOnce];

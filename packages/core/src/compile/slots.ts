@@ -3,7 +3,7 @@ import { EspalierError } from "../errors.ts";
 import { countElements } from "../graph/extent.ts";
 import type { TensorData } from "../graph/tensor.ts";
 
-/** Where a backend keeps a tensor of a state: its place stays the same as long as the state lives. */
+/** Storage of one tensor of a state. It stays in place for the lifetime of the state. */
 export interface TensorSlot {
   readonly dtype: TensorData["dtype"];
   readonly shape: readonly number[];
@@ -11,17 +11,17 @@ export interface TensorSlot {
   version: number;
 }
 
-/** The tensors of a state by name, with their versions: what backends that manage memory themselves have in common. */
+/** The tensors of a state by name, with their versions: the common part of backends that manage memory themselves. */
 export abstract class Slots<S extends TensorSlot> {
   protected readonly slots: Map<string, S> = new Map();
-  /** Grows with every version of every tensor: programs look here first. */
+  /** Grows with every version of every tensor, so programs can check it first. */
   generation = 0;
 
   get names(): readonly string[] {
     return [...this.slots.keys()];
   }
 
-  /** The slot of a tensor, where there is one. */
+  /** The slot of a tensor, if the state has it. */
   find(name: string): S | undefined {
     return this.slots.get(name);
   }
@@ -33,18 +33,18 @@ export abstract class Slots<S extends TensorSlot> {
     return slot;
   }
 
-  /** How often a tensor was written; 0 for one that is not known. */
+  /** Number of writes to a tensor; 0 for an unknown one. */
   version(name: string): number {
     return this.slots.get(name)?.version ?? 0;
   }
 
-  /** Counts a write. */
+  /** Records a write. */
   touch(slot: S): void {
     slot.version++;
     this.generation++;
   }
 
-  /** Throws an EspalierError, before anything is written, unless tensors have the types and shapes of those they replace. */
+  /** Throws an EspalierError before anything is written if tensors differ in type or shape from those they replace. */
   protected checkReplaced(tensors: Tensors): void {
     for (const [name, { shape, dtype, data }] of tensors) {
       const old = this.slot(name);

@@ -3,41 +3,41 @@ import { type CallOf, isCallOf } from "../operators/operator.ts";
 import { randomUniformOperator } from "../operators/random.ts";
 import { type Rule, rewritingRules } from "./rewriting.ts";
 
-/** A node that some output or update depends on; its inputs are what rules have left them to be. */
+/** A node that some output or update depends on, with its inputs rewritten by rules. */
 export interface LiveNode<A extends Attributes = Attributes> {
   readonly node: CallOf<A>;
   readonly inputs: readonly ValueId[];
 }
 
-/** What a backend has to know of a graph before it makes code of it, at any batch size. */
+/** Facts about a graph that a backend needs to compile it, valid for any batch size. */
 export interface Survey {
   readonly graph: Graph;
-  /** In an order in which every input comes first. */
+  /** Nodes in topological order. */
   readonly nodes: readonly LiveNode[];
-  /** The value another one is, where a rule has spared the node between. */
+  /** The value that stands for another after a rule has removed the node between them. */
   source(value: ValueId): ValueId;
   /** The node that computes a value; undefined for inputs and tensors. */
   producer(value: ValueId): LiveNode | undefined;
   /** The nodes that read a value, each once. */
   readers(value: ValueId): readonly LiveNode[];
-  /** The one node that reads a value, if nothing else needs it. */
+  /** The only node that reads a value, if nothing else needs it. */
   onlyReader(value: ValueId): LiveNode | undefined;
-  /** Whether a value is an output or becomes a tensor: it must be in memory when the run ends. */
+  /** Whether a value is an output or becomes a tensor, and so must be in memory when the run ends. */
   leaves(value: ValueId): boolean;
   /**
-   * Whether a value depends only on tensors that no run of this graph changes: it is computed again when one of them was
-   * written. Random numbers never are: drawing them costs less than keeping them.
+   * Whether a value depends only on tensors that no run of this graph changes, so that it is recomputed only after one
+   * of them was written. Random numbers never are: drawing them is cheaper than keeping them.
    */
   isFixed(value: ValueId): boolean;
-  /** The name of the tensor that a value is. */
+  /** The name of the tensor that a value stands for. */
   tensor(value: ValueId): string | undefined;
   /** Whether a run of this graph changes a tensor. */
   changes(tensor: string): boolean;
-  /** The one tensor that becomes a value when the run ends, if nothing else needs the value. */
+  /** The only tensor that a value replaces when the run ends, if nothing else needs the value. */
   replaces(value: ValueId): string | undefined;
 }
 
-/** Finds what is live in a graph, applies rules, and answers who reads, makes and keeps what is left. */
+/** Finds the live nodes of a graph, applies rules, and records the readers, producer and lifetime of the remaining values. */
 export function survey(graph: Graph, rules: readonly Rule[] = rewritingRules): Survey {
   const tensors = new Map(graph.tensors.map(({ name, value }) => [value, name]));
   const changed = new Set(graph.updates.map(({ tensor }) => tensor));
@@ -82,7 +82,7 @@ export function survey(graph: Graph, rules: readonly Rule[] = rewritingRules): S
   };
 }
 
-/** The live nodes that rules leave. */
+/** The live nodes after rewriting. */
 function rewritten(graph: Graph, rules: readonly Rule[]) {
   const live = liveValues(graph);
   const known = rules.map((rule) => rule.begin());
@@ -99,7 +99,7 @@ function rewritten(graph: Graph, rules: readonly Rule[]) {
   return { nodes: needed(graph, nodes, source), source };
 }
 
-/** A rule may have spared the only reader of a node. */
+/** A rule may have removed the only reader of a node. */
 function needed(graph: Graph, nodes: readonly LiveNode[], source: (value: ValueId) => ValueId): LiveNode[] {
   const read = new Set([...graph.outputs, ...graph.updates].map(({ value }) => source(value)));
   const kept: LiveNode[] = [];
@@ -119,7 +119,7 @@ function firstOf<T, R>(list: readonly T[], find: (item: T) => R | undefined): R 
   return undefined;
 }
 
-/** A node as messages name it. */
+/** A node's name in messages. */
 export function labelOf({ name, operator }: Node): string {
   return `node ${name} (${operator.name})`;
 }

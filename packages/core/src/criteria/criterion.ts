@@ -7,27 +7,30 @@ import { matMulOperator } from "../operators/matmul.ts";
 import { isCallOf } from "../operators/operator.ts";
 import type { Collect } from "../pruning/strategy.ts";
 
-/** What a criterion may look at. */
+/** Input of a criterion. */
 export interface ScoreRequest {
   readonly model: Model;
   readonly collect?: Collect;
 }
 
-/** Importance of the indices of a dimension: `outer` rows of `size` numbers; one row unless the dimension lies within another. */
+/**
+ * Importance of the indices of a dimension: `outer` rows of `size` numbers. There is one row unless the dimension lies
+ * within another.
+ */
 export interface IndexScores {
   readonly dimension: PrunableDimension;
   readonly outer: number;
   readonly values: Float64Array;
 }
 
-/** Says how important weights, and the indices of dimensions, are. All numbers are ≥ 0; the smallest go first. */
+/** Scores the importance of weights and of the indices of dimensions. All scores are ≥ 0; the smallest are removed first. */
 export interface Criterion {
   readonly name: string;
-  /** By tensor, one number an element. */
+  /** Scores by tensor, one per element. */
   weights(request: ScoreRequest, tensors: readonly string[]): Promise<ReadonlyMap<string, Float32Array>>;
-  /** By dimension, one number an index, over all its members together. */
+  /** Scores by dimension, one per index, summed over all members. */
   indices(request: ScoreRequest, dimensions: readonly PrunableDimension[]): Promise<readonly IndexScores[]>;
-  /** Importance of a whole dimension from its indices' numbers; their sum by default. */
+  /** Importance of a whole dimension from the scores of its indices; by default their sum. */
   whole?(values: Float64Array): number;
   /**
    * The share of each tensor's weights to remove, for criteria that decide this themselves (WSAP); grows with `amount`.
@@ -38,8 +41,8 @@ export interface Criterion {
 const prunable = new WeakMap<Graph, readonly string[]>();
 
 /**
- * Trainable tensors with two or more axes, in graph order: what is pruned by default, not norms, biases or buffers. A scale
- * or bias of shape [1, 1, width] is one all the same, and what is divided by is left alone.
+ * The tensors that are pruned by default, in graph order: trainable, with two or more axes; no norms, biases or
+ * buffers. A scale or bias of shape [1, 1, width] does not count as one either, and divisors are left alone.
  */
 export function prunableTensors(model: Model): string[] {
   const { graph } = model;
@@ -60,7 +63,7 @@ function weightNames(model: Model): string[] {
   });
 }
 
-/** Values that matrix products read, or what they are laid out from. */
+/** Values that matrix products read, or that such values are laid out from. */
 function productFactors({ nodes }: Graph): ReadonlySet<ValueId> {
   const factors = new Set<ValueId>();
   for (const node of nodes.toReversed()) {

@@ -4,9 +4,9 @@ import { groupSums } from "./groups.ts";
 import { lossGradients } from "./loss-gradients.ts";
 
 /**
- * Second-order importance with a diagonal Hessian: ½·w²·h of a weight, summed over a group, where h is the empirical
- * Fisher information, the squared gradient summed over calibration batches. Optimal Brain Damage (LeCun et al., NeurIPS
- * 1989) with the Fisher approximation of Theis et al., 2018. Smaller calibration batches make h more exact.
+ * Second-order importance with a diagonal Hessian: ½·w²·h of a weight, summed over a group. h is the empirical Fisher
+ * information, the squared gradient summed over calibration batches. Optimal Brain Damage (LeCun et al., NeurIPS 1989)
+ * with the Fisher approximation of Theis et al., 2018. Smaller calibration batches make h more exact.
  */
 export function fisher(): Criterion {
   const remembered = perModel<ReadonlyMap<string, Float32Array>>();
@@ -24,7 +24,7 @@ export function fisher(): Criterion {
   };
 }
 
-/** ½·w²·h for every trainable tensor; zero for those the loss does not depend on. */
+/** ½·w²·h for every trainable tensor; zero for those that the loss does not depend on. */
 async function expectedDamage(request: ScoreRequest): Promise<ReadonlyMap<string, Float32Array>> {
   const { model } = request;
   const information = await lossGradients(request, "square", "fisher");

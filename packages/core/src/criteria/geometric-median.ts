@@ -5,7 +5,7 @@ import { groupSlices } from "./groups.ts";
 import { l1 } from "./magnitude.ts";
 
 /**
- * Distance from the other indices of the dimension: Σⱼ‖vᵢ − vⱼ‖ over their groups' weights v. The index nearest to the
+ * Distance from the other indices of the dimension: Σⱼ‖vᵢ − vⱼ‖ over their groups' weights v. The index closest to the
  * geometric median is the most replaceable, however large it is. He et al., CVPR 2019. Single weights have no such
  * distance; they are ranked by magnitude.
  */

@@ -5,8 +5,8 @@ import type { Model } from "../model/model.ts";
 import { type IndexScores, prunableTensors, weightsOf } from "./criterion.ts";
 
 /**
- * Sums a number of every element over the group of each index: all slices of all trainable members with two or more
- * axes that would go with it. `element` gives each tensor's numbers.
+ * Sums a number per element over the group of each index: all slices of trainable members with two or more axes that
+ * are removed with it. `element` gives each tensor's numbers.
  */
 export async function groupSums(
   model: Model,
@@ -27,7 +27,7 @@ export async function groupSums(
   });
 }
 
-/** The weights that would go with each index, one vector for each slot (outer index × size + index), all of one length. */
+/** The weights that are removed with each index: one vector per slot (outer index × size + index), all of one length. */
 export function groupSlices(
   model: Model,
   dimension: PrunableDimension,
@@ -42,15 +42,15 @@ export function groupSlices(
   return { outer, vectors: parts.map((part) => Float32Array.from(part)) };
 }
 
-/** Rows of a dimension's scores: the indices of the dimension around it, or 1. */
+/** Number of rows of a dimension's scores: the indices of the dimension around it, or 1. */
 export function outerExtent(model: Model, { within }: PrunableDimension): number {
   return within === undefined ? 1 : (model.dimensions.list[within]!.size as number);
 }
 
-/** By position of an axis, the slots (outer index × size + index) of a dimension that it belongs to. */
+/** For each position of an axis, the slots (outer index × size + index) of a dimension that it belongs to. */
 export type Slots = readonly (readonly number[])[];
 
-/** A tensor that a dimension is part of, and for each of its axes the slots of each position; undefined for other axes. */
+/** A tensor that a dimension is part of, with the slots of each position of each axis; undefined for other axes. */
 export interface GroupMember {
   readonly tensor: string;
   readonly shape: readonly number[];
@@ -69,7 +69,7 @@ export function* groupMembers(model: Model, dimension: PrunableDimension): Gener
   }
 }
 
-/** The slots each element belongs to, each once. */
+/** The slots that each element belongs to, without repetition. */
 function slotsOfElements(
   shape: readonly number[],
   axes: readonly (Slots | undefined)[],
@@ -85,7 +85,7 @@ function slotsOfElements(
 
 /**
  * For each position of an axis, the slots (outer index × size + index) of the dimension that it belongs to: one, or two
- * where the dimension occurs twice. Undefined for an axis without the dimension, or without the one around it.
+ * if the dimension occurs twice. Undefined for an axis without the dimension, or without the one around it.
  */
 export function slotsOf(
   e: Expression,
@@ -102,7 +102,7 @@ export function slotsOf(
   });
 }
 
-/** Adds each element to every slot it belongs to, once. */
+/** Adds each element once to every slot that it belongs to. */
 function addGroups(
   sums: Float64Array,
   numbers: ArrayLike<number>,
@@ -120,7 +120,7 @@ function addGroups(
   for (let i = 0; i < numbers.length; i++) for (const slot of slotsAt(i)) sums[slot]! += numbers[i]!;
 }
 
-/** As `addGroups`, where one axis has the dimension and each position belongs to one slot at most. */
+/** Like `addGroups`, for one axis with the dimension whose positions each belong to at most one slot. */
 function addSlices(
   sums: Float64Array,
   numbers: ArrayLike<number>,

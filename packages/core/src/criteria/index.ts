@@ -25,10 +25,10 @@ const factories: Readonly<Record<string, (seed: number) => Criterion>> = {
   wsap: () => wsap,
 };
 
-/** Names of the criteria core has. */
+/** Names of the criteria in core. */
 export const criterionNames: readonly string[] = Object.keys(factories);
 
-/** A criterion by its name, or the one given. `random` uses the seed, and the dropout of `movement`. */
+/** Returns a criterion by name, or the given object. The seed applies to `random` and to the dropout of `movement`. */
 export function findCriterion(criterion: string | Criterion, seed = 0): Criterion {
   if (typeof criterion !== "string") return criterion;
   const factory = Object.hasOwn(factories, criterion) ? factories[criterion] : undefined;
@@ -36,7 +36,7 @@ export function findCriterion(criterion: string | Criterion, seed = 0): Criterio
   return factory(seed);
 }
 
-/** Whether something given as an option is a criterion rather than the name of one. */
+/** Whether an option is a criterion rather than the name of one. */
 export function isCriterion(value: unknown): value is Criterion {
   return typeof value === "object" && value !== null && "weights" in value && "indices" in value;
 }

@@ -5,9 +5,9 @@ import { groupSums } from "./groups.ts";
 import { squares } from "./magnitude.ts";
 
 /**
- * Layer-adaptive magnitude: w² ÷ Σu² over the weights u of the same tensor that are at least as large. Ranked globally
- * (scope `global`), it shares sparsity out over the layers by itself: the largest weight of every tensor scores 1. Lee et
- * al., ICLR 2021. Of a group: Σw² as a share of its tensors' Σw².
+ * Layer-adaptive magnitude: w² ÷ Σu² over the weights u of the same tensor that are at least as large. With scope
+ * `global` it distributes sparsity over the layers by itself: the largest weight of every tensor scores
+ * 1. Lee et al., ICLR 2021. For a group: Σw² as a share of its tensors' Σw².
  */
 export const lamp: Criterion = {
   name: "lamp",
@@ -23,7 +23,7 @@ export const lamp: Criterion = {
 function lampScores(model: Model, name: string): Float32Array {
   const energies = squares(weightsOf(model, name));
   const sorted = sortScores(energies);
-  // What is at least as large as each distinct square, summed from the largest down.
+  // For each distinct square, the sum of those at least as large, accumulated from the largest down.
   const atLeast = new Map<number, number>();
   let sum = 0;
   for (let i = sorted.length - 1; i >= 0; i--) {

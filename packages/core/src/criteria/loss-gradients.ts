@@ -7,10 +7,10 @@ import { mul } from "../operators/elementwise.ts";
 import type { Collect, Collection } from "../pruning/strategy.ts";
 import type { ScoreRequest } from "./criterion.ts";
 
-/** What is summed over calibration batches, of the gradient of the mean squared error: itself, or its square. */
+/** The quantity that is summed over calibration batches: the gradient of the mean squared error, or its square. */
 export type GradientSum = "gradient" | "square";
 
-/** Sums over calibration batches, by parameter; parameters the loss does not depend on are left out. */
+/** Sums over calibration batches, by parameter; parameters that the loss does not depend on are left out. */
 export async function lossGradients(
   { model, collect }: ScoreRequest,
   sum: GradientSum,
@@ -23,17 +23,17 @@ export async function lossGradients(
   );
 }
 
-/** The collector a criterion needs; an EspalierError that names the criterion where there is none. */
+/** Returns the collector that a criterion needs. Throws an EspalierError that names the criterion if there is none. */
 export function needData(collect: Collect | undefined, criterion: string): Collect {
   if (collect !== undefined) return collect;
   throw new EspalierError(
-    `criterion "${criterion}" looks at data: give calibration batches (\`collect\`), or choose l1, l2, lamp or wsap.`,
+    `criterion "${criterion}" needs data: give calibration batches (\`collect\`), or choose l1, l2, lamp or wsap.`,
   );
 }
 
 const prefix = "gradient:";
 
-/** The evaluation graph with its loss's gradients (or their squares) as outputs. */
+/** The evaluation graph with the gradients of its loss (or their squares) as outputs. */
 function gradientGraph(model: Model, sum: GradientSum): Collection {
   const b = Builder.create(model.graph);
   const forecast = b.value(model.graph.outputs[0]!.value);

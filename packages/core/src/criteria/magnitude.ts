@@ -1,7 +1,7 @@
 import { type Criterion, weightsOf } from "./criterion.ts";
 import { groupSums } from "./groups.ts";
 
-/** Magnitude: |w|; of a group, Σ|w|. Han et al., NeurIPS 2015; Li et al., ICLR 2017. */
+/** Magnitude |w|; for a group, Σ|w|. Han et al., NeurIPS 2015; Li et al., ICLR 2017. */
 export const l1: Criterion = {
   name: "l1",
   weights: async ({ model }, tensors) =>
@@ -10,7 +10,7 @@ export const l1: Criterion = {
     groupSums(model, dimensions, (tensors) => l1.weights({ model }, tensors)),
 };
 
-/** Magnitude: |w|; of a group, √Σw², as DepGraph ranks groups (Fang et al., CVPR 2023). */
+/** Magnitude |w|; for a group, √Σw², as DepGraph ranks groups (Fang et al., CVPR 2023). */
 export const l2: Criterion = {
   name: "l2",
   weights: l1.weights,
@@ -23,7 +23,7 @@ export const l2: Criterion = {
   whole: (values) => Math.hypot(...values),
 };
 
-// Plain loops, which are several times faster than `map` of a typed array, or than calling a function for each weight.
+// Plain loops are several times faster than `map` of a typed array, or than calling a function per weight.
 
 function magnitudes(weights: Float32Array): Float32Array {
   const result = new Float32Array(weights.length);

@@ -13,21 +13,22 @@ import type { Criterion, ScoreRequest } from "./criterion.ts";
 import { groupSums } from "./groups.ts";
 import { needData } from "./loss-gradients.ts";
 
-/** How a model is fine-tuned while movement is watched. */
+/** Options of the fine-tuning during which movement is observed. */
 export interface MovementOptions {
-  /** Steps, each on a batch of its own; 50 by default. */
+  /** Number of steps, each on its own batch; 50 by default. */
   readonly steps?: number;
-  /** Of gradient descent; 0.1 by default. */
+  /** Learning rate of gradient descent; 0.1 by default. */
   readonly learningRate?: number;
-  /** Of dropout. */
+  /** Seed of dropout. */
   readonly seed?: number;
 }
 
 /**
- * Movement: −Σₜ w·∂L/∂w over the steps of a fine-tuning, of a group the sum: what moves away from zero stays, however
- * small it is. Sanh et al., NeurIPS 2020. The steps are gradient descent on the dense weights of a copy, by way of the
- * updates of the graph that is collected over; the model stays as it is. Numbers are shifted so that the least is 0. Made
- * for models that are to learn something new: where one has converged on the same data, `fisher` leaves far less error.
+ * Movement: −Σₜ w·∂L/∂w over the steps of a fine-tuning, summed for a group. Weights that move away from zero stay,
+ * however small they are. Sanh et al., NeurIPS 2020. The steps are gradient descent on the dense weights of a copy,
+ * carried out by updates of the collected graph; the model itself does not change. Scores are shifted so that the least
+ * is 0. Intended for models that learn a new task: for a model that has converged on the same data, `fisher` leads to a
+ * far smaller error.
  */
 export function movement({ steps = 50, learningRate = 0.1, seed = 0 }: MovementOptions = {}): Criterion {
   const remembered = perModel<ReadonlyMap<string, Float32Array>>();
@@ -55,7 +56,7 @@ function lowest(lists: readonly ArrayLike<number>[]): number {
   return least;
 }
 
-/** The movement of every trainable tensor; zero for those the loss does not depend on. */
+/** The movement of every trainable tensor; zero for those that the loss does not depend on. */
 async function watch(
   { model, collect }: ScoreRequest,
   options: Required<MovementOptions>,
@@ -72,7 +73,7 @@ async function watch(
 
 const prefix = "movement:";
 
-/** One step of gradient descent, with −w·∂L/∂w, before the step, as outputs. */
+/** One step of gradient descent whose outputs are −w·∂L/∂w before the step. */
 function movingGraph(model: Model, { steps, learningRate, seed }: Required<MovementOptions>): Collection {
   const tensors = new Map(model.tensors);
   const state = (b: Builder, name: string, data: Float32Array, shape: readonly number[] = []): Value => {

@@ -2,7 +2,7 @@ import { countElements } from "../graph/extent.ts";
 import { randomStream } from "../operators/random.ts";
 import type { Criterion } from "./criterion.ts";
 
-/** Random importance from a seed: the baseline every criterion has to beat. */
+/** Random importance from a seed: the baseline that every criterion has to beat. */
 export function random(seed = 0): Criterion {
   return {
     name: "random",

@@ -52,7 +52,7 @@ async function sensitivities({ model, collect }: ScoreRequest): Promise<Readonly
 
 const prefix = "sensitivity:";
 
-/** The evaluation graph with Σ s² over the windows of a batch as outputs, one for each prunable dimension. */
+/** The evaluation graph with Σ s² over the windows of a batch as outputs, one per prunable dimension. */
 function sensitivityGraph(model: Model): Collection {
   const b = Builder.create(model.graph);
   const forecast = b.value(model.graph.outputs[0]!.value);
@@ -80,7 +80,10 @@ function sensitivityGraph(model: Model): Collection {
   return { graph, tensors: new Map([...model.tensors, ...data]), outputs };
 }
 
-/** The last value, computed from the inputs, of which one axis has a dimension, and the one around it beside it. */
+/**
+ * The last value computed from the inputs that has the dimension on one axis, next to the axis of the dimension around
+ * it.
+ */
 function lastActivation(
   { graph, dimensions }: Model,
   dimension: PrunableDimension,
@@ -109,7 +112,7 @@ function perWindow(b: Builder, x: Value, axis: number): Value {
   const summed = reduceSum(b, x, others);
   const rows = windows < axis ? summed : transpose(b, summed, [1, 0]);
   const each = factorOf(rows.shape[0]!);
-  // Series, segments and the like, which were made part of the batch, belong to their window.
+  // Series, segments and similar axes that were merged into the batch belong to their window.
   return each === 1 ? rows : reduceSum(b, reshape(b, rows, [batch, each, rows.shape[1]!]), [1]);
 }
 

@@ -4,8 +4,8 @@ import { groupSums } from "./groups.ts";
 import { lossGradients } from "./loss-gradients.ts";
 
 /**
- * First-order Taylor expansion of the loss: |g·w| of a weight, |Σ g·w| of a group, with the gradient g of the squared
- * error summed over calibration batches. Molchanov et al., CVPR 2019.
+ * First-order Taylor expansion of the loss: |g·w| for a weight, |Σ g·w| for a group. g is the gradient of the squared
+ * error, summed over calibration batches. Molchanov et al., CVPR 2019.
  */
 export function taylor(): Criterion {
   const remembered = perModel<ReadonlyMap<string, Float32Array>>();
@@ -24,7 +24,7 @@ export function taylor(): Criterion {
   };
 }
 
-/** g·w for every trainable tensor; zero for those the loss does not depend on. */
+/** g·w for every trainable tensor; zero for those that the loss does not depend on. */
 async function gradientProducts(request: ScoreRequest): Promise<ReadonlyMap<string, Float32Array>> {
   const { model } = request;
   const gradients = await lossGradients(request, "gradient", "taylor");

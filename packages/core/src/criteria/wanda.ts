@@ -10,9 +10,9 @@ import { groupSums } from "./groups.ts";
 import { needData } from "./loss-gradients.ts";
 
 /**
- * Weights and activations: |w| × the root mean square of the input it is multiplied with, over calibration batches; of a
- * group, the sum. Its paper compares the weights of one output (scope `row`). Sun et al., ICLR 2024. Tensors that no
- * product contracts (tables) count as if their input were 1.
+ * Weights and activations: |w| × the root mean square of the input it is multiplied with, over calibration batches; for
+ * a group, the sum. The paper compares the weights of one output (scope `row`). Sun et al., ICLR
+ * 2024. Tensors that no product contracts (tables) are scored as if their input were 1.
  */
 export function wanda(): Criterion {
   const remembered = perModel<ReadonlyMap<string, Float32Array>>();
@@ -53,7 +53,7 @@ async function weightedMagnitudes({
   );
 }
 
-/** Products of prunable tensors with data; of a tensor that is contracted along different axes, those like the first. */
+/** Products of prunable tensors with data; for a tensor that is contracted along different axes, those like the first. */
 function inputsOfTensors(model: Model): TensorProduct[] {
   const prunable = new Set(prunableTensors(model));
   const inputs = new Map<string, string>();
@@ -66,7 +66,7 @@ function inputsOfTensors(model: Model): TensorProduct[] {
   });
 }
 
-/** Which position of some axes, flattened in their order, an element lies at. */
+/** The position of an element along some axes, flattened in their order. */
 function positionAlong(shape: readonly number[], axes: readonly number[]): (element: number) => number {
   const steps = axes.map((axis) => ({ step: countElements(shape.slice(axis + 1)), extent: shape[axis]! }));
   return (element) =>

@@ -3,21 +3,21 @@ import { type Criterion, weightsOf } from "./criterion.ts";
 import { groupSums } from "./groups.ts";
 import { l1 } from "./magnitude.ts";
 
-/** What weight-statistics-aware pruning says of one tensor. */
+/** Statistics of one tensor for weight-statistics-aware pruning. */
 export interface WeightStatistics {
-  /** Standard deviation ÷ |mean|; infinite where the mean is 0. */
+  /** Standard deviation ÷ |mean|; infinite if the mean is 0. */
   readonly coefficientOfVariation: number;
-  /** Share of its weights to remove as published: 0.3, 0.5 or 0.7. */
+  /** Published share of its weights to remove: 0.3, 0.5 or 0.7. */
   readonly ratio: number;
 }
 
-/** The amount at which the ratios are the published ones. */
+/** The amount that corresponds to the published ratios. */
 const publishedAmount = 0.5;
 
 /**
- * SEDIMARK's ratios: the weight tensors of the model are ranked by their coefficient of variation; above the 66th
- * percentile 70 % of the weights go, above the 33rd 50 %, else 30 %. Ranked are the trainable tensors named `…weight…`,
- * norms included (they are never cut); all trainable tensors where none has such a name.
+ * SEDIMARK's ratios. The weight tensors of the model are ranked by their coefficient of variation: above the 66th
+ * percentile 70 % of the weights are removed, above the 33rd 50 %, else 30 %. The ranking covers trainable tensors
+ * named `…weight…`, including norms (which are never cut), or all trainable tensors if none has such a name.
  */
 export function weightStatistics(model: Model): ReadonlyMap<string, WeightStatistics> {
   const trainable = model.graph.tensors.flatMap(({ name, role }) => (role === "trainable" ? [name] : []));
@@ -36,15 +36,16 @@ export function weightStatistics(model: Model): ReadonlyMap<string, WeightStatis
 }
 
 /**
- * Weight-statistics-aware pruning (SEDIMARK): magnitude within a tensor, and a share for each tensor from its statistics.
- * At amount 0.5 the shares are the published 0.3, 0.5 and 0.7; other amounts a keep (1 − ratio)^(ln(1 − a) ÷ ln 0.5).
+ * Weight-statistics-aware pruning (SEDIMARK): magnitude within a tensor, with a share for each tensor from its
+ * statistics. At amount 0.5 the shares are the published 0.3, 0.5 and 0.7; other amounts a keep (1 − ratio)^(ln(1 − a)
+ * ÷ ln 0.5).
  */
 export const wsap: Criterion = {
   name: "wsap",
   weights: l1.weights,
   async indices({ model }, dimensions) {
     const statistics = weightStatistics(model);
-    // Tensors that would lose more weights say less about what to keep.
+    // Tensors that would lose more weights contribute less to the decision what to keep.
     const scaled = async (tensors: readonly string[]) =>
       new Map(
         tensors.map((name) => {
@@ -72,7 +73,7 @@ function coefficientOfVariation(weights: Float32Array): number {
   return mean === 0 ? Number.POSITIVE_INFINITY : Math.sqrt(variance) / Math.abs(mean);
 }
 
-/** Percentile of sorted numbers with linear interpolation, as NumPy has it. */
+/** Percentile of sorted numbers with linear interpolation, like NumPy's. */
 function percentile(sorted: readonly number[], share: number): number {
   const at = share * (sorted.length - 1);
   const below = Math.floor(at);

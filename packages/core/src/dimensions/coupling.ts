@@ -1,32 +1,32 @@
 import type { Shape } from "../graph/extent.ts";
 import type { Expression } from "./expression.ts";
 
-/** One input or output of a node while dimensions are inferred. */
+/** One input or output of a node during dimension inference. */
 export interface Operand {
   readonly shape: Shape;
   readonly axes: readonly Expression[];
-  /** Was computed: from an input, or from tensors by more than moving their elements. A weight, however laid out, was not. */
+  /** Whether it was computed: from an input, or from tensors by more than moving elements. A weight in any layout is not. */
   readonly activation: boolean;
 }
 
-/** What an axis was seen to do; kinds are derived from it. */
+/** How an axis is used; kinds of dimensions are derived from it. */
 export type AxisUse =
-  /** Batch axis of a matrix product, of both its operands. */
+  /** Batch axis of a matrix product, in both operands. */
   | "batchOfProduct"
-  /** The same of an element-wise product of two values that depend on the input. */
+  /** The same for an element-wise product of two values that depend on the input. */
   | "batchOfScaling"
   /** Contracted by a product of two values that depend on the input, or summed over. */
   | "contracted"
-  /** Feature axis of a residual Add, or normalised. */
+  /** Feature axis of a residual Add or of a normalisation. */
   | "embedding";
 
-/** What an operator's `couple` says with. */
+/** The interface through which an operator's `couple` states its constraints. */
 export interface Coupling {
-  /** Both axes are the same dimension (or sum of products of dimensions). */
+  /** Both axes are the same dimension (or sum or product of dimensions). */
   same(a: Expression, b: Expression): void;
   /** Axis by axis; ranks must agree. */
   sameAll(a: Operand, b: Operand): void;
-  /** As `sameAll`, aligned at the last axis; an axis of extent 1 that is repeated carries no dimension. */
+  /** Like `sameAll`, aligned at the last axis; a repeated axis of extent 1 carries no dimension. */
   broadcast(from: Operand, to: Operand): void;
   /** The same elements in row-major order, grouped into other axes. */
   regroup(from: readonly Expression[], to: readonly Expression[]): void;
@@ -34,8 +34,8 @@ export interface Coupling {
   join(parts: readonly Expression[], whole: Expression): void;
   /** `part` is `whole` from `start` to `end`. */
   select(whole: Expression, part: Expression, start: number, end: number): void;
-  /** Positions along the axis have a meaning, so none may be removed; `reason` reaches the report. */
+  /** Positions along the axis have a meaning, so none may be removed; reports show `reason`. */
   fixed(axis: Expression, reason: string): void;
-  /** Says what an axis is used for, from which kinds of dimensions are derived. */
+  /** Records how an axis is used, from which kinds of dimensions are derived. */
   note(axis: Expression, use: AxisUse): void;
 }

@@ -2,10 +2,10 @@ import type { Extent } from "../graph/extent.ts";
 import type { Expression } from "./expression.ts";
 
 /**
- * What a dimension is for, derived from what its axes do.
+ * The role of a dimension, derived from the uses of its axes.
  * - `head`: outer factor of a split that is a batch axis of a product: attention heads.
  * - `query-key-channel`, `value-channel`: its inner factor, contracted by q·k or carried by v.
- * - `embedding`: meets a residual sum or a normalisation.
+ * - `embedding`: takes part in a residual sum or a normalisation.
  * - `channel`: any other, such as feed-forward widths.
  */
 export type DimensionKind = "head" | "query-key-channel" | "value-channel" | "embedding" | "channel";
@@ -14,31 +14,31 @@ export type DimensionKind = "head" | "query-key-channel" | "value-channel" | "em
 export interface Member {
   readonly tensor: string;
   readonly axis: number;
-  /** Which occurrence in the axis's expression, from 0. */
+  /** The occurrence within the axis's expression, counted from 0. */
   readonly place: number;
 }
 
-/** What several axes of values and tensors have in common: removing one of its indices removes a slice of each. */
+/** A dimension that several axes of values and tensors share: removing one of its indices removes a slice of each. */
 export interface Dimension {
   /** First trainable member, in graph order: `….value_projection.weight[0].1`. Stable under pruning and saving. */
   readonly name: string;
   readonly size: Extent;
   readonly kind: DimensionKind;
-  /** Why nothing can be removed from it; absent for prunable dimensions. */
+  /** The reason why nothing can be removed from it; absent for prunable dimensions. */
   readonly fixed?: string;
   readonly members: readonly Member[];
-  /** The dimension (by number) it only occurs together with: its indices may then differ for each index of that one. */
+  /** Number of the dimension that it only occurs together with; its indices may then differ for each index of that one. */
   readonly within?: number;
   /**
-   * Indices the unpruned model had, of those that are left: a list, or one list for each index of `within`.
-   * Absent while none were removed.
+   * Indices in the unpruned model of those that are left: one list, or one per index of `within`. Absent if none were
+   * removed.
    */
   readonly original?: readonly number[] | readonly (readonly number[])[];
-  /** Size in the unpruned model. Absent while none were removed. */
+  /** Size in the unpruned model. Absent if nothing was removed. */
   readonly originalSize?: number;
 }
 
-/** The dimensions of a graph, and what every axis of every value is made of. */
+/** The dimensions of a graph, and the composition of every axis of every value. */
 export interface Dimensions {
   readonly list: readonly Dimension[];
   /** By value, by axis. Numbers in expressions index `list`. */
@@ -51,7 +51,7 @@ export interface PrunableDimension extends Dimension {
   readonly size: number;
 }
 
-/** The dimensions indices can be removed from, in graph order. */
+/** The dimensions from which indices can be removed, in graph order. */
 export function prunableDimensions(dimensions: Dimensions): PrunableDimension[] {
   return dimensions.list.flatMap((dimension, number) =>
     dimension.fixed === undefined && typeof dimension.size === "number" && dimension.size > 0

@@ -1,7 +1,7 @@
 import { addExtents, type Extent, timesExtent } from "../graph/extent.ts";
 
 /**
- * What an axis is made of: one dimension (its number), a product of expressions (outermost first, as in row-major
+ * The composition of an axis: one dimension (its number), a product of expressions (outermost first, as in row-major
  * order), or a sum (one after the other along the axis). The empty product is an axis of extent 1 without a dimension.
  */
 export type Expression =
@@ -9,7 +9,7 @@ export type Expression =
   | { readonly product: readonly Expression[] }
   | { readonly sum: readonly Expression[] };
 
-/** An axis of extent 1 that no dimension lies behind: the empty product. */
+/** An axis of extent 1 without a dimension: the empty product. */
 export const unit: Expression = Object.freeze({ product: [] });
 
 /** Whether an expression is a product. */
@@ -42,8 +42,9 @@ export function extentOf(e: Expression, sizes: (dimension: number) => Extent): E
 }
 
 /**
- * Positions of an axis, where each dimension behind it has only some indices. `indicesOf` gives those, ascending;
- * `around` says which of them, counted from 0, the walk has of each dimension further out. `sizes` are of all indices.
+ * Positions of an axis if each of its dimensions keeps only some indices. `indicesOf` returns those, ascending;
+ * `around` gives the current position of each outer dimension among its kept indices, counted from
+ * 0. `sizes` refers to all indices.
  */
 export function positionsOf(
   e: Expression,
@@ -73,13 +74,13 @@ export function positionsOf(
   return [...visit(e, new Map())];
 }
 
-/** Every dimension that occurs, in order, as often as it occurs. */
+/** Every dimension in the expression, in order, with repetitions. */
 export function dimensionsIn(e: Expression): number[] {
   if (typeof e === "number") return [e];
   return (isProduct(e) ? e.product : e.sum).flatMap(dimensionsIn);
 }
 
-/** Whether two expressions are written alike. */
+/** Whether two expressions are written identically. */
 export function sameExpression(a: Expression, b: Expression): boolean {
   if (typeof a === "number" || typeof b === "number") return a === b;
   if (isProduct(a) !== isProduct(b)) return false;
@@ -89,8 +90,8 @@ export function sameExpression(a: Expression, b: Expression): boolean {
 }
 
 /**
- * Which index of which dimension a position of an axis stands for: a product is read like a number with mixed digits, of
- * a sum only the term counts that the position lies in.
+ * The index of each dimension at a position of an axis: a product is read like a number with mixed digits, and a sum
+ * contributes only the term that contains the position.
  */
 export function indicesAt(
   e: Expression,

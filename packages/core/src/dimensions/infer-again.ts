@@ -4,8 +4,8 @@ import { type Expression, isProduct, isSum, sameExpression } from "./expression.
 import { inferDimensions } from "./infer.ts";
 
 /**
- * Dimensions of a graph that has lost nodes, given those that were carried on: what fixed one, or kept two of its parts
- * together, may have gone too. Names, original indices and what was free stay as they were.
+ * Infers the dimensions of a graph that has lost nodes, starting from those carried over: whatever fixed one, or kept
+ * two parts of one together, may be gone. Names, original indices and what was free are preserved.
  */
 export function inferAgain(graph: Graph, carried: Dimensions): Dimensions {
   const sizes = carried.list.map(({ size }) => size);
@@ -24,7 +24,7 @@ export function inferAgain(graph: Graph, carried: Dimensions): Dimensions {
   return new Set(list.map(({ name }) => name)).size === list.length ? { ...inferred, list } : carried;
 }
 
-/** What each dimension has become; undefined unless all axes agree on that, and each on another. */
+/** What each dimension has become; undefined unless all axes agree on it, and each dimension on a different one. */
 function links(from: Dimensions, to: Dimensions): ReadonlyMap<number, Expression> | undefined {
   const found = new Map<number, Expression>();
   const link = (a: Expression, b: Expression): boolean => {

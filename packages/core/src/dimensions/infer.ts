@@ -7,8 +7,8 @@ import { Solver } from "./solver.ts";
 import { sumsOfMore } from "./sums.ts";
 
 /**
- * What axes of a graph are made of, as far as it is known beforehand: expressions over dimensions of these sizes. A model
- * that was pruned to a single head still has that dimension, which its shapes do not tell any more.
+ * What is already known about the axes of a graph: expressions over dimensions of these sizes. A model that was pruned
+ * to a single head still has that dimension, though its shapes no longer show it.
  */
 export interface KnownAxes {
   readonly sizes: readonly Extent[];
@@ -17,8 +17,8 @@ export interface KnownAxes {
 
 /**
  * Finds the dimensions of a graph: gives each tensor and input axis one of its own, walks the nodes, and unifies what
- * their operators couple. Axes that are known must have the extents of the graph; they are believed as far as the nodes
- * agree. This is DepGraph's grouping (Fang et al., CVPR 2023) obtained as type inference.
+ * their operators couple. Known axes must have the extents of the graph; they are used as far as the nodes agree. This
+ * is DepGraph's grouping (Fang et al., CVPR 2023) obtained as type inference.
  */
 export function inferDimensions(graph: Graph, known?: KnownAxes): Dimensions {
   const solver = new Solver();
@@ -55,7 +55,7 @@ export function inferDimensions(graph: Graph, known?: KnownAxes): Dimensions {
   return describe(graph, solved, solver);
 }
 
-/** Values that were computed, as opposed to weights in some layout. */
+/** Marks values that are computed, as opposed to weights in any layout. */
 function activations(graph: Graph): Uint8Array {
   const result = new Uint8Array(graph.values.length);
   for (const { value } of graph.inputs) result[value] = 1;
@@ -86,7 +86,7 @@ function describe(graph: Graph, solved: readonly (readonly Expression[])[], solv
   const variables = [...numbers.keys()];
   const used = (number: number, use: AxisUse) => uses.get(variables[number]!)?.has(use) === true;
   const fixed = (number: number) => solver.reason(variables[number]!) !== undefined;
-  // An outer factor over positions that stay is a feature of a flattened map, and scaling it makes no head of it.
+  // An outer factor over positions that stay is a feature of a flattened map; scaling does not make it a head.
   const flattened = (number: number) => !fixed(number) && [...(outer.inner.get(number) ?? [])].every(fixed);
   const isHead = (number: number) =>
     outer.inner.has(number) &&
@@ -164,8 +164,8 @@ function nameOf(
 }
 
 /**
- * What is split into what, in tensors: `of` each dimension the one it is always the direct inner factor of, `all` of those
- * it ever is, and `inner` the other way round.
+ * Which dimension is split into which, in tensors: `of` gives the dimension that one is always the direct inner factor
+ * of, `all` those that it ever is, and `inner` the reverse.
  */
 function outerFactors(graph: Graph, axes: readonly (readonly Expression[])[]) {
   const of = new Map<number, number | undefined>();
@@ -193,7 +193,7 @@ function outerFactors(graph: Graph, axes: readonly (readonly Expression[])[]) {
   return { of, all, inner };
 }
 
-/** For each dimension, the values it occurs in: all the dimensions of each. */
+/** For each dimension, the values in which it occurs: all the dimensions of each. */
 function occurrencesOf(axes: readonly (readonly Expression[])[], count: number): number[][][] {
   const occurrences: number[][][] = Array.from({ length: count }, () => []);
   for (const list of axes) {
@@ -203,7 +203,7 @@ function occurrencesOf(axes: readonly (readonly Expression[])[], count: number):
   return occurrences;
 }
 
-/** Whether every value that has `number` has it once, and `around` once beside it. */
+/** Whether every value that has `number` has it once, with `around` next to it once. */
 function togetherOnly(values: readonly (readonly number[])[], number: number, around: number): boolean {
   const once = (all: readonly number[], d: number) =>
     all.indexOf(d) >= 0 && all.indexOf(d) === all.lastIndexOf(d);

@@ -7,7 +7,7 @@ export function originalSize(dimension: Dimension): Extent {
   return dimension.originalSize ?? dimension.size;
 }
 
-/** Where the positions of an axis lay before anything was pruned, ascending. `list` are the model's dimensions. */
+/** Original positions of an axis before anything was pruned, ascending. `list` holds the model's dimensions. */
 export function originalPositions(e: Expression, list: readonly Dimension[]): number[] {
   return positionsOf(
     e,
@@ -16,7 +16,7 @@ export function originalPositions(e: Expression, list: readonly Dimension[]): nu
   );
 }
 
-/** `around`: which index, of those that are left, of each dimension further out. */
+/** `around` gives the current index, among those that are left, of each outer dimension. */
 function originalIndices(
   { size, original, within }: Dimension,
   around: ReadonlyMap<number, number>,

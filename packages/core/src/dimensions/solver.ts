@@ -13,7 +13,7 @@ import {
   unit,
 } from "./expression.ts";
 
-/** A use of an axis, and the node that makes it. */
+/** A use of an axis, with the node that uses it. */
 interface Use {
   readonly axis: Expression;
   readonly use: AxisUse;
@@ -29,7 +29,8 @@ const mixedIn = "a reshape mixes it into an axis that is fixed";
 
 /**
  * Unification of axes. Every unknown dimension is a variable; equating two axes binds one to the other, and a reshape
- * binds a dimension to a product of finer ones everywhere it occurs. What cannot be expressed is frozen, with a reason.
+ * binds a dimension to a product of finer ones everywhere it occurs. Constraints that cannot be expressed freeze the
+ * dimension, with a reason.
  */
 export class Solver implements Coupling {
   readonly #sizes: Extent[] = [];
@@ -37,15 +38,15 @@ export class Solver implements Coupling {
   readonly #reasons: (string | undefined)[] = [];
   readonly #declared = new Set<number>();
   readonly #uses: Use[] = [];
-  /** The node that is being coupled: put behind a reason, to say where it arose. */
+  /** The node that is being coupled; reasons name it. */
   node: Node | undefined;
 
-  /** Axes of a value whose dimensions are not known yet; an extent of 1 carries none. */
+  /** Axes of a value whose dimensions are not known yet; an axis of extent 1 carries none. */
   fresh(shape: readonly Extent[]): Expression[] {
     return shape.map((extent) => (extent === 1 ? unit : this.#variable(extent)));
   }
 
-  /** A dimension that is known beforehand; one of extent 1 may be, too. */
+  /** A dimension that is already known, possibly of extent 1. */
   dimension(extent: Extent): number {
     const dimension = this.#variable(extent);
     this.#declared.add(dimension);
@@ -70,7 +71,8 @@ export class Solver implements Coupling {
   }
 
   reason(dimension: number): string | undefined {
-    // What the batch is merged with (heads, in [batch · heads, …]) is free: that an axis holds the batch is no reason to keep.
+    // Whatever is merged with the batch (heads, in [batch · heads, …]) stays free: holding the batch is no reason to
+    // fix an axis.
     return isBatch(this.#sizes[dimension]!) ? "it is the batch" : this.#reasons[dimension];
   }
 
@@ -137,7 +139,7 @@ export class Solver implements Coupling {
     this.#uses.push({ axis, use, node: this.node });
   }
 
-  /** What nodes contract or sum over, as far as it is known by now. */
+  /** Axes that nodes contract or sum over, as far as known. */
   contracted(): { readonly axis: Expression; readonly node: Node }[] {
     return this.#uses.flatMap(({ axis, use, node }) =>
       use === "contracted" && node !== undefined ? [{ axis: this.resolve(axis), node }] : [],
@@ -175,7 +177,7 @@ export class Solver implements Coupling {
 
   #unify(a: Expression, b: Expression): void {
     if (sameExpression(a, b)) return;
-    // An axis of extent 1 that carries no dimension tells nothing of one that is known to have it.
+    // An axis of extent 1 without a dimension says nothing about one that is known to have it.
     if (isUnit(a) ? this.#isDeclared(b) : isUnit(b) && this.#isDeclared(a)) return;
     if (!sameExtent(this.#extent(a), this.#extent(b))) {
       this.#freeze(a, b);
@@ -226,7 +228,7 @@ export class Solver implements Coupling {
     } else this.#unify(a, b);
   }
 
-  /** Unifies the outermost (0) or innermost (−1) factors, splitting the larger one; false where that is impossible. */
+  /** Unifies the outermost (0) or innermost (−1) factors and splits the larger one; false if that is impossible. */
   #matchEnd(a: Expression[], b: Expression[], end: 0 | -1): boolean {
     const [x, y] = [a.at(end)!, b.at(end)!];
     const [sizeX, sizeY] = [this.#extent(x), this.#extent(y)];
@@ -246,7 +248,7 @@ export class Solver implements Coupling {
     const rest = divideExtent(size, extent);
     if (typeof e !== "number" || rest === undefined || factorOf(rest) < 1 || sameExtent(rest, 1))
       return false;
-    // Nothing can be split off that is 1 long: it would go on for ever.
+    // A factor of 1 cannot be split off: that would never end.
     if (sameExtent(extent, 1)) return false;
     const part = this.#variable(extent);
     const other = this.#variable(rest);
@@ -254,13 +256,13 @@ export class Solver implements Coupling {
     return true;
   }
 
-  /** What an expression is the sum of by now: splitting a dimension splits it wherever else it occurs, too. */
+  /** The terms of an expression: splitting a dimension splits it everywhere else too. */
   #terms(e: Expression): readonly Expression[] {
     const resolved = this.resolve(e);
     return isSum(resolved) ? resolved.sum : [resolved];
   }
 
-  /** The terms with a border at `position`, splitting a dimension there if need be; undefined where that is impossible. */
+  /** The terms with a border at `position`, splitting a dimension if necessary; undefined if that is impossible. */
   #cut(before: readonly Expression[] | undefined, position: number): readonly Expression[] | undefined {
     if (before === undefined) return undefined;
     const terms = before.flatMap((term) => this.#terms(term));
@@ -270,7 +272,7 @@ export class Solver implements Coupling {
       const extent = this.#extent(term);
       if (isBatch(extent)) return undefined;
       if (position < at + extent) {
-        // A fixed dimension stays whole: nothing can be gained, and other axes keep a simple form.
+        // A fixed dimension stays whole: splitting gains nothing, and other axes keep a simple form.
         if (typeof term !== "number" || this.#reasons[term] !== undefined) return undefined;
         const parts = [this.#variable(position - at), this.#variable(at + extent - position)];
         this.#bind(term, { sum: parts });
@@ -282,8 +284,8 @@ export class Solver implements Coupling {
   }
 
   /**
-   * Matches two sums of one extent term by term. A roll matches a sum with its own terms in another order: every cut of one
-   * side may then cut the other, until all borders agree.
+   * Matches two sums of one extent term by term. A roll matches a sum with its own terms in another order: every cut of
+   * one side may then cut the other, until all borders agree.
    */
   #alignSums(left: readonly Expression[], right: readonly Expression[]): void {
     let [a, b]: [readonly Expression[], readonly Expression[]] = [left, right];
@@ -305,7 +307,7 @@ export class Solver implements Coupling {
     });
   }
 
-  /** Where each term ends. */
+  /** End position of each term. */
   #ends(terms: readonly Expression[]): number[] {
     let at = 0;
     return terms.map((term) => {

@@ -4,9 +4,9 @@ import { concatOperator } from "../operators/slice.ts";
 import { dimensionsIn, type Expression } from "./expression.ts";
 
 /**
- * Removing an index equals masking its weights only if whatever sums over the dimension finds zero there: a sum of
- * sigmoids, or of rows that share a bias, does not. Gives each dimension that is summed over by such a node.
- * `contracted` are the axes that nodes sum over, without a weight of their own that would be masked too.
+ * Removing an index is equivalent to masking its weights only if every sum over the dimension finds zero there; a sum
+ * of sigmoids, or of rows that share a bias, does not. Returns each dimension for which a node violates this.
+ * `contracted` holds the axes that nodes sum over without a weight of their own that would be masked too.
  */
 export function sumsOfMore(
   graph: Graph,
@@ -24,7 +24,7 @@ export function sumsOfMore(
   return summed.filter(({ dimension, node }) => !node.inputs.some((value) => zero[value]!.has(dimension)));
 }
 
-/** By value, the dimensions at whose indices it is zero once all tensors are. `has`: those that it has at all. */
+/** For each value, the dimensions at whose indices it is zero once all tensors are. `has` gives all dimensions of a value. */
 function vanishing(graph: Graph, has: readonly ReadonlySet<number>[]): ReadonlySet<number>[] {
   const zero: ReadonlySet<number>[] = has.map(() => new Set());
   for (const { value } of graph.tensors) zero[value] = has[value]!;

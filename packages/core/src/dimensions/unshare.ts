@@ -9,16 +9,17 @@ import { reshape, reshapeOperator, transpose, transposeOperator } from "../opera
 import { matMulOperator } from "../operators/matmul.ts";
 import { isCallOf } from "../operators/operator.ts";
 
-/** A value that is repeated: its numbers, 1 long along every axis they are the same along, and the shape they stand for. */
+/** A repeated value: its numbers, with extent 1 along every axis on which they are equal, and the full shape. */
 interface Repeated {
   readonly once: Value;
   readonly shape: Shape;
 }
 
 /**
- * Takes apart what only looks shared. A table that is the same along an axis (positions repeated over batch, heads and
- * channels) is often drawn once and read by many layers, whose heads would then be one dimension. Here it stays short, and
- * every reader that cannot broadcast repeats it for itself. A graph in which nothing of the kind is read twice stays as it is.
+ * Duplicates values that are shared only in appearance. A table that is constant along an axis (positions repeated over
+ * batch, heads and channels) is often drawn once and read by many layers, whose heads would then form one dimension. It
+ * is stored short, and every reader that cannot broadcast repeats it for itself. A graph without such a value is
+ * returned unchanged.
  */
 export function unshareRepeats(graph: Graph, tensors: Tensors): { graph: Graph; tensors: Tensors } {
   const b = Builder.create();
@@ -75,7 +76,7 @@ function timesRead({ values, nodes, outputs }: Graph): number[] {
   return times;
 }
 
-/** Draws a node on what its inputs are once, if it can be; its output then has 1 where it is repeated. */
+/** Draws a node on the short form of its inputs if possible; its output then has extent 1 on repeated axes. */
 function drawOnce(b: Builder, node: Node, inputs: readonly (Value | Repeated)[]): Value | undefined {
   const [first] = inputs;
   const { operator, attributes, name } = node;
@@ -92,7 +93,7 @@ function drawOnce(b: Builder, node: Node, inputs: readonly (Value | Repeated)[])
   }
   if (operator.broadcasts) return b.applyAll(operator, inputs.map(onceOf), attributes, name)[0]!;
   if (!isCallOf(node, matMulOperator)) return undefined;
-  // Matrices are whole; what lies before them broadcasts.
+  // Matrices stay whole; the axes before them broadcast.
   const matrices = inputs.map((input) =>
     "once" in input
       ? expand(b, input.once, [...input.once.shape.slice(0, -2), ...input.shape.slice(-2)])
@@ -101,12 +102,10 @@ function drawOnce(b: Builder, node: Node, inputs: readonly (Value | Repeated)[])
   return b.applyAll(operator, matrices, attributes, name)[0]!;
 }
 
-/** A number in the batch's place, to compare extents with. */
+/** A number in place of the batch, to compare extents with. */
 const someBatch = 1_000_003;
 
-/**
- * What a repeated value is once after a reshape: undefined where an axis that is repeated is joined with one that is not.
- */
+/** The short form of a repeated value after a reshape; undefined if it joins a repeated axis with one that is not. */
 function reshapedOnce({ once, shape: from }: Repeated, to: Shape): Shape | undefined {
   const size = (extent: Extent | undefined) => (extent === undefined ? 1 : resolveExtent(extent, someBatch));
   const result: Extent[] = [];
@@ -127,7 +126,7 @@ function reshapedOnce({ once, shape: from }: Repeated, to: Shape): Shape | undef
   return result;
 }
 
-/** A tensor without the axes it is the same along, which become 1 long; undefined where there are none. */
+/** A tensor with extent 1 on the axes along which it is constant; undefined if there are none. */
 function shortened({ dtype, shape, data }: TensorData): TensorData | undefined {
   const strideOf = (axis: number) => countElements(shape.slice(axis + 1));
   const same = shape.map((extent, axis) => {

@@ -4,9 +4,9 @@ import type { Graph } from "./graph.ts";
 import type { TensorData } from "./tensor.ts";
 
 /**
- * Checks the inputs of a run against the graph and gives the batch size they have. Graphs without a batch axis get 1.
- * Throws an EspalierError that names the input and both shapes, and one for data that is not of its shape's size or holds
- * NaN: a forecast of it would be NaN, or none at all, without a word.
+ * Checks the inputs of a run against the graph and returns their batch size (1 for graphs without a batch axis). Throws
+ * an EspalierError that names the input and both shapes, or for data that does not match the size of its shape or holds
+ * NaN, which would silently make the forecast NaN.
  */
 export function bindInputs(graph: Graph, inputs: ReadonlyMap<string, TensorData>): number {
   let batchSize: number | undefined;
@@ -60,7 +60,7 @@ function expectNumbers(name: string, { shape, data }: TensorData): void {
   }
 }
 
-/** The outputs a run brings back: those asked for, in graph order; an unknown name is an error. */
+/** The outputs that a run returns: the requested ones, in graph order. An unknown name is an error. */
 export function selectOutputs(graph: Graph, read: readonly string[] | undefined): Graph["outputs"] {
   if (read === undefined) return graph.outputs;
   for (const name of read) {

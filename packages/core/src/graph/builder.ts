@@ -15,28 +15,28 @@ import type {
 } from "./graph.ts";
 import { float32, int32, type TensorData } from "./tensor.ts";
 
-/** A value while a graph is drawn: its id, and its type at hand. */
+/** A value of a graph being drawn: its id and its type. */
 export interface Value {
   readonly id: ValueId;
   readonly dtype: DataType;
   readonly shape: Shape;
 }
 
-/** Fills a parameter before training: given the shape and uniform random numbers in [0, 1). */
+/** Fills a parameter before training, from its shape and uniform random numbers in [0, 1). */
 export type Initializer = (shape: readonly number[], random: () => number) => Float32Array;
 
-/** What nodes may read while the training graph is drawn. */
+/** Values and functions available to nodes while the training graph is drawn. */
 export interface TrainingContext {
   /** Scalar float32 values; randomness is a function of both. */
   readonly seed: Value;
   readonly step: Value;
-  /** The node's own name: the stream of its random numbers. */
+  /** The node's name, which selects its stream of random numbers. */
   readonly node: string;
-  /** Asks that the buffer which `input` reads becomes `value` after the step. */
+  /** Makes the buffer that `input` reads become `value` after the step. */
   update(input: Value, value: Value): void;
 }
 
-/** A finished drawing: the graph, data that was given with it, and how parameters start. */
+/** A finished drawing: the graph, data given for its tensors, and initialisers of parameters. */
 export interface Drawing {
   readonly graph: Graph;
   readonly data: ReadonlyMap<string, TensorData>;
@@ -57,7 +57,7 @@ interface Draft {
   readonly initializers: Map<string, Initializer>;
 }
 
-/** Draws a graph, node by node. `scope` gives a builder whose names carry a prefix; all share one drawing. */
+/** Draws a graph, node by node. `scope` returns a builder whose names carry a prefix; both share one drawing. */
 export class Builder {
   readonly prefix: string;
   readonly #draft: Draft;
@@ -67,7 +67,7 @@ export class Builder {
     this.prefix = prefix;
   }
 
-  /** An empty drawing, or one that goes on from a finished graph. */
+  /** Creates an empty drawing, or one that continues a finished graph. */
   static create(from?: Graph): Builder {
     const draft: Draft = {
       values: [...(from?.values ?? [])],
@@ -94,7 +94,7 @@ export class Builder {
     return new Builder(this.#draft, this.prefix === "" ? name : `${this.prefix}.${name}`);
   }
 
-  /** An input of the graph under exactly this name (no prefix). */
+  /** Adds an input with exactly this name (no prefix). */
   input(name: string, shape: Shape, dtype: DataType = "float32"): Value {
     if (this.#draft.inputs.some((input) => input.name === name)) {
       throw new EspalierError(`graph input "${name}" is drawn twice.`);
@@ -104,7 +104,7 @@ export class Builder {
     return value;
   }
 
-  /** A trainable tensor. Drawing the same name again gives the same tensor. */
+  /** Adds a trainable tensor. Drawing the same name again returns the same tensor. */
   parameter(name: string, shape: readonly number[], initializer: Initializer): Value {
     const full = this.#qualify(name);
     const value = this.tensor(full, "trainable", { dtype: "float32", shape });
@@ -112,12 +112,12 @@ export class Builder {
     return value;
   }
 
-  /** A tensor with data of its own that training may update but the optimiser does not touch. */
+  /** Adds a tensor with its own data that training may update but the optimiser does not touch. */
   buffer(name: string, data: TensorData): Value {
     return this.#withData(this.#qualify(name), "buffer", data);
   }
 
-  /** A number or tensor that belongs to the graph. Equal scalars are drawn once. */
+  /** Adds a number or tensor that belongs to the graph. Equal scalars are added once. */
   constant(value: number | TensorData, name?: string): Value {
     if (typeof value === "number") {
       return this.#withData(`constant:${value}`, "constant", float32([], [value]));
@@ -126,12 +126,12 @@ export class Builder {
     return this.#withData(base, "constant", value);
   }
 
-  /** Constant indices. */
+  /** Adds constant indices. */
   indices(name: string, shape: readonly number[], data: ArrayLike<number>): Value {
     return this.constant(int32(shape, data), name);
   }
 
-  /** A tensor under exactly this name (no prefix); an existing one must have the same type and role. */
+  /** Adds a tensor with exactly this name (no prefix); an existing one must have the same type and role. */
   tensor(name: string, role: TensorRole, type: ValueType): Value {
     const known = this.#draft.tensorsByName.get(name);
     if (known !== undefined) {
@@ -148,11 +148,11 @@ export class Builder {
     return value;
   }
 
-  /** Another name under which checkpoints hold a tensor of the drawing: a module that several layers share. */
+  /** Adds another name under which checkpoints hold a tensor of the drawing: a module that several layers share. */
   alias(name: string, of: Value): void {
     const index = this.#draft.tensors.findIndex(({ value }) => value === of.id);
     const spec = this.#draft.tensors[index];
-    if (spec === undefined) throw new EspalierError(`"${name}" cannot name a value that is no tensor.`);
+    if (spec === undefined) throw new EspalierError(`"${name}" cannot name a value that is not a tensor.`);
     const named = { ...spec, aliases: [...(spec.aliases ?? []), this.#qualify(name)] };
     this.#draft.tensors[index] = named;
     this.#draft.tensorsByName.set(spec.name, named);
@@ -163,7 +163,7 @@ export class Builder {
     return this.applyAll(operator, inputs, attributes)[0]!;
   }
 
-  /** Adds a node and gives all its outputs. */
+  /** Adds a node and returns all its outputs. */
   applyAll<A extends Attributes>(
     operator: Operator<A>,
     inputs: readonly Value[],
@@ -182,7 +182,7 @@ export class Builder {
     const outputs = types.map((type) => this.#add(type));
     const node: Node = {
       name,
-      // Attributes are typed where the operator is defined; from here on they are data.
+      // Attributes are typed where the operator is defined; from here on they are plain data.
       operator: operator,
       inputs: inputs.map((input) => input.id),
       outputs: outputs.map((output) => output.id),
@@ -193,7 +193,7 @@ export class Builder {
     return outputs;
   }
 
-  /** Makes a value an output of the graph, under exactly this name. */
+  /** Makes a value an output of the graph, with exactly this name. */
   output(name: string, value: Value): void {
     if (this.#draft.outputs.some((output) => output.name === name)) {
       throw new EspalierError(`graph output "${name}" is drawn twice.`);
@@ -201,7 +201,7 @@ export class Builder {
     this.#draft.outputs.push({ name, value: value.id });
   }
 
-  /** After a run, the tensor of that name becomes `value`. */
+  /** Makes the named tensor become `value` after a run. */
   update(tensor: string, value: Value): void {
     this.#draft.updates.push({ tensor, value: value.id });
   }
@@ -217,13 +217,13 @@ export class Builder {
     return this.#draft.producers.get(value.id);
   }
 
-  /** A tensor of the drawing by its full name; undefined where there is none. */
+  /** A tensor of the drawing by its full name; undefined if there is none. */
   tensorNamed(name: string): Value | undefined {
     const spec = this.#draft.tensorsByName.get(name);
     return spec && this.value(spec.value);
   }
 
-  /** The drawing so far; the builder may go on. */
+  /** Returns the drawing so far; the builder can continue. */
   build(): Drawing {
     const { values, inputs, tensors, nodes, outputs, updates, data, initializers } = this.#draft;
     const graph: Graph = {

@@ -1,7 +1,7 @@
 import { ShapeError } from "../errors.ts";
 /**
- * The length of an axis: an integer, or an integer multiple of the symbolic batch size.
- * Shapes and attributes use the same type, so that nothing drawn bakes a batch size in.
+ * The length of an axis: an integer, or an integer multiple of the symbolic batch size. Shapes and attributes use the
+ * same type, so that no drawing fixes the batch size.
  */
 export type Extent = number | BatchExtent;
 
@@ -21,7 +21,7 @@ export function isBatch(extent: Extent): extent is BatchExtent {
   return typeof extent !== "number";
 }
 
-/** The integer in front: 7 for `7` and for `7·batch`. */
+/** The integer factor: 7 for `7` and for `7·batch`. */
 export function factorOf(extent: Extent): number {
   return isBatch(extent) ? extent.batch : extent;
 }
@@ -43,7 +43,7 @@ export function timesExtent(a: Extent, b: Extent): Extent {
   return isBatch(a) || isBatch(b) ? { batch: factor } : factor;
 }
 
-/** `a / b` where that is an extent again, otherwise undefined. */
+/** `a / b` if that is an extent again, otherwise undefined. */
 export function divideExtent(a: Extent, b: Extent): Extent | undefined {
   if (isBatch(b) && !isBatch(a)) return undefined;
   const factor = factorOf(a) / factorOf(b);
@@ -51,7 +51,7 @@ export function divideExtent(a: Extent, b: Extent): Extent | undefined {
   return isBatch(a) && !isBatch(b) ? { batch: factor } : factor;
 }
 
-/** Sum of extents of one sort; a batch axis and a plain one cannot be joined. */
+/** Sum of extents; a batch axis and a plain one cannot be joined. */
 export function addExtents(extents: readonly Extent[]): Extent {
   const factor = extents.reduce<number>((sum, extent) => sum + factorOf(extent), 0);
   const batched = extents.filter(isBatch).length;
@@ -65,12 +65,12 @@ export function elementsOf(shape: Shape): Extent {
   return shape.reduce<Extent>(timesExtent, 1);
 }
 
-/** The integer an extent is at a batch size. */
+/** The value of an extent at a batch size. */
 export function resolveExtent(extent: Extent, batchSize: number): number {
   return isBatch(extent) ? extent.batch * batchSize : extent;
 }
 
-/** The integers a shape is at a batch size. */
+/** The extents of a shape at a batch size. */
 export function resolveShape(shape: Shape, batchSize: number): number[] {
   return shape.map((extent) => resolveExtent(extent, batchSize));
 }
@@ -80,7 +80,7 @@ export function countElements(shape: readonly number[]): number {
   return shape.reduce((product, extent) => product * extent, 1);
 }
 
-/** As it is written in messages: `[batch, 7, 2·batch]`. */
+/** Formats a shape for messages: `[batch, 7, 2·batch]`. */
 export function printShape(shape: Shape): string {
   const parts = shape.map((extent) =>
     isBatch(extent) ? (extent.batch === 1 ? "batch" : `${extent.batch}·batch`) : `${extent}`,
@@ -88,7 +88,7 @@ export function printShape(shape: Shape): string {
   return `[${parts.join(", ")}]`;
 }
 
-/** NumPy's broadcast of two shapes, or undefined where they do not fit. */
+/** NumPy's broadcast of two shapes, or undefined if they do not fit. */
 export function broadcastShapes(a: Shape, b: Shape): Shape | undefined {
   const rank = Math.max(a.length, b.length);
   const result: Extent[] = [];
@@ -102,7 +102,7 @@ export function broadcastShapes(a: Shape, b: Shape): Shape | undefined {
   return result;
 }
 
-/** An axis counted from the end when negative, as ONNX does; throws where there is no such axis. */
+/** Resolves a negative axis, counted from the end as in ONNX. Throws if there is no such axis. */
 export function normalizeAxis(axis: number, rank: number): number {
   const positive = axis < 0 ? axis + rank : axis;
   if (!Number.isInteger(axis) || positive < 0 || positive >= rank) {

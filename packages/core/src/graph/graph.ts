@@ -1,10 +1,10 @@
 import type { Operator } from "../operators/operator.ts";
 import type { Extent, Shape } from "./extent.ts";
 
-/** What a value holds: `float32` numbers, or `int32` indices. */
+/** Type of the elements: `float32` numbers, or `int32` indices. */
 export type DataType = "float32" | "int32";
 
-/** What kind of numbers a value holds, and how many. */
+/** Element type and shape of a value. */
 export interface ValueType {
   readonly dtype: DataType;
   readonly shape: Shape;
@@ -13,31 +13,32 @@ export interface ValueType {
 /** Index of a value in `Graph.values`. */
 export type ValueId = number;
 
-/** Data an operator is configured with; plain JSON, so that graphs can be stored. */
+/** A setting of an operator; plain JSON, so that graphs can be stored. */
 export type Attribute = number | string | boolean | Extent | readonly Attribute[];
 /** A node's settings by name. */
 export type Attributes = { readonly [name: string]: Attribute | undefined };
 
 /**
- * What a tensor is for.
+ * The role of a tensor.
  * - `trainable`: a parameter; may be masked; counted.
- * - `buffer`: data that is sliced with its axes but never masked nor counted (running statistics, tables, optimiser state).
- * - `constant`: data that belongs to the graph (sampling indices, scalars); never changes its values.
+ * - `buffer`: data that is sliced with its axes but never masked nor counted (running statistics, tables, optimiser
+ *   state).
+ * - `constant`: data that belongs to the graph (sampling indices, scalars) and never changes its values.
  */
 export type TensorRole = "trainable" | "buffer" | "constant";
 
-/** A tensor of a graph; its data lies beside the graph, by name. */
+/** A tensor of a graph; its data is stored separately, by name. */
 export interface TensorSpec {
   readonly name: string;
   readonly role: TensorRole;
   readonly value: ValueId;
-  /** Other names a checkpoint may hold the same tensor under. */
+  /** Other names under which a checkpoint may hold the same tensor. */
   readonly aliases?: readonly string[];
 }
 
 /** One call of an operator. */
 export interface Node {
-  /** Unique in its graph, stable under pruning; errors and random streams refer to it. */
+  /** Unique in its graph and stable under pruning; errors and random streams refer to it. */
   readonly name: string;
   readonly operator: Operator;
   readonly inputs: readonly ValueId[];
@@ -45,19 +46,19 @@ export interface Node {
   readonly attributes: Attributes;
 }
 
-/** A name given to a value: a graph input or output. */
+/** A name for a value: a graph input or output. */
 export interface NamedValue {
   readonly name: string;
   readonly value: ValueId;
 }
 
-/** After a run, tensor `tensor` becomes the value `value`. */
+/** After a run, tensor `tensor` takes the value `value`. */
 export interface Update {
   readonly tensor: string;
   readonly value: ValueId;
 }
 
-/** A computation: plain readonly data, nodes in topological order. Weights live beside it, by tensor name. */
+/** A computation as plain read-only data, nodes in topological order. Weights are stored separately, by tensor name. */
 export interface Graph {
   readonly values: readonly ValueType[];
   readonly inputs: readonly NamedValue[];
@@ -74,7 +75,7 @@ export function producers(graph: Graph): (Node | undefined)[] {
   return result;
 }
 
-/** Values some output or update depends on, or one of `also`. */
+/** Marks values that some output or update, or one of `also`, depends on. */
 export function liveValues(graph: Graph, also: readonly ValueId[] = []): Uint8Array {
   const live = new Uint8Array(graph.values.length);
   for (const value of also) live[value] = 1;
@@ -87,7 +88,7 @@ export function liveValues(graph: Graph, also: readonly ValueId[] = []): Uint8Ar
   return live;
 }
 
-/** Values that depend on a graph input (the rest depends on tensors only). */
+/** Marks values that depend on a graph input; the others depend only on tensors. */
 export function dataValues(graph: Graph): Uint8Array {
   const data = new Uint8Array(graph.values.length);
   for (const { value } of graph.inputs) data[value] = 1;

@@ -1,17 +1,20 @@
 import type { Builder, Value } from "./builder.ts";
 import { type Graph, isLive, type Node } from "./graph.ts";
 
-/** What differs where a graph is drawn again. */
+/** Options of drawing a graph again. */
 export interface RedrawOptions {
-  /** Which values count, as `liveValues` gives them; what makes none of them is left out. All by default. */
+  /**
+   * The values to draw, in the form that `liveValues` returns; nodes that compute none of them are left out. By default
+   * all.
+   */
   readonly live?: Uint8Array | undefined;
-  /** Draws a node in another way; undefined draws it as it is. */
+  /** Draws a node differently; undefined draws it unchanged. */
   readonly draw?: (node: Node, inputs: readonly Value[]) => readonly Value[] | undefined;
-  /** Stands before the names of nodes. */
+  /** Prefix of node names. */
   readonly prefix?: string;
 }
 
-/** Draws the inputs and tensors of a graph; gives the new values by the old ones' numbers. */
+/** Draws the inputs and tensors of a graph; returns the new values by the numbers of the old ones. */
 export function redrawSources(b: Builder, graph: Graph, live?: Uint8Array): Value[] {
   const values: Value[] = new Array(graph.values.length);
   for (const { name, value } of graph.inputs) {
@@ -24,7 +27,7 @@ export function redrawSources(b: Builder, graph: Graph, live?: Uint8Array): Valu
   return values;
 }
 
-/** Draws the nodes of a graph on values that its inputs and tensors have become, and adds theirs to them. */
+/** Draws the nodes of a graph on the new values of its inputs and tensors, and adds the nodes' values to them. */
 export function redrawNodes(b: Builder, graph: Graph, values: Value[], options: RedrawOptions = {}): void {
   const { live, draw, prefix = "" } = options;
   for (const node of graph.nodes) {

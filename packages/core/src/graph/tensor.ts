@@ -2,14 +2,14 @@ import { EspalierError } from "../errors.ts";
 import { countElements } from "./extent.ts";
 import type { DataType } from "./graph.ts";
 
-/** Numbers with a shape, row-major: what a backend is given and gives back. */
+/** Numbers with a shape, row-major: the data that a backend takes and returns. */
 export interface TensorData {
   readonly dtype: DataType;
   readonly shape: readonly number[];
   readonly data: Float32Array | Int32Array;
 }
 
-/** A float32 tensor; the data must hold exactly as many numbers as the shape says. */
+/** Creates a float32 tensor; the data must have exactly as many numbers as the shape. */
 export function float32(shape: readonly number[], data: ArrayLike<number>): TensorData {
   return checked({
     dtype: "float32",
@@ -32,7 +32,7 @@ function checked(tensor: TensorData): TensorData {
   const expected = countElements(tensor.shape);
   if (expected !== tensor.data.length) {
     throw new EspalierError(
-      `a tensor of shape [${tensor.shape.join(", ")}] holds ${expected} numbers, ${tensor.data.length} were given.`,
+      `a tensor of shape [${tensor.shape.join(", ")}] holds ${expected} numbers, but ${tensor.data.length} were given.`,
     );
   }
   return tensor;

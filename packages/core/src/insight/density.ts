@@ -2,22 +2,22 @@ import type { LayerCount } from "../accounting/layers.ts";
 
 /** Layers as a heat map: a row for each part that blocks have in common, a column for each block. */
 export interface DensityGroup {
-  /** What the names of its layers begin with (`encoder.attn_layers`); empty for layers that no number tells apart. */
+  /** Common prefix of the names of its layers (`encoder.attn_layers`); empty for layers without a number. */
   readonly name: string;
-  /** Numbers of the blocks, as in the names; one empty text where there is none. */
+  /** Numbers of the blocks in their names; one empty string if there is none. */
   readonly blocks: readonly string[];
   readonly rows: readonly {
-    /** What follows the number: `attention.query_projection`. */
+    /** The part of the name after the number: `attention.query_projection`. */
     readonly name: string;
-    /** By block; undefined where the block has no such layer. */
+    /** By block; undefined if the block has no such layer. */
     readonly cells: readonly (LayerCount | undefined)[];
   }[];
 }
 
 /**
- * Sorts layers (of `layerCounts`) into groups by the first number in their names, so that `encoder.layers.0.conv1`
- * and `encoder.layers.1.conv1` stand side by side. `before`: layers of the unpruned model; those that pruning removed
- * wholly are then there with density 0.
+ * Sorts layers (from `layerCounts`) into groups by the first number in their names, so that `encoder.layers.0.conv1`
+ * and `encoder.layers.1.conv1` are next to each other. `before`: layers of the unpruned model; those that pruning
+ * removed completely then appear with density 0.
  */
 export function densityMap(
   layers: readonly LayerCount[],
@@ -47,7 +47,7 @@ export function densityMap(
 function placeOf(name: string): { readonly group: string; readonly block: string; readonly row: string } {
   const parts = name.split(".");
   const at = parts.findIndex((part) => /^\d+$/.test(part));
-  // A number at the end tells layers of a list apart, not blocks.
+  // A number at the end distinguishes layers of a list, not blocks.
   if (at < 1 || at === parts.length - 1) return { group: "", block: "", row: name };
   return { group: parts.slice(0, at).join("."), block: parts[at]!, row: parts.slice(at + 1).join(".") };
 }

@@ -7,19 +7,19 @@ import { countElements } from "../graph/extent.ts";
 import { isKept } from "../model/mask.ts";
 import type { Model } from "../model/model.ts";
 
-/** How much is left of every head of one attention. */
+/** The density of every head of one attention. */
 export interface HeadDensity {
-  /** What the names of its tensors have in common: `encoder.attn_layers.0.attention`. */
+  /** Common prefix of the names of its tensors: `encoder.attn_layers.0.attention`. */
   readonly name: string;
-  /** Name of the dimension whose indices the heads are. */
+  /** Name of the dimension whose indices are the heads. */
   readonly dimension: string;
-  /** By head of the unpruned model: weights that are kept ÷ weights it had; 0 for a head that is gone. */
+  /** By head of the unpruned model: kept weights ÷ original weights; 0 for a removed head. */
   readonly density: readonly number[];
 }
 
 /**
- * Density of every attention head, over all weights with two or more axes that are its own, in graph order. Heads that can be
- * removed are listed, as those of attentions that are not gone: what a model mixes into time has none to tell apart.
+ * Density of every attention head, over its own weights with two or more axes, in graph order. Lists heads that can be
+ * removed, of attentions that still exist; mixing over time has no heads to tell apart.
  */
 export function headDensities(model: Model): HeadDensity[] {
   return model.dimensions.list.flatMap((dimension, number) =>
@@ -57,7 +57,7 @@ function densitiesOf(model: Model, dimension: Dimension, number: number): HeadDe
   return [{ name: commonName(names) || dimension.name, dimension: dimension.name, density }];
 }
 
-/** Adds a number for every position of an axis to the index of a dimension that it stands for. */
+/** Adds a number per position of an axis to the index of a dimension at that position. */
 function addPositions(
   sums: Float64Array,
   e: Expression,
@@ -72,7 +72,7 @@ function addPositions(
   }
 }
 
-/** Elements that are kept, by position along one axis of a tensor. */
+/** Counts kept elements by position along one axis of a tensor. */
 function keptByPosition(model: Model, name: string, axis: number): Float64Array {
   const { shape } = model.tensors.get(name)!;
   const mask = model.masks.get(name);

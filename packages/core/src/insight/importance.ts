@@ -5,37 +5,37 @@ import { isKept } from "../model/mask.ts";
 import type { Model } from "../model/model.ts";
 import type { Collect } from "../pruning/strategy.ts";
 
-/** Whose importance, by which criterion. */
+/** Options of an importance distribution. */
 export interface ImportanceRequest {
   readonly model: Model;
   /** `l1` by default. */
   readonly criterion?: string | Criterion;
-  /** For criteria that look at data. */
+  /** Needed by criteria that use data. */
   readonly collect?: Collect;
-  /** 32 by default. */
+  /** Number of bins; 32 by default. */
   readonly bins?: number;
 }
 
-/** How importance is distributed over a model's weights, on one logarithmic scale. */
+/** The distribution of importance over a model's weights, on one logarithmic scale. */
 export interface ImportanceDistribution {
   readonly criterion: string;
-  /** Borders of the bins as powers of ten, ascending: one more than there are bins. Smaller scores are in the first bin. */
+  /** Edges of the bins as powers of ten, ascending: one more than there are bins. Smaller scores are in the first bin. */
   readonly edges: readonly number[];
   readonly layers: readonly LayerImportance[];
 }
 
-/** The weights with two or more axes of one layer. */
+/** Weights with two or more axes of one layer. */
 export interface LayerImportance {
   readonly name: string;
   /** By bin. */
   readonly counts: readonly number[];
-  /** Weights that are masked, or of no importance at all: in no bin. */
+  /** Weights that are masked or have no importance; they are in no bin. */
   readonly zeros: number;
-  /** Power of ten that half of the weights in the bins lie below, to a bin; undefined where there are none. */
+  /** Median of the binned weights as a power of ten, accurate to a bin; undefined if there are none. */
   readonly median?: number;
 }
 
-/** Share of the scores that may lie below the first bin: a few tiny ones must not squeeze all others together. */
+/** Share of the scores that may fall below the first bin, so that a few tiny ones do not squeeze all others together. */
 const tail = 0.002;
 
 /** The distribution of a criterion's scores over the weights of every layer, in graph order. */
@@ -64,7 +64,7 @@ export async function importanceDistribution(request: ImportanceRequest): Promis
 }
 
 interface Logarithms {
-  /** Of the scores above 0. */
+  /** The scores above 0. */
   readonly values: Float32Array;
   readonly zeros: number;
 }
@@ -119,7 +119,7 @@ function layerImportance(
   return { name, counts, zeros, ...(median === undefined ? {} : { median }) };
 }
 
-/** The middle of the bin that half of the counts lie below; undefined where all are 0. */
+/** The middle of the bin that contains the median; undefined if all counts are 0. */
 export function medianOf(counts: readonly number[], edges: readonly number[]): number | undefined {
   const total = counts.reduce((sum, count) => sum + count, 0);
   if (total === 0) return undefined;

@@ -5,16 +5,16 @@ import { countElements } from "../graph/extent.ts";
 import { isKept } from "../model/mask.ts";
 import type { Model } from "../model/model.ts";
 
-/** What is left of a tensor, as a picture of the tensor as it was drawn: each cell stands for one element, or for a block of them. */
+/** A picture of a tensor before pruning, showing what is left: each cell stands for one element or a block of elements. */
 export interface MaskPicture {
   readonly tensor: string;
-  /** Of the tensor before anything was pruned, and now. */
+  /** Shape before anything was pruned, and now. */
   readonly original: readonly number[];
   readonly shape: readonly number[];
   /** Cells, row-major. */
   readonly rows: number;
   readonly columns: number;
-  /** Share of each cell's elements that is kept, that is masked, and whose slice was removed: together 1. */
+  /** Shares of each cell's elements that are kept, masked, and removed with a slice; they add up to 1. */
   readonly kept: Float32Array;
   readonly masked: Float32Array;
   readonly removed: Float32Array;
@@ -22,15 +22,15 @@ export interface MaskPicture {
   readonly density: number;
 }
 
-/** How fine a picture is. */
+/** Options of a picture. */
 export interface MaskPictureOptions {
-  /** Most cells along a side; 96 by default. */
+  /** Maximum number of cells along a side; 96 by default. */
   readonly most?: number;
 }
 
 /**
- * Draws a trainable tensor's mask, and what was cut off it, on the tensor as it was before pruning. Tensors with more
- * than two axes are laid out as near to a square as joining neighbouring axes allows. Throws an EspalierError for a tensor
+ * Draws the mask of a trainable tensor and its removed slices on the tensor's original shape. Tensors with more than
+ * two axes are laid out as close to a square as joining neighbouring axes allows. Throws an EspalierError for a tensor
  * that the model does not have.
  */
 export function maskPicture(
@@ -56,7 +56,7 @@ export function maskPicture(
   ];
   const cellOf = (r: number, c: number) => Math.floor(r / tall) * columns + Math.floor(c / wide);
   for (let r = 0; r < height; r++) for (let c = 0; c < width; c++) all[cellOf(r, c)]!++;
-  // The elements that are left lie on a grid: original row and column of each pair of positions.
+  // The remaining elements lie on a grid: original row and column of each pair of positions.
   const positions = expressions.map((e) => originalPositions(e, list));
   const atRow = joined(positions.slice(0, split), original.slice(0, split));
   const atColumn = joined(positions.slice(split), original.slice(split));
@@ -87,7 +87,7 @@ export function maskPicture(
   };
 }
 
-/** Trainable tensors with two or more axes that pruning changed, in graph order: those worth a picture. */
+/** Trainable tensors with two or more axes that pruning changed, in graph order. */
 export function prunedTensors(model: Model): string[] {
   const { list, axes } = model.dimensions;
   return model.graph.tensors.flatMap(({ name, role, value }) => {
@@ -99,7 +99,7 @@ export function prunedTensors(model: Model): string[] {
   });
 }
 
-/** Where to part the axes so that the two sides are as alike as can be. */
+/** Where to split the axes so that the two sides are as equal as possible. */
 function squarest(shape: readonly number[]): number {
   const ratio = (split: number) =>
     Math.abs(Math.log(countElements(shape.slice(0, split)) / countElements(shape.slice(split))));
@@ -108,7 +108,7 @@ function squarest(shape: readonly number[]): number {
   return best;
 }
 
-/** Positions along several axes as positions along the one they make together. */
+/** Positions along several axes as positions along the axis that joins them. */
 function joined(positions: readonly (readonly number[])[], extents: readonly number[]): number[] {
   return positions.reduce<number[]>(
     (outer, list, axis) => outer.flatMap((o) => list.map((p) => o * extents[axis]! + p)),

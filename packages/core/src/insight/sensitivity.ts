@@ -7,31 +7,31 @@ import { applySteps } from "../pruning/prune.ts";
 import type { Collect } from "../pruning/strategy.ts";
 import { maskWeakest, rankWeights } from "../pruning/weights.ts";
 
-/** Which layers are tried, how far, and how the error is measured. */
+/** Options of a sensitivity analysis. */
 export interface SensitivityRequest {
   readonly model: Model;
-  /** Shares of a layer's weights to mask, each by itself. */
+  /** Shares of a layer's weights to mask, each tried by itself. */
   readonly amounts: readonly number[];
-  /** Which weights go first; `l1` by default. */
+  /** Decides which weights are masked first; `l1` by default. */
   readonly criterion?: string | Criterion;
-  /** For criteria that look at data. */
+  /** Needed by criteria that use data. */
   readonly collect?: Collect;
-  /** The error of a model on evaluation data; injected, so that no backend is known here. */
+  /** Returns the error of a model on evaluation data; injected, so that core needs no backend. */
   readonly evaluate: (model: Model) => Promise<number>;
   readonly signal?: AbortSignal;
-  /** Told after each evaluation. */
+  /** Called after each evaluation. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** What pruning one layer alone does to the error. */
+/** The effect of pruning one layer alone on the error. */
 export interface Sensitivity {
   readonly criterion: string;
   readonly amounts: readonly number[];
-  /** Error of the model as it is. */
+  /** Error of the unchanged model. */
   readonly error: number;
   readonly layers: readonly {
     readonly name: string;
-    /** Its weights with two or more axes. */
+    /** Number of its weights in tensors with two or more axes. */
     readonly weights: number;
     /** By amount. */
     readonly errors: readonly number[];
@@ -39,9 +39,9 @@ export interface Sensitivity {
 }
 
 /**
- * The error when each layer alone is pruned, the others left as they are: layers × amounts evaluations, and one more. Layers
- * no output depends on are left out. One-shot, without fine-tuning (as Han et al., NeurIPS 2015, choose their
- * thresholds). Throws an EspalierError for an amount outside [0, 1).
+ * Measures the error when one layer at a time is pruned: layers × amounts evaluations, plus one. Layers that no output
+ * depends on are left out. One-shot, without fine-tuning (like the thresholds of Han et al., NeurIPS 2015). Throws an
+ * EspalierError for an amount outside [0, 1).
  */
 export async function layerSensitivity(request: SensitivityRequest): Promise<Sensitivity> {
   const { model, amounts, evaluate, signal, onProgress } = request;

@@ -1,7 +1,4 @@
-/**
- * JSON text with the members of objects in the order of their names, so that equal things give equal bytes however they
- * were put together.
- */
+/** JSON text with the members of objects sorted by name, so that equal values give equal bytes. */
 export function canonicalJson(value: unknown): string {
   if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
   if (Array.isArray(value)) {

@@ -15,18 +15,18 @@ export interface ModelDefinition<O> {
   readonly options: Schema<O>;
   /** Draws inputs and nodes and gives the outputs by name. */
   draw(b: Builder, options: O): Readonly<Record<string, Value>>;
-  /** Brings a checkpoint of the original implementation into this drawing's names and shapes. */
+  /** Converts a checkpoint of the original implementation to this drawing's names and shapes. */
   checkpoint?(tensors: Tensors, options: O): Tensors;
 }
 
-/** A model's architecture at certain options, without weights. */
+/** A model's architecture with given options, without weights. */
 export interface Architecture {
   readonly name: string;
   readonly options: Json;
   readonly graph: Graph;
-  /** With weights as the original implementation starts training. The same seed gives the same weights. */
+  /** Creates the model with the initial weights of the original implementation. The same seed gives the same weights. */
   initialize(seed?: number): Model;
-  /** With weights from a checkpoint, by name. Throws an EspalierError that lists what does not fit. */
+  /** Creates the model with weights from a checkpoint, by name. Throws an EspalierError that lists the mismatches. */
   load(tensors: Tensors): Model;
 }
 
@@ -35,7 +35,7 @@ export type ModelFactory<I> = ((options: I) => Architecture) & {
   readonly definition: ModelDefinition<unknown>;
 };
 
-/** Makes `iTransformer(options)` from a definition: options are validated, the graph is drawn. */
+/** Creates a factory such as `iTransformer(options)` from a definition: it validates the options and draws the graph. */
 export function defineModel<I, O>(definition: ModelDefinition<O>): ModelFactory<I> {
   const factory = (input: I): Architecture => {
     const options = readBy(definition.options, input, `model "${definition.name}"`);
@@ -67,7 +67,7 @@ function initialTensors(drawing: Drawing, seed: number): Tensors {
   );
 }
 
-/** The drawing's tensors out of a checkpoint; what the drawing has data for itself need not be in it. */
+/** Matches a checkpoint with the tensors of a drawing; those that the drawing has data for may be missing. */
 function matchCheckpoint(model: string, { graph, data }: Drawing, checkpoint: Tensors): Tensors {
   const problems: string[] = [];
   const used = new Set<string>();

@@ -8,17 +8,17 @@ export function sha256(bytes: Uint8Array): string {
   return hash.digest();
 }
 
-/** A hash over parts that are given one after the other. */
+/** An incremental hash. */
 export interface Hash {
   /** Adds bytes. */
   update(bytes: Uint8Array): void;
   /** Adds text as UTF-8. */
   text(text: string): void;
-  /** The hash of all bytes so far, in hexadecimal; nothing can be added after it. */
+  /** Returns the hash of all bytes so far, in hexadecimal; nothing can be added afterwards. */
   digest(): string;
 }
 
-/** What of Node's `process` and `node:crypto` is used here. */
+/** The parts of Node's `process` and `node:crypto` that are used here. */
 interface Platform {
   getBuiltinModule?(name: "node:crypto"): {
     createHash(name: "sha256"): { update(data: Uint8Array | string): unknown; digest(as: "hex"): string };
@@ -26,8 +26,8 @@ interface Platform {
 }
 
 /**
- * SHA-256 by the platform where it has a synchronous one (Node, Deno, Bun: some 1.5 GB/s), else in JavaScript (160 MB/s;
- * what browsers have cannot be waited for here).
+ * SHA-256 by the platform if it has a synchronous implementation (Node, Deno, Bun: about 1.5 GB/s), else in JavaScript
+ * (160 MB/s; that of browsers is asynchronous).
  */
 export function createSha256(): Hash {
   const { process } = globalThis as { readonly process?: Platform };
@@ -138,7 +138,7 @@ function prime(i: number): bigint {
   return candidate;
 }
 
-/** The first 32 bits of the fractional part of the root of a number: how SHA-256 defines its constants. */
+/** The first 32 bits of the fractional part of the root of a number, from which SHA-256 defines its constants. */
 function fractionBits(n: bigint, root: 2 | 3): number {
   const scaled = n << BigInt(32 * root);
   let low = 0n;

@@ -4,14 +4,14 @@ import { logOperator, powOperator } from "../operators/functions.ts";
 import { isCallOf } from "../operators/operator.ts";
 import type { Model } from "./model.ts";
 
-/** A number that is added to a divisor so that it is not 0 is no larger. */
+/** A number up to this size that is added to a divisor only guards against 0. */
 const guard = 1e-3;
 
 const known = new WeakMap<Graph, ReadonlyMap<string, string>>();
 
 /**
- * Trainable tensors that something is divided by (or whose logarithm is taken): where one is 0, outputs are no numbers.
- * Gives the node that divides, by the tensor's name.
+ * Trainable tensors that something is divided by (or whose logarithm is taken): a 0 in one makes outputs NaN. Returns
+ * the dividing node by the tensor's name.
  */
 export function divisors({ graph, tensors }: Pick<Model, "graph" | "tensors">): ReadonlyMap<string, string> {
   const before = known.get(graph);
@@ -52,7 +52,7 @@ function dividesBy(node: Node, every: Every): number | undefined {
   return isCallOf(node, powOperator) && every(node.inputs[1]!, (x) => x < 0) ? 0 : undefined;
 }
 
-/** Whether a 0 in one input is a 0 in the output, or all but one. */
+/** Whether a 0 in one input makes the output 0 (or all of its parts but one). */
 function carriesZero(node: Node, input: number, every: Every): boolean {
   const { operator, inputs, attributes } = node;
   if (operator.rearranges) return true;

@@ -1,6 +1,6 @@
 import { countElements } from "../graph/extent.ts";
 
-/** Which elements of a tensor are kept: a bitset in row-major order, lowest bit first; 1 keeps. */
+/** The kept elements of a tensor: a bitset in row-major order, lowest bit first; 1 keeps. */
 export interface Mask {
   readonly shape: readonly number[];
   readonly bits: Uint8Array;
@@ -14,7 +14,7 @@ export function maskFrom(shape: readonly number[], keep: (index: number) => bool
   return { shape, bits };
 }
 
-/** Whether a mask keeps an element, counted row-major. */
+/** Whether a mask keeps an element, counted in row-major order. */
 export function isKept(mask: Mask, index: number): boolean {
   return ((mask.bits[index >> 3]! >> (index & 7)) & 1) === 1;
 }
@@ -22,36 +22,36 @@ export function isKept(mask: Mask, index: number): boolean {
 /** Ones in each byte. */
 const ones = Uint8Array.from({ length: 256 }, (_, byte) => byte.toString(2).replaceAll("0", "").length);
 
-/** Number of elements kept. Bits behind the last element must be 0, as `maskFrom` writes them. */
+/** Number of kept elements. Bits after the last element must be 0, as `maskFrom` writes them. */
 export function keptCount({ bits }: Mask): number {
   let count = 0;
   for (let i = 0; i < bits.length; i++) count += ones[bits[i]!]!;
   return count;
 }
 
-/** Kept by both. */
+/** The mask of elements that both keep. */
 export function intersect(a: Mask, b: Mask): Mask {
   return { shape: a.shape, bits: a.bits.map((byte, i) => byte & b.bits[i]!) };
 }
 
-/** Zero where the mask does not keep. */
+/** The data with zeros where the mask does not keep. */
 export function applyMask(data: Float32Array, { bits }: Mask): Float32Array {
   const kept = new Float32Array(data.length);
   for (let at = 0, i = 0; i < data.length; at++, i += 8) {
-    // Lowest bit first: each step of the loop takes one bit away.
+    // Lowest bit first: each step of the loop clears one bit.
     for (let byte = bits[at]!, j = i; byte !== 0; byte >>= 1, j++) if (byte & 1) kept[j] = data[j]!;
   }
   return kept;
 }
 
-/** The elements that a mask keeps, one after the other. */
+/** The kept elements, one after the other. */
 export function gatherKept(data: Float32Array, mask: Mask): Float32Array {
   const values = new Float32Array(keptCount(mask));
   for (let i = 0, next = 0; next < values.length; i++) if (isKept(mask, i)) values[next++] = data[i]!;
   return values;
 }
 
-/** What {@link gatherKept} gave, back where the mask keeps it; zeros elsewhere. */
+/** The reverse of {@link gatherKept}; zeros where the mask does not keep. */
 export function spreadKept(values: Float32Array, { shape, bits }: Mask): Float32Array {
   const data = new Float32Array(countElements(shape));
   for (let at = 0, next = 0; at < bits.length; at++) {
@@ -68,7 +68,7 @@ export function isZeroElsewhere(data: Float32Array, { bits }: Mask): boolean {
   return true;
 }
 
-/** 1 where kept, 0 elsewhere: the form a backend computes with. */
+/** 1 for kept elements, 0 for others: the form that backends compute with. */
 export function maskValues(mask: Mask): Float32Array {
   return Float32Array.from({ length: countElements(mask.shape) }, (_, i) => (isKept(mask, i) ? 1 : 0));
 }

@@ -3,22 +3,23 @@ import type { Model } from "./model.ts";
 import { type TensorProduct, tensorProducts } from "./products.ts";
 
 /**
- * A tensor as the matrix that its product sees: a row is what makes one output, its columns are the inputs that are
- * contracted; what is neither (heads, modes) tells several matrices apart. An element lies at the sum of three offsets.
+ * A tensor as the matrix that its product sees: a row makes one output, the columns are the contracted inputs; other
+ * axes (heads, modes) index several matrices. The position of an element is the sum of three offsets.
  */
 export interface MatrixView {
   readonly matrices: Int32Array;
   readonly rows: Int32Array;
   readonly columns: Int32Array;
-  /** Axis of the tensor along which a row's neighbours lie. */
+  /** The tensor's axis along which neighbours in a row lie. */
   readonly axis: number;
-  /** Extent of that axis: so many columns are neighbours, then those of the next tap of a convolution begin. */
+  /** Extent of that axis: this many columns are neighbours, then those of the next tap of a convolution begin. */
   readonly neighbours: number;
 }
 
 /**
- * How each tensor is multiplied: [out, in] of a linear layer, [out, in, taps] of a convolution, [heads, in, out, modes] of
- * Fourier weights. A tensor that no product contracts (a table) has its last axis for columns, those of extent 1 left out.
+ * How each tensor is multiplied: [out, in] of a linear layer, [out, in, taps] of a convolution, [heads, in, out, modes]
+ * of Fourier weights. A tensor that no product contracts (a table) has its last axis as columns, ignoring axes of
+ * extent 1.
  */
 export function matrixViews(model: Model, tensors: readonly string[]): ReadonlyMap<string, MatrixView> {
   const products = new Map(
@@ -39,7 +40,7 @@ function lastAxes(shape: readonly number[]) {
   return { inputs: wide.slice(-1), outputs: wide.slice(-2, -1) };
 }
 
-/** The matrix that a tensor of this shape is in a product. */
+/** The matrix view of a tensor of this shape in a product. */
 export function matrixView(
   shape: readonly number[],
   { outputs, inputs }: Pick<TensorProduct, "outputs" | "inputs">,
@@ -55,7 +56,7 @@ export function matrixView(
   };
 }
 
-/** Where the elements along some axes lie, the last of them running fastest. */
+/** Offsets of the elements along some axes, the last of them varying fastest. */
 function offsets(shape: readonly number[], axes: readonly number[]): Int32Array {
   let all = Int32Array.of(0);
   for (const axis of axes) {

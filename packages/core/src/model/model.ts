@@ -10,14 +10,14 @@ import { createSha256 } from "./digest.ts";
 import { applyMask, type Mask } from "./mask.ts";
 import { storedGraph } from "./stored-graph.ts";
 
-/** Anything JSON can hold. */
+/** Any JSON value. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
-/** A model: its evaluation graph, its weights, and what is known about both. Readonly data; pruning gives a new one. */
+/** A model: its evaluation graph, its weights, and what is known about both. Read-only data; pruning returns a new model. */
 export interface Model {
-  /** Of its definition, such as `iTransformer`; free for imported models. */
+  /** Name of its definition, such as `iTransformer`; any name for imported models. */
   readonly name: string;
-  /** What it was drawn with. */
+  /** Options that it was drawn with. */
   readonly options: Json;
   readonly graph: Graph;
   /** All tensors of the graph by name: trainable, buffers and constants. */
@@ -25,15 +25,15 @@ export interface Model {
   /** Masks of trainable tensors; without one, every element is kept. Masked elements are 0 in `tensors`. */
   readonly masks: ReadonlyMap<string, Mask>;
   readonly dimensions: Dimensions;
-  /** Counts of the model before anything was pruned, at batch 1: what sparsity is measured against. */
+  /** Counts of the unpruned model at batch 1: the reference for sparsity. */
   readonly dense: Accounting;
-  /** What was done to it since: plans and fits, oldest first. */
+  /** What was done to it: plans and fits, oldest first. */
   readonly history: readonly Json[];
-  /** What belongs to the model but not to its graph: scaling, names of the series. */
+  /** Data that belongs to the model but not to its graph: scaling, names of the series. */
   readonly metadata: { readonly [key: string]: Json };
 }
 
-/** A model from a graph and its tensors. Throws an EspalierError where a tensor is missing or has another shape. */
+/** Creates a model from a graph and its tensors. Throws an EspalierError if a tensor is missing or has another shape. */
 export function createModel(parts: {
   readonly name: string;
   readonly graph: Graph;
@@ -48,7 +48,7 @@ export function createModel(parts: {
   return { ...draft, dimensions: inferDimensions(graph), dense: account(draft), history: [] };
 }
 
-/** The same model with other values in some tensors (shapes must not change); masks stay, and are applied to the new values. */
+/** Returns the model with new values in some tensors (shapes must not change); masks stay, and apply to the new values. */
 export function withTensors(model: Model, tensors: Tensors, history: readonly Json[] = []): Model {
   const merged = new Map(model.tensors);
   for (const [name, tensor] of tensors) {
@@ -66,7 +66,7 @@ export function withTensors(model: Model, tensors: Tensors, history: readonly Js
 const tensorDigests = new WeakMap<TensorData, string>();
 const modelDigests = new WeakMap<Model, string>();
 
-/** SHA-256 of graph, dimensions, masks and weights: what a plan names as its base. */
+/** SHA-256 of graph, dimensions, masks and weights; plans name it as their base. */
 export function digest(model: Model): string {
   const known = modelDigests.get(model);
   if (known !== undefined) return known;

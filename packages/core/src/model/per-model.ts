@@ -1,6 +1,6 @@
 import type { Model } from "./model.ts";
 
-/** Remembers what is computed for a model, so that many amounts can be planned at the cost of one; failures are forgotten. */
+/** Caches what is computed for a model, so that many amounts can be planned at the cost of one. Failures are not cached. */
 export function perModel<T>(): (model: Model, compute: () => Promise<T>) => Promise<T> {
   const known = new WeakMap<Model, Promise<T>>();
   return (model, compute) => {

@@ -13,22 +13,22 @@ import { matMulOperator } from "../operators/matmul.ts";
 import { isCallOf } from "../operators/operator.ts";
 import { sliceOperator } from "../operators/slice.ts";
 
-/** A matrix product that multiplies a tensor, whatever its layout there: a linear layer's weight, a convolution's. */
+/** A matrix product that multiplies a tensor in any layout: a linear layer's weight, a convolution's. */
 export interface TensorProduct {
   readonly node: Node;
   readonly tensor: string;
-  /** Axes of the tensor that are contracted, in the order in which the product runs through them; those of extent 1 left out. */
+  /** Contracted axes of the tensor, in the order of the product; axes of extent 1 are left out. */
   readonly inputs: readonly number[];
-  /** Axes of the tensor that the result has, in its order. */
+  /** Axes of the tensor that appear in the result, in its order. */
   readonly outputs: readonly number[];
-  /** What is multiplied with it, and the axis of that which is contracted. */
+  /** The other factor, and its contracted axis. */
   readonly other: ValueId;
   readonly otherAxis: number;
-  /** Whether that depends on the model's inputs. */
+  /** Whether the other factor depends on the model's inputs. */
   readonly byData: boolean;
 }
 
-/** The live products of tensors that are laid out by transposing, reshaping and slicing alone, in graph order. */
+/** The live products of tensors that are laid out by transposing, reshaping and slicing only, in graph order. */
 export function tensorProducts(graph: Graph): TensorProduct[] {
   const live = liveValues(graph);
   const data = dataValues(graph);
@@ -53,7 +53,7 @@ export function tensorProducts(graph: Graph): TensorProduct[] {
   });
 }
 
-/** The tensor's axes behind one axis of a value, outermost first; undefined where it is cut, or more than laid out. */
+/** The tensor's axes that make up one axis of a value, outermost first; undefined if it is cut, or more than laid out. */
 function trace(
   from: ValueId,
   axis: number,
@@ -81,7 +81,7 @@ function trace(
   return { value, axes: axes.filter((one) => shapeOf(value)[one] !== 1) };
 }
 
-/** The axes that a reshape has made one axis of; undefined where it mixes others in. */
+/** The axes that a reshape has joined into one; undefined if it mixes in others. */
 function axesBehind(
   before: readonly number[],
   after: readonly number[],

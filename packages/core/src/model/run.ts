@@ -23,7 +23,7 @@ export function randomInputs(
   );
 }
 
-/** All outputs of a model on a backend. */
+/** Runs a model on a backend and returns all outputs. */
 export async function runModel(
   model: Pick<Model, "graph" | "tensors">,
   backend: Backend,

@@ -3,7 +3,7 @@ import { type Extent, sameShape } from "../graph/extent.ts";
 import type { Attributes, Graph, NamedValue, Node, TensorSpec, Update, ValueType } from "../graph/graph.ts";
 import { inferTypes, type Operator } from "../operators/operator.ts";
 
-/** A graph as plain JSON: operators by name. */
+/** A graph as plain JSON, with operators by name. */
 export interface StoredGraph {
   readonly values: readonly ValueType[];
   readonly inputs: readonly NamedValue[];
@@ -18,7 +18,7 @@ export interface StoredNode extends Omit<Node, "operator"> {
   readonly operator: string;
 }
 
-/** A graph as it is written to files; `loadGraph` reads it back. */
+/** Converts a graph to the form written to files; `loadGraph` reads it back. */
 export function storedGraph(graph: Graph): StoredGraph {
   return { ...graph, nodes: graph.nodes.map((node) => ({ ...node, operator: node.operator.name })) };
 }
@@ -81,7 +81,7 @@ function inferOrRefuse(
   try {
     return inferTypes(operator, inputs, node.attributes as Attributes);
   } catch (error) {
-    // The attributes are whatever the file holds: an operator may meet other types than it reads.
+    // The file decides the attributes: an operator may find types that it does not expect.
     if (!(error instanceof ShapeError || error instanceof TypeError)) throw error;
     throw new EspalierError(
       `the stored graph is damaged: node ${node.name} (${operator.name}) does not fit its ${inputs.length} inputs.`,
@@ -102,6 +102,6 @@ function checkType({ dtype, shape }: ValueType): void {
 
 function unique(list: readonly { readonly name: string }[], what: string): void {
   if (new Set(list.map(({ name }) => name)).size !== list.length) {
-    throw new EspalierError(`the stored graph is damaged: two of its ${what}s have one name.`);
+    throw new EspalierError(`the stored graph is damaged: two of its ${what}s have the same name.`);
   }
 }

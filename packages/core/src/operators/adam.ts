@@ -7,11 +7,11 @@ export type AdamAttributes = {
   readonly beta1: number;
   readonly beta2: number;
   readonly epsilon: number;
-  /** L2 penalty added to the gradient, as `torch.optim.Adam` has it. */
+  /** L2 penalty added to the gradient, like that of `torch.optim.Adam`. */
   readonly weightDecay: number;
 };
 
-/** What an Adam node reads, by name, whatever stands for it: ids of values, shapes, numbers. */
+/** The inputs of an Adam node by name, in any representation: ids of values, shapes, numbers. */
 export interface AdamInputs<T> {
   readonly parameter: T;
   readonly gradient: T;
@@ -29,23 +29,23 @@ export function adamInputs<T>(inputs: readonly T[]): AdamInputs<T> {
 }
 
 /**
- * Sizes below which {@link adamOperator} takes a gradient (its penalty included) and the new moments for zero. Moments of
- * weights that get no gradient any more (dead, converged) would else decay into float32's subnormal numbers, which some
- * processors compute a hundred times slower; so would the square of a gradient this small. The step of a moment below these
- * bounds is 10⁻⁸ of the learning rate at most, at the usual epsilon. GPUs and libtensorflow, which flush subnormal
- * numbers themselves, need not look.
+ * Sizes below which {@link adamOperator} treats a gradient (including its penalty) and the new moments as zero. Moments
+ * of weights that no longer get a gradient (dead, converged) would otherwise decay into float32's subnormal numbers,
+ * which some processors compute a hundred times slower; so would the square of such a small gradient. A moment below
+ * these bounds moves a weight by at most 10⁻⁸ of the learning rate, at the usual epsilon. GPUs and libtensorflow flush
+ * subnormal numbers themselves and need no check.
  */
 export const adamTiny = { gradient: 2 ** -55, m: 2 ** -80, v: 2 ** -125 } as const;
 
-/** A number, or 0 where its size is below `least`. */
+/** The number, or 0 if its size is below `least`. */
 export function unlessBelow(least: number, x: number): number {
   return Math.abs(x) < least ? 0 : x;
 }
 
 /**
- * One step of Adam (Kingma and Ba, ICLR 2015): (parameter, gradient, m, v, step, learning rate[, mask]) → (parameter', m', v').
- * `step` counts from 1. Where the mask is 0 the parameter becomes 0 and its moments stay as they are. Numbers below
- * {@link adamTiny} count as zero.
+ * One step of Adam (Kingma and Ba, ICLR 2015): (parameter, gradient, m, v, step, learning rate[, mask]) → (parameter',
+ * m', v'). `step` counts from 1. Where the mask is 0, the parameter becomes 0 and its moments do not change. Numbers
+ * below {@link adamTiny} count as zero.
  */
 export const adamOperator: Operator<AdamAttributes> = defineOperator<AdamAttributes>({
   name: "Adam",

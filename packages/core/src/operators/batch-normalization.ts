@@ -8,15 +8,15 @@ import type { EpsilonAttributes } from "./layer-normalization.ts";
 import { reshape } from "./layout.ts";
 import { checkNumbers, defineOperator, type Operator } from "./operator.ts";
 
-/** What is added to variances, and how fast running statistics follow. */
+/** The number added to variances, and the rate at which running statistics follow. */
 export type BatchNormalizationAttributes = EpsilonAttributes & {
-  /** Share of the batch in the new running statistics, as PyTorch counts it (ONNX: 1 − momentum). */
+  /** Weight of the batch in the new running statistics, in PyTorch's sense (ONNX: 1 − momentum). */
   readonly momentum: number;
 };
 
 /**
- * (x − mean) / √(variance + ε) · scale + bias for each channel (axis 1), with running statistics.
- * Inputs x [N, C, …], scale, bias, mean, variance [C]. ONNX `BatchNormalization`. Ioffe and Szegedy, 2015.
+ * (x − mean) / √(variance + ε) · scale + bias for each channel (axis 1), with running statistics. Inputs x [N, C, …],
+ * scale, bias, mean, variance [C]. ONNX `BatchNormalization`. Ioffe and Szegedy, 2015.
  */
 export const batchNormalizationOperator: Operator<BatchNormalizationAttributes> =
   defineOperator<BatchNormalizationAttributes>({
@@ -46,7 +46,7 @@ export const batchNormalizationOperator: Operator<BatchNormalizationAttributes> 
       context.update(variance!, newVariance!);
       return [y!];
     },
-    /** With the statistics as they are: they are buffers, so they have no gradient. */
+    /** Running statistics are buffers, so they have no gradient. */
     gradient(b, { inputs: [x, scaleVector, , mean, variance], gradients: [dy], attributes: { epsilon } }) {
       const none = [undefined, undefined, undefined, undefined, undefined];
       if (dy === undefined) return none;
@@ -80,8 +80,8 @@ export const batchNormalizationOperator: Operator<BatchNormalizationAttributes> 
   });
 
 /**
- * As BatchNormalization, with the statistics of the batch: (x, scale, bias, mean, variance) → (y, new mean, new variance).
- * The running variance takes the unbiased estimate, as PyTorch does.
+ * BatchNormalization with the statistics of the batch: (x, scale, bias, mean, variance) → (y, new mean, new variance).
+ * The running variance uses the unbiased estimate, like PyTorch.
  */
 export const batchNormalizationTraining: Operator<BatchNormalizationAttributes> =
   defineOperator<BatchNormalizationAttributes>({
@@ -175,7 +175,7 @@ function channelMoments(shape: readonly number[], data: Float64Array) {
   return { mean, variance, count };
 }
 
-/** Draws BatchNormalization of x [N, C, …] with vectors [C]; ε 1e-5 and momentum 0.1 as PyTorch has them. */
+/** Draws BatchNormalization of x [N, C, …] with vectors [C]; ε 1e-5 and momentum 0.1 are PyTorch's. */
 export function batchNormalization(
   b: Builder,
   x: Value,

@@ -22,7 +22,7 @@ export const expandOperator: Operator<{ readonly shape: Shape }> = defineOperato
   infer([x], { shape }) {
     const result = broadcastShapes(x!.shape, shape);
     if (result === undefined || !sameShape(result, shape)) {
-      throw new ShapeError("it cannot be repeated to the shape asked for");
+      throw new ShapeError("it cannot be repeated to the requested shape");
     }
     return [{ dtype: x!.dtype, shape }];
   },
@@ -39,7 +39,7 @@ export const expandOperator: Operator<{ readonly shape: Shape }> = defineOperato
   },
 });
 
-/** Axes that are summed over, and whether they stay with extent 1. */
+/** The axes to sum over, and whether they stay with extent 1. */
 export type ReduceAttributes = { readonly axes: readonly number[]; readonly keepdims: boolean };
 
 /** Sum over axes. ONNX `ReduceSum` with constant axes. */
@@ -84,18 +84,19 @@ function axisSet(axes: readonly number[], rank: number): Set<number> {
   return new Set(axes.map((axis) => normalizeAxis(axis, rank)));
 }
 
-/** Draws an Expand to a shape; nothing where the value has it already. */
+/** Draws an Expand to a shape, unless the value already has it. */
 export function expand(b: Builder, x: Value, shape: Shape): Value {
   return sameShape(x.shape, shape) ? x : b.apply(expandOperator, [x], { shape });
 }
 
-/** Draws a sum over axes; nothing where there are none. */
+/** Draws a sum over axes, unless there are none. */
 export function reduceSum(b: Builder, x: Value, axes: readonly number[], keepdims = false): Value {
   return axes.length === 0 ? x : b.apply(reduceSumOperator, [x], { axes, keepdims });
 }
 
 /**
- * Mean over axes, drawn as a sum and a division by the number of elements: when an axis is pruned, the trained divisor stays.
+ * Mean over axes, drawn as a sum and a division by the number of elements: if an axis is pruned, the trained divisor
+ * stays.
  */
 export function reduceMean(b: Builder, x: Value, axes: readonly number[], keepdims = false): Value {
   const reduced = axisSet(axes, x.shape.length);
@@ -103,7 +104,7 @@ export function reduceMean(b: Builder, x: Value, axes: readonly number[], keepdi
   return scale(b, reduceSum(b, x, axes, keepdims), 1, count);
 }
 
-/** Sums a gradient over the axes along which its value had been repeated. */
+/** Sums a gradient over the axes along which its value was repeated. */
 export function reduceTo(b: Builder, x: Value, shape: Shape): Value {
   if (sameShape(x.shape, shape)) return x;
   const lead = x.shape.length - shape.length;

@@ -7,7 +7,7 @@ import { map, zip } from "../reference/array.ts";
 import { reduceTo } from "./broadcast.ts";
 import { defineOperator, type GradientCall, type Nothing, type Operator, zeroForZero } from "./operator.ts";
 
-/** Of operators that need none. */
+/** Attributes of operators that have none. */
 export type None = Record<string, never>;
 
 export function inferBroadcast([a, b]: readonly ValueType[]): readonly ValueType[] {
@@ -21,7 +21,7 @@ export function inferBroadcast([a, b]: readonly ValueType[]): readonly ValueType
 interface Binary {
   readonly name: string;
   readonly f: (a: number, b: number) => number;
-  /** Whether two values of the input's own making meet in it: a residual connection. */
+  /** Whether it may join two values computed from the input: a residual connection. */
   readonly residual?: true;
   readonly simplify: (inputs: readonly Nothing[]) => "zero" | number | undefined;
   readonly gradient: (b: Builder, call: GradientCall<None>, dy: Value) => readonly (() => Value)[];
@@ -54,7 +54,7 @@ export function binary({ name, f, residual, simplify, gradient }: Binary): Opera
   });
 }
 
-/** Axes that both factors have, neither repeated: one of each is multiplied with its own of the other. */
+/** Axes that both factors have and that neither repeats: each position is multiplied with the same position of the other. */
 function noteBatches(coupling: Coupling, left: Operand, right: Operand): void {
   for (let back = 1; back <= Math.min(left.axes.length, right.axes.length); back++) {
     if (sameExtent(left.shape.at(-back)!, right.shape.at(-back)!))
@@ -62,7 +62,7 @@ function noteBatches(coupling: Coupling, left: Operand, right: Operand): void {
   }
 }
 
-/** An operator of one value, number by number. */
+/** An operator of one value, applied to each number. */
 export function unary(
   name: string,
   f: (x: number) => number,
@@ -82,7 +82,7 @@ export function unary(
   });
 }
 
-/** An operator of (x, dy) that gives dx; has no gradient of its own. */
+/** An operator of (x, dy) that computes dx; it has no gradient of its own. */
 export function unaryGradient(name: string, slope: (x: number) => number): Operator<None> {
   return defineOperator<None>({
     name,

@@ -6,7 +6,7 @@ import { reduceTo } from "./broadcast.ts";
 import { inferBroadcast, type None } from "./by-element.ts";
 import { defineOperator, type Operator } from "./operator.ts";
 
-/** Truth values are the numbers 1 and 0, so that they can be multiplied with. */
+/** Truth values are the numbers 1 and 0, so that they can be factors. */
 
 function comparison(name: string, holds: (a: number, b: number) => boolean): Operator<None> {
   return defineOperator<None>({
@@ -18,7 +18,7 @@ function comparison(name: string, holds: (a: number, b: number) => boolean): Ope
       coupling.broadcast(left!, out!);
       coupling.broadcast(right!, out!);
     },
-    /** A step has no slope. */
+    /** A step function has no slope. */
     gradient: () => [undefined, undefined],
     evaluate: ([a, b], _attributes, [shape]) => [zip(a!, b!, shape!, (x, y) => (holds(x, y) ? 1 : 0))],
   });
@@ -31,8 +31,8 @@ export const greaterOperator: Operator<None> = comparison("Greater", (a, b) => a
 export const equalOperator: Operator<None> = comparison("Equal", (a, b) => a === b);
 
 /**
- * a where the condition is not 0, b where it is, with broadcasting: (condition, a, b) → y. What is not chosen may be
- * infinite or no number. ONNX `Where`, with a number as condition.
+ * a where the condition is not 0, b where it is, with broadcasting: (condition, a, b) → y. The value that is not chosen
+ * may be infinite or NaN. ONNX `Where`, with a number as condition.
  */
 export const whereOperator: Operator<None> = defineOperator<None>({
   name: "Where",

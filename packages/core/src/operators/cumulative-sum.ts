@@ -4,10 +4,10 @@ import { isBatch, normalizeAxis } from "../graph/extent.ts";
 import { mapLanes } from "../reference/array.ts";
 import { checkAxis, defineOperator, type Operator, zeroForZero } from "./operator.ts";
 
-/** Along which axis is summed, and how. */
+/** Axis and variant of a cumulative sum. */
 export type CumSumAttributes = {
   readonly axis: number;
-  /** Leaves each position's own value out of its sum. */
+  /** Excludes each position's own value from its sum. */
   readonly exclusive: boolean;
   /** Sums from the end. */
   readonly reverse: boolean;
@@ -20,7 +20,7 @@ export const cumSumOperator: Operator<CumSumAttributes> = defineOperator<CumSumA
   simplify: zeroForZero,
   infer([x], { axis }) {
     checkAxis(axis, x!.shape.length);
-    if (isBatch(x!.shape[axis]!)) throw new ShapeError("the batch axis cannot be summed up");
+    if (isBatch(x!.shape[axis]!)) throw new ShapeError("the batch axis cannot be summed cumulatively");
     return [x!];
   },
   couple(coupling, [x], [y], { axis }) {

@@ -9,12 +9,12 @@ import { checkAxis, defineOperator, type Operator, zeroForZero } from "./operato
 import { scale } from "./scale.ts";
 import { slice } from "./slice.ts";
 
-/** Which transform, along which axis. */
+/** Axis and variant of a transform. */
 export type DftAttributes = {
-  /** Any axis but the batch and the last. */
+  /** Any axis except the batch and the last. */
   readonly axis: number;
   readonly inverse: boolean;
-  /** The spectrum of a real signal: frequencies 0 to ⌊length ÷ 2⌋ only, the others being their conjugates. */
+  /** The spectrum of a real signal: only frequencies 0 to ⌊length ÷ 2⌋; the others are their conjugates. */
   readonly onesided: boolean;
   /** Number of positions of the signal. */
   readonly length: number;
@@ -25,7 +25,7 @@ export function onesidedFrequencies(length: number): number {
   return Math.floor(length / 2) + 1;
 }
 
-/** Real numbers at each position before and after: 1 of a real signal, 2 (real and imaginary part) of complex numbers. */
+/** Real numbers at each position before and after: 1 for a real signal, 2 (real and imaginary part) for complex numbers. */
 interface Parts {
   readonly from: number;
   readonly to: number;
@@ -37,7 +37,7 @@ function partsOf(x: ValueType, { inverse, onesided }: DftAttributes): Parts {
   const needed = onesided ? (inverse ? 2 : 1) : from;
   if (from !== needed) {
     throw new ShapeError(
-      inverse ? "a one-sided spectrum is complex" : "a one-sided spectrum is of real numbers",
+      inverse ? "a one-sided spectrum is complex" : "a one-sided spectrum needs real numbers",
     );
   }
   return { from, to: onesided && inverse ? 1 : 2 };
@@ -47,8 +47,9 @@ const meaning = "the Fourier transform runs along it";
 
 /**
  * Discrete Fourier transform along one axis; the last axis holds real and imaginary part. ONNX `DFT` with constant axis
- * and `dft_length`: forward Σ xₜ·e^(−2πi·ft ÷ n), inverse with e^(+…) and 1 ÷ n. One-sided and inverse, the result is
- * real, as in ONNX's latest edition and `torch.fft.irfft`. A backend may compute it as a product with {@link dftMatrix}.
+ * and `dft_length`: forward Σ xₜ·e^(−2πi·ft ÷ n), inverse with e^(+…) and 1 ÷ n. If it is one-sided and inverse, the
+ * result is real, as in ONNX's latest edition and `torch.fft.irfft`. A backend may compute it as a product with {@link
+ * dftMatrix}.
  */
 export const dftOperator: Operator<DftAttributes> = defineOperator<DftAttributes>({
   name: "DFT",
@@ -61,7 +62,7 @@ export const dftOperator: Operator<DftAttributes> = defineOperator<DftAttributes
     checkAxis(axis, rank);
     const extent = x!.shape[axis]!;
     if (isBatch(extent) || axis === rank - 1)
-      throw new ShapeError("it runs along neither batch nor last axis");
+      throw new ShapeError("its axis can be neither the batch nor the last axis");
     const frequencies = onesided ? onesidedFrequencies(length) : length;
     const [before, after] = inverse ? [frequencies, length] : [length, frequencies];
     if (!Number.isInteger(length) || length < 1 || extent !== before) {
@@ -79,7 +80,7 @@ export const dftOperator: Operator<DftAttributes> = defineOperator<DftAttributes
       coupling.fixed(axes[last]!, "it holds real and imaginary part");
     }
   },
-  /** The transform is linear: its gradient is the transposed one, which is a transform the other way but for factors. */
+  /** The transform is linear: its gradient is the transposed one, which is the opposite transform up to factors. */
   gradient(b, { inputs: [x], gradients: [dy], attributes }) {
     if (dy === undefined) return [undefined];
     const { axis, inverse, onesided, length } = attributes;
@@ -89,7 +90,7 @@ export const dftOperator: Operator<DftAttributes> = defineOperator<DftAttributes
       const dx = factor(back(dy));
       return [x!.shape.at(-1) === 1 ? slice(b, dx, -1, 0, 1) : dx];
     }
-    // A one-sided spectrum stands for two frequencies everywhere but at 0 and, for even lengths, at the highest.
+    // A frequency of a one-sided spectrum stands for two, except for 0 and, at even lengths, the highest.
     const weights = Float32Array.from({ length: onesidedFrequencies(length) }, (_, frequency) =>
       inverse ? multiplicity(frequency, length) : 1 / multiplicity(frequency, length),
     );
@@ -124,7 +125,7 @@ export const dftOperator: Operator<DftAttributes> = defineOperator<DftAttributes
   },
 });
 
-/** How many frequencies of a whole spectrum one of a one-sided spectrum stands for. */
+/** Number of frequencies of the whole spectrum that one frequency of a one-sided spectrum stands for. */
 function multiplicity(frequency: number, length: number): number {
   return frequency === 0 || 2 * frequency === length ? 1 : 2;
 }
@@ -166,7 +167,7 @@ export function realDft(b: Builder, x: Value, axis: number): Value {
   return b.apply(dftOperator, [signal], { axis: at, inverse: false, onesided: true, length });
 }
 
-/** The signal of `length` positions that a one-sided spectrum […, ⌊length ÷ 2⌋ + 1, …, 2] belongs to, without the last axis. */
+/** The signal of `length` positions with the one-sided spectrum […, ⌊length ÷ 2⌋ + 1, …, 2]; the last axis is dropped. */
 export function inverseRealDft(b: Builder, spectrum: Value, axis: number, length: number): Value {
   const at = normalizeAxis(axis, spectrum.shape.length);
   const signal = b.apply(dftOperator, [spectrum], { axis: at, inverse: true, onesided: true, length });

@@ -56,7 +56,7 @@ export const reluOperator: Operator<None> = unary(
 /** (x, dy) → dy where x > 0, else 0. */
 export const reluGradient: Operator<None> = unaryGradient("ReluGradient", (x) => (x > 0 ? 1 : 0));
 
-/** x where it is positive, eˣ − 1 elsewhere. ONNX `Elu` with alpha 1. Clevert et al., ICLR 2016. */
+/** x if it is positive, else eˣ − 1. ONNX `Elu` with alpha 1. Clevert et al., ICLR 2016. */
 export const eluOperator: Operator<None> = unary(
   "Elu",
   (x) => (x > 0 ? x : Math.expm1(x)),
@@ -130,7 +130,7 @@ export function sqrt(b: Builder, x: Value): Value {
 export function relu(b: Builder, x: Value): Value {
   return b.apply(reluOperator, [x], {});
 }
-/** Draws x where it is positive, eˣ − 1 elsewhere. */
+/** Draws x where it is positive and eˣ − 1 elsewhere. */
 export function elu(b: Builder, x: Value): Value {
   return b.apply(eluOperator, [x], {});
 }

@@ -44,7 +44,7 @@ export const powOperator: Operator<None> = binary({
   ],
 });
 
-/** Either bound may be left out. */
+/** Either bound may be absent. */
 export type ClipAttributes = { readonly min?: number; readonly max?: number };
 
 function clipped(
@@ -54,7 +54,7 @@ function clipped(
   return Math.min(Math.max(x, min), max);
 }
 
-/** x, but no less than `min` and no more than `max`. ONNX `Clip` with constant bounds. */
+/** x limited to the range from `min` to `max`. ONNX `Clip` with constant bounds. */
 export const clipOperator: Operator<ClipAttributes> = defineOperator<ClipAttributes>({
   name: "Clip",
   arity: 1,
@@ -68,7 +68,7 @@ export const clipOperator: Operator<ClipAttributes> = defineOperator<ClipAttribu
   evaluate: ([x], attributes) => [map(x!, (value) => clipped(value, attributes))],
 });
 
-/** dy where x is within the bounds (or on one), zero elsewhere: (x, dy) → dx, as PyTorch's `clamp` has it. */
+/** dy where x is within the bounds (or on one), zero elsewhere: (x, dy) → dx, like PyTorch's `clamp`. */
 export const clipGradient: Operator<ClipAttributes> = defineOperator<ClipAttributes>({
   name: "ClipGradient",
   arity: 2,
@@ -110,7 +110,7 @@ export function cos(b: Builder, x: Value): Value {
 export function pow(b: Builder, x: Value, y: Value): Value {
   return b.apply(powOperator, [x, y], {});
 }
-/** x, but no less than `min` and no more than `max`. */
+/** Draws x limited to the range from `min` to `max`. */
 export function clip(b: Builder, x: Value, bounds: ClipAttributes): Value {
   return b.apply(clipOperator, [x], bounds);
 }

@@ -7,7 +7,7 @@ import { ndarray } from "../reference/array.ts";
 import { expand } from "./broadcast.ts";
 import { defineOperator, type Operator, zeroForZero } from "./operator.ts";
 
-/** How indices pick. */
+/** How indices select elements. */
 export type GatherNDAttributes = {
   /** Leading axes that data and indices share. */
   readonly batchDims: number;
@@ -20,7 +20,7 @@ function tupleSize(indices: Shape): number {
   return indices.at(-1) as number;
 }
 
-/** The shape of what the indices point at: their axes, then the data's that no tuple points into. */
+/** The shape of the selected elements: the axes of the indices, then those of the data that no tuple points into. */
 function pickedShape(data: ValueType, indices: ValueType, batchDims: number): Shape {
   if (indices.dtype !== "int32") throw new ShapeError("the indices must be int32");
   const rank = indices.shape.length;
@@ -38,7 +38,7 @@ function pickedShape(data: ValueType, indices: ValueType, batchDims: number): Sh
   return [...indices.shape.slice(0, -1), ...data.shape.slice(batchDims + size)];
 }
 
-/** Data, indices, and what lies (or is put) where they point. */
+/** Couples the data, the indices, and the slices that are read or written. */
 function couplePicked(
   coupling: Coupling,
   data: Operand,
@@ -59,8 +59,8 @@ function couplePicked(
 }
 
 /**
- * Where each index tuple points: calls `visit` with the offset in the data and the offset of the run of `length` elements
- * that belongs to it, tuple by tuple. What backends compute both operators with.
+ * Calls `visit` for each index tuple, in order, with the offset in the data and the offset of the run of `length`
+ * elements that belongs to the tuple. Backends compute both operators with it.
  */
 export function eachPicked(
   data: readonly number[],
@@ -86,7 +86,7 @@ export function eachPicked(
 
 /**
  * Slices of the data at index tuples: (data, indices […, tuple]) → […, rest]. Along the first `batchDims` axes each
- * position has indices of its own. ONNX `GatherND` with `batch_dims`.
+ * position has its own indices. ONNX `GatherND` with `batch_dims`.
  */
 export const gatherNDOperator: Operator<GatherNDAttributes> = defineOperator<GatherNDAttributes>({
   name: "GatherND",
@@ -112,15 +112,15 @@ export const gatherNDOperator: Operator<GatherNDAttributes> = defineOperator<Gat
   },
 });
 
-/** How indices pick, and what is done there. */
+/** How indices select elements, and what happens to those. */
 export type ScatterNDAttributes = GatherNDAttributes & {
-  /** `none`: updates take the place of what was there; no two may point at one place. `add`: they are added to it. */
+  /** `none`: updates replace the elements; no two may point to the same place. `add`: updates are added to them. */
   readonly reduction: "none" | "add";
 };
 
 /**
- * The data with slices at index tuples replaced by, or added to, updates: (data, indices […, tuple], updates […, rest]).
- * ONNX `ScatterND`, with `batchDims` as GatherND has it.
+ * The data with slices at index tuples replaced by updates, or with updates added: (data, indices […, tuple], updates
+ * […, rest]). ONNX `ScatterND`, with GatherND's `batchDims`.
  */
 export const scatterNDOperator: Operator<ScatterNDAttributes> = defineOperator<ScatterNDAttributes>({
   name: "ScatterND",
@@ -135,7 +135,7 @@ export const scatterNDOperator: Operator<ScatterNDAttributes> = defineOperator<S
   couple(coupling, [data, indices, updates], [y], { batchDims }) {
     coupling.sameAll(data!, y!);
     couplePicked(coupling, data!, indices!, updates!, batchDims);
-    // Without an update its place would keep what it had.
+    // Without an update, the element would keep its old value.
     for (const axis of indices!.axes.slice(batchDims, -1)) coupling.fixed(axis, meaning);
   },
   simplify: ([data, , updates]) => (data && updates ? "zero" : undefined),

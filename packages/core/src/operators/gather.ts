@@ -4,7 +4,7 @@ import { type Extent, normalizeAxis } from "../graph/extent.ts";
 import { around, ndarray } from "../reference/array.ts";
 import { checkAxis, defineOperator, type Operator, zeroForZero } from "./operator.ts";
 
-/** The axis that positions are picked along, counted from the first. */
+/** The axis along which positions are selected, counted from the first. */
 export type GatherAttributes = { readonly axis: number };
 
 const meaning = "Gather picks positions along it";
@@ -49,7 +49,7 @@ export const gatherOperator: Operator<GatherAttributes> = defineOperator<GatherA
   },
 });
 
-/** The axis that was gathered from, and its extent. */
+/** The axis of the Gather, and its extent. */
 export type GatherGradientAttributes = { readonly axis: number; readonly extent: Extent };
 
 /** Adds each slice of dy to the position it was gathered from: (dy, indices) → dx, `extent` long along `axis`. */

@@ -19,14 +19,15 @@ import {
   stepsOf,
 } from "./recurrence.ts";
 
-/** Update and reset gate, and what is new: ONNX's order. */
+/** Update gate, reset gate and new state, in ONNX's order. */
 const gateCount = 3;
 
 /**
- * Gated recurrent unit: (gates [T, N, 3, H], recurrent weight [3, H, H], recurrent bias [3, H], h₀ [N, H]) → h [T, N, H].
- * Gates are the input's part, its bias included, in the order update, reset, new; q is what the state contributes, its bias
- * included. n = tanh(gₙ + σ(gᵣ + qᵣ)·qₙ), h = (1 − σ(g_z + q_z))·n + σ(g_z + q_z)·h₋. ONNX `GRU` with
- * linear_before_reset, as PyTorch has it, behind its product with the input. Cho et al., EMNLP 2014.
+ * Gated recurrent unit: (gates [T, N, 3, H], recurrent weight [3, H, H], recurrent bias [3, H], h₀ [N, H]) → h [T, N,
+ * H]. Gates are the contribution of the input, including its bias, in the order update, reset, new; q is the
+ * contribution of the state, including its bias. n = tanh(gₙ + σ(gᵣ + qᵣ)·qₙ), h = (1 − σ(g_z + q_z))·n + σ(g_z +
+ * q_z)·h₋. Equals ONNX `GRU` with linear_before_reset (PyTorch's variant) after its product with the input. Cho et al.,
+ * EMNLP 2014.
  */
 export const gruOperator: Operator<RecurrenceAttributes> = defineOperator<RecurrenceAttributes>({
   name: "GRU",
@@ -143,7 +144,10 @@ export const gruGradient: Operator<RecurrenceAttributes> = defineOperator<Recurr
   },
 });
 
-/** Draws a GRU: the input's part of its gates [T, N, 3, H], its recurrent weight and bias, h₀ [N, H] → h of all steps. */
+/**
+ * Draws a GRU: contribution of the input to its gates [T, N, 3, H], recurrent weight and bias, h₀ [N, H] → h of all
+ * steps.
+ */
 export function gru(b: Builder, gates: Value, weight: Value, bias: Value, h: Value, reverse = false): Value {
   return b.apply(gruOperator, [gates, weight, bias, h], { reverse });
 }

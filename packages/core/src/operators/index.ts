@@ -28,7 +28,7 @@ import { softmaxGradient } from "./softmax.ts";
 import { castOperator, floorOperator, roundOperator } from "./steps.ts";
 import { topKOperator } from "./top-k.ts";
 
-/** The operators of core under their names. */
+/** The operators of core by name. */
 const byName = {
   ...commonOperators,
   ReluGradient: reluGradient,
@@ -76,9 +76,9 @@ const byName = {
 /** Name of an operator of core. */
 export type OperatorName = keyof typeof byName;
 
-/** What an operator of that name is configured with. */
+/** The attributes of the operator with that name. */
 export type AttributesNamed<N extends OperatorName> =
   (typeof byName)[N] extends Operator<infer A> ? A : never;
 
-/** Every operator of core, by name: what a stored graph is read with. */
+/** Every operator of core, by name; needed to read a stored graph. */
 export const operators: ReadonlyMap<string, Operator> = new Map<string, Operator>(Object.entries(byName));

@@ -4,7 +4,7 @@ import { sameExtent } from "../graph/extent.ts";
 import { ndarray } from "../reference/array.ts";
 import { checkNumbers, defineOperator, type Operator } from "./operator.ts";
 
-/** What is added to a variance before its root is taken. */
+/** The number added to a variance before taking its root. */
 export type EpsilonAttributes = { readonly epsilon: number };
 
 /**

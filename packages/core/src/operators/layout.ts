@@ -4,7 +4,7 @@ import { elementsOf, printShape, type Shape, sameExtent, sameShape } from "../gr
 import { ndarray, strides, walk } from "../reference/array.ts";
 import { defineOperator, isCallOf, type Operator, zeroForZero } from "./operator.ts";
 
-/** The input's axis that each output axis is. */
+/** For each output axis, the corresponding input axis. */
 export type PermutationAttributes = { readonly perm: readonly number[] };
 
 /** Reorders axes: output axis i is input axis perm[i]. ONNX `Transpose`. */
@@ -42,7 +42,7 @@ export const transposeOperator: Operator<PermutationAttributes> = defineOperator
   },
 });
 
-/** The shape that a value gets. */
+/** The new shape of a value. */
 export type ShapeAttributes = { readonly shape: Shape };
 
 /** The same elements in row-major order under another shape. ONNX `Reshape` with a constant shape. */
@@ -52,7 +52,7 @@ export const reshapeOperator: Operator<ShapeAttributes> = defineOperator<ShapeAt
   rearranges: "all",
   infer([x], { shape }) {
     if (!sameExtent(elementsOf(x!.shape), elementsOf(shape))) {
-      throw new ShapeError(`it cannot become ${printShape(shape)}, which holds another number of elements`);
+      throw new ShapeError(`it cannot become ${printShape(shape)}, which has another number of elements`);
     }
     return [{ dtype: x!.dtype, shape }];
   },
@@ -63,7 +63,7 @@ export const reshapeOperator: Operator<ShapeAttributes> = defineOperator<ShapeAt
   evaluate: ([x], _attributes, [shape]) => [{ shape: shape!, data: x!.data }],
 });
 
-/** Draws a transpose; one of a transpose becomes one, one that changes nothing none. */
+/** Draws a transpose. A transpose of a transpose becomes one; a transpose that changes nothing is left out. */
 export function transpose(b: Builder, x: Value, perm: readonly number[]): Value {
   const from = b.producer(x);
   if (isCallOf(from, transposeOperator)) {
@@ -87,7 +87,7 @@ export function swapAxes(b: Builder, x: Value, first: number, second: number): V
   return transpose(b, x, perm);
 }
 
-/** Draws a reshape; one of a reshape becomes one, one that changes nothing none. */
+/** Draws a reshape. A reshape of a reshape becomes one; a reshape that changes nothing is left out. */
 export function reshape(b: Builder, x: Value, shape: Shape): Value {
   if (sameShape(x.shape, shape)) return x;
   const from = b.producer(x);

@@ -18,13 +18,13 @@ import {
   stepsOf,
 } from "./recurrence.ts";
 
-/** Input, output and forget gate, and what is to be remembered: ONNX's order. */
+/** Input, output and forget gate, and new cell value, in ONNX's order. */
 const gateCount = 4;
 
 /**
- * Long short-term memory: (gates [T, N, 4, H], recurrent weight [4, H, H], h₀ [N, H], c₀ [N, H]) → (h [T, N, H],
- * c [T, N, H]). Gates are the input's part, biases included, in the order input, output, forget, cell.
- * c = σ(f)·c₋ + σ(i)·tanh(g), h = σ(o)·tanh(c). ONNX `LSTM` behind its product with the input. Hochreiter and
+ * Long short-term memory: (gates [T, N, 4, H], recurrent weight [4, H, H], h₀ [N, H], c₀ [N, H]) → (h [T, N, H], c [T,
+ * N, H]). Gates are the contribution of the input, including biases, in the order input, output, forget, cell. c =
+ * σ(f)·c₋ + σ(i)·tanh(g), h = σ(o)·tanh(c). Equals ONNX `LSTM` after its product with the input. Hochreiter and
  * Schmidhuber, 1997; Gers et al., 2000.
  */
 export const lstmOperator: Operator<RecurrenceAttributes> = defineOperator<RecurrenceAttributes>({
@@ -129,7 +129,10 @@ export const lstmGradient: Operator<RecurrenceAttributes> = defineOperator<Recur
   },
 });
 
-/** Draws an LSTM: the input's part of its gates [T, N, 4, H], its recurrent weight, h₀ and c₀ [N, H] → h and c of all steps. */
+/**
+ * Draws an LSTM: contribution of the input to its gates [T, N, 4, H], recurrent weight, h₀ and c₀ [N, H] → h and c of
+ * all steps.
+ */
 export function lstm(
   b: Builder,
   gates: Value,

@@ -27,7 +27,10 @@ export const matMulOperator: Operator<None> = defineOperator<None>({
     if (lead === undefined) throw new ShapeError("the leading axes do not broadcast");
     return [{ dtype: a!.dtype, shape: [...lead, left.at(-2)!, right.at(-1)!] }];
   },
-  /** Two batched operands that share one element are multiplied, not contracted: PyTorch's einsum runs, and counts, no product. */
+  /**
+   * Two batched operands with one contracted element are multiplied, not contracted: PyTorch's einsum neither runs nor
+   * counts a product.
+   */
   flops: ([a, b], [y]) => {
     const inner = a!.at(-1)!;
     return inner === 1 && a!.length > 2 && b!.length > 2 ? 0 : 2 * inner * countElements(y!);
@@ -80,7 +83,7 @@ export const matMulOperator: Operator<None> = defineOperator<None>({
   },
 });
 
-/** All leading axes as one, so that a product with a single matrix is two-dimensional. */
+/** Merges all leading axes, so that a product with a single matrix is two-dimensional. */
 function matrixShape(shape: Shape): Shape {
   return [elementsOf(shape.slice(0, -1)), shape.at(-1) as Extent];
 }

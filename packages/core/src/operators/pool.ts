@@ -5,7 +5,10 @@ import type { ValueType } from "../graph/graph.ts";
 import { around, type NdArray, ndarray } from "../reference/array.ts";
 import { checkAxis, defineOperator, type Operator, zeroForZero } from "./operator.ts";
 
-/** A window of `kernel` positions that moves along one axis; `before` and `after` are positions outside, which never count. */
+/**
+ * A window of `kernel` positions that moves along one axis; `before` and `after` count padding positions, which are
+ * ignored.
+ */
 export type PoolAttributes = {
   readonly axis: number;
   readonly kernel: number;
@@ -39,7 +42,10 @@ const couplePool: Operator<PoolAttributes>["couple"] = (coupling, [x], [y], { ax
   coupling.fixed(y!.axes[axis]!, meaning);
 };
 
-/** As a gradient's `couple`: the first input lies along the window's output, the others and the result along its input. */
+/**
+ * `couple` of a gradient: the first input has the extent of the window's output, the others and the result that of its
+ * input.
+ */
 const coupleGradient: Operator<PoolAttributes>["couple"] = (coupling, inputs, [dx], { axis }) => {
   coupling.fixed(dx!.axes[axis]!, meaning);
   for (const operand of inputs) {
@@ -50,7 +56,7 @@ const coupleGradient: Operator<PoolAttributes>["couple"] = (coupling, inputs, [d
   }
 };
 
-/** Calls `visit` with each output element, and the elements its window covers: `count` of them from `first`, `step` apart. */
+/** Calls `visit` for each output element with the elements of its window: `count` of them from `first`, `step` apart. */
 function eachWindow(
   shape: readonly number[],
   outputs: number,
@@ -70,8 +76,8 @@ function eachWindow(
 }
 
 /**
- * Mean over a window that slides along one axis. ONNX `AveragePool` over one spatial axis, `count_include_pad` 0; the axis
- * may be any but the batch.
+ * Mean over a window that slides along one axis. ONNX `AveragePool` over one spatial axis, `count_include_pad` 0; any
+ * axis except the batch.
  */
 export const averagePoolOperator: Operator<PoolAttributes> = defineOperator<PoolAttributes>({
   name: "AveragePool",
@@ -92,7 +98,7 @@ export const averagePoolOperator: Operator<PoolAttributes> = defineOperator<Pool
   },
 });
 
-/** The pooling, and how long its axis was. */
+/** The pooling, and the original extent of its axis. */
 export type PoolGradientAttributes = PoolAttributes & { readonly extent: number };
 
 /** Spreads each dy evenly over its window: dy → dx, `extent` long along `axis`. */
@@ -110,7 +116,7 @@ export const averagePoolGradient: Operator<PoolGradientAttributes> = defineOpera
   },
 });
 
-/** Largest value of a window that slides along one axis. ONNX `MaxPool` over one spatial axis; it may be any but the batch. */
+/** Largest value of a window that slides along one axis. ONNX `MaxPool` over one spatial axis; any axis except the batch. */
 export const maxPoolOperator: Operator<PoolAttributes> = defineOperator<PoolAttributes>({
   name: "MaxPool",
   arity: 1,
@@ -129,7 +135,7 @@ export const maxPoolOperator: Operator<PoolAttributes> = defineOperator<PoolAttr
   },
 });
 
-/** Gives each dy to the first largest value of its window: (dy, x) → dx. */
+/** Passes each dy to the first largest value of its window: (dy, x) → dx. */
 export const maxPoolGradient: Operator<PoolAttributes> = defineOperator<PoolAttributes>({
   name: "MaxPoolGradient",
   arity: 2,
@@ -150,7 +156,7 @@ function largest({ data }: NdArray, first: number, count: number, step: number):
   return best;
 }
 
-/** A window of `kernel` positions; `stride` 1 and no padding unless said otherwise. */
+/** A window of `kernel` positions; by default `stride` 1 and no padding. */
 export type PoolOptions = { readonly kernel: number } & Partial<Omit<PoolAttributes, "axis" | "kernel">>;
 
 /** Mean of a window that slides along one axis; a negative axis counts from the last. */

@@ -11,7 +11,7 @@ export function mix32(x: number): number {
   return (h ^ (h >>> 16)) >>> 0;
 }
 
-/** The key of a stream of random numbers: one for each seed, step and node. Integer arithmetic, equal on every machine. */
+/** The key of a stream of random numbers, unique to seed, step and node. Integer arithmetic, equal on every machine. */
 export function randomKey(seed: number, step: number, stream: number): number {
   return mix32(mix32(mix32(seed ^ 0x9e3779b9) ^ step) ^ stream);
 }
@@ -21,7 +21,7 @@ export function randomAt(key: number, index: number): number {
   return (mix32(key ^ mix32(index + 0x632be5ab)) >>> 8) / 0x1000000;
 }
 
-/** Elements 0, 1, … of a stream, as `randomAt` gives them. */
+/** Fills an array with elements 0, 1, … of a stream, equal to those of `randomAt`. */
 export function fillRandom(key: number, into: Float32Array | Float64Array): void {
   for (let i = 0; i < into.length; i++) into[i] = randomAt(key, i);
 }
@@ -40,12 +40,12 @@ export function streamOf(name: string): number {
   return hash >>> 0;
 }
 
-/** The shape of the random numbers, and the stream they come from. */
+/** The shape of the random numbers, and their stream. */
 export type RandomAttributes = { readonly shape: Shape; readonly stream: number };
 
 /**
  * Uniform numbers in [0, 1) as an exact function of (seed, step, stream, element). Inputs seed, step: scalars that hold
- * integers. All randomness in graphs (dropout, sampling) comes from here.
+ * integers. All randomness in graphs (dropout, sampling) comes from this operator.
  */
 export const randomUniformOperator: Operator<RandomAttributes> = defineOperator<RandomAttributes>({
   name: "RandomUniform",
@@ -65,10 +65,10 @@ export const randomUniformOperator: Operator<RandomAttributes> = defineOperator<
   },
 });
 
-/** Share of values that is dropped, in [0, 1). */
+/** Share of values to drop, in [0, 1). */
 export type RatioAttributes = { readonly ratio: number };
 
-/** Nothing during evaluation; during training it drops values. ONNX `Dropout`. Srivastava et al., JMLR 2014. */
+/** Does nothing during evaluation; drops values during training. ONNX `Dropout`. Srivastava et al., JMLR 2014. */
 export const dropoutOperator: Operator<RatioAttributes> = defineOperator<RatioAttributes>({
   name: "Dropout",
   arity: 1,
@@ -87,7 +87,7 @@ export const dropoutOperator: Operator<RatioAttributes> = defineOperator<RatioAt
   evaluate: ([x]) => [x!],
 });
 
-/** x / (1 − ratio) where the uniform number reaches the ratio, zero elsewhere: (x, uniform) → y. */
+/** x / (1 − ratio) where the uniform number is at least the ratio, zero elsewhere: (x, uniform) → y. */
 export const dropoutTraining: Operator<RatioAttributes> = defineOperator<RatioAttributes>({
   name: "DropoutTraining",
   arity: 2,
@@ -105,7 +105,7 @@ export const dropoutTraining: Operator<RatioAttributes> = defineOperator<RatioAt
   ],
 });
 
-/** Draws a dropout; nothing at ratio 0. */
+/** Draws a dropout, unless the ratio is 0. */
 export function dropout(b: Builder, x: Value, ratio: number): Value {
   return ratio === 0 ? x : b.apply(dropoutOperator, [x], { ratio });
 }

@@ -9,12 +9,12 @@ import { matMul } from "./matmul.ts";
 import { concat, slice } from "./slice.ts";
 
 /**
- * What recurrent cells have in common. A cell of G gates runs over T steps of N sequences and keeps a state of H numbers for
- * each. Products with its input are ordinary products, drawn for all steps at once: a cell takes their sums, [T, N, G, H],
- * and adds what its state contributes, by the recurrent weight [G, H, H].
+ * Common parts of recurrent cells. A cell of G gates runs over T steps of N sequences and keeps a state of H numbers
+ * for each. Products with its input are ordinary products, drawn for all steps at once: a cell takes their sums, [T, N,
+ * G, H], and adds the contribution of its state through the recurrent weight [G, H, H].
  */
 
-/** Which way a cell runs: from the last step to the first where `reverse`. */
+/** Direction of a cell: from the last step to the first if `reverse`. */
 export type RecurrenceAttributes = { readonly reverse: boolean };
 
 /** Sizes of a cell: steps, sequences, gates, and width of the state. */
@@ -25,7 +25,7 @@ export interface CellSizes {
   readonly width: number;
 }
 
-/** Reads sizes off the gates; throws a ShapeError where they, or the recurrent weight, do not fit. */
+/** Reads sizes from the gates. Throws a ShapeError if they or the recurrent weight do not fit. */
 export function cellSizes(gates: ValueType, weight: ValueType, count: number): CellSizes {
   const [steps, sequences, own, width] = gates.shape;
   const sound =
@@ -43,7 +43,7 @@ export function expectShape(what: string, { shape }: ValueType, expected: Shape)
     throw new ShapeError(`${what} must have shape ${printShape(expected)}, not ${printShape(shape)}`);
 }
 
-/** Axes of gates […, G, H], of recurrent weights [G, H, H], of what is computed at each step [T, N, H], and of states [N, H]. */
+/** Axes of gates […, G, H], of recurrent weights [G, H, H], of per-step results [T, N, H], and of states [N, H]. */
 export interface CellOperands {
   readonly gates: readonly Operand[];
   readonly weights: readonly Operand[];
@@ -52,7 +52,7 @@ export interface CellOperands {
   readonly biases?: readonly Operand[];
 }
 
-/** The width is one dimension wherever it occurs: a unit of the state goes with its rows in every gate, and its column. */
+/** The width is one dimension everywhere: a unit of the state is removed with its rows in every gate, and its column. */
 export function coupleCell(
   coupling: Coupling,
   { gates, weights, steps, states, biases = [] }: CellOperands,
@@ -77,7 +77,7 @@ export function cellFlops([steps, sequences, gates, width]: readonly number[]): 
   return 2 * steps! * sequences! * gates! * width! * width!;
 }
 
-/** Draws the state before each step: the initial one, then what the steps before left. */
+/** Draws the state before each step: the initial one, then the result of the previous step. */
 export function statesBefore(b: Builder, initial: Value, after: Value, reverse: boolean): Value {
   const [steps, ...rest] = after.shape as readonly [number, ...Extent[]];
   const first = reshape(b, initial, [1, ...rest]);
@@ -87,7 +87,7 @@ export function statesBefore(b: Builder, initial: Value, after: Value, reverse: 
     : concat(b, [first, slice(b, after, 0, 0, steps - 1)], 0);
 }
 
-/** Draws what the state contributes to all gates of all steps: states [T, N, H] and weight [G, H, H] → [T, N, G, H]. */
+/** Draws the contribution of the state to all gates of all steps: states [T, N, H] and weight [G, H, H] → [T, N, G, H]. */
 export function recurrentProducts(b: Builder, states: Value, weight: Value): Value {
   const [gates, width] = weight.shape as readonly [number, number, number];
   const matrix = reshape(b, weight, [gates * width, width]);
@@ -95,7 +95,7 @@ export function recurrentProducts(b: Builder, states: Value, weight: Value): Val
   return reshape(b, product, [...states.shape.slice(0, -1), gates, width]);
 }
 
-/** Draws the gradient of the recurrent weight from those of all gates [T, N, G, H] and the states before. */
+/** Draws the gradient of the recurrent weight from those of all gates [T, N, G, H] and the states before each step. */
 export function recurrentWeightGradient(b: Builder, gates: Value, states: Value): Value {
   const [steps, sequences, count, width] = gates.shape as readonly [number, Extent, number, number];
   const rows = elementsOf([steps, sequences]);
@@ -104,18 +104,18 @@ export function recurrentWeightGradient(b: Builder, gates: Value, states: Value)
   return reshape(b, product, [count, width, width]);
 }
 
-/** A gradient, or zeros where there is none. */
+/** The gradient, or zeros if there is none. */
 export function orZeros(b: Builder, gradient: Value | undefined, like: Value): Value {
   return gradient ?? expand(b, b.constant(0), like.shape);
 }
 
-/** Steps in the order a cell takes them. */
+/** The steps in a cell's order. */
 export function stepsOf(count: number, reverse: boolean): number[] {
   const steps = Array.from({ length: count }, (_, t) => t);
   return reverse ? steps.reverse() : steps;
 }
 
-/** Adds weight [G, H, H] · state [H], from `at` on, to `sums` [G, H]. */
+/** Adds weight [G, H, H] · state [H], starting at `at`, to `sums` [G, H]. */
 export function addProduct(
   weight: Float64Array,
   state: Float64Array,

@@ -6,14 +6,14 @@ import { checkNumbers, defineOperator, type Operator, zeroForZero } from "./oper
 /** `by / per`; `per` may be a multiple of the batch size. */
 export type ScaleAttributes = { readonly by: number; readonly per: Extent };
 
-/** The factor a Scale multiplies with at a batch size. */
+/** The factor of a Scale at a batch size. */
 export function scaleFactor({ by, per }: ScaleAttributes, batchSize: number): number {
   return by / resolveExtent(per, batchSize);
 }
 
 /**
- * Multiplication with a number that stays what it was when dimensions shrink: 1/√C of attention, 1/n of a mean.
- * ONNX: `Mul` with a scalar constant.
+ * Multiplication with a number that stays the same when dimensions shrink: 1/√C of attention, 1/n of a mean. ONNX:
+ * `Mul` with a scalar constant.
  */
 export const scaleOperator: Operator<ScaleAttributes> = defineOperator<ScaleAttributes>({
   name: "Scale",

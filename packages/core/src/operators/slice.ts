@@ -51,20 +51,20 @@ export const sliceOperator: Operator<SliceAttributes> = defineOperator<SliceAttr
   },
 });
 
-/** An axis, counted from the first, how many values come before and after, and which. */
+/** An axis, counted from the first, the number of values added before and after it, and their kind. */
 export type PadAttributes = {
   readonly axis: number;
   readonly before: number;
   readonly after: number;
-  /** `edge`: the outermost values again. `wrap`: those of the other end, as if the axis were a ring. */
+  /** `edge` repeats the outermost values. `wrap` continues with those of the other end, as on a ring. */
   readonly mode: PadMode;
 };
 
-/** What stands in the padding: zeros, the value at the edge, or the axis from its other end. */
+/** The content of the padding: zeros, the value at the edge, or values from the other end. */
 export type PadMode = "constant" | "edge" | "wrap";
 const padModes: readonly string[] = ["constant", "edge", "wrap"];
 
-/** Zeros (or, by mode, values of the axis itself) before and after along one axis. ONNX `Pad`. */
+/** Adds values before and after along one axis: zeros or, by mode, values of the axis itself. ONNX `Pad`. */
 export const padOperator: Operator<PadAttributes> = defineOperator<PadAttributes>({
   name: "Pad",
   arity: 1,
@@ -120,22 +120,22 @@ export const padOperator: Operator<PadAttributes> = defineOperator<PadAttributes
   },
 });
 
-/** The position whose value lies `at` positions from the start; undefined for a zero. */
+/** The source position of position `at`; undefined for a zero. */
 export function paddedFrom(at: number, extent: number, mode: PadMode): number | undefined {
   if (at >= 0 && at < extent) return at;
   if (mode === "constant") return undefined;
   return mode === "edge" ? Math.min(Math.max(at, 0), extent - 1) : (at + extent) % extent;
 }
 
-/** The axis that values are joined along, counted from the first. */
+/** The axis along which values are joined, counted from the first. */
 export type ConcatAttributes = { readonly axis: number };
 
-/** Values one after the other along an axis. ONNX `Concat`. */
+/** Joins values one after the other along an axis. ONNX `Concat`. */
 export const concatOperator: Operator<ConcatAttributes> = defineOperator<ConcatAttributes>({
   name: "Concat",
   arity: [1, Number.POSITIVE_INFINITY],
   rearranges: "some",
-  /** Joining nothing is joining the rest. */
+  /** Empty parts are dropped. */
   simplify(parts) {
     if (parts.every((part) => part !== undefined)) return "zero";
     return parts.includes("empty") ? parts.flatMap((part, i) => (part === "empty" ? [] : [i])) : undefined;
@@ -186,13 +186,13 @@ export const concatOperator: Operator<ConcatAttributes> = defineOperator<ConcatA
   },
 });
 
-/** Draws positions `start` to `end` (exclusive) of an axis; nothing where that is all of it. */
+/** Draws positions `start` to `end` (exclusive) of an axis, unless that is all of it. */
 export function slice(b: Builder, x: Value, axis: number, start: number, end: number): Value {
   const at = normalizeAxis(axis, x.shape.length);
   return start === 0 && end === x.shape[at] ? x : b.apply(sliceOperator, [x], { axis: at, start, end });
 }
 
-/** Draws an axis with more values before and after; nothing where there are none. */
+/** Draws padding before and after an axis, unless there is none. */
 export function pad(
   b: Builder,
   x: Value,
@@ -205,7 +205,7 @@ export function pad(
   return b.apply(padOperator, [x], { axis: normalizeAxis(axis, x.shape.length), before, after, mode });
 }
 
-/** Draws values one after the other along an axis; a single one as it is. */
+/** Draws values one after the other along an axis; returns a single one unchanged. */
 export function concat(b: Builder, parts: readonly Value[], axis: number): Value {
   if (parts.length === 1) return parts[0]!;
   return b.apply(concatOperator, parts, { axis: normalizeAxis(axis, parts[0]!.shape.length) });

@@ -3,7 +3,7 @@ import { normalizeAxis } from "../graph/extent.ts";
 import { around, mapLanes, ndarray } from "../reference/array.ts";
 import { defineOperator, type Operator } from "./operator.ts";
 
-/** The axis something happens along; negative ones count from the last. */
+/** The axis of an operation; negative ones count from the last. */
 export type AxisAttributes = { readonly axis: number };
 
 /** Softmax along one axis. ONNX `Softmax` (opset 13). */

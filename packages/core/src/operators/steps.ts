@@ -20,20 +20,20 @@ function step(name: string, f: (x: number) => number): Operator<None> {
   });
 }
 
-/** The largest whole number that is no more than x. ONNX `Floor`. */
+/** The largest integer ≤ x. ONNX `Floor`. */
 export const floorOperator: Operator<None> = step("Floor", Math.floor);
 
-/** The nearest whole number; halves go to the even one. ONNX `Round`. */
+/** The nearest integer; halves round to even. ONNX `Round`. */
 export const roundOperator: Operator<None> = step("Round", (x) => {
   const below = Math.floor(x);
   if (x - below !== 0.5) return Math.round(x);
   return below % 2 === 0 ? below : below + 1;
 });
 
-/** The type that numbers are cast to. */
+/** The target type of a cast. */
 export type CastAttributes = { readonly to: DataType };
 
-/** The same numbers as another type; int32 takes them without their fraction. ONNX `Cast`. */
+/** Converts numbers to another type; int32 drops the fraction. ONNX `Cast`. */
 export const castOperator: Operator<CastAttributes> = defineOperator<CastAttributes>({
   name: "Cast",
   arity: 1,
@@ -48,15 +48,15 @@ export const castOperator: Operator<CastAttributes> = defineOperator<CastAttribu
   evaluate: ([x], { to }) => [to === "int32" ? map(x!, Math.trunc) : x!],
 });
 
-/** The largest whole number that is no more than x. */
+/** Draws the largest integer ≤ x. */
 export function floor(b: Builder, x: Value): Value {
   return b.apply(floorOperator, [x], {});
 }
-/** The nearest whole number; halves go to the even one. */
+/** Draws the nearest integer; halves round to even. */
 export function round(b: Builder, x: Value): Value {
   return b.apply(roundOperator, [x], {});
 }
-/** The same numbers as another type; int32 takes them without their fraction. */
+/** Draws a conversion to another type; int32 drops the fraction. */
 export function cast(b: Builder, x: Value, to: DataType): Value {
   return x.dtype === to ? x : b.apply(castOperator, [x], { to });
 }

@@ -8,20 +8,20 @@ import { scatterND } from "./gather-nd.ts";
 import { reshape, swapAxes } from "./layout.ts";
 import { checkAxis, defineOperator, type Operator } from "./operator.ts";
 
-/** How many, along which axis. */
+/** Number of values, axis and variant. */
 export type TopKAttributes = {
   readonly axis: number;
   readonly k: number;
   /**
-   * During training all samples of the batch take the positions whose mean over the batch is largest, so that one choice
-   * serves all (Autoformer's training); x is then [batch, n]. In evaluation each takes its own.
+   * During training, all samples of the batch use the positions with the largest mean over the batch, so that one
+   * choice serves all (Autoformer's training); x is then [batch, n]. In evaluation each sample uses its own.
    */
   readonly shared: boolean;
 };
 
 /**
- * The `k` largest values along an axis in descending order, and their positions: x → (values, int32 indices). Equal values
- * go by position. ONNX `TopK` with largest = 1, sorted = 1 and a constant k.
+ * The `k` largest values along an axis in descending order, and their positions: x → (values, int32 indices). Equal
+ * values are ordered by position. ONNX `TopK` with largest = 1, sorted = 1 and a constant k.
  */
 export const topKOperator: Operator<TopKAttributes> = defineOperator<TopKAttributes>({
   name: "TopK",
@@ -31,10 +31,10 @@ export const topKOperator: Operator<TopKAttributes> = defineOperator<TopKAttribu
     const extent = x!.shape[axis]!;
     if (isBatch(extent)) throw new ShapeError("the batch axis cannot be ranked");
     if (!(Number.isInteger(k) && k >= 1 && k <= extent)) {
-      throw new ShapeError(`${k} of ${extent} positions cannot be chosen`);
+      throw new ShapeError(`cannot choose ${k} of ${extent} positions`);
     }
     if (shared && (x!.shape.length !== 2 || axis !== 1)) {
-      throw new ShapeError("positions are shared along axis 1 of [batch, n] only");
+      throw new ShapeError("only axis 1 of [batch, n] can share positions");
     }
     const shape = x!.shape.with(axis, k);
     return [
@@ -86,7 +86,7 @@ export const topKOperator: Operator<TopKAttributes> = defineOperator<TopKAttribu
   },
 });
 
-/** Draws a TopK and gives both its outputs. */
+/** Draws a TopK and returns both its outputs. */
 export function topK(b: Builder, x: Value, axis: number, k: number, shared = false): [Value, Value] {
   const attributes = { axis: normalizeAxis(axis, x.shape.length), k, shared };
   const [values, indices] = b.applyAll(topKOperator, [x], attributes);

@@ -1,38 +1,39 @@
 import { findRank, type RankedScores } from "./ranks.ts";
 
 /**
- * What is compared with what. `local`: every tensor (or dimension) loses the same share. `global`: all are ranked
- * together. `isomorphic`: those that play the same part in different layers are ranked together (Fang et al., ECCV 2024).
+ * Which scores are compared. `local`: every tensor (or dimension) loses the same share. `global`: all are ranked
+ * together. `isomorphic`: those that play the same part in different layers are ranked together (Fang et al., ECCV
+ * 2024).
  */
 export type Scope = "local" | "global" | "isomorphic";
 
 /**
- * How density is shared out over weight tensors: by a ranking, as {@link Scope} says; or `erk`, by shape: in proportion to
+ * How density is distributed over weight tensors: by a ranking, see {@link Scope}; or `erk`, by shape: in proportion to
  * the sum of a tensor's extents ÷ their product, so that large layers are sparser (Erdős–Rényi: Mocanu et al., Nature
  * Communications 2018; with kernels: Evci et al., ICML 2020).
  */
 export type Allocation = Scope | "erk";
 
-/** How many weights go, and what stays. */
+/** How many weights to remove, and the limits. */
 export interface AllocationOptions {
   readonly amount: number;
   readonly scope: Allocation;
   /**
-   * No tensor keeps less than this share of the average density, and none loses its last weight: 0.25 keeps at least 5 %
-   * of each when 20 % are kept overall. 0 lets a layer be emptied.
+   * No tensor keeps less than this share of the average density, and none loses its last weight: 0.25 keeps at least 5
+   * % of each when 20 % are kept overall. 0 allows a layer to be emptied.
    */
   readonly leastDensity: number;
-  /** Shares to remove by tensor, for criteria that decide this themselves; `scope` is then not looked at. */
+  /** Shares to remove by tensor, for criteria that decide this themselves; `scope` is then ignored. */
   readonly shares?: ReadonlyMap<string, number>;
 }
 
-/** A tensor's scores: of single weights, or of blocks of them. */
+/** A tensor's scores, of single weights or of blocks of them. */
 export interface RankedTensor extends RankedScores {
   readonly name: string;
   readonly shape: readonly number[];
 }
 
-/** How many of its weights, or blocks, each tensor loses. */
+/** Number of weights, or blocks, that each tensor loses. */
 export function allocate(
   tensors: readonly RankedTensor[],
   options: AllocationOptions,
@@ -60,14 +61,14 @@ function countByShares(
   );
 }
 
-/** Erdős–Rényi: densities of one factor × Σ extents ÷ Π extents, those above 1 cut, and those that may not be so small. */
+/** Erdős–Rényi: densities in proportion to Σ extents ÷ Π extents, limited to 1 and to the least allowed density. */
 function countByShape(
   tensors: readonly RankedTensor[],
   amount: number,
   most: (tensor: RankedTensor) => number,
 ): Map<string, number> {
   const all = tensors.map((tensor) => {
-    // A kernel of 1 is no kernel: such a convolution is a linear layer.
+    // An axis of extent 1 does not count as a kernel: such a convolution is a linear layer.
     const extents = tensor.shape.filter((extent) => extent > 1);
     const size = tensor.scores.length;
     const raw =
@@ -87,7 +88,7 @@ function countByShape(
   return new Map(wholeNumbers(kept(high), wanted).map((n, i) => [all[i]!.name, all[i]!.size - n]));
 }
 
-/** Rounds numbers so that they sum up to a whole: down, and the largest remainders up. */
+/** Rounds numbers to integers with a given sum: down, and those with the largest remainders up. */
 function wholeNumbers(numbers: readonly number[], sum: number): number[] {
   const floors = numbers.map((n) => Math.floor(n + 1e-9));
   const short = sum - floors.reduce((total, n) => total + n, 0);
@@ -98,14 +99,14 @@ function wholeNumbers(numbers: readonly number[], sum: number): number[] {
   return floors;
 }
 
-/** A tensor's part in its layer: its name with layer numbers left open. */
+/** A tensor's role in its layer: its name with layer numbers replaced by a wildcard. */
 export function rolePattern(name: string): string {
   return name.replace(/\d+/g, "*");
 }
 
 /**
- * How many each tensor loses when the lowest scores of all go, none more than it may: tensors that would lose more lose
- * just that, and the rest is shared out among the others.
+ * Number that each tensor loses if the lowest scores of all are removed, none beyond its limit: a tensor that would
+ * lose more loses just its limit, and the rest is distributed over the others.
  */
 function countTogether(
   group: readonly RankedTensor[],
@@ -132,7 +133,7 @@ function countTogether(
   }
 }
 
-/** How many of the `remove` lowest scores lie in each list; ties go to earlier lists. */
+/** Number of the `remove` lowest scores in each list; ties are broken in favour of earlier lists. */
 function lowestOf(lists: readonly RankedTensor[], remove: number): number[] {
   if (remove === 0) return lists.map(() => 0);
   if (lists.length === 1) return [Math.max(remove, lists[0]!.before)];
@@ -145,7 +146,7 @@ function lowestOf(lists: readonly RankedTensor[], remove: number): number[] {
   });
 }
 
-/** Rounds as Python does, so that counts agree with the published code. */
+/** Rounds like Python, so that counts agree with the published code. */
 function roundHalfEven(x: number): number {
   const floor = Math.floor(x);
   const rest = x - floor;

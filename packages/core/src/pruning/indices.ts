@@ -2,16 +2,16 @@ import type { IndexScores } from "../criteria/criterion.ts";
 import { rolePattern, type Scope } from "./allocation.ts";
 import type { RemoveStep } from "./plan.ts";
 
-/** How much is removed, and what stays. */
+/** How much to remove, and the limits. */
 export interface RemoveOptions {
   /** Share of the indices to remove, in [0, 1). */
   readonly amount: number;
   readonly scope: Scope;
-  /** Indices every dimension keeps; 0 lets a dimension be emptied (depth pruning). */
+  /** Minimum number of indices that every dimension keeps; 0 allows a dimension to be emptied (depth pruning). */
   readonly keepAtLeast: number;
-  /** Names of dimensions that keep one index in any case. */
+  /** Names of dimensions that always keep at least one index. */
   readonly neverEmptied?: ReadonlySet<string>;
-  /** Kept sizes are rounded up to a multiple of this, where the dimension is large enough. */
+  /** Kept sizes are rounded up to a multiple of this, if the dimension is large enough. */
   readonly multipleOf: number;
 }
 
@@ -26,7 +26,7 @@ interface Ranked {
 
 /**
  * Removes the weakest indices of dimensions: one step for each dimension that loses any. Scores are compared across
- * dimensions relative to their mean, since groups differ in size. Ties go in index order.
+ * dimensions relative to their mean, since groups differ in size. Ties are broken by index order.
  */
 export function removeWeakest(scores: readonly IndexScores[], options: RemoveOptions): RemoveStep[] {
   const ranked = scores.map(rank);
@@ -38,7 +38,7 @@ export function removeWeakest(scores: readonly IndexScores[], options: RemoveOpt
     for (const [one, count] of countTogether(group, options)) counts.set(one, count);
   }
   const steps = ranked.flatMap((one) => stepOf(one, roundedCount(one, counts.get(one)!, options)));
-  // Lists that differ within another dimension count its indices as they are, so they come before it loses any.
+  // Lists that differ within another dimension refer to its current indices, so they come before it loses any.
   return steps.toSorted((a, b) => Number(isNested(b.indices)) - Number(isNested(a.indices)));
 }
 
@@ -61,7 +61,7 @@ function rank(scores: IndexScores): Ranked {
   return { scores, order, slots };
 }
 
-/** What a dimension is made of, with layer numbers left open. */
+/** The composition of a dimension, with layer numbers replaced by a wildcard. */
 function patternOf(dimension: IndexScores["dimension"]): string {
   const members = dimension.members.map(
     ({ tensor, axis, place }) => `${rolePattern(tensor)}[${axis}].${place}`,
@@ -69,7 +69,7 @@ function patternOf(dimension: IndexScores["dimension"]): string {
   return `${dimension.kind} ${dimension.size} ${[...new Set(members)].join(" ")}`;
 }
 
-/** How many each dimension loses when the weakest slots of all go, and none loses more than it may. */
+/** Number that each dimension loses if the weakest slots of all are removed, none beyond its limit. */
 function countTogether(
   group: readonly Ranked[],
   { amount, keepAtLeast, neverEmptied }: RemoveOptions,

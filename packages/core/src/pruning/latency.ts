@@ -1,16 +1,16 @@
 import type { Model } from "../model/model.ts";
 
-/** Time of a call of one model as a share of another's, both taking turns. */
+/** Time per call of one model as a share of another's, timed in turn. */
 export interface TimeShare {
   readonly share: number;
-  /** Half the distance between the quartiles of the rounds. */
+  /** Half the interquartile range over the rounds. */
   readonly spread: number;
 }
 
-/** Times pruned models against the unpruned one. Injected by the caller, so that core knows no backend and no clock. */
+/** Times pruned models against the unpruned one. Injected by the caller, so that core needs no backend and no clock. */
 export interface LatencyMeter {
   /** Where it measures, for reports: `wasm, batch 1`. */
   readonly on: string;
-  /** Times a pruned model. May be called often: the unpruned one stays ready. */
+  /** Times a pruned model. Cheap to call often: the unpruned model stays compiled. */
   measure(pruned: Model): Promise<TimeShare>;
 }

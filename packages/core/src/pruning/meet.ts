@@ -6,16 +6,16 @@ import { prune } from "./prune.ts";
 import type { Collect, Strategy } from "./strategy.ts";
 import { countedLeft, type Goal, leftOf, readTarget, type Target } from "./target.ts";
 
-/** What a target is met on. */
+/** Input of the search for a target. */
 export interface MeetRequest {
   readonly model: Model;
   readonly collect?: Collect;
-  /** Needed for a target that names latency. */
+  /** Required if the target names latency. */
   readonly latency?: LatencyMeter;
   readonly signal?: AbortSignal;
-  /** How far from a counted target still counts as met, as a share of the unpruned model; 0.02 by default. */
+  /** Tolerance of counted goals, as a share of the unpruned model; 0.02 by default. */
   readonly tolerance?: number;
-  /** The same for latency; 0.05 by default. Where times spread by more than that, their spread. */
+  /** Tolerance of latency; 0.05 by default. If times spread by more than that, their spread. */
   readonly latencyTolerance?: number;
   /** Called after each amount that was tried. */
   readonly onTry?: (tried: Tried) => void;
@@ -24,23 +24,23 @@ export interface MeetRequest {
 /** One step of the search for an amount. */
 export interface Tried {
   readonly amount: number;
-  /** How far the search is, from 0 to 1; it may end sooner. */
+  /** Progress of the search, from 0 to 1; it may end sooner. */
   readonly progress: number;
-  /** Where the plan was timed. */
+  /** The measured time, if the plan was timed. */
   readonly latency?: TimeShare;
 }
 
-/** Largest amount tried. */
+/** Largest amount to try. */
 const most = 1 - 2 ** -20;
-/** Nearer than this there is nothing to gain: counting is exact, timing is not. */
+/** Distance at which the search stops: counting is exact, timing is not. */
 const near = { counted: 2e-4, timed: 0.02 };
-/** Halvings of the range of amounts: a plan is counted at once, and timed in seconds. */
+/** Maximum number of bisection steps: counting a plan takes no time, timing one takes seconds. */
 const halvings = { counted: 24, timed: 10 };
 
 /**
- * Finds the least amount at which a strategy's plan reaches a target, by bisection. Where it cannot be reached, the
- * nearest plan is given, and its `target` says that it is not met and why. Latency is searched among the amounts that
- * meet all else; what seems to meet it is timed a second time, lest a lucky moment decides.
+ * Finds the smallest amount at which a strategy's plan reaches a target, by bisection. If it cannot be reached, returns
+ * the nearest plan, whose `target` says that it is not met and why. Latency is searched among the amounts that meet all
+ * other goals; a plan that seems to meet it is timed a second time, so that a lucky measurement does not decide.
  */
 export async function meet(target: Target, strategy: Strategy, request: MeetRequest): Promise<PruningPlan> {
   const search = new Search(readTarget(target), strategy, request);
@@ -53,7 +53,7 @@ export async function meet(target: Target, strategy: Strategy, request: MeetRequ
 interface Attempt {
   readonly amount: number;
   readonly plan: PruningPlan;
-  /** The mean of all times it was timed; absent where it was not. */
+  /** The mean of all its timings; absent if it was not timed. */
   timed?: TimeShare & { readonly times: number };
 }
 
@@ -69,17 +69,17 @@ class Search {
     this.#strategy = strategy;
     this.#request = request;
     if (this.#asked("latency") !== undefined && request.latency === undefined)
-      throw new EspalierError("a latency target needs something that measures: give `latency`.");
+      throw new EspalierError("a latency target needs a meter: give `latency`.");
   }
 
-  /** Finds the least amount at which all that is counted is reached. */
+  /** Finds the smallest amount at which all counted goals are reached. */
   async count(): Promise<void> {
     const counted = this.#goals.filter(({ metric }) => metric !== "latency");
     const start = await this.#at(0, 0);
     if (counted.length === 0) return;
     const excess = (attempt: Attempt) => Math.min(...counted.map((goal) => this.#excess(attempt, goal)));
     if (excess(start) >= 0 || excess(await this.#at(most, 0)) <= 0) return;
-    // What is asked for already is the best first guess; after that the bracket is halved.
+    // The requested value is the best first guess; after that the bracket is halved.
     const first = Math.max(...counted.map(({ metric, asked }) => 1 - leftOf(metric, asked)));
     let [low, high] = [0, most];
     let guess = Math.min(Math.max(first, 2 ** -20), 0.999);
@@ -93,7 +93,7 @@ class Search {
     }
   }
 
-  /** Goes on to larger amounts until the time is short enough. */
+  /** Continues to larger amounts until the time is short enough. */
   async time(): Promise<void> {
     const asked = this.#asked("latency");
     if (asked === undefined) return;
@@ -104,7 +104,7 @@ class Search {
     await this.#timeTwice(end, asked, 1 / halvings.timed);
     if (end.timed!.share > asked) return;
     let [low, high] = [start.amount, most];
-    // As if time fell evenly between the two; after that the bracket is halved.
+    // Interpolates as if time fell linearly between the two; after that the bracket is halved.
     const fall = (start.timed!.share - asked) / (start.timed!.share - end.timed!.share);
     let guess = low + (high - low) * Math.min(Math.max(fall, 0.05), 0.95);
     for (let i = 0; i < halvings.timed && high - low > 2 ** -10; i++) {
@@ -117,7 +117,7 @@ class Search {
     }
   }
 
-  /** The nearest plan, with what became of the target. */
+  /** The nearest plan, with the outcome of the target. */
   result(): PruningPlan {
     const asked = this.#asked("latency");
     const candidates = this.#attempts.filter(({ timed }) => asked === undefined || timed !== undefined);
@@ -145,9 +145,9 @@ class Search {
     return attempt;
   }
 
-  /** Times a plan, and one that hits what is asked a second time. */
+  /** Times a plan; one that hits the goal is timed a second time. */
   async #timeTwice(attempt: Attempt, asked: number, progress: number): Promise<void> {
-    // Heads and blocks go at a time: neighbouring amounts may have the same plan.
+    // Heads and blocks are removed whole: neighbouring amounts may have the same plan.
     const same = this.#attempts.find((other) => other.timed !== undefined && isSame(other, attempt));
     if (same !== undefined) {
       attempt.timed = same.timed!;
@@ -173,29 +173,32 @@ class Search {
     return this.#goals.find((goal) => goal.metric === metric)?.asked;
   }
 
-  /** Share of what the unpruned model had or took that is left. */
+  /** Share of the unpruned model's count or time that remains. */
   #left({ plan, timed }: Attempt, { metric }: Goal): number {
     return metric === "latency" ? timed!.share : countedLeft(metric, plan.expected, this.#request.model);
   }
 
-  /** How much more than asked for is removed. */
+  /** How much more than requested is removed. */
   #excess(attempt: Attempt, goal: Goal): number {
     return leftOf(goal.metric, goal.asked) - this.#left(attempt, goal);
   }
 
-  /** The same in tolerances. */
+  /** The excess in units of the tolerance. */
   #margin(attempt: Attempt, goal: Goal): number {
     const excess = this.#excess(attempt, goal);
     return excess === 0 ? 0 : excess / this.#allowed(attempt, goal);
   }
 
-  /** How far from a goal an attempt still counts as met. */
+  /** The tolerance of a goal for an attempt. */
   #allowed(attempt: Attempt, goal: Goal): number {
     const { tolerance = 0.02, latencyTolerance = 0.05 } = this.#request;
     return goal.metric === "latency" ? Math.max(latencyTolerance, attempt.timed!.spread) : tolerance;
   }
 
-  /** The goal that an attempt misses by most, or reaches most narrowly; one that was not timed is judged by its counts. */
+  /**
+   * The goal that an attempt misses by most, or reaches most narrowly; an attempt that was not timed is judged by its
+   * counts.
+   */
   #deciding(attempt: Attempt): Goal {
     const known = this.#goals.filter(({ metric }) => metric !== "latency" || attempt.timed !== undefined);
     return known.reduce((a, b) => (this.#margin(attempt, b) < this.#margin(attempt, a) ? b : a));
@@ -221,10 +224,11 @@ class Search {
     const { name } = this.#strategy;
     const left = `${(100 * this.#left(nearest, deciding)).toFixed(1)} % of the ${this.#nameOf(deciding)}`;
     const margins = all.map((attempt) => this.#margin(attempt, this.#deciding(attempt)));
-    if (margins.every((margin) => margin < 0)) return `with all that "${name}" may remove, ${left} remain`;
+    if (margins.every((margin) => margin < 0))
+      return `with everything that "${name}" may remove, ${left} remain`;
     if (margins.every((margin) => margin > 0)) return `the model already has only ${left}`;
     const within = `${Number((100 * this.#allowed(nearest, deciding)).toFixed(1))} %`;
-    return `what "${name}" removes at a time is too coarse to come within ${within} of it; nearest: ${left} remain`;
+    return `"${name}" removes too much at a time to come within ${within} of it; nearest: ${left} remain`;
   }
 
   #nameOf({ metric }: Goal): string {
@@ -233,12 +237,12 @@ class Search {
   }
 }
 
-/** Whether a time is so near to what is asked that the search may end. */
+/** Whether a time is close enough to the goal to end the search. */
 function isHit({ timed }: Attempt, asked: number): boolean {
   return Math.abs(timed!.share - asked) <= Math.max(near.timed, timed!.spread / 2);
 }
 
-/** Plans of one strategy for one model that count the same are the same. */
+/** Plans of one strategy for one model with equal counts are the same. */
 function isSame({ plan: a }: Attempt, { plan: b }: Attempt): boolean {
   const counts = ({ expected: e, steps }: PruningPlan) =>
     [steps.length, e.parameters, e.nonzero, e.flops, e.bytes].join();

@@ -7,37 +7,37 @@ import { addOperator } from "../operators/elementwise.ts";
 import { matMulOperator } from "../operators/matmul.ts";
 import { isCallOf } from "../operators/operator.ts";
 
-/** What a module does: `attention` lets positions see each other; `feed-forward` works on each by itself. */
+/** The function of a module: `attention` relates positions to each other; `feed-forward` works on each position by itself. */
 export type ModuleKind = "attention" | "feed-forward";
 
-/** A branch beside a residual path: the attention or the feed-forward of a layer. */
+/** A branch of a residual path: the attention or the feed-forward part of a layer. */
 export interface ResidualModule {
-  /** Scope that its products share: `encoder.attn_layers.0.attention`; where there is none, the name of the sum's node. */
+  /** Common scope of its products: `encoder.attn_layers.0.attention`; without one, the name of the sum's node. */
   readonly name: string;
   readonly kind: ModuleKind;
   /**
-   * The dimension that every path through the branch runs through: once it is emptied, the branch adds a constant (its
-   * last bias). The one with most weights, where there are several: all heads rather than all channels of the values.
+   * The dimension that every path through the branch passes: once it is emptied, the branch only adds a constant (its
+   * last bias). If there are several, the one with most weights: all heads rather than all channels of the values.
    */
   readonly dimension?: PrunableDimension;
-  /** Why there is none that can be emptied. */
+  /** The reason why no such dimension can be emptied. */
   readonly fixed?: string;
 }
 
-/** A branch, by its sum: `sum` = `skip` + what the branch makes of it. */
+/** A branch, identified by its sum: `sum` = `skip` + the output of the branch. */
 interface Branch {
   readonly skip: ValueId;
   readonly end: ValueId;
   readonly sum: ValueId;
   /** Name of the sum's node. */
   readonly node: string;
-  /** Nodes on the way from `skip` to `end`. */
+  /** Nodes on the paths from `skip` to `end`. */
   readonly nodes: readonly Node[];
 }
 
 /**
  * The modules of a graph in its order: innermost branches of residual sums (He et al., CVPR 2016) that some dimension
- * severs. Found by what nodes compute, not by what they are called; dead ones are left out.
+ * can sever. They are found by what nodes compute, not by names; dead ones are left out.
  */
 export function residualModules(graph: Graph, dimensions: Dimensions): ResidualModule[] {
   const data = dataValues(graph);
@@ -58,7 +58,7 @@ export function residualModules(graph: Graph, dimensions: Dimensions): ResidualM
   });
 }
 
-/** Every live sum of a value and of something that is computed from it. */
+/** Every live sum of a value and of another that is computed from it. */
 function branchesOf(graph: Graph, data: Uint8Array): Branch[] {
   const live = liveValues(graph);
   return graph.nodes.flatMap((node, at): Branch[] => {
@@ -78,7 +78,7 @@ function branchesOf(graph: Graph, data: Uint8Array): Branch[] {
   });
 }
 
-/** The nodes through which one value depends on another; none where it does not. */
+/** The nodes through which one value depends on another; empty if it does not. */
 function between(nodes: readonly Node[], from: ValueId, to: ValueId): Node[] {
   const reached = new Set([from]);
   const after = nodes.filter(({ inputs, outputs }) => {
@@ -98,7 +98,7 @@ function between(nodes: readonly Node[], from: ValueId, to: ValueId): Node[] {
     .reverse();
 }
 
-/** Dimensions without which no path leads through a branch, those of the residual path itself left out. */
+/** Dimensions whose removal severs every path through a branch, except those of the residual path itself. */
 function severingDimensions({ skip, end, nodes }: Branch, dimensions: Dimensions): number[] {
   const { axes } = dimensions;
   const around = new Set(axes[skip]!.flatMap(dimensionsIn));
@@ -110,7 +110,7 @@ function severingDimensions({ skip, end, nodes }: Branch, dimensions: Dimensions
   );
 }
 
-/** Values that some others still lead to once a dimension is emptied. */
+/** Values that others still reach once a dimension is emptied. */
 function reachedWithout(
   dimension: number,
   from: readonly ValueId[],
@@ -127,7 +127,7 @@ function reachedWithout(
   return reached;
 }
 
-/** The dimensions that other paths from the inputs to every output run beside. */
+/** The dimensions that some other path from the inputs bypasses, for every output. */
 function withPathsBeside(numbers: readonly number[], graph: Graph, dimensions: Dimensions): number[] {
   const data = dataValues(graph);
   const inputs = graph.inputs.map(({ value }) => value);
@@ -138,7 +138,7 @@ function withPathsBeside(numbers: readonly number[], graph: Graph, dimensions: D
   });
 }
 
-/** Attention multiplies activations with activations, or looks at all positions at once in their spectrum. */
+/** Attention multiplies activations with activations, or transforms all positions at once into their spectrum. */
 function kindOf({ nodes }: Branch, data: Uint8Array): ModuleKind {
   const mixes = nodes.some(
     (node) =>
@@ -148,7 +148,7 @@ function kindOf({ nodes }: Branch, data: Uint8Array): ModuleKind {
   return mixes ? "attention" : "feed-forward";
 }
 
-/** Of some dimensions the one that can be emptied and takes most weights along. */
+/** Among some dimensions, the one that can be emptied and removes most weights. */
 function largest(
   numbers: readonly number[],
   graph: Graph,
@@ -169,15 +169,15 @@ function largest(
     );
 }
 
-/** Why none of some dimensions can be emptied: of one that weights have, if there is one. */
+/** The reason why none of some dimensions can be emptied; preferably of one that weights have. */
 function reasonOf(numbers: readonly number[], graph: Graph, { list }: Dimensions): string {
   const trainable = new Set(graph.tensors.flatMap(({ name, role }) => (role === "trainable" ? [name] : [])));
   const own = numbers.map((number) => list[number]!);
   const told = own.find(({ members }) => members.some(({ tensor }) => trainable.has(tensor))) ?? own[0]!;
-  return `${told.name}: ${told.fixed ?? "the only path to an output runs through it as well"}`;
+  return `${told.name}: ${told.fixed ?? "the only path to an output also runs through it"}`;
 }
 
-/** The longest scope that all products lie in (dropout may lie outside): `a.b` of `a.b.c/MatMul` and `a.b/MatMul`. */
+/** The longest scope that contains all products (dropout may lie outside): `a.b` of `a.b.c/MatMul` and `a.b/MatMul`. */
 function scopeOf(nodes: readonly Node[]): string {
   const products = nodes.filter((node) => isCallOf(node, matMulOperator));
   const scopes = (products.length > 0 ? products : nodes).map(({ name }) =>

@@ -3,75 +3,75 @@ import type { Mask } from "../model/mask.ts";
 import type { Json } from "../model/model.ts";
 import type { TimeShare } from "./latency.ts";
 
-/** Removes indices of a dimension: the slices of every member go. */
+/** Removes indices of a dimension, and with them a slice of every member. */
 export interface RemoveStep {
   readonly do: "remove";
   /** Name of the dimension. */
   readonly dimension: string;
-  /** Its size in the model the step is applied to. */
+  /** Size of the dimension in the model that the step is applied to. */
   readonly extent: number;
   /**
-   * What goes, ascending: one list, or, for a dimension that occurs only within another (the channels of heads), one
-   * list of equal length for each index of that one.
+   * Indices to remove, ascending: one list or, for a dimension that only occurs within another (the channels of heads),
+   * one list of equal length for each index of that one.
    */
   readonly indices: readonly number[] | readonly (readonly number[])[];
   readonly because: string;
 }
 
-/** Masks elements of a parameter: those not kept become zero and stay zero. */
+/** Masks elements of a parameter: those that are not kept become zero and stay zero. */
 export interface MaskStep {
   readonly do: "mask";
   readonly parameter: string;
   readonly keep: Mask;
-  /** How the mask is laid out, where it follows a pattern that a backend may use. */
+  /** Layout of the mask, if it follows a pattern that a backend may exploit. */
   readonly pattern?: MaskPattern;
   readonly because: string;
 }
 
 /**
- * `n` of every `m` neighbours along an axis stay, the one that the parameter's product contracts; or whole blocks of rows ×
- * columns (outputs × inputs of the product) go.
+ * `n` of every `m` neighbours stay, along the axis that the parameter's product contracts; or whole blocks of rows ×
+ * columns (outputs × inputs of the product) are removed.
  */
 export type MaskPattern =
   | { readonly n: number; readonly m: number; readonly axis: number }
   | { readonly block: readonly [rows: number, columns: number] };
 
-/** One change that a plan makes. */
+/** One change of a plan. */
 export type Step = RemoveStep | MaskStep;
 
-/** Counts a plan leads to, at batch 1. */
+/** Counts after the plan, at batch 1. */
 export interface Expected {
   /** Elements of trainable tensors. */
   readonly parameters: number;
-  /** Of those, not masked. */
+  /** Elements that are not masked. */
   readonly nonzero: number;
-  /** Floating-point operations of one pass when masked weights and dead nodes are skipped. */
+  /** Floating-point operations of one pass, not counting masked weights and dead nodes. */
   readonly flops: number;
   /** Bytes as stored. */
   readonly bytes: number;
 }
 
-/** What a plan was to reach, and whether it does. */
+/** A requested target, and whether the plan meets it. */
 export interface TargetReport {
   readonly metric: string;
   readonly asked: number;
   readonly achieved: number;
   readonly met: boolean;
-  /** Why not, where it is not met. */
+  /** The reason, if it is not met. */
   readonly why?: string;
-  /** Of latency: how it was found. */
+  /** For latency: how it was measured. */
   readonly measured?: MeasuredTarget;
-  /** Where several were asked for: this is the one that decided the amount, and these were reached, or missed, with it. */
+  /** If there were several goals: this one decided the amount, and the others were reached or missed with it. */
   readonly others?: readonly TargetReport[];
 }
 
-/** What was timed to meet a target. */
+/** The measurements of a latency target. */
 export interface MeasuredTarget {
   /** The backend and the batch. */
   readonly on: string;
-  /** Half the distance between the quartiles of the ratios that gave what was achieved. */
+  /** Half the interquartile range of the ratios behind the achieved value. */
   readonly spread: number;
-  /** All that was timed, in order. */
+  /** All timings, in order. */
   readonly tries: readonly LatencyTry[];
 }
 
@@ -80,23 +80,23 @@ export interface LatencyTry extends TimeShare {
   readonly amount: number;
 }
 
-/** What is to be done to a model: decided by a strategy, carried out by `prune`. Plain data, to be printed, stored, replayed. */
+/** Changes to a model: decided by a strategy, carried out by `prune`. Plain data that can be printed, stored and replayed. */
 export interface PruningPlan {
   readonly format: 1;
   readonly strategy: string;
-  /** Digest of the model the plan was made for; it fits no other. */
+  /** Digest of the model that the plan was made for; it fits no other. */
   readonly base: string;
-  /** Each in the index space its predecessor left. */
+  /** Each step refers to the indices that the previous one left. */
   readonly steps: readonly Step[];
   readonly expected: Expected;
-  /** Why there is nothing to prune, or other remarks. */
+  /** Remarks, such as why there is nothing to prune. */
   readonly notes: readonly string[];
   readonly target?: TargetReport;
 }
 
 interface StoredMaskStep extends Omit<MaskStep, "keep"> {
   readonly shape: readonly number[];
-  /** Base64 of the bitset. */
+  /** The bitset as base64. */
   readonly keep: string;
 }
 
@@ -122,22 +122,21 @@ export function encodePlan(plan: PruningPlan): { readonly [key: string]: Json } 
   return { ...plan, steps } as unknown as { readonly [key: string]: Json };
 }
 
-/** Reads a plan back. Throws an EspalierError where the text is not one, or is of a newer format. */
+/** Reads a plan. Throws an EspalierError if the text is not a plan, or of a newer format. */
 export function planFromJson(text: string, where = "plan"): PruningPlan {
   let raw: unknown;
   try {
     raw = JSON.parse(text);
   } catch {
-    throw new EspalierError(`${where}: this is not JSON, so not a plan.`);
+    throw new EspalierError(`${where}: not a plan, because it is not JSON.`);
   }
   return readPlan(raw, where);
 }
 
-/** Reads what `encodePlan` made. Throws an EspalierError for anything else, and for a newer format. */
+/** Reads the result of `encodePlan`. Throws an EspalierError for anything else, and for a newer format. */
 export function readPlan(raw: unknown, where = "plan"): PruningPlan {
   refuseNewerFormat(raw, "plan", where);
-  if (!isStoredPlan(raw))
-    throw new EspalierError(`${where}: this is not an Espalier plan, or it is damaged.`);
+  if (!isStoredPlan(raw)) throw new EspalierError(`${where}: not an Espalier plan, or damaged.`);
   return {
     ...raw,
     steps: raw.steps.map((step): Step => {
@@ -192,7 +191,7 @@ function isTarget(raw: unknown): boolean {
   return texts && [asked, achieved].every(Number.isFinite) && typeof met === "boolean" && tries && more;
 }
 
-/** Patterns that name no axis are from before they did, and follow the last one. */
+/** Adds the axis to patterns written before they named one, which follow the last axis. */
 function withAxis(pattern: MaskPattern, shape: readonly number[]): MaskPattern {
   return "block" in pattern ? pattern : { ...pattern, axis: pattern.axis ?? shape.length - 1 };
 }

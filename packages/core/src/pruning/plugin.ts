@@ -1,13 +1,13 @@
 import { jsonSchemaOf, type Schema } from "../documents/schema.ts";
 import type { Strategy } from "./strategy.ts";
 
-/** A strategy as data names it: which plug-in, and its options. */
+/** A strategy as data: the name of its plug-in, and its options. */
 export interface StrategySpec {
   readonly use: string;
   readonly [option: string]: unknown;
 }
 
-/** What a package exports as `plugin`, so that commands, recipes and sweeps find its strategy by name. */
+/** The object that a package exports as `plugin`, so that commands, recipes and sweeps find its strategy by name. */
 export interface StrategyPlugin {
   readonly name: string;
   /** One line for `--help`. */
@@ -17,11 +17,11 @@ export interface StrategyPlugin {
   /** Without a schema: its options by name, each with a line for help. */
   readonly options?: Readonly<Record<string, string>>;
   /**
-   * Whether its plans only mask weights, or remove parts of the model. Only what masks can work while a model is tuned;
-   * leave it out and that is found out when the plan is made.
+   * Whether its plans only mask weights, or remove parts of the model. Only masks can be applied during fine-tuning. If
+   * absent, this is determined when the plan is made.
    */
   readonly changes?: "masks" | "structure";
-  /** Makes the strategy. Options are checked here; `resolve` makes the strategies that options name. */
+  /** Creates the strategy and checks its options; `resolve` creates strategies that options name. */
   create(options: Readonly<Record<string, unknown>>, resolve: (spec: StrategySpec) => Strategy): Strategy;
 }
 

@@ -23,9 +23,9 @@ import { simplify } from "./simplify.ts";
 import { targetEntry } from "./target.ts";
 
 /**
- * Carries a plan out: a new, smaller model; the one given stays as it is. The same plan on the same model gives the same
- * bytes. Throws an EspalierError where the plan was made for another model, names what the model does not have, or would
- * cut the only path from the inputs to an output.
+ * Carries out a plan and returns a new, smaller model; the given model does not change. The same plan on the same model
+ * gives the same bytes. Throws an EspalierError if the plan was made for another model, names something that the model
+ * does not have, or would cut the only path from the inputs to an output.
  */
 export function prune(model: Model, plan: PruningPlan): Model {
   if (plan.base !== digest(model)) {
@@ -46,7 +46,10 @@ export function prune(model: Model, plan: PruningPlan): Model {
   return { ...pruned, history: [...model.history, entry] };
 }
 
-/** What a history keeps of a plan: all of one that only removes, which is short; of masks, which are long, a hash. */
+/**
+ * The history entry of a plan: a plan that only removes is short and is kept whole; of masks, which are long, a hash is
+ * kept.
+ */
 function recordOf(plan: PruningPlan): Json {
   if (plan.steps.every((step) => step.do === "remove")) return encodePlan(plan);
   return { sha256: sha256(new TextEncoder().encode(canonicalJson(encodePlan(plan)))) };
@@ -56,7 +59,7 @@ function short(hash: string): string {
   return hash.slice(0, 12);
 }
 
-/** What a model will count after steps: what plans promise. Only shapes and masks are worked out, not the numbers. */
+/** The counts of a model after steps, as plans state them. Computes only shapes and masks, not the numbers. */
 export function expectedAfter(model: Model, steps: readonly Step[]): Expected {
   const { parameters, flops, bytes } = account(applySteps(outline(model), steps));
   return {
@@ -67,7 +70,7 @@ export function expectedAfter(model: Model, steps: readonly Step[]): Expected {
   };
 }
 
-/** A model whose tensors have their shapes and no numbers: steps are carried out on it at little cost. */
+/** The model with shapes but no numbers in its tensors, so that steps can be carried out on it cheaply. */
 export function outline(model: Model): Model {
   const shapes = [...model.tensors].map(
     ([name, tensor]) => [name, { ...tensor, data: tensor.data.subarray(0, 0) }] as const,
@@ -75,23 +78,23 @@ export function outline(model: Model): Model {
   return { ...model, tensors: new Map(shapes) };
 }
 
-/** A model while steps are carried out on it: axes and graph stay as they were, all else changes in place. */
+/** A model while steps are carried out on it: axes and graph do not change, everything else changes in place. */
 interface Draft {
   readonly model: Model;
   readonly tensors: Map<string, TensorData>;
   readonly masks: Map<string, Mask>;
   readonly dimensions: Dimension[];
-  /** By tensor. */
+  /** The value of each tensor, by name. */
   readonly values: ReadonlyMap<string, ValueId>;
 }
 
-/** Carries steps out one after the other, without looking at a digest. */
+/** Carries out steps one after the other, without checking a digest. */
 export function applySteps(model: Model, steps: readonly Step[]): Model {
   let draft = draftOf(model);
   for (const step of steps) {
     if (step.do === "mask") maskParameter(draft, step);
     else {
-      // What held a dimension back may have been emptied by a step before.
+      // An earlier step may have emptied what fixed a dimension.
       if (!isFree(draft, step.dimension) && draft.dimensions.some(({ size }) => size === 0))
         draft = draftOf(finished(draft));
       removeIndices(draft, step);
@@ -110,7 +113,7 @@ function draftOf(model: Model): Draft {
   };
 }
 
-/** The model that a draft has become, its graph brought to the new sizes. */
+/** Builds the model from a draft, with the graph adapted to the new sizes. */
 function finished({ model, tensors, masks, dimensions: list }: Draft): Model {
   const changed = { ...model, tensors, masks, dimensions: { axes: model.dimensions.axes, list } };
   const same = list.every(({ size }, i) => sameExtent(size, model.dimensions.list[i]!.size));
@@ -138,7 +141,7 @@ function maskParameter({ model, tensors, masks }: Draft, step: MaskStep): void {
   const divided = divisors(model).get(step.parameter);
   if (divided !== undefined && keptCount(step.keep) < tensor.data.length) {
     throw new EspalierError(
-      `masking "${step.parameter}" would make node ${divided} divide by 0, so that outputs are no numbers. Leave that tensor out.`,
+      `masking "${step.parameter}" would make node ${divided} divide by 0, so its outputs would be NaN. Leave that tensor out.`,
     );
   }
   const before = masks.get(step.parameter);
@@ -147,7 +150,7 @@ function maskParameter({ model, tensors, masks }: Draft, step: MaskStep): void {
   tensors.set(step.parameter, { ...tensor, data: applyMask(tensor.data as Float32Array, keep) });
 }
 
-/** Slices tensors and masks, and notes the new size; the graph's shapes follow in `resized`. */
+/** Slices tensors and masks, and records the new size; the graph's shapes follow in `resized`. */
 function removeIndices({ model, tensors, masks, dimensions, values }: Draft, step: RemoveStep): void {
   const number = dimensions.findIndex(({ name, fixed }) => name === step.dimension && fixed === undefined);
   const dimension = dimensions[number];
@@ -164,7 +167,7 @@ function removeIndices({ model, tensors, masks, dimensions, values }: Draft, ste
   const sizes = (d: number): Extent => dimensions[d]!.size;
   const seen = new Set<string>();
   for (const { tensor: name, axis } of dimension.members) {
-    // A dimension may occur twice in one axis; its positions are then found in one go.
+    // A dimension may occur twice in one axis; its positions are then computed together.
     if (seen.has(`${name}[${axis}]`)) continue;
     seen.add(`${name}[${axis}]`);
     const positions = keptPositions(model.dimensions.axes[values.get(name)!]![axis]!, kept, sizes);
@@ -183,7 +186,7 @@ function removeIndices({ model, tensors, masks, dimensions, values }: Draft, ste
   };
 }
 
-/** Lists per index of a dimension follow when indices of that one are removed. */
+/** If a dimension has lists per index of another, they follow when indices of that one are removed. */
 function aroundRemoved(dimension: Dimension, kept: Kept): Dimension {
   const { original } = dimension;
   if (original === undefined || typeof original[0] === "number" || original.length === 0) return dimension;
@@ -202,7 +205,7 @@ function keptIndices(
   const size = dimension.size as number;
   if (step.extent !== size) {
     throw new EspalierError(
-      `dimension "${step.dimension}" has ${size} indices, the plan expects ${step.extent}.`,
+      `dimension "${step.dimension}" has ${size} indices, but the plan expects ${step.extent}.`,
     );
   }
   const nested = Array.isArray(step.indices[0]);
@@ -211,12 +214,12 @@ function keptIndices(
     const outer = dimension.within === undefined ? undefined : list[dimension.within]!.size;
     if (outer === undefined) {
       throw new EspalierError(
-        `dimension "${step.dimension}" takes one list of indices: it also occurs by itself.`,
+        `dimension "${step.dimension}" takes one list of indices, because it also occurs by itself.`,
       );
     }
     if (removed.length !== outer || removed.some((indices) => indices.length !== removed[0]!.length)) {
       throw new EspalierError(
-        `dimension "${step.dimension}" needs ${outer} lists of indices, all of one length.`,
+        `dimension "${step.dimension}" needs ${outer} lists of indices, all of the same length.`,
       );
     }
   }
@@ -226,7 +229,7 @@ function keptIndices(
       gone.size === indices.length && indices.every((i) => Number.isInteger(i) && i >= 0 && i < size);
     if (!sound)
       throw new EspalierError(
-        `dimension "${step.dimension}": indices must be different and in 0 … ${size - 1}.`,
+        `dimension "${step.dimension}": indices must be distinct and in 0 … ${size - 1}.`,
       );
     return Array.from({ length: size }, (_, i) => i).filter((i) => !gone.has(i));
   });
@@ -248,7 +251,7 @@ function originalIndices(dimension: Dimension, kept: Kept): NonNullable<Dimensio
   });
 }
 
-/** The graph with the shapes its dimensions now have, and the attributes that repeat them. */
+/** The graph with the new shapes of its dimensions, and with attributes that repeat extents updated. */
 function resized(model: Model, before: Dimensions): Model {
   const { graph } = model;
   const { list, axes } = model.dimensions;
@@ -266,7 +269,10 @@ function resized(model: Model, before: Dimensions): Model {
   return { ...model, graph: { ...graph, values, nodes } };
 }
 
-/** Where a border between the terms of an axis has moved to; positions inside a term can only lie in one that did not change. */
+/**
+ * The new position of a border between the terms of an axis; a position inside a term can only lie in one that did not
+ * change.
+ */
 function moved(
   e: Expression,
   at: number,

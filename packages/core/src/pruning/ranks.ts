@@ -1,21 +1,21 @@
 /**
- * Scores (numbers ≥ 0, or −1 for what comes before all others) counted by their leading bits, which order non-negative
- * floats as their values do. How many lie below a value, and which score has a given rank, is then found by looking at one
+ * Scores (numbers ≥ 0, or −1 for those that come first), counted by their leading bits, which order non-negative floats
+ * like their values. How many lie below a value, and which score has a given rank, is then found by looking at one
  * bucket, without a sorted copy.
  */
 export interface RankedScores {
   readonly scores: Float32Array;
-  /** Scores of −1. */
+  /** Number of scores of −1. */
   readonly before: number;
-  /** How many of the others have each leading 15 bits. */
+  /** For each value of the leading 15 bits, the number of other scores that have it. */
   readonly counts: Uint32Array;
 }
 
-/** What comes first in each of several lists when the lowest scores of all go. */
+/** The position of a rank within each of several lists. */
 export interface Lowest {
-  /** The score of that rank, 0 where it is −1. */
+  /** The score of that rank, or 0 if it is −1. */
   readonly threshold: number;
-  /** By list: how many lie below the threshold, and how many reach up to it. */
+  /** For each list, the number of scores below the threshold, and the number up to and including it. */
   readonly below: readonly number[];
   readonly upTo: readonly number[];
 }
@@ -23,11 +23,11 @@ export interface Lowest {
 const buckets = 1 << 15;
 const negativeZero = 1 << 31;
 
-/** A score's bits as a number that is ordered as scores are; −1 for −1. */
+/** The bits of a score as an integer in the order of the scores; −1 for −1. */
 const keyOf = (bits: number) => (bits >= 0 ? bits : bits === negativeZero ? 0 : -1);
 const bitsOf = (scores: Float32Array) => new Int32Array(scores.buffer, scores.byteOffset, scores.length);
 
-/** Counts scores once; every rank asked for later takes one pass more. */
+/** Counts scores once; every rank found later takes one more pass. */
 export function rankScores(scores: Float32Array): RankedScores {
   const counts = new Uint32Array(buckets);
   const bits = bitsOf(scores);
@@ -40,7 +40,7 @@ export function rankScores(scores: Float32Array): RankedScores {
   return { scores, before, counts };
 }
 
-/** The score that is the `rank`-th of all lists together, counted from 1, and what lies around it in each of them. */
+/** Finds the score with the given rank among all lists together, counted from 1, and its position within each list. */
 export function findRank(lists: readonly RankedScores[], rank: number): Lowest {
   let left = rank - lists.reduce((n, { before }) => n + before, 0);
   const together = new Uint32Array(buckets);
@@ -71,18 +71,19 @@ function endingsIn({ scores, counts }: RankedScores, bucket: number): Uint16Arra
   if (endings.length === 0) return endings;
   const bits = bitsOf(scores);
   let at = 0;
-  // What is counted and not met is −0, which ends with zeros.
+  // A score that is counted but was not visited is −0, whose low bits are zero.
   for (let i = 0; i < bits.length; i++) if (bits[i]! >>> 16 === bucket) endings[at++] = bits[i]! & 0xffff;
   return endings.sort();
 }
 
-/** A bitset of the scores that lie above the `rank`-th lowest; of those equal to it, the first ones count as lower. */
+/** A bitset of the scores above the `rank`-th lowest; among equal scores, earlier ones count as lower. */
 export function bitsAbove(ranked: RankedScores, rank: number): { threshold: number; bits: Uint8Array } {
   const { threshold, below, upTo } = findRank([ranked], rank);
   const scores = bitsOf(ranked.scores);
   const limit = bitsOf(Float32Array.of(threshold))[0]!;
   const bits = new Uint8Array(Math.ceil(scores.length / 8));
-  // The sign of a difference, not a comparison: which way it goes cannot be foreseen, and a wrong guess takes longer.
+  // The sign of a difference instead of a comparison: the branch would be unpredictable, and a misprediction takes
+  // longer.
   for (let at = 0, i = 0; at < bits.length; at++) {
     let byte = 0;
     for (const end = Math.min(8, scores.length - i), start = i; i < start + end; i++) {

@@ -9,15 +9,15 @@ export interface RunMaskOptions {
   /** Share of every run to mask, in [0, 1). */
   readonly amount: number;
   /**
-   * Consecutive inputs of one output that are compared with each other: `m` of an n:m pattern, of which `n` stay at least
-   * (Mishra et al., 2021); absent for whole rows, all weights of one output (Sun et al., ICLR 2024).
+   * Number of consecutive inputs of one output that are compared with each other: `m` of an n:m pattern, of which at
+   * least `n` stay (Mishra et al., 2021). Absent for whole rows, all weights of one output (Sun et al., ICLR 2024).
    */
   readonly pattern?: { readonly n: number; readonly m: number };
 }
 
 /**
- * Masks the same share of every run of weights, lowest scores first; ties go in index order. Runs follow the axis that the
- * tensor's product contracts: of a convolution's weight [out, in, taps], the inputs of each tap.
+ * Masks the same share of every run of weights, lowest scores first; ties are broken by index order. Runs follow the
+ * axis that the tensor's product contracts; for a convolution's weight [out, in, taps], the inputs of each tap.
  */
 export function maskWithinRuns(
   model: Model,
@@ -43,7 +43,7 @@ export function maskWithinRuns(
   });
 }
 
-/** The elements of every run: a whole row, or `m` neighbours at a time. The array is the same each time. */
+/** The elements of every run: a whole row, or `m` neighbours at a time. The returned array is reused. */
 function* runsOf({ matrices, rows, columns, neighbours }: MatrixView, m: number | undefined) {
   const length = m === undefined ? columns.length : Math.min(m, neighbours);
   const block = m === undefined ? columns.length : neighbours;
@@ -61,14 +61,14 @@ function* runsOf({ matrices, rows, columns, neighbours }: MatrixView, m: number 
   }
 }
 
-/** A run that is cut short by the row's end loses no larger share than a whole one may. */
+/** A run that the end of the row cuts short loses no larger share than a whole one may. */
 function removedOf(length: number, amount: number, pattern: RunMaskOptions["pattern"]): number {
   const most =
     pattern === undefined ? length - 1 : Math.floor((length * (pattern.m - pattern.n)) / pattern.m);
   return Math.min(most, Math.round(amount * length));
 }
 
-/** Clears `keep` for the lowest scores of a run. Short runs are searched in place: a model has millions of them. */
+/** Clears `keep` for the lowest scores of a run. Short runs are searched in place, because a model has millions of them. */
 function dropWeakest(scores: Float32Array, keep: Uint8Array, run: Uint32Array, count: number): void {
   if (run.length > 32) {
     const order = run.slice().sort((a, b) => scores[a]! - scores[b]! || a - b);

@@ -4,14 +4,14 @@ import { countElements } from "../graph/extent.ts";
 import type { TensorData } from "../graph/tensor.ts";
 import { isKept, type Mask, maskFrom } from "../model/mask.ts";
 
-/** Which indices of a dimension stay: one list, or one for each index of the dimension around it. */
+/** The indices of a dimension that stay: one list, or one for each index of the dimension around it. */
 export interface Kept {
   readonly dimension: number;
   readonly within?: number;
   readonly lists: readonly (readonly number[])[];
 }
 
-/** Positions of an axis that stay when a dimension keeps only some indices. */
+/** The positions of an axis that stay if a dimension keeps only some indices. */
 export function keptPositions(e: Expression, kept: Kept, sizes: (dimension: number) => Extent): number[] {
   return positionsOf(e, sizes, (dimension, around) => {
     if (dimension !== kept.dimension) return Array.from({ length: sizes(dimension) as number }, (_, i) => i);
@@ -19,7 +19,7 @@ export function keptPositions(e: Expression, kept: Kept, sizes: (dimension: numb
   });
 }
 
-/** The positions of one axis of a tensor, in the order given; only the shape where it has no numbers. */
+/** Takes positions along one axis of a tensor, in the given order; only the shape if the tensor has no numbers. */
 export function takeFromTensor(tensor: TensorData, axis: number, positions: readonly number[]): TensorData {
   const { shape, data, dtype } = tensor;
   if (data.length === 0) return { ...tensor, shape: shape.with(axis, positions.length) };
@@ -40,7 +40,7 @@ export function takeFromTensor(tensor: TensorData, axis: number, positions: read
   return { dtype, shape: shape.with(axis, positions.length), data: result };
 }
 
-/** The positions of one axis of a mask. */
+/** Takes positions along one axis of a mask. */
 export function takeFromMask(mask: Mask, axis: number, positions: readonly number[]): Mask {
   const inner = countElements(mask.shape.slice(axis + 1));
   const extent = mask.shape[axis]!;

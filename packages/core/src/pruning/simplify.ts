@@ -26,8 +26,9 @@ import { expandOperator } from "../operators/broadcast.ts";
 import type { Nothing } from "../operators/operator.ts";
 
 /**
- * Rewrites a graph in which dimensions were emptied: a product over nothing is zero, adding zero vanishes, biases stay,
- * and what no output depends on any more goes. Refuses to cut the only path from the inputs to an output.
+ * Rewrites a graph in which dimensions were emptied: a product over nothing is zero, adding zero is dropped, biases
+ * stay, and nodes that no output depends on any more are removed. Throws if that would cut the only path from the
+ * inputs to an output.
  */
 export function simplify(model: Model, before: Model): Model {
   if (!model.dimensions.list.some(({ size }) => size === 0)) return model;
@@ -41,8 +42,9 @@ export function simplify(model: Model, before: Model): Model {
 }
 
 /**
- * Values to keep: live ones, and what was dead before and still leads to where it led, since dead parts are counted
- * apart until they are removed. What was live and leads to no output any more goes, and so do dead parts that read it.
+ * Values to keep: live ones, and those that were already dead and still lead to the same ends, since dead parts are
+ * counted separately until they are removed. Values that were live and no longer lead to an output are removed,
+ * together with dead parts that read them.
  */
 function stillNeeded(graph: Graph, before: Graph, ends: readonly ValueId[]): Uint8Array {
   const wasLive = liveValues(before);
@@ -62,7 +64,7 @@ function stillNeeded(graph: Graph, before: Graph, ends: readonly ValueId[]): Uin
   return live.map((is, id) => (is || inputs.has(id) || (possible[id] && leads[id] && !wasLive[id]) ? 1 : 0));
 }
 
-/** Values that nothing reads: where dead branches end. */
+/** Values that nothing reads: the ends of dead branches. */
 function unread({ tensors, nodes, outputs, updates }: Graph): ValueId[] {
   const read = new Set(
     [...nodes.flatMap(({ inputs }) => inputs), ...outputs.map(({ value }) => value)].concat(
@@ -78,7 +80,7 @@ export function removeDead(model: Model): Model {
   return keepOnly(model, liveValues(model.graph));
 }
 
-/** Values that are zero throughout, or empty, while a graph is rewritten node by node. */
+/** Tracks which values are zero throughout, or empty, while a graph is rewritten node by node. */
 class Rewriting {
   readonly #model: Model;
   readonly #values: ValueType[];
@@ -116,7 +118,7 @@ class Rewriting {
   #keep(node: Node, inputs: readonly ValueId[]): void {
     if (inputs.some((id) => this.#empty(id))) {
       throw new EspalierError(
-        `node ${node.name}: operator ${node.operator.name} does not say what it gives when a dimension is emptied. Keep one index of it.`,
+        `node ${node.name}: operator ${node.operator.name} does not define its result for an emptied dimension. Keep one index of it.`,
       );
     }
     this.#nodes.push({ ...node, inputs: inputs.map((id) => this.#materialize(id, node)) });
@@ -135,7 +137,7 @@ class Rewriting {
     };
   }
 
-  /** Of some values, those that are neither zero nor empty by now, under the ids they have now. */
+  /** Those of some values that are neither zero nor empty, under their current ids. */
   stillThere(values: readonly ValueId[]): ValueId[] {
     return values
       .map((id) => this.#alias.get(id) ?? id)
@@ -146,7 +148,7 @@ class Rewriting {
     return this.#values[id]!.shape.includes(0);
   }
 
-  /** The node's output is one of its inputs, repeated to its shape where need be. */
+  /** Replaces the node's output by one of its inputs, repeated to its shape if necessary. */
   #become(node: Node, input: ValueId): void {
     const output = node.outputs[0]!;
     const { shape } = this.#values[output]!;
@@ -155,7 +157,7 @@ class Rewriting {
     else this.#nodes.push(this.#expand(node.name, input, output));
   }
 
-  /** A value that is known to be zero, as numbers, for a node that needs them. */
+  /** Turns a value that is known to be zero into numbers, for a node that needs them. */
   #materialize(id: ValueId, reader: { readonly name: string }): ValueId {
     if (!this.#zero.has(id)) return id;
     this.#zero.delete(id);
@@ -180,7 +182,7 @@ class Rewriting {
   }
 }
 
-/** A plan empties what every path from the inputs to an output runs through. */
+/** Thrown if a plan empties a dimension that every path from the inputs to an output passes. */
 export class CutError extends EspalierError {}
 
 function refuseCut(after: Model, before: Model): void {
@@ -189,13 +191,13 @@ function refuseCut(after: Model, before: Model): void {
   after.graph.outputs.forEach(({ name, value }, i) => {
     if (was[before.graph.outputs[i]!.value] && !is[value]) {
       throw new CutError(
-        `the plan empties a dimension that the only path from the inputs to "${name}" runs through. Keep at least one index of it.`,
+        `the plan empties a dimension that the only path from the inputs to "${name}" passes. Keep at least one index of it.`,
       );
     }
   });
 }
 
-/** A model with the tensors and nodes that are marked, values and dimensions numbered anew. */
+/** The model with only the marked tensors and nodes; values and dimensions are renumbered. */
 function keepOnly(model: Model, live: Uint8Array): Model {
   const { graph } = model;
   const tensors = graph.tensors.filter(({ value }) => live[value] === 1);
@@ -235,7 +237,7 @@ function keepOnly(model: Model, live: Uint8Array): Model {
   };
 }
 
-/** A sum without the terms of which nothing is left. */
+/** A sum without its empty terms. */
 function withoutEmptied(e: Expression, dimensions: Dimensions): Expression {
   if (typeof e === "number") return e;
   if (isProduct(e)) return productOf(e.product.map((factor) => withoutEmptied(factor, dimensions)));
@@ -243,7 +245,7 @@ function withoutEmptied(e: Expression, dimensions: Dimensions): Expression {
   return sumOf(left.map((term) => withoutEmptied(term, dimensions)));
 }
 
-/** Dimensions that still occur somewhere, with the members that are left; names stay. */
+/** Dimensions that still occur somewhere, with their remaining members; names do not change. */
 function renumbered(dimensions: Dimensions, graph: Graph, old: readonly ValueId[]): Dimensions {
   const kept = old.map((id) => dimensions.axes[id]!.map((e) => withoutEmptied(e, dimensions)));
   const numbers = new Map<number, number>();

@@ -1,10 +1,10 @@
 /**
- * An ascending copy of scores: numbers ≥ 0, or −1 for what comes before all others. Least-significant-digit radix sort
- * on the bits, which order non-negative floats as their values do: 5 million numbers take 70 ms where
- * `Float32Array.sort` takes 460 ms (Node 24).
+ * An ascending copy of scores: numbers ≥ 0, or −1 for those that come first. Least-significant-digit radix sort on the
+ * bits, which order non-negative floats like their values: 5 million numbers take 70 ms, with `Float32Array.sort` 460
+ * ms (Node 24).
  */
 export function sortScores(scores: Float32Array): Float32Array {
-  // −1 sorts as 0, at the front, and is put back at the end.
+  // −1 is sorted as 0, at the front, and restored at the end.
   let first = 0;
   const lifted = scores.slice();
   for (let i = 0; i < lifted.length; i++) {
@@ -29,7 +29,7 @@ export function sortScores(scores: Float32Array): Float32Array {
 const digitBits = 11;
 const digitMask = (1 << digitBits) - 1;
 
-/** Where the numbers with each digit start; undefined where all have the same. */
+/** Start of the numbers with each digit; undefined if all have the same. */
 function countDigits(values: Uint32Array, shift: number): Uint32Array | undefined {
   const counts = new Uint32Array(digitMask + 1);
   for (let i = 0; i < values.length; i++) counts[(values[i]! >>> shift) & digitMask]!++;

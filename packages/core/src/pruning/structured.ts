@@ -15,19 +15,22 @@ import { nothingToPrune, writePlan } from "./write-plan.ts";
 /** What a structured strategy removes, and by which rule. */
 export interface StructuredOptions {
   readonly name: string;
-  /** What is removed, for messages: "attention head". */
+  /** Name of the removed parts in messages: "attention head". */
   readonly what: string;
   readonly kinds: readonly DimensionKind[];
   readonly criterion: string | Criterion;
   readonly scope: Scope;
   readonly keepAtLeast: number;
   readonly multipleOf: number;
-  /** Dimensions left alone: patterns matched against their names and the names of their members' tensors. */
+  /** Dimensions to leave alone: patterns matched against their names and the names of their members' tensors. */
   readonly keep: readonly string[];
   readonly seed: number;
 }
 
-/** A strategy that removes the weakest indices of dimensions of certain kinds: what channel and head pruning have in common. */
+/**
+ * A strategy that removes the weakest indices of dimensions of certain kinds: the common part of channel and head
+ * pruning.
+ */
 export function structuredStrategy(options: StructuredOptions): Strategy {
   const { name, what, kinds, keep } = options;
   const criterion = findCriterion(options.criterion, options.seed);
@@ -46,7 +49,7 @@ export function structuredStrategy(options: StructuredOptions): Strategy {
   };
 }
 
-/** Removes the weakest indices; where emptying dimensions would cut the only path, the last of them keep one index. */
+/** Removes the weakest indices. If emptying dimensions would cut the only path, the last of them keep one index. */
 function removeWhereAllowed(
   model: Model,
   scores: readonly IndexScores[],
@@ -61,7 +64,7 @@ function removeWhereAllowed(
   }
 }
 
-/** Dimensions that steps empty although, with those before them, no path is left. */
+/** Dimensions that a step empties although that, with the steps before, leaves no path. */
 function cutting(model: Model, steps: readonly RemoveStep[]): string[] {
   const emptying = steps.filter(({ indices, extent }) => {
     const list = typeof indices[0] === "object" ? indices[0] : indices;
@@ -70,7 +73,7 @@ function cutting(model: Model, steps: readonly RemoveStep[]): string[] {
   if (emptying.length === 0 || !cuts(model, emptying)) return [];
   let left = outline(model);
   return emptying.flatMap((step) => {
-    // Another dimension may have taken it along.
+    // Another dimension may have been removed with it.
     if (!left.dimensions.list.some(({ name }) => name === step.dimension)) return [];
     if (cuts(left, [step])) return [step.dimension];
     left = applySteps(left, [step]);

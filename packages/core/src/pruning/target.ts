@@ -3,28 +3,31 @@ import type { Json, Model } from "../model/model.ts";
 import type { Expected, TargetReport } from "./plan.ts";
 
 /**
- * What a plan has to reach, all measured against the model before any pruning; several at once must all be reached.
- * `sparsity`: share of the parameters that is zero or gone. The others: share that is left of trainable elements, of
- * FLOPs (zeros skipped), of bytes as stored, and of the time of a call, which is measured.
+ * The goals of a plan, relative to the model before any pruning; several must all be reached. `sparsity`: share of the
+ * parameters that is zero or removed. The others: the remaining share of trainable elements, of FLOPs (zeros skipped),
+ * of bytes as stored, and of the time per call, which is measured.
  */
 export type Target = { readonly [M in Metric]?: number };
 
-/** What can be counted on a model. */
+/** A metric that can be counted on a model. */
 export type CountedMetric = "sparsity" | "parameters" | "flops" | "bytes";
 
-/** What a target may name. */
+/** A metric of a target. */
 export type Metric = CountedMetric | "latency";
 
-/** What a target may name. */
+/** The metrics of targets. */
 export const targetMetrics: readonly Metric[] = ["sparsity", "parameters", "flops", "bytes", "latency"];
 
-/** One of the things a target names, and how much of it. */
+/** One metric of a target, with its requested value. */
 export interface Goal {
   readonly metric: Metric;
   readonly asked: number;
 }
 
-/** What a target names, in its order. Throws an EspalierError for nothing, for what is not known, and outside the bounds. */
+/**
+ * The goals of a target, in its order. Throws an EspalierError for an empty target, an unknown metric, or a value out
+ * of bounds.
+ */
 export function readTarget(target: Target): Goal[] {
   const goals = Object.entries(target).filter(([, asked]) => asked !== undefined) as [Metric, number][];
   const strange = goals.find(([metric]) => !targetMetrics.includes(metric))?.[0];
@@ -43,12 +46,12 @@ export function readTarget(target: Target): Goal[] {
   });
 }
 
-/** The share that is left where a metric has a value: `sparsity` counts what is gone. Its own inverse. */
+/** The remaining share for a metric's value: `sparsity` counts what is removed. Its own inverse. */
 export function leftOf(metric: Metric, value: number): number {
   return metric === "sparsity" ? 1 - value : value;
 }
 
-/** Share of what the unpruned model had that is left after a plan. */
+/** Share of the unpruned model's count that remains after a plan. */
 export function countedLeft(metric: CountedMetric, expected: Expected, { dense }: Model): number {
   if (metric === "sparsity") return expected.nonzero / dense.parameters.total;
   if (metric === "parameters") return expected.parameters / dense.parameters.total;
@@ -56,7 +59,7 @@ export function countedLeft(metric: CountedMetric, expected: Expected, { dense }
   return expected.bytes / dense.bytes.dense;
 }
 
-/** A target as a model's history keeps it: the search for it is the plan's. */
+/** The entry of a target in a model's history; the search for it is recorded in the plan. */
 export function targetEntry({ measured, others, ...target }: TargetReport): Json {
   return {
     ...target,

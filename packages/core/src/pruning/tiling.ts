@@ -1,16 +1,16 @@
 import type { MatrixView } from "../model/matrix.ts";
 
-/** What is masked together: a single weight, or a block of rows × columns (outputs × inputs). */
+/** The unit of masking: a single weight, or a block of rows × columns (outputs × inputs). */
 export type Block = readonly [rows: number, columns: number];
 
-/** A tensor cut into blocks that are masked together. Those at the edges may be smaller. */
+/** A tensor divided into blocks that are masked as a whole. Those at the edges may be smaller. */
 export interface Tiling {
   readonly units: number;
-  /** The unit of an element. */
+  /** The block of an element. */
   unitOf(index: number): number;
 }
 
-/** Cuts the matrices of a tensor into blocks, numbered row-major. */
+/** Divides the matrices of a tensor into blocks, numbered row-major. */
 export function tile({ matrices, rows, columns }: MatrixView, [height, width]: Block): Tiling {
   const across = Math.ceil(columns.length / width);
   const down = Math.ceil(rows.length / height);
@@ -26,7 +26,7 @@ export function tile({ matrices, rows, columns }: MatrixView, [height, width]: B
   return { units: matrices.length * down * across, unitOf: (index) => unit[index]! };
 }
 
-/** Mean score of every unit's elements that are still kept; −1 where none is. */
+/** Mean score of the elements of every block that are still kept; −1 if none is. */
 export function unitScores(scores: Float32Array, { units, unitOf }: Tiling): Float32Array {
   const sums = new Float64Array(units);
   const counts = new Uint32Array(units);

@@ -9,13 +9,13 @@ import { type Block, type Tiling, tile, unitScores } from "./tiling.ts";
 /** Scores of tensors' units, counted once, so that many amounts can be tried. */
 export interface WeightRanking {
   readonly block: Block;
-  /** Units are weights, or, with a tiling, blocks of them. */
+  /** Units are weights or, with a tiling, blocks of them. */
   readonly tensors: readonly (RankedTensor & { readonly tiling?: Tiling })[];
 }
 
-/** How many weights are masked. */
+/** How many weights to mask. */
 export interface MaskOptions extends AllocationOptions {
-  /** Another ranking of the same tensors, that says how many each of them loses; which, says the ranking itself. */
+  /** Another ranking of the same tensors, which decides how many each of them loses; the main ranking decides which. */
   readonly by?: WeightRanking;
 }
 
@@ -37,7 +37,7 @@ export function rankWeights(
   return { block, tensors };
 }
 
-/** Scores with −1 for what is masked already. */
+/** The scores, with −1 for weights that are already masked. */
 export function keptScores(model: Model, name: string, scores: Float32Array): Float32Array {
   const mask = model.masks.get(name);
   if (mask === undefined) return scores;
@@ -46,7 +46,7 @@ export function keptScores(model: Model, name: string, scores: Float32Array): Fl
   return kept;
 }
 
-/** Masks the weights with the lowest scores: one step for each tensor that loses any. Ties go in index order. */
+/** Masks the weights with the lowest scores: one step for each tensor that loses any. Ties are broken by index order. */
 export function maskWeakest(ranking: WeightRanking, options: MaskOptions): MaskStep[] {
   const counts = allocate((options.by ?? ranking).tensors, options);
   const [rows, columns] = ranking.block;

@@ -3,7 +3,7 @@ import { digest, type Model } from "../model/model.ts";
 import type { Expected, PruningPlan, Step } from "./plan.ts";
 import { expectedAfter } from "./prune.ts";
 
-/** A plan from steps: names the model it is for, and says what it leads to (both are worked out when they are asked for). */
+/** Creates a plan from steps: names its model, and gives the counts it leads to (both are computed on first access). */
 export function writePlan(
   model: Model,
   strategy: string,
@@ -14,7 +14,7 @@ export function writePlan(
   return {
     format: 1,
     strategy,
-    // Both take longer than planning itself, and nobody asks them of the plans of a sequence's stages.
+    // Both take longer than planning itself, and nobody reads them of the intermediate plans of a sequence.
     get base() {
       return digest(model);
     },
@@ -27,7 +27,7 @@ export function writePlan(
   };
 }
 
-/** An empty plan that says why: nothing of the kind looked for can be removed from this model. */
+/** An empty plan that says why: the model has nothing of the requested kind to remove. */
 export function nothingToPrune(
   model: Model,
   strategy: string,

@@ -4,7 +4,7 @@ export interface Square {
   readonly data: Float64Array;
 }
 
-/** The rows and columns of a matrix that are named, with a number added to its diagonal. */
+/** The given rows and columns of a matrix, with a number added to its diagonal. */
 export function principal({ size, data }: Square, indices: readonly number[], ridge: number): Square {
   const n = indices.length;
   const part = new Float64Array(n * n);
@@ -15,7 +15,7 @@ export function principal({ size, data }: Square, indices: readonly number[], ri
   return { size: n, data: part };
 }
 
-/** The lower triangle L with L·Lᵀ = A; undefined where A is not positive definite. A stays as it is. */
+/** The lower triangle L with L·Lᵀ = A; undefined if A is not positive definite. A is not modified. */
 export function cholesky({ size: n, data }: Square): Square | undefined {
   const l = new Float64Array(n * n);
   for (let i = 0; i < n; i++) {
@@ -31,14 +31,14 @@ export function cholesky({ size: n, data }: Square): Square | undefined {
   return { size: n, data: l };
 }
 
-/** x with L·Lᵀ·x = b. */
+/** Solves L·Lᵀ·x = b for x. */
 export function solve({ size: n, data: l }: Square, b: ArrayLike<number>): Float64Array {
   const x = Float64Array.from(b);
   for (let i = 0; i < n; i++) {
     for (let k = 0; k < i; k++) x[i]! -= l[i * n + k]! * x[k]!;
     x[i]! /= l[i * n + i]!;
   }
-  // Row by row, as L lies in memory.
+  // Row by row, the order in which L is stored.
   for (let i = n - 1; i >= 0; i--) {
     x[i]! /= l[i * n + i]!;
     for (let k = 0; k < i; k++) x[k]! -= l[i * n + k]! * x[i]!;
@@ -47,8 +47,8 @@ export function solve({ size: n, data: l }: Square, b: ArrayLike<number>): Float
 }
 
 /**
- * The upper triangle U with Uᵀ·U = A⁻¹; undefined where A is not positive definite. With rows and columns in reverse order
- * A = M·Mᵀ, so that U is M⁻¹ in reverse order: no inverse of A is made.
+ * The upper triangle U with Uᵀ·U = A⁻¹; undefined if A is not positive definite. With rows and columns in reverse order
+ * A = M·Mᵀ, so that U is M⁻¹ in reverse order; no inverse of A is computed.
  */
 export function inverseFactor({ size: n, data }: Square): Square | undefined {
   const m = cholesky({ size: n, data: Float64Array.from(data).reverse() })?.data;

@@ -17,13 +17,13 @@ import type { Product } from "./products.ts";
 export interface Pair {
   readonly dense: Product;
   readonly pruned: Product;
-  /** The dense product's output that each output of the pruned one is. */
+  /** For each output of the pruned product, the corresponding output of the dense one. */
   readonly outputs: Int32Array;
 }
 
 /**
- * Sums over calibration data: x is what goes into the pruned product, with a 1 behind its last number (what a bias is
- * multiplied with); y what it has to give, so that with the residual it comes to what the dense product came to.
+ * Sums over calibration data. x is the input of the pruned product, followed by a 1 (the factor of a bias); y is the
+ * output it needs so that, with the residual, it equals the dense product's.
  */
 export interface Moments {
   /** Σ xᵀx. */
@@ -37,8 +37,8 @@ export interface Moments {
 }
 
 /**
- * Runs the dense and the pruned model side by side and sums the moments of pairs that have their inputs in common, by
- * pair. None where the two models' positions are not the same.
+ * Runs the dense and the pruned model side by side and returns the moments of pairs with common inputs, by pair. Empty
+ * if the two models have different positions.
  */
 export async function momentsOf(
   models: { readonly dense: Model; readonly pruned: Model },
@@ -84,10 +84,10 @@ export async function momentsOf(
   );
 }
 
-/** What keeps the pruned model's tensors and the sums apart from the dense model's names. */
+/** Separates the pruned model's tensors and the sums from the dense model's names. */
 const prefix = "reconstruction:";
 
-/** A value as a matrix [positions, features], the features along the axis named. */
+/** A value as a matrix [positions, features], with features along the given axis. */
 function rows(b: Builder, value: Value, axis: number): Value {
   const last = swapAxes(b, value, axis, -1);
   return reshape(b, last, [elementsOf(last.shape.slice(0, -1)), last.shape.at(-1)!]);
@@ -108,7 +108,7 @@ function selected(b: Builder, whole: Value, { dense, pruned, outputs }: Pair): V
   return matMul(b, whole, b.constant(float32(shape, choice), `${prefix}selection ${pruned.tensor}`));
 }
 
-/** What is added to the pruned product; only where the dense result has its residual in it, too. */
+/** The residual that is added to the pruned product; only if the dense result includes its residual too. */
 function residualOf(
   b: Builder,
   { dense, pruned }: Pair,
@@ -118,7 +118,7 @@ function residualOf(
   return rows(b, after.get(pruned.residual)!, pruned.resultAxis);
 }
 
-/** Draws as much of a graph as some of its values need, over the same inputs and tensors of its own. */
+/** Draws the part of a graph that some of its values need, with separate tensors and the same inputs. */
 function redraw(b: Builder, graph: Graph, wanted: readonly ValueId[]): ReadonlyMap<ValueId, Value> {
   const live = liveValues({ ...graph, outputs: [], updates: [] }, wanted);
   const values: Value[] = new Array(graph.values.length);

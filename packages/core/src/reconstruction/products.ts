@@ -6,30 +6,30 @@ import { addOperator } from "../operators/elementwise.ts";
 import { isCallOf } from "../operators/operator.ts";
 import { dropoutOperator } from "../operators/random.ts";
 
-/** One product of data with a matrix W [inputs, outputs] whose elements are those of one trainable tensor. */
+/** A product of data with a matrix W [inputs, outputs] whose elements are those of one trainable tensor. */
 export interface Product {
   readonly tensor: string;
-  /** What is multiplied, and its axis that is contracted. */
+  /** The data, and its contracted axis. */
   readonly data: ValueId;
   readonly dataAxis: number;
   /**
-   * What the product is for, and its axis of outputs: itself, with the bias, and with the residual that is added where
-   * nothing else reads it before.
+   * The result, and its axis of outputs: the product itself with the bias, and with the residual if nothing else reads
+   * the value before it is added.
    */
   readonly result: ValueId;
   readonly resultAxis: number;
-  /** The residual among that. */
+  /** The residual included in the result. */
   readonly residual?: ValueId;
   readonly inputs: number;
   readonly outputs: number;
-  /** The tensor's element that each element of W is, row-major. */
+  /** For each element of W, row-major, the element of the tensor. */
   readonly elements: Int32Array;
   /** Name of the tensor [outputs] that is added. */
   readonly bias?: string;
 }
 
 /**
- * The live products of a graph's data with whole trainable tensors, in the order they are computed. Tensors that are cut
+ * The live products of a graph's data with whole trainable tensors, in the order of computation. Tensors that are cut
  * (convolutions wider than 1), or that differ along a batch axis, are left out.
  */
 export function productsOf(graph: Graph): Product[] {
@@ -88,7 +88,7 @@ interface Reading {
   readonly trainable: ReadonlyMap<ValueId, string>;
 }
 
-/** The sum that is all that is made of a value, and what is added to it. */
+/** The sum that is the only reader of a value, and the other term. */
 function sumOf(
   { graph, readers }: Reading,
   value: ValueId,
@@ -113,7 +113,7 @@ function biasOf(reading: Reading, product: ValueId, outputs: number) {
 function residualOf(reading: Reading, result: ValueId, data: Uint8Array) {
   const { graph, readers } = reading;
   const [dropped, ...others] = readers.get(result) ?? [];
-  // In evaluation it does nothing.
+  // Dropout does nothing in evaluation.
   const through = isCallOf(dropped, dropoutOperator) && others.length === 0;
   const value = through ? dropped.outputs[0]! : result;
   const found = sumOf(reading, value);

@@ -9,27 +9,27 @@ import { type Moments, momentsOf, type Pair } from "./moments.ts";
 import { type Product, productsOf } from "./products.ts";
 import { excess, type Problem, type RefitMethod, refit } from "./refit.ts";
 
-/** What is pruned, and what it is refitted on. */
+/** Input of a reconstruction. */
 export interface ReconstructRequest {
-  /** The model the plan was made for: its outputs are what is kept. */
+  /** The model that the plan was made for, whose outputs are to be preserved. */
   readonly model: Model;
   readonly plan: PruningPlan;
-  /** Runs graphs over calibration batches. No labels are asked for. */
+  /** Runs graphs over calibration batches. No labels are needed. */
   readonly collect: Collect;
-  /** Ridge, as a share of the mean of the squared inputs; 0.01 by default. */
+  /** Ridge, relative to the mean of the squared inputs; 0.01 by default. */
   readonly damping?: number;
   /** By default `least-squares`, and `obs` for products where that would take long. */
   readonly method?: RefitMethod;
-  /** What `collect` runs over, for the model's history. */
+  /** Description of the data behind `collect`, for the model's history. */
   readonly calibration?: Json;
   readonly signal?: AbortSignal;
-  /** Told after each layer. */
+  /** Called after each layer. */
   readonly onLayer?: (layer: LayerError, done: number, total: number) => void;
 }
 
 /**
- * How far a layer's output, with the residual that is added to it, is from the dense model's over the calibration data:
- * ‖y − ŷ‖² ÷ ‖y‖².
+ * Relative error of a layer's output, including the residual that is added to it, over the calibration data: ‖y − ŷ‖² ÷
+ * ‖y‖², where y is the dense model's.
  */
 export interface LayerError {
   /** Name of its weight. */
@@ -38,19 +38,19 @@ export interface LayerError {
   readonly after: number;
 }
 
-/** A pruned model whose weights make up for what is gone. */
+/** A pruned model whose weights compensate for what was removed. */
 export interface Reconstruction {
   readonly model: Model;
-  /** Those that had lost something, in the order of the graph. */
+  /** The layers that lost something, in the order of the graph. */
   readonly layers: readonly LayerError[];
 }
 
 /**
- * Carries a plan out and refits what it leaves: layer after layer, the weights of each product (and its bias) are chosen so
- * that from the inputs it has in the pruned model its outputs come nearest those it had in the dense one; where a residual
- * is added, the sum does, so that what the residual has lost is made up for as well. He et al., ICCV 2017, for what is
- * removed; Hassibi and Stork, 1993, and Frantar and Alistarh, 2023, for what is masked. On the calibration data no layer's
- * error rises. The same plan on the same data gives the same weights.
+ * Carries out a plan and refits the remaining weights, layer by layer: the weights of each product (and its bias) are
+ * chosen so that, from its inputs in the pruned model, its outputs come closest to those in the dense one. If a
+ * residual is added, the sum is fitted, so that losses of the residual are compensated too. He et al., ICCV 2017, for
+ * removed parts; Hassibi and Stork, 1993, and Frantar and Alistarh, 2023, for masks. No layer's error on the
+ * calibration data rises. The same plan on the same data gives the same weights.
  */
 export async function reconstruct(request: ReconstructRequest): Promise<Reconstruction> {
   const { model: dense, plan, collect, damping = 0.01, method, calibration, signal, onLayer } = request;
@@ -83,7 +83,7 @@ export async function reconstruct(request: ReconstructRequest): Promise<Reconstr
   return { model: { ...model, history: [...pruned.history, entry] }, layers };
 }
 
-/** Products that both models have, in the pruned graph's order. Weights that several products share stay out. */
+/** Products that both models have, in the pruned graph's order. Weights that several products share are left out. */
 function pairsOf(dense: Model, pruned: Model, plan: PruningPlan): Pair[] {
   const own = uniqueProducts(dense);
   const origins = originsOf(dense, plan);
@@ -104,8 +104,8 @@ function pairsOf(dense: Model, pruned: Model, plan: PruningPlan): Pair[] {
 }
 
 /**
- * Products in a row that have their inputs in common, such as those of queries, keys and values. One that is added to
- * something stands alone: that may be another of them, and must be as it will be.
+ * Groups consecutive products with common inputs, such as those of queries, keys and values. A product that is added to
+ * something stands alone: the other term may be one of the group, and must be final.
  */
 function groupsOf(pairs: readonly Pair[]): Pair[][] {
   const groups: Pair[][] = [];
@@ -127,7 +127,7 @@ function uniqueProducts(model: Model): Map<string, Product> {
   return new Map([...groups].flatMap(([tensor, all]) => (all.length === 1 ? [[tensor, all[0]!]] : [])));
 }
 
-/** For every tensor of the pruned model, the elements of the dense model's that it kept. */
+/** For every tensor of the pruned model, the elements of the dense model's tensor that it kept. */
 function originsOf(dense: Model, { steps }: PruningPlan): Model["tensors"] {
   const counted = new Map(
     [...dense.tensors].map(([name, { shape, data }]): [string, TensorData] => [
@@ -144,7 +144,7 @@ interface RefitSettings {
   readonly method: RefitMethod | undefined;
 }
 
-/** One product's new weights, and its error before and after; undefined where it lost nothing. */
+/** One product's new weights, and its error before and after; undefined if it lost nothing. */
 function refitProduct(
   model: Model,
   product: Product,
@@ -175,7 +175,7 @@ function refitProduct(
   };
 }
 
-/** Which of each column's weights, and its bias behind them, no mask holds at zero. */
+/** For each column, the indices of weights, and of the bias after them, that no mask holds at zero. */
 function freeOf({ masks }: Model, { inputs, outputs, elements, tensor, bias }: Product): number[][] {
   const mask = masks.get(tensor);
   const biasMask = bias === undefined ? undefined : masks.get(bias);
@@ -189,10 +189,10 @@ function freeOf({ masks }: Model, { inputs, outputs, elements, tensor, bias }: P
   });
 }
 
-/** Errors that come from summing float32 numbers alone. */
+/** Errors up to this come from float32 rounding alone. */
 const rounding = 1e-6;
 
-/** W's columns with the bias behind each. */
+/** The columns of W, each followed by its bias. */
 function columnsOf(model: Model, { inputs, outputs, elements, tensor, bias }: Product): Float64Array[] {
   const weights = model.tensors.get(tensor)!.data;
   const shift = bias === undefined ? undefined : model.tensors.get(bias)!.data;

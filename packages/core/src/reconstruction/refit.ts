@@ -1,14 +1,14 @@
 import { cholesky, inverseFactor, principal, type Square, solve } from "./linear-algebra.ts";
 
 /**
- * Least squares for the columns w of a matrix: each minimises wᵀHw − 2wᵀt, the squared distance of x·w from what is to be
- * kept, with H = Σ xᵀx and t = Σ xᵀy.
+ * Least squares for the columns w of a matrix: each minimises wᵀHw − 2wᵀt, the squared distance of x·w from its target,
+ * with H = Σ xᵀx and t = Σ xᵀy.
  */
 export interface Problem {
   readonly moments: Square;
   /** t by column. */
   readonly targets: readonly Float64Array[];
-  /** w by column, as it is: 0 where it is not free. */
+  /** Current w by column: 0 where it is not free. */
   readonly columns: readonly Float64Array[];
   /** Indices of w that may change, ascending, by column. */
   readonly free: readonly (readonly number[])[];
@@ -19,14 +19,14 @@ export interface Problem {
 /** How columns are solved: exactly, or in one sweep for all of them. */
 export type RefitMethod = "least-squares" | "obs";
 
-/** Multiply-adds of exact solving above which one sweep takes its place. */
+/** Multiply-adds of exact solving above which one sweep is used instead. */
 const exactLimit = 5e8;
 
 /**
- * The columns refitted. Least squares while that is cheap: columns that keep the same share one factorisation. Else the
- * update of the Optimal Brain Surgeon in SparseGPT's order (Hassibi and Stork, 1993; Frantar and Alistarh, 2023), which
- * costs one factorisation for all. A column that would come out further from its target stays as it was. `before` and
- * `after` are the columns' `excess`.
+ * Refits the columns. Uses least squares while that is cheap: columns with the same free indices share one
+ * factorisation. Otherwise the update of the Optimal Brain Surgeon in SparseGPT's order (Hassibi and Stork, 1993;
+ * Frantar and Alistarh, 2023), which needs one factorisation for all. A column that would end further from its target
+ * is left unchanged. `before` and `after` are the columns' `excess`.
  */
 export function refit(
   problem: Problem,
@@ -46,7 +46,7 @@ export function refit(
   return { columns, after };
 }
 
-/** wᵀHw − 2wᵀt of a column: its squared error but for a constant. */
+/** wᵀHw − 2wᵀt of a column: its squared error up to a constant. */
 export function excess({ moments: { size, data }, targets }: Problem, o: number, w: Float64Array): number {
   const t = targets[o]!;
   let sum = 0;
@@ -64,7 +64,7 @@ function exactCost(free: Problem["free"]): number {
   return [...sizes.values()].reduce((sum, n) => sum + n ** 3 / 3, 0);
 }
 
-/** The best free weights, all else as it is; the ridge holds them to where they were, so that no error rises. */
+/** The best free weights, with all others fixed; the ridge holds them close to their old values, so that no error rises. */
 function leastSquares(problem: Problem): (Float64Array | undefined)[] {
   const { columns, free, moments, ridge } = problem;
   const factors = new Map<string, Square | undefined>();
@@ -98,7 +98,7 @@ function residual({ moments: { size, data }, targets, columns }: Problem, o: num
   });
 }
 
-/** The best weights as if all were free, then one after the other of those that are not becomes zero, and the later ones make up for it. */
+/** The best weights as if all were free; then each that is not becomes zero in turn, and later ones compensate. */
 function surgeon(problem: Problem): (Float64Array | undefined)[] {
   const { columns, free, moments, ridge } = problem;
   const { size } = moments;

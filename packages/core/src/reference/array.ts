@@ -1,12 +1,12 @@
 import { countElements } from "../graph/extent.ts";
 
-/** A dense array in double precision, row-major: what operators are defined on. Integers are stored as they are. */
+/** A dense array in double precision, row-major, on which operators are defined. Integers are stored unchanged. */
 export interface NdArray {
   readonly shape: readonly number[];
   readonly data: Float64Array;
 }
 
-/** An array of a shape, with a copy of data; zeros without. */
+/** Creates an array with a shape and a copy of data, or zeros. */
 export function ndarray(shape: readonly number[], data?: ArrayLike<number>): NdArray {
   const size = countElements(shape);
   return { shape, data: data === undefined ? new Float64Array(size) : Float64Array.from(data) };
@@ -23,7 +23,7 @@ export function strides(shape: readonly number[]): number[] {
   return result;
 }
 
-/** Strides that read an array as if broadcast to `shape`: 0 along repeated axes. */
+/** Strides that read an array as if it were broadcast to `shape`: 0 along repeated axes. */
 export function broadcastStrides(from: readonly number[], shape: readonly number[]): number[] {
   const own = strides(from);
   const lead = shape.length - from.length;
@@ -82,7 +82,7 @@ export function around(
   };
 }
 
-/** Applies `f` to every run of numbers along an axis; it must give back as many. */
+/** Applies `f` to every run of numbers along an axis; `f` must return as many. */
 export function mapLanes(x: NdArray, axis: number, f: (lane: Float64Array) => ArrayLike<number>): NdArray {
   const out = ndarray(x.shape);
   const { outer, extent, inner } = around(x.shape, axis);

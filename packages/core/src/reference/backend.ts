@@ -18,7 +18,7 @@ export const reference: Backend = {
   createState: async (tensors) => createState(tensors),
   async compile(graph, { state }) {
     if (!(state instanceof ReferenceState)) {
-      throw new EspalierError("backend reference: the state was made by another backend.");
+      throw new EspalierError("backend reference: the state was created by another backend.");
     }
     checkTensors(graph, (name) => state.arrays.get(name)?.shape);
     return compileReference(graph, state);
@@ -76,11 +76,16 @@ class ReferenceState implements State {
         }
       },
       dispose: () => kept.clear(),
+      [Symbol.dispose]: () => kept.clear(),
     };
   }
 
   dispose(): void {
     this.arrays.clear();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
   }
 
   #existing(name: string): NdArray {
@@ -115,10 +120,11 @@ function compileReference(graph: Graph, state: ReferenceState): Program {
       return result;
     },
     dispose() {},
+    [Symbol.dispose]() {},
   };
 }
 
-/** Every live value of a graph in double precision. `given` holds tensors by name, and inputs as `input <name>`. */
+/** Evaluates every live value of a graph in double precision. `given` holds tensors by name, and inputs as `input <name>`. */
 export function evaluateGraph(
   graph: Graph,
   given: ReadonlyMap<string, NdArray>,

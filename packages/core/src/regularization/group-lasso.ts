@@ -9,14 +9,14 @@ import { add, mul, sqrt } from "../operators/elementwise.ts";
 import { reshape } from "../operators/layout.ts";
 import { matMul } from "../operators/matmul.ts";
 
-/** Under the root, so that a group that is zero has a gradient: zero. */
+/** Added under the root, so that a group that is zero has the gradient zero. */
 const epsilon = 1e-12;
 
 /**
- * Draws Σ √n·‖w‖₂ over the groups of dimensions: w are the n weights, of tensors with two or more axes, that would go with an
- * index (Yuan and Lin, 2006; Wen et al., NeurIPS 2016). As part of a loss it draws whole groups to zero, so that they can
- * be removed at little cost. `parameters` are the drawing's values of the model's tensors. Weights that belong to an index
- * along two axes count twice. Undefined where there is no group.
+ * Draws Σ √n·‖w‖₂ over the groups of dimensions: w are the n weights, of tensors with two or more axes, that are
+ * removed with an index (Yuan and Lin, 2006; Wen et al., NeurIPS 2016). As part of a loss it drives whole groups to
+ * zero, so that they can be removed at little cost. `parameters` holds the drawing's values of the model's tensors.
+ * Weights that belong to an index along two axes count twice. Undefined if there is no group.
  */
 export function groupLasso(
   b: Builder,

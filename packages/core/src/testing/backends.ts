@@ -19,19 +19,19 @@ import { type OperatorCase, operatorCases } from "./operator-cases.ts";
 import { caseInputs, caseName, drawCase } from "./operators.ts";
 import { randomGraph } from "./random-graph.ts";
 
-/** How far a backend may be off. */
+/** Tolerances of a backend. */
 export interface ConformanceOptions {
   /** Largest error of a value, relative to the largest value of its tensor; 1e-5 by default. */
   readonly tolerance?: number;
   /** Largest relative error of a loss during training; 1e-4 by default. */
   readonly lossTolerance?: number;
-  /** Operators that the backend does not have: a program with one must be refused by a line that names it. */
+  /** Operators that the backend does not have: compiling one must throw an error that names it. */
   readonly lacks?: readonly string[];
 }
 
 /**
- * Everything a backend must do, as named checks for any test runner: every operator against its definition at odd shapes
- * and two batch sizes of one program, state and its snapshots, updates, errors, and a training run.
+ * The requirements of a backend, as named checks for any test runner: every operator against its definition at odd
+ * shapes and two batch sizes of one program, state and its snapshots, updates, errors, and a training run.
  */
 export function backendChecks(backend: Backend, options: ConformanceOptions = {}): Check[] {
   const { tolerance = 1e-5, lossTolerance = 1e-4, lacks = [] } = options;
@@ -116,7 +116,7 @@ async function checkModel(backend: Backend, tolerance: number): Promise<void> {
   }
 }
 
-/** y = w·x and w ← w + 1: the output must be that of the old w. */
+/** y = w·x and w ← w + 1: the output must use the old w. */
 function counter() {
   const b = Builder.create();
   const w = b.tensor("w", "buffer", { dtype: "float32", shape: [3] });
@@ -153,8 +153,11 @@ async function checkSnapshots(backend: Backend): Promise<void> {
     await snapshot.restore();
     expectData((await state.read()).get("w"), [1, 2, 3]);
   }
-  snapshot.dispose();
+  // As `using` frees them.
+  snapshot[Symbol.dispose]();
   expectData((await program.run(ones())).get("y"), [1, 2, 3]);
+  program[Symbol.dispose]();
+  state[Symbol.dispose]();
 }
 
 async function checkSharing(backend: Backend, tolerance: number): Promise<void> {
@@ -219,7 +222,7 @@ async function checkRefusals(backend: Backend): Promise<void> {
   expectData((await program.run(ones())).get("y"), [1, 2, 3]);
 }
 
-/** Random numbers that dropouts of one ratio read, of two, that are an output as well, and that are dropped themselves. */
+/** Random numbers read by dropouts of one ratio, of two ratios, as an output as well, and dropped themselves. */
 async function checkDropout(backend: Backend, tolerance: number): Promise<void> {
   const shape = [batch, 31, 7];
   const ratio = (value: number) => ({ ratio: value });
@@ -264,7 +267,7 @@ async function checkDropout(backend: Backend, tolerance: number): Promise<void> 
   }
 }
 
-/** Losses of ten steps of a network with attention, dropout and batch statistics. */
+/** Losses over ten steps of a network with attention, dropout and batch statistics. */
 async function checkTraining(backend: Backend, tolerance: number): Promise<void> {
   const { graph, tensors } = drawTraining();
   const states = await both(backend, tensors);
@@ -308,7 +311,7 @@ async function checkTraining(backend: Backend, tolerance: number): Promise<void>
     name.startsWith("m:") ? [[name.slice(2), Math.max(...data.map(Math.abs))] as const] : [],
   );
   const largest = Math.max(...moments.map(([, moment]) => moment));
-  // Where a gradient is zero but for rounding (the keys' bias), Adam scales that rounding up.
+  // Adam amplifies the rounding of a gradient that is otherwise zero (the keys' bias).
   const noise = new Set(moments.flatMap(([name, moment]) => (moment < 1e-9 * largest ? [name] : [])));
   for (const [name, tensor] of expected!) {
     if (noise.has(name.replace(/^[mv]:/, ""))) continue;
@@ -326,7 +329,7 @@ function drawTraining() {
     mean: layer.buffer("mean", zeros([6])),
     variance: layer.buffer("variance", float32([6], new Float32Array(6).fill(1))),
   };
-  // First of all: a bias that batch statistics remove again would have no gradient but rounding.
+  // First, because a bias that batch statistics remove again would have only rounding as its gradient.
   const channels = swapAxes(e, e.input("x", [batch, 5, 6]), 1, 2);
   const normalized = swapAxes(e, batchNormalization(e, channels, statistics), 1, 2);
   const attended = selfAttention(e, "attention", linear(e, "pre", normalized, 6, 8), 8, 2);

@@ -17,21 +17,21 @@ import { reference } from "../reference/backend.ts";
 import { type Check, ensure } from "./check.ts";
 import { maskMembers, type Removal, sliceMasks, sliceMembers } from "./masking.ts";
 
-/** How a model is checked. */
+/** Options of the checks. */
 export interface ModelCheckOptions {
   /** Runs the pruned and the masked models; `reference` by default. */
   readonly backend?: Backend;
   /** Largest error of an output, ‖a − b‖ ÷ ‖b‖; 1e-6 by default. */
   readonly tolerance?: number;
-  /** Which indices are tried. */
+  /** Decides which indices are tried. */
   readonly seed?: number;
 }
 
 /**
- * What structured pruning promises of a model, as named checks for any test runner: over every prunable dimension,
- * removing indices equals masking them (with normalisations over the rest), in one go or one by one; every member is
- * sliced; inferring the dimensions afresh gives those that are carried on; emptying a dimension equals masking it, or is
- * refused. Use it on a model of your own with small widths, each of at least 3.
+ * The guarantees of structured pruning for a model, as named checks for any test runner. For every prunable dimension:
+ * removing indices equals masking them (with normalisations over the rest), at once or one by one; every member is
+ * sliced; inferring the dimensions again gives those that are carried over; emptying a dimension equals masking it, or
+ * is refused. Use it on your own model with small widths, each of at least 3.
  */
 export function modelChecks(model: Model, options: ModelCheckOptions = {}): Check[] {
   const { seed = 0 } = options;
@@ -72,7 +72,7 @@ export function modelChecks(model: Model, options: ModelCheckOptions = {}): Chec
   ];
 }
 
-/** Indices to remove: fewer than there are, different for every row of a nested dimension. */
+/** Indices to remove: not all, and different for every row of a nested dimension. */
 export function someIndices(
   model: Model,
   { size, within }: PrunableDimension,
@@ -90,7 +90,7 @@ export function someIndices(
   return rows.map((indices) => indices.slice(0, shortest));
 }
 
-/** Removing some indices: outputs, slices, counts, stored graph, and dimensions inferred afresh. */
+/** Checks the removal of some indices: outputs, slices, counts, stored graph, and dimensions inferred again. */
 export async function checkRemoval(
   model: Model,
   removals: readonly Removal[],
@@ -167,7 +167,7 @@ function isSame(a: Model, b: Model): boolean {
   );
 }
 
-/** Removes a whole dimension. False where it is refused, because the only path runs through it. */
+/** Removes a whole dimension. False if it is refused, because the only path passes it. */
 export async function checkEmptying(
   model: Model,
   dimension: PrunableDimension,
@@ -204,7 +204,7 @@ export async function checkEmptying(
   return true;
 }
 
-/** What is left after emptying a dimension can be pruned on. */
+/** Checks that the rest can still be pruned after a dimension was emptied. */
 async function checkRest(small: Model, options: ModelCheckOptions): Promise<void> {
   const rest = prunableDimensions(small.dimensions).map((dimension) => ({
     dimension: dimension.name,
@@ -213,7 +213,7 @@ async function checkRest(small: Model, options: ModelCheckOptions): Promise<void
   await compareOutputs(applySteps(small, stepsOf(small, rest)), small, rest, options);
 }
 
-/** Emptying was refused: then no input may reach some output once the members are masked. */
+/** If emptying was refused, no input may reach some output once the members are masked. */
 async function checkCut(
   model: Model,
   removal: Removal,
@@ -228,7 +228,7 @@ async function checkCut(
   ensure(apart, `emptying "${removal.dimension}" is refused, but every output still depends on the inputs`);
 }
 
-/** Indices count in the model as it is: what is nested goes before what is around it. */
+/** Indices refer to the current model, so nested dimensions come before those around them. */
 function stepsOf(model: Model, removals: readonly Removal[]): RemoveStep[] {
   const steps = removals.map(({ dimension, indices }): RemoveStep => {
     const { size } = model.dimensions.list.find(({ name }) => name === dimension)!;
@@ -252,7 +252,7 @@ async function compareOutputs(
   }
 }
 
-/** The indices that are left, by those of the unpruned model. */
+/** Compares the remaining indices with those of the unpruned model. */
 function checkOriginal(model: Model, small: Model, name: string, removed: Removal["indices"]): void {
   if (removed.length === 0 || (isNested(removed) && (removed[0] as readonly number[]).length === 0)) return;
   const before = model.dimensions.list.find((d) => d.name === name)!;
@@ -272,7 +272,7 @@ function checkOriginal(model: Model, small: Model, name: string, removed: Remova
   );
 }
 
-/** Original rows of a dimension that others lie within. */
+/** Original rows of a dimension that contains others. */
 function keptRows(small: Model, number: number): readonly number[] {
   const { size, original } = small.dimensions.list[number]!;
   return (original as readonly number[] | undefined) ?? Array.from({ length: size as number }, (_, i) => i);
@@ -287,8 +287,8 @@ function checkStored({ graph }: Model): void {
 }
 
 /**
- * Inferring afresh must give the dimensions that were carried on. Where one has shrunk to a single index, a shape no
- * longer tells that it was there: then only which axes belong together and are free is compared, those of extent 1 left out.
+ * Inferring again must give the dimensions that were carried over. If one has shrunk to a single index, its shape no
+ * longer shows it: then only which axes belong together and are free is compared, leaving out those of extent 1.
  */
 export function checkFresh({ graph, dimensions }: Model): void {
   const fresh = inferDimensions(graph);
@@ -303,7 +303,7 @@ export function checkFresh({ graph, dimensions }: Model): void {
   );
 }
 
-/** Everything that inference says. */
+/** Everything that inference finds. */
 function describeAll(_graph: Graph, { list, axes }: Dimensions): string[] {
   const within = (number: number | undefined) =>
     number === undefined ? "" : ` within ${list[number]!.name}`;
@@ -316,10 +316,10 @@ function describeAll(_graph: Graph, { list, axes }: Dimensions): string[] {
   ];
 }
 
-/** Which tensor axes belong together, whatever the dimensions are called. */
+/** Which tensor axes belong together, ignoring the names of dimensions. */
 function partition(graph: Graph, { list, axes }: Dimensions, carried: Dimensions): string[] {
   const groups = new Map<number, string[]>();
-  // How far a fixed axis was split by what is gone now makes no difference.
+  // Removed parts that split a fixed axis make no difference.
   const fixed: string[] = [];
   for (const { name, value } of graph.tensors) {
     axes[value]!.forEach((e, axis) => {
@@ -329,7 +329,7 @@ function partition(graph: Graph, { list, axes }: Dimensions, carried: Dimensions
       free.forEach((d, place) => {
         groups.set(d, [...(groups.get(d) ?? []), `${name}[${axis}].${place}`]);
       });
-      // Joined parts of a single index each are no dimension any more, and stay as they are.
+      // Joined parts of a single index each no longer are a dimension, and do not change.
       const joined = real.length === 0 && graph.values[value]!.shape[axis] !== 1;
       if (real.length > free.length || joined) fixed.push(`fixed, in part at least: ${name}[${axis}]`);
     });
@@ -339,7 +339,7 @@ function partition(graph: Graph, { list, axes }: Dimensions, carried: Dimensions
     .concat(fixed);
 }
 
-/** Whether an axis joins parts of which one has a single index: what it is made of cannot be seen any more. */
+/** Whether an axis joins parts of which one has a single index: its composition can no longer be seen. */
 function joinsSingle(e: Expression, dimensions: Dimensions): boolean {
   if (typeof e === "number") return false;
   if (isProduct(e)) return e.product.some((factor) => joinsSingle(factor, dimensions));

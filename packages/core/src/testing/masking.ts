@@ -13,26 +13,26 @@ import { type EpsilonAttributes, layerNormalizationOperator } from "../operators
 import { isCallOf } from "../operators/operator.ts";
 import { scale } from "../operators/scale.ts";
 
-/** What is taken out of a dimension: one list of indices, or one for each index of the dimension around it. */
+/** Indices to take out of a dimension: one list, or one for each index of the dimension around it. */
 export interface Removal {
   readonly dimension: string;
   readonly indices: readonly number[] | readonly (readonly number[])[];
 }
 
-/** A graph with its tensors: all that is needed to run it. */
+/** A graph with its tensors, ready to run. */
 export type Runnable = Pick<Model, "graph" | "tensors">;
 
 /**
- * The model at its full size with every member of some dimensions zeroed at some indices, and with normalisations that
- * look at the other indices only: what removing them has to equal. Indices count in the model as it is given. Shares no
- * code with `prune`: positions are read digit by digit rather than enumerated.
+ * The model at its full size, with every member of some dimensions zeroed at some indices, and with normalisations that
+ * only see the other indices: the expected result of removing them. Indices refer to the given model. Shares no code
+ * with `prune`: positions are read digit by digit rather than enumerated.
  */
 export function maskMembers(model: Model, removals: readonly Removal[]): Runnable {
   const isRemoved = removedPositions(model, removals);
   const masked = new Map(model.tensors);
   const divide = divisors(model);
   for (const { name, value } of model.graph.tensors) {
-    // 0 ÷ 0 is no number: what is divided is 0 already.
+    // 0 ÷ 0 is NaN; the dividend is already 0.
     if (divide.has(name)) continue;
     const tensor = model.tensors.get(name)!;
     const gone = model.dimensions.axes[value]!.map((e, axis) =>
@@ -48,7 +48,10 @@ export function maskMembers(model: Model, removals: readonly Removal[]): Runnabl
   return { graph, tensors: new Map([...masked, ...data]) };
 }
 
-/** The elements of every tensor that are left when some indices go, in order: what a pruned model has to hold. */
+/**
+ * The elements of every tensor that are left after removing some indices, in order: the expected tensors of a pruned
+ * model.
+ */
 export function sliceMembers(model: Model, removals: readonly Removal[]): ReadonlyMap<string, number[]> {
   return new Map(
     [...keptElements(model, removals)].map(([name, kept]) => {
@@ -58,7 +61,7 @@ export function sliceMembers(model: Model, removals: readonly Removal[]): Readon
   );
 }
 
-/** Of every mask, whether it keeps the elements that are left, in order. */
+/** For every mask, whether it keeps the elements that are left, in order. */
 export function sliceMasks(model: Model, removals: readonly Removal[]): ReadonlyMap<string, boolean[]> {
   return new Map(
     [...keptElements(model, removals)].flatMap(([name, kept]) => {
@@ -68,7 +71,7 @@ export function sliceMasks(model: Model, removals: readonly Removal[]): Readonly
   );
 }
 
-/** Of every tensor, the elements that no removed index takes along. */
+/** For every tensor, the elements that belong to no removed index. */
 function keptElements(model: Model, removals: readonly Removal[]): ReadonlyMap<string, number[]> {
   const isRemoved = removedPositions(model, removals);
   return new Map(
@@ -83,7 +86,7 @@ function keptElements(model: Model, removals: readonly Removal[]): ReadonlyMap<s
   );
 }
 
-/** Whether a position of an axis goes. */
+/** Whether a position of an axis is removed. */
 function removedPositions(
   { dimensions: { list } }: Model,
   removals: readonly Removal[],

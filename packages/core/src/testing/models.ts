@@ -21,7 +21,7 @@ import { softmax } from "../operators/softmax.ts";
 import type { MaskStep } from "../pruning/plan.ts";
 import { applySteps } from "../pruning/prune.ts";
 
-/** A model from a drawing, every parameter filled by its initialiser from a seed. */
+/** Creates a model from a drawing, with every parameter filled by its initialiser from a seed. */
 export function modelOf(drawing: Drawing, seed = 1, name = "test"): Model {
   const tensors = new Map<string, TensorData>(drawing.data);
   for (const { name: tensor, value } of drawing.graph.tensors) {
@@ -40,7 +40,7 @@ export function equalNodes(): Graph {
   return b.build().graph;
 }
 
-/** The model with about a third of the weights of every trainable tensor masked, by a seed. */
+/** The model with about a third of the weights of every trainable tensor masked at random. */
 export function maskRandomly(model: Model, seed = 1): Model {
   const steps = model.graph.tensors.flatMap(({ name, role }): MaskStep[] => {
     if (role !== "trainable") return [];
@@ -103,7 +103,7 @@ export interface EncoderOptions {
   readonly activation?: "gelu" | "relu";
 }
 
-/** A small transformer encoder: x [batch, tokens, input] → y [batch, tokens, output]. What strategies and backends are tried on. */
+/** A small transformer encoder for trying strategies and backends: x [batch, tokens, input] → y [batch, tokens, output]. */
 export function drawEncoder(options: EncoderOptions = {}): Drawing {
   const { tokens = 5, input = 3, width = 8, feedForward = 16, heads = 2, layers = 2, output = 2 } = options;
   const { dropout: ratio = 0, activation = "gelu" } = options;

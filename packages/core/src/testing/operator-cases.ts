@@ -6,21 +6,21 @@ export interface CaseInput {
   readonly shape: Shape;
   readonly range?: readonly [number, number];
   readonly below?: number;
-  /** The least of indices; 0 by default. */
+  /** Minimum of indices; 0 by default. */
   readonly least?: number;
 }
 
-/** One call of an operator that every backend must get right. */
+/** One call of an operator that every backend must compute correctly. */
 export interface OperatorCase {
   readonly operator: string;
   readonly inputs: readonly CaseInput[];
   readonly attributes: Attributes;
-  /** Inputs whose gradient is checked; all float32 ones by default. */
+  /** Inputs whose gradient is checked; by default all float32 ones. */
   readonly differentiable?: readonly number[];
 }
 
 const positive: readonly [number, number] = [0.5, 2];
-/** Away from the kink of a piecewise function, which finite differences would straddle. */
+/** Avoids the kink of a piecewise function, which finite differences would straddle. */
 const none: readonly [number, number] = [0, 0];
 const integers: readonly [number, number] = [3, 3];
 const halves: readonly [number, number] = [2.5, 2.5];
@@ -32,11 +32,11 @@ const one = (operator: string, inputs: readonly CaseInput[], attributes: Attribu
   attributes,
 });
 
-/** So many values of each step of a recurrence. */
+/** This many values for each step of a recurrence. */
 const steps = (count: number, width: number, values: number) =>
   Array.from({ length: values }, () => x(count, batch, width));
 
-/** Odd shapes on purpose: one token, 31 and 33 tokens, widths 1, 7 and 129, axes of the batch and of multiples of it. */
+/** Deliberately odd shapes: one token, 31 and 33 tokens, widths 1, 7 and 129, axes of the batch and of multiples of it. */
 export const operatorCases: readonly OperatorCase[] = [
   ...["Add", "Sub", "Mul"].flatMap((name) => [
     one(name, [x(batch, 31, 7), x(batch, 31, 7)]),
@@ -254,7 +254,7 @@ export const operatorCases: readonly OperatorCase[] = [
   ),
 ];
 
-/** What an input of a case holds: indices are int32, but masks (`Adam`'s last input) are numbers. */
+/** Type of an input: indices are int32, but masks (`Adam`'s last input) are float32. */
 export function inputType(one: OperatorCase, input: number): DataType {
   return one.inputs[input]!.below !== undefined && one.operator !== "Adam" ? "int32" : "float32";
 }

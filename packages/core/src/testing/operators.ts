@@ -9,14 +9,14 @@ import { randomStream } from "../operators/random.ts";
 import { evaluateGraph } from "../reference/backend.ts";
 import { inputType, type OperatorCase, operatorCases } from "./operator-cases.ts";
 
-/** How a case is called in a test's name. */
+/** Name of a case in a test. */
 export function caseName({ operator, inputs, attributes }: OperatorCase): string {
   const shapes = inputs.map(({ shape }) => printShape(shape)).join(" ");
   const { stream: _stream, ...shown } = attributes;
   return `${operator} ${shapes} ${JSON.stringify(shown)}`;
 }
 
-/** Operators that no case calls: there must be none. */
+/** Operators without a case; there must be none. */
 export function uncoveredOperators(): string[] {
   const covered = new Set(operatorCases.map(({ operator }) => operator));
   return [...operators.keys()].filter((name) => !covered.has(name));

@@ -1,23 +1,23 @@
 import type { Builder, Value } from "../graph/builder.ts";
 
-/** How a network is chosen at random: by a generator of numbers, or a library that tests properties. */
+/** A source of random choices: a generator of numbers, or a library for property-based tests. */
 export interface Chooser {
-  /** A whole number, both bounds included. */
+  /** An integer, both bounds included. */
   integer(least: number, most: number): number;
-  /** One of these. */
+  /** One of the given values. */
   pick<T>(from: readonly T[]): T;
 }
 
-/** A chooser by a stream of numbers in [0, 1), such as `randomStream`'s. */
+/** A chooser from a stream of numbers in [0, 1), such as `randomStream`'s. */
 export function chooserOf(random: () => number): Chooser {
   const integer = (least: number, most: number) => least + Math.floor(random() * (most - least + 1));
   return { integer, pick: (from) => from[integer(0, from.length - 1)]! };
 }
 
-/** What one option of a block is chosen from: bounds of a whole number, flags or names. */
+/** Choices for one option of a block: bounds of an integer, flags or names. */
 export type Range = readonly [least: number, most: number] | readonly (boolean | string)[];
 
-/** Options that a block is drawn with. */
+/** The chosen options of a block. */
 export type ChosenOptions<C> = {
   readonly [N in keyof C]: C[N] extends readonly [number, number]
     ? number

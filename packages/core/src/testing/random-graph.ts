@@ -13,7 +13,7 @@ import { scale } from "../operators/scale.ts";
 import { concat, pad, slice } from "../operators/slice.ts";
 import { softmax } from "../operators/softmax.ts";
 
-/** A graph of random operators, and the tensors it needs: what fusion has to get right whatever meets. */
+/** A graph of random operators and the tensors it needs, which fusion must handle in any combination. */
 export function randomGraph(seed: number, size = 14) {
   const random = randomStream(seed, "graph");
   const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)]!;
@@ -34,7 +34,7 @@ export function randomGraph(seed: number, size = 14) {
   ];
   /** The size of an axis, leaving the batch out. */
   const fixed = (extent: Extent) => (isBatch(extent) ? 0 : extent);
-  /** Another value, or a new tensor, that broadcasts against x. */
+  /** Another value, or a new tensor, that broadcasts with x. */
   const partner = (x: Value): Value => {
     const known = values.filter(
       (y) =>
@@ -133,7 +133,7 @@ export function randomGraph(seed: number, size = 14) {
     },
   ];
   for (let tries = 0; values.length < size && tries < 20 * size; tries++) {
-    // Late values more often, so that chains come about.
+    // Prefers late values, so that chains form.
     const x = values[Math.floor(values.length * Math.sqrt(random()))]!;
     const made = pick(operators)(x);
     if (made === undefined || made.shape.length > 5 || made.shape.some((e) => fixed(e) > 200)) continue;

@@ -20,7 +20,7 @@ export const widthOf = (x: Value): number => x.shape[2] as number;
 export const uneven: Initializer = (shape, random) =>
   Float32Array.from({ length: shape[0]! }, () => 0.5 + random());
 
-/** Draws a layer normalisation with scales and biases that matter. */
+/** Draws a layer normalisation whose scales and biases have an effect. */
 export function norm(b: Builder, name: string, x: Value): Value {
   const width = x.shape.at(-1) as number;
   const weight = b.parameter(`${name}.weight`, [width], uneven);

@@ -17,7 +17,7 @@ import { topK } from "../operators/top-k.ts";
 import type { DrawBlock } from "./random-choice.ts";
 import { linear, norm, overTokens, tokensOf, widthOf } from "./random-layers.ts";
 
-/** How what was moved meets what was not: in a shared weight, in a product, or not at all. */
+/** How moved and unmoved positions meet: in a shared weight, in a product, or not at all. */
 type Meets = "shared" | "product" | "apart";
 const meets = ["shared", "product", "apart"] as const;
 
@@ -78,7 +78,7 @@ const extentOf = (x: Value, axis: number) => x.shape[axis] as number;
 
 const flag = [false, true] as const;
 
-/** What blocks that move positions inside a dimension leave to chance. */
+/** Random choices of the blocks that move positions inside a dimension. */
 export const movingChoices = {
   rolled: { width: [3, 8], by: [1, 7], meets },
   flipped: { width: [2, 5], meets },
@@ -92,7 +92,7 @@ export const movingChoices = {
   scattered: { channels: flag, add: flag },
 } as const;
 
-/** Blocks that move or compare positions inside a dimension: every operator that can is in one of them. */
+/** Blocks that move or compare positions inside a dimension; every operator that can do so appears in one. */
 export const movingBlocks: {
   readonly [K in keyof typeof movingChoices]: DrawBlock<(typeof movingChoices)[K]>;
 } = {
@@ -142,7 +142,7 @@ export const movingBlocks: {
     return add(b, x, add(b, linear(b, "even", even, widthOf(x)), linear(b, "all", hidden, widthOf(x))));
   },
 
-  /** Channels of two layers in turn, as rotary positions have them; read as they are, or in halves again. */
+  /** Channels of two layers in turn, as in rotary positions; read unchanged, or in halves again. */
   interleaved(b, x, o) {
     const column = (name: string) =>
       reshape(b, linear(b, name, x, o.width), [batch, tokensOf(x), o.width, 1]);
@@ -153,7 +153,7 @@ export const movingBlocks: {
     return add(b, x, linear(b, "down", mul(b, ...halves), widthOf(x)));
   },
 
-  /** Each channel less the one `lag` before it. */
+  /** Each channel minus the one `lag` before it. */
   differences(b, x, o) {
     const hidden = linear(b, "up", x, o.width);
     const lag = 1 + ((o.lag - 1) % (o.width - 1));
@@ -201,7 +201,7 @@ export const movingBlocks: {
     return add(b, x, linear(b, "out", reshape(b, mixed, [batch, tokens, heads * channels]), widthOf(x)));
   },
 
-  /** An operator over two values whose rows and channels are made, and used up, by layers of their own. */
+  /** An operator over two values whose rows and channels are produced and consumed by their own layers. */
   between(b, x, o) {
     const made = (name: string) => overTokens(b, `${name}.rows`, linear(b, `${name}.up`, x, o.width), o.rows);
     const operation: (b: Builder, p: Value, q: Value, axis: 1 | 2) => Value =
@@ -210,7 +210,7 @@ export const movingBlocks: {
     return add(b, x, overTokens(b, "rows", linear(b, "down", result, widthOf(x)), tokensOf(x)));
   },
 
-  /** Some tokens (or channels) are replaced by others. */
+  /** Replaces some tokens (or channels) by others. */
   scattered(b, x, o) {
     const hidden = linear(b, "up", x, widthOf(x) + 1);
     const rows = o.channels ? swapAxes(b, hidden, 1, 2) : hidden;
@@ -223,7 +223,7 @@ export const movingBlocks: {
   },
 };
 
-/** Adds to x what becomes of some channels, and of the same channels moved. */
+/** Adds to x a function of some channels, and of the same channels moved. */
 function met(b: Builder, x: Value, hidden: Value, moved: Value, how: Meets): Value {
   const width = widthOf(x);
   if (how === "product") return add(b, x, linear(b, "down", mul(b, gelu(b, hidden), moved), width));

@@ -17,7 +17,7 @@ import { movingBlocks, movingChoices } from "./random-moves.ts";
 const size = [2, 5] as const;
 const flag = [false, true] as const;
 
-/** What each block leaves to chance: a number within bounds, or a flag. */
+/** Random choices of each block: a number within bounds, or a flag. */
 const choices = {
   linear: { width: [2, 7] },
   feedForward: { width: [2, 9], gelu: flag, norm: flag },
@@ -48,14 +48,14 @@ export type RandomBlock = {
   readonly [K in Kind]: { readonly kind: K } & ChosenOptions<(typeof choices)[K]>;
 }[Kind];
 
-/** A network as its choices. */
+/** A network, given by its choices. */
 export interface RandomNetwork {
   readonly tokens: number;
   readonly input: number;
   /** Whether neighbouring rows of the input are one token. */
   readonly patched: boolean;
   readonly width: number;
-  /** Tokens that a layer over the input's makes of them, which can be pruned then; 0 for none. */
+  /** Number of tokens that a layer over the input's tokens produces, which can then be pruned; 0 for none. */
   readonly mixed: number;
   readonly blocks: readonly RandomBlock[];
   readonly head: "linear" | "flatten" | "norm";
@@ -81,7 +81,7 @@ export function chooseNetwork(
   };
 }
 
-/** Draws a random network: what dimension inference has to understand without being told. */
+/** Draws a random network that dimension inference has to understand without hints. */
 export function drawNetwork(network: RandomNetwork): Drawing {
   const { tokens, input, patched, width, mixed, blocks: list, head } = network;
   const b = Builder.create();
@@ -111,7 +111,7 @@ const blocks: { readonly [K in Kind]: DrawBlock<(typeof choices)[K]> } = {
     return o.norm ? norm(b, "norm", sum) : sum;
   },
 
-  /** With the batch and the tokens as one axis while projecting, if asked. */
+  /** Merges batch and tokens into one axis while projecting, if asked. */
   attention(b, x, o) {
     const { heads, channels, valueChannels } = o;
     const tokens = tokensOf(x);
@@ -154,7 +154,7 @@ const blocks: { readonly [K in Kind]: DrawBlock<(typeof choices)[K]> } = {
     return linear(b, "join", concat(b, o.swap ? parts.reverse() : parts, 2), widthOf(x));
   },
 
-  /** DenseNet's connection: what comes after sees both. */
+  /** DenseNet's connection: later layers see both. */
   appended: (b, x, { part }) => norm(b, "norm", concat(b, [x, gelu(b, linear(b, "more", x, part))], 2)),
 
   /** Cuts a concatenation at its border again, or inside a part. */
@@ -166,7 +166,7 @@ const blocks: { readonly [K in Kind]: DrawBlock<(typeof choices)[K]> } = {
     return add(b, linear(b, "first", first, widthOf(x)), linear(b, "second", second, widthOf(x)));
   },
 
-  /** One projection for a gate, what it gates, and a rest of another size. */
+  /** One projection for a gate, the gated values, and a rest of another size. */
   packed(b, x, { part, rest }) {
     const packed = linear(b, "packed", x, 2 * part + rest);
     const first = slice(b, packed, 2, 0, part);
@@ -176,7 +176,7 @@ const blocks: { readonly [K in Kind]: DrawBlock<(typeof choices)[K]> } = {
     return add(b, add(b, x, gated), linear(b, "rest", third, widthOf(x)));
   },
 
-  /** One weight in two places: there and back, or the same square one twice. */
+  /** One weight used twice: there and back, or the same square one twice. */
   tied(b, x, { width, square }) {
     const from = widthOf(x);
     if (square) {
@@ -217,7 +217,7 @@ const blocks: { readonly [K in Kind]: DrawBlock<(typeof choices)[K]> } = {
     return swapAxes(b, batchNormalization(b, swapAxes(b, x, 1, 2), parameters), 1, 2);
   },
 
-  /** Neighbouring tokens become one. */
+  /** Merges neighbouring tokens. */
   merge(b, x) {
     const [tokens, width] = [tokensOf(x), widthOf(x)];
     if (tokens % 2 !== 0) return x;
@@ -243,7 +243,7 @@ const blocks: { readonly [K in Kind]: DrawBlock<(typeof choices)[K]> } = {
     return add(b, x, expand(b, table, [batch, shape[1], shape[2]]));
   },
 
-  /** A reshape that mixes tokens with part of the channels, and leaves the rest as a dimension of its own. */
+  /** A reshape that mixes tokens with some of the channels, and leaves the rest as a separate dimension. */
   remixed(b, x, { channels }) {
     const tokens = tokensOf(x);
     if (tokens % 2 !== 0) return x;
@@ -256,11 +256,11 @@ const blocks: { readonly [K in Kind]: DrawBlock<(typeof choices)[K]> } = {
     return add(b, x, linear(b, "unpack", back, widthOf(x)));
   },
 
-  /** A softmax along channels: none of them may go. */
+  /** A softmax along channels: none of them may be removed. */
   chosen: (b, x, { width }) =>
     add(b, x, linear(b, "of", softmax(b, linear(b, "choice", x, width), -1), widthOf(x))),
 
-  /** What no output depends on. */
+  /** Nodes that no output depends on. */
   unused(b, x, { width }) {
     linear(b, "end", gelu(b, linear(b, "dead", x, width)), width + 1);
     b.parameter("nowhere", [widthOf(x), width], normal);

@@ -12,19 +12,19 @@ import { prune } from "../pruning/prune.ts";
 import type { Collect, Strategy } from "../pruning/strategy.ts";
 import { reference } from "../reference/backend.ts";
 
-/** How a strategy is checked. */
+/** Options of the check. */
 export interface StrategyCheckOptions {
   readonly amounts?: readonly number[];
   readonly collect?: Collect;
   /** Runs the pruned models; `reference` by default. */
   readonly backend?: Backend;
-  /** Writes a model to a file and reads it back, such as `(model) => decodeModel(encodeModel(model))`: it must stay the same. */
+  /** Writes a model to a file and reads it back, such as `(model) => decodeModel(encodeModel(model))`; it must not change. */
   readonly stored?: (model: Model) => Model;
-  /** Whether the strategy was asked to empty layers; else none may be. */
+  /** Whether the strategy was asked to empty layers; otherwise none may be emptied. */
   readonly mayEmpty?: boolean;
 }
 
-/** What was seen of a strategy on a model; every promise that all strategies make was checked. */
+/** Observations about a strategy on a model; all guarantees of strategies were checked. */
 export interface StrategyReport {
   readonly amounts: readonly number[];
   /** 1 − nonzero ÷ dense parameters, by amount. */
@@ -34,9 +34,9 @@ export interface StrategyReport {
 }
 
 /**
- * Checks what every strategy promises, on one model: plans leave the model as it is, are the same each time, survive
- * JSON, promise the counts that pruning gives, give valid graphs that run, empty no layer, are refused by the model they
- * made, and never remove less for a larger amount. Throws an Error that says which promise is broken.
+ * Checks the guarantees of every strategy on one model: plans do not change the model, are the same each time, survive
+ * JSON, state the counts that pruning gives, give valid graphs that run, empty no layer, are refused by the pruned
+ * model, and never remove less for a larger amount. Throws an Error that says which guarantee is broken.
  */
 export async function checkStrategy(
   strategy: Strategy,
@@ -91,7 +91,7 @@ export async function checkStrategy(
   return { amounts, sparsities, applicable };
 }
 
-/** The first tensor of a model of which pruning left nothing. */
+/** The first tensor of a model that pruning emptied. */
 function emptiedBy(model: Model, pruned: Model): string | undefined {
   const left = (of: Model, name: string) => {
     const mask = of.masks.get(name);
@@ -101,7 +101,7 @@ function emptiedBy(model: Model, pruned: Model): string | undefined {
   return trainable.find(({ name }) => left(model, name) > 0 && left(pruned, name) === 0)?.name;
 }
 
-/** Calibration on random inputs and targets, for trying criteria that look at data; no more batches than said here. */
+/** Calibration on random inputs and targets, for trying criteria that use data; at most `batches` batches. */
 export function randomCollect(batches = 2): Collect {
   return async ({ graph, tensors, outputs }) => {
     const state = await reference.createState(tensors);

@@ -32,28 +32,31 @@ import {
 import { type StoredModel, storedModelForm } from "./stored.ts";
 
 const version = 1;
-/** Levels of a model description. */
+/** Maximum nesting of a model description. */
 const mostLevels = 100;
 const maskSuffix = "#mask";
 const valuesSuffix = "#values";
 
-/** How a model is laid out in its file. */
+/** Options of a model file. */
 export interface EncodeOptions {
   /**
-   * Store masked tensors as a bit an element (`<name>#mask`) and the kept values (`<name>#values`). On by default; off
-   * stores every tensor in full, with the mask beside it.
+   * Store masked tensors as one bit per element (`<name>#mask`) and the kept values (`<name>#values`). On by default;
+   * off stores every tensor in full, with the mask in addition.
    */
   readonly compact?: boolean;
 }
 
-/** Without its members, which follow from the axes; in one order of keys, so that a model read back gives the same bytes. */
+/**
+ * A dimension without its members, which follow from the axes; keys in a fixed order, so that a model read back gives
+ * the same bytes.
+ */
 function storedDimension({ name, size, kind, fixed, within, original, originalSize }: Dimension) {
   return { name, size, kind, fixed, within, original, originalSize };
 }
 
 /**
- * A model as ONE safetensors file that describes itself: graph, dimensions and history are in the header's metadata, so
- * it loads without the code that drew the model. The same model gives the same bytes.
+ * Encodes a model as one self-describing safetensors file: graph, dimensions and history are in the header's metadata,
+ * so it loads without the code that drew the model. The same model gives the same bytes.
  */
 export function encodeModel(model: Model, { compact = true }: EncodeOptions = {}): Uint8Array {
   const tensors = new Map<string, TensorData | RawBytes>();
@@ -146,7 +149,7 @@ function parseModel(text: string, file: string): StoredModel {
   );
 }
 
-/** Whether JSON is nested deeper than that: code that follows it down would overflow the stack. */
+/** Whether JSON is nested more deeply than that: code that descends into it would overflow the stack. */
 function isDeeper(value: unknown, levels: number): boolean {
   if (typeof value !== "object" || value === null) return false;
   return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1));
@@ -200,18 +203,18 @@ function unpack(content: Safetensors, name: string, mask: Mask, file: string): T
   const kept = keptCount(mask);
   if (values.data.length !== kept) {
     throw new EspalierError(
-      `${file}: "${name}" has ${values.data.length} kept values, its mask keeps ${kept}.`,
+      `${file}: "${name}" has ${values.data.length} kept values, but its mask keeps ${kept}.`,
     );
   }
   return { dtype: "float32", shape: mask.shape, data: spreadKept(values.data as Float32Array, mask) };
 }
 
-/** Dimensions as stored, checked against the graph; members are derived anew rather than believed. */
+/** Reads stored dimensions, checked against the graph; members are derived again instead of trusted. */
 function readDimensions(stored: StoredModel, graph: Graph, file: string): Dimensions {
   const { list, axes } = stored.dimensions;
   const damaged = (why: string) => new EspalierError(`${file}: its dimensions do not fit its graph: ${why}.`);
   if (axes.length !== graph.values.length)
-    throw damaged(`${axes.length} values, the graph has ${graph.values.length}`);
+    throw damaged(`${axes.length} values, but the graph has ${graph.values.length}`);
   const size = (d: number): Extent => {
     const dimension = list[d];
     if (dimension === undefined) throw damaged(`there is no dimension ${d}`);
@@ -232,7 +235,7 @@ function readDimensions(stored: StoredModel, graph: Graph, file: string): Dimens
       });
     });
   }
-  if (new Set(list.map(({ name }) => name)).size !== list.length) throw damaged("two have one name");
+  if (new Set(list.map(({ name }) => name)).size !== list.length) throw damaged("two have the same name");
   return {
     axes,
     list: list.map((dimension, d): Dimension => {

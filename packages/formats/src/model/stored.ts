@@ -2,7 +2,7 @@ import type { Form } from "@espalier/core/forms";
 import * as forms from "@espalier/core/forms";
 import type { Accounting, Dimension, Expression, Json, StoredGraph } from "@espalier/core/inference";
 
-/** The JSON part of a model file, as it is written; its meaning is checked when the model is put together. */
+/** The JSON part of a model file as it is written; its meaning is checked when the model is built. */
 
 const { count, either, json, listOf, number, object, oneOf, recordOf, such, text } = forms;
 
@@ -39,10 +39,10 @@ const graph = object({
   updates: listOf(object({ tensor: text, value: count })),
 });
 
-/** What is left of a dimension: indices, or indices for each of another dimension. */
+/** The original indices of a dimension: one list, or one for each index of another dimension. */
 export const originalForm: Form = either("a list of indices", listOf(count), listOf(listOf(count)));
 
-/** What files tell of a dimension beside its original indices. */
+/** Stored properties of a dimension except its original indices. */
 export const dimensionForms = {
   name: text,
   size: extent,
@@ -76,7 +76,7 @@ export const storedModelForm: Form = object({
   metadata: recordOf(json),
 });
 
-/** A description that has the right form; whether it makes sense is checked when the model is put together. */
+/** A description that has the right form; whether it makes sense is checked when the model is built. */
 export interface StoredModel {
   readonly name: string;
   readonly options: Json;

@@ -3,18 +3,18 @@ import { type FileHandle, link, open, readFile, rename, rm, stat } from "node:fs
 import { basename, dirname, join } from "node:path";
 import { EspalierError } from "@espalier/core";
 
-/** Told now and then which share of a file has been read or written, from 0 to 1. */
+/** Called from time to time with the share of a file that has been read or written, from 0 to 1. */
 export type OnProgress = (share: number) => void;
 
-/** For files that may be large. */
+/** Options for files that may be large. */
 export interface ProgressOptions {
   readonly onProgress?: OnProgress;
 }
 
-/** Bytes between two tellings of progress. */
+/** Bytes between two progress reports. */
 const portion = 8 * 2 ** 20;
 
-/** Reads a file; a missing one, or a folder, is an EspalierError in one line. */
+/** Reads a file. Throws a one-line EspalierError if it is missing or a folder. */
 export async function readBytes(
   path: string,
   what = "file",
@@ -24,10 +24,10 @@ export async function readBytes(
     return onProgress === undefined ? await readFile(path) : await readInPortions(path, onProgress);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT") throw new EspalierError(`${what} ${path}: there is no such file.`);
+    if (code === "ENOENT") throw new EspalierError(`${what} ${path}: no such file.`);
     if (code === "EISDIR") throw new EspalierError(`${what} ${path}: this is a folder, not a file.`);
     if (code === "EACCES" || code === "EPERM")
-      throw new EspalierError(`${what} ${path}: it may not be read (no permission).`);
+      throw new EspalierError(`${what} ${path}: cannot be read (no permission).`);
     throw error;
   }
 }
@@ -36,7 +36,7 @@ async function readInPortions(path: string, onProgress: OnProgress): Promise<Uin
   const file = await open(path);
   try {
     const size = (await file.stat()).size;
-    // Pipes and the like have no size.
+    // Pipes and similar files have no size.
     if (size <= portion) return await file.readFile();
     const bytes = new Uint8Array(size);
     for (let at = 0; at < size; ) {
@@ -51,20 +51,20 @@ async function readInPortions(path: string, onProgress: OnProgress): Promise<Uin
   }
 }
 
-/** Throws an EspalierError where a file exists and may not be replaced; asked before long work starts. */
+/** Throws an EspalierError if a file exists and must not be replaced; called before long work starts. */
 export async function checkReplaceable(path: string, force = false): Promise<void> {
   const found = await stat(path).catch(() => undefined);
   if (found?.isDirectory()) throw new EspalierError(`${path} is a folder. Give the name of a file.`);
   if (found !== undefined && !force)
-    throw new EspalierError(`${path} exists. Give --force to replace it, or another name.`);
+    throw new EspalierError(`${path} exists. Give --force to replace it, or choose another name.`);
   const folder = await stat(dirname(path)).catch(() => undefined);
   if (!folder?.isDirectory())
-    throw new EspalierError(`${path}: there is no folder ${dirname(path)}. Make it first.`);
+    throw new EspalierError(`${path}: no such folder: ${dirname(path)}. Create it first.`);
 }
 
 /**
- * Writes a file so that it is either whole or not there: beside it first, then renamed. What existed is replaced only
- * with `force`, and only once its successor is complete.
+ * Writes a file atomically: to a temporary name next to it, then renames. An existing file is replaced only with
+ * `force`, and only once the new one is complete.
  */
 export async function writeFileAtomically(
   path: string,
@@ -101,14 +101,14 @@ async function writeInPortions(
   }
 }
 
-/** As a rename that never replaces: somebody else may have made the file in the meantime. */
+/** A rename that never replaces, because the file may have been created in the meantime. */
 async function claim(beside: string, path: string): Promise<void> {
   try {
     await link(beside, path);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "EEXIST")
-      throw new EspalierError(`${path} exists. Give --force to replace it, or another name.`);
+      throw new EspalierError(`${path} exists. Give --force to replace it, or choose another name.`);
     // Some file systems have no links.
     await rename(beside, path);
   }

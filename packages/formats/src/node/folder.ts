@@ -5,15 +5,15 @@ import { EspalierError } from "@espalier/core";
 import type { OnProgress, ProgressOptions } from "./files.ts";
 
 export interface WriteFolderOptions extends ProgressOptions {
-  /** Replace a folder that exists. */
+  /** Replace an existing folder. */
   readonly force?: boolean;
-  /** Asked when all is written, before anything is replaced: what it throws leaves everything as it was. */
+  /** Called after everything is written and before anything is replaced; if it throws, nothing changes. */
   readonly check?: () => Promise<void>;
 }
 
 /**
- * Writes a folder of files so that it is either whole or not there: beside it first, then renamed. A folder that exists
- * is replaced only with `force`, and only once its successor is complete.
+ * Writes a folder of files atomically: under a temporary name next to it, then renames. An existing folder is replaced
+ * only with `force`, and only once the new one is complete.
  */
 export async function writeFolderAtomically(
   path: string,
@@ -25,11 +25,11 @@ export async function writeFolderAtomically(
     throw new EspalierError(`${path} is a file. Give the name of a folder.`);
   }
   if (found !== undefined && !force) {
-    throw new EspalierError(`${path} exists. Give --force to replace it, or another name.`);
+    throw new EspalierError(`${path} exists. Give --force to replace it, or choose another name.`);
   }
   const parent = await stat(dirname(path)).catch(() => undefined);
   if (!parent?.isDirectory()) {
-    throw new EspalierError(`${path}: there is no folder ${dirname(path)}. Make it first.`);
+    throw new EspalierError(`${path}: no such folder: ${dirname(path)}. Create it first.`);
   }
   const named = (what: string) => join(dirname(path), `.${basename(path)}.${randomUUID()}.${what}`);
   const beside = named("part");
@@ -65,7 +65,7 @@ async function writeAll(
   }
 }
 
-/** Puts a folder in the place of another, if there is one, which is deleted once that has worked. */
+/** Replaces a folder, if it exists, and deletes the old one afterwards. */
 async function replaceFolder(part: string, path: string, old: string): Promise<void> {
   const moved = await rename(path, old).then(
     () => true,

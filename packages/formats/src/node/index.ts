@@ -18,18 +18,18 @@ export {
 export { type WriteFolderOptions, writeFolderAtomically } from "./folder.ts";
 export { type LoadOnnxOptions, loadOnnx } from "./onnx.ts";
 
-/** Reads a model file. Throws an EspalierError where there is none, or it is not sound. */
+/** Reads a model file. Throws an EspalierError if it is missing or invalid. */
 export async function loadModel(path: string, options: ProgressOptions = {}): Promise<Model> {
   return decodeModel(await readBytes(path, "model file", options), `model file ${path}`);
 }
 
-/** How something is saved. */
+/** Options of saving a file. */
 interface WriteOptions extends ProgressOptions {
-  /** Replace what exists. */
+  /** Replace an existing file. */
   readonly force?: boolean;
 }
 
-/** How a model is saved. */
+/** Options of saving a model. */
 export interface SaveOptions extends EncodeOptions, WriteOptions {}
 
 /** Writes a model as one self-describing safetensors file, whole or not at all. */
@@ -37,7 +37,7 @@ export async function saveModel(path: string, model: Model, options: SaveOptions
   await writeFileAtomically(path, encodeModel(model, options), options);
 }
 
-/** How an ONNX file is written. */
+/** Options of saving an ONNX file. */
 export type SaveOnnxOptions = OnnxOptions & WriteOptions;
 
 /** Writes a model as an ONNX file, whole or not at all. */
@@ -57,7 +57,7 @@ export async function readTensors(path: string): Promise<Tensors> {
   return readCheckpoint(await readBytes(path, "checkpoint"), { name: `checkpoint ${path}` });
 }
 
-/** How a folder for TensorFlow.js is written. */
+/** Options of saving a folder for TensorFlow.js. */
 export interface SaveTfjsOptions extends TfjsOptions, WriteOptions {}
 
 /** Writes a model as a folder that `tf.loadGraphModel` loads (`model.json` and weight files), whole or not at all. */

@@ -7,12 +7,12 @@ import { locatedIn, type OnnxImportOptions, readDecoded } from "../onnx/import/r
 import { shown } from "../onnx/import/text.ts";
 import { type ProgressOptions, readBytes } from "./files.ts";
 
-/** As for readOnnx; the file's name and what it keeps in other files are known. */
+/** Options of readOnnx, except the file's name and the content of external files, which are known. */
 export type LoadOnnxOptions = Omit<OnnxImportOptions, "name" | "external"> & ProgressOptions;
 
 /**
- * Reads an ONNX model file, see readOnnx. Numbers that it keeps in other files are read from its own folder and those in
- * it, and from nowhere else, links included.
+ * Reads an ONNX model file, see readOnnx. External data is read from the file's own folder and its subfolders, and from
+ * nowhere else, even through links.
  */
 export async function loadOnnx(
   path: string,
@@ -48,33 +48,33 @@ async function openBeside(
     const target = await realpath(join(folder, location));
     if (!target.startsWith(folder.endsWith(sep) ? folder : folder + sep)) {
       throw new EspalierError(
-        `${where}: ${shown(location)} leads out of the model's folder. It is not read.`,
+        `${where}: ${shown(location)} is outside the model's folder, so it is not read.`,
       );
     }
     const handle = await open(target);
     if ((await handle.stat()).isFile()) return handle;
     await handle.close();
-    throw new EspalierError(`${where}: ${shown(location)} is no file.`);
+    throw new EspalierError(`${where}: ${shown(location)} is not a file.`);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT" || code === "ENOTDIR") {
       throw new EspalierError(
-        `${where}: its numbers are in ${shown(location)}, which is not there. Put it beside the model.`,
+        `${where}: its data is in ${shown(location)}, which does not exist. Put it next to the model.`,
       );
     }
     if (code === "EACCES" || code === "EPERM")
-      throw new EspalierError(`${where}: ${shown(location)} may not be read (no permission).`);
+      throw new EspalierError(`${where}: ${shown(location)} cannot be read (no permission).`);
     throw error;
   }
 }
 
-/** The bytes of one tensor. Nothing is allocated that the file does not hold. */
+/** Reads the bytes of one tensor. Nothing is allocated beyond the size of the file. */
 async function readRange(handle: FileHandle, range: ExternalRange, name: string): Promise<Uint8Array> {
   const { tensor, location, offset, length } = range;
   const { size } = await handle.stat();
   if (offset + length > size) {
     throw new EspalierError(
-      `${name}: tensor ${shown(tensor.name)}: ${shown(location)} has ${size} bytes; ${length} from ${offset} on were expected.`,
+      `${name}: tensor ${shown(tensor.name)}: ${shown(location)} has ${size} bytes, but ${length} from ${offset} on were expected.`,
     );
   }
   const bytes = new Uint8Array(length);

@@ -13,7 +13,7 @@ export function cumSum({ writer, inputs, attributes, emit }: NodeCall<CumSumAttr
   });
 }
 
-/** As a window over the rows of images with one channel, [before, 1, axis, after]: no axis has to move. */
+/** Writes a window over the rows of images with one channel, [before, 1, axis, after], so that no axis has to move. */
 export function pool(opType: "AveragePool" | "MaxPool"): Rule<PoolAttributes> {
   return (call) => {
     const { writer, name, inputs, shapes, outputShapes, attributes, emit } = call;
@@ -31,8 +31,8 @@ export function pool(opType: "AveragePool" | "MaxPool"): Rule<PoolAttributes> {
 }
 
 /**
- * A product with the matrix of the transform. ONNX's DFT changed its signature with opset 20, and only its latest edition
- * gives the real signal of a one-sided spectrum; the product is the same in every opset and runtime.
+ * A product with the matrix of the transform. ONNX's DFT changed its signature with opset 20, and only its latest
+ * edition returns the real signal of a one-sided spectrum; the product is the same in every opset and runtime.
  */
 export function dft(call: NodeCall<DftAttributes>): void {
   const { writer, name, inputs, shapes, outputShapes, attributes, emit } = call;
@@ -52,7 +52,7 @@ export function pad({ writer, name, inputs, shapes, attributes, emit }: NodeCall
     emit("Pad", [x!, writer.integers(pads)], mode === "edge" ? { mode: text("edge") } : {});
     return;
   }
-  // Pad has the mode only from opset 19 on.
+  // Pad has this mode only since opset 19.
   const extent = shapes[0]![axis] as number;
   const cut = (start: number, end: number) =>
     writer.node(`${name}/Slice`, "Slice", [x!, ...[[start], [end], [axis]].map((n) => writer.integers(n))]);

@@ -3,7 +3,7 @@ import { type Extent, isBatch, type Shape, type ValueId } from "@espalier/core/g
 import type { NodeProto, TensorProto } from "onnx-buf";
 import { type AttributeValue, checkSize, int, int64Tensor, nodeProto, tensorProto } from "./proto.ts";
 
-/** Collects nodes and initialisers of an ONNX graph, under names that are unique in it. */
+/** Collects nodes and initialisers of an ONNX graph under unique names. */
 export class GraphWriter {
   readonly nodes: NodeProto[] = [];
   readonly initializers: TensorProto[] = [];
@@ -31,17 +31,17 @@ export class GraphWriter {
     return this.#names.has(value);
   }
 
-  /** Lets a value go by a name that is there already. */
+  /** Gives a value a name that already exists. */
   alias(value: ValueId, name: string): void {
     this.#names.set(value, name);
   }
 
-  /** A name near the one asked for that nothing has yet. */
+  /** A free name similar to the wanted one. */
   fresh(wanted: string): string {
     return unused(this.#taken, wanted);
   }
 
-  /** Adds a node with one output; gives the name of that. `output` is made from the node's name where it is left out. */
+  /** Adds a node with one output and returns its name. By default, `output` is derived from the node's name. */
   node(
     name: string,
     opType: string,
@@ -80,7 +80,7 @@ export class GraphWriter {
     });
   }
 
-  /** A tensor that the format needs. What is named alike is the same one. */
+  /** A tensor that the format needs. Equal names denote the same tensor. */
   constant(wanted: string, tensor: TensorData): string {
     return this.#shared(wanted, (name) => tensorProto(name, tensor));
   }
@@ -95,12 +95,12 @@ export class GraphWriter {
     return this.#shared(`integer/${value}`, (name) => int64Tensor(name, [value], []));
   }
 
-  /** A shape for Reshape. It has one batch axis at most, which follows from the rest. */
+  /** A shape for Reshape. It has at most one batch axis, which is inferred from the rest. */
   openShape(shape: Shape): string {
     return this.integers(shape.map((extent) => (isBatch(extent) ? -1 : extent)));
   }
 
-  /** A shape as one axis of int64; what follows the batch size is computed from the shape of an input. */
+  /** A shape as one axis of int64; extents that depend on the batch size are computed from the shape of an input. */
   extents(shape: Shape): string {
     if (!shape.some(isBatch)) return this.integers(shape as readonly number[]);
     const parts: string[] = [];
@@ -131,7 +131,7 @@ export class GraphWriter {
 
   #batchFromInput(factor: number): string {
     const found = this.#batchAxis();
-    // As everywhere in Espalier: without an input that has a batch axis the batch is 1.
+    // As everywhere in Espalier, the batch is 1 without an input that has a batch axis.
     if (found === undefined) return this.integers([factor]);
     const [name, axis, per] = found;
     const whole = (n: number) => this.integers([n]);
@@ -141,7 +141,7 @@ export class GraphWriter {
     return this.node("batch/size", "Div", [this.#timesBatch(per), whole(per)]);
   }
 
-  /** An input with a batch axis: its name, the axis, and how many times the batch size it is long. */
+  /** An input with a batch axis: its name, the axis, and its extent as a multiple of the batch size. */
   #batchAxis(): [string, number, number] | undefined {
     const { inputs, values } = this.#model.graph;
     for (const { name, value } of inputs) {
@@ -171,7 +171,7 @@ export class GraphWriter {
   }
 }
 
-/** The wanted name, or the first with a number behind it that is not in the set; it is then. */
+/** The wanted name, or the first free one with a number appended; adds it to the set. */
 function unused(taken: Set<string>, wanted: string): string {
   let name = wanted;
   for (let i = 1; taken.has(name); i++) name = `${wanted}_${i}`;

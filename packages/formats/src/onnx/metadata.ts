@@ -2,7 +2,7 @@ import { account, isKept, keptCount, type Mask, type Model, sparsity, type Tenso
 import { type Dimension, type Dimensions, type Expression, inferDimensions } from "@espalier/core/dimensions";
 import type { TensorRole, ValueId } from "@espalier/core/graph";
 
-/** Keys of an ONNX file's `metadata_props`; each value is JSON, but for the format and the model's name. */
+/** Keys of an ONNX file's `metadata_props`; each value is JSON, except the format and the model's name. */
 export const metadataKeys = {
   format: "espalier.format",
   model: "espalier.model",
@@ -15,54 +15,54 @@ export const metadataKeys = {
   dimensions: "espalier.dimensions",
 } as const;
 
-/** Version of what the keys mean. */
+/** Version of the meaning of the keys. */
 export const metadataFormat = 1;
 
-/** What was pruned, as `espalier.pruned` holds it. */
+/** What was pruned, stored under `espalier.pruned`. */
 export interface PrunedMetadata {
   /** 1 − nonzero ÷ dense trainable parameters. */
   readonly sparsity: number;
   readonly parameters: { readonly dense: number; readonly written: number; readonly nonzero: number };
-  /** Of one pass at batch 1; `effective` skips zeros. */
+  /** FLOPs of one pass at batch 1; `effective` skips zeros. */
   readonly flops: { readonly dense: number; readonly written: number; readonly effective: number };
-  /** Dimensions that lost indices, and the indices they had before; one list for each index of an outer dimension. */
+  /** Dimensions that lost indices, with the original indices of the rest; one list for each index of an outer dimension. */
   readonly dimensions: readonly {
     readonly name: string;
     readonly size: number;
     readonly originalSize: number;
     readonly kept: readonly number[] | readonly (readonly number[])[];
   }[];
-  /** Masked tensors: their elements, and how many of them are kept. The others are stored as zeros. */
+  /** Masked tensors: the number of their elements, and of those that are kept. The others are stored as zeros. */
   readonly masks: Readonly<Record<string, MaskMetadata>>;
 }
 
 export interface MaskMetadata {
   readonly elements: number;
   readonly kept: number;
-  /** Kept elements that are zero all the same, by position; absent where there are none. */
+  /** Positions of kept elements that are zero; absent if there are none. */
   readonly zeros?: readonly number[];
 }
 
-/** Names of the model's tensors, as `espalier.roles` holds them: other initialisers belong to how it is written. */
+/** Names of the model's tensors, stored under `espalier.roles`; other initialisers belong to the format. */
 export type RolesMetadata = Readonly<Record<TensorRole, readonly string[]>>;
 
-/** What axes are made of, as `espalier.dimensions` holds it where the nodes alone do not tell: after pruning. */
+/** Composition of axes, stored under `espalier.dimensions` if the nodes alone do not show it: after pruning. */
 export interface DimensionsMetadata {
   readonly list: readonly Pick<Dimension, "name" | "size" | "kind" | "fixed">[];
   /** By ONNX name of a value, by axis; numbers index `list`. */
   readonly axes: Readonly<Record<string, readonly Expression[]>>;
 }
 
-/** The model as it is written: its numbers as they are stored, and the names its values have in the file. */
+/** The model as it is written: its stored numbers, and the names of its values in the file. */
 export interface Written {
   readonly model: Model;
-  /** Of tensors. */
+  /** ONNX names of tensors. */
   readonly names: ReadonlyMap<string, string>;
   /** Undefined for values that the file does not have. */
   nameOf(value: ValueId): string | undefined;
 }
 
-/** What the file says about the model beyond its graph: where it comes from, and what was done to it. */
+/** What the file says about the model in addition to its graph: its origin, and what was done to it. */
 export function metadataOf(whole: Model, written: Written): ReadonlyMap<string, string> {
   const { name, options, metadata, history, dense } = whole;
   const entries: [string, string][] = [
@@ -115,7 +115,7 @@ function rolesMetadata({ model: { graph }, names }: Written): RolesMetadata {
   return { trainable: of("trainable"), buffer: of("buffer"), constant: of("constant") };
 }
 
-/** Undefined where a reader finds the same dimensions by itself. */
+/** Undefined if a reader infers the same dimensions from the graph. */
 function dimensionsMetadata({
   model: { graph, dimensions },
   nameOf,
@@ -133,7 +133,7 @@ function stored({ name, size, kind, fixed }: Dimension): DimensionsMetadata["lis
   return { name, size, kind, ...(fixed !== undefined && { fixed }) };
 }
 
-/** One line for people, shown by viewers of ONNX files. */
+/** One line for humans, shown by viewers of ONNX files. */
 export function describe(whole: Model, written: Model): string {
   const { nonzero } = account(written).parameters;
   const { total } = whole.dense.parameters;

@@ -2,7 +2,7 @@ import type { Attributes, Graph, Node, Shape } from "@espalier/core/graph";
 import type { GraphWriter } from "./graph-writer.ts";
 import { type AttributeValue, ints } from "./proto.ts";
 
-/** One node of core while it is written. */
+/** One node of core that is being written. */
 export interface NodeCall<A = Attributes> {
   readonly writer: GraphWriter;
   readonly name: string;
@@ -11,13 +11,13 @@ export interface NodeCall<A = Attributes> {
   /** ONNX names and core's shapes of the inputs. */
   readonly inputs: readonly string[];
   readonly shapes: readonly Shape[];
-  /** ONNX names that the outputs are to be written under, and core's shapes of them. */
+  /** ONNX names for the outputs, and their shapes in core. */
   readonly outputs: readonly string[];
   readonly outputShapes: readonly Shape[];
   readonly attributes: A;
   /** Whether Gelu is written as the operator of opset 20, or as Div, Erf, Add, Mul. */
   readonly gelu: "operator" | "decomposed";
-  /** Adds the node that gives the first output: the only one of nearly all operators. */
+  /** Adds the node that computes the first output: the only one of nearly all operators. */
   emit(
     opType: string,
     inputs: readonly string[],

@@ -25,7 +25,7 @@ const as =
   ({ emit, inputs }) =>
     emit(opType, inputs);
 
-/** How each operator of core is written in ONNX. What is not here occurs in training graphs only. */
+/** How each operator of core is written in ONNX. Others only occur in training graphs. */
 export const rules: ReadonlyMap<string, Rule<Attributes>> = new Map(
   Object.entries<Rule<never>>({
     Add: as("Add"),
@@ -98,7 +98,7 @@ export const rules: ReadonlyMap<string, Rule<Attributes>> = new Map(
   }) as [string, Rule<Attributes>][],
 );
 
-/** Truth values are numbers to core. */
+/** In core, truth values are numbers. */
 function comparison(opType: string): Rule<Attributes> {
   return ({ emit, writer, name, inputs }) => {
     const truth = writer.node(`${name}/${opType}`, opType, inputs);
@@ -127,14 +127,14 @@ function scale({ writer, name, inputs, attributes: { by, per }, emit }: NodeCall
   }
   const count = writer.node(`${name}/Cast`, "Cast", [writer.extents([per])], { to: int(ElementType.FLOAT) });
   const factor = writer.node(`${name}/Div`, "Div", [writer.scalar(by), count]);
-  // The factor has one axis; without it the rank of a scalar stays what it is.
+  // The factor has one axis; a scalar keeps its rank without it.
   const scalar = writer.node(`${name}/Squeeze`, "Squeeze", [factor]);
   emit("Mul", [inputs[0]!, scalar]);
 }
 
-/** A shape has one batch axis at most: 0 where it stays in place, which type inference follows, otherwise −1. */
+/** A shape has at most one batch axis: 0 if it stays in place, which type inference follows, otherwise −1. */
 function reshape({ writer, inputs, shapes, attributes: { shape }, emit }: NodeCall<ShapeAttributes>): void {
-  // Where an axis is empty a 0 means what it says.
+  // If an axis is empty, a 0 stands for itself.
   const empty = shape.includes(0);
   const target = shape.map((extent, axis) => {
     if (!isBatch(extent)) return extent;
@@ -144,7 +144,7 @@ function reshape({ writer, inputs, shapes, attributes: { shape }, emit }: NodeCa
   emit("Reshape", [inputs[0]!, writer.integers(target)], empty ? { allowzero: int(1) } : {});
 }
 
-/** ONNX's Expand broadcasts both ways: where the extent is there already a 1 will do. */
+/** ONNX's Expand broadcasts both ways: for an existing extent, 1 is enough. */
 function expand({ writer, inputs, shapes, attributes: { shape }, emit }: NodeCall<ShapeAttributes>): void {
   const lead = shape.length - shapes[0]!.length;
   const target = shape.map((extent, axis) => {
@@ -156,7 +156,7 @@ function expand({ writer, inputs, shapes, attributes: { shape }, emit }: NodeCal
 
 function reduceSum({ writer, inputs, attributes, emit }: NodeCall<ReduceAttributes>): void {
   const { axes, keepdims } = attributes;
-  // To ONNX, no axes can mean all of them.
+  // In ONNX, no axes can mean all of them.
   if (axes.length === 0) emit("Identity", inputs);
   else emit("ReduceSum", [inputs[0]!, writer.integers(axes)], { keepdims: int(keepdims ? 1 : 0) });
 }

@@ -4,7 +4,7 @@ import { type TupleLayout, tupleLayout } from "../layouts.ts";
 import { type NodeCall, reshaped, type Writing } from "./node-call.ts";
 import { int, text } from "./proto.ts";
 
-/** Operators that find positions, and those that read and write at positions. ONNX's are int64, core's int32. */
+/** Operators that find positions, and those that read and write at positions. ONNX uses int64 for them, core int32. */
 
 export function topK({ writer, name, inputs, outputs, attributes }: NodeCall<TopKAttributes>): void {
   const { axis, k } = attributes;
@@ -24,7 +24,7 @@ export function gatherND(call: NodeCall<GatherNDAttributes>): void {
   call.emit("GatherND", [data!, int64(call, indices!)], { batch_dims: int(call.attributes.batchDims) });
 }
 
-/** ONNX's has no batch axes. */
+/** ONNX's ScatterND has no batch axes. */
 export function scatterND(call: NodeCall<ScatterNDAttributes>): void {
   const { writer, name, inputs, shapes, attributes, emit } = call;
   const reduction = attributes.reduction === "add" ? { reduction: text("add") } : {};
@@ -43,13 +43,13 @@ export function scatterND(call: NodeCall<ScatterNDAttributes>): void {
   emit("Reshape", [scattered, writer.openShape(shapes[0]!)]);
 }
 
-/** Index tuples with their position along the leading axis in front. */
+/** Index tuples, with their position along the leading axis prepended. */
 function leading(call: Writing, tuples: string, { lead, indices }: TupleLayout): string {
   const { writer, name } = call;
   const count = writer.node(`${name}/Squeeze`, "Squeeze", [writer.extents([lead])]);
   const range = writer.node(`${name}/Range`, "Range", [writer.integer(0), count, writer.integer(1)]);
   const column = reshaped(call, range, [lead, 1, 1]);
-  // Expand broadcasts both ways: 1 where the column is long enough already.
+  // Expand broadcasts both ways: 1 if the column already has its length.
   const shape = writer.extents([1, indices[1]!, 1]);
   const positions = writer.node(`${name}/Expand`, "Expand", [column, shape]);
   return writer.node(`${name}/Concat`, "Concat", [positions, tuples], { axis: int(-1) });

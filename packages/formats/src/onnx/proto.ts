@@ -14,7 +14,7 @@ import {
   ValueInfoProtoSchema,
 } from "onnx-buf";
 
-/** The parts ONNX files are made of, from and to the data that core knows. The schema is ONNX's own (package onnx-buf). */
+/** Conversion between the parts of ONNX files and core's data. The schema is ONNX's own (package onnx-buf). */
 
 /** Element types of core's values. */
 export const elementTypes: Readonly<Record<DataType, ElementType>> = {
@@ -22,12 +22,12 @@ export const elementTypes: Readonly<Record<DataType, ElementType>> = {
   int32: ElementType.INT32,
 };
 
-/** The name of an axis whose extent follows the batch size: `batch`, `7*batch`. */
+/** The name of an axis whose extent depends on the batch size: `batch`, `7*batch`. */
 export function axisName(factor: number): string {
   return factor === 1 ? "batch" : `${factor}*batch`;
 }
 
-/** An input or output of a graph: extents that follow the batch size are dynamic. */
+/** An input or output of a graph: extents that depend on the batch size are dynamic. */
 export function valueInfo(name: string, dtype: DataType, shape: Shape): ValueInfoProto {
   const dim = shape.map((extent) =>
     typeof extent === "number"
@@ -40,12 +40,12 @@ export function valueInfo(name: string, dtype: DataType, shape: Shape): ValueInf
   });
 }
 
-/** A tensor with its numbers as raw bytes (little-endian, as every engine that runs JavaScript has them). */
+/** A tensor with its numbers as raw bytes (little-endian, like every platform that runs JavaScript). */
 export function tensorProto(name: string, { dtype, shape, data }: TensorData): TensorProto {
   return rawTensor(name, elementTypes[dtype], shape, data);
 }
 
-/** Integers as shapes, axes and positions are written: int64, along one axis unless said otherwise. */
+/** Integers for shapes, axes and positions: int64, with one axis by default. */
 export function int64Tensor(
   name: string,
   values: readonly number[],
@@ -75,7 +75,7 @@ function rawTensor(
 
 type AttributeInit = MessageInitShape<typeof AttributeProtoSchema>;
 
-/** An attribute before it has its name. */
+/** An attribute without its name. */
 export type AttributeValue = AttributeInit;
 
 export const int = (value: number): AttributeValue => ({ type: AttributeType.INT, i: BigInt(value) });
@@ -110,11 +110,11 @@ export function nodeProto(
 /** A protobuf message holds less than 2 GiB. */
 const mostBytes = 2 ** 31 - 1;
 
-/** Throws an EspalierError where tensors are too large for one file. */
+/** Throws an EspalierError if tensors are too large for one file. */
 export function checkSize(bytes: number): void {
-  // The graph itself is small beside its tensors; a MiB for it is plenty.
+  // The graph itself is small compared with its tensors; a MiB for it is plenty.
   if (bytes + 2 ** 20 <= mostBytes) return;
   throw new EspalierError(
-    `the tensors take ${(bytes / 2 ** 30).toFixed(1)} GiB, one ONNX file holds less than 2 GiB. Prune further, or export with float16 weights.`,
+    `the tensors take ${(bytes / 2 ** 30).toFixed(1)} GiB, but one ONNX file holds less than 2 GiB. Prune further, or export with float16 weights.`,
   );
 }

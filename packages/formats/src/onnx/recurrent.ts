@@ -19,13 +19,13 @@ import { type NodeCall, reshaped } from "./node-call.ts";
 import { int, text } from "./proto.ts";
 
 /**
- * ONNX's LSTM and GRU take the input and multiply it themselves; core draws that product beside the recurrence. Written
- * together they are one node again, and the nodes of the product are not written.
+ * ONNX's LSTM and GRU include the product with the input; core draws it separately. They are written together as one
+ * node, without the nodes of the product.
  */
 
 const isRecurrence = (node: Node) => isCallOf(node, lstmOperator) || isCallOf(node, gruOperator);
 
-/** The product with the input and the biases, where the gates of a cell are nothing else. */
+/** The product with the input and the biases, if the gates of a cell consist of nothing else. */
 interface InputProduct {
   readonly x: ValueId;
   /** [gates · width, features]. */
@@ -61,7 +61,7 @@ function inputProduct(node: Node, graph: Graph): InputProduct | undefined {
   return { x, weight: turned.inputs[0]!, biases, nodes: [...nodes, turned] };
 }
 
-/** Slices that read nothing but the last of all cells c of an LSTM: all that ONNX gives of them. */
+/** Slices that only read the last of all cells c of an LSTM: ONNX provides no others. */
 function lastCells(node: Node, graph: Graph): readonly Node[] {
   const [, cells] = node.outputs;
   if (cells === undefined) return [];
@@ -76,13 +76,13 @@ function lastCells(node: Node, graph: Graph): readonly Node[] {
   });
   if (!sound || graph.outputs.some(({ value }) => value === cells)) {
     throw new EspalierError(
-      `node ${node.name}: ONNX gives the cell of an LSTM after its last step only. Leave the others out of the model's outputs.`,
+      `node ${node.name}: ONNX returns the cell of an LSTM after its last step only. Remove the others from the model's outputs.`,
     );
   }
   return readers;
 }
 
-/** Nodes that are not written because an LSTM or GRU takes their place. */
+/** Nodes that are not written because an LSTM or GRU replaces them. */
 export function absorbedNodes(graph: Graph): ReadonlySet<Node> {
   const recurrences = graph.nodes.filter(isRecurrence);
   if (recurrences.length === 0) return new Set();

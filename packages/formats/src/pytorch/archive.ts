@@ -3,7 +3,7 @@ import { extract, listEntries } from "../zip.ts";
 
 /** The files of a `torch.save` archive, by their names below its root folder. */
 export interface Archive {
-  /** A file's bytes, a copy. Throws an EspalierError where there is none or it is damaged. */
+  /** Returns a copy of a file's bytes. Throws an EspalierError if it is missing or damaged. */
   read(file: string): Promise<Uint8Array>;
 }
 
@@ -13,7 +13,7 @@ const oldFormat = [0x80, 0x02, 0x8a, 0x0a];
 export async function openArchive(bytes: Uint8Array, where: string): Promise<Archive> {
   if (oldFormat.every((byte, i) => bytes[i] === byte)) {
     throw new EspalierError(
-      `${where}: it was saved by PyTorch before 1.6. Load it in a newer one, and save its state dict again.`,
+      `${where}: saved by PyTorch before 1.6. Load it in a newer version, and save its state dict again.`,
     );
   }
   const entries = await listEntries(
@@ -23,13 +23,13 @@ export async function openArchive(bytes: Uint8Array, where: string): Promise<Arc
   const pickle = [...entries.keys()].find((name) => name === "data.pkl" || name.endsWith("/data.pkl"));
   if (pickle === undefined) {
     throw new EspalierError(
-      `${where}: it is a zip archive, but not one that torch.save wrote (no data.pkl in it).`,
+      `${where}: a zip archive, but not one that torch.save wrote (it has no data.pkl).`,
     );
   }
   const root = pickle.slice(0, -"data.pkl".length);
   if (entries.has(`${root}constants.pkl`)) {
     throw new EspalierError(
-      `${where}: it is a TorchScript archive. Save model.state_dict() with torch.save instead.`,
+      `${where}: a TorchScript archive. Save model.state_dict() with torch.save instead.`,
     );
   }
   const archive: Archive = {
@@ -43,7 +43,7 @@ export async function openArchive(bytes: Uint8Array, where: string): Promise<Arc
   if (entries.has(`${root}byteorder`)) {
     const order = new TextDecoder().decode(await archive.read("byteorder"));
     if (order !== "little")
-      throw new EspalierError(`${where}: its numbers are ${order}-endian; only little-endian is read.`);
+      throw new EspalierError(`${where}: its numbers are ${order}-endian; only little-endian is supported.`);
   }
   return archive;
 }

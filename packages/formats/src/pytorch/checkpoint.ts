@@ -3,15 +3,15 @@ import { numberBytes, toTensor } from "../numbers.ts";
 import { type Archive, openArchive } from "./archive.ts";
 import { Global, type Pickled, type PickleHandlers, readPickle } from "./pickle.ts";
 
-/** What a PyTorch checkpoint holds. */
+/** The content of a PyTorch checkpoint. */
 export interface PytorchCheckpoint {
   /** Floating-point tensors as float32, integers as int32. */
   readonly tensors: ReadonlyMap<string, TensorData>;
-  /** What else lay beside the state dict (an epoch, an optimiser), by name; it is not read. */
+  /** Names of other content next to the state dict (an epoch, an optimiser), which is not read. */
   readonly ignored: readonly string[];
 }
 
-/** Storage types of torch, as safetensors calls their numbers. */
+/** PyTorch's storage types, with safetensors' names of their numbers. */
 const storageTypes: Readonly<Record<string, string>> = {
   "torch.FloatStorage": "F32",
   "torch.DoubleStorage": "F64",
@@ -25,7 +25,7 @@ const storageTypes: Readonly<Record<string, string>> = {
   "torch.BoolStorage": "BOOL",
 };
 
-/** Names under which training scripts put the state dict beside other things. */
+/** Names under which training scripts store the state dict with other content. */
 const wrappers: readonly string[] = ["state_dict", "model_state_dict", "model", "net", "module"];
 
 /** Numbers in a file of the archive. */
@@ -106,10 +106,10 @@ function isCounts(value: unknown): value is number[] {
   return Array.isArray(value) && value.every(isCount);
 }
 
-/** The tensors by name: of the pickle itself, or of the dictionary in it that holds tensors. */
+/** The tensors by name: from the pickle itself, or from the dictionary in it that holds tensors. */
 function stateDict(root: Pickled, where: string): { views: Map<string, View>; ignored: string[] } {
   if (!(root instanceof Map))
-    throw new EspalierError(`${where}: its pickle is no state dict, but ${describe(root)}.`);
+    throw new EspalierError(`${where}: its pickle is not a state dict, but ${describe(root)}.`);
   const views = tensorsIn(root);
   if (views.size > 0) return { views, ignored: others(root, views) };
   const inner = [...root].flatMap(([key, value]) =>
@@ -125,7 +125,7 @@ function stateDict(root: Pickled, where: string): { views: Map<string, View>; ig
   }
   const names = [...root.keys()].slice(0, 8).map(String).join(", ") || "nothing";
   throw new EspalierError(
-    `${where}: no state dict is in it (it holds ${names}). Save one with torch.save(model.state_dict(), …).`,
+    `${where}: it contains no state dict (it holds ${names}). Save one with torch.save(model.state_dict(), …).`,
   );
 }
 
@@ -161,7 +161,8 @@ async function readViews(
 ): Promise<Map<string, TensorData>> {
   const storages = new Map<string, TensorData>();
   const tensors = new Map<string, TensorData>();
-  // Several tensors may share a storage (tied weights), but a small file that claims to hold far more is no checkpoint.
+  // Several tensors may share a storage (tied weights), but a small file that claims to hold far more is not a
+  // checkpoint.
   let budget = 64 * 1024 + 16 * fileBytes;
   for (const [name, { storage, offset, shape, strides }] of views) {
     const size = shape.reduce((n, extent) => n * extent, 1);
@@ -189,7 +190,7 @@ async function readStorage(
   const needed = length * numberBytes[dtype]!;
   if (bytes.length !== needed) {
     throw new EspalierError(
-      `${where}: storage ${key} has ${bytes.length} bytes, ${needed} were expected: it is damaged.`,
+      `${where}: storage ${key} has ${bytes.length} bytes, but ${needed} were expected: it is damaged.`,
     );
   }
   return toTensor(bytes, dtype, [length], () => `${where}: storage ${key}`);

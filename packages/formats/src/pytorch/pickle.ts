@@ -1,6 +1,6 @@
 import { EspalierError } from "@espalier/core";
 
-/** A name the pickle refers to: a class or function, which is never run. */
+/** A name in the pickle: a class or function, which is never run. */
 export class Global {
   readonly name: string;
   constructor(name: string) {
@@ -8,7 +8,7 @@ export class Global {
   }
 }
 
-/** What a pickle may hold. Dictionaries are maps, tuples and lists arrays. */
+/** Possible contents of a pickle. Dictionaries are maps, tuples and lists are arrays. */
 export type Pickled =
   | null
   | boolean
@@ -21,9 +21,9 @@ export type Pickled =
   | Map<Pickled, Pickled>
   | object;
 
-/** What the reader of a certain kind of pickle adds: the calls it knows, and objects kept outside the pickle. */
+/** Extensions for certain pickles: allowed calls, and objects stored outside the pickle. */
 export interface PickleHandlers {
-  /** The result of calling `callable`; undefined where it is not one that may be called. */
+  /** The result of calling `callable`; undefined if the call is not allowed. */
   call(callable: string, args: readonly Pickled[]): Pickled | undefined;
   /** The object a persistent id stands for. */
   persistent(id: Pickled): Pickled;
@@ -32,9 +32,9 @@ export interface PickleHandlers {
 const mark = Symbol("mark");
 
 /**
- * Reads a pickle (protocol 2 to 5) that builds plain containers, and objects by the few calls its reader allows. Nothing
- * in the pickle is executed: a name is a name, a call that is not allowed an EspalierError. Opcodes are those of
- * Python's `pickletools`.
+ * Reads a pickle (protocol 2 to 5) of plain containers, and of objects built by the few calls that `handlers` allows.
+ * Nothing in the pickle is executed: names are only names, and a call that is not allowed is an EspalierError. Opcodes
+ * are those of Python's `pickletools`.
  */
 export function readPickle(bytes: Uint8Array, where: string, handlers: PickleHandlers): Pickled {
   return new Unpickler(bytes, where, handlers).read();
@@ -131,7 +131,7 @@ class Unpickler {
     return this.#pop();
   }
 
-  /** What stands above the last mark; the mark goes too. */
+  /** The stack above the last mark; removes the mark too. */
   popToMark(): Pickled[] {
     const at = this.#stack.lastIndexOf(mark);
     if (at < 0) throw this.#damaged();
@@ -184,7 +184,10 @@ class Unpickler {
     this.push(result);
   }
 
-  /** State given to an object after it was made. What a dictionary has beside its items (`_metadata`) is not needed. */
+  /**
+   * State set on an object after its creation. State of a dictionary in addition to its items (`_metadata`) is not
+   * needed.
+   */
   build(): void {
     this.#pop();
     if (!(this.top() instanceof Map))

@@ -2,7 +2,7 @@ import * as forms from "@espalier/core/forms";
 import { EspalierError } from "@espalier/core/inference";
 import { numberBytes } from "../numbers.ts";
 
-/** Where one tensor lies in the data part of a file. */
+/** Position of one tensor in the data part of a file. */
 export interface TensorEntry {
   readonly dtype: string;
   readonly shape: readonly number[];
@@ -18,7 +18,7 @@ export interface Header {
   readonly dataStart: number;
 }
 
-/** Largest header that is read, as the format's own implementation has it. */
+/** Largest supported header, the limit of the format's own implementation. */
 const largestHeader = 100_000_000;
 
 const metadataForm = forms.recordOf(forms.text);
@@ -29,17 +29,16 @@ const entryForm = forms.object({
 });
 
 /**
- * Reads and checks the header of a safetensors file: entries lie inside the file, one after the other without holes or
- * overlap, and are as long as their shapes say. Nothing is allocated that the file merely claims.
+ * Reads and checks the header of a safetensors file: entries lie inside the file, one after the other without gaps or
+ * overlap, and have the length that their shapes need. Nothing is allocated that the file merely claims.
  */
 export function readHeader(bytes: Uint8Array, file: string): Header {
-  const damaged = (why: string) =>
-    new EspalierError(`${file}: this is not a sound safetensors file: ${why}.`);
+  const damaged = (why: string) => new EspalierError(`${file}: not a valid safetensors file: ${why}.`);
   if (bytes.length < 8) throw damaged(`it has ${bytes.length} bytes, too few for a header`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = Number(view.getBigUint64(0, true));
   if (length > largestHeader || 8 + length > bytes.length) {
-    throw damaged(`its header claims ${length} bytes, the file has ${bytes.length}`);
+    throw damaged(`its header claims ${length} bytes, but the file has ${bytes.length}`);
   }
   const raw = parseHeader(bytes.subarray(8, 8 + length));
   if (raw === undefined) throw damaged("its header is not a JSON object");
@@ -68,11 +67,11 @@ export function readHeader(bytes: Uint8Array, file: string): Header {
     const size = shape.reduce((n, extent) => n * extent, unit);
     if (size !== end - begin)
       throw damaged(
-        `tensor "${name}" of shape [${shape.join(", ")}] needs ${size} bytes, it has ${end - begin}`,
+        `tensor "${name}" of shape [${shape.join(", ")}] needs ${size} bytes, but has ${end - begin}`,
       );
     if (dataStart + end > bytes.length)
       throw damaged(
-        `tensor "${name}" ends at byte ${dataStart + end}, the file has ${bytes.length}: truncated`,
+        `tensor "${name}" ends at byte ${dataStart + end}, but the file has ${bytes.length}: truncated`,
       );
     entries.set(name, { dtype, shape, begin, end });
   }
@@ -80,7 +79,7 @@ export function readHeader(bytes: Uint8Array, file: string): Header {
   return { entries, metadata, dataStart };
 }
 
-/** The header's object, and a name that it holds twice: JSON's readers keep the last one and say nothing. */
+/** The header's object, and a name that occurs twice: JSON parsers silently keep the last one. */
 function parseHeader(
   bytes: Uint8Array,
 ): { readonly content: Record<string, unknown>; readonly twice: string | undefined } | undefined {
@@ -125,8 +124,8 @@ function checkLayout(
   const sorted = [...entries].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
   for (const [name, { begin, end }] of sorted) {
     if (begin !== at)
-      throw damaged(`tensor "${name}" begins at byte ${begin} of the data, ${at} was expected`);
+      throw damaged(`tensor "${name}" begins at byte ${begin} of the data, but ${at} was expected`);
     at = end;
   }
-  if (at !== size) throw damaged(`its tensors take ${at} bytes, its data has ${size}`);
+  if (at !== size) throw damaged(`its tensors take ${at} bytes, but its data has ${size}`);
 }

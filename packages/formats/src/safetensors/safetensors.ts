@@ -2,14 +2,14 @@ import { EspalierError, type TensorData } from "@espalier/core/inference";
 import { toTensor } from "../numbers.ts";
 import { type Header, readHeader, type TensorEntry } from "./header.ts";
 
-/** Bytes with a shape, for what is no number: masks. */
+/** Bytes with a shape, for data other than numbers: masks. */
 export interface RawBytes {
   readonly dtype: "uint8";
   readonly shape: readonly number[];
   readonly data: Uint8Array;
 }
 
-/** What a safetensors file holds. */
+/** The content of a safetensors file. */
 export interface Safetensors {
   /** Floating-point tensors as float32, integers as int32. */
   readonly tensors: ReadonlyMap<string, TensorData>;
@@ -19,8 +19,8 @@ export interface Safetensors {
 }
 
 /**
- * Reads a safetensors file. Throws an EspalierError that names the file, and the tensor, for anything that is not sound:
- * a truncated or foreign file, offsets outside, integers that int32 cannot hold.
+ * Reads a safetensors file. Throws an EspalierError that names the file and the tensor for anything invalid: a
+ * truncated or foreign file, offsets outside, integers that int32 cannot hold.
  */
 export function readSafetensors(
   bytes: Uint8Array,
@@ -44,18 +44,18 @@ export function readSafetensors(
 
 /** A copy of an entry's bytes, so that the data is aligned and does not keep the file in memory. */
 function sliceOf(bytes: Uint8Array, { dataStart }: Header, { begin, end }: TensorEntry): Uint8Array {
-  // Not `slice`: Node's Buffer has one of its own, which does not copy.
+  // Not `slice`: that of Node's Buffer does not copy.
   return new Uint8Array(bytes.subarray(dataStart + begin, dataStart + end));
 }
 
-/** Writes tensors in the order given, 8-byte aligned as the format asks for. The same content gives the same bytes. */
+/** Writes tensors in the given order, 8-byte aligned as the format requires. The same content gives the same bytes. */
 export function writeSafetensors(
   tensors: ReadonlyMap<string, TensorData | RawBytes>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
   const entries: Record<string, unknown> = Object.create(null);
   if (Object.keys(metadata).length > 0) entries.__metadata__ = metadata;
-  // Wider numbers first, so that each is aligned without holes between them.
+  // Wider numbers first, so that each is aligned without gaps.
   const order = [...tensors].sort(([, a], [, b]) =>
     a.data.BYTES_PER_ELEMENT === b.data.BYTES_PER_ELEMENT
       ? 0

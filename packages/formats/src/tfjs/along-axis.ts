@@ -20,7 +20,7 @@ export function cumSum({ def, node, inputs, attributes }: Emission<CumSumAttribu
   });
 }
 
-/** The least float32: what a window never chooses. */
+/** The least float32, which no window chooses. */
 const least = -(2 - 2 ** -23) * 2 ** 127;
 
 export function maxPool(call: Emission<PoolAttributes>): string {
@@ -51,8 +51,8 @@ export function averagePool(call: Emission<PoolAttributes>): string {
 }
 
 /**
- * The windows of a pool: as those of images [before, axis, 1, after], so that no axis has to move. Positions outside are
- * written out, because TensorFlow.js's graphs know padding by name only.
+ * The windows of a pool, as those of images [before, axis, 1, after], so that no axis has to move. Padding is written
+ * explicitly, because TensorFlow.js's graphs only have padding by name.
  */
 function slide(op: "AvgPool" | "MaxPool", call: Emission<PoolAttributes>, outside: number): string {
   const { def, node, inputs, shapes } = call;
@@ -92,7 +92,7 @@ export function pad(call: Emission<PadAttributes>): string {
     const paddings = shapes[0]!.flatMap((_, i) => (i === axis ? [before, after] : [0, 0]));
     return padV2(call, node.name, inputs[0]!, def.integers(paddings, [shapes[0]!.length, 2]), 0);
   }
-  // TensorFlow pads with constants and mirrors only.
+  // TensorFlow only pads with constants and mirrored values.
   const extent = shapes[0]![axis] as number;
   const from = Array.from(
     { length: before + extent + after },

@@ -45,13 +45,13 @@ export function reshape(call: Emission, name: string, x: string, shape: Shape, t
   return call.def.node("Reshape", name, [x, openShape(call, shape)], type);
 }
 
-/** A shape for Reshape: the axis of the batch, if there is one, follows from the rest. */
+/** A shape for Reshape: the axis of the batch, if there is one, is inferred from the rest. */
 function openShape(call: Emission, shape: Shape): string {
   if (shape.filter(isBatch).length > 1) return fullShape(call, shape);
   return call.def.integers(shape.map((extent) => (isBatch(extent) ? -1 : extent)));
 }
 
-/** A shape as numbers, those of the batch computed from a graph input. */
+/** A shape as numbers; those of the batch are computed from a graph input. */
 export function fullShape(call: Emission, shape: Shape): string {
   const { def, node } = call;
   if (!shape.some(isBatch)) return def.integers(shape as readonly number[]);

@@ -21,14 +21,14 @@ export function shapeDef(shape: Shape): unknown {
   return { dim: shape.map((extent) => ({ size: isBatch(extent) ? "-1" : String(extent) })) };
 }
 
-/** Collects the nodes and constants of a GraphDef. Names are unique; equal small constants are one. */
+/** Collects the nodes and constants of a GraphDef. Names are unique; equal small constants are shared. */
 export class GraphDefBuilder {
   readonly nodes: GraphDefNode[] = [];
   readonly weights = new Map<string, TensorData>();
   readonly #names = new Map<string, number>();
   readonly #shared = new Map<string, string>();
 
-  /** Adds a node and gives the name its output is read under. */
+  /** Adds a node and returns the name under which its output is read. */
   node(op: string, name: string, input: readonly string[] = [], attr: GraphDefNode["attr"] = {}): string {
     const unique = this.#unique(name);
     this.nodes.push({ name: unique, op, ...(input.length === 0 ? {} : { input }), attr });

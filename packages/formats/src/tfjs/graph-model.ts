@@ -14,16 +14,16 @@ import type { Emission } from "./emission.ts";
 import { bytesOf, dtypeName, GraphDefBuilder, shapeDef } from "./graph-def.ts";
 import { emitters } from "./operators.ts";
 
-/** How a model becomes one of TensorFlow.js. */
+/** Options of a TensorFlow.js graph model. */
 export interface TfjsOptions {
-  /** Largest size of a weight file; 4 MiB by default, as browsers cache well. */
+  /** Largest size of a weight file; 4 MiB by default, a good size for browser caches. */
   readonly shardBytes?: number;
 }
 
 /**
- * A model as a TensorFlow.js graph model, for `tf.loadGraphModel`: the content of `model.json` and of its weight files, by
- * name. Inputs and outputs keep their names, the batch size stays open, masked weights are zeros, and what no output
- * depends on is left out. Throws an EspalierError where an operator has no counterpart.
+ * Converts a model to a TensorFlow.js graph model for `tf.loadGraphModel`: the content of `model.json` and of its
+ * weight files, by name. Inputs and outputs keep their names, the batch size stays open, masked weights are zeros, and
+ * nodes that no output depends on are left out. Throws an EspalierError if an operator has no counterpart.
  */
 export function writeTfjs(model: Model, options: TfjsOptions = {}): ReadonlyMap<string, Uint8Array> {
   const { def, inputs, outputs } = translate(model);
@@ -96,7 +96,7 @@ function translate(model: Model): { def: GraphDefBuilder; inputs: Signature; out
   return { def, inputs, outputs };
 }
 
-/** Draws a node; gives the names of its outputs. */
+/** Draws a node; returns the names of its outputs. */
 function emit(
   model: Model,
   node: Node,
@@ -120,7 +120,7 @@ function emit(
   ].flat();
 }
 
-/** Tensors, and what is only another layout of one: computed here once instead of in every call. */
+/** Computes tensors, and other layouts of tensors, once here instead of in every call. */
 function foldWeights(model: Model, live: Uint8Array): Map<number, { name: string; tensor: TensorData }> {
   const { graph, tensors } = model;
   const data = dataValues(graph);
@@ -146,8 +146,8 @@ function foldWeights(model: Model, live: Uint8Array): Map<number, { name: string
 }
 
 /**
- * The batch size as an int32 vector of one number, from the first input that has an axis of the batch. As everywhere in
- * Espalier: without one it is 1.
+ * The batch size as an int32 vector of one number, from the first input with a batch axis; 1 if there is none, as
+ * everywhere in Espalier.
  */
 function drawBatchSize({ graph }: Model, def: GraphDefBuilder, names: ReadonlyMap<number, string>): string {
   for (const { value } of graph.inputs) {

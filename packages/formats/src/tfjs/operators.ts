@@ -83,7 +83,7 @@ const byName: Emits = {
 /** How nodes with these operators are drawn, by their names in core. */
 export const emitters: ReadonlyMap<string, Emit> = new Map(Object.entries(byName as Record<string, Emit>));
 
-/** Truth values are numbers to core. */
+/** In core, truth values are numbers. */
 function comparison(op: string): Emit {
   return ({ def, node, inputs }) => {
     const truth = def.node(op, `${node.name}/truth`, inputs, float);
@@ -125,7 +125,7 @@ function scale(call: Emission<ScaleAttributes>): string {
   return def.node("RealDiv", node.name, [scaled, size], float);
 }
 
-/** TensorFlow.js repeats whole runs of matrices only: what lies between other axes is repeated here. */
+/** TensorFlow.js only repeats whole runs of matrices: broadcasting between other axes is done here. */
 function matMul(call: Emission): string {
   const { def, node, inputs, shapes, outputs } = call;
   const lead = outputs[0]!.slice(0, -2);

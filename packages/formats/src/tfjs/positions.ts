@@ -73,7 +73,7 @@ function scatter(
   return def.node("AddV2", name, [data, sums], float);
 }
 
-/** Index tuples with their position along the leading axis in front: TensorFlow.js's know no batch axes. */
+/** Index tuples, with their position along the leading axis prepended: TensorFlow.js has no batch axes here. */
 function leading(call: Emission, indices: string, layout: TupleLayout): string {
   const { def, node } = call;
   const at = (part: string) => `${node.name}/${part}`;

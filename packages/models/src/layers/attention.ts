@@ -28,27 +28,27 @@ const timeSeriesLibrary: ProjectionNames = {
   out: "out_projection",
 };
 
-/** Sizes of an attention, and how its implementation names and computes things. */
+/** Sizes of an attention, and the names and computations of its implementation. */
 export interface AttentionOptions {
   readonly width: number;
   readonly heads: number;
   readonly dropout: number;
   readonly names?: ProjectionNames;
   /**
-   * How queries meet keys: `dot`, Σᵢ qᵢ·kᵢ; `sums`, (Σᵢ qᵢ)·(Σⱼ kⱼ), which is what SEDIMARK's code computes (its einsum
-   * names the two channel axes differently).
+   * How queries and keys are combined: `dot`, Σᵢ qᵢ·kᵢ; `sums`, (Σᵢ qᵢ)·(Σⱼ kⱼ), which is what SEDIMARK's code computes
+   * (its einsum names the two channel axes differently).
    */
   readonly scores?: "dot" | "sums";
-  /** Gives scores [N, heads, L, S] back what normalising the series took from them, before 1/√channels. */
+  /** Restores in the scores [N, heads, L, S] what normalising the series removed, before 1/√channels. */
   readonly restore?: (b: Builder, scores: Value) => Value;
-  /** Added to the scores [L, S]: 0 where a query may look, a large negative number where not. */
+  /** Added to the scores [L, S]: 0 where a query may look, a large negative number elsewhere. */
   readonly mask?: Value;
 }
 
-/** A score that Softmax turns into 0. Finite: infinities are no numbers that every backend computes with. */
+/** A score that Softmax turns into 0. It is finite, because not every backend computes with infinities. */
 const hidden = -1e9;
 
-/** Lets row i of `rows` see the first i + 1 of `columns` only. One constant [rows, columns] for the whole drawing. */
+/** Lets row i of `rows` see only the first i + 1 of `columns`. One constant [rows, columns] for the whole drawing. */
 export function causalMask(b: Builder, rows: number, columns: number): Value {
   const data = Float32Array.from({ length: rows * columns }, (_, i) =>
     i % columns > Math.floor(i / columns) ? hidden : 0,
@@ -57,8 +57,8 @@ export function causalMask(b: Builder, rows: number, columns: number): Value {
 }
 
 /**
- * Multi-head attention (Vaswani et al., NeurIPS 2017): queries [N, L, D], keys and values from `memory` [N, S, D] → [N, L, D].
- * Heads have ⌊width ÷ heads⌋ channels each, as Time-Series-Library has it.
+ * Multi-head attention (Vaswani et al., NeurIPS 2017): queries [N, L, D], keys and values from `memory` [N, S, D] → [N,
+ * L, D]. Heads have ⌊width ÷ heads⌋ channels each, as in Time-Series-Library.
  */
 export function multiHeadAttention(
   b: Builder,

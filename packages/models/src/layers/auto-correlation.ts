@@ -23,7 +23,7 @@ import { linear } from "./linear.ts";
 export interface AutoCorrelationOptions {
   readonly width: number;
   readonly heads: number;
-  /** ⌊factor · ln length⌋ delays are aggregated. */
+  /** Number of aggregated delays: ⌊factor · ln length⌋. */
   readonly factor: number;
 }
 
@@ -45,9 +45,10 @@ export function projectHeads(
 }
 
 /**
- * Autoformer's attention (Wu et al., NeurIPS 2021): the correlation of queries and keys at every delay, as the Fourier
- * transform has it, says which delays matter; the values at those delays are averaged. queries [N, L, D], memory [N, S, D]
- * → [N, L, D]. In evaluation each sample takes its own delays, in training the batch takes the same.
+ * Autoformer's attention (Wu et al., NeurIPS 2021): the correlation of queries and keys at every delay, computed by the
+ * Fourier transform, decides which delays matter; the values at those delays are averaged. queries [N, L, D], memory
+ * [N, S, D] → [N, L, D]. In evaluation each sample uses its own delays, in training all samples of the batch use the
+ * same.
  */
 export function autoCorrelation(
   b: Builder,
@@ -67,20 +68,20 @@ export function autoCorrelation(
   return linear(layer, "out_projection", reshape(layer, mixed, [n, length, heads * channels]), options.width);
 }
 
-/** ⌊factor · ln length⌋, as many delays as are aggregated over `length` rows. */
+/** Number of delays aggregated over `length` rows: ⌊factor · ln length⌋. */
 export function aggregatedDelays(factor: number, length: number): number {
   return Math.floor(factor * Math.log(length));
 }
 
-/** The first `length` rows of x [N, S, …], zeros behind the last. */
+/** The first `length` rows of x [N, S, …], padded with zeros at the end. */
 function ofLength(b: Builder, x: Value, length: number): Value {
   const rows = x.shape[1] as number;
   return rows < length ? pad(b, x, 1, 0, length - rows) : slice(b, x, 1, 0, length);
 }
 
 /**
- * Σₜ q(t + delay) · k(t) for every delay, averaged over heads and channels: q, k [N, L, H, E] → [N, 2 · ⌊L ÷ 2⌋]. The average
- * is taken of the spectrum, before the transform back, which is linear. The library transforms back without saying to which
+ * Σₜ q(t + delay) · k(t) for every delay, averaged over heads and channels: q, k [N, L, H, E] → [N, 2 · ⌊L ÷ 2⌋]. The
+ * spectrum is averaged before the inverse transform, which is linear. The library transforms back without giving the
  * length, so that an odd one loses its last delay, and the others are those of a signal one row shorter.
  */
 function meanCorrelation(b: Builder, q: Value, k: Value): Value {
@@ -100,7 +101,7 @@ export function parts(b: Builder, spectrum: Value): [Value, Value] {
   return [slice(b, spectrum, -1, 0, 1), slice(b, spectrum, -1, 1, 2)];
 }
 
-/** Σᵢ weightᵢ · v(t + delayᵢ), around the end: v [N, L, H, E], delays and weights [N, k] → [N, L, H, E]. */
+/** Σᵢ weightᵢ · v(t + delayᵢ), wrapping around the end: v [N, L, H, E], delays and weights [N, k] → [N, L, H, E]. */
 function atDelays(b: Builder, v: Value, delays: Value, weights: Value): Value {
   const [n, length, heads] = v.shape as [Shape[0], number, number];
   const count = delays.shape[1]!;
@@ -112,7 +113,7 @@ function atDelays(b: Builder, v: Value, delays: Value, weights: Value): Value {
   const positions = add(b, reshape(b, delays, [n!, count, 1]), rows);
   const twice = concat(b, [v, v], 1);
   const shifted = gatherND(b, twice, reshape(b, positions, [n!, count, length, 1]), 1);
-  // Repeated for each head, which therefore is one of a batch of products.
+  // Repeated for each head, which makes the head a batch axis of the product.
   const perHead = expand(b, reshape(b, weights, [n!, count, 1, 1, 1]), [n!, count, 1, heads, 1]);
   return reduceSum(b, mul(b, shifted, perHead), [1]);
 }

@@ -28,7 +28,7 @@ export function spectrumOf(b: Builder, numbers: Complex): Value {
   return concat(b, [real, imaginary], -1);
 }
 
-/** The same of both parts. */
+/** Applies a function to both parts. */
 export function each({ real, imaginary }: Complex, f: (part: Value) => Value): Complex {
   return { real: f(real), imaginary: f(imaginary) };
 }

@@ -16,16 +16,16 @@ import {
 const kernel = 3;
 
 export interface ConvolutionOptions {
-  /** Rows of the other end on each side; 1 keeps the length. */
+  /** Number of rows taken from the other end on each side; 1 keeps the length. */
   readonly padding?: number;
   readonly bias?: boolean;
   readonly initializer?: Initializer;
 }
 
 /**
- * `nn.Conv1d` with kernel 3 and circular padding over time, of channels-last x [N, L, C] → [N, L + 2·padding − 2, to]; its
- * weight is stored as [to, C, 3]. Drawn as one product of three shifted copies side by side, which has a convolution's
- * FLOPs, and whose gradient is products too.
+ * `nn.Conv1d` with kernel 3 and circular padding over time, of channels-last x [N, L, C] → [N, L + 2·padding − 2, to];
+ * its weight is stored as [to, C, 3]. Drawn as one product of three shifted copies side by side, which has the FLOPs of
+ * a convolution and whose gradient consists of products too.
  */
 export function circularConvolution(
   b: Builder,
@@ -47,7 +47,7 @@ export function circularConvolution(
   return bias ? add(layer, product, layer.parameter("bias", [to], uniformFanIn(fanIn))) : product;
 }
 
-/** Normal with variance 2 ÷ fan-in (He et al., ICCV 2015), as token embeddings start. */
+/** Normal with variance 2 ÷ fan-in (He et al., ICCV 2015), the initialisation of token embeddings. */
 export function kaimingNormal(fanIn: number): Initializer {
   const deviation = Math.sqrt(2 / fanIn);
   return (shape, random) => normal(shape, random).map((value) => deviation * value);

@@ -26,18 +26,18 @@ export interface DecompositionOptions extends EncoderDecoderOptions {
 /** The parts in which Autoformer and FEDformer differ. */
 export interface DecompositionParts {
   readonly encoder: Attend;
-  /** Of the decoder over its own rows. */
+  /** Attention of the decoder over its own rows. */
   readonly self: Attend;
-  /** Of the decoder over the encoder's rows. */
+  /** Attention of the decoder over the encoder's rows. */
   readonly cross: Attend;
   /** Whether embeddings have sinusoidal positions. */
   readonly positions: boolean;
 }
 
 /**
- * Encoder and decoder that take the trend out of the series again and again (Wu et al., NeurIPS 2021): the encoder works on
- * what is left, the decoder adds the trends up. x_enc [batch, inputLength, series], x_mark_enc [batch, inputLength, marks],
- * x_mark_dec [batch, labelLength + horizon, marks] → [batch, horizon, series].
+ * Encoder and decoder that repeatedly remove the trend from the series (Wu et al., NeurIPS 2021): the encoder works on
+ * the remainder, the decoder adds up the trends. x_enc [batch, inputLength, series], x_mark_enc [batch, inputLength,
+ * marks], x_mark_dec [batch, labelLength + horizon, marks] → [batch, horizon, series].
  */
 export function drawDecomposition(b: Builder, o: DecompositionOptions, parts: DecompositionParts): Value {
   const rows = decoderRows(o);
@@ -74,7 +74,7 @@ function encoderLayer(b: Builder, x: Value, o: DecompositionOptions, attend: Att
   return decompose(b, out, o.movingAverage).seasonal;
 }
 
-/** What is left of the rows, and the trends taken out, as a forecast of the series. */
+/** The remainder of the rows, and the removed trends as a forecast of the series. */
 function decoderLayer(
   b: Builder,
   x: Value,

@@ -3,7 +3,7 @@ import { circularConvolution } from "./convolution.ts";
 import { channelNorm } from "./norm.ts";
 
 /**
- * What halves the rows between two layers of Informer's encoder (Zhou et al., AAAI 2021): convolution, batch normalisation,
+ * Halves the rows between two layers of Informer's encoder (Zhou et al., AAAI 2021): convolution, batch normalisation,
  * ELU and max pooling over time. x [N, L, width] → [N, ⌈(L + 2) ÷ 2⌉, width]: the library pads the convolution by 2.
  */
 export function distillation(b: Builder, name: string, x: Value): Value {

@@ -6,7 +6,7 @@ import { positionTable } from "./positions.ts";
 export interface EmbeddingOptions {
   readonly width: number;
   readonly dropout: number;
-  /** Adds sinusoidal positions; Autoformer does without. */
+  /** Adds sinusoidal positions, which Autoformer does not use. */
   readonly positions?: boolean;
 }
 
@@ -34,7 +34,7 @@ export function dataEmbedding(
   return dropout(layer, embedded, options.dropout);
 }
 
-/** Where a model's position tables are kept. */
+/** Names of a model's position tables. */
 export const positionTables = {
   encoder: "enc_embedding.position_embedding.pe",
   decoder: "dec_embedding.position_embedding.pe",

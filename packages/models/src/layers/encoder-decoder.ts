@@ -19,15 +19,15 @@ export interface EncoderDecoderOptions extends FeedForwardOptions {
 /** The parts in which Time-Series-Library's transformers differ. */
 export interface EncoderDecoderParts {
   readonly encoder: Attend;
-  /** Of the decoder over its own rows. */
+  /** Attention of the decoder over its own rows. */
   readonly self: Attend;
-  /** Of the decoder over the encoder's rows. */
+  /** Attention of the decoder over the encoder's rows. */
   readonly cross: Attend;
-  /** Draws what lies between two layers of the encoder. */
+  /** Draws the part between two layers of the encoder. */
   readonly between?: (b: Builder, index: number, x: Value) => Value;
 }
 
-/** Rows that the decoder works on. */
+/** Number of rows that the decoder works on. */
 export function decoderRows({
   labelLength,
   horizon,
@@ -35,12 +35,12 @@ export function decoderRows({
   return labelLength + horizon;
 }
 
-/** The time marks of the encoder's or decoder's rows [batch, rows, marks]; undefined where the model takes none. */
+/** The time marks of the encoder's or decoder's rows [batch, rows, marks]; undefined if the model has none. */
 export function marksInput(b: Builder, name: string, rows: number, marks: number): Value | undefined {
   return marks === 0 ? undefined : b.input(name, [batch, rows, marks]);
 }
 
-/** What encoder and decoder start from: rows [batch, rows, series] and their marks. */
+/** Input of encoder and decoder: rows [batch, rows, series] and their marks. */
 export interface EncoderDecoderInputs {
   readonly history: Value;
   readonly historyMarks: Value | undefined;
@@ -49,9 +49,9 @@ export interface EncoderDecoderInputs {
 }
 
 /**
- * Encoder and decoder as Vaswani et al. (NeurIPS 2017) have them, on embedded rows: x_enc [batch, inputLength, series],
- * x_dec [batch, labelLength + horizon, series] (the last rows of the input, then zeros) and the marks of both
- * → [batch, horizon, series].
+ * Encoder and decoder of Vaswani et al. (NeurIPS 2017) on embedded rows: x_enc [batch, inputLength, series], x_dec
+ * [batch, labelLength + horizon, series] (the last rows of the input, then zeros) and the marks of both → [batch,
+ * horizon, series].
  */
 export function drawEncoderDecoder(b: Builder, o: EncoderDecoderOptions, parts: EncoderDecoderParts): Value {
   const rows = decoderRows(o);
@@ -62,7 +62,7 @@ export function drawEncoderDecoder(b: Builder, o: EncoderDecoderOptions, parts: 
   return encodeDecode(b, { history, historyMarks, start, startMarks }, o, parts);
 }
 
-/** The same on inputs that are drawn already. */
+/** The same on inputs that are already drawn. */
 export function encodeDecode(
   b: Builder,
   { history, historyMarks, start, startMarks }: EncoderDecoderInputs,

@@ -3,7 +3,7 @@ import { multiHeadAttention } from "./attention.ts";
 import { pointwise } from "./linear.ts";
 import { layerNorm } from "./norm.ts";
 
-/** What lies between the two layers of a feed-forward. */
+/** The activation between the two layers of a feed-forward. */
 export type Activation = "gelu" | "relu";
 
 /** Draws an activation. */
@@ -26,7 +26,7 @@ export interface EncoderLayerOptions extends FeedForwardOptions {
   readonly heads: number;
 }
 
-/** Two kernel-1 convolutions, `conv1` and `conv2`, with an activation between and dropout behind each. */
+/** Two kernel-1 convolutions, `conv1` and `conv2`, with an activation between them and dropout after each. */
 export function feedForward(
   b: Builder,
   x: Value,

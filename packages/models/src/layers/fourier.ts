@@ -26,7 +26,7 @@ export interface FourierOptions {
 /** Learnt factors of every mode: [heads, channels in, channels out, modes]. */
 export type FourierWeights = Complex;
 
-/** The weights of a Fourier block or cross-attention, which starts with uniform numbers in [0, 1 ÷ width²). */
+/** The weights of a Fourier block or cross-attention, initialised uniformly in [0, 1 ÷ width²). */
 export function fourierWeights(
   b: Builder,
   name: string,
@@ -53,9 +53,9 @@ function project(layer: Builder, mixed: Value, { width }: FourierOptions): Value
 }
 
 /**
- * FEDformer's Fourier enhanced block (Zhou et al., ICML 2022) in the place of self-attention: some frequencies of the
- * queries, each times a matrix of its own, become the lowest of the result. Keys and values are projected, and not used.
- * x [N, L, D] → [N, L, D].
+ * FEDformer's Fourier enhanced block (Zhou et al., ICML 2022) in place of self-attention: some frequencies of the
+ * queries, each multiplied by its own matrix, become the lowest of the result. Keys and values are projected, but not
+ * used. x [N, L, D] → [N, L, D].
  */
 export function fourierBlock(
   b: Builder,
@@ -80,9 +80,9 @@ export function fourierBlock(
 }
 
 /**
- * FEDformer's Fourier enhanced attention (Zhou et al., ICML 2022) in the place of cross-attention: some frequencies of the
- * queries attend to some of the keys, which are the values too (what is projected as values is not used), and go through
- * a matrix of their own each. queries [N, L, D], memory [N, S, D] → [N, L, D].
+ * FEDformer's Fourier enhanced attention (Zhou et al., ICML 2022) in place of cross-attention: some frequencies of the
+ * queries attend to some of the keys, which also serve as values (the projected values are not used), and each passes
+ * its own matrix. queries [N, L, D], memory [N, S, D] → [N, L, D].
  */
 export function fourierCrossAttention(
   b: Builder,
@@ -99,7 +99,7 @@ export function fourierCrossAttention(
   const { q, k } = projectHeads(layer, queries, memory, options);
   const spectrumAt = (x: Value, all: readonly number[], called: string) => {
     const chosen = present(all, x.shape[1] as number);
-    // Frequencies the signal is too short for are zero.
+    // Frequencies that the signal is too short for are zero.
     return pad(inner, modes(inner, x, chosen, called), 1, 0, all.length - chosen.length);
   };
   const qs = complexOf(inner, spectrumAt(q, frequencies.queries, "query_modes"));
@@ -122,7 +122,7 @@ export function fourierCrossAttention(
   return project(layer, fromFrequencies(inner, mixed, frequencies.queries, length), options);
 }
 
-/** Frequencies that a signal has. */
+/** Number of frequencies of a signal. */
 function present(frequencies: readonly number[], length: number): readonly number[] {
   return frequencies.filter((frequency) => frequency < onesidedFrequencies(length));
 }
@@ -132,14 +132,14 @@ function modes(b: Builder, x: Value, frequencies: readonly number[], name: strin
   return gather(b, realDft(b, x, 1), b.indices(name, [frequencies.length], frequencies), 1);
 }
 
-/** The signal whose lowest frequencies are given […, modes]: […, length]. */
+/** The signal with the given lowest frequencies […, modes]: […, length]. */
 function fromLowest(b: Builder, numbers: Complex, length: number): Value {
   const given = numbers.real.shape.at(-1) as number;
   const all = each(numbers, (part) => pad(b, part, -1, 0, onesidedFrequencies(length) - given));
   return inverseRealDft(b, spectrumOf(b, all), -2, length);
 }
 
-/** The signal that has the numbers […, modes] at some frequencies, and zero at all others: […, length]. */
+/** The signal with the numbers […, modes] at some frequencies, and zero at all others: […, length]. */
 function fromFrequencies(
   b: Builder,
   numbers: Complex,

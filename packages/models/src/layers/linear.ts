@@ -12,7 +12,7 @@ import {
 
 export interface LinearOptions {
   readonly bias?: boolean;
-  /** Of the weight; PyTorch's by default. */
+  /** Initialiser of the weight; PyTorch's by default. */
   readonly initializer?: Initializer;
 }
 

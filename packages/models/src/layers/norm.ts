@@ -32,7 +32,7 @@ export function channelNorm(b: Builder, name: string, x: Value): Value {
   });
 }
 
-/** The same over the last axis of x [N, T, D], as PatchTST wraps it between two transposes. */
+/** The same over the last axis of x [N, T, D], like PatchTST's, which wraps it between two transposes. */
 export function batchNorm(b: Builder, name: string, x: Value): Value {
   return swapAxes(b, channelNorm(b, name, swapAxes(b, x, 1, 2)), 1, 2);
 }

@@ -2,7 +2,7 @@ import { add, type Builder, dropout, elementsOf, gather, reshape, type Value } f
 import { linear } from "./linear.ts";
 import { positionTable } from "./positions.ts";
 
-/** Length, distance, and how many times the last value is repeated behind the series. */
+/** Length and distance of patches, and how many times the last value is repeated after the series. */
 export interface PatchOptions {
   readonly patchLength: number;
   readonly stride: number;
@@ -15,8 +15,8 @@ export function patchCount(length: number, { patchLength, stride, padding }: Pat
 }
 
 /**
- * Cuts the last axis [batch, series, time] into patches: [batch, series, patches, patchLength]. Padding behind (or, with
- * `before`, in front) repeats the edge value. One Gather with indices that stop at the edge.
+ * Cuts the last axis [batch, series, time] into patches: [batch, series, patches, patchLength]. Padding after (or, with
+ * `before`, before) the series repeats the edge value. One Gather with indices that stop at the edge.
  */
 export function patches(b: Builder, x: Value, options: PatchOptions & { readonly before?: boolean }): Value {
   const length = x.shape.at(-1) as number;

@@ -6,7 +6,7 @@ export function positionTable(b: Builder, name: string, rows: number, width: num
   return b.buffer(`${name}.pe`, float32([1, rows, width], sinusoids(rows, width)));
 }
 
-/** Sinusoidal positions (Vaswani et al., NeurIPS 2017), computed as PyTorch code does: [rows, width], row-major. */
+/** Sinusoidal positions (Vaswani et al., NeurIPS 2017), computed like PyTorch code: [rows, width], row-major. */
 export function sinusoids(rows: number, width: number): Float32Array {
   const table = new Float32Array(rows * width);
   const rate = Math.fround(-(Math.log(10000) / width));
@@ -20,7 +20,7 @@ export function sinusoids(rows: number, width: number): Float32Array {
   return table;
 }
 
-/** Keeps the rows in use of checkpoints' position tables, which are stored 5000 rows long. */
+/** Keeps the used rows of checkpoints' position tables, which are stored with 5000 rows. */
 export function cutTable(table: TensorData, rows: number): TensorData {
   const width = table.shape.at(-1)!;
   return float32([1, rows, width], table.data.slice(0, rows * width));

@@ -26,19 +26,19 @@ import { linear } from "./linear.ts";
 export interface ProbSparseOptions {
   readonly width: number;
   readonly heads: number;
-  /** factor · ⌈ln length⌉ queries are worked out, chosen by as many sampled keys each. */
+  /** Number of queries that attend: factor · ⌈ln length⌉, chosen by as many sampled keys each. */
   readonly factor: number;
-  /** Of the sampled keys. */
+  /** Seed of the sampled keys. */
   readonly seed: number;
-  /** Added to the scores, as `causalMask` has it; attention is not masked otherwise. */
+  /** Added to the scores, like `causalMask`; absent for an attention without mask. */
   readonly mask?: Value;
 }
 
 /**
- * Informer's ProbSparse attention (Zhou et al., AAAI 2021): a sample of keys says which queries stand out; those attend, the
- * others get the mean of all values, or, with a mask, the sum of those up to their own row. queries [N, L, D], memory
- * [N, S, D] → [N, L, D]. As in the library, the sample is one for all of the batch, nothing is dropped out, and a result
- * [heads, time, channels] is read as if it were [time, heads · channels].
+ * Informer's ProbSparse attention (Zhou et al., AAAI 2021): a sample of keys decides which queries stand out; those
+ * attend, the others get the mean of all values or, with a mask, the sum of those up to their own row. queries [N, L,
+ * D], memory [N, S, D] → [N, L, D]. As in the library, the whole batch uses one sample, there is no dropout, and a
+ * result [heads, time, channels] is read as if it were [time, heads · channels].
  */
 export function probSparseAttention(
   b: Builder,
@@ -78,7 +78,7 @@ function count(factor: number, length: number): number {
   return Math.min(Math.max(1, factor * Math.ceil(Math.log(length))), length);
 }
 
-/** Largest score of each query among sampled keys, less the sum of them ÷ the number of keys: [N, heads, L]. */
+/** Largest score of each query among sampled keys, minus the sum of them ÷ the number of keys: [N, heads, L]. */
 function standingOut(b: Builder, q: Value, k: Value, { factor, seed }: ProbSparseOptions): Value {
   const [n, heads, length, channels] = q.shape as [Shape[0], number, number, number];
   const keys = k.shape[2] as number;

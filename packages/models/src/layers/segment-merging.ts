@@ -3,8 +3,8 @@ import { linear } from "./linear.ts";
 import { layerNorm } from "./norm.ts";
 
 /**
- * Joins each `window` neighbouring segments of x [batch, series, segments, width] into one of the same width. Segments
- * that are missing at the end are the last ones again. Concatenating them along features is a reshape.
+ * Joins each `window` neighbouring segments of x [batch, series, segments, width] into one of the same width. Missing
+ * segments at the end repeat the last ones. Concatenating them along features is a reshape.
  */
 export function segmentMerging(
   b: Builder,

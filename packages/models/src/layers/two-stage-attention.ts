@@ -18,7 +18,7 @@ import { layerNorm } from "./norm.ts";
 /** Sizes of a two-stage attention. */
 export interface TwoStageOptions extends AttentionOptions {
   readonly feedForward: number;
-  /** Routers a segment. */
+  /** Routers per segment. */
   readonly factor: number;
 }
 

@@ -1,12 +1,12 @@
 import { add, type Builder, div, mul, reduceMean, sqrt, sub, type Value } from "@espalier/core/graph";
 
-/** A window brought to mean 0 and deviation 1, and the way back. */
+/** A window normalised to mean 0 and deviation 1, and the inverse. */
 export interface NormalizedWindow {
   readonly normalized: Value;
-  /** Of each series of each window: [batch, 1, series]. */
+  /** Mean and deviation of each series of each window: [batch, 1, series]. */
   readonly mean: Value;
   readonly deviation: Value;
-  /** Gives a forecast [batch, horizon, series] the window's mean and deviation again. */
+  /** Restores the window's mean and deviation in a forecast [batch, horizon, series]. */
   readonly restore: (forecast: Value) => Value;
 }
 

@@ -4,23 +4,23 @@ import type { Registry } from "../registry/registry.ts";
 import type { Recipe, Step } from "./recipe.ts";
 import { followsRecipe, pruningOf, targetsOf } from "./step-target.ts";
 
-/** Something in a recipe that makes no sense. */
+/** A problem in a recipe. */
 export interface Problem {
   /** Path of the key to change. */
   readonly path: readonly PropertyKey[];
   readonly message: string;
 }
 
-/** What a recipe is checked against. */
+/** The context that a recipe is checked in. */
 export interface CheckContext {
   readonly registry: Pick<Registry, "strategies" | "strategy" | "backend">;
-  /** The model it starts from, if that is known. */
+  /** The model that it starts from, if known. */
   readonly model?: Model | undefined;
 }
 
 /**
- * Everything that can be known to be wrong with a recipe before its first step runs: an order of steps that makes no sense,
- * names and options nobody knows, targets that ask for nothing. The most telling problem comes first.
+ * Finds all problems of a recipe that can be known before its first step runs: an impossible order of steps, unknown
+ * names and options, targets without effect. The most telling problem comes first.
  */
 export function problemsIn(recipe: Recipe, { registry, model }: CheckContext): Problem[] {
   return [...unknownNames(recipe, registry), ...misplaced(recipe, registry, model), ...idleTargets(recipe)];
@@ -58,7 +58,7 @@ function misplaced(recipe: Recipe, registry: CheckContext["registry"], model: Mo
   const problems: Problem[] = [];
   const refuse = (path: readonly PropertyKey[], message: string) => problems.push({ path, message });
   if (typeof recipe.model === "object" && recipe.model.weights === undefined && steps[0]?.do !== "train")
-    refuse(["model"], "has no weights yet. Begin with a step train, or give model.weights.");
+    refuse(["model"], "has no weights yet. Begin with a train step, or give model.weights.");
   const pruned = steps.findIndex(({ do: verb }) => verb !== "train");
   let masked = (model?.masks.size ?? 1) > 0 && model !== undefined;
   steps.forEach((step, i) => {
@@ -83,7 +83,7 @@ function misplaced(recipe: Recipe, registry: CheckContext["registry"], model: Mo
     }
     if (step.do === "apply" && typeof step.plan === "object" && model !== undefined && i === 0) {
       if ((step.plan as { base?: unknown }).base !== digest(model))
-        refuse(at("plan"), "was made for another model, or this one was pruned already.");
+        refuse(at("plan"), "was made for another model, or this one was already pruned.");
     }
     masked ||= maskSomething(registry)(step);
   });
@@ -95,7 +95,7 @@ const maskSomething = (registry: CheckContext["registry"]) => (step: Step) => {
   return step.do === "apply" || (pruning !== undefined && removes(pruning.strategy, registry) !== true);
 };
 
-/** Whether a strategy removes parts, as its plug-in says; undefined if that does not say. */
+/** Whether a strategy removes parts, according to its plug-in; undefined if that does not say. */
 function removes(spec: StrategySpec, registry: CheckContext["registry"]): boolean | undefined {
   const { stages } = spec as { readonly stages?: readonly StrategySpec[] };
   if (Array.isArray(stages)) return stages.some((stage) => removes(stage, registry) === true);
@@ -121,13 +121,13 @@ function idleTargets(recipe: Recipe): Problem[] {
       refuse(places[i]!, `asks for no more than step ${targets.indexOf(before) + 1} has reached.`);
   });
   if (target !== undefined && !steps.some(followsRecipe))
-    refuse(["target"], "is used by no step: every step has a target of its own. Leave it out.");
+    refuse(["target"], "has no effect, because every step has its own target. Drop it.");
   if (latency !== undefined && !targets.some((t) => t?.latency !== undefined))
     refuse(["latency"], "only applies with a latency target.");
   return problems;
 }
 
-/** Whether all that a target names is met once an earlier one is. */
+/** Whether a target is already met once an earlier one is. */
 function isReached(target: Target | undefined, earlier: Target | undefined): boolean {
   if (target === undefined || earlier === undefined) return false;
   return Object.entries(target).every(([name, asked]) => {

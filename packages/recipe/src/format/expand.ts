@@ -21,7 +21,7 @@ function prunedSteps(shorthand: Shorthand): Step[] {
     do: "prune",
     strategy,
     ...(target && { target }),
-    // Nobody asked for the targets on the way: they only have to be neared.
+    // Intermediate targets were not requested, so they only have to be approached.
     ...((acceptNearest || target !== undefined) && { acceptNearest: true }),
     ...(reconstruction && { reconstruct: reconstruction }),
   });

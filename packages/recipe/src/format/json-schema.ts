@@ -6,8 +6,8 @@ import { shorthandSchema } from "./shorthand.ts";
 type JsonSchema = Record<string, unknown>;
 
 /**
- * The JSON schema of recipes, for editors and documentation: lists of steps, or the shorthand. With a registry the options
- * of its models and strategies are in it, from the very schemas that check them.
+ * The JSON schema of recipes, for editors and documentation: lists of steps, or the shorthand. With a registry, it
+ * includes the options of its models and strategies, from the same schemas that check them.
  */
 export function recipeJsonSchema(registry?: Registry): JsonSchema {
   const both = { title: "Espalier pruning recipe", anyOf: [jsonOf(recipeSchema), jsonOf(shorthandSchema)] };
@@ -29,7 +29,7 @@ export function recipeJsonSchema(registry?: Registry): JsonSchema {
   }) as JsonSchema;
 }
 
-/** A schema in which the properties of some names are replaced, wherever they are. */
+/** The schema with the properties of some names replaced everywhere. */
 function filled(part: unknown, by: Readonly<Record<string, (of: JsonSchema) => JsonSchema>>): unknown {
   if (Array.isArray(part)) return part.map((item) => filled(item, by));
   if (typeof part !== "object" || part === null) return part;
@@ -61,7 +61,7 @@ function named(name: string, options: Schema<unknown> | undefined, more: JsonSch
   };
 }
 
-/** Of several ways to give an option those that can be written down: an object with functions cannot. */
+/** Of several ways to give an option, those that can be written in a file: an object with functions cannot. */
 function written({ anyOf, ...property }: JsonSchema): JsonSchema {
   if (!Array.isArray(anyOf)) return { ...property, ...(anyOf === undefined ? {} : { anyOf }) };
   const ways = (anyOf as JsonSchema[]).filter((way) => Object.keys(way).length > 0);

@@ -8,26 +8,22 @@ export const fittingSchema = settingsSchema.omit({ seed: true }).extend({ epochs
 /** Settings of reconstruction. The seed is the recipe's, or the step's. */
 export const reconstructionSchema = reconstructSchema.omit({ seed: true });
 
-/** Share of the loss that keeps a model near the unpruned one. */
+/** Weight in the loss of the distance to the unpruned model's forecasts. */
 export const distillSchema = z
   .number()
   .gt(0)
   .max(1)
-  .describe("Share of the loss that keeps near the unpruned model's forecasts.");
+  .describe("Weight in the loss of the distance to the unpruned model's forecasts.");
 
-/** Which data a recipe works on. */
+/** The data of a recipe. */
 export const dataSchema = z.strictObject({
   dataset: z
     .string()
     .describe(
-      "synthetic, a name of the catalogue, or a .csv file beside the recipe; what the model was trained on if left out.",
+      "synthetic, a name from the catalogue, or a .csv file next to the recipe; by default the data that the model was trained on.",
     )
     .optional(),
-  series: z
-    .array(z.string())
-    .nonempty()
-    .optional()
-    .describe("Series to take, in this order; all by default."),
+  series: z.array(z.string()).nonempty().optional().describe("Series to use, in this order; all by default."),
   scale: z.enum(scaleKinds).optional().describe("How series are scaled."),
   splits: splitRule.optional().describe("Training, validation and test."),
   missing: z.enum(missingRules).optional().describe("How missing values are handled."),
@@ -39,19 +35,19 @@ export const dataSchema = z.strictObject({
     .array(
       z.strictObject({
         column: z.string().optional().describe("In this column only."),
-        values: z.array(z.string()).nonempty().describe("What stands for a missing value."),
+        values: z.array(z.string()).nonempty().describe("Text that means a missing value."),
       }),
     )
     .optional()
-    .describe("What stands for a missing value."),
-  dateColumn: z.string().optional().describe('The column of dates; "none" for none.'),
+    .describe("Text that means a missing value."),
+  dateColumn: z.string().optional().describe('The column of dates; "none" if there is none.'),
   dateFormat: z.string().optional().describe('How dates are written, such as "dd/MM/yyyy HH:mm".'),
-  timeZone: z.string().optional().describe("A clock with summer time, such as Europe/Berlin."),
-  delimiter: z.string().min(1).optional().describe("What separates cells."),
-  decimal: z.enum([".", ","]).optional().describe("The decimal mark."),
-  thousands: z.string().length(1).optional().describe("What stands between thousands."),
-  encoding: z.string().optional().describe("Such as windows-1252."),
-  pivot: z.string().optional().describe("The column that names the series, where a row holds one."),
+  timeZone: z.string().optional().describe("Time zone with summer time, such as Europe/Berlin."),
+  delimiter: z.string().min(1).optional().describe("Separator between cells."),
+  decimal: z.enum([".", ","]).optional().describe("Decimal mark."),
+  thousands: z.string().length(1).optional().describe("Separator between thousands."),
+  encoding: z.string().optional().describe("Encoding, such as windows-1252."),
+  pivot: z.string().optional().describe("The column that names the series, if each row holds one series."),
 });
 
 const drawnModelSchema = z
@@ -60,13 +56,13 @@ const drawnModelSchema = z
     weights: z
       .string()
       .optional()
-      .describe("A checkpoint to start from, beside the recipe: .safetensors, .pth."),
+      .describe("A checkpoint to start from, next to the recipe: .safetensors, .pth."),
   })
   .describe("A model that the recipe draws.");
 
-/** The model a recipe starts from. */
+/** The model that a recipe starts from. */
 export const modelSchema = z.union(
-  [z.string().describe("A model file beside the recipe."), drawnModelSchema],
+  [z.string().describe("A model file next to the recipe."), drawnModelSchema],
   {
     error: "expected the path of a model file, or { use: NAME, …options }",
   },
@@ -75,15 +71,15 @@ export const modelSchema = z.union(
 /** How a latency target is measured. */
 export const latencySchema = z.strictObject({
   backend: z.string().optional().describe("wasm by default."),
-  batch: z.int().min(1).optional().describe("Windows a call; 1 by default."),
-  time: z.number().positive().optional().describe("Milliseconds each model is timed for; 500 by default."),
+  batch: z.int().min(1).optional().describe("Windows per call; 1 by default."),
+  time: z.number().positive().optional().describe("Milliseconds of timing per model; 500 by default."),
 });
 
-/** Keys that both recipes and their shorthand have. */
+/** Keys that recipes and the shorthand share. */
 export const commonKeys = {
-  $schema: z.string().optional().describe("For editors: where this schema is."),
+  $schema: z.string().optional().describe("For editors: the location of this schema."),
   label: z.string().optional().describe("Name of the recipe in charts and tables."),
-  model: modelSchema.optional().describe("What is pruned; left out where the command line names it."),
+  model: modelSchema.optional().describe("The model to prune; left out if the command line names it."),
   data: dataSchema.optional().describe("Data for calibration, training and test."),
   latency: latencySchema.optional().describe("How a latency target is measured."),
   backend: z.string().optional().describe("Backend that trains, calibrates and evaluates; wasm by default."),

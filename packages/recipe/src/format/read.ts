@@ -10,19 +10,20 @@ import { type Recipe, recipeSchema } from "./recipe.ts";
 import { contradictionsIn, type Shorthand, shorthandSchema } from "./shorthand.ts";
 import { type LocatedYaml, readYaml } from "./yaml.ts";
 
-/** A recipe that is sound. */
+/** A valid recipe. */
 export interface ReadRecipe {
-  /** As steps, whatever it was written as. */
+  /** The recipe as steps, whichever format it was written in. */
   readonly recipe: Recipe;
-  /** As it was written, if that was in short: format 1. */
+  /** The original shorthand, if it was written in format 1. */
   readonly shorthand?: Shorthand;
-  /** Its name and the line of a key, for errors: `recipe r.yaml, line 3, data.dataset`. */
+  /** Location of a key for errors, with name and line: `recipe r.yaml, line 3, data.dataset`. */
   place(...path: readonly PropertyKey[]): string;
 }
 
 /**
- * Reads a recipe, YAML or JSON, and checks everything that needs no file: keys, values, names, the order of steps, and the
- * options of models and strategies. Throws an EspalierError that names line and key, what is allowed, and the nearest name.
+ * Reads a recipe, YAML or JSON, and checks everything that needs no file: keys, values, names, the order of steps, and
+ * the options of models and strategies. Throws an EspalierError that names the line and key, what is allowed, and the
+ * nearest name.
  */
 export function readRecipe(text: string, where: string, registry: Registry): ReadRecipe {
   const located = readYaml(text, where);
@@ -32,7 +33,7 @@ export function readRecipe(text: string, where: string, registry: Registry): Rea
   return isShorthand(value) ? readShorthand(value, place, registry) : readSteps(value, place, registry);
 }
 
-/** Format 1 has no steps; an unnumbered file is told by them. */
+/** Format 1 has no steps; a file without a number is recognised by them. */
 function isShorthand(value: unknown): boolean {
   const { format, steps } = (value ?? {}) as { readonly format?: unknown; readonly steps?: unknown };
   return format === undefined ? steps === undefined : format === 1;
@@ -60,7 +61,7 @@ function readShorthand(value: unknown, place: ReadRecipe["place"], registry: Reg
   return { recipe, shorthand, place };
 }
 
-/** The key of a shorthand that a problem of its steps is about. */
+/** The key of a shorthand that corresponds to a problem in its steps. */
 function keyOf(path: readonly PropertyKey[]): readonly PropertyKey[] {
   if (path[0] !== "steps") return path;
   const last = path.at(-1);

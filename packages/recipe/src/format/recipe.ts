@@ -13,7 +13,7 @@ const reconstruct = reconstructionSchema
   .optional()
   .describe("Refit what is left to the unpruned layers' outputs, without labels; {} for the defaults.");
 
-/** A target of its own, or a share of the way to the recipe's. */
+/** A target of its own, or a share of the way to the recipe's target. */
 const stepTargetSchema = z
   .strictObject({
     ...targetShares,
@@ -26,11 +26,11 @@ const stepTargetSchema = z
     const refuse = (message: string) => context.addIssue({ code: "custom", message });
     if (names === 0 && progress === undefined)
       refuse(`names nothing: give one or more of ${Object.keys(targetShares).join(", ")}, or progress`);
-    else if (names > 0 && progress !== undefined) refuse("give progress, or a target of its own; not both");
+    else if (names > 0 && progress !== undefined) refuse("give either progress or a target, not both");
     else if (curve !== undefined && progress === undefined) refuse("curve only applies with progress");
   })
   .optional()
-  .describe("Shares of the unpruned model; the recipe's target if left out.");
+  .describe("Shares of the unpruned model; by default the recipe's target.");
 
 const train = z
   .strictObject({
@@ -42,7 +42,7 @@ const train = z
 
 const prune = z
   .strictObject({
-    do: z.literal("prune").describe("Plans what goes, and removes or masks it at once."),
+    do: z.literal("prune").describe("Makes a plan, and removes or masks weights at once."),
     strategy: useSchema.describe("`use` names a strategy; all other keys are its options."),
     target: stepTargetSchema,
     acceptNearest,
@@ -53,12 +53,12 @@ const prune = z
 
 const apply = z
   .strictObject({
-    do: z.literal("apply").describe("Carries out a plan that was made before."),
+    do: z.literal("apply").describe("Carries out an existing plan."),
     plan: z
       .union([z.string(), z.looseObject({ format: z.literal(1) })], {
         error: "expected the path of a plan, or a plan",
       })
-      .describe("A plan file beside the recipe, or the plan itself."),
+      .describe("A plan file next to the recipe, or the plan itself."),
     reconstruct,
     seed,
   })
@@ -71,31 +71,31 @@ const masks = z
     acceptNearest,
     ...gradualSchema.shape,
   })
-  .describe("Masks tighten while the model is tuned, until the target is reached.");
+  .describe("Masks tighten during fine-tuning, until the target is reached.");
 
 const tune = z
   .strictObject({
-    do: z.literal("tune").describe("Trains the pruned model on."),
+    do: z.literal("tune").describe("Continues training the pruned model."),
     fit: fittingSchema.describe("Settings of the training."),
     distill: distillSchema.optional(),
     masks: masks.optional(),
     seed,
   })
-  .describe("Fine-tune, with masks that tighten if asked.");
+  .describe("Fine-tune, with masks that tighten if requested.");
 
 /** One step of a recipe. */
 export const stepSchema = z.discriminatedUnion("do", [train, prune, apply, tune]);
 
-/** A recipe: steps in order, each on the model its predecessor left. */
+/** A recipe: steps in order, each on the model that the previous one left. */
 export const recipeSchema = z.strictObject({
   ...commonKeys,
   format: z.literal(2).optional().describe("Version of the recipe format."),
   target: targetSchema
     .optional()
     .describe(
-      "Shares of the unpruned model, for steps without a target of their own; several must all be met.",
+      "Shares of the unpruned model, for steps without their own target; if several, all must be met.",
     ),
-  steps: z.array(stepSchema).nonempty().describe("What is done, in order."),
+  steps: z.array(stepSchema).nonempty().describe("The steps, in order."),
 });
 
 /** A recipe as it is written: keys that are left out have their defaults. */
@@ -110,5 +110,5 @@ export type PruneStep = Extract<Step, { do: "prune" }>;
 export type ApplyStep = Extract<Step, { do: "apply" }>;
 /** Fine-tunes. */
 export type TuneStep = Extract<Step, { do: "tune" }>;
-/** A target of a step's own, or a share of the way to the recipe's. */
+/** A step's own target, or a share of the way to the recipe's target. */
 export type StepTarget = PruneStep["target"];

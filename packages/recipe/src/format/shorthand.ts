@@ -4,7 +4,7 @@ import { useSchema } from "../registry/use.ts";
 import { commonKeys, distillSchema, fittingSchema, reconstructionSchema } from "./parts.ts";
 import { targetSchema } from "./target.ts";
 
-/** In how many steps, and when to fine-tune. */
+/** The number of steps, and when to fine-tune. */
 export const scheduleSchema = z.strictObject({
   steps: z
     .int()
@@ -19,12 +19,12 @@ export const scheduleSchema = z.strictObject({
   gradual: gradualSchema
     .omit({ curve: true })
     .optional()
-    .describe("Masks tighten while the model is fine-tuned, not before."),
+    .describe("Masks tighten during fine-tuning, not before."),
 });
 
 /**
- * The shorthand of a recipe, and its format 1: strategies, one target, and how to tune. The options of `espalier prune`
- * are the same thing in other words. `expand` makes steps of it.
+ * The shorthand of a recipe, which is format 1: strategies, one target, and how to tune. The options of `espalier
+ * prune` express the same thing. `expand` turns it into steps.
  */
 export const shorthandSchema = z.strictObject({
   ...commonKeys,
@@ -35,34 +35,36 @@ export const shorthandSchema = z.strictObject({
     .nonempty()
     .describe("In order. `use` names one; all other keys are its options."),
   combined: z.looseObject({}).optional().describe("Options of several strategies together, such as weights."),
-  target: targetSchema.describe("Shares of the unpruned model; several must all be met."),
+  target: targetSchema.describe("Shares of the unpruned model; if several, all must be met."),
   acceptNearest: z.boolean().optional().describe("Take the nearest plan if the target cannot be met."),
   reconstruction: reconstructionSchema
     .optional()
-    .describe("Refit what is left to the unpruned layers' outputs, without labels; {} for the defaults."),
-  schedule: scheduleSchema.optional().describe("In how many steps, and when to fine-tune."),
+    .describe(
+      "Refit the remaining weights to the unpruned layers' outputs, without labels; {} for the defaults.",
+    ),
+  schedule: scheduleSchema.optional().describe("The number of steps, and when to fine-tune."),
   fineTuning: fittingSchema
     .extend({ distill: distillSchema.optional() })
     .optional()
-    .describe("How the pruned model is trained; not at all if left out."),
+    .describe("How the pruned model is trained; by default it is not."),
 });
 
-/** A recipe in short, as it is written. */
+/** A recipe in shorthand, as it is written. */
 export type Shorthand = z.input<typeof shorthandSchema>;
 
-/** Two settings that cannot both be meant. */
+/** A setting that contradicts another. */
 export interface Contradiction {
   /** The setting to change. */
   readonly path: readonly string[];
   readonly message: string;
 }
 
-/** How an interface calls a setting: a recipe by its path, a command line by its option. */
+/** The name of a setting in an interface: a path in a recipe, an option on a command line. */
 export type NameOf = (path: string) => string;
 
 /**
- * Settings of a shorthand that contradict each other, or have no effect. `name` says them in the words of the interface
- * that the user is at.
+ * Settings of a shorthand that contradict each other, or have no effect. `name` phrases them in the terms of the user's
+ * interface.
  */
 export function contradictionsIn(
   shorthand: Partial<Shorthand>,

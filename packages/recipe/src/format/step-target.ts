@@ -3,7 +3,7 @@ import { leftOf, readTarget } from "@espalier/core/pruning";
 import { leftAt } from "@espalier/training";
 import type { Recipe, Step, StepTarget } from "./recipe.ts";
 
-/** The target a step has to reach: its own, or its share of the way to the recipe's. Undefined if there is neither. */
+/** The target of a step: its own, or its share of the way to the recipe's. Undefined if there is neither. */
 export function targetOf(asked: StepTarget, whole: Target | undefined): Target | undefined {
   if (asked === undefined) return whole;
   const { progress, curve = "exponential", ...own } = asked;
@@ -23,7 +23,7 @@ export function pruningOf(step: Step) {
   return step.do === "tune" ? step.masks : undefined;
 }
 
-/** Whether a step reaches for the target of the whole recipe. */
+/** Whether a step aims at the target of the whole recipe. */
 export function followsRecipe(step: Step): boolean {
   const pruning = pruningOf(step);
   return pruning !== undefined && (pruning.target === undefined || pruning.target.progress !== undefined);

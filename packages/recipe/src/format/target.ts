@@ -2,13 +2,13 @@ import { z } from "zod";
 
 const left = z.number().positive().max(1);
 
-/** What each metric may be asked to be. */
+/** Bounds of each metric. */
 export const targetShares = {
-  sparsity: z.number().min(0).lt(1).describe("Parameters that are zero or gone."),
-  parameters: left.describe("Parameters left."),
-  flops: left.describe("FLOPs left, zeros skipped."),
-  bytes: left.describe("Bytes left, as stored."),
-  latency: left.describe("Time of a call left, found by measuring."),
+  sparsity: z.number().min(0).lt(1).describe("Parameters that are zero or removed."),
+  parameters: left.describe("Parameters that remain."),
+  flops: left.describe("FLOPs that remain, zeros skipped."),
+  bytes: left.describe("Bytes that remain, as stored."),
+  latency: left.describe("Time per call that remains, found by measuring."),
 };
 
 /** One target, or several that must all be met. */

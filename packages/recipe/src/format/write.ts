@@ -2,7 +2,7 @@ import { stringify } from "yaml";
 import type { Recipe } from "./recipe.ts";
 import type { Shorthand } from "./shorthand.ts";
 
-/** A recipe as YAML, with the number of its format. */
+/** Formats a recipe as YAML, with its format number. */
 export function formatRecipe(recipe: Recipe | Shorthand): string {
   return stringify(
     { format: "steps" in recipe ? 2 : 1, ...recipe },

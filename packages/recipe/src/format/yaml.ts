@@ -1,23 +1,25 @@
 import { EspalierError } from "@espalier/core";
 import { isMap, isNode, isPair, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from "yaml";
 
-/** Larger than this nobody writes by hand. */
+/** No recipe written by hand is larger. */
 const mostCharacters = 256 * 1024;
 
-/** A YAML or JSON text as plain data, with the lines its parts stand on. */
+/** YAML or JSON text as plain data, with the lines of its parts. */
 export interface LocatedYaml {
   readonly value: unknown;
-  /** The line of a key, from 1; of the nearest part around it where the path leads nowhere. */
+  /** The line of a key, from 1; if the path does not exist, that of its nearest existing parent. */
   line(path: readonly PropertyKey[]): number;
 }
 
 /**
- * Reads YAML (so JSON, too) from somebody one need not trust: data alone. Tags, which name types, and aliases, which let
- * a few lines stand for gigabytes, are refused. Throws an EspalierError that names the line.
+ * Reads YAML (and thus JSON) from an untrusted source, as plain data. Refuses tags, which name types, and aliases,
+ * which let a few lines stand for gigabytes. Throws an EspalierError that names the line.
  */
 export function readYaml(text: string, where: string): LocatedYaml {
   if (text.length > mostCharacters)
-    throw new EspalierError(`${where}: ${text.length} characters; at most ${mostCharacters} are read.`);
+    throw new EspalierError(
+      `${where}: ${text.length} characters, but at most ${mostCharacters} are allowed.`,
+    );
   const lines = new LineCounter();
   const at = (offset: number) => `${where}, line ${lines.linePos(offset).line}`;
   try {
@@ -25,19 +27,21 @@ export function readYaml(text: string, where: string): LocatedYaml {
     const [error] = document.errors;
     if (error !== undefined)
       throw new EspalierError(
-        `${at(error.pos[0])}: this is neither YAML nor JSON: ${error.message.replace(/ at line.*$/s, "")}.`,
+        `${at(error.pos[0])}: not valid YAML or JSON: ${error.message.replace(/ at line.*$/s, "")}.`,
       );
     visit(document, {
       Alias: (_, { range }) => {
-        throw new EspalierError(`${at(range?.[0] ?? 0)}: aliases (*) are not read. Write it out.`);
+        throw new EspalierError(
+          `${at(range?.[0] ?? 0)}: aliases (*) are not allowed. Write the content out.`,
+        );
       },
       Pair: (_, { key }) => {
         if (isScalar(key) && key.value === "__proto__")
-          throw new EspalierError(`${at(key.range?.[0] ?? 0)}: the key __proto__ is not read.`);
+          throw new EspalierError(`${at(key.range?.[0] ?? 0)}: the key __proto__ is not allowed.`);
       },
       Node: (_, node) => {
         if (node.tag !== undefined)
-          throw new EspalierError(`${at(node.range?.[0] ?? 0)}: tags (${node.tag}) are not read.`);
+          throw new EspalierError(`${at(node.range?.[0] ?? 0)}: tags (${node.tag}) are not allowed.`);
       },
     });
     return {
@@ -46,8 +50,8 @@ export function readYaml(text: string, where: string): LocatedYaml {
     };
   } catch (error) {
     if (error instanceof EspalierError) throw error;
-    // Nesting so deep that the parser runs out of stack.
-    throw new EspalierError(`${where}: this cannot be read as YAML or JSON: ${(error as Error).message}.`);
+    // Nesting so deep that the parser overflows the stack.
+    throw new EspalierError(`${where}: cannot be read as YAML or JSON: ${(error as Error).message}.`);
   }
 }
 

@@ -7,7 +7,7 @@ import { loadModel, writeFileAtomically } from "@espalier/formats/node";
 import { TrainingCheckpoint } from "@espalier/training";
 import type { RunCheckpoint } from "../run/checkpoint.ts";
 
-/** The names of the files of a run, and what is known without reading them. */
+/** The names of the files of a run, and its state that does not need them. */
 interface StoredRun {
   readonly format: 1;
   readonly run: string;
@@ -15,26 +15,26 @@ interface StoredRun {
   readonly dense: string;
   readonly pruned?: string;
   readonly model: string;
-  /** Of the fit that was going on. */
+  /** State of the current fit. */
   readonly training?: string;
 }
 
 const index = "run.json";
 
 /**
- * Keeps an unfinished run in a folder of its own, so that it survives the process, whenever that is killed: models by their
- * contents, the state of the fit that goes on, and an index that is replaced last.
+ * Keeps an unfinished run in its own folder, so that it survives the process whenever that is killed: models by their
+ * contents, the state of the current fit, and an index that is replaced last.
  */
 export class RunStore {
   readonly #folder: string;
-  /** Names of models that are written already. */
+  /** Names of models that are already written. */
   readonly #written = new WeakMap<Model, string>();
 
   constructor(folder: string) {
     this.#folder = folder;
   }
 
-  /** Writes where a run stands. */
+  /** Saves the state of a run. */
   async save(checkpoint: RunCheckpoint): Promise<void> {
     const { run, outcomes, dense, pruned, model, training } = checkpoint;
     await mkdir(this.#folder, { recursive: true });
@@ -58,7 +58,7 @@ export class RunStore {
     await this.#sweepOut(stored);
   }
 
-  /** Where a run stood; undefined if there is none. Throws an EspalierError if the folder is damaged. */
+  /** Loads the state of a run; undefined if there is none. Throws an EspalierError if the folder is damaged. */
   async load(): Promise<RunCheckpoint | undefined> {
     const stored = await this.#read();
     if (stored === undefined) return undefined;
@@ -83,7 +83,7 @@ export class RunStore {
     };
   }
 
-  /** Deletes the folder; a run that is done has nothing to go on from. */
+  /** Deletes the folder, once the run is done. */
   async clear(): Promise<void> {
     if ((await this.#read().catch(() => undefined)) === undefined) return;
     await rm(this.#folder, { recursive: true, force: true });
@@ -111,7 +111,7 @@ export class RunStore {
     });
     if (text === undefined) return undefined;
     const damaged = new EspalierError(
-      `${path}: the unfinished run is damaged. Delete its folder to start anew.`,
+      `${path}: the unfinished run is damaged. Delete its folder to start again.`,
     );
     let stored: Partial<StoredRun>;
     try {
@@ -121,7 +121,7 @@ export class RunStore {
     }
     refuseNewerFormat(stored, "unfinished run", path);
     const files = [stored.dense, stored.model, stored.pruned ?? "", stored.training ?? ""];
-    // Names of ours hold no separators: nothing outside the folder is read.
+    // Our names contain no separators, so nothing outside the folder is read.
     const named = files.every((file) => typeof file === "string" && /^[\w.-]*$/.test(file));
     if (typeof stored.run !== "string" || !Array.isArray(stored.outcomes) || !named) throw damaged;
     return stored as StoredRun;

@@ -3,8 +3,8 @@ import type { Registry } from "./registry.ts";
 import type { UseConfig } from "./use.ts";
 
 /**
- * Draws a model by name; lengths and series come from the data if the options leave them out. `weights`, a file, is the
- * caller's to load.
+ * Draws a model by name; lengths and series come from the data unless the options set them. Loading `weights`, a file,
+ * is up to the caller.
  */
 export function drawModel(
   registry: Registry,
@@ -16,7 +16,7 @@ export function drawModel(
   return factory({ ...pick(data), ...options });
 }
 
-/** The three lengths alone: what else the data's description holds is no option of a model. */
+/** Only the three lengths: the rest of the data's description is not an option of a model. */
 function pick({
   inputLength,
   horizon,

@@ -2,16 +2,19 @@ import type { Backend, Strategy, StrategyPlugin, StrategySpec } from "@espalier/
 import { readBy, unknownName } from "@espalier/core/documents";
 import type { ModelFactory } from "@espalier/core/graph";
 
-/** Everything that is found by name: strategies (plug-ins may add some), backends, models. */
+/** Everything that is found by name: strategies (including plug-ins), backends, models. */
 export interface Registry {
   readonly strategies: ReadonlyMap<string, StrategyPlugin>;
   readonly backends: ReadonlyMap<string, Backend>;
   readonly models: ReadonlyMap<string, ModelFactory<never>>;
-  /** The strategy a plug-in makes of its options. Throws an EspalierError for an unknown name or option. */
+  /** Creates a strategy by name with its options. Throws an EspalierError for an unknown name or option. */
   strategy(spec: StrategySpec): Strategy;
-  /** A backend by its name; `wasm:4` is `wasm` on four threads. Throws an EspalierError with the nearest name for an unknown one. */
+  /**
+   * Returns a backend by name; `wasm:4` is `wasm` on four threads. Throws an EspalierError with the nearest name for an
+   * unknown one.
+   */
   backend(name: string): Backend;
-  /** A model by its name. Throws an EspalierError with the nearest name for an unknown one. */
+  /** Returns a model by name. Throws an EspalierError with the nearest name for an unknown one. */
   model(name: string): ModelFactory<unknown>;
 }
 
@@ -20,7 +23,7 @@ export interface RegistryParts {
   readonly strategies: Iterable<StrategyPlugin>;
   readonly backends: Iterable<Backend>;
   readonly models: ReadonlyMap<string, ModelFactory<never>>;
-  /** Makes a backend whose name is none of the others', such as `wasm:4`; undefined for a name it does not know. */
+  /** Creates a backend with a parametrised name, such as `wasm:4`; undefined for a name it does not know. */
   readonly onThreads?: (name: string) => Backend | undefined;
 }
 

@@ -2,15 +2,15 @@ import type { LayerError, PruningPlan, Tried } from "@espalier/core";
 import type { EpochRecord, Progress } from "@espalier/training";
 import type { Step } from "../format/recipe.ts";
 
-/** Where in the recipe an event happened. */
+/** The step that an event belongs to. */
 interface At {
   /** Step, from 0. */
   readonly step: number;
 }
 
-/** Something that happened in a run: plain data that can be sent to another thread or machine. */
+/** An event of a run: plain data that can be sent to another thread or machine. */
 export type RecipeEvent =
-  /** A step starts; one that goes on in the middle of its fit says after which epoch. */
+  /** A step starts. If it resumes its fit, the event names the last finished epoch. */
   | (At & {
       readonly kind: "started";
       readonly of: number;
@@ -19,7 +19,7 @@ export type RecipeEvent =
     })
   /** The search for a target tried an amount. */
   | (At & { readonly kind: "tried"; readonly tried: Tried })
-  /** A plan was made, and will be carried out; of masks that tighten, the plan for their target. */
+  /** A plan was made and will be carried out; for masks that tighten, the plan for their target. */
   | (At & { readonly kind: "planned"; readonly plan: PruningPlan })
   /** A layer was reconstructed. */
   | (At & {
@@ -28,22 +28,22 @@ export type RecipeEvent =
       readonly done: number;
       readonly total: number;
     })
-  /** Calibration or an epoch went on. */
+  /** Progress of calibration or of an epoch. */
   | (At & { readonly kind: "progress"; readonly what: "calibrate" | "fit"; readonly progress: Progress })
   /** An epoch of a fit ended. */
   | (At & { readonly kind: "epoch"; readonly record: EpochRecord })
   /** A step ended. */
   | (At & { readonly kind: "done"; readonly outcome: StepOutcome });
 
-/** What one step did: plain data. */
+/** The outcome of one step, as plain data. */
 export interface StepOutcome {
   readonly step: number;
   readonly does: Step["do"];
-  /** Of a step that pruned. */
+  /** If the step pruned. */
   readonly plan?: PlanSummary;
   /** Layers that were reconstructed. */
   readonly layers?: readonly LayerError[];
-  /** Of a step that trained. */
+  /** If the step trained. */
   readonly fit?: {
     readonly epochs: readonly EpochRecord[];
     readonly ended: "finished" | "early" | "aborted";
@@ -51,9 +51,9 @@ export interface StepOutcome {
   readonly seconds: number;
 }
 
-/** A plan without what it does in detail. */
+/** A plan without its changes in detail. */
 export interface PlanSummary extends Omit<PruningPlan, "steps"> {
-  /** How many changes it makes. */
+  /** Number of changes. */
   readonly steps: number;
 }
 

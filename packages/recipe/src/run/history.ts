@@ -1,17 +1,17 @@
 import type { Json, Model, PruningPlan } from "@espalier/core";
 import type { Step } from "../format/recipe.ts";
 
-/** How a history entry says which step of which run made it. */
+/** The step and run that made a history entry. */
 export interface RunMark {
-  /** Identifies the model the run started from: entries of one run have the same. */
+  /** Identifies the model that the run started from: all entries of one run share it. */
   readonly run: string;
   readonly backend?: string;
   readonly data?: { readonly name: string; readonly checksum: string };
-  /** The step, its target in full and its seed named. */
+  /** The step, with its full target and its seed. */
   readonly step: Step;
 }
 
-/** A model whose first new history entry says by which step it was made; `before` is how many entries there were. */
+/** The model with its first new history entry marked with its step; `before` is the previous number of entries. */
 export function marked(model: Model, before: number, mark: RunMark): Model {
   const entry = model.history[before];
   if (entry === undefined) return model;
@@ -20,7 +20,7 @@ export function marked(model: Model, before: number, mark: RunMark): Model {
   return { ...model, history };
 }
 
-/** Whether the history entry of a plan holds all of it, as `prune` writes it. */
+/** Whether the history entry holds the whole plan, in the form that `prune` writes. */
 export function isKeptWhole({ steps }: PruningPlan): boolean {
   return steps.every((step) => step.do === "remove");
 }

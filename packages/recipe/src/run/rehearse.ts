@@ -5,9 +5,9 @@ import type { Tools } from "./tools.ts";
 import { unmetTarget } from "./unmet.ts";
 
 /**
- * Plans the pruning that comes after a fit once before it, on the weights there are: a target that cannot be met is known
- * now, not after hours. Of several steps with one strategy the last, which asks for most, stands for all. What is measured
- * is left out.
+ * Plans pruning that follows a fit once in advance, on the current weights, so that an impossible target is reported
+ * immediately, not after hours. Of several steps with one strategy, only the last is tried, which asks for most.
+ * Measured targets are skipped.
  */
 export async function rehearse({ recipe, model: given, signal }: RunRequest, tools: Tools): Promise<void> {
   const { steps, seed = 0 } = recipe;
@@ -22,7 +22,7 @@ export async function rehearse({ recipe, model: given, signal }: RunRequest, too
   for (const [i, step] of steps.entries()) {
     const pruning = pruningOf(step);
     const target = targets[i];
-    // A plan of a file fits the model that is there only then.
+    // A plan from a file only fits the model at that point of the run.
     if (step.do === "apply") return;
     if (pruning === undefined || target === undefined || target.latency !== undefined || !last(i)) continue;
     const plan = await meet(target, tools.strategy(pruning.strategy, step.seed ?? seed), {

@@ -11,21 +11,21 @@ export interface PastRun {
   readonly recipe: Recipe;
   /** Plans that the history holds in full, by step. */
   readonly plans: ReadonlyMap<number, KnownPlan>;
-  /** The data it ran on, if any step needed some. */
+  /** The data it ran on, if any step needed data. */
   readonly data?: { readonly name: string; readonly checksum: string } | undefined;
 }
 
 type Entry = { readonly [key: string]: Json } & { readonly by?: RunMark };
 
 /**
- * The runs that made a model, oldest first, out of the entries of its history from `from` on. Throws an EspalierError where
+ * The runs that made a model, oldest first, from the entries of its history from `from` on. Throws an EspalierError if
  * an entry was not made by a step of a recipe.
  */
 export function runsOf(model: Model, from = 0): PastRun[] {
   const marks: { readonly entry: Entry; readonly mark: RunMark }[] = [];
   model.history.slice(from).forEach((raw, i) => {
     const entry = raw as Entry;
-    // What a step did besides pruning (its reconstruction) follows the entry that names the step.
+    // Entries of the same step that follow its pruning (its reconstruction) come after the entry that names the step.
     if (entry.by === undefined && entry.did === "reconstruct" && marks.length > 0) return;
     if (entry.by === undefined)
       throw new EspalierError(
@@ -50,7 +50,7 @@ export function runsOf(model: Model, from = 0): PastRun[] {
   });
 }
 
-/** A search that ended with a measured plan is recorded with it. */
+/** A search that ended with a measured plan is recorded with the plan. */
 function withoutPlan(step: Step): Step {
   if (step.do !== "prune") return step;
   const { plan: _measured, ...rest } = step as Step & { plan?: unknown };
@@ -70,7 +70,7 @@ function planOf({ did, plan }: Entry, step: Step): PruningPlan | undefined {
     : readPlan(plan, "history");
 }
 
-/** What is replayed, and what with. */
+/** Input of a replay. */
 export interface ReplayRequest {
   /** The model whose history is replayed. */
   readonly model: Model;
@@ -78,14 +78,13 @@ export interface ReplayRequest {
   readonly from: Model;
   readonly workbench: Workbench;
   readonly signal?: AbortSignal | undefined;
-  /** Told of each event of each run. */
+  /** Called with each event of each run. */
   readonly onEvent?: ((event: RecipeEvent, run: PastRun) => void | Promise<void>) | undefined;
 }
 
 /**
- * Makes a model again from one that it was made from, by its history alone: the same bytes on the same backend and data.
- * Throws an EspalierError where the models have no history in common, where the data is another, and where the result
- * differs.
+ * Makes a model again from one that it was made from, by its history alone, with the same bytes on the same backend and
+ * data. Throws an EspalierError if the models have no common history, if the data differs, or if the result differs.
  */
 export async function replay(request: ReplayRequest): Promise<Model> {
   const { model, from, workbench, signal, onEvent } = request;
@@ -109,7 +108,7 @@ export async function replay(request: ReplayRequest): Promise<Model> {
   }
   if (digest(current) !== digest(model))
     throw new EspalierError(
-      "the replay ended with other weights. Is this the backend, the processor kind and the model it was made with?",
+      "the replay gave different weights. Are the backend, the kind of processor and the model those of the original run?",
     );
   return current;
 }
@@ -122,7 +121,7 @@ function checked(workbench: Workbench, { data: known, recipe }: PastRun): Workbe
       const data = await workbench.data(model);
       if (known !== undefined && data.checksum !== known.checksum)
         throw new EspalierError(
-          `the model was made with data ${known.name} of checksum ${known.checksum.slice(0, 12)}; this is ${data.name}, ${data.checksum.slice(0, 12)}.`,
+          `the model was made with data ${known.name} with checksum ${known.checksum.slice(0, 12)}, but this is ${data.name}, ${data.checksum.slice(0, 12)}.`,
         );
       return data;
     },

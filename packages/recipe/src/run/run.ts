@@ -28,46 +28,46 @@ import { Tools } from "./tools.ts";
 import { unmetTarget } from "./unmet.ts";
 import type { Workbench } from "./workbench.ts";
 
-/** What is run, on what, and who hears of it. */
+/** Input of a run. */
 export interface RunRequest {
   readonly recipe: Recipe;
-  /** The model the recipe starts from; `recipe.model` is the caller's to load or draw. */
+  /** The model that the recipe starts from; loading or drawing `recipe.model` is up to the caller. */
   readonly model: Model;
   readonly workbench: Workbench;
   readonly signal?: AbortSignal | undefined;
-  /** Told of everything that happens; epochs wait for it. */
+  /** Called with every event; epochs wait for it. */
   readonly onEvent?: ((event: RecipeEvent) => void | Promise<void>) | undefined;
-  /** Given everything that is needed to go on from here, after every epoch and every step. */
+  /** Called with the state needed to continue, after every epoch and every step. */
   readonly onCheckpoint?: ((checkpoint: RunCheckpoint) => void | Promise<void>) | undefined;
-  /** Goes on from a checkpoint of the same recipe and model. */
+  /** Continues from a checkpoint of the same recipe and model. */
   readonly resume?: RunCheckpoint | undefined;
-  /** Plans to carry out by step, instead of searching for them: how a history is replayed. */
+  /** Plans to carry out by step, instead of searching for them; used to replay a history. */
   readonly plans?: ReadonlyMap<number, KnownPlan> | undefined;
 }
 
-/** A plan that a step of an earlier run made, and what that looked at. */
+/** A plan that a step of an earlier run made, and what its criterion used. */
 export interface KnownPlan extends Pick<RunMark, "backend" | "data"> {
   readonly plan: PruningPlan;
 }
 
-/** What a run led to. */
+/** The result of a run. */
 export interface Outcome {
-  /** Before anything was pruned: the model given, trained if the recipe trains it. */
+  /** The model before anything was pruned: the given one, trained if the recipe trains it. */
   readonly dense: Model;
-  /** After the last step that pruned, before it was tuned; absent if no step pruned at once. */
+  /** The model after the last step that pruned, before it was tuned; absent if no step pruned at once. */
   readonly pruned?: Model | undefined;
-  /** After all steps; of an aborted run, the best there is. */
+  /** The model after all steps; for an aborted run, the best so far. */
   readonly model: Model;
-  /** The steps that ran, in order; the last may have been cut short. */
+  /** The steps that ran, in order; the last may have been stopped. */
   readonly steps: readonly StepOutcome[];
   readonly ended: "finished" | "aborted";
 }
 
 /**
- * Runs a recipe: its steps in order, each on the model its predecessor left. The same recipe on the same model, data and
- * backend gives the same bytes, also if the run was aborted, killed and resumed after any epoch. Targets count against the
- * model before any pruning, and distillation learns from it. Throws an EspalierError, before the first step if that can be
- * known, for a recipe that makes no sense and for a target that cannot be met.
+ * Runs a recipe: its steps in order, each on the model that the previous one left. The same recipe on the same model,
+ * data and backend gives the same bytes, even if the run was aborted or killed and resumed after any epoch. Targets
+ * count relative to the model before any pruning, which is also the teacher of distillation. Throws an EspalierError,
+ * if possible before the first step, for an invalid recipe and for a target that cannot be met.
  */
 export async function run(request: RunRequest): Promise<Outcome> {
   const { recipe, model, workbench, resume, signal } = request;
@@ -92,13 +92,13 @@ export async function run(request: RunRequest): Promise<Outcome> {
   }
 }
 
-/** A run while it goes on. */
+/** A run in progress. */
 class RecipeRun {
   readonly #request: RunRequest;
   readonly #tools: Tools;
   readonly #targets: readonly (Target | undefined)[];
   #at: RunCheckpoint;
-  /** Of the step that runs. */
+  /** Of the current step. */
   #started = 0;
 
   constructor(request: RunRequest, tools: Tools, at: RunCheckpoint) {
@@ -137,7 +137,7 @@ class RecipeRun {
     const target = this.#targets[i]!;
     const plan = this.#request.plans?.get(i)?.plan ?? (await this.#plan(step, i, target));
     const recorded = { ...step, target };
-    // A plan that follows from a measurement cannot be made again.
+    // A plan that depends on a measurement cannot be repeated.
     const kept = target.latency === undefined || isKeptWhole(plan) ? {} : { plan: encodePlan(plan) };
     await this.#carryOut(model, plan, { step, i, recorded: { ...recorded, ...kept } as Step });
   }
@@ -254,7 +254,7 @@ class RecipeRun {
     await this.#done(outcome, tuned, step.do === "train" ? { dense: tuned } : {}, result.ended === "aborted");
   }
 
-  /** Notes that a step is done, or was cut short: then there is no checkpoint, the one of its last epoch stands. */
+  /** Records a finished or stopped step; for a stopped one there is no checkpoint, that of its last epoch remains. */
   async #done(
     outcome: Omit<StepOutcome, "seconds">,
     model: Model,
@@ -271,7 +271,7 @@ class RecipeRun {
 
   #marked(model: Model, before: Model, recorded: Step, i: number): Model {
     const { backend, data } = this.#request.plans?.get(i) ?? this.#tools.used;
-    // Last, as the steps of a replayed history have it: their entries are then the same.
+    // Last, as in the steps of a replayed history, so that their entries are equal.
     const { seed: _seed, ...withoutSeed } = recorded;
     return marked(model, before.history.length, {
       run: digest(this.#request.model).slice(0, 16),
@@ -289,7 +289,7 @@ class RecipeRun {
     );
   }
 
-  /** A step's own seed, or the recipe's; every tuning shuffles anew, so that short fits see other batches. */
+  /** A step's own seed, or the recipe's; every tuning shuffles differently, so that short fits see different batches. */
   #seed(i: number): number {
     const { steps, seed = 0 } = this.#request.recipe;
     const step = steps[i]!;

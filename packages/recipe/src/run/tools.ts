@@ -12,7 +12,7 @@ import { collector, type OnProgress } from "@espalier/training";
 import type { RunRequest } from "./run.ts";
 import type { RunData, RunMeter } from "./workbench.ts";
 
-/** What the steps of a run work with: data, backend and meter are opened once, when a step first needs them. */
+/** Data, backend and meter for the steps of a run; each is opened when a step first needs it. */
 export class Tools {
   readonly #request: RunRequest;
   #data: RunData | undefined;
@@ -47,7 +47,7 @@ export class Tools {
     return workbench.plan(path);
   }
 
-  /** A strategy with the run's seed, if it takes one and was not given another. */
+  /** A strategy with the run's seed, if it takes one and has none. */
   strategy(spec: StrategySpec, seed: number): Strategy {
     const { registry } = this.#request.workbench;
     const seeded = ({ stages, ...rest }: StrategySpec): StrategySpec => {
@@ -71,7 +71,7 @@ export class Tools {
     };
   }
 
-  /** Names of what was opened so far, for the record. */
+  /** Names of everything opened so far, for the record. */
   get used(): { backend: string | undefined; data: { name: string; checksum: string } | undefined } {
     const { name, checksum } = this.#data ?? {};
     const data = name === undefined || checksum === undefined ? undefined : { name, checksum };

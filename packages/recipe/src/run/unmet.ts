@@ -2,7 +2,7 @@ import { EspalierError, type PruningPlan, type TargetReport } from "@espalier/co
 
 /** A target that no plan of a strategy meets. */
 export class UnmetTargetError extends EspalierError {
-  /** The nearest plan there is. */
+  /** The nearest possible plan. */
   readonly plan: PruningPlan;
   /** Step of the recipe, from 0. */
   readonly step: number;
@@ -14,11 +14,11 @@ export class UnmetTargetError extends EspalierError {
   }
 }
 
-/** The error for a plan that misses its target. */
+/** Creates the error for a plan that misses its target. */
 export function unmetTarget(plan: PruningPlan, step: number): UnmetTargetError {
   const { strategy, target } = plan;
   const { metric, asked, achieved, why = "nothing comes near" } = target!;
-  // A plan may also take far more than was asked for, where a whole head is the least that can go.
+  // A plan may also remove far more than requested, if a whole head is the least that can be removed.
   const overshot = metric === "sparsity" ? achieved > asked : achieved < asked;
   const verdict = overshot ? "can only be overshot" : "cannot be met";
   return new UnmetTargetError(

@@ -332,7 +332,7 @@ describe("a recipe that is not sound is refused with line, key and what is allow
     [
       "part of the way and a target at once",
       steps.replace("{ flops: 0.5 }", "{ flops: 0.5, progress: 0.5 }"),
-      "steps.1.target: give progress, or a target of its own; not both.",
+      "steps.1.target: give either progress or a target, not both.",
     ],
   ])("%s", (_, text, message) => {
     let said = "";
@@ -351,27 +351,27 @@ describe("a recipe that is not sound is refused with line, key and what is allow
 describe("a recipe from a stranger", () => {
   const laughs = `a: &a [x, x]\n${Array.from({ length: 30 }, (_, i) => `b${i}: &b${i} [*${i === 0 ? "a" : `b${i - 1}`}, *a]`).join("\n")}`;
   it.each<[string, string, RegExp]>([
-    ["aliases", laughs, /^recipe r.yaml, line 2: aliases \(\*\) are not read/],
+    ["aliases", laughs, /^recipe r.yaml, line 2: aliases \(\*\) are not allowed/],
     [
       "a tag that names a type",
       "name: !!js/function 'x'",
-      /^recipe r.yaml, line 1: tags \(tag:yaml.org,2002:js\/function\) are not read/,
+      /^recipe r.yaml, line 1: tags \(tag:yaml.org,2002:js\/function\) are not allowed/,
     ],
-    ["a tag of YAML's own", "name: !!binary aGk=", /tags .* are not read/],
-    ["keys that are no text", "[a, b]: c", /^recipe r.yaml, line 1: this is neither YAML nor JSON: /],
+    ["a tag of YAML's own", "name: !!binary aGk=", /tags .* are not allowed/],
+    ["keys that are no text", "[a, b]: c", /^recipe r.yaml, line 1: not valid YAML or JSON: /],
     ["keys twice", "seed: 1\nseed: 2", /^recipe r.yaml, line 2: .*unique/],
     ["several documents", "seed: 1\n---\nseed: 2", /multiple documents/],
     [
       "deep nesting",
       `name: ${"[".repeat(100_000)}`,
-      /^recipe r.yaml, line 1: this is neither YAML nor JSON: [^\n]+$/,
+      /^recipe r.yaml, line 1: not valid YAML or JSON: [^\n]+$/,
     ],
     [
       "more than anybody writes",
       `name: ${"x".repeat(300_000)}`,
-      /^recipe r.yaml: 300006 characters; at most 262144/,
+      /^recipe r.yaml: 300006 characters, but at most 262144/,
     ],
-    ["a prototype", "__proto__: { seed: 1 }", /line 1: the key __proto__ is not read/],
+    ["a prototype", "__proto__: { seed: 1 }", /line 1: the key __proto__ is not allowed/],
   ])("may not hold %s", (_, text, message) => {
     expect(() => read(text)).toThrow(message);
   });
@@ -391,7 +391,7 @@ describe("a recipe from a stranger", () => {
     expect(await besideRecipe(folder, "no.csv", "here")).toBe(join(folder, "no.csv"));
     for (const path of ["../secret.csv", join(folder, "data", "a.csv"), "link.csv", "up/secret.csv", ".."]) {
       await expect(besideRecipe(folder, path, "recipe r.yaml, line 3, data.dataset")).rejects.toThrow(
-        `recipe r.yaml, line 3, data.dataset: "${path}" leads out of the recipe's folder.`,
+        `recipe r.yaml, line 3, data.dataset: "${path}" is outside the recipe's folder.`,
       );
     }
   });

@@ -69,7 +69,7 @@ describe("a history is not replayed", () => {
     const small = await made(long);
     const elsewhere = { ...workbench, data: async () => ({ ...data, checksum: "ffff0000ffff0000" }) };
     await expect(replay({ model: small, from: model, workbench: elsewhere })).rejects.toThrow(
-      /the model was made with data synthetic of checksum .*; this is synthetic, ffff0000ffff\./,
+      /the model was made with data synthetic with checksum .*, but this is synthetic, ffff0000ffff\./,
     );
   });
 
@@ -91,6 +91,6 @@ describe("a history is not replayed", () => {
     } as typeof tensor);
     const changed = { ...small, tensors };
     expect(digest(changed)).not.toBe(digest(small));
-    await expect(replay({ model: changed, from: model, workbench })).rejects.toThrow("other weights");
+    await expect(replay({ model: changed, from: model, workbench })).rejects.toThrow("different weights");
   });
 });

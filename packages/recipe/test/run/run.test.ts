@@ -163,7 +163,7 @@ describe("a recipe that makes no sense is refused before anything runs:", () => 
     [
       "a target nobody uses",
       steps({ ...prune, target: { sparsity: 0.2 } }),
-      /recipe, target: is used by no step/,
+      /recipe, target: has no effect, because every step has its own target/,
     ],
     [
       "a target that an earlier step has reached",
@@ -231,7 +231,7 @@ describe("an aborted run", () => {
       expect(resumed.model.history).toEqual(whole.model.history);
     }
     await expect(run(request({ ...long, seed: 4 }, { resume: checkpoints[0] }))).rejects.toThrow(
-      "the unfinished run was of another recipe, or started from another model.",
+      "the unfinished run used another recipe, or started from another model.",
     );
     expect(data.checksum).toBeDefined();
   });

@@ -5,13 +5,13 @@ import { legend } from "./legend.ts";
 import { type Point, panel } from "./panel.ts";
 import { chart, type Look, type Spec } from "./theme.ts";
 
-/** Two stand side by side on a page, one below the other on a telephone. */
+/** Width and height: two charts fit side by side on a page, or below each other on a phone. */
 const width = 370;
-/** Error beyond the reference where the frame ends, at least and at most. */
+/** Minimum and maximum error above the reference at which the frame ends. */
 const [lowest, highest] = [0.08, 0.4];
 const shares = [0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.2, 0.3, 0.5, 0.7, 1];
 
-/** The one picture of a section: how small each model is, and how much error that costs against the reference. */
+/** The overview chart of a section: the size of each model against its error, relative to the reference. */
 export function atAGlance(section: Section, looks: readonly Look[], tunings: readonly string[]): Spec {
   const all = contestants(section).map(({ run, size, error }): Point => {
     const cost = error / section.reference - 1;
@@ -34,13 +34,13 @@ export function atAGlance(section: Section, looks: readonly Look[], tunings: rea
     width,
     height: 230,
     x: {
-      title: "size as stored, of the dense model's (log scale)",
+      title: "size as stored, relative to the dense model (log scale)",
       format: "%",
       domain: [left, 1.1],
       log: true,
       ticks: shares.filter((share) => share >= left),
     },
-    y: { title: "test MSE against the reference", format: "%", domain: [bottom, top] },
+    y: { title: "test MSE relative to the reference", format: "%", domain: [bottom, top] },
     points: shown,
     levels: [0, ...allowances].map((value) => ({
       value,

@@ -2,7 +2,7 @@ import type { DensityGroup, HeadDensity } from "@espalier/core";
 import { type HeatCell, type HeatPanel, heatMap, shortNames } from "./heat-map.ts";
 import { chart, type Spec } from "./theme.ts";
 
-/** A density as text: `7.5 %` would not fit, `<1` tells it from nothing. */
+/** A density as text: `7.5 %` would not fit, and `<1` differs from nothing. */
 function densityText(density: number): string {
   const percent = 100 * density;
   if (percent > 0 && percent < 1) return "<1";
@@ -13,25 +13,20 @@ export function densityCell(row: string, column: string, density: number): HeatC
   return { row, column, share: density, text: densityText(density) };
 }
 
-/** Density of one model's layers: parts of blocks down, blocks across; what no number tells apart by itself. */
+/** Density of one model's layers: parts of blocks down, blocks across; layers without a number in separate panels. */
 export function layerDensity(groups: readonly DensityGroup[], section: string): Spec {
-  return chart(
-    "Density by layer",
-    section,
-    "Per cent of the weights that are left, of the unpruned layer's.",
-    {
-      vconcat: groups.map(({ name, blocks, rows }) => {
-        const names = shortNames(rows.map((row) => row.name));
-        const cells = rows.flatMap((row, r) =>
-          row.cells.flatMap((layer, b) =>
-            layer === undefined ? [] : [densityCell(names[r]!, blocks[b]!, layer.density)],
-          ),
-        );
-        return heatMap(names, [{ title: name, columns: blocks, cells }]);
-      }),
-      spacing: 18,
-    },
-  );
+  return chart("Density by layer", section, "Per cent of the unpruned layer's weights that remain.", {
+    vconcat: groups.map(({ name, blocks, rows }) => {
+      const names = shortNames(rows.map((row) => row.name));
+      const cells = rows.flatMap((row, r) =>
+        row.cells.flatMap((layer, b) =>
+          layer === undefined ? [] : [densityCell(names[r]!, blocks[b]!, layer.density)],
+        ),
+      );
+      return heatMap(names, [{ title: name, columns: blocks, cells }]);
+    }),
+    spacing: 18,
+  });
 }
 
 /** Density of attention heads: attentions down, heads across; a panel for each of several models. */
@@ -55,7 +50,7 @@ export function headDensity(
   return chart(
     "Density by attention head",
     section,
-    "Per cent of each head's weights that are left: of queries, keys, values and output. Empty: the head, or its attention, is gone.",
+    "Per cent of each head's weights (queries, keys, values and output) that remain. Empty: the head, or its attention, was removed.",
     heatMap([...short.values()], panels, { step: 30 }),
   );
 }

@@ -7,8 +7,8 @@ import { chart, type Look, type Spec } from "./theme.ts";
 import { timingGrid } from "./timing-grid.ts";
 
 /**
- * Test error against latency, per backend and batch size. Latency is in units of the dense model's, timed alternately, so
- * that what else the machine did at the time cancels out.
+ * Test error against latency, per backend and batch size. Latency is relative to the dense model, timed in turn, so
+ * that other work on the machine cancels out.
  */
 export function errorLatency(section: Section, looks: readonly Look[], tunings: readonly string[]): Spec {
   const { runs, timings } = section;
@@ -39,12 +39,12 @@ export function errorLatency(section: Section, looks: readonly Look[], tunings: 
   return chart(
     "Error against latency",
     section.title,
-    "Best is bottom left. Lines go from the least to the most sparse; bars: half the distance between the quartiles.",
+    "Best is bottom left. Lines go from the least to the most sparse; bars: half the interquartile range.",
     body,
   );
 }
 
-/** A timing holds for every way of fine-tuning: none changes a shape or a mask. */
+/** A timing is valid for every fine-tuning: none changes a shape or a mask. */
 function pointsOf({ strategy, target, speedup }: TimingRow, { runs }: Section): Point[] {
   return runs
     .filter((run) => run.strategy === strategy && run.target === target)

@@ -8,13 +8,16 @@ import { chart, ink, type Look, muted, paper, type Spec } from "./theme.ts";
 
 const width = 780;
 
-/** Error against size as stored: every model, the front that none beats in both, and below it whose models make it. */
+/**
+ * Error against size as stored: every model, the front of models that no other beats in both, and a band with the
+ * strategies of the front.
+ */
 export function errorSize(section: Section, looks: readonly Look[], tunings: readonly string[]): Spec {
   const all = contestants(section);
   const front = frontOf(all);
   const { mse } = section.dense.errors;
   const domain: [number, number] = [0, Math.max(1, ...all.map(({ size }) => size)) * 1.03];
-  const x = { title: "size as stored, of the dense model's", format: "%", domain };
+  const x = { title: "size as stored, relative to the dense model", format: "%", domain };
   const y = errorScale("mse", [mse, ...all.map(({ run }) => run.after.mse)]);
   const points = all.map(
     ({ run, size }): Point => ({
@@ -60,7 +63,7 @@ export function errorSize(section: Section, looks: readonly Look[], tunings: rea
   return chart(
     "Error against size: which strategy is best where",
     section.title,
-    "Stairs: the least error at each size. Band: the strategy that has it.",
+    "Stairs: the least error at each size. Band: the strategy that reaches it.",
     {
       vconcat: [
         legend(looks, key),
@@ -72,7 +75,7 @@ export function errorSize(section: Section, looks: readonly Look[], tunings: rea
   );
 }
 
-/** The band below has the axis. */
+/** The axis is at the band below. */
 function withoutAxis({ encoding }: Spec): Spec {
   const { x, ...rest } = encoding as { readonly x: Spec };
   return { ...rest, x: { ...x, axis: null } };
@@ -103,7 +106,7 @@ function band(front: ReturnType<typeof frontOf>, looks: readonly Look[], domain:
         type: "quantitative",
         scale: { domain, nice: false },
         axis: {
-          title: "size as stored, of the dense model's",
+          title: "size as stored, relative to the dense model",
           labelExpr: "format(100 * datum.value, '.3~g') + ' %'",
           tickCount: 6,
         },
@@ -128,7 +131,7 @@ function band(front: ReturnType<typeof frontOf>, looks: readonly Look[], domain:
   };
 }
 
-/** The same for those who do not see it. */
+/** The chart in words, for readers who cannot see it. */
 export function errorSizeAlt(section: Section): string {
   const steps = frontOf(contestants(section)).map(
     ({ run, size, error }) =>

@@ -45,7 +45,7 @@ export function errorSparsity(section: Section, looks: readonly Look[], tunings:
   });
 }
 
-/** An axis for errors, logarithmic where they differ by more than a factor of 3. */
+/** An axis for errors, logarithmic if they differ by more than a factor of 3. */
 export function errorScale(metric: "mse" | "mae", stats: readonly Stat[]): Scale {
   const values = stats.flatMap(({ mean, spread }) => [mean - spread, mean + spread]).filter(Number.isFinite);
   const low = Math.min(...values);

@@ -4,12 +4,12 @@ import { ink, muted, palette, paper, type Spec } from "./theme.ts";
 export interface HeatCell {
   readonly row: string;
   readonly column: string;
-  /** How much ink, 0 to 1. */
+  /** Opacity, 0 to 1. */
   readonly share: number;
   readonly text: string;
 }
 
-/** Columns that belong together, under a title. */
+/** A group of columns under a title. */
 export interface HeatPanel {
   readonly title: string;
   readonly columns: readonly string[];
@@ -17,19 +17,19 @@ export interface HeatPanel {
 }
 
 export interface HeatMapOptions {
-  /** One of the palette's: the page swaps it in a dark scheme, where shades of its own could not be. */
+  /** A colour of the palette, which the page replaces in a dark scheme; other shades could not be replaced. */
   readonly color?: string;
   /** Width of a cell. */
   readonly step?: number;
 }
 
 const rowHeight = 20;
-/** From here on a cell is dark enough for text in the paper's colour. */
+/** Opacity from which on text is drawn in the paper's colour. */
 const dark = 0.6;
 
 /**
- * Shares as one colour at different opacity, with their text: rows down, panels side by side. Names of rows are shown as
- * they are.
+ * Shares as one colour at different opacity, with their text: rows down, panels side by side. Names of rows are shown
+ * unchanged.
  */
 export function heatMap(
   rows: readonly string[],
@@ -82,7 +82,7 @@ export function heatMap(
 
 const label = { type: "text", fontSize: 11 } as const;
 
-/** Dotted names cut to a length at a dot, their ends kept, since they differ there; longer where two would be the same. */
+/** Shortens dotted names to a length at a dot and keeps their ends, where they differ; longer if two would become equal. */
 export function shortNames(names: readonly string[], length = 44): string[] {
   const short = names.map((name) => shortName(name, length));
   return short.map((text, i) => (short.indexOf(text) === short.lastIndexOf(text) ? text : names[i]!));

@@ -4,7 +4,7 @@ import { chart, ink, muted, palette, type Spec } from "./theme.ts";
 
 const rowHeight = 24;
 
-/** Histograms of importance, a row a layer, all on one logarithmic scale; a mark at each median. */
+/** Histograms of importance, one row per layer, all on one logarithmic scale, with a mark at each median. */
 export function importanceChart({ criterion, edges, layers }: ImportanceDistribution, section: string): Spec {
   const names = shortNames(layers.map(({ name }) => name));
   const areas = layers.flatMap(({ counts }, row) => {
@@ -27,7 +27,7 @@ export function importanceChart({ criterion, edges, layers }: ImportanceDistribu
     axis: {
       title: null,
       values: layers.map((_, row) => row + 0.7),
-      // Names come from files: as JSON they are text to an expression, whatever they hold.
+      // Names come from files: as JSON, they are only text in an expression, whatever they contain.
       labelExpr: `${JSON.stringify(names)}[floor(datum.value)]`,
       labelLimit: 400,
       labelColor: ink,
@@ -48,7 +48,7 @@ export function importanceChart({ criterion, edges, layers }: ImportanceDistribu
   return chart(
     "Importance of weights",
     section,
-    "Histograms over each layer's weights with two or more axes, each to its own height; ticks: medians. Masked weights are left out.",
+    "Histograms of each layer's weights with two or more axes, each scaled to its own height; ticks: medians. Masked weights are left out.",
     {
       width: 460,
       height: rowHeight * layers.length,
@@ -78,7 +78,7 @@ export function importanceChart({ criterion, edges, layers }: ImportanceDistribu
   );
 }
 
-/** Whole numbers inside a range, at most about eight. */
+/** Integers inside a range, at most about eight. */
 function wholePowers(low: number, high: number): number[] {
   const [first, last] = [Math.ceil(low), Math.floor(high)];
   const step = Math.max(1, Math.ceil((last - first + 1) / 8));

@@ -7,7 +7,7 @@ import { timingGrid } from "./timing-grid.ts";
 
 const x = { title: "sparsity reached", format: "%", domain: [0, 1] } as const;
 
-/** Milliseconds a call against the sparsity reached, per backend and batch size, with the dense model's. */
+/** Milliseconds per call against the sparsity reached, per backend and batch size, with the dense model's. */
 export function latency(section: Section, looks: readonly Look[]): Spec {
   const body = timingGrid(section, looks, {}, (rows, title, width) => {
     const dense = quantile(
@@ -20,7 +20,7 @@ export function latency(section: Section, looks: readonly Look[]): Spec {
       height: 190,
       x,
       y: {
-        title: "ms a call",
+        title: "ms per call",
         format: ".3~g",
         domain: domainOf(
           rows.flatMap((row) => [row.dense.mean, ...reach(row.pruned)]),
@@ -37,12 +37,12 @@ export function latency(section: Section, looks: readonly Look[]): Spec {
   return chart(
     "Latency per backend and batch size",
     section.title,
-    `${bars} Grey ticks: the dense model, timed in turns with each.`,
+    `${bars} Grey ticks: the dense model, timed in turn with each.`,
     body,
   );
 }
 
-/** How many times as fast as dense, timed alternately, against the sparsity reached. */
+/** Speed-up over dense, timed in turn, against the sparsity reached. */
 export function speedup(section: Section, looks: readonly Look[]): Spec {
   const body = timingGrid(section, looks, {}, (rows, title, width) =>
     panel({
@@ -77,9 +77,9 @@ function point({ strategy, met, sparsity }: TimingRow, stat: Stat): Point {
   };
 }
 
-/** What the frame must hold: the value, and its bar unless one bad moment of the machine made it long. */
+/** The range that the frame must show: the value, and its bar unless a bad moment of the machine made that long. */
 function reach({ mean, spread }: Stat): number[] {
   return [mean, mean + Math.min(spread, mean / 4)];
 }
 
-const bars = "Medians; bars: half the distance between the quartiles, cut at the frame.";
+const bars = "Medians; bars: half the interquartile range, cut at the frame.";

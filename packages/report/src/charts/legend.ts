@@ -9,7 +9,7 @@ interface Entry {
   readonly dash?: readonly number[];
 }
 
-/** What a chart's marks and lines mean, beyond its strategies. */
+/** The meaning of a chart's marks and lines, in addition to its strategies. */
 export interface LegendOptions {
   readonly tunings?: readonly string[];
   /** Unreached targets are drawn hollow. */
@@ -22,7 +22,7 @@ export interface LegendOptions {
 const height = 20;
 const symbol = 22;
 
-/** The legend as a view of its own: Vega-Lite's cannot say what hollow marks and dotted lines are. */
+/** The legend as a separate view: Vega-Lite's cannot explain hollow marks and dotted lines. */
 export function legend(looks: readonly Look[], options: LegendOptions): Spec {
   const { tunings = [], width } = options;
   const entries: Entry[] = [
@@ -79,7 +79,7 @@ export const beforeDash: readonly number[] = [1.5, 3];
 /** The dense model. */
 export const denseDash: readonly number[] = [5, 3];
 
-/** Entries from left to right, in as many rows as it takes. */
+/** Entries from left to right, in as many rows as needed. */
 function place(entries: readonly Entry[], width: number) {
   let x = 0;
   let row = 0;
@@ -104,7 +104,7 @@ function place(entries: readonly Entry[], width: number) {
   });
 }
 
-/** About the width of text in the font at 12 pixels. */
+/** Approximate width of text at 12 pixels. */
 function textWidth(text: string): number {
   let sum = 0;
   for (const letter of text)

@@ -3,15 +3,15 @@ import { formatShare } from "../numbers.ts";
 import { shortNames } from "./heat-map.ts";
 import { font, ink, muted, palette, paper } from "./theme.ts";
 
-/** Shades a share is drawn in. */
+/** Number of shades for a share. */
 const shades = 10;
-/** Longest side of a picture, and what stands around it. */
+/** Longest side of a picture, and the margins around it. */
 const [side, gap, caption, margin] = [200, 22, 40, 16];
 const perRow = 4;
 
 /**
- * Masks of several tensors as one SVG: what is kept in colour, what is masked as the ground, what was cut off in grey. Drawn
- * on the tensor as it was before pruning; small tensors have a square an element.
+ * Masks of several tensors as one SVG: kept weights in colour, masked ones in the background's colour, removed slices
+ * in grey. Drawn in the tensor's original shape; small tensors have one square per element.
  */
 export function maskSheet(pictures: readonly MaskPicture[], title: string, section: string): string {
   const names = shortNames(namesOf(pictures), 33);
@@ -50,7 +50,7 @@ export function maskSheet(pictures: readonly MaskPicture[], title: string, secti
   ].join("");
 }
 
-/** Names of layers, where each has one tensor here. */
+/** Names of layers, if each has one tensor here. */
 function namesOf(pictures: readonly MaskPicture[]): string[] {
   const layers = pictures.map(({ tensor }) => layerOf(tensor));
   return new Set(layers).size === layers.length ? layers : pictures.map(({ tensor }) => tensor);

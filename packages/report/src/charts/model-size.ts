@@ -5,14 +5,14 @@ import { chart, ink, type Look, muted, paper, type Spec } from "./theme.ts";
 interface Bar {
   readonly name: string;
   readonly value: number;
-  /** Of it, what no output depends on. */
+  /** The dead part of it. */
   readonly dead: number;
   readonly text: string;
   readonly color: string;
   readonly fill: string;
 }
 
-/** Model size per strategy at one target, dense beside it: bytes as stored, and parameters that are kept. */
+/** Model size per strategy at one target, next to dense: bytes as stored, and kept parameters. */
 export function modelSize(section: Section, looks: readonly Look[], sparsity: number): Spec {
   const runs = runsNear(section.runs, sparsity);
   const width = 360;
@@ -56,7 +56,7 @@ export function modelSize(section: Section, looks: readonly Look[], sparsity: nu
   const asked = runs[0] === undefined ? "" : `, ${runs[0].target}`;
   const subtitle = [
     ...(runs.some(({ applicable, met }) => applicable && !met)
-      ? ["Hollow: the target was not reached; the bar shows the nearest that was."]
+      ? ["Hollow: the target was not reached; the bar shows the nearest model."]
       : []),
     ...(section.dense.size.parameters.dead > 0 ? ["Pale end: dead, no output depends on it."] : []),
   ].join(" ");
@@ -85,7 +85,7 @@ function barPanel(title: string, bars: readonly Bar[], width: number, named: boo
   const x = {
     field: "value",
     type: "quantitative",
-    // Room for the text behind the longest bar.
+    // Room for the text after the longest bar.
     scale: { domain: [0, most * (bars.some(({ dead }) => dead > 0) ? 1.75 : 1.35)], nice: false },
     axis: null,
   };
@@ -112,7 +112,7 @@ function barPanel(title: string, bars: readonly Bar[], width: number, named: boo
   };
 }
 
-/** The dead end of each bar, paler: it reads as if a sheet of paper lay over it. */
+/** The dead end of each bar, drawn paler, like under a sheet of paper. */
 function deadLayer(bars: readonly Bar[]): Spec {
   return {
     data: { values: bars.map(({ name, value, dead }) => ({ name, from: value - dead, to: value })) },
@@ -121,7 +121,7 @@ function deadLayer(bars: readonly Bar[]): Spec {
   };
 }
 
-/** The runs of the target nearest to a sparsity: one a strategy, in order. */
+/** The runs of the target nearest to a sparsity: one per strategy, in order. */
 export function runsNear(runs: readonly RunRow[], sparsity: number): RunRow[] {
   const distance = ({ metric, asked }: RunRow): number =>
     metric === "sparsity" ? Math.abs(asked - sparsity) : 1 + Math.abs(1 - asked - sparsity);

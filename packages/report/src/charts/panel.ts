@@ -22,7 +22,7 @@ export interface Scale {
   readonly format: string;
   readonly domain: readonly [number, number];
   readonly log?: boolean;
-  /** Where its ticks are; about five by default. */
+  /** Positions of ticks; about five by default. */
   readonly ticks?: readonly number[];
 }
 
@@ -42,11 +42,11 @@ export interface Panel {
   readonly points: readonly Point[];
   /** Joined by thin dotted lines, without marks; cut off at the frame. */
   readonly faint?: readonly Point[];
-  /** Dashed lines across, for the dense model or what else is compared with. */
+  /** Dashed horizontal lines, for the dense model or other references. */
   readonly levels?: readonly Level[];
-  /** A dashed line from top to bottom, for the dense model. */
+  /** A dashed vertical line, for the dense model. */
   readonly plumb?: number;
-  /** Small grey marks: what the dense model gave beside each point. */
+  /** Small grey marks: the dense model's value for each point. */
   readonly beside?: readonly { readonly x: number; readonly y: number }[];
   readonly looks: readonly Look[];
   readonly tunings: readonly string[];
@@ -103,7 +103,7 @@ export function panel(options: Panel): Spec {
   };
 }
 
-/** Extent of numbers with room around it, from zero where asked for. */
+/** Range of numbers with a margin, from zero if requested. */
 export function domainOf(values: readonly number[], fromZero = false): [number, number] {
   const known = values.filter(Number.isFinite);
   if (known.length === 0) return [0, 1];
@@ -118,7 +118,7 @@ export function isFinitePoint({ x, y }: Point): boolean {
   return Number.isFinite(x) && Number.isFinite(y);
 }
 
-/** As everywhere in the report: a space before the sign. */
+/** As everywhere in the report, with a space before the sign. */
 const percent = "format(100 * datum.value, '.3~g') + ' %'";
 
 interface Channels {
@@ -203,7 +203,10 @@ function barLayers(points: readonly Point[], { line }: Channels): Spec[] {
 const labelStep = 12;
 const labelGap = -4;
 
-/** How far from its line each label stands, so that those of neighbouring lines do not lie on each other: upwards, as far as there is room. */
+/**
+ * Offset of each label from its line, so that labels of neighbouring lines do not overlap: upwards, as far as there is
+ * room.
+ */
 function labelOffsets(
   levels: readonly Level[],
   { domain: [low, high], log }: Scale,
@@ -242,7 +245,7 @@ function levelLayers({ value, spread }: Level, x: Scale): Spec[] {
   ];
 }
 
-/** On a ground of its own, where another level's line runs through it. */
+/** With its own background, if another level's line runs through it. */
 function labelLayers({ value, label }: Level, x: Scale, dy: number): Spec[] {
   const data = { values: [{ left: x.domain[0], y: value, label }] };
   const place = { type: "text", align: "left", baseline: "bottom", dx: 2, dy, fontSize: 11 };
@@ -275,7 +278,7 @@ function plumbLayer(value: number, y: Scale): Spec {
   };
 }
 
-/** Targets out of reach share their nearest model: its measurements are one point, their mean. */
+/** Targets out of reach share their nearest model: its measurements become one point, their mean. */
 function merged(points: readonly Point[]): Point[] {
   return groupBy(points, ({ strategy, tuning, order }) => [strategy, tuning, order]).map((group) => {
     const mean = (key: "x" | "y" | "xSpread" | "ySpread"): number =>

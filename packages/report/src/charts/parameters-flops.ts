@@ -5,7 +5,7 @@ import { chart, ink, type Look, muted, paper, type Spec } from "./theme.ts";
 
 interface Measure {
   readonly title: string;
-  /** What counts, what of it no output depends on, and what a dense kernel stores or executes. */
+  /** The live part, the dead part, and the amount that a dense kernel stores or executes. */
   readonly kept: (size: Size) => number;
   readonly dead: (size: Size) => number;
   readonly full: (size: Size) => number;
@@ -19,14 +19,14 @@ const measures: readonly Measure[] = [
     full: ({ parameters }) => parameters.total,
   },
   {
-    title: "FLOPs of one window",
+    title: "FLOPs per window",
     kept: ({ flops }) => flops.effective,
     dead: ({ flops }) => flops.dead,
     full: ({ flops }) => flops.total,
   },
 ];
 
-/** Parameters and FLOPs per strategy and sparsity: a group of bars a strategy, in order of the sparsity reached. */
+/** Parameters and FLOPs per strategy and sparsity: a group of bars per strategy, in order of the sparsity reached. */
 export function parametersFlops(section: Section, looks: readonly Look[]): Spec {
   const groups = looks.map((look) => ({
     look,
@@ -39,7 +39,7 @@ export function parametersFlops(section: Section, looks: readonly Look[]): Spec 
   const subtitle = [
     "Below the bars: sparsity reached. Dashed: dense.",
     ...(section.dense.size.parameters.dead > 0
-      ? ["Grey on top: dead, no output depends on it; the figures are of what is live."]
+      ? ["Grey on top: dead, no output depends on it; the figures count the live part."]
       : []),
     ...(masked ? ["Pale: zeros, which a dense kernel still stores and multiplies."] : []),
     ...(groups.some(({ runs }) => runs.length === 0) ? ["n/a: not applicable."] : []),
@@ -55,7 +55,7 @@ export function parametersFlops(section: Section, looks: readonly Look[]): Spec 
 type Groups = readonly { readonly look: Look; readonly runs: readonly RunRow[] }[];
 
 interface Bar {
-  /** Place among its group, and the text below. */
+  /** Position in its group, and the text below. */
   readonly position: string;
   readonly kept: number;
   readonly withDead: number;
@@ -64,10 +64,10 @@ interface Bar {
   readonly fill: string;
 }
 
-/** No bar, and a word where it would stand. */
+/** A word in place of a missing bar. */
 const notApplicable: Bar = { position: "0|", kept: 0, withDead: 0, full: 0, text: "n/a", fill: paper };
 
-/** Panels side by side with one scale: dense first, then a panel a strategy. */
+/** Panels side by side with one scale: dense first, then a panel per strategy. */
 function panelsOf(
   { title, kept, dead, full }: Measure,
   { dense }: Section,
@@ -135,7 +135,7 @@ function barPanel(name: string, bars: readonly Bar[], color: string, dense: numb
         encoding: { x, y: { ...y, field: "full" } },
       },
       ...(bars.some((bar) => bar.withDead > bar.kept)
-        ? // Grey over the ground's colour: what is pale behind it must not tint it.
+        ? // Grey over the background colour, so that the pale bar behind does not tint it.
           [
             { color: paper, fillOpacity: 1 },
             { color: muted, fillOpacity: 0.5 },
@@ -157,7 +157,7 @@ function barPanel(name: string, bars: readonly Bar[], color: string, dense: numb
   };
 }
 
-/** Runs of different size, sparsest last: fine-tuning changes none, and targets out of reach share their nearest. */
+/** Runs of different size, sparsest last: fine-tuning changes none, and targets out of reach share their nearest model. */
 function distinctSizes(runs: readonly RunRow[]): RunRow[] {
   const seen = new Set<string>();
   return runs

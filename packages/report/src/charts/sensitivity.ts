@@ -3,10 +3,10 @@ import { formatError, formatShare } from "../numbers.ts";
 import { heatMap, shortNames } from "./heat-map.ts";
 import { chart, palette, type Spec } from "./theme.ts";
 
-/** Full ink: the error is this many times that of the model as it is. */
+/** Full opacity means that the error is this many times that of the whole model. */
 const most = 3;
 
-/** What pruning each layer alone does to the error. */
+/** The effect of pruning each layer alone on the error. */
 export function sensitivityChart({ layers, amounts, error }: Sensitivity, section: string): Spec {
   const names = shortNames(layers.map(({ name }) => name));
   const columns = amounts.map((amount) => formatShare(amount));
@@ -25,7 +25,7 @@ export function sensitivityChart({ layers, amounts, error }: Sensitivity, sectio
   return chart(
     "Sensitivity of layers",
     section,
-    `Validation MSE when so many of this layer's weights alone are masked, smallest first, without fine-tuning; in units of the whole model's (${formatError(error)}).`,
+    `Validation MSE when this share of only this layer's weights is masked, smallest first, without fine-tuning; relative to the whole model's (${formatError(error)}).`,
     heatMap(names, [{ title: "share of the layer's weights masked", columns, cells }], {
       color: palette[1]!.light,
       step: 58,

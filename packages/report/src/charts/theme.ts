@@ -1,15 +1,15 @@
 /** A Vega-Lite specification: plain JSON, checked by compiling it. */
 export type Spec = { readonly [key: string]: unknown };
 
-/** Colours of everything that is no strategy. The page swaps them for others in a dark scheme. */
+/** Colours of everything except strategies. The page replaces them in a dark scheme. */
 export const ink = "#1f2430";
 export const muted = "#5c6470";
 export const grid = "#e3e6ea";
 export const paper = "#ffffff";
 
 /**
- * Eight colours that stay apart under the common colour deficiencies (the first four best), each beside its counterpart
- * on a dark ground.
+ * Eight colours that can be told apart with the common colour deficiencies (the first four best), each with its
+ * counterpart on a dark background.
  */
 export const palette: readonly { readonly light: string; readonly dark: string }[] = [
   { light: "#0b69c2", dark: "#5aaeff" },
@@ -24,14 +24,14 @@ export const palette: readonly { readonly light: string; readonly dark: string }
 
 const shapes = ["circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "triangle-right"];
 
-/** How a strategy looks, in every chart of a report. */
+/** Appearance of a strategy in every chart of a report. */
 export interface Look {
   readonly strategy: string;
   readonly color: string;
   readonly shape: string;
 }
 
-/** One colour a strategy; from the ninth on colours come again, with another shape. */
+/** One colour per strategy; from the ninth on, colours repeat with another shape. */
 export function looksOf(strategies: readonly string[]): Look[] {
   return strategies.map((strategy, i) => ({
     strategy,
@@ -40,7 +40,7 @@ export function looksOf(strategies: readonly string[]): Look[] {
   }));
 }
 
-/** Line dashes of the ways of fine-tuning, in their order. */
+/** Line dashes of the variants of fine-tuning, in their order. */
 export const dashes: readonly (readonly number[])[] = [
   [1, 0],
   [8, 3],
@@ -53,8 +53,8 @@ export const dashes: readonly (readonly number[])[] = [
 export const font = "Inter, system-ui, 'Helvetica Neue', Arial, sans-serif";
 
 /**
- * What a chart has in common with all others. The first line under its title says which models it is about; lines are broken
- * after so many letters.
+ * Settings that all charts share. The first line under the title names the models; lines are broken after a number of
+ * letters.
  */
 export function chart(title: string, section: string, note: string, body: Spec, letters = 76): Spec {
   return {
@@ -103,7 +103,7 @@ export function chart(title: string, section: string, note: string, body: Spec, 
   };
 }
 
-/** Lines of at most so many letters, broken at spaces: Vega neither breaks nor measures text. */
+/** Breaks text at spaces into lines of a maximum length: Vega neither breaks nor measures text. */
 function wrap(text: string, most: number): string[] {
   const lines: string[] = [];
   for (const word of text.split(" ").filter((w) => w !== "")) {

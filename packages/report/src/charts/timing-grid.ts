@@ -2,7 +2,7 @@ import type { Section, TimingRow } from "../rows.ts";
 import { type LegendOptions, legend } from "./legend.ts";
 import type { Look, Spec } from "./theme.ts";
 
-/** One panel for each backend (a row) and batch size (a column) that was timed, under one legend. */
+/** One panel for each timed backend (row) and batch size (column), under one legend. */
 export function timingGrid(
   { timings }: Section,
   looks: readonly Look[],

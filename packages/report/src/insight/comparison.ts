@@ -11,7 +11,7 @@ import {
 import type { Table } from "../tables.ts";
 import type { Comparison, Side } from "./insight.ts";
 
-/** What pruning changed, a row a figure. */
+/** The effect of pruning, one row per figure. */
 export function comparisonTable({ before, after, untuned, time }: Comparison): Table {
   const row = (name: string, of: (side: Side) => number | undefined, format: (n: number) => string) => {
     const [a, b] = [of(before), of(after)];
@@ -52,7 +52,7 @@ export function comparisonTable({ before, after, untuned, time }: Comparison): T
         ? []
         : [
             [
-              "time of a run",
+              "time per run",
               formatTime(time.dense.median),
               formatTime(time.pruned.median),
               `${formatSpeedupStat({ mean: time.speedup, spread: time.speedupSpread })} as fast`,

@@ -8,7 +8,7 @@ import type { Figure } from "../figures.ts";
 import { comparisonTable } from "./comparison.ts";
 import type { Insight } from "./insight.ts";
 
-/** What is known of a model as a document: charts, and the comparison as a table. */
+/** The facts about a model as a document: charts, and the comparison as a table. */
 export function insightDocument(insight: Insight): Document {
   const { name, comparison } = insight;
   return {
@@ -34,8 +34,8 @@ function figuresOf({ name, layers, heads, masks, importance, sensitivity }: Insi
       name: "density-layers",
       title: "Density by layer",
       spec: layerDensity(densityMap(layers), name),
-      alt: `Heat map: per cent of the weights left in each of ${layers.length} layers.`,
-      caption: "Removed and masked weights alike, of what the layer had before pruning.",
+      alt: `Heat map: per cent of the weights that remain in each of ${layers.length} layers.`,
+      caption: "Removed and masked weights both count as gone, relative to the layer before pruning.",
     },
   ];
   if (heads.length > 0)
@@ -43,8 +43,8 @@ function figuresOf({ name, layers, heads, masks, importance, sensitivity }: Insi
       name: "density-heads",
       title: "Density by attention head",
       spec: headDensity([{ title: "head", heads }], name),
-      alt: `Heat map: per cent of each head's weights left, ${heads.length} attentions.`,
-      caption: "A head that was removed has 0.",
+      alt: `Heat map: per cent of each head's weights that remain, ${heads.length} attentions.`,
+      caption: "A removed head has 0.",
     });
   if (importance !== undefined)
     figures.push({
@@ -53,7 +53,7 @@ function figuresOf({ name, layers, heads, masks, importance, sensitivity }: Insi
       spec: importanceChart(importance, name),
       alt: `Histograms of importance by ${importance.criterion}, ${importance.layers.length} layers.`,
       caption:
-        "Layers whose histogram lies to the left lose their weights first where all are ranked together.",
+        "If all layers are ranked together, those whose histogram is further left lose their weights first.",
     });
   if (sensitivity !== undefined)
     figures.push({
@@ -68,8 +68,8 @@ function figuresOf({ name, layers, heads, masks, importance, sensitivity }: Insi
       name: "masks",
       title: "Masks",
       spec: maskSheet(masks, "Masks", name),
-      alt: `Pictures of ${masks.length} weight tensors: what is kept, masked and removed.`,
-      caption: "Rows × columns as they were before pruning.",
+      alt: `Pictures of ${masks.length} weight tensors: kept, masked and removed weights.`,
+      caption: "Rows × columns before pruning.",
     });
   return figures;
 }

@@ -9,31 +9,31 @@ import type {
   Sensitivity,
 } from "@espalier/core";
 
-/** A model beside another: what each costs, how well it forecasts, how long a run takes. */
+/** Two models side by side: their costs, their errors, and the time per run. */
 export interface Comparison {
   readonly before: Side;
   readonly after: Side;
-  /** Errors between pruning and fine-tuning, where there was any. */
+  /** Errors after pruning and before fine-tuning, if there was any. */
   readonly untuned?: TestErrors | undefined;
-  /** Where both were timed, in turns. */
+  /** If both were timed, in turn. */
   readonly time?: LatencyResult & { readonly backend: string; readonly batch: number };
 }
 
-/** What a model costs and how well it forecasts, before or after. */
+/** Costs and errors of a model, before or after. */
 export interface Side {
   readonly counts: Accounting;
   readonly sparsity: number;
-  /** Of its file. */
+  /** Size of its file. */
   readonly fileBytes?: number;
   readonly test?: TestErrors | undefined;
 }
 
-/** What can be seen of a model, as data: drawn by `insightDocument`, printed by the command, or by a page of your own. */
+/** The facts about a model as data: drawn by `insightDocument`, printed by the command, or used by your own page. */
 export interface Insight {
   readonly name: string;
   readonly layers: readonly LayerCount[];
   readonly heads: readonly HeadDensity[];
-  /** Of tensors that pruning changed. */
+  /** Tensors that pruning changed. */
   readonly masks: readonly MaskPicture[];
   readonly importance?: ImportanceDistribution | undefined;
   readonly sensitivity?: Sensitivity | undefined;

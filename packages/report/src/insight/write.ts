@@ -7,17 +7,17 @@ import type { Insight } from "./insight.ts";
 
 /** Where the page goes. */
 export interface WriteInsightOptions {
-  /** Folder for the page; made where it does not exist. */
+  /** Folder for the page; created if it does not exist. */
   readonly out: string;
-  /** Replaces such a page that is there already. Without it that is an EspalierError, as are other files in the folder. */
+  /** Replaces an existing page of this kind. Without it, that is an EspalierError, like other files in the folder. */
   readonly force?: boolean;
   readonly signal?: AbortSignal;
 }
 
-/** What a folder with a model's page holds. */
+/** Files in a folder with a model's page. */
 const page = { name: "model's page", files: new Set(["model.html", "model.md"]) };
 
-/** Draws what is known of a model: `model.html`, self-contained, `model.md`, and the charts as SVG and PNG in `charts`. */
+/** Writes the page of a model: `model.html`, self-contained, `model.md`, and the charts as SVG and PNG in `charts`. */
 export async function writeInsight(
   insight: Insight,
   { out, force = false, signal }: WriteInsightOptions,

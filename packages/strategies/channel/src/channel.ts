@@ -17,7 +17,7 @@ const kindsOf: Readonly<Record<string, readonly DimensionKind[]>> = {
 
 const schema = z.strictObject({
   criterion: z
-    // Which names there are is core's to say, with the nearest one.
+    // Core checks the name, and suggests the nearest one.
     .union([z.string(), z.custom<Criterion>(isCriterion)])
     .default("l2")
     .describe(`importance: ${criterionNames.join(", ")}`),
@@ -25,23 +25,23 @@ const schema = z.strictObject({
     .enum(["local", "global", "isomorphic"])
     .default("isomorphic")
     .describe(
-      "ranked together: isomorphic, like dimensions of different layers; local, each alone (equal shares); global, all",
+      "which dimensions are ranked together: isomorphic, similar dimensions of different layers; local, each by itself (equal shares); global, all",
     ),
   dimensions: z
     .array(z.enum(["feed-forward", "head-channel", "embedding"]))
     .nonempty()
     .default(["feed-forward", "head-channel", "embedding"])
-    .describe("which widths, a list; head-channel: inside heads, for q·k and v apart"),
-  keepAtLeast: z.int().min(0).default(1).describe("channels every dimension keeps"),
+    .describe("which widths, a list; head-channel: inside heads, separately for q·k and v"),
+  keepAtLeast: z.int().min(0).default(1).describe("channels that every dimension keeps"),
   multipleOf: z.int().min(1).default(1).describe("kept widths are rounded up to a multiple of this"),
   keep: z
     .array(z.string())
     .default([])
-    .describe("dimensions or tensors left alone, by name pattern (* for any text)"),
+    .describe("dimensions or tensors to leave unpruned, by name pattern (* for any text)"),
   seed: z.int().default(0).describe("seed of the criterion random"),
 });
 
-/** Options of channel pruning; the schema describes each, and help and the reference of recipe files list them. */
+/** Options of channel pruning. The schema describes each; the help and the recipe reference list them. */
 export type ChannelOptions = z.input<typeof schema>;
 
 /**

@@ -14,22 +14,23 @@ const schema = z.strictObject({
   weights: z
     .array(z.number().positive())
     .optional()
-    .describe("how much of the amount each stage takes on, in their order; equal by default"),
+    .describe("share of the amount for each stage, in their order; equal by default"),
 });
 
-/** Options of combined pruning: `weights` say how much of the amount each stage takes on, in their order; equal by default. */
+/** Options of combined pruning. `weights` distributes the amount over the stages, in their order; equally by default. */
 export type CombinedOptions = z.input<typeof schema>;
 
 /**
- * Strategies one after the other as one plan, without training in between: each stage plans on the model its predecessor
- * left. At amount a, stage i with weight wᵢ works at 1 − (1 − a)^(wᵢ ÷ Σw): together the stages keep the share 1 − a.
+ * Several strategies in sequence as one plan, without training in between: each stage plans on the model that the
+ * previous one left. At amount a, stage i with weight wᵢ works at 1 − (1 − a)^(wᵢ ÷ Σw): together the stages keep the
+ * share 1 − a.
  */
 export function combined(stages: readonly Strategy[], options: CombinedOptions = {}): Strategy {
   const { weights = stages.map(() => 1) } = readBy(schema, options, 'strategy "combined"');
   if (stages.length === 0) throw new EspalierError("combined needs at least one strategy.");
   if (weights.length !== stages.length) {
     throw new EspalierError(
-      `combined has ${stages.length} strategies and ${weights.length} weights; give one for each.`,
+      `combined has ${stages.length} strategies and ${weights.length} weights; give one weight for each.`,
     );
   }
   const total = weights.reduce((sum, weight) => sum + weight, 0);

@@ -23,7 +23,7 @@ import { type Unit, unitsOf } from "./units.ts";
 
 const schema = z.strictObject({
   criterion: z
-    // Which names there are is core's to say, with the nearest one.
+    // Core checks the name, and suggests the nearest one.
     .union([z.string(), z.custom<Criterion>(isCriterion)])
     .optional()
     .describe(
@@ -33,26 +33,26 @@ const schema = z.strictObject({
     .array(z.enum(["attention", "feed-forward"]))
     .nonempty()
     .default(["attention", "feed-forward"])
-    .describe("what may go, a list"),
+    .describe("which kinds of modules may be removed, a list"),
   unit: z
     .enum(["module", "layer"])
     .default("module")
-    .describe("what goes at a time: a module, or the modules of one layer together"),
-  keepAtLeast: z.int().min(0).default(1).describe("modules of each kind that the model keeps, or layers"),
+    .describe("what is removed at a time: one module, or all modules of one layer"),
+  keepAtLeast: z.int().min(0).default(1).describe("modules of each kind (or layers) that the model keeps"),
   keep: z
     .array(z.string())
     .default([])
-    .describe("modules, dimensions or tensors left alone, by name pattern (* for any text)"),
+    .describe("modules, dimensions or tensors to leave unpruned, by name pattern (* for any text)"),
   seed: z.int().default(0).describe("seed of the criterion random"),
 });
 
-/** Options of depth pruning; the schema describes each, and help and the reference of recipe files list them. */
+/** Options of depth pruning. The schema describes each; the help and the recipe reference list them. */
 export type DepthOptions = z.input<typeof schema>;
 
 /**
  * Removes whole attention and feed-forward modules, the least important first: SPAT (Guo et al., arXiv 2505.08768) for
- * attention, and what layer dropping does for both (Fan et al., ICLR 2020). Of a module its last bias and the
- * normalisation around it stay; the residual path goes on. `amount` is the share of the modules.
+ * attention, and layer dropping for both (Fan et al., ICLR 2020). A removed module leaves its last bias and the
+ * normalisation around it; the residual path remains. `amount` is the share of the modules.
  */
 export function depth(options: DepthOptions = {}): Strategy {
   const parsed = readBy(schema, options, 'strategy "depth"');
@@ -80,7 +80,7 @@ export function depth(options: DepthOptions = {}): Strategy {
   };
 }
 
-/** Importance of units by a criterion, remembered for each model. */
+/** Importance of units by a criterion, cached per model. */
 function ranking(criterion: Criterion) {
   const remembered = perModel<readonly number[]>();
   return (request: PlanRequest, units: readonly Unit[]): Promise<readonly number[]> =>
@@ -96,7 +96,7 @@ function ranking(criterion: Criterion) {
     });
 }
 
-/** The modules that a strategy looks at: those that can go, and those that cannot. */
+/** The modules that a strategy considers: those that can be removed, and those that cannot. */
 function candidates(model: Model, { modules, keep }: Pick<z.output<typeof schema>, "modules" | "keep">) {
   const kept = ({ name, dimension }: ResidualModule) =>
     matchesAny(keep, name) ||
@@ -113,7 +113,7 @@ function candidates(model: Model, { modules, keep }: Pick<z.output<typeof schema
   };
 }
 
-/** Empties the dimensions of the least important units; of each kind, some stay. */
+/** Empties the dimensions of the least important units; some units of each kind stay. */
 function removeLeast(
   units: readonly Unit[],
   scores: readonly number[],
@@ -143,7 +143,7 @@ function emptied({ name, kind, dimension }: Unit["modules"][number], place: stri
     dimension: dimension.name,
     extent: size,
     indices: Array.from({ length: size }, (_, i) => i),
-    because: `the ${kind} ${name} goes: ${place}`,
+    because: `the ${kind} ${name} is removed: ${place}`,
   };
 }
 

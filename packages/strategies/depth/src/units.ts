@@ -4,15 +4,15 @@ import type { ResidualModule } from "@espalier/core/pruning";
 /** A module whose dimension can be emptied. */
 export type RemovableModule = ResidualModule & { readonly dimension: PrunableDimension };
 
-/** Modules that go together. */
+/** Modules that are removed together. */
 export interface Unit {
   readonly kind: ResidualModule["kind"] | "layer";
   readonly modules: readonly RemovableModule[];
 }
 
 /**
- * Modules one by one, or by layer: an attention (a decoder has two) and the feed-forward that follows. Modules that share
- * their weights share the dimension, and are one.
+ * Modules one by one or by layer: an attention (a decoder has two) and the feed-forward that follows. Modules that
+ * share their weights share the dimension, and form one unit.
  */
 export function unitsOf(modules: readonly RemovableModule[], unit: "module" | "layer"): Unit[] {
   const distinct = [...Map.groupBy(modules, ({ dimension }) => dimension.number).values()].map(

@@ -5,27 +5,31 @@ import { z } from "zod";
 
 const schema = z.strictObject({
   criterion: z
-    // Which names there are is core's to say, with the nearest one.
+    // Core checks the name, and suggests the nearest one.
     .union([z.string(), z.custom<Criterion>(isCriterion)])
     .default("l2")
     .describe(`importance: ${criterionNames.join(", ")}`),
   scope: z
     .enum(["local", "global", "isomorphic"])
     .default("global")
-    .describe("ranked together: local, the heads of one attention; isomorphic, of like layers; global, all"),
+    .describe(
+      "which heads are ranked together: local, those of one attention; isomorphic, those of similar layers; global, all",
+    ),
   keepAtLeast: z
     .int()
     .min(0)
     .default(1)
-    .describe("heads every attention keeps; 0 lets a whole branch go, its output bias stays"),
+    .describe(
+      "heads that every attention keeps; 0 allows a whole branch to be removed except its output bias",
+    ),
   keep: z
     .array(z.string())
     .default([])
-    .describe("dimensions or tensors left alone, by name pattern (* for any text)"),
+    .describe("dimensions or tensors to leave unpruned, by name pattern (* for any text)"),
   seed: z.int().default(0).describe("seed of the criterion random"),
 });
 
-/** Options of head pruning; the schema describes each, and help and the reference of recipe files list them. */
+/** Options of head pruning. The schema describes each; the help and the recipe reference list them. */
 export type HeadOptions = z.input<typeof schema>;
 
 /** Removes whole attention heads, weakest first (Michel et al., NeurIPS 2019). `amount` is the share of heads. */

@@ -43,7 +43,7 @@ describe("head pruning", () => {
   it("names the nearest plan and what is left where a target cannot be met", async () => {
     const plan = await meet({ flops: 0.1 }, head(), { model });
     expect(plan.target).toMatchObject({ metric: "flops", asked: 0.1, met: false });
-    expect(plan.target!.why).toMatch(/with all that "head" may remove, \d+\.\d % of the flops remain/);
+    expect(plan.target!.why).toMatch(/with everything that "head" may remove, \d+\.\d % of the flops remain/);
   });
 });
 

@@ -37,7 +37,7 @@ function readStructure(text: string): Structure {
 const schema = z
   .strictObject({
     criterion: z
-      // Which names there are is core's to say, with the nearest one.
+      // Core checks the name, and suggests the nearest one.
       .union([z.string(), z.custom<Criterion>(isCriterion)])
       .default("l1")
       .describe(`importance: ${criterionNames.join(", ")}; wsap also decides each tensor's share`),
@@ -45,7 +45,7 @@ const schema = z
       .enum(["row", "local", "global", "isomorphic", "erk", "lamp"])
       .optional()
       .describe(
-        "how density is shared out: global (the default) and isomorphic rank all tensors together, or those of like layers; local gives each the same; erk goes by shape; lamp by LAMP's scores (Lee et al., ICLR 2021), while the criterion says which; row gives each output the same, as Wanda does",
+        "how density is distributed: global (the default) and isomorphic rank all tensors together, or those of similar layers; local gives each tensor the same; erk goes by shape; lamp uses LAMP's scores (Lee et al., ICLR 2021) for the shares, and the criterion within a tensor; row gives each output the same, like Wanda",
       ),
     structure: z
       .string()
@@ -53,27 +53,30 @@ const schema = z
       .transform(readStructure)
       .default({})
       .describe(
-        "what goes together: blocks of rows x columns, outputs x inputs (4x1), or a pattern (2:4: of four weights in a row two stay at least); single weights by default",
+        "unit of masking: blocks of rows x columns, outputs x inputs (4x1), or a pattern (2:4: of four consecutive weights at least two stay); single weights by default",
       ),
     leastDensity: z
       .number()
       .min(0)
       .max(1)
       .default(0.25)
-      .describe("least density of a tensor, as a share of the average; 0 lets a layer be emptied"),
-    keep: z.array(z.string()).default([]).describe("tensors left alone, by name pattern (* for any text)"),
+      .describe("least density of a tensor, as a share of the average; 0 allows a layer to be emptied"),
+    keep: z
+      .array(z.string())
+      .default([])
+      .describe("tensors to leave unpruned, by name pattern (* for any text)"),
     seed: z.int().default(0).describe("seed of the criterion random"),
   })
   .refine(({ scope = "row", structure }) => scope === "row" || structure.pattern === undefined, {
-    message: "a pattern such as 2:4 says what stays of every run: leave scope out",
+    message: "cannot be combined with a pattern such as 2:4, which compares the weights of every run",
     path: ["scope"],
   })
   .refine(({ scope, structure }) => scope !== "row" || structure.block === undefined, {
-    message: "blocks span rows: choose another scope than row",
+    message: "cannot be row with blocks, which span rows",
     path: ["scope"],
   });
 
-/** Options of unstructured pruning; the schema describes each, and help and the reference of recipe files list them. */
+/** Options of unstructured pruning. The schema describes each; the help and the recipe reference list them. */
 export type UnstructuredOptions = z.input<typeof schema>;
 
 /**
@@ -100,7 +103,7 @@ export function unstructured(options: UnstructuredOptions = {}): Strategy {
     ranked(request.model, async () =>
       rankWeights(request.model, await criterion.weights(request, tensors), block),
     );
-  /** The ranking that says how many each tensor loses, where it is not the criterion's. */
+  /** The ranking that decides how many weights each tensor loses, if it is not the criterion's. */
   const allocation = async ({ model }: PlanRequest, tensors: readonly string[]) =>
     scope === "lamp"
       ? {

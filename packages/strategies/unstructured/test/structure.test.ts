@@ -96,9 +96,9 @@ it("blocks meet a sparsity", async () => {
 
 it("a structure nobody knows is refused", () => {
   expect(() => unstructured({ structure: "4 by 1" })).toThrow(/rows x columns/);
-  expect(() => unstructured({ structure: "2:4", scope: "erk" })).toThrow("leave scope out");
+  expect(() => unstructured({ structure: "2:4", scope: "erk" })).toThrow("cannot be combined with a pattern");
   expect(() => plugin.create({ structure: "2x2", scope: "row" }, () => unstructured())).toThrow(
-    "blocks span rows",
+    "cannot be row with blocks",
   );
 });
 

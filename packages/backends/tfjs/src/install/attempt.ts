@@ -19,8 +19,8 @@ process.stdout.write(JSON.stringify({ version: tf.TF_Version, product: [...tf.te
 `;
 
 /**
- * Tries what was made, in a process of its own: what does not load may take its process down. Gives libtensorflow's
- * version.
+ * Tries the installation in a separate process, because an addon that does not load may crash it. Returns
+ * libtensorflow's version.
  */
 export async function tryInstallation(folder: string, options: RunOptions): Promise<string> {
   const kernels = join(folder, names.package, "dist/register_all_kernels.js");

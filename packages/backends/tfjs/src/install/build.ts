@@ -10,31 +10,31 @@ export interface BuildInput {
   /** Folder of @tensorflow/tfjs-node. */
   readonly sources: string;
   readonly headers: string;
-  /** Folder of the libraries; the addons go there, too. */
+  /** Folder of the libraries, and of the addons. */
   readonly libraries: string;
   readonly libraryNames: readonly string[];
 }
 
-/** A C++ compiler that is there. */
+/** A C++ compiler. */
 export interface Compiler {
   readonly program: string;
-  /** Its first line about itself. */
+  /** The first line of its version message. */
   readonly about: string;
 }
 
-/** `CXX`, else g++. Asked for before anything is downloaded. */
+/** Finds `CXX`, else g++. Checked before anything is downloaded. */
 export async function findCompiler(options: RunOptions): Promise<Compiler> {
   const program = process.env.CXX || "g++";
   const result = await runProgram(program, ["--version"], options);
   if (result === undefined) {
     throw new EspalierError(
-      `tensorflow: there is no C++ compiler (${program}) to build the addon with: apt-get install g++ (or set CXX)`,
+      `tensorflow: no C++ compiler (${program}) to build the addon with: apt-get install g++ (or set CXX)`,
     );
   }
   return { program, about: result.stdout.split("\n")[0]!.trim() };
 }
 
-/** Compiles the addon against libtensorflow, and the one that keeps its greetings back. */
+/** Compiles the addon against libtensorflow, and the one that suppresses its startup messages. */
 export async function buildAddons(
   compiler: Compiler,
   { sources, headers, libraries, libraryNames }: BuildInput,
@@ -47,7 +47,7 @@ export async function buildAddons(
     ...files.map((name) => join(binding, name)),
     ...["-o", join(libraries, basename(names.addon)), `-L${libraries}`],
     ...libraryNames.toReversed().map((name) => `-l:${name}`),
-    // Addon and libraries lie in one folder, wherever that is moved to.
+    // Addon and libraries are in one folder, which may be moved.
     "-Wl,-rpath,$ORIGIN",
   ]);
   const quiet = join(headers, "quiet.cc");
@@ -62,7 +62,7 @@ async function compile({ program }: Compiler, options: RunOptions, own: readonly
     throw new EspalierError(`tensorflow: ${program} cannot build the addon: ${complaint(built)}`);
 }
 
-/** The headers of Node-API, which are the same for every Node that has its version 8. */
+/** The headers of Node-API, which are the same for every Node with version 8 of it. */
 function nodeHeaders(): string {
   const require = createRequire(import.meta.url);
   return join(dirname(require.resolve("node-api-headers/package.json")), "include");

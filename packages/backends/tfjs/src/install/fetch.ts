@@ -5,20 +5,23 @@ import { dirname, join } from "node:path";
 import { EspalierError } from "@espalier/core";
 import { complaint, type RunOptions, type RunResult, runProgram } from "./process.ts";
 
-/** The wheel that libtensorflow is taken out of, where none is given: tried with the addon's sources. */
+/** The default wheel to take libtensorflow from: tested with the addon's sources. */
 export const wheelVersion = "2.21.0";
 
 const byHand = "Give --wheel FILE, a tensorflow_cpu wheel for Linux that was downloaded elsewhere.";
 
 export interface DownloadOptions extends RunOptions {
-  /** Called now and then with the bytes that have arrived. */
+  /** Called from time to time with the number of bytes received. */
   readonly onBytes?: (bytes: number) => void;
 }
 
-/** Downloads the wheel by pip into a folder, and gives its path: whatever index pip is set up for, and its checksums. */
+/**
+ * Downloads the wheel with pip into a folder, and returns its path. Uses the index that pip is configured for, and its
+ * checksums.
+ */
 export async function downloadWheel(folder: string, { signal, onBytes }: DownloadOptions): Promise<string> {
   await mkdir(folder, { recursive: true });
-  // The library is the same for every Python: pip is told one that surely has a wheel.
+  // The library is the same for every Python, so pip is given a version that certainly has a wheel.
   const machine = process.arch === "arm64" ? "aarch64" : "x86_64";
   const args = [
     ...["-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-cache-dir"],
@@ -37,7 +40,7 @@ export async function downloadWheel(folder: string, { signal, onBytes }: Downloa
     clearInterval(watch);
   }
   if (result === undefined)
-    throw new EspalierError(`tensorflow: there is no python3 to download tensorflow-cpu with. ${byHand}`);
+    throw new EspalierError(`tensorflow: no python3 to download tensorflow-cpu with. ${byHand}`);
   const wheel = (await readdir(folder)).find((name) => name.endsWith(".whl"));
   if (result.code !== 0 || wheel === undefined) {
     throw new EspalierError(
@@ -54,8 +57,8 @@ async function sizeOf(folder: string): Promise<number> {
 }
 
 /**
- * The folder of @tensorflow/tfjs-node in a version: where it is installed (its scripts need not have run), else as npm
- * gives it, unpacked into `folder`. Its own dependencies are not needed.
+ * The folder of a version of @tensorflow/tfjs-node: where it is installed (its scripts need not have run), else
+ * downloaded from npm and unpacked into `folder`. Its dependencies are not needed.
  */
 export async function findSources(version: string, folder: string, options: RunOptions): Promise<string> {
   const installed = installedSources(version);
@@ -68,15 +71,15 @@ export async function findSources(version: string, folder: string, options: RunO
   });
   const archive = (await readdir(folder)).find((name) => name.endsWith(".tgz"));
   if (packed === undefined || packed.code !== 0 || archive === undefined) {
-    const why = packed === undefined ? "there is no npm" : complaint(packed);
+    const why = packed === undefined ? "npm is not installed" : complaint(packed);
     throw new EspalierError(
-      `tensorflow: npm cannot fetch ${wanted} (${why}). Where it can: npm install --ignore-scripts ${wanted}`,
+      `tensorflow: npm cannot fetch ${wanted} (${why}). On a machine that can: npm install --ignore-scripts ${wanted}`,
     );
   }
   const unpacked = await runProgram("tar", ["-xzf", archive, "--no-same-owner"], { ...options, cwd: folder });
   const root = join(folder, "package");
   if (unpacked?.code !== 0 || !existsSync(join(root, "binding")))
-    throw new EspalierError(`tensorflow: ${archive} of npm does not unpack.`);
+    throw new EspalierError(`tensorflow: ${archive} from npm cannot be unpacked.`);
   return root;
 }
 

@@ -14,44 +14,44 @@ import { copyKernels } from "./kernels.ts";
 import { besides, replace, sweepAway } from "./staging.ts";
 import { takeFromWheel } from "./wheel.ts";
 
-/** How far an installation is. */
+/** Progress of an installation. */
 export interface InstallProgress {
-  /** What is being done, for people. */
+  /** The current activity, for users. */
   readonly label: string;
-  /** From 0 to 1, over everything; by the time each part takes. */
+  /** Overall progress from 0 to 1, by the time that each part takes. */
   readonly share: number;
   readonly bytes?: number;
 }
 
-/** Where libtensorflow comes from and goes. */
+/** Source and target of an installation. */
 export interface InstallOptions {
   /** A `tensorflow-cpu` wheel for Linux; downloaded by pip by default. */
   readonly wheel?: string | undefined;
-  /** The cache; `ESPALIER_CACHE`, else the system's folder for caches, by default. */
+  /** The cache folder; by default `ESPALIER_CACHE`, else the system's folder for caches. */
   readonly cache?: string | undefined;
-  /** Replaces an installation that works. */
+  /** Replaces a working installation. */
   readonly force?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Told how far it has come. */
+  /** Called with the progress. */
   readonly onProgress?: ((progress: InstallProgress) => void) | undefined;
 }
 
-/** What was installed, or found. */
+/** The installation that was made or found. */
 export interface Installed {
   readonly folder: string;
   readonly record: InstallRecord;
-  /** False where it was there already, and works. */
+  /** False if it already existed and works. */
   readonly changed: boolean;
 }
 
 /**
- * Sets up the backend `tensorflow` where the installer of @tensorflow/tfjs-node cannot: libtensorflow out of a wheel, the
- * addon compiled and tried, all in a folder of the cache. It is whole or not there: made beside its place, then renamed.
- * Throws an EspalierError that says what is missing; the signal's reason after an abort.
+ * Sets up the `tensorflow` backend where the installer of @tensorflow/tfjs-node cannot: takes libtensorflow from a
+ * wheel, compiles the addon and tries it, all in a folder of the cache. The folder is written atomically. Throws an
+ * EspalierError that says what is missing; the signal's reason after an abort.
  */
 export async function installTensorflow(options: InstallOptions = {}): Promise<Installed> {
   if (process.platform !== "linux" || !["x64", "arm64"].includes(process.arch))
-    throw new EspalierError(`tensorflow: it is installed on Linux (x64, arm64) only, not on ${platform()}.`);
+    throw new EspalierError(`tensorflow: can only be installed on Linux (x64, arm64), not on ${platform()}.`);
   const folder = tensorflowFolder(options.cache);
   const found = options.force ? undefined : await working(folder, options);
   if (found !== undefined) return { folder, record: found, changed: false };
@@ -69,7 +69,7 @@ export async function installTensorflow(options: InstallOptions = {}): Promise<I
   }
 }
 
-/** Removes what was installed; undefined where nothing is. Gives the bytes that were freed. */
+/** Removes the installation and returns the number of freed bytes; undefined if nothing is installed. */
 export async function uninstallTensorflow(
   cache?: string,
 ): Promise<{ folder: string; bytes: number } | undefined> {
@@ -78,13 +78,13 @@ export async function uninstallTensorflow(
   if ((await stat(folder).catch(() => undefined)) === undefined) return undefined;
   const bytes = (await filesOf(folder)).reduce((sum, file) => sum + file.bytes, 0);
   const old = besides(folder, "old");
-  // First out of sight: half an installation is none.
+  // Rename it first: half an installation must not be found.
   await rename(folder, old);
   await rm(old, { recursive: true, force: true });
   return { folder, bytes };
 }
 
-/** The record of an installation that fits this process and computes. */
+/** The record of a working installation for this process. */
 async function working(folder: string, { signal }: InstallOptions): Promise<InstallRecord | undefined> {
   const record = await readRecord(folder).catch(() => undefined);
   const fits = record?.platform === platform() && record.versions.tfjsNode === tfjsVersion();
@@ -109,7 +109,7 @@ async function make(part: string, options: InstallOptions): Promise<InstallRecor
   const onBytes = (bytes: number) => tell("download tensorflow-cpu", Math.min(0.4, bytes / 7e8), bytes);
   const wheel = options.wheel ?? (await downloadWheel(join(build, "wheel"), { signal, onBytes }));
   const whole = await stat(wheel).catch(() => undefined);
-  if (!whole?.isFile()) throw new EspalierError(`wheel ${wheel}: there is no such file.`);
+  if (!whole?.isFile()) throw new EspalierError(`wheel ${wheel}: no such file.`);
   const targets = { libraries: join(part, names.libraries), headers: join(build, "include") };
   const taken = await takeFromWheel(wheel, targets, {
     signal,
@@ -138,7 +138,7 @@ async function make(part: string, options: InstallOptions): Promise<InstallRecor
   return record;
 }
 
-/** The TensorFlow.js that runs here; the kernels must be of the same version. */
+/** The TensorFlow.js that runs here; the kernels must have the same version. */
 function tfjsVersion(): string {
   const require = createRequire(import.meta.url);
   try {

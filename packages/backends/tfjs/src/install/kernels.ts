@@ -4,8 +4,8 @@ import { sharedTfjs } from "../tensorflow/load.ts";
 import { names } from "../tensorflow/location.ts";
 
 /**
- * Copies the JavaScript of @tensorflow/tfjs-node that runs operators. Where it asks for TensorFlow.js it gets the one that
- * the process has loaded, so that the installation belongs to no project's `node_modules`.
+ * Copies the JavaScript of @tensorflow/tfjs-node that runs operators. Its import of TensorFlow.js resolves to the one
+ * that the process has loaded, so that the installation belongs to no project's `node_modules`.
  */
 export async function copyKernels(sources: string, folder: string): Promise<void> {
   const to = join(folder, names.package);

@@ -12,7 +12,7 @@ export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Runs a program without a shell. Undefined where there is no such program; throws the signal's reason after an abort. */
+/** Runs a program without a shell. Undefined if there is no such program; throws the signal's reason after an abort. */
 export function runProgram(
   program: string,
   args: readonly string[],
@@ -41,7 +41,7 @@ export function runProgram(
   });
 }
 
-/** The line of a program's messages that says what was wrong. */
+/** The line of a program's messages that names the error. */
 export function complaint({ stderr, stdout }: RunResult): string {
   const lines = `${stderr}\n${stdout}`.split("\n").filter((line) => line.trim() !== "");
   const found = lines.find((line) => /\b(error|fatal)\b/i.test(line)) ?? lines.at(-1) ?? "it says nothing";

@@ -1,6 +1,6 @@
 /**
- * A second addon: silences the process's standard error while libtensorflow is loaded, which greets everybody with lines
- * that no setting of its own keeps back.
+ * A second addon: silences the process's standard error while libtensorflow is loaded, whose startup messages no
+ * setting can disable.
  */
 export const quietSource = `
 #include <fcntl.h>

@@ -2,12 +2,12 @@ import { randomUUID } from "node:crypto";
 import { readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 
-/** A hidden name beside a folder that says which process it belongs to. */
+/** A hidden name next to a folder that contains the id of its process. */
 export function besides(folder: string, what: "part" | "old"): string {
   return join(dirname(folder), `.${basename(folder)}.${process.pid}.${randomUUID().slice(0, 8)}.${what}`);
 }
 
-/** Deletes what processes that are no more left beside the folder: they were killed in the middle. */
+/** Deletes files next to the folder that belong to processes that were killed. */
 export async function sweepAway(folder: string): Promise<void> {
   const pattern = new RegExp(`^\\.${basename(folder)}\\.(\\d+)\\.[0-9a-f]+\\.(part|old)$`);
   for (const name of await readdir(dirname(folder)).catch(() => [])) {
@@ -26,7 +26,7 @@ function lives(pid: number): boolean {
   }
 }
 
-/** Puts a folder in the place of another, which is deleted once that has worked. */
+/** Replaces a folder, and deletes the old one afterwards. */
 export async function replace(part: string, folder: string): Promise<void> {
   const old = besides(folder, "old");
   const moved = await rename(folder, old).then(

@@ -5,7 +5,7 @@ import { basename, dirname, join } from "node:path";
 import { EspalierError } from "@espalier/core";
 import { BlobReader, type Entry, type FileEntry, TextWriter, ZipReader } from "@zip.js/zip.js";
 
-/** Where the parts of a wheel go. */
+/** Target folders of the parts of a wheel. */
 export interface WheelTargets {
   readonly libraries: string;
   readonly headers: string;
@@ -24,10 +24,10 @@ export interface TakeOptions {
 const libraries = ["libtensorflow_framework.so.2", "libtensorflow_cc.so.2"] as const;
 const headers =
   /^tensorflow\/include\/((?:tensorflow\/c\/|tensorflow\/core\/platform\/ctstring|tsl\/platform\/ctstring|xla\/tsl\/c\/).*\.h)$/;
-/** Bytes beyond which a wheel is none of TensorFlow: version 2.21 takes 0.86 GB, and its list of files 1.7 MB. */
+/** Limits in bytes that no wheel of TensorFlow exceeds: version 2.21 takes 0.86 GB, and its list of files 1.7 MB. */
 const [mostBytes, mostListed] = [3e9, 32e6];
 
-/** One file to take out, and what the wheel's own list says it is. */
+/** One file to extract, with its entry in the wheel's list. */
 interface Part {
   readonly entry: FileEntry;
   readonly to: string;
@@ -36,9 +36,9 @@ interface Part {
 }
 
 /**
- * Takes libtensorflow and the headers of its C interface out of a `tensorflow-cpu` wheel, and nothing else. Each file is
- * compared with the checksum in the wheel's list (`RECORD`). Throws an EspalierError where the file is no such wheel, is
- * damaged, or names a path that leads out of the targets.
+ * Extracts libtensorflow and the headers of its C interface from a `tensorflow-cpu` wheel, and nothing else. Compares
+ * each file with the checksum in the wheel's list (`RECORD`). Throws an EspalierError if the file is not such a wheel,
+ * is damaged, or names a path outside the targets.
  */
 export async function takeFromWheel(
   file: string,
@@ -50,13 +50,13 @@ export async function takeFromWheel(
   try {
     // It refuses names that lead out of their folder, too.
     const entries = await zip.getEntries().catch((error: Error) => {
-      throw new EspalierError(`${where}: it cannot be read as a wheel (${error.message}).`);
+      throw new EspalierError(`${where}: cannot be read as a wheel (${error.message}).`);
     });
     const listed = await readList(entries, where);
     const parts = choose(entries, listed, targets, where);
     const total = parts.reduce((sum, { bytes }) => sum + bytes, 0);
     if (total > mostBytes)
-      throw new EspalierError(`${where}: it claims ${total} bytes of libraries; that is not TensorFlow.`);
+      throw new EspalierError(`${where}: it claims ${total} bytes of libraries, which is not TensorFlow.`);
     let before = 0;
     for (const part of parts) {
       await take(part, where, (bytes) => onProgress?.(before + bytes, total), signal);
@@ -76,7 +76,9 @@ async function readList(entries: readonly Entry[], where: string): Promise<Liste
     /^tensorflow(_cpu)?-[\w.+]+\.dist-info\/RECORD$/.test(filename),
   );
   if (list === undefined || list.directory)
-    throw new EspalierError(`${where}: this is no wheel of tensorflow-cpu. pip download tensorflow-cpu`);
+    throw new EspalierError(
+      `${where}: not a wheel of tensorflow-cpu. To get one: pip download tensorflow-cpu`,
+    );
   if (list.uncompressedSize > mostListed) throw new EspalierError(`${where}: its list of files is too long.`);
   const text = await list.getData(new TextWriter(), { checkSignature: true }).catch(() => {
     throw new EspalierError(`${where}: its list of files is damaged. Download it again.`);
@@ -97,18 +99,20 @@ function choose(entries: readonly Entry[], listed: Listed, targets: WheelTargets
     if (library === undefined && header === undefined) return [];
     if (!/^[\w.+-]+(\/[\w.+-]+)*$/.test(filename) || filename.split("/").includes(".."))
       throw new EspalierError(
-        `${where}: ${JSON.stringify(filename)} leads out of its folder. It is not taken.`,
+        `${where}: ${JSON.stringify(filename)} is outside its folder, so it is not extracted.`,
       );
     const known = listed.get(filename);
     if (known === undefined || known.bytes !== entry.uncompressedSize)
-      throw new EspalierError(`${where}: ${filename} is not what its list of files says. Download it again.`);
+      throw new EspalierError(
+        `${where}: ${filename} differs from its entry in the list of files. Download it again.`,
+      );
     const to = library === undefined ? join(targets.headers, header!) : join(targets.libraries, library);
     return [{ entry, to, ...known }];
   });
   for (const name of libraries) {
     if (!parts.some(({ to }) => to === join(targets.libraries, name)))
       throw new EspalierError(
-        `${where}: it has no ${name}: give a wheel of tensorflow-cpu 2.16 or newer for Linux.`,
+        `${where}: it has no ${name}. Give a wheel of tensorflow-cpu 2.16 or newer for Linux.`,
       );
   }
   return parts;
@@ -143,5 +147,5 @@ async function take(
     await file.close();
   }
   if (written !== bytes || hash.digest("base64url") !== sha256)
-    throw new EspalierError(`${where}: ${entry.filename} has another checksum than its list of files says.`);
+    throw new EspalierError(`${where}: ${entry.filename} has another checksum than in its list of files.`);
 }

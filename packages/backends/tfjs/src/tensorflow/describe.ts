@@ -22,7 +22,7 @@ const levels = [
   ["asimd", "NEON"],
 ] as const;
 
-/** The processor's vector instructions; undefined where the system does not tell. */
+/** The processor's vector instructions; undefined if the system does not report them. */
 export function simdLevel(): string | undefined {
   try {
     const line = /^(?:flags|Features)\s*:(.*)$/m.exec(readFileSync("/proc/cpuinfo", "utf8"))?.[1] ?? "";

@@ -8,7 +8,7 @@ import type { Tf } from "../runtime.ts";
 import { names, tensorflowFolder } from "./location.ts";
 import { type InstallRecord, platform, readRecord } from "./record.ts";
 
-/** Under this name the installed kernels find the TensorFlow.js that this process uses already. */
+/** Under this name, the installed kernels find the TensorFlow.js that this process already uses. */
 export const sharedTfjs = "espalier.tfjs";
 
 export const installCommand = "espalier backends install tensorflow";
@@ -24,8 +24,9 @@ interface KernelModule {
 }
 
 /**
- * Registers libtensorflow as TensorFlow.js's backend `tensorflow`: what `espalier backends install tensorflow` made, else
- * the package @tensorflow/tfjs-node where its own installation works. Throws an EspalierError that says what is missing.
+ * Registers libtensorflow as TensorFlow.js's `tensorflow` backend: the installation of `espalier backends install
+ * tensorflow`, else the package @tensorflow/tfjs-node if its own installation works. Throws an EspalierError that says
+ * what is missing.
  */
 export async function loadTensorflow(tf: Tf, cache?: string): Promise<void> {
   Object.assign(util, removed);
@@ -66,8 +67,8 @@ function loadInstalled(tf: Tf, folder: string, record: InstallRecord): void {
 }
 
 /**
- * The package as its own installer left it, beside this one; it registers itself while it loads. It is no dependency, nor
- * an optional one: package managers would fetch it, and dozens of others with it, for everybody.
+ * The package as installed by its own installer, next to this one; it registers itself while it loads. It is not a
+ * dependency, not even an optional one: package managers would download it, with dozens of others, for everybody.
  */
 function loadPackage(): void {
   const require = createRequire(import.meta.url);

@@ -11,10 +11,7 @@ export const names = {
   tfjs: ["node_modules/@tensorflow/tfjs", "node_modules/@tensorflow/tfjs-core"],
 } as const;
 
-/**
- * Where `espalier backends install tensorflow` puts everything: a folder of the cache, which `ESPALIER_CACHE` names, else
- * of the system's folder for caches.
- */
+/** The folder of `espalier backends install tensorflow`: in `ESPALIER_CACHE`, else in the system's folder for caches. */
 export function tensorflowFolder(cache?: string): string {
   const folder = cache ?? (process.env.ESPALIER_CACHE || envPaths("espalier", { suffix: "" }).cache);
   return join(resolve(folder), "backends", "tensorflow");

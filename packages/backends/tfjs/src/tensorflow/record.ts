@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { EspalierError } from "@espalier/core";
 import { names } from "./location.ts";
 
-/** What is installed, and where it came from: `installed.json` in its folder. */
+/** The installed versions and their origin: `installed.json` in the folder. */
 export interface InstallRecord {
   readonly format: 1;
   readonly date: string;
@@ -21,7 +21,7 @@ export function platform(): string {
   return `${process.platform} ${process.arch}`;
 }
 
-/** The record of an installation; undefined where there is none. Throws an EspalierError where it is damaged. */
+/** Reads the record of an installation; undefined if there is none. Throws an EspalierError if it is damaged. */
 export async function readRecord(folder: string): Promise<InstallRecord | undefined> {
   const path = join(folder, names.record);
   let text: string;
@@ -45,6 +45,6 @@ export async function readRecord(folder: string): Promise<InstallRecord | undefi
     typeof record.files === "object";
   if (whole) return record;
   throw new EspalierError(
-    `${path} is damaged, or of a newer Espalier: espalier backends install tensorflow --force`,
+    `${path} is damaged, or from a newer Espalier: espalier backends install tensorflow --force`,
   );
 }

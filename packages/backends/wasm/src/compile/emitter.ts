@@ -21,12 +21,12 @@ import {
 } from "./view.ts";
 import { type Operand, walkOf } from "./walk.ts";
 
-/** What packs weights: one per program, so that plans of several batch sizes share copies. */
+/** Packs weights: one per program, so that plans of several batch sizes share copies. */
 export interface Weights {
   get(source: WeightSource, vectors: number, pitches: Pitches, formats: readonly Format[]): PackedWeight;
 }
 
-/** Whether, and how, training changes a tensor: decides how its weight may be packed. */
+/** Whether and how training changes a tensor, which decides how its weight may be packed. */
 export type PatternOf = (tensor: string) => WeightSource["pattern"];
 
 export interface EmitterOptions {
@@ -38,7 +38,7 @@ export interface EmitterOptions {
   readonly patternOf: PatternOf;
 }
 
-/** What the emitters of one plan share. */
+/** State shared by the emitters of one plan. */
 interface Draft extends EmitterOptions {
   readonly steps: Readonly<Record<Phase, Step[]>>;
   readonly constants: number[];
@@ -49,7 +49,7 @@ interface Draft extends EmitterOptions {
 }
 
 /**
- * Collects the calls of a plan, those of one node that run at one time. Operators ask it for views of their inputs, room for
+ * Collects the calls of a plan for one node and one phase. Operators ask it for views of their inputs, room for
  * outputs, and calls.
  */
 export class Emitter {

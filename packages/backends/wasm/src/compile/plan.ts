@@ -10,7 +10,7 @@ import type { Phase, Step } from "./step.ts";
 import { contiguous, isContiguous, rowMajor, type View } from "./view.ts";
 import { wantedLayouts } from "./wanted.ts";
 
-/** What is run for one batch size, before it has a place in memory. */
+/** The steps for one batch size, before memory is assigned. */
 export interface Plan {
   readonly batchSize: number;
   readonly steps: Readonly<Record<Phase, readonly Step[]>>;
@@ -30,7 +30,7 @@ export interface Plan {
   readonly masks: readonly string[];
 }
 
-/** Throws an EspalierError where memory is too small or an operator unknown; nothing stays allocated then. */
+/** Throws an EspalierError if memory is too small or an operator is unknown; nothing stays allocated then. */
 export function makePlan(graph: Graph, kernels: KernelSet, state: WasmState, batchSize: number): Plan {
   const weights = new WeightStore(state);
   try {

@@ -3,8 +3,8 @@ import type { PackedWeight } from "../weights/packed-weight.ts";
 import type { Call, Pointer } from "./call.ts";
 
 /**
- * When a step runs. `fixed`: only after a tensor it depends on was written from outside. `main`: in every run. `update`:
- * after outputs were read.
+ * When a step runs. `fixed`: only after a tensor that it depends on was written from outside. `main`: in every run.
+ * `update`: after outputs were read.
  */
 export type Phase = "fixed" | "main" | "update";
 

@@ -1,4 +1,4 @@
-import { countElements, scaleFactor, type ValueId } from "@espalier/core/inference";
+import { type Attributes, countElements, scaleFactor, type ValueId } from "@espalier/core/inference";
 import { type Emitter, pointer } from "../compile/emitter.ts";
 import { expandView, type Layout, layoutOf, type View } from "../compile/view.ts";
 import { ofFloats } from "./by-definition.ts";
@@ -14,6 +14,8 @@ const unaryCodes = {
   Elu: 6,
   Sigmoid: 7,
   Tanh: 8,
+  AtLeast: 9,
+  AtMost: 10,
 } as const;
 const binaryCodes = {
   Add: 0,
@@ -25,6 +27,7 @@ const binaryCodes = {
   DropoutTraining: 6,
   EluGradient: 7,
   AddIntegers: 8,
+  ClipGradient: 9,
 } as const;
 
 export type UnaryName = keyof typeof unaryCodes;
@@ -35,11 +38,21 @@ export function emitUnary(e: Emitter, name: UnaryName, y: View, x: View, by = 0)
   e.call("unary", unaryCodes[name], e.walk(y, [x], y.shape, y.padded), pointer(y), pointer(x), by);
 }
 
+/** What a function of two operands is told beside them: the ratio of dropout and what it scales by, or two bounds. */
+type Numbers = readonly [number, number];
+
 /** y = f(a, b); a and b are repeated to y's shape. */
-export function emitBinary(e: Emitter, name: BinaryName, y: View, a: View, b: View, ratio = 0): void {
+export function emitBinary(
+  e: Emitter,
+  name: BinaryName,
+  y: View,
+  a: View,
+  b: View,
+  numbers: Numbers = [0, 0],
+): void {
   const [left, right] = [expandView(a, y.shape), expandView(b, y.shape)];
   const dims = e.walk(y, [left, right], y.shape, y.padded);
-  e.call("binary", binaryCodes[name], dims, pointer(y), pointer(a), pointer(b), ratio, 1 / (1 - ratio));
+  e.call("binary", binaryCodes[name], dims, pointer(y), pointer(a), pointer(b), ...numbers);
 }
 
 /**
@@ -69,19 +82,18 @@ const unary = (name: UnaryName): Emit =>
     emitUnary(e, name, outputLike(e, node.outputs[0]!, [x]), x);
   });
 
-type Ratio = (attributes: Record<string, unknown>) => number;
-
-const binary = (name: BinaryName, ratio: Ratio = () => 0): Emit => ofFloats(ofAny(name, ratio));
+const binary = <A extends Attributes>(name: BinaryName, numbers?: (attributes: A) => Numbers): Emit<A> =>
+  ofFloats(ofAny(name, numbers));
 
 const ofAny =
-  (name: BinaryName, ratio: Ratio = () => 0): Emit =>
+  <A extends Attributes>(name: BinaryName, numbers?: (attributes: A) => Numbers): Emit<A> =>
   (e, { inputs, node, attributes }) => {
     const [a, b] = inputs.map((id) => e.view(id)) as [View, View];
     const y = outputLike(e, node.outputs[0]!, [a, b]);
     // An operand that crosses the rows of a large output is brought into its order first; if it is fixed, once for all.
     const straight = (view: View) =>
       crosses(view, y) && (e.isFixed(view) || same(view, y)) ? e.copy(view, alike(view, y)) : view;
-    emitBinary(e, name, y, straight(a), straight(b), ratio(attributes));
+    emitBinary(e, name, y, straight(a), straight(b), numbers?.(attributes));
   };
 
 const same = (a: View, b: View) => countElements(a.shape) === countElements(b.shape);
@@ -111,7 +123,8 @@ export const elementwise: Emits = {
   ReluGradient: binary("ReluGradient"),
   GeluGradient: binary("GeluGradient"),
   EluGradient: binary("EluGradient"),
-  DropoutTraining: binary("DropoutTraining", ({ ratio }) => ratio as number),
+  ClipGradient: binary("ClipGradient", ({ min = -Infinity, max = Infinity }) => [min, max]),
+  DropoutTraining: binary("DropoutTraining", ({ ratio }) => [ratio, 1 / (1 - ratio)]),
   Sqrt: unary("Sqrt"),
   Relu: unary("Relu"),
   Gelu: unary("Gelu"),
@@ -119,6 +132,12 @@ export const elementwise: Emits = {
   Elu: unary("Elu"),
   Sigmoid: unary("Sigmoid"),
   Tanh: unary("Tanh"),
+  Clip: ofFloats((e, { inputs, node, attributes: { min, max } }) => {
+    const x = e.view(inputs[0]!);
+    const y = outputLike(e, node.outputs[0]!, [x]);
+    if (min !== undefined || max === undefined) emitUnary(e, "AtLeast", y, x, min ?? -Infinity);
+    if (max !== undefined) emitUnary(e, "AtMost", y, min === undefined ? x : y, max);
+  }),
   Scale: ofFloats((e, { inputs, node, attributes }) => {
     const x = e.view(inputs[0]!);
     const factor = scaleFactor(attributes, e.batchSize);

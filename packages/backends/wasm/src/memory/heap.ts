@@ -23,7 +23,7 @@ export interface HeapOptions {
   readonly limits?: DivisionLimits | undefined;
 }
 
-/** One linear memory with the kernels that work on it. What is too large for it is refused; the rest stays as it was. */
+/** A linear memory with the kernels that work on it. Requests that exceed it are refused without affecting the rest. */
 export class Heap implements Memory {
   readonly kernels: Kernels;
   /** When its threads share a call. */
@@ -123,11 +123,11 @@ export class Heap implements Memory {
     }
   }
 
-  /** A kernel with its arguments; called with the number of a thread's part, which it does not read. */
+  /** Returns a kernel by name; it is called with its arguments and the number of a thread's part, which it ignores. */
   bind(kernel: KernelName, args: readonly number[]): (part?: number) => void {
     const call = this.kernels[kernel] as Kernels[KernelName] | undefined;
     if (call !== undefined) return call.bind(null, ...args) as (part?: number) => void;
-    throw this.failure(`kernel ${kernel} is one of training's, which { training: false } leaves out.`);
+    throw this.failure(`kernel ${kernel} belongs to training, which { training: false } leaves out.`);
   }
 
   /** An error of what this memory is for. What threads need is loaded apart, and has no error of its own. */
@@ -138,7 +138,7 @@ export class Heap implements Memory {
   #tooLarge(bytes: number, what: string): EspalierError {
     const size = (n: number) => `${(n / 2 ** 20).toFixed(0)} MiB`;
     return this.failure(
-      `${what} needs ${size(bytes)}; memory holds ${size(this.bytes)} and cannot grow by as much. Use a smaller batch or model, or another backend.`,
+      `${what} needs ${size(bytes)}; memory holds ${size(this.bytes)} and cannot grow by that much. Use a smaller batch or model, or another backend.`,
     );
   }
 }
@@ -162,7 +162,7 @@ async function sharedMemory(): Promise<WebAssembly.Memory> {
     return reserve();
   } catch {
     throw new EspalierError(
-      "backend wasm: there is no room for another memory that threads share. Dispose of states that are done with, or use one thread.",
+      "backend wasm: no room for another shared memory. Dispose of states that are no longer needed, or use one thread.",
     );
   }
 }

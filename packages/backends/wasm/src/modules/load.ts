@@ -1,6 +1,6 @@
 import { EspalierError } from "@espalier/core/inference";
 
-/** `relaxed` fuses products with sums; every engine since about 2023 has it. `plain` needs 128-bit SIMD only. */
+/** `relaxed` fuses products with sums; every engine since about 2023 has it. `plain` only needs 128-bit SIMD. */
 export type Simd = "relaxed" | "plain";
 
 /** A module whose one function uses `instruction` on vectors: engines that lack it refuse the module. */
@@ -63,7 +63,7 @@ async function compileModule(options: ModuleOptions): Promise<WebAssembly.Module
   const { simd, shared } = options;
   if (!supports(simd)) {
     throw new EspalierError(
-      `backend wasm: this engine has no ${simd} SIMD. Take a newer engine, or another backend.`,
+      `backend wasm: this engine has no ${simd} SIMD. Use a newer engine, or another backend.`,
     );
   }
   const bytes = await moduleBytes(options);

@@ -1,17 +1,17 @@
-/** Most threads that may be asked for: more than any machine has use for, few enough to start. */
+/** Maximum number of threads: more than any machine can use, but few enough to start. */
 export const mostThreads = 256;
 
-/** Why memory cannot be shared here, and what to do; undefined where it can. */
+/** Why memory cannot be shared here, and what to do; undefined if it can. */
 export function whyNotShared(threads: number): string | undefined {
   const { crossOriginIsolated } = globalThis as { crossOriginIsolated?: boolean };
   if (crossOriginIsolated === false) {
-    return `threads: ${threads} needs memory that threads share, which this page may not have. Serve it with the headers "Cross-Origin-Opener-Policy: same-origin" and "Cross-Origin-Embedder-Policy: require-corp", or use one thread.`;
+    return `threads: ${threads} needs shared memory, which this page may not use. Serve it with the headers "Cross-Origin-Opener-Policy: same-origin" and "Cross-Origin-Embedder-Policy: require-corp", or use one thread.`;
   }
   if (
     typeof SharedArrayBuffer === "undefined" ||
     (nodeThreads() === undefined && typeof Worker === "undefined")
   ) {
-    return `threads: ${threads} needs workers and memory they share, which this engine does not have. Use one thread.`;
+    return `threads: ${threads} needs workers and shared memory, which this engine does not have. Use one thread.`;
   }
   return undefined;
 }

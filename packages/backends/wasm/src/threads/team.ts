@@ -66,10 +66,10 @@ export class Team {
     abandoned.register(this, workers, this);
   }
 
-  /** Throws an EspalierError where a worker does not come up; those that did are ended. */
+  /** Throws an EspalierError if a worker does not start; those that did are ended. */
   static async start(heap: Memory, memory: WebAssembly.Memory, module: WebAssembly.Module, threads: number) {
     const count = wordCount(threads);
-    const control = heap.allocate(4 * count, "what threads tell each other");
+    const control = heap.allocate(4 * count, "messages between threads");
     heap.integers(control, count).fill(0);
     const message = { module, memory, control, count, words, threads, kernels: kernelNames, patience };
     const numbers = Array.from({ length: threads - 1 }, (_, i) => i + 1);
@@ -186,7 +186,7 @@ export class Team {
   #giveUp(): never {
     this.dispose();
     throw this.#heap.failure(
-      `a worker did not finish its part within ${longest / 1000} s, and all workers were ended. What runs next runs on one thread.`,
+      `a worker did not finish its part within ${longest / 1000} s, so all workers were ended. Later runs use one thread.`,
     );
   }
 

@@ -1,14 +1,14 @@
 import { nodeThreads } from "./sharing.ts";
 import { nodeSource, webSource } from "./worker-source.ts";
 
-/** A thread beside the one that runs programs. */
+/** A thread in addition to the one that runs programs. */
 export interface Thread {
   end(): void;
 }
 
 /**
- * Starts a worker and hands it what its source expects. Rejects with the reason where it does not come up. It keeps no
- * process alive, and none waits for it.
+ * Starts a worker with the message that its source expects. Rejects with the reason if it does not start. It does not
+ * keep the process alive.
  */
 export function startThread(message: object): Promise<Thread> {
   const threads = nodeThreads();
@@ -46,7 +46,7 @@ function startWebWorker(message: object): Promise<Thread> {
       reject(
         new Error(
           event.message ??
-            "its source was refused: does the page's policy allow workers from blob: addresses?",
+            "its source was rejected: does the page's policy allow workers from blob: addresses?",
         ),
       );
     };

@@ -59,8 +59,8 @@ export interface Lowering {
   /** Stores operands until reading them all touches few enough buffers; `more` are needed beside them. */
   limitStorages(operands: readonly Value[], more: number): void;
   /**
-   * Memory of the tensor that `output` replaces when the run ends, if the node may write it there and then: `own` is that
-   * tensor's old value, and neither an output nor any node still to come reads it.
+   * Memory of the tensor that `output` replaces when the run ends, if the node may write it immediately: `own` is that
+   * tensor's old value, and neither an output nor a later node reads it.
    */
   replacedTensor(live: LiveNode, output: ValueId, own: ValueId): View | undefined;
   /** Says that a kernel writes a value where the tensor is that it replaces. */

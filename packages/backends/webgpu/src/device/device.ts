@@ -9,13 +9,13 @@ export interface CompiledKernel {
   readonly layout: GPUBindGroupLayout;
 }
 
-/** Where a device is asked for more than this, it is refused before the driver has to. */
+/** Larger requests are refused before they reach the driver. */
 export interface MemoryLimit {
-  /** Bytes the backend may hold; the device's own limits apply in any case. */
+  /** Maximum number of bytes to hold; the device's own limits apply in any case. */
   readonly memory?: number | undefined;
 }
 
-/** One WebGPU device: compiled kernels by their code, memory that is counted, and what became of it. */
+/** One WebGPU device: compiled kernels by their code, counted memory, and its loss. */
 export class Device {
   readonly gpu: GPUDevice;
   readonly name: string;
@@ -42,10 +42,11 @@ export class Device {
 
   static async request(found: Gpu, half: boolean, { memory }: MemoryLimit): Promise<Device> {
     const adapter = await found.api.requestAdapter({ powerPreference: "high-performance" });
-    if (adapter === null) throw new EspalierError(`backend webgpu: ${found.name} gives no adapter any more.`);
+    if (adapter === null)
+      throw new EspalierError(`backend webgpu: ${found.name} no longer provides an adapter.`);
     if (half && !adapter.features.has("shader-f16")) {
       throw new EspalierError(
-        `backend webgpu: ${found.name} has no 16-bit numbers (feature shader-f16). Leave the option float16 away.`,
+        `backend webgpu: ${found.name} has no 16-bit numbers (feature shader-f16). Drop the option float16.`,
       );
     }
     const { limits } = adapter;
@@ -62,7 +63,7 @@ export class Device {
     return new Device(gpu, found, half, memory ?? Number.POSITIVE_INFINITY);
   }
 
-  /** Why the device is gone, if it is. */
+  /** Why the device was lost, if it was. */
   get lost(): string | undefined {
     return this.#lost;
   }
@@ -72,21 +73,21 @@ export class Device {
     return this.#held;
   }
 
-  /** Throws where the device is gone; `what` was to be done. */
+  /** Throws if the device was lost; `what` was to be done. */
   assertThere(what: string): void {
     if (this.#lost === undefined) return;
     throw new EspalierError(
-      `backend webgpu: ${what}: the device (${this.name}) was lost: ${this.#lost}. Make state and program again.`,
+      `backend webgpu: ${what}: the device (${this.name}) was lost: ${this.#lost}. Create the state and program again.`,
     );
   }
 
-  /** After something failed: throws if that was because the device is gone, which may be known a moment later only. */
+  /** After a failure, throws if the device was lost, which may only be known a moment later. */
   async assertStillThere(what: string): Promise<void> {
     await Promise.race([this.gpu.lost, new Promise((resolve) => setTimeout(resolve, 100))]);
     this.assertThere(what);
   }
 
-  /** Memory; `what` names it where there is not enough. Given back with `free`. */
+  /** Allocates memory; `what` names it in errors. Returned with `free`. */
   async allocate(bytes: number, flags: number, what: string): Promise<GPUBuffer> {
     const size = Math.ceil(bytes / 16) * 16;
     const { maxBufferSize, maxStorageBufferBindingSize } = this.gpu.limits;
@@ -119,7 +120,7 @@ export class Device {
     buffer.destroy();
   }
 
-  /** The kernel compiled; equal code is compiled once. An error names the nodes it was for. */
+  /** Compiles a kernel; equal code is compiled once. Errors name the nodes it is for. */
   compile(kernel: Kernel): Promise<CompiledKernel> {
     const { bindings, code, parameters } = kernel;
     let known = this.#kernels.get(code);
@@ -174,9 +175,9 @@ export class Device {
   }
 
   #outOfMemory(bytes: number, what: string, why: string): EspalierError {
-    const held = `${mebibytes(bytes)} asked for, ${mebibytes(this.#held)} held; ${why}`;
+    const held = `${mebibytes(bytes)} requested, ${mebibytes(this.#held)} held; ${why}`;
     return new EspalierError(
-      `backend webgpu: ${what} finds no memory on ${this.name} (${held}). Use a smaller batch or model.`,
+      `backend webgpu: no memory for ${what} on ${this.name} (${held}). Use a smaller batch or model.`,
     );
   }
 }

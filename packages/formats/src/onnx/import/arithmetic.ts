@@ -5,13 +5,16 @@ import { broadcastOffsets } from "./arrays.ts";
 import { UnreadableError } from "./errors.ts";
 import { build, type Kind, type Known, type Pair, pairAt } from "./known.ts";
 
-/** Element-wise arithmetic of known numbers, batch sizes among them. Any batch of 1 or more must give the same answer. */
+/**
+ * Element-wise arithmetic of known numbers, including batch sizes. The answer must be the same for any batch of 1 or
+ * more.
+ */
 
 type Two = (a: Pair, b: Pair, whole: boolean) => Pair;
 
 const dependent = () => new UnreadableError("its result would depend on the batch size");
 
-/** The difference of two numbers, over all batch sizes from 1 on: [least, largest]. */
+/** The difference of two numbers, over all batch sizes of 1 or more: [least, largest]. */
 function difference([f, p]: Pair, [g, q]: Pair): readonly [number, number] {
   if (p < 0 || q < 0) throw dependent();
   const atOne = f - g;
@@ -19,12 +22,12 @@ function difference([f, p]: Pair, [g, q]: Pair): readonly [number, number] {
   return [slope < 0 ? Number.NEGATIVE_INFINITY : atOne, slope > 0 ? Number.POSITIVE_INFINITY : atOne];
 }
 
-/** Comparison by the range of a − b; refused where batch sizes differ about it. */
+/** Comparison by the range of a − b; refused if it depends on the batch size. */
 function compare(always: (least: number, largest: number) => boolean, never: typeof always): Two {
   return (a, b) => {
     const numbers = a[1] === 0 && b[1] === 0;
     const [least, largest] = numbers ? [a[0] - b[0], a[0] - b[0]] : difference(a, b);
-    // Infinities and NaN have no difference, but they compare.
+    // Infinities and NaN have no difference, but can be compared.
     if (numbers && !Number.isFinite(least)) {
       const sign = a[0] === b[0] ? 0 : a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : Number.NaN;
       return [always(sign, sign) ? 1 : 0, 0];
@@ -69,7 +72,7 @@ const over: Two = ([f, p], [g, q], whole) => {
   return [f / g, p - q];
 };
 
-/** Remainder with the divisor's sign, as ONNX's `Mod` has it for integers. */
+/** Remainder with the divisor's sign, like ONNX's `Mod` for integers. */
 const modulo: Two = ([f, p], [g, q]) => {
   if (p === 0 && q === 0) {
     const rest = f % g;
@@ -127,7 +130,7 @@ export const binaryFolds: ReadonlyMap<string, { readonly of: Two; readonly gives
   }),
 );
 
-/** A known array of an operator in `binaryFolds`, with broadcasting. */
+/** Applies an operator in `binaryFolds` to known arrays, with broadcasting. */
 export function foldBinary(name: string, a: Known, b: Known): Known {
   const { of, gives } = binaryFolds.get(name)!;
   const shape = broadcastShapes(a.shape, b.shape) as readonly number[] | undefined;
@@ -138,7 +141,7 @@ export function foldBinary(name: string, a: Known, b: Known): Known {
   return build(kind, shape, (i) => rounded(kind, of(pairAt(a, left[i]!), pairAt(b, right[i]!), whole)));
 }
 
-/** Element by element what `test` chooses, with broadcasting. */
+/** Chooses between arrays by the elements of `test`, with broadcasting. */
 export function foldWhere(test: Known, yes: Known, no: Known): Known {
   const both = broadcastShapes(yes.shape, no.shape);
   const shape = (both && broadcastShapes(both, test.shape)) as readonly number[] | undefined;
@@ -177,7 +180,7 @@ const unaryFolds: ReadonlyMap<string, { readonly of: (x: number) => number; read
     }),
   );
 
-/** What is left of an array of numbers by an operator of one input; undefined for an operator that is not known here. */
+/** Applies an operator of one input to an array of numbers; undefined for an unknown operator. */
 export function foldUnary(name: string, x: Known): Known | undefined {
   if (name === "Neg") return mapPairs(x, ([f, p]) => [-f, p]);
   if (name === "Reciprocal") return mapPairs(x, ([f, p]) => [1 / f, -p]);
@@ -188,7 +191,7 @@ export function foldUnary(name: string, x: Known): Known | undefined {
   return mapPairs(
     x,
     ([f, p]) => {
-      // Whole multiples of a whole number are whole.
+      // Integer multiples of integers are integers.
       if (p !== 0 && !(whole && p === 1 && Number.isInteger(f))) throw dependent();
       return p === 0 ? [of(f), 0] : [f, p];
     },
@@ -200,7 +203,7 @@ function mapPairs(x: Known, f: (pair: Pair) => Pair, kind: Kind = x.kind): Known
   return build(kind, x.shape, (i) => rounded(kind, f(pairAt(x, i))));
 }
 
-/** The same numbers as another kind. */
+/** Converts the numbers to another kind. */
 export function castKnown(x: Known, kind: Kind): Known {
   if (kind === x.kind) return x;
   if (kind === "float") return mapPairs(x, (pair) => pair, "float");

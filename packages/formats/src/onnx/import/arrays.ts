@@ -1,7 +1,7 @@
 import { UnreadableError } from "./errors.ts";
 import { build, checkElements, type Known, type Pair, pairAt } from "./known.ts";
 
-/** Layout of known arrays: every operation says which element of the input each element of the result is. */
+/** Layout of known arrays: every operation determines, for each element of the result, which element of the input it is. */
 
 function strides(shape: readonly number[]): number[] {
   const result = new Array<number>(shape.length);
@@ -49,7 +49,7 @@ export function broadcastOffsets(from: readonly number[], to: readonly number[])
   return offsets(to, steps);
 }
 
-/** An array of another shape, element i of it being element `from[i]` of `x`. */
+/** An array of another shape whose element i is element `from[i]` of `x`. */
 function pick(x: Known, shape: readonly number[], from: Int32Array): Known {
   return build(x.kind, shape, (i) => pairAt(x, from[i]!));
 }
@@ -71,7 +71,7 @@ export function transposeKnown(x: Known, perm: readonly number[]): Known {
   );
 }
 
-/** Positions of one axis, in the order given. */
+/** Takes positions along one axis, in the given order. */
 export function takeKnown(x: Known, axis: number, positions: readonly number[]): Known {
   const shape = x.shape.with(axis, positions.length);
   const inner = x.shape.slice(axis + 1).reduce((n, extent) => n * extent, 1);
@@ -108,7 +108,7 @@ export function concatKnown(parts: readonly Known[], axis: number): Known {
   return { kind, shape, data, ...(powers && { powers }) };
 }
 
-/** Combines all elements along some axes, one after the other; reduced axes are 1 long. */
+/** Combines all elements along some axes; reduced axes keep extent 1. */
 export function reduceKnown(x: Known, axes: ReadonlySet<number>, combine: (a: Pair, b: Pair) => Pair): Known {
   const shape = x.shape.map((extent, axis) => (axes.has(axis) ? 1 : extent));
   const own = strides(shape);

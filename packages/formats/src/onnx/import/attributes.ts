@@ -4,7 +4,7 @@ import type { Known } from "./known.ts";
 import { readTensor } from "./tensor-data.ts";
 import { shown } from "./text.ts";
 
-/** Attributes of one node, by name. An UnreadableError says what is missing or of another type. */
+/** Attributes of one node, by name. Throws an UnreadableError if one is missing or has another type. */
 export class Attributes {
   readonly #byName: ReadonlyMap<string, AttributeProto>;
 
@@ -59,9 +59,9 @@ export class Attributes {
       if (needed) throw new UnreadableError(`its attribute ${name} is missing`);
       return undefined;
     }
-    // Old files leave the type out.
+    // Old files omit the type.
     if (attribute.type !== type && attribute.type !== Type.UNDEFINED)
-      throw new UnreadableError(`its attribute ${shown(name)} is of another type than ONNX has it`);
+      throw new UnreadableError(`its attribute ${shown(name)} has another type than in ONNX`);
     return attribute;
   }
 }

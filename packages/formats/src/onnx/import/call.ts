@@ -30,43 +30,46 @@ import type { Use } from "./roles.ts";
 import type { OpenedBatch } from "./samples.ts";
 import type { Weights } from "./weights.ts";
 
-/** What all nodes of one import share. */
+/** Data shared by all nodes of one import. */
 export interface Context {
   readonly weights: Weights;
-  /** Set where a file that was made for one batch size is read as if its batch were open. */
+  /** Set if a file for one batch size is read with an open batch. */
   readonly opened?: OpenedBatch;
   readonly opset: number;
 }
 
-/** One node while it is read. A rule looks at its inputs and draws, or computes, its outputs. UnreadableErrors say what is wrong. */
+/**
+ * A node that is being read. A rule looks at its inputs and draws, or computes, its outputs. Throws UnreadableErrors
+ * that say what is wrong.
+ */
 export interface Call {
   readonly operator: string;
-  /** The module the node belongs to: `encoder.layers.0`; may be empty. */
+  /** The module that the node belongs to: `encoder.layers.0`; may be empty. */
   readonly module: string;
   /** Draws under the module. */
   readonly b: Builder;
   readonly context: Context;
   readonly attributes: Attributes;
-  /** Undefined for inputs that are left out. */
+  /** Undefined for omitted inputs. */
   readonly inputs: readonly (Item | undefined)[];
-  /** Outputs that something reads; the others need not be computed. */
+  /** Whether something reads an output; others need not be computed. */
   readonly wants: readonly boolean[];
-  /** Name for a weight of this node whose own was lost. */
+  /** Name for a weight of this node that has lost its own. */
   nameFor(part: "weight" | "bias"): string | undefined;
-  /** The bias that goes with the node's weight, where its name says so. */
+  /** The bias that belongs to the node's weight, if its name says so. */
   bias(): Known | undefined;
-  /** Whether the exporter tells modules apart from names. */
+  /** Whether the exporter records modules separately from names. */
   readonly scoped: boolean;
 }
 
 export type Rule = (call: Call) => Item | readonly (Item | undefined)[];
 
-/** An input that must be there. */
+/** Returns a required input. */
 export function input(call: Call, i: number): Item {
   const item = call.inputs[i];
   if (item === undefined) throw new UnreadableError(`its input ${i} is missing`);
   if (isSequence(item)) throw new UnreadableError(`its input ${i} is a list of values`);
-  if (isTruth(item)) throw new UnreadableError(`its input ${i} are truth values`);
+  if (isTruth(item)) throw new UnreadableError(`its input ${i} holds truth values`);
   if (isCounting(item) || isTuples(item) || isRepeated(item))
     throw new UnreadableError(
       "it computes with the numbers from 0 to the batch size, which is not supported",
@@ -74,13 +77,13 @@ export function input(call: Call, i: number): Item {
   return item;
 }
 
-/** As input, truth values among them. */
+/** Like `input`, but also accepts truth values. */
 export function operandItem(call: Call, i: number): Item {
   const item = call.inputs[i];
   return item !== undefined && isTruth(item) ? item : input(call, i);
 }
 
-/** An input that must be known beforehand. `what` is its name in messages; undefined for one that is left out. */
+/** Returns an input that must be known at import. `what` names it in messages; undefined for an omitted one. */
 export function knownInput(call: Call, i: number, what: string): Known | undefined {
   if (call.inputs[i] === undefined) return undefined;
   const item = input(call, i);
@@ -89,7 +92,7 @@ export function knownInput(call: Call, i: number, what: string): Known | undefin
   return item;
 }
 
-/** Integers of an input that must be known, in one axis; undefined for one that is left out. */
+/** Integers of an input that must be known, with one axis; undefined for an omitted one. */
 export function knownIntegers(call: Call, i: number, what: string): number[] | undefined {
   const known = knownInput(call, i, what);
   if (known === undefined) return undefined;
@@ -106,18 +109,18 @@ export function knownNumber(call: Call, i: number, what: string): number | undef
   return plainNumbers(known)[0]!;
 }
 
-/** What must not be left out. */
+/** Throws if something required is missing. */
 export function needed<T>(given: T | undefined, what: string): T {
   if (given === undefined) throw new UnreadableError(`its ${what} is missing`);
   return given;
 }
 
-/** Whether an item can be computed with beforehand: known, and no weight. */
+/** Whether an item can be computed at import: known, and not a weight. */
 export function isPlain({ context }: Call, item: Item): item is Known {
   return isKnown(item) && !context.weights.isWeight(item);
 }
 
-/** An item as a value of the drawing. */
+/** Converts an item to a value of the drawing. */
 export function lift(call: Call, item: Item, use: Use = { as: "operand" }): Value {
   if (isValue(item)) return item;
   if (!isKnown(item)) throw new UnreadableError("it does not take lists of values");
@@ -142,15 +145,15 @@ export function numberLike({ context }: Call, x: Value, number: number): Value {
   return x.dtype === "int32" ? context.weights.integer(number) : context.weights.number(number);
 }
 
-/** The number that a scalar constant stands for, where it does not give the other operand more axes. */
+/** The number of a scalar constant, unless it would give the other operand more axes. */
 export function numberBeside(call: Call, item: Item, other: Value): number | undefined {
   if (!isPlain(call, item) || item.shape.length > other.shape.length) return undefined;
   return onlyNumber(item);
 }
 
 /**
- * Where a file whose batch was opened computes something without its input, the same for all samples, and joins it with
- * what follows the batch: repeated over the batch. `axis` counts from the end; others are as long as they need to be.
+ * In a file whose batch was opened, repeats over the batch what was computed without the input and meets a value with
+ * the batch. `axis` counts from the end; other axes are as long as necessary.
  */
 export function spread({ b, context }: Call, x: Value, other: Shape): Value {
   if (context.opened === undefined || x.shape.some(isBatch)) return x;

@@ -3,7 +3,7 @@ import { EspalierError } from "@espalier/core";
 import { type GraphProto, type ModelProto, ModelProtoSchema } from "onnx-buf";
 import { shown } from "./text.ts";
 
-/** Versions of ONNX's operators that are read. */
+/** Supported versions of ONNX's operators. */
 export const opsets = { oldest: 13, newest: 21 } as const;
 
 /** A file's message, decoded. */
@@ -13,27 +13,28 @@ export interface OnnxFile {
   readonly opset: number;
 }
 
-/** Decodes a file and checks what it is made of. Throws an EspalierError for what is no ONNX model, or one of another version. */
+/**
+ * Decodes a file and checks its structure. Throws an EspalierError if it is not an ONNX model, or has an unsupported
+ * version.
+ */
 export function decode(bytes: Uint8Array): OnnxFile {
   let model: ModelProto;
   try {
     model = fromBinary(ModelProtoSchema, bytes, { readUnknownFields: false });
   } catch (error) {
     const why = error instanceof Error ? error.message.replaceAll(/\s+/g, " ").slice(0, 120) : "unreadable";
-    throw new EspalierError(`this is no ONNX model, or it is damaged (${why}).`);
+    throw new EspalierError(`not an ONNX model, or damaged (${why}).`);
   }
   const { graph, opsetImport } = model;
   if (graph === undefined || opsetImport.length === 0)
-    throw new EspalierError(
-      "this is no ONNX model, or it is damaged (no graph, or no operator set, is in it).",
-    );
+    throw new EspalierError("not an ONNX model, or damaged (it has no graph or no operator set).");
   const standard = opsetImport.find(({ domain }) => isStandard(domain));
   const opset = Number(standard?.version ?? 0);
   if (!(opset >= opsets.oldest && opset <= opsets.newest)) {
     const named =
       standard === undefined ? `operators of ${shown(opsetImport[0]!.domain)} only` : `opset ${opset}`;
     throw new EspalierError(
-      `its operators are ${named}; opset ${opsets.oldest} to ${opsets.newest} can be read. Export it with opset_version=${opsets.newest - 1}.`,
+      `it uses ${named}, but only opset ${opsets.oldest} to ${opsets.newest} can be read. Export it with opset_version=${opsets.newest - 1}.`,
     );
   }
   if (graph.sparseInitializer.length > 0)

@@ -1,12 +1,12 @@
 import { EspalierError, ShapeError } from "@espalier/core";
 
 /**
- * Something in a file that cannot be read. The message is the reason alone, without a full stop; whoever knows the node
- * or tensor puts its name before it.
+ * A part of a file that cannot be read. The message is only the reason, without a full stop; the caller that knows the
+ * node or tensor prepends its name.
  */
 export class UnreadableError extends EspalierError {}
 
-/** Puts a place in the file before the reason why what is there cannot be read. */
+/** Puts a place in the file before the reason of an UnreadableError. */
 export function locate<T>(place: () => string, read: () => T): T {
   try {
     return read();

@@ -9,16 +9,16 @@ import { locate } from "./errors.ts";
 import { bytesOf } from "./tensor-data.ts";
 import { shown } from "./text.ts";
 
-/** Where the numbers of a tensor lie, outside the model's own file. */
+/** Location of a tensor's data outside the model's own file. */
 export interface ExternalRange {
   readonly tensor: TensorProto;
-  /** A file beside the model's, or in a folder there: checked not to lead out of it. */
+  /** A file next to the model, or in a subfolder: checked not to lead outside. */
   readonly location: string;
   readonly offset: number;
   readonly length: number;
 }
 
-/** Every tensor of a file whose numbers lie outside it. Throws an EspalierError for a location outside the model's folder. */
+/** Every tensor of a file with external data. Throws an EspalierError for a location outside the model's folder. */
 export function externalRanges(model: ModelProto): ExternalRange[] {
   return [...tensorsOf(model)].flatMap((tensor) =>
     tensor.dataLocation === Location.EXTERNAL ? [rangeOf(tensor)] : [],
@@ -31,7 +31,7 @@ function rangeOf(tensor: TensorProto): ExternalRange {
   const where = `tensor ${shown(tensor.name)}`;
   if (!isInside(location)) {
     throw new EspalierError(
-      `${where}: its numbers are said to be in ${shown(location)}, which is not in the model's folder. They are not read.`,
+      `${where}: its data would be in ${shown(location)}, outside the model's folder, so it is not read.`,
     );
   }
   const count = (key: string) => {
@@ -40,7 +40,7 @@ function rangeOf(tensor: TensorProto): ExternalRange {
     const value = Number(text);
     if (!/^\d{1,16}$/.test(text) || !Number.isSafeInteger(value))
       throw new EspalierError(
-        `${where}: its ${key} ${shown(text)} in ${shown(location)} is no number of bytes.`,
+        `${where}: its ${key} ${shown(text)} in ${shown(location)} is not a number of bytes.`,
       );
     return value;
   };
@@ -51,12 +51,12 @@ function rangeOf(tensor: TensorProto): ExternalRange {
   const length = count("length") ?? needed;
   if (length !== needed)
     throw new EspalierError(
-      `${where}: its shape needs ${needed} bytes, ${length} in ${shown(location)} are given.`,
+      `${where}: its shape needs ${needed} bytes, but ${length} in ${shown(location)} are given.`,
     );
   return { tensor, location, offset: count("offset") ?? 0, length };
 }
 
-/** Whether a location is a plain relative path that does not lead upwards, on any system. */
+/** Whether a location is a relative path that does not lead upwards, on any system. */
 function isInside(location: string): boolean {
   const parts = location.split(/[\\/]/);
   return (
@@ -67,7 +67,7 @@ function isInside(location: string): boolean {
   );
 }
 
-/** Puts numbers from elsewhere in their tensor, as if the file had held them. */
+/** Stores external data in its tensor, as if the file had held it. */
 export function attach({ tensor, location, length }: ExternalRange, bytes: Uint8Array): void {
   if (bytes.length !== length)
     throw new EspalierError(
@@ -77,7 +77,7 @@ export function attach({ tensor, location, length }: ExternalRange, bytes: Uint8
   tensor.dataLocation = Location.DEFAULT;
 }
 
-/** Initialisers and constants, those of branches and functions included. */
+/** Initialisers and constants, including those of branches and functions. */
 function* tensorsOf(model: ModelProto): Generator<TensorProto> {
   if (model.graph !== undefined) yield* tensorsOfGraph(model.graph);
   for (const { node } of model.functions) yield* tensorsOfNodes(node);

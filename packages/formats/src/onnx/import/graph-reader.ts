@@ -24,12 +24,15 @@ import { rules } from "./rules/index.ts";
 import { readTensor } from "./tensor-data.ts";
 import { shown } from "./text.ts";
 
-/** Nodes read in one file, functions and branches unrolled: a small file cannot ask for an endless one. */
+/**
+ * Maximum number of nodes read from one file, with functions and branches unrolled: a small file must not ask for an
+ * endless graph.
+ */
 const mostNodes = 200_000;
-/** Numbers computed beforehand in one file. */
+/** Maximum number of numbers computed while importing one file. */
 const mostNumbers = 2 ** 23;
 
-/** What names stand for, in a graph and those around it. */
+/** The items behind names, in a graph and those around it. */
 class Names {
   readonly #items = new Map<string, () => Item>();
   readonly #outer: Names | undefined;
@@ -47,7 +50,7 @@ class Names {
     this.#items.set(name, () => item);
   }
 
-  /** An item that is read when it is asked for. */
+  /** Registers an item that is read on demand. */
   later(name: string, read: () => Item): void {
     let item: Item | undefined;
     this.#items.set(name, () => (item ??= read()));
@@ -58,13 +61,13 @@ class Names {
   }
 }
 
-/** A list of nodes with what is around it. */
+/** A list of nodes with its context. */
 interface Body {
   readonly nodes: readonly NodeProto[];
   /** Names that something reads. */
   readonly needed: ReadonlySet<string>;
   readonly names: Names;
-  /** Attributes of the call that a function's own refer to. */
+  /** Attributes of the call that a function's attributes refer to. */
   readonly given: ReadonlyMap<string, AttributeProto>;
   readonly readers: Readers;
   readonly depth: number;
@@ -72,7 +75,7 @@ interface Body {
   readonly module: string;
 }
 
-/** Reads the nodes of a file one after the other: what can be computed is, the rest is drawn. */
+/** Reads the nodes of a file one after the other: computes what it can, and draws the rest. */
 export class GraphReader {
   readonly #b: Builder;
   readonly #context: Context;
@@ -87,13 +90,13 @@ export class GraphReader {
     this.#functions = new Map(functions.map((f) => [functionKey(f.domain, f.name, f.overload), f]));
   }
 
-  /** Reads a graph whose inputs are given; gives its outputs in their order. */
+  /** Reads a graph with given inputs; returns its outputs in their order. */
   read(graph: GraphProto, inputs: ReadonlyMap<string, Item>): readonly Item[] {
     for (const [name, item] of inputs) this.#names.set(name, item);
     return this.#graph(graph, this.#names, 0, "");
   }
 
-  /** What a name of the graph stands for, once it was read: a weight for the tensor that it has become. */
+  /** The item behind a name of the graph after reading; for a weight, the tensor that it became. */
   itemNamed(name: string): Item | undefined {
     const item = this.#names.get(name);
     const tensor =
@@ -104,7 +107,7 @@ export class GraphReader {
   #graph(graph: GraphProto, names: Names, depth: number, module: string): readonly Item[] {
     graph.initializer.forEach((tensor, order) => {
       const source = { name: tensor.name, order };
-      // What a caller gives for an input goes before the file's default.
+      // The caller's value for an input takes precedence over the file's default.
       if (!names.has(tensor.name))
         names.later(tensor.name, () => readTensor(tensor, depth === 0 ? source : undefined));
     });
@@ -113,7 +116,7 @@ export class GraphReader {
     this.#body({ nodes, needed, names, given: new Map(), readers: readersOf(nodes), depth, module });
     return outputs.map((name) => {
       const item = names.get(name);
-      if (item === undefined) throw new EspalierError(`nothing computes the output ${shown(name)}.`);
+      if (item === undefined) throw new EspalierError(`no node computes the output ${shown(name)}.`);
       return item;
     });
   }
@@ -139,7 +142,7 @@ export class GraphReader {
     }
   }
 
-  /** A weight under another name is another weight: exporters merge those that held the same numbers. */
+  /** A weight under another name is another weight: exporters merge weights with equal numbers. */
   #renamed(node: NodeProto, name: string, item: Item): Item {
     if (!isKnown(item)) return item;
     if (item.source === undefined) this.#count(item);
@@ -151,7 +154,7 @@ export class GraphReader {
   #count({ data }: Known): void {
     this.#numbers += data.length;
     if (this.#numbers > mostNumbers)
-      throw new EspalierError("it computes too many constants, which a model needs not.");
+      throw new EspalierError("it computes too many constants, which no real model needs.");
   }
 
   #node(node: NodeProto, body: Body): readonly (Item | undefined)[] {
@@ -160,7 +163,7 @@ export class GraphReader {
       if (name === "") return undefined;
       const item = body.names.get(name);
       if (item === undefined)
-        throw new UnreadableError(`it reads ${shown(name)}, which nothing before it computes`);
+        throw new UnreadableError(`it reads ${shown(name)}, which no earlier node computes`);
       return item;
     });
     const called = this.#functions.get(functionKey(node.domain, node.opType, node.overload));
@@ -188,7 +191,7 @@ export class GraphReader {
     return this.#checked(call.b, outputsOf(rule, call));
   }
 
-  /** Where the batch was opened, samples have to stay apart. */
+  /** If the batch was opened, samples have to stay separate. */
   #checked(b: Builder, items: readonly (Item | undefined)[]): readonly (Item | undefined)[] {
     const { opened } = this.#context;
     if (opened === undefined) return items;
@@ -199,7 +202,7 @@ export class GraphReader {
     return items;
   }
 
-  /** The branch that a known condition takes. */
+  /** Reads the branch that a known condition selects. */
   #if(attributes: Attributes, [condition]: readonly (Item | undefined)[], body: Body, node: NodeProto) {
     const answer = condition !== undefined && isKnown(condition) ? onlyNumber(condition) : undefined;
     if (answer === undefined)
@@ -209,7 +212,7 @@ export class GraphReader {
     return this.#graph(branch, new Names(body.names), body.depth + 1, moduleOf(node) || body.module);
   }
 
-  /** A function of the file, its nodes in the place of the call. */
+  /** Reads a function of the file, with its nodes in place of the call. */
   #call(
     f: FunctionProto,
     node: NodeProto,
@@ -227,7 +230,7 @@ export class GraphReader {
     );
     const { nodes, needed } = neededNodes(f.node, f.output);
     const module = moduleOf(node) || body.module;
-    // An input that was left out is as absent inside as outside.
+    // An input that is omitted outside is omitted inside as well.
     const absent = new Set(f.input.filter((_, i) => inputs[i] === undefined));
     const inside = nodes.map((one) =>
       one.input.some((name) => absent.has(name))
@@ -247,7 +250,7 @@ export class GraphReader {
   }
 }
 
-/** Operators that move truth values as they move numbers, and which inputs they move; all of them where nothing is said. */
+/** Operators that move truth values like numbers, with the inputs they move; all inputs if none are given. */
 const moves: Readonly<Record<string, readonly number[] | undefined>> = {
   ...Object.fromEntries(
     [
@@ -289,12 +292,12 @@ function asTruth(item: Item): Item {
   return isKnown(item) ? { ...item, kind: "bool" } : item;
 }
 
-/** Why an operator is not read, and what to do. */
+/** Why an operator cannot be read, and what to do. */
 function whyNot({ opType, domain }: NodeProto): string {
   if (!isStandard(domain))
     return `Espalier has no operators of ${shown(domain)}. Export the model with ONNX's own`;
   if (/^(Random|Multinomial|Bernoulli)/.test(opType))
-    return "it draws random numbers, so that no two forecasts would be alike. Export the model so that it gives its expected value, or one quantity for which nothing is drawn (sampling off, model.eval())";
+    return "it draws random numbers, so every forecast would differ. Export the model so that it returns its expected value, or another quantity without random draws (sampling off, model.eval())";
   if (opType === "Loop" || opType === "Scan")
     return "it repeats nodes, which is not supported. Export the model with a fixed number of steps, written out";
   return "Espalier does not have this operator. Export the model without it";

@@ -4,7 +4,7 @@ import { TensorProto_DataType as Type, type ValueInfoProto } from "onnx-buf";
 import { typeName } from "./tensor-data.ts";
 import { shown } from "./text.ts";
 
-/** One input of a graph, as the model will have it. */
+/** One input of the imported graph. */
 export interface GraphInput {
   readonly name: string;
   readonly dtype: DataType;
@@ -14,7 +14,7 @@ export interface GraphInput {
 /** Lengths for axes that a file leaves open, by their names in it. */
 export type OpenAxes = Readonly<Record<string, number | "batch">>;
 
-/** An axis before its length is decided: a number, or a multiple of what a name stands for. */
+/** An axis before its length is decided: a number, or a multiple of a symbol. */
 type Axis = number | { readonly symbol: string; readonly times: number };
 
 const dtypes: ReadonlyMap<number, DataType> = new Map([
@@ -24,7 +24,7 @@ const dtypes: ReadonlyMap<number, DataType> = new Map([
 ] as const);
 
 /**
- * The inputs of a graph. One open axis is the batch: the first axis of the first input that has an open one there,
+ * Reads the inputs of a graph. One open axis is the batch: the first axis of the first input that is open there,
  * otherwise the first open axis; the others need a length. Throws an EspalierError that says which.
  */
 export function readInputs(infos: readonly ValueInfoProto[], open: OpenAxes): GraphInput[] {
@@ -38,7 +38,7 @@ export function readInputs(infos: readonly ValueInfoProto[], open: OpenAxes): Gr
         return { batch: axis.times };
       if (given !== undefined) return axis.times * given;
       throw new EspalierError(
-        `input ${shown(name)} leaves axis ${i} open (${shown(axis.symbol)}); only the batch may stay so. Give its length: { axes: { ${shown(axis.symbol)}: 96 } }.`,
+        `input ${shown(name)} leaves axis ${i} open (${shown(axis.symbol)}); only the batch may stay open. Give its length: { axes: { ${shown(axis.symbol)}: 96 } }.`,
       );
     });
     if (shape.filter(isBatch).length > 1)
@@ -61,7 +61,7 @@ function batchSymbol(
 
 function dtypeOf({ name, type }: ValueInfoProto): DataType {
   const value = type?.value;
-  if (value?.case !== "tensorType") throw new EspalierError(`input ${shown(name)} is no tensor.`);
+  if (value?.case !== "tensorType") throw new EspalierError(`input ${shown(name)} is not a tensor.`);
   const dtype = dtypes.get(value.value.elemType);
   if (dtype === undefined) {
     throw new EspalierError(
@@ -79,10 +79,10 @@ function axesOf({ name, type }: ValueInfoProto): Axis[] {
   return shape.dim.map(({ value }, axis): Axis => {
     if (value.case === "dimValue" && value.value > 0n) {
       if (value.value > 2n ** 31n)
-        throw new EspalierError(`input ${shown(name)}: axis ${axis} cannot be ${value.value} long.`);
+        throw new EspalierError(`input ${shown(name)}: axis ${axis} cannot have length ${value.value}.`);
       return Number(value.value);
     }
-    // Without a name the first axis is the batch; others are called by their place.
+    // Without a name the first axis is the batch; others are named by their position.
     const symbol =
       value.case === "dimParam" && value.value !== ""
         ? value.value.trim()
@@ -95,7 +95,7 @@ function axesOf({ name, type }: ValueInfoProto): Axis[] {
   });
 }
 
-/** Inputs of a file made for one batch size as if the batch were open; undefined where they have no common first axis. */
+/** Opens the batch of the inputs of a file made for one batch size; undefined if they have no common first axis. */
 export function withOpenBatch(
   inputs: readonly GraphInput[],
 ): { inputs: GraphInput[]; size: number } | undefined {

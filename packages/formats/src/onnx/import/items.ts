@@ -1,7 +1,7 @@
 import type { Extent, Shape, Value } from "@espalier/core/graph";
 import type { Known } from "./known.ts";
 
-/** A list of values (ONNX's sequences); its length is always known. */
+/** A list of values (ONNX's sequences) of known length. */
 export interface Sequence {
   readonly items: readonly Item[];
 }
@@ -18,19 +18,22 @@ export interface Counting {
   readonly shape: Shape;
 }
 
-/** Tuples of positions, those of each sample (of `within`, the batch) in that sample's part of the data. */
+/** Tuples of positions: those of each sample (of `within`, the batch) point into that sample's part of the data. */
 export interface Tuples {
   readonly within: Extent;
   readonly tuples: Value;
 }
 
-/** A constant that all samples have alike: numbers with 1 in the place of the batch, and the shape they are repeated to. */
+/**
+ * A constant that is equal for all samples: numbers with extent 1 in place of the batch, and the shape they are
+ * repeated to.
+ */
 export interface Repeated {
   readonly repeats: Known;
   readonly shape: Shape;
 }
 
-/** What a name in the file stands for: numbers, a value of the drawing, or one of those above. */
+/** The item behind a name in the file: numbers, a value of the drawing, or one of those above. */
 export type Item = Known | Value | Sequence | Truth | Counting | Tuples | Repeated;
 
 export function isKnown(item: Item): item is Known {

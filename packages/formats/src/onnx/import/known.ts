@@ -1,10 +1,10 @@
 import { countElements } from "@espalier/core/graph";
 import { UnreadableError } from "./errors.ts";
 
-/** What a known array holds. Integers of every width are `int`. */
+/** Type of a known array. Integers of every width are `int`. */
 export type Kind = "float" | "int" | "bool";
 
-/** Where in the file a tensor of weights comes from. */
+/** The initialiser that a tensor of weights comes from. */
 export interface Source {
   readonly name: string;
   /** Place among the file's initialisers. */
@@ -12,26 +12,27 @@ export interface Source {
 }
 
 /**
- * An array whose numbers are known while a file is read: an initialiser, or what was computed from some, and from shapes.
- * Numbers may be multiples of the batch size: element i stands for `data[i] · batch^powers[i]`, a power of −1, 0 or 1.
+ * An array whose numbers are known while the file is read: an initialiser, or the result of a computation with some, or
+ * with shapes. Numbers may be multiples of the batch size: element i stands for `data[i] · batch^powers[i]`, a power of
+ * −1, 0 or 1.
  */
 export interface Known {
   readonly kind: Kind;
   readonly shape: readonly number[];
   readonly data: Float64Array | Float32Array;
-  /** Absent where no number depends on the batch size. */
+  /** Absent if no number depends on the batch size. */
   readonly powers?: Int8Array;
-  /** Set for initialisers: used in computations they become tensors of the model rather than numbers. */
+  /** Set for initialisers: used in computations, they become tensors of the model instead of numbers. */
   readonly source?: Source;
 }
 
-/** One number: a factor and the power of the batch size it is multiplied with. */
+/** One number: a factor, and the power of the batch size it is multiplied with. */
 export type Pair = readonly [factor: number, power: number];
 
-/** Elements one computed array may have. Masks and tables are far smaller; a file that asks for more is refused unread. */
+/** Maximum number of elements of a computed array. Masks and tables are far smaller. */
 const mostElements = 2 ** 22;
 
-/** Throws an UnreadableError for an array that a file merely asks for and that is too large to be of use. */
+/** Throws an UnreadableError for a requested array that is too large to be useful. */
 export function checkElements(shape: readonly number[]): number {
   const size = countElements(shape);
   if (!(size <= mostElements))
@@ -43,7 +44,7 @@ export function pairAt({ data, powers }: Known, i: number): Pair {
   return [data[i]!, powers?.[i] ?? 0];
 }
 
-/** An array from its numbers, asked for one by one in row-major order. */
+/** Builds an array from a function that returns its numbers in row-major order. */
 export function build(kind: Kind, shape: readonly number[], at: (i: number) => Pair): Known {
   const size = checkElements(shape);
   const data = new Float64Array(size);
@@ -67,13 +68,13 @@ export function scalar(kind: Kind, value: number): Known {
   return { kind, shape: [], data: Float64Array.of(value) };
 }
 
-/** The numbers of an array without the batch size; an UnreadableError where one depends on it. */
+/** The numbers of an array that does not depend on the batch size. Throws an UnreadableError if it does. */
 export function plainNumbers(x: Known): Float64Array | Float32Array {
   if (x.powers?.some((power) => power !== 0)) throw new UnreadableError("it would depend on the batch size");
   return x.data;
 }
 
-/** The only number of an array; undefined where there are several, or it depends on the batch size. */
+/** The only number of an array; undefined if there are several, or if it depends on the batch size. */
 export function onlyNumber(x: Known): number | undefined {
   return x.data.length === 1 && (x.powers?.[0] ?? 0) === 0 ? x.data[0] : undefined;
 }

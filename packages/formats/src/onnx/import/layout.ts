@@ -24,7 +24,7 @@ import { UnreadableError } from "./errors.ts";
 
 /** Layout of drawn values: the ONNX forms of Reshape, Transpose, Slice and Gather, drawn so that dimensions stay visible. */
 
-/** The target of a Reshape as a shape: 0 copies (unless `literalZero`), −1 is what is left. */
+/** The target of a Reshape as a shape: 0 copies (unless `literalZero`), −1 is inferred from the rest. */
 export function reshapeTarget(from: Shape, target: readonly Extent[], literalZero: boolean): Shape {
   const extents = target.map((extent, axis) => {
     if (extent !== 0 || literalZero) return extent;
@@ -47,7 +47,7 @@ export function reshapeTarget(from: Shape, target: readonly Extent[], literalZer
 
 const printExtent = (extent: Extent) => printShape([extent]).slice(1, -1);
 
-/** A transpose; one that moves axes of extent 1 only is a reshape, through which heads are seen better. */
+/** Draws a transpose; one that only moves axes of extent 1 becomes a reshape, which shows heads more clearly. */
 export function permute(b: Builder, x: Value, perm: readonly number[]): Value {
   const moved = perm.filter((axis) => x.shape[axis] !== 1);
   if (moved.some((axis, i) => i > 0 && axis < moved[i - 1]!)) return transpose(b, x, perm);
@@ -67,8 +67,8 @@ export function expandTo(b: Builder, x: Value, shape: Shape): Value {
 }
 
 /**
- * Positions `start` to `end` along an axis. Where the axis was split off a larger one, that one is sliced before the
- * split, so that what lies beside each other (query, key and value of one projection) are dimensions of their own.
+ * Draws positions `start` to `end` along an axis. If the axis was split off a larger one, that one is sliced before the
+ * split, so that adjacent parts (query, key and value of one projection) are separate dimensions.
  */
 export function sliceAlong(b: Builder, x: Value, axis: number, start: number, end: number): Value {
   if (start === 0 && end === x.shape[axis]) return x;
@@ -100,8 +100,8 @@ function sliceBeforeSplit(b: Builder, x: Value, axis: number, start: number, end
 }
 
 /**
- * Draws what runs along one axis (`draw` gives it another length) where it can before a reshape that only merged or split
- * other axes, so that these stay what they were.
+ * Draws an operation along one axis (`draw` may change its length), if possible before a reshape that only merged or
+ * split other axes, so that those do not change.
  */
 export function beforeReshape(
   b: Builder,
@@ -134,7 +134,7 @@ function endsAnAxis(shape: Shape, axis: number, inner: number): boolean {
   return product === inner;
 }
 
-/** Positions along an axis, in the order given: a slice where they follow each other. */
+/** Draws positions along an axis, in the given order: as a slice if they are consecutive. */
 export function takeAlong(
   b: Builder,
   x: Value,
@@ -149,7 +149,7 @@ export function takeAlong(
   return gather(b, x, indices(), axis);
 }
 
-/** Values one after the other; those that were written down for one sample are repeated over the batch. */
+/** Joins values; those written for one sample are repeated over the batch. */
 export function join(b: Builder, parts: readonly Value[], axis: number, madeForOne: boolean): Value {
   const rank = parts[0]!.shape.length;
   const shape = Array.from(

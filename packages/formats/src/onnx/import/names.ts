@@ -1,12 +1,12 @@
 import type { NodeProto } from "onnx-buf";
 
-/** Names as exporters write them, and what they tell of the module a node or a weight belongs to. */
+/** Names as exporters write them, and the module of a node or weight inferred from them. */
 
-/** Names that exporters make up for constants and for weights they have transposed. */
+/** Names that exporters invent for constants, and for weights they have transposed. */
 const madeUp =
   /^(onnx::\w+|_?val_\d+|v_\d+|_?\d+|(.*\/)?_?const(ant)?[_.\d]*(_output_\d+)?|.*_output_\d+|scalar_tensor\w*|_to_copy\w*|lift_fresh\w*|(integers|scalar)\/.*)$/i;
 
-/** Results of operators that PyTorch's current exporter computed beforehand: they are called after the operator. */
+/** Results of operators that PyTorch's current exporter computed in advance; their names contain the operator's. */
 const operatorNames =
   /^_?(to_copy|lift_fresh(_copy)?|scalar_tensor|abs|add|alias|arange|bitwise_\w+|cat|ceil|clamp|clone|contiguous|cos|cumsum|detach|div|embedding|eq|exp|expand|flatten|flip|floor|full|gather|ge|getitem|gt|index|le|linspace|logical_\w+|lt|masked_fill|matmul|mean|mul|ne|neg|ones|outer|permute|pow|reciprocal|repeat|reshape|roll|rsqrt|select|sin|slice|split\w*|sqrt|squeeze|stack|sub|sum|t|tile|transpose|tril|triu|type_as|unbind|unsqueeze|view|where|zeros)(_\d+)?$/;
 
@@ -14,14 +14,15 @@ export function isMadeUp(name: string): boolean {
   return name === "" || (name.length < 300 && (madeUp.test(name) || operatorNames.test(name)));
 }
 
-/** Names under which modules keep what they do not train. */
+/** Names under which modules store data that they do not train. */
 export function isBufferName(name: string): boolean {
   return /(^|\.)(inv_freq|(\w+_)?mask)$/.test(name);
 }
 
 /**
- * The module a node belongs to: `encoder.layers.0` of `/encoder/layers.0/MatMul_1` (PyTorch's TorchScript exporter), of
- * `encoder.layers.0/MatMul` (Espalier), or of the scopes that PyTorch's current exporter keeps beside a node.
+ * The module that a node belongs to: `encoder.layers.0` for `/encoder/layers.0/MatMul_1` (PyTorch's TorchScript
+ * exporter), for `encoder.layers.0/MatMul` (Espalier), or from the scopes that PyTorch's current exporter stores with a
+ * node.
  */
 export function moduleOf({ name, metadataProps }: NodeProto): string {
   const scopes = metadataProps.find(({ key }) => key === "pkg.torch.onnx.name_scopes")?.value;
@@ -29,26 +30,27 @@ export function moduleOf({ name, metadataProps }: NodeProto): string {
     const parts = [...scopes.matchAll(/'([^']*)'/g)].map(([, part]) => part!);
     return sound(parts.at(-2) ?? "");
   }
-  // Espalier writes a node's parts behind its name: module/MatMul/Reshape.
+  // Espalier appends a node's parts to its name: module/MatMul/Reshape.
   if (!name.startsWith("/")) return name.includes("/") ? sound(name.slice(0, name.indexOf("/"))) : "";
   const parts = name.split("/").slice(0, -1).filter(Boolean);
-  // Parts of a Sequential carry its name once more: /net/net.0.
+  // Parts of a Sequential repeat its name: /net/net.0.
   return sound(parts.filter((part, i) => !parts[i + 1]?.startsWith(`${part}.`)).join("."));
 }
 
-/** Parts of names go into the model's own; what is no identifier stays out. */
+/** Parts of the name that are identifiers; others do not become part of the model's names. */
 function sound(name: string): string {
   return /^[\w.:-]{0,200}$/.test(name) ? name : "";
 }
 
-/** Whether the exporter says which module a node belongs to: then it names merged weights after the first one only. */
+/** Whether the exporter records the module of a node: if so, it names merged weights after the first one only. */
 export function isScoped({ metadataProps }: NodeProto): boolean {
   return metadataProps.some(({ key }) => key === "pkg.torch.onnx.name_scopes");
 }
 
 /**
- * The name a weight has in another layer that uses it, where exporters merged equal weights of layers: they keep the
- * first name. Weights that layers share on purpose keep the last, or are used in modules of another kind: those stay one.
+ * The name of a weight in another layer that uses it, if the exporter merged equal weights of layers under the first
+ * name. Weights that layers share on purpose have the last name, or are used in modules of another kind: those stay
+ * one.
  */
 export function inOtherLayer(name: string, module: string): string | undefined {
   const parts = name.split(".");
@@ -67,7 +69,7 @@ function layerPattern(path: string): string {
   return path.replace(/\d+/g, "*");
 }
 
-/** The name of the weight that goes with a bias: `attn.in_proj_weight` with `attn.in_proj_bias`. */
+/** The name of the weight that belongs to a bias: `attn.in_proj_weight` for `attn.in_proj_bias`. */
 export function weightBeside(bias: string): string | undefined {
   const match = /^(.*?)bias$/.exec(bias);
   return match === null || isMadeUp(bias) ? undefined : `${match[1]}weight`;

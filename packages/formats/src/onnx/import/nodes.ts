@@ -2,15 +2,15 @@ import type { AttributeProto, NodeProto } from "onnx-buf";
 import { inOtherLayer, isScoped, weightBeside } from "./names.ts";
 import { shown } from "./text.ts";
 
-/** What a list of nodes says of itself: which are needed, who reads what, how weights are called. */
+/** Analysis of a list of nodes: which are needed, who reads what, and names for weights. */
 
-/** Functions and branches inside each other. */
+/** Maximum nesting of functions and branches. */
 export const mostNested = 16;
 
 /** Nodes that read each name. */
 export type Readers = ReadonlyMap<string, readonly NodeProto[]>;
 
-/** Attributes of a function's node, with those of the call in the place of references to them. */
+/** Attributes of a function's node, with references replaced by those of the call. */
 export function resolved(
   attributes: readonly AttributeProto[],
   given: ReadonlyMap<string, AttributeProto>,
@@ -22,7 +22,7 @@ export function resolved(
   });
 }
 
-/** Names a node reads: its inputs, and whatever its branches read. */
+/** Names that a node reads: its inputs, and everything that its branches read. */
 function readsOf(node: NodeProto, depth = 0): string[] {
   const inner =
     depth > mostNested
@@ -37,7 +37,7 @@ function readsOf(node: NodeProto, depth = 0): string[] {
   ];
 }
 
-/** The nodes that outputs depend on, in their order, and the names that anything of it reads. */
+/** The nodes that outputs depend on, in their order, and the names that they read. */
 export function neededNodes(
   nodes: readonly NodeProto[],
   outputs: readonly string[],
@@ -65,8 +65,8 @@ export function readersOf(nodes: readonly NodeProto[]): Readers {
 }
 
 /**
- * The name of a weight that lost its own: after the bias that is added to the product, otherwise after the module of the
- * node.
+ * A name for a weight that has lost its own: after the bias that is added to the product, otherwise after the module of
+ * the node.
  */
 export function nameFor(
   part: "weight" | "bias",
@@ -97,7 +97,7 @@ function addedTo(node: NodeProto, readers: Readers): readonly string[] {
   return next[0]!.input.filter((name) => name !== output);
 }
 
-/** A node as messages name it, with its operator. */
+/** A node's name in messages, with its operator. */
 export function titleOf({ name, opType, output }: NodeProto): string {
   const called = name === "" ? `the node that computes ${shown(output[0] ?? "")}` : `node ${shown(name)}`;
   return `${called} (${shown(opType).slice(1, -1)})`;

@@ -14,7 +14,10 @@ import type { ModelProto } from "onnx-buf";
 import { accountingForm, dimensionForms, expressionForm, originalForm } from "../../model/stored.ts";
 import { metadataFormat, metadataKeys } from "../metadata.ts";
 
-/** What an ONNX file that Espalier wrote says about its model beyond the nodes. All of it is checked, none of it runs. */
+/**
+ * Metadata of ONNX files written by Espalier: facts about the model that the nodes do not show. All of it is checked,
+ * none of it is run.
+ */
 
 const { count, json, listOf, object, recordOf, text } = forms;
 const open = { open: true };
@@ -49,7 +52,7 @@ const ownForm = object(
   open,
 );
 
-/** An Espalier file's own words. */
+/** The metadata of an Espalier file. */
 export interface OwnMetadata {
   readonly model: string;
   readonly options: Json;
@@ -77,7 +80,7 @@ export interface OwnMetadata {
   };
 }
 
-/** The metadata of a file that Espalier wrote; undefined for any other. Throws an EspalierError where it is damaged. */
+/** Reads the metadata of a file that Espalier wrote; undefined for any other. Throws an EspalierError if it is damaged. */
 export function readOwnMetadata({ metadataProps }: ModelProto): OwnMetadata | undefined {
   const props = new Map(metadataProps.map(({ key, value }) => [key, value]));
   const format = props.get(metadataKeys.format);
@@ -118,15 +121,15 @@ export function rolesOf({ roles }: OwnMetadata): ReadonlyMap<string, TensorRole>
 }
 
 /**
- * A model as it was before it was written: its dimensions with their names and original indices, masks, counts, history.
- * `valueNamed` gives the value that a name of the file stands for.
+ * Restores a model to its state before it was written: its dimensions with their names and original indices, masks,
+ * counts, history. `valueNamed` returns the value for a name of the file.
  */
 export function restore(
   model: Model,
   own: OwnMetadata,
   valueNamed: (name: string) => ValueId | undefined,
 ): Model {
-  // What patterns left over would only stand in the way of dimensions.
+  // Nodes left over by patterns would only obscure dimensions.
   const live = removeDead(model);
   const moved = movedValues(model.graph, live.graph);
   const known =
@@ -149,7 +152,7 @@ export function restore(
   };
 }
 
-/** Where values of a graph are in one that has some of its nodes and tensors. */
+/** Maps values of a graph to a graph that has some of its nodes and tensors. */
 function movedValues(from: Graph, to: Graph): ReadonlyMap<ValueId, ValueId> {
   const keyed = ({ inputs, tensors, nodes }: Graph): [string, ValueId][] => [
     ...inputs.map(({ name, value }): [string, ValueId] => [`input ${name}`, value]),
@@ -169,7 +172,7 @@ function movedValues(from: Graph, to: Graph): ReadonlyMap<ValueId, ValueId> {
 
 type Known = NonNullable<Parameters<typeof inferDimensions>[1]>;
 
-/** The axes the file tells of, by value; undefined where they do not fit the nodes. */
+/** The axes given in the file, by value; undefined if they do not fit the nodes. */
 function knownAxes(
   graph: Graph,
   { list, axes }: NonNullable<OwnMetadata["dimensions"]>,
@@ -178,7 +181,7 @@ function knownAxes(
   const byValue = new Map<ValueId, readonly Expression[]>();
   for (const [name, expressions] of Object.entries(axes)) {
     const value = valueNamed(name);
-    // Of two names for one value the first is that of the node that computes it.
+    // Of two names for one value, the first belongs to the node that computes it.
     if (value === undefined || byValue.has(value)) continue;
     const { shape } = graph.values[value]!;
     const sound = expressions.flatMap(dimensionsIn).every((d) => list[d] !== undefined);
@@ -197,7 +200,7 @@ function knownAxes(
   return { sizes: list.map(({ size }) => size), axes: byValue };
 }
 
-/** Inferred dimensions with the names, kinds and reasons they had; undefined where two would have one name. */
+/** Inferred dimensions with their stored names, kinds and reasons; undefined if two would have the same name. */
 function renamed(
   { graph }: Model,
   inferred: Dimensions,
@@ -220,7 +223,7 @@ function renamed(
   return { ...inferred, list: dimensions };
 }
 
-/** Dimensions with the indices that were left of them, where the numbers agree. */
+/** Dimensions with their stored original indices, if the numbers agree. */
 function withOriginals(dimensions: Dimensions, { pruned }: OwnMetadata): Dimensions {
   const byName = new Map(pruned.dimensions.map((one) => [one.name, one]));
   const list = dimensions.list.map((dimension): Dimension => {
@@ -246,7 +249,7 @@ function withOriginals(dimensions: Dimensions, { pruned }: OwnMetadata): Dimensi
   return { ...dimensions, list };
 }
 
-/** What was masked is zero; what is zero and was not is listed. */
+/** Zeros are masked, except those listed as not masked. */
 function masksOf(model: Model, { pruned }: OwnMetadata): ReadonlyMap<string, Mask> {
   const masks = new Map<string, Mask>();
   for (const { name, role } of model.graph.tensors) {

@@ -16,7 +16,7 @@ import { UnreadableError } from "./errors.ts";
 import { type Item, isKnown, isRepeated, isTruth, isValue, type Repeated } from "./items.ts";
 import { build, type Known, pairAt } from "./known.ts";
 
-/** Constants that every sample has alike: masks that carry the batch stay numbers, whatever is asked of them. */
+/** Constants that are equal for all samples: masks with a batch axis stay numbers under any operation. */
 
 /** Operators that work element by element, with broadcasting. */
 const byElement = new Set([
@@ -26,10 +26,10 @@ const byElement = new Set([
   ...["Sqrt", "Exp", "Log", "Sin", "Cos", "Tanh", "Sigmoid", "Relu"],
 ]);
 
-/** Operators that move axes, and leave the batch whole. */
+/** Operators that move axes and keep the batch whole. */
 const byAxis = new Set(["Identity", "Trilu", "Unsqueeze", "Squeeze", "Transpose", "Slice", "Gather", "Tile"]);
 
-/** Numbers in a shape with the batch; those of one sample are given, 1 long where the batch is. */
+/** Numbers in a shape with the batch; those of one sample are given, with extent 1 in place of the batch. */
 export function repeated(known: Known, shape: Shape): Item {
   const once = expandKnown(known, withoutBatch(shape));
   return shape.some(isBatch) ? { repeats: once, shape } : once;
@@ -37,13 +37,13 @@ export function repeated(known: Known, shape: Shape): Item {
 
 const withoutBatch = (shape: Shape) => shape.map((extent) => (isBatch(extent) ? 1 : extent));
 
-/** All samples, as a value or truth values. */
+/** The constant of all samples, as a value or truth values. */
 export function spreadOut(call: Call, { repeats, shape }: Repeated): Item {
   const value = expand(call.b, lift(call, repeats), shape);
   return repeats.kind === "bool" ? { truth: value } : value;
 }
 
-/** What an operator gives where some of its inputs are repeated. `run` reads it with other inputs. */
+/** The result of an operator some of whose inputs are repeated. `run` reads it with other inputs. */
 export function ofRepeated(
   call: Call,
   run: (inputs: readonly (Item | undefined)[]) => readonly (Item | undefined)[],
@@ -87,7 +87,7 @@ function shapeOfDrawn(item: Item): Shape | undefined {
   return isTruth(item) ? item.truth.shape : isValue(item) ? item.shape : undefined;
 }
 
-/** A result that was computed for one sample, in the shape that all its operands give it. */
+/** A result computed for one sample, in the shape that follows from all operands. */
 function inShape(call: Call, item: Item, shapes: readonly Shape[]): Item {
   const own = isRepeated(item) || isKnown(item) ? item.shape : shapeOfDrawn(item);
   const shape = [...shapes, own!].reduce<Shape | undefined>((a, b) => a && broadcastShapes(a, b), []);
@@ -99,8 +99,8 @@ function inShape(call: Call, item: Item, shapes: readonly Shape[]): Item {
 }
 
 /**
- * A constant that was written down for each sample of one batch size, beside a value whose batch is open: the part of one
- * sample, which all others must be equal to. Axes are aligned from the last.
+ * A constant written for each sample of one batch size, next to a value whose batch is open: the part of one sample,
+ * which must be equal for all. Axes are aligned from the last.
  */
 export function ofOneSample(call: Call, item: Item, beside: Shape): Item {
   const { opened } = call.context;
@@ -136,7 +136,7 @@ function firstOf(known: Known, axis: number, part: number, samples: number): Kno
   return { ...first, ...(source && { source }) };
 }
 
-/** Operators whose operands are aligned with each other: what was written down for all samples is cut to one. */
+/** For operators whose operands are aligned with each other, cuts a constant written for all samples to one sample. */
 export function alignedToBatch(call: Call): Call {
   const { operator } = call;
   if (!byElement.has(operator) && operator !== "Concat" && operator !== "MatMul") return call;
@@ -144,7 +144,7 @@ export function alignedToBatch(call: Call): Call {
   if (found === undefined) return call;
   const rank = found.length;
   const own = operator === "Concat" ? normalizeAxis(call.attributes.int("axis"), rank) : -1;
-  // Matrices, and what is put together, are not aligned.
+  // Matrices and the parts of a Concat are not aligned.
   const beside = found.map((extent, axis) =>
     axis === own || (operator === "MatMul" && axis >= rank - 2) ? 1 : extent,
   );

@@ -12,15 +12,15 @@ import {
 } from "@espalier/core/graph";
 import { UnreadableError } from "./errors.ts";
 
-/** Nodes read in all attempts together. */
+/** Maximum number of nodes read over all attempts. */
 const mostNodes = 300_000;
 
 /**
- * Files that were made for one batch size hold it in their shapes as a number like any other. To open the batch, it is
- * put back in: where a shape does not say where, all places are tried until the samples stay apart to the end.
+ * Files made for one batch size hold it in their shapes as an ordinary number. To open the batch, it is put back in: if
+ * a shape does not say where, all places are tried until the samples stay separate to the end.
  */
 export class OpenedBatch {
-  /** The batch size the file was made for. */
+  /** The batch size that the file was made for. */
   readonly size: number;
   readonly #choices = new Map<string, { at: number; readonly count: number }>();
   #asked: string[] = [];
@@ -32,7 +32,7 @@ export class OpenedBatch {
     this.size = size;
   }
 
-  /** Counts a node that was read; an UnreadableError where trying has taken too long. */
+  /** Counts a node that was read. Throws an UnreadableError if trying has taken too long. */
   count(): void {
     if (++this.#nodes > mostNodes) throw new UnreadableError("there are too many places for the batch");
   }
@@ -46,14 +46,14 @@ export class OpenedBatch {
     return this.#nodes > mostNodes;
   }
 
-  /** Forgets what was drawn, not what was chosen. */
+  /** Forgets what was drawn, but keeps the choices. */
   restart(): void {
     this.#before = this.#nodes;
     this.#asked = [];
     this.#majors = new Map();
   }
 
-  /** After a failure: the next combination of choices; false where there is none. */
+  /** After a failure, moves to the next combination of choices; false if there is none. */
   next(): boolean {
     for (let key = this.#asked.pop(); key !== undefined; key = this.#asked.pop()) {
       const choice = this.#choices.get(key)!;
@@ -63,7 +63,7 @@ export class OpenedBatch {
     return false;
   }
 
-  /** The shape that numbers written down for one batch size stand for: a Reshape's target. */
+  /** The open shape for a Reshape target written for one batch size. */
   place(x: Value, target: readonly number[]): Shape | undefined {
     const axis = x.shape.findIndex(isBatch);
     const before = (elementsOf(x.shape.slice(0, axis)) as number) * (this.#majors.get(x.id) ?? 1);
@@ -73,7 +73,7 @@ export class OpenedBatch {
     return at === undefined ? undefined : (target as Shape).with(at, { batch: target[at]! / this.size });
   }
 
-  /** Checks what was drawn for a value: throws an UnreadableError where samples are mixed. */
+  /** Checks a drawn value. Throws an UnreadableError if samples are mixed. */
   check(b: Builder, value: Value): void {
     const node = b.producer(value);
     if (node === undefined || this.#majors.has(node.outputs[0]!)) return;
@@ -101,7 +101,7 @@ export class OpenedBatch {
       throw new UnreadableError("an output does not begin with the samples of the batch");
   }
 
-  /** Axes the batch may be in: as many elements have to lie before it as before. The likeliest first. */
+  /** Axes that may contain the batch, the likeliest first: the number of elements before it has to stay the same. */
   #candidates(from: Shape, axis: number, before: number, target: readonly number[]): number[] {
     const major = (at: number) => before / target.slice(0, at).reduce((n, extent) => n * extent, 1);
     const fits = target.flatMap((extent, at) =>
@@ -109,10 +109,10 @@ export class OpenedBatch {
     );
     const kept = (from[axis] as { batch: number }).batch * this.size;
     const rank = (at: number) => {
-      // Merged behind tokens it is likelier to come apart than to stay.
+      // A batch that is merged after tokens is more likely to be separated again than to stay.
       if (at === axis && target[at] === kept) return major(at) > 1 ? 1.5 : 0;
       if (target[at] === this.size && major(at) === 1) return 1;
-      // Tokens of all samples become the rows of a matrix; otherwise the batch is merged with what is behind it.
+      // Tokens of all samples become the rows of a matrix; otherwise the batch is merged with the axis after it.
       return major(at) > 1 === (target.length === 2) ? 2 : 3;
     };
     return fits.sort((a, c) => rank(a) - rank(c) || a - c);
@@ -126,7 +126,7 @@ export class OpenedBatch {
   }
 }
 
-/** How many positions lie before the batch within its axis, after a reshape. */
+/** Number of positions before the batch within its axis, after a reshape. */
 function regrouped(from: Shape | undefined, major: number, to: Shape): number {
   if (from === undefined) return 1;
   const lead = (shape: Shape) => elementsOf(shape.slice(0, shape.findIndex(isBatch))) as number;
@@ -134,8 +134,9 @@ function regrouped(from: Shape | undefined, major: number, to: Shape): number {
 }
 
 /**
- * Whether a node normalises, sums or picks along the batch, so that running two samples together is not running each by
- * itself. Read off what the operator says of its axes: where samples stay apart the batch of an input is that of an output.
+ * Whether a node normalises, sums or selects along the batch, so that running two samples together differs from running
+ * each by itself. Derived from the operator's coupling: if samples stay separate, the batch of an input is that of an
+ * output.
  */
 function mixesSamples(
   { operator, attributes }: Node,
@@ -152,7 +153,7 @@ function mixesSamples(
   operator.couple(probe, given, results, attributes);
   const batchesOf = ({ shape, axes }: Operand) => axes.filter((_, axis) => isBatch(shape[axis]!));
   const kept = new Set(results.flatMap(batchesOf).map((axis) => probe.groupOf(axis)));
-  // Indices of different samples may mean what they want: only what they pick must stay apart.
+  // Indices of different samples may differ; only the selected data must stay separate.
   return given.some((one, i) =>
     batchesOf(one).some(
       (axis) => !kept.has(probe.groupOf(axis)) || (inputs[i]!.dtype === "float32" && probe.isFixed(axis)),
@@ -160,7 +161,7 @@ function mixesSamples(
   );
 }
 
-/** Which axes of one node belong together: nothing but that. */
+/** Records only which axes of one node belong together. */
 class Probe implements Coupling {
   readonly #parent: number[] = [];
   readonly #fixed: number[] = [];
@@ -196,7 +197,7 @@ class Probe implements Coupling {
     });
   }
 
-  /** The batch stays in the order it was in; which axes are its neighbours does not matter here. */
+  /** The batch keeps its order; which axes are its neighbours does not matter here. */
   regroup(from: readonly Expression[], to: readonly Expression[]): void {
     const [first] = from;
     if (first !== undefined) for (const axis of [...from, ...to]) this.same(axis, first);

@@ -5,13 +5,13 @@ import { UnreadableError } from "./errors.ts";
 import type { Kind, Known, Source } from "./known.ts";
 import { shown } from "./text.ts";
 
-/** How numbers of an element type are stored, and read. */
+/** Storage of an element type. */
 interface Encoding {
   readonly kind: Kind;
   /** Bytes an element takes in `raw_data`. */
   readonly bytes: number;
   raw(view: DataView, at: number): number;
-  /** Elements of the field that holds them otherwise. */
+  /** Elements of the typed field that may hold them instead. */
   typed(tensor: TensorProto): ArrayLike<number | bigint>;
   /** From an element of that field. */
   convert?(element: number): number;
@@ -75,33 +75,34 @@ const encodings: ReadonlyMap<Type, Encoding> = new Map([
   ],
 ] as [Type, Encoding][]);
 
-/** Axes beyond which no model goes. */
+/** Maximum number of axes. */
 const mostAxes = 16;
 
-/** An element type as a known array's; undefined for those that are not read (text, complex and quantised numbers). */
+/** The kind of known array for an element type; undefined for unsupported ones (text, complex and quantised numbers). */
 export function kindOf(type: Type): Kind | undefined {
   return encodings.get(type)?.kind;
 }
 
-/** An element type as it is called: `float16`. */
+/** The name of an element type: `float16`. */
 export function typeName(type: number): string {
   return (Type[type] ?? `type ${type}`).toLowerCase();
 }
 
-/** Extents as numbers. Throws an UnreadableError for what cannot be a shape. */
+/** Extents as numbers. Throws an UnreadableError for an invalid shape. */
 export function readShape(
   dims: readonly bigint[],
   refuse = (why: string) => new UnreadableError(why),
 ): number[] {
-  if (dims.length > mostAxes) throw refuse(`it has ${dims.length} axes; ${mostAxes} are the most`);
+  if (dims.length > mostAxes)
+    throw refuse(`it has ${dims.length} axes, but at most ${mostAxes} are supported`);
   return dims.map((dim) => {
     const extent = Number(dim);
-    if (!(extent >= 0 && extent <= 2 ** 31)) throw refuse(`an axis cannot be ${dim} long`);
+    if (!(extent >= 0 && extent <= 2 ** 31)) throw refuse(`an axis cannot have length ${dim}`);
     return extent;
   });
 }
 
-/** Bytes that the numbers of a tensor take. Throws an UnreadableError for a shape or a type that cannot be read. */
+/** Bytes of a tensor's numbers. Throws an UnreadableError for an unsupported shape or type. */
 export function bytesOf({ dims, dataType }: TensorProto): number {
   const encoding = encodings.get(dataType);
   if (encoding === undefined) throw new UnreadableError(`${typeName(dataType)} cannot be read`);
@@ -109,8 +110,8 @@ export function bytesOf({ dims, dataType }: TensorProto): number {
 }
 
 /**
- * The numbers of a tensor in the file. Nothing is allocated for what the shape merely claims: the file must hold exactly
- * as many numbers. Throws an UnreadableError that names the tensor.
+ * Reads the numbers of a tensor in the file. Nothing is allocated for what the shape merely claims: the file must hold
+ * exactly as many numbers. Throws an UnreadableError that names the tensor.
  */
 export function readTensor(tensor: TensorProto, source?: Source): Known {
   const refuse = (why: string) => new UnreadableError(`tensor ${shown(tensor.name)}: ${why}`);
@@ -120,7 +121,7 @@ export function readTensor(tensor: TensorProto, source?: Source): Known {
       `${typeName(tensor.dataType)} cannot be read (${[...encodings.keys()].map(typeName).join(", ")} can)`,
     );
   if (tensor.dataLocation === Location.EXTERNAL)
-    throw refuse("its numbers are in another file. Load the model by its path, or give the files with it");
+    throw refuse("its data is in another file. Load the model by its path, or give the files with it");
   const shape = readShape(tensor.dims, refuse);
   const size = shape.reduce((n, extent) => n * extent, 1);
   const { kind, bytes } = encoding;
@@ -128,7 +129,7 @@ export function readTensor(tensor: TensorProto, source?: Source): Known {
   const typed = encoding.typed(tensor);
   const held = rawData.length > 0 ? rawData.length / bytes : typed.length;
   if (held !== size)
-    throw refuse(`its shape [${shape.join(", ")}] needs ${size} numbers, the file holds ${held}`);
+    throw refuse(`its shape [${shape.join(", ")}] needs ${size} numbers, but the file holds ${held}`);
   const data = tensor.dataType === Type.FLOAT ? new Float32Array(size) : new Float64Array(size);
   if (rawData.length > 0) {
     const view = new DataView(rawData.buffer, rawData.byteOffset, rawData.byteLength);

@@ -16,17 +16,17 @@ interface Drawn {
   readonly name: string;
   readonly value: Value;
   readonly role: TensorRole;
-  /** The initialiser it was made from, and what for. */
+  /** The initialiser that it was made from, and its use. */
   readonly source: string;
   readonly use: Use;
 }
 
-/** The tensors of the model that is read: which numbers of the file become one, under which name and in which role. */
+/** The tensors of the imported model: decides which numbers of the file become one tensor, its name and its role. */
 export class Weights {
   readonly tensors = new Map<string, TensorData>();
-  /** Numbers of scalar constants, so that patterns can be recognised. */
+  /** Numbers of scalar constants, for recognising patterns. */
   readonly scalars = new Map<ValueId, number>();
-  /** Place of a tensor's initialiser in the file, by the tensor's name. */
+  /** Position of a tensor's initialiser in the file, by the tensor's name. */
   readonly order = new Map<string, number>();
   readonly #b: Builder;
   readonly #options: RoleOptions;
@@ -40,22 +40,22 @@ export class Weights {
   /** Scalar initialisers. */
   readonly #numbers = new Map<string, Value>();
   readonly #drawn = new Map<string, Drawn[]>();
-  /** Tensors by a number that their elements add up to in any order. */
+  /** Tensors by the sum of their elements, which does not depend on the order. */
   readonly #bySum = new Map<number, Drawn[]>();
 
-  /** `reserved`: names of the file's initialisers, which derived names keep clear of. */
+  /** `reserved`: names of the file's initialisers, which derived names must avoid. */
   constructor(b: Builder, options: RoleOptions, reserved: ReadonlySet<string>) {
     this.#b = b;
     this.#options = options;
     this.#reserved = reserved;
   }
 
-  /** Whether the file says itself what its tensors are for: then it names them as the model does. */
+  /** Whether the file gives the roles of its tensors; if so, it uses the model's names. */
   get rolesAreTold(): boolean {
     return this.#options.roles !== undefined;
   }
 
-  /** Whether an array becomes a tensor where it meets computed values, rather than numbers of a computation beforehand. */
+  /** Whether an array becomes a tensor when it meets computed values, rather than numbers of a constant computation. */
   isWeight({ kind, source, shape, data }: Known): boolean {
     if (source === undefined || kind !== "float") return false;
     const role = this.#options.roles?.get(source.name);
@@ -64,14 +64,14 @@ export class Weights {
     return shape.length > 0 && !(data.length === 1 && isMadeUp(source.name));
   }
 
-  /** Whether an array is a table that nobody trains, of which only the part that is read has to be kept. */
+  /** Whether an array is an untrained table, of which only the part that is read has to be kept. */
   isTable(known: Known): boolean {
     const { source, kind } = known;
     if (source === undefined || kind !== "float" || this.rolesAreTold || !this.isWeight(known)) return false;
     return roleOf(known, source, "operand", this.#options).role === "buffer";
   }
 
-  /** A known array as a value of the drawing. `b` draws the transpose of a restored layout. */
+  /** Converts a known array to a value of the drawing. `b` draws the transpose of a restored layout. */
   lift(b: Builder, known: Known, use: Use): Value {
     const { source } = known;
     // Truth values are ones and zeros.
@@ -89,7 +89,7 @@ export class Weights {
     return transposed ? swapAxes(b, tensor, 0, 1) : tensor;
   }
 
-  /** The name of a weight that has lost its own. */
+  /** A name for a weight that has lost its own. */
   #restored(known: Known, source: Source, { name }: Use): string | undefined {
     if (this.#options.roles !== undefined || !isMadeUp(source.name) || known.kind !== "float")
       return undefined;
@@ -97,8 +97,8 @@ export class Weights {
   }
 
   /**
-   * The tensor for one use of an initialiser. Uses of one initialiser, and initialisers of the same numbers that exporters
-   * made up, are one tensor, unless names tell that the exporter merged what is two.
+   * The tensor for one use of an initialiser. Uses of one initialiser, and initialisers with equal numbers that
+   * exporters created, share a tensor, unless names show that the exporter merged two weights.
    */
   #tensor(
     b: Builder,
@@ -129,7 +129,7 @@ export class Weights {
     return value;
   }
 
-  /** The name of another weight that a further use of an initialiser is; undefined where it is the same one. */
+  /** The name of the other weight that a further use of an initialiser stands for; undefined if it is the same one. */
   #copyName(first: Drawn, known: Known, own: string, use: Use): string | undefined {
     if (this.rolesAreTold) return undefined;
     const { as, name, module = "" } = use;
@@ -142,7 +142,7 @@ export class Weights {
     return isCopy(first, own, use) ? own : undefined;
   }
 
-  /** A drawn tensor as the value that has these numbers, in their order or transposed; undefined where it is another. */
+  /** An existing tensor with these numbers, in their order or transposed, as a value; undefined if there is none. */
   #equal(
     b: Builder,
     one: Drawn,
@@ -264,7 +264,7 @@ function transposedKnown(known: Known): Known {
   return { kind: "float", shape: [columns, rows], data };
 }
 
-/** A layer that was copied, weights and all, has an equal bias under another name. */
+/** A copied layer, with equal weights, has an equal bias under another name. */
 function isCopy(first: Drawn, own: string, { bias }: Use): boolean {
   const other = first.use.bias;
   return own !== first.name && bias !== undefined && other !== undefined && sameNumbers(bias, other);

@@ -2,8 +2,8 @@ import { type Builder, erfOperator, gelu, mulOperator, type Value } from "@espal
 import { drawnBy, inputsOf, near, plusNumber, type Scalars, unscaled } from "./match.ts";
 
 /**
- * x·½·(1 + erf(x ÷ √2)) in any order of the factors: GELU as it is written before opset 20. `product` is the value of a
- * Mul or a Scale; undefined where it is something else.
+ * x·½·(1 + erf(x ÷ √2)) in any order of the factors: GELU as written before opset 20. `product` is the value of a Mul
+ * or a Scale; undefined if it is something else.
  */
 export function recogniseGelu(b: Builder, product: Value, scalars: Scalars): Value | undefined {
   const { factors, by } = factorsOf(b, product, 3);

@@ -12,10 +12,10 @@ import {
 import { drawnBy, inputsOf, type Scalars } from "./match.ts";
 
 /**
- * A choice that exporters put around an operator for the sake of numbers that ours never sees:
+ * A choice that exporters put around an operator for numbers that ours never sees:
  * - softplus with x itself for large x: ours does not overflow;
- * - a softmax with zeros for NaN, where no mask takes away a whole row.
- * The guarded value; undefined for any other choice.
+ * - a softmax with zeros for NaN, for rows that are masked completely. Returns the guarded value; undefined for any
+ *   other choice.
  */
 export function withoutGuard(
   b: Builder,
@@ -30,14 +30,14 @@ export function withoutGuard(
     const large = (scalars.scalars.get(bound.id) ?? 0) >= 10;
     return large && x.id === yes.id && isSoftplusOf(b, no, x) ? no : undefined;
   }
-  // NaN is what differs from itself: 1 − (p = p).
+  // NaN is the only number that differs from itself: 1 − (p = p).
   const difference = drawnBy(b, truth, subOperator);
   const equal = difference && drawnBy(b, b.value(difference.inputs[1]!), equalOperator);
   if (equal === undefined || equal.inputs[0] !== no.id || equal.inputs[1] !== no.id) return undefined;
   return scalars.scalars.get(yes.id) === 0 && isSoftmaxWithoutEmptyRows(b, no, scalars) ? no : undefined;
 }
 
-/** What is known of constants: scalars, and masks. */
+/** Known constants: scalars, and masks. */
 interface Guards extends Scalars {
   /** Numbers of a tensor, by the value that reads it. */
   numbersOf(
@@ -45,7 +45,7 @@ interface Guards extends Scalars {
   ): { readonly shape: readonly number[]; readonly data: ArrayLike<number> } | undefined;
 }
 
-/** ln(1 + eˣ) as it is drawn: max(x, 0) + ln(…). */
+/** ln(1 + eˣ) in its drawn form: max(x, 0) + ln(…). */
 function isSoftplusOf(b: Builder, value: Value, x: Value): boolean {
   const sum = drawnBy(b, value, addOperator);
   if (sum === undefined) return false;

@@ -12,8 +12,8 @@ import {
 import { drawnBy, inputsOf, isSame, near, plusNumber, type Scalars, unscaled } from "./match.ts";
 
 /**
- * (x − mean) ÷ √(variance + ε) · γ + β over the last axis, as it is written before opset 17: mean and variance by two
- * means, γ and β vectors. `sum` is the value of an Add; undefined where it is something else.
+ * (x − mean) ÷ √(variance + ε) · γ + β over the last axis, as written before opset 17: mean and variance by two means,
+ * γ and β vectors. `sum` is the value of an Add; undefined if it is something else.
  */
 export function recogniseLayerNormalization(b: Builder, sum: Value, scalars: Scalars): Value | undefined {
   const node = drawnBy(b, sum, addOperator);
@@ -38,7 +38,7 @@ export function recogniseLayerNormalization(b: Builder, sum: Value, scalars: Sca
   return undefined;
 }
 
-/** A tensor (nothing computed) as long as the last axis. */
+/** Whether a value is a tensor (not computed) with the length of the last axis. */
 function isVectorFor(b: Builder, vector: Value, x: Value): boolean {
   return vector.shape.length === 1 && vector.shape[0] === x.shape.at(-1) && b.producer(vector) === undefined;
 }
@@ -88,7 +88,7 @@ function quotientOf(
   return undefined;
 }
 
-/** What a value is the mean of, over the last axis, which stays; undefined where it is none. */
+/** The value whose mean over the last axis (with extent 1) this is; undefined if it is not a mean. */
 function meanOf(b: Builder, value: Value): Value | undefined {
   const { value: sum, by } = unscaled(b, value);
   const node = drawnBy(b, sum, reduceSumOperator);

@@ -11,14 +11,14 @@ import {
   type Value,
 } from "@espalier/core/graph";
 
-/** Looking back over what was drawn: exporters write one operator as many nodes, and the last of them tells. */
+/** Recognises operators that exporters write as many nodes, by looking back from the last one. */
 
-/** Numbers of scalar constants that were drawn. */
+/** Numbers of scalar constants in the drawing. */
 export interface Scalars {
   readonly scalars: ReadonlyMap<number, number>;
 }
 
-/** The node that drew a value, if it is of this operator. */
+/** The node that computes a value, if it calls this operator. */
 export function drawnBy<A extends Attributes>(
   b: Builder,
   value: Value,
@@ -32,7 +32,7 @@ export function inputsOf(b: Builder, node: Node): readonly Value[] {
   return node.inputs.map((id) => b.value(id));
 }
 
-/** A value multiplied with a number: both; other values are multiplied with 1. */
+/** Splits a value into a factor and the rest; the factor of other values is 1. */
 export function unscaled(b: Builder, value: Value): { readonly value: Value; readonly by: number } {
   const node = drawnBy(b, value, scaleOperator);
   if (node === undefined) return { value, by: 1 };
@@ -42,7 +42,7 @@ export function unscaled(b: Builder, value: Value): { readonly value: Value; rea
   return { value: inner.value, by: (inner.by * by) / per };
 }
 
-/** The operand of a sum beside a number, and the number; undefined for any other value. */
+/** The operand of a sum with a number, and the number; undefined for any other value. */
 export function plusNumber(
   b: Builder,
   value: Value,
@@ -56,7 +56,7 @@ export function plusNumber(
   return first === undefined ? undefined : { value: right!, number: first };
 }
 
-/** Equal but for the sixth digit: constants in files are single precision. */
+/** Equal up to the sixth digit: constants in files are single precision. */
 export function near(a: number, b: number): boolean {
   return Math.abs(a - b) <= 1e-5 * Math.abs(b);
 }

@@ -12,8 +12,8 @@ import {
 import { drawnBy, inputsOf, isSame } from "./match.ts";
 
 /**
- * eˣ ÷ Σ eˣ along one axis, the largest x taken off first or not. `quotient` is the value of a Div; undefined where it is
- * something else.
+ * eˣ ÷ Σ eˣ along one axis, with or without subtracting the largest x first. `quotient` is the value of a Div;
+ * undefined if it is something else.
  */
 export function recogniseSoftmax(b: Builder, quotient: Value): Value | undefined {
   const node = drawnBy(b, quotient, divOperator);
@@ -28,7 +28,7 @@ export function recogniseSoftmax(b: Builder, quotient: Value): Value | undefined
   return softmax(b, withoutLargest(b, x, axis) ?? x, axis);
 }
 
-/** The value that the largest along an axis was taken off. */
+/** The value from which the maximum along an axis was subtracted. */
 function withoutLargest(b: Builder, value: Value, axis: number): Value | undefined {
   const difference = drawnBy(b, value, subOperator);
   if (difference === undefined) return undefined;

@@ -25,9 +25,12 @@ import { foldUnary } from "../arithmetic.ts";
 import { type Call, input, isPlain, lift, numberLike, type Rule, valueInput } from "../call.ts";
 import { UnreadableError } from "../errors.ts";
 
-/** Functions of one value, number by number. What core has no operator for is drawn from those it has. */
+/** Element-wise functions of one value. Those without an operator in core are composed of others. */
 
-/** An operator of one value, by what it draws of numbers and of integers; of constants it is computed. */
+/**
+ * An operator of one value, given what it draws for floating-point numbers and for integers; for constants it is
+ * computed.
+ */
 function unary(draw: (call: Call, x: Value) => Value, whole?: typeof draw): Rule {
   return (call) => {
     const item = input(call, 0);
@@ -55,7 +58,7 @@ function softplus(call: Call, x: Value): Value {
   return add(b, relu(b, x), log(b, add(b, tail, one(call))));
 }
 
-/** x where it is positive, α·(e^(x ÷ β) − 1) elsewhere. */
+/** x if it is positive, else α·(e^(x ÷ β) − 1). */
 function exponential(call: Call, x: Value, alpha: number, beta = 1): Value {
   const { b } = call;
   const inner = beta === 1 ? below(b, x) : scale(b, below(b, x), 1 / beta);
@@ -67,8 +70,7 @@ function geluOf(call: Call, x: Value): Value {
   const { b, attributes } = call;
   const approximate = attributes.text("approximate", "none");
   if (approximate === "none") return gelu(b, x);
-  if (approximate !== "tanh")
-    throw new UnreadableError(`its approximation is not known: ${approximate.slice(0, 20)}`);
+  if (approximate !== "tanh") throw new UnreadableError(`unknown approximation: ${approximate.slice(0, 20)}`);
   const cubic = add(b, x, scale(b, mul(b, mul(b, x, x), x), 0.044715));
   const inner = tanh(b, scale(b, cubic, Math.sqrt(2 / Math.PI)));
   return mul(b, scale(b, x, 0.5), add(b, inner, one(call)));
@@ -136,7 +138,7 @@ export const activations: Readonly<Record<string, Rule>> = {
     const above = greater(b, x, context.weights.number(attributes.float("alpha", 1)));
     return mul(b, x, above);
   }),
-  /** x moved towards zero by the bias, where it is further from it than λ. */
+  /** x moved towards zero by the bias if it is further from it than λ, else 0. */
   Shrink: unary((call, x) => {
     const { b, attributes, context } = call;
     const [lambda, bias] = [attributes.float("lambd", 0.5), attributes.float("bias", 0)];

@@ -21,10 +21,10 @@ import { recogniseGelu } from "../patterns/gelu.ts";
 import { recogniseLayerNormalization } from "../patterns/layer-normalization.ts";
 import { recogniseSoftmax } from "../patterns/softmax.ts";
 
-/** Sums, products and powers: of constants they are computed, of values drawn. */
+/** Sums, products and powers: computed for constants, drawn for values. */
 
 type Draw = (b: Builder, x: Value, y: Value) => Value;
-/** Draws an operator with a scalar constant on one side; undefined where that is nothing special. */
+/** Draws an operator with a scalar constant on one side; undefined if that needs no special form. */
 type DrawWithNumber = (call: Call, x: Value, number: number, numberFirst: boolean) => Value | undefined;
 
 function binary(draw: Draw, withNumber: DrawWithNumber): (call: Call) => Item {
@@ -42,7 +42,7 @@ function binary(draw: Draw, withNumber: DrawWithNumber): (call: Call) => Item {
   };
 }
 
-/** A vector beside a product is its bias. */
+/** A vector that is added to a product is its bias. */
 function operand(call: Call, i: number): Value {
   const [own, other] = [input(call, i), input(call, 1 - i)];
   const isBias =
@@ -118,7 +118,7 @@ const powers: Rule = (call) => {
   if (number === 1) return x;
   if (number === 2) return mul(b, x, x);
   if (number === 3) return mul(b, mul(b, x, x), x);
-  if (isWhole(x)) throw new UnreadableError("of integers it takes the exponents 1, 2 and 3 only");
+  if (isWhole(x)) throw new UnreadableError("for integers, only the exponents 1, 2 and 3 are supported");
   if (number === 0.5) return sqrt(b, x);
   if (number === -0.5) return inverse(sqrt(b, x));
   if (number === -1) return inverse(x);

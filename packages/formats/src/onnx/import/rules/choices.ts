@@ -40,7 +40,7 @@ import { repeated } from "../repeated.ts";
 import { typeName } from "../tensor-data.ts";
 import { knownKind, triangle } from "./constants.ts";
 
-/** Bounds, questions and choices. Questions about computed values give values of ones and zeros. */
+/** Bounds, comparisons and choices. Comparisons of computed values give ones and zeros. */
 
 const clipped: Rule = (call) => {
   const item = input(call, 0);
@@ -49,7 +49,7 @@ const clipped: Rule = (call) => {
     const raised = least === undefined ? item : foldBinary("Max", item, scalar(item.kind, least));
     return largest === undefined ? raised : foldBinary("Min", raised, scalar(item.kind, largest));
   }
-  // The largest float32 numbers stand for no bound.
+  // The largest float32 numbers mean no bound.
   const min = least !== undefined && least > -3.4e38 ? least : undefined;
   const max = largest !== undefined && largest < 3.4e38 ? largest : undefined;
   const x = lift(call, item);
@@ -92,14 +92,14 @@ const not = (call: Call, x: Value) => sub(call.b, one(call), x);
 const both = (b: Builder, x: Value, y: Value) => mul(b, x, y);
 const either = (call: Call, x: Value, y: Value) => not(call, both(call.b, not(call, x), not(call, y)));
 
-/** An operand of a question as a value: truth values as ones and zeros. */
+/** An operand of a comparison as a value: truth values as ones and zeros. */
 function asked(call: Call, i: number): Value {
   const item = operandItem(call, i);
   if (isTruth(item)) return item.truth;
   return lift(call, item, isKnown(item) && item.kind === "bool" ? named(call) : undefined);
 }
 
-/** What an operator gives of constants. */
+/** The result of an operator for constants. */
 function answer({ operator }: Call, [first, second]: readonly Known[]): Known {
   if (first === undefined) throw new UnreadableError("its input 0 is missing");
   const folded = second === undefined ? foldUnary(operator, first) : foldBinary(operator, first, second);
@@ -107,7 +107,7 @@ function answer({ operator }: Call, [first, second]: readonly Known[]): Known {
   return folded;
 }
 
-/** A question: of constants it is answered, of values drawn. */
+/** A comparison: computed for constants, drawn for values. */
 function question(draw: (call: Call) => Value): Rule {
   return (call) => {
     const items = call.inputs.map((_, i) => operandItem(call, i));
@@ -126,11 +126,11 @@ const questions: Readonly<Record<string, Rule>> = {
   And: question((call) => both(call.b, asked(call, 0), asked(call, 1))),
   Or: question((call) => either(call, asked(call, 0), asked(call, 1))),
   Xor: question((call) => not(call, equal(call.b, asked(call, 0), asked(call, 1)))),
-  /** Nothing but NaN differs from itself. */
+  /** Only NaN differs from itself. */
   IsNaN: question((call) => not(call, equal(call.b, asked(call, 0), asked(call, 0)))),
 };
 
-/** Steps: they have no slope. */
+/** Step functions: they have no slope. */
 function stepped(draw: (call: Call, x: Value) => Value): Rule {
   return (call) => {
     const item = input(call, 0);
@@ -206,7 +206,7 @@ const choice: Rule = (call) => {
     const unguarded = withoutGuard(call.b, condition.truth, x, y, call.context.weights);
     return unguarded ?? where(call.b, condition.truth, x, y);
   }
-  if (!isKnown(condition)) throw new UnreadableError("its condition is no truth value");
+  if (!isKnown(condition)) throw new UnreadableError("its condition is not a truth value");
   if (isPlain(call, yes) && isPlain(call, no)) return foldWhere(condition, yes, no);
   if (condition.data.every((bit) => bit !== 0)) return inShapeOf(call, lift(call, yes), condition, no);
   if (condition.data.every((bit) => bit === 0)) return inShapeOf(call, lift(call, no), condition, yes);
@@ -217,7 +217,7 @@ const choice: Rule = (call) => {
   );
 };
 
-/** Whatever minus infinity is added to is minus infinity: the mask of an attention is a sum. */
+/** Minus infinity stays minus infinity whatever is added: the mask of an attention is a sum. */
 function masked(call: Call, condition: Known, kept: Item, other: Item): Value | undefined {
   const drowned = isPlain(call, other) && other.data.every((value) => value === Number.NEGATIVE_INFINITY);
   if (!drowned) return undefined;
@@ -237,7 +237,7 @@ function named({ module }: Call) {
   return { as: "operand" as const, name: [module, "mask"].filter(Boolean).join(".") };
 }
 
-/** What is always chosen, in the shape that the choice has. */
+/** The value that is always chosen, in the shape of the choice. */
 function inShapeOf(call: Call, x: Value, ...others: readonly Item[]): Value {
   const shape = others.reduce<Shape | undefined>(
     (whole, item) => whole && broadcastShapes(whole, shapeOf(item)),
@@ -272,7 +272,7 @@ const castRule: Rule = (call) => {
   return castValue(call, item, kind);
 };
 
-/** What is computed from the input as another kind. */
+/** Converts a computed item to another kind. */
 function castValue(call: Call, item: Item, kind: Kind): Item {
   const { b } = call;
   if (isTruth(item))

@@ -17,7 +17,7 @@ import { build, integers, type Kind, type Known, type Pair, scalar } from "../kn
 import { repeated } from "../repeated.ts";
 import { kindOf, typeName } from "../tensor-data.ts";
 
-/** Operators whose result is known before the model runs: shapes and what is computed from them. */
+/** Operators whose result is known before the model runs: shapes, and computations with them. */
 
 /** Shapes as numbers, with the batch size as a symbol. */
 function shapeNumbers(shape: Shape): Known {
@@ -27,7 +27,7 @@ function shapeNumbers(shape: Shape): Known {
   });
 }
 
-/** Known integers as a shape, −1 and 0 among them. */
+/** Known integers as a shape; may include −1 and 0. */
 export function extentsOf({ data, powers, shape, kind }: Known): Extent[] {
   if (shape.length > 1 || kind !== "int") throw new UnreadableError("its shape must be one axis of integers");
   return Array.from(data, (factor, i): Extent => {
@@ -39,7 +39,7 @@ export function extentsOf({ data, powers, shape, kind }: Known): Extent[] {
 
 export function knownKind(type: number): Kind {
   const kind = kindOf(type);
-  if (kind === undefined) throw new UnreadableError(`${typeName(type)} cannot be computed with`);
+  if (kind === undefined) throw new UnreadableError(`constants of ${typeName(type)} are not supported`);
   return kind;
 }
 
@@ -75,7 +75,7 @@ const constantOfShape: Rule = (call) => {
   const value = call.attributes.tensor("value") ?? scalar("float", 0);
   const fill: Known = { ...value, shape: [] };
   if (!target.some(isBatch)) return build(fill.kind, target as number[], () => [fill.data[0]!, 0]);
-  // The batch is everywhere the same: one number stands for all of it.
+  // The batch is the same everywhere: one number stands for all of it.
   const shape = target.map((extent) => (isBatch(extent) ? 1 : extent));
   return repeated(
     build(fill.kind, shape, () => [fill.data[0]!, 0]),
@@ -83,7 +83,7 @@ const constantOfShape: Rule = (call) => {
   );
 };
 
-/** A Range whose end follows the batch size; undefined for any other. */
+/** A Range whose end depends on the batch size; undefined for any other. */
 function countingRange(start: Known, limit: Known, delta: Known): Counting | undefined {
   const power = limit.powers?.[0] ?? 0;
   if (power !== 1 || limit.data.length !== 1 || start.data[0] !== 0 || delta.data[0] !== 1) return undefined;
@@ -116,7 +116,7 @@ const eyeLike: Rule = (call) => {
   ]);
 };
 
-/** Of known arrays here; of computed values it is a product with a table of zeros and ones. */
+/** For known arrays here; for computed values it is a product with a table of zeros and ones. */
 export function triangle(call: Call, x: { readonly shape: Shape }): Known {
   const k = knownNumber(call, 1, "diagonal") ?? 0;
   const upper = call.attributes.int("upper", 1) !== 0;
@@ -132,7 +132,7 @@ export function triangle(call: Call, x: { readonly shape: Shape }): Known {
 const nonZero: Rule = (call) => {
   const given = operandItem(call, 0);
   if (!isKnown(given))
-    throw new UnreadableError("how many positions it gives would depend on the input, and shapes must not");
+    throw new UnreadableError("the length of its result would depend on the input, but shapes must not");
   const x = given;
   const found = Array.from(x.data.keys()).filter((i) => x.data[i] !== 0);
   const rank = Math.max(1, x.shape.length);

@@ -16,11 +16,11 @@ import { reshapeTarget } from "../layout.ts";
 import { extentsOf } from "./constants.ts";
 
 /**
- * The numbers from 0 to the batch size, which cannot be written down. They are of use in one place: as the first of the
- * positions that GatherND and ScatterND take, where they say that each sample has positions of its own.
+ * The numbers from 0 to the batch size, which cannot be written as a constant. They have one use: as the first of the
+ * positions that GatherND and ScatterND take, where they say that each sample has its own positions.
  */
 
-/** The same numbers in another shape: along one axis, alike along the others. */
+/** The same numbers in another shape: along one axis, constant along the others. */
 function along(counting: Counting, shape: Shape): Counting {
   const axes = shape.flatMap((extent, axis) => (sameExtent(extent, counting.counts) ? [axis] : []));
   if (axes.length !== 1)
@@ -59,13 +59,13 @@ const rules: Readonly<Record<string, (call: Call, counting: Counting) => ReturnT
       (item) => shapeOf(item).length === rank && sameExtent(shapeOf(item)[0]!, counting.counts),
     );
     if (!last || counting.axis !== 0 || counting.shape.at(-1) !== 1 || others.length === 0 || !fits)
-      throw new UnreadableError("it does not make positions of the numbers of the batch");
+      throw new UnreadableError("it does not turn the numbers of the batch into positions");
     const parts = others.map((item) => lift(call, item));
     return { within: counting.counts, tuples: concat(call.b, parts, rank - 1) };
   },
 };
 
-/** What an operator makes of the numbers of the batch, its first input; undefined where that is something else. */
+/** The result of an operator whose first input is the numbers of the batch; undefined if it is something else. */
 export function ofCounting(call: Call): ReturnType<Rule> | undefined {
   const [first] = call.inputs;
   if (first === undefined || !isCounting(first)) return undefined;

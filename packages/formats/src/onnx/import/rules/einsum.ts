@@ -22,7 +22,7 @@ interface Lettered {
   readonly letters: string;
 }
 
-/** Einstein's sums, as products of matrices with the axes brought into order. */
+/** Einstein sums, as matrix products with the axes brought into order. */
 const einsum: Rule = (call) => {
   const equation = call.attributes.text("equation", "").replaceAll(" ", "");
   const [left = "", right] = equation.split("->");
@@ -40,13 +40,13 @@ const einsum: Rule = (call) => {
       const known = extents.get(letter);
       if (known !== undefined && !sameExtent(known, extent))
         throw new UnreadableError(
-          `its letter ${letter} is two lengths in ${operands.map((o) => printShape(o.value.shape)).join(" and ")}`,
+          `its letter ${letter} has two lengths in ${operands.map((o) => printShape(o.value.shape)).join(" and ")}`,
         );
       extents.set(letter, extent);
     });
   }
   if ([...output].some((letter, i) => !extents.has(letter) || output.indexOf(letter) < i))
-    throw new UnreadableError("its result has a letter twice, or one that no term has");
+    throw new UnreadableError("its result has a repeated letter, or one that no term has");
   const { b } = call;
   let whole = operands[0]!;
   operands.slice(1).forEach((operand, i) => {
@@ -60,7 +60,7 @@ const einsum: Rule = (call) => {
   return arrange(b, sumOut(b, whole, output), output);
 };
 
-/** The axes that `...` stands for get letters that no equation has. */
+/** Letters for the axes of `...` that no equation contains. */
 const hidden = "⓪①②③④⑤⑥⑦";
 
 function lettered(term: string, value: Value): Lettered {
@@ -73,7 +73,7 @@ function lettered(term: string, value: Value): Lettered {
   return { value, letters };
 }
 
-/** A letter that occurs twice takes a diagonal: what lies beside it is multiplied with zero, and summed. */
+/** A letter that occurs twice takes a diagonal: everything off the diagonal is multiplied with zero, then summed. */
 function diagonal(call: Call, { value, letters }: Lettered): Lettered {
   const { b } = call;
   const again = [...letters].findIndex((letter, axis) => letters.indexOf(letter) < axis);
@@ -107,7 +107,7 @@ function implicitOutput(operands: readonly Lettered[]): string {
   return spread.sort().join("") + named.sort().join("");
 }
 
-/** Sums over the letters that nobody asks for any more. */
+/** Sums over the letters that are no longer needed. */
 function sumOut(b: Builder, { value, letters }: Lettered, kept: string): Lettered {
   const axes = [...letters].flatMap((letter, axis) => (kept.includes(letter) ? [] : [axis]));
   return {
@@ -124,7 +124,7 @@ function arrange(b: Builder, { value, letters }: Lettered, order: string): Value
   );
 }
 
-/** One product: letters of both are its batch or, where nobody asks for them later, contracted. */
+/** One product: letters of both operands are batch axes, or contracted if they are not needed later. */
 function contract(b: Builder, left: Lettered, right: Lettered, later: string): Lettered {
   const x = sumOut(b, left, right.letters + later);
   const y = sumOut(b, right, left.letters + later);

@@ -17,7 +17,7 @@ import { sequences } from "./sequences.ts";
 import { spectra } from "./spectra.ts";
 import { windows } from "./windows.ts";
 
-/** How each operator of ONNX is read, by its name. `If` and functions are read where graphs are. */
+/** The rule for each operator of ONNX, by name. `If` and functions are handled by the graph reader. */
 export const rules: ReadonlyMap<string, Rule> = new Map(
   Object.entries({
     ...constants,

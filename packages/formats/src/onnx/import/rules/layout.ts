@@ -41,7 +41,7 @@ const reshapeRule: Rule = (call) => {
   return regroup(call, item, targetOf(call, item, target, call.attributes.int("allowzero", 0) !== 0));
 };
 
-/** The target of a Reshape. Where the file was made for one batch size the batch is put back in. */
+/** The target of a Reshape. If the file was made for one batch size, the batch is put back in. */
 function targetOf(
   { context: { opened } }: Call,
   item: Item,
@@ -55,7 +55,7 @@ function targetOf(
   const then = from.map((extent) => (isBatch(extent) ? extent.batch * opened.size : extent));
   const shape = opened.place(item, reshapeTarget(then, target, literalZero) as readonly number[]);
   if (shape === undefined)
-    throw new UnreadableError(`its shape [${target.join(", ")}] does not say where the batch is to go`);
+    throw new UnreadableError(`its shape [${target.join(", ")}] does not say where the batch goes`);
   return shape;
 }
 
@@ -75,10 +75,10 @@ const squeeze: Rule = (call) => {
   const kept = shape.filter((_, axis) => !gone.includes(axis));
   const long = gone.find((axis) => shape[axis] !== 1);
   if (long === undefined) return regroup(call, item, kept);
-  // The only sample that the file was made for: the batch goes where a Reshape would put it.
+  // The file was made for a single sample: the batch goes where a Reshape would put it.
   const [extent, { opened }] = [shape[long]!, call.context];
   if (opened?.size !== 1 || !isBatch(extent) || extent.batch !== 1)
-    throw new UnreadableError(`axis ${long} of ${printShape(shape)} is not 1 long`);
+    throw new UnreadableError(`axis ${long} of ${printShape(shape)} does not have length 1`);
   return regroup(call, item, targetOf(call, item, kept, true));
 };
 
@@ -90,7 +90,7 @@ const unsqueeze: Rule = (call) => {
   const rest = [...shapeOf(item)];
   const shape = Array.from({ length: rank }, (_, axis): Extent => (added.has(axis) ? 1 : rest.shift()!));
   if (shape.includes(undefined as never))
-    throw new UnreadableError(`its axes [${axes.join(", ")}] repeat one`);
+    throw new UnreadableError(`its axes [${axes.join(", ")}] contain one twice`);
   return regroup(call, item, shape);
 };
 
@@ -116,7 +116,7 @@ const expandRule: Rule = (call) => {
   const from = shapeOf(item);
   const given = extentsOf(needed(knownInput(call, 1, "shape"), "shape"));
   const lead = given.length - from.length;
-  // Where the shape was written down for one batch size, the batch axis is as long as it says already.
+  // If the shape was written for one batch size, the batch axis already has its length.
   const target = given.map((extent, axis) => {
     const own = from[axis - lead];
     const frozen =
@@ -191,7 +191,7 @@ const concatRule: Rule = (call) => {
   return join(call.b, parts, axis, call.context.opened !== undefined);
 };
 
-/** Nothing is done: another name for the same. A weight under another name is another weight. */
+/** Changes nothing: another name for the same value. A weight under another name is another weight. */
 const identity: Rule = (call) => input(call, 0);
 
 const dropout: Rule = (call) => {
@@ -204,14 +204,14 @@ const dropout: Rule = (call) => {
   return input(call, 0);
 };
 
-/** Channels that are blocks of pixels, and back. */
+/** Turns channels into blocks of pixels, and back. */
 const depthToSpace: Rule = (call) => {
   const x = lift(call, input(call, 0));
   const size = call.attributes.int("blocksize");
   const [n, channels, height, width] = x.shape as readonly [Extent, number, number, number];
   const inner = channels / (size * size);
   if (x.shape.length !== 4 || !Number.isInteger(inner))
-    throw new UnreadableError("its channels are no blocks of that size");
+    throw new UnreadableError("its channels cannot be divided into blocks of that size");
   const columnsFirst = call.attributes.text("mode", "DCR") === "CRD";
   const apart = columnsFirst ? [n, inner, size, size, height, width] : [n, size, size, inner, height, width];
   const order = columnsFirst ? [0, 1, 4, 2, 5, 3] : [0, 3, 4, 1, 5, 2];
@@ -224,10 +224,10 @@ const spaceToDepth: Rule = (call) => {
   const size = call.attributes.int("blocksize");
   const [n, channels, height, width] = x.shape as readonly [Extent, number, number, number];
   if (x.shape.length !== 4 || height % size !== 0 || width % size !== 0)
-    throw new UnreadableError("its axes are no multiples of the block size");
+    throw new UnreadableError("its axes are not multiples of the block size");
   const [rows, columns] = [height / size, width / size];
   const apart = reshape(call.b, x, [n, channels, rows, size, columns, size]);
-  // Blocks of channels for each place in a block of pixels, or the other way round (opset 22).
+  // The order of blocks of channels and places in a block of pixels, by mode (opset 22).
   const channelsFirst = call.attributes.text("mode", "DCR") === "CRD";
   const moved = permute(call.b, apart, channelsFirst ? [0, 1, 3, 5, 2, 4] : [0, 3, 5, 1, 2, 4]);
   return reshape(call.b, moved, [n, channels * size * size, rows, columns]);

@@ -45,7 +45,7 @@ const logSoftmax: Rule = (call) => {
   return sub(b, shifted, log(b, reduceSum(b, exp(b, shifted), [axis], true)));
 };
 
-/** A vector of equal numbers, for a normalisation that has none of its own. */
+/** A vector of equal numbers, for a normalisation without its own. */
 function vector(call: Call, size: number, value: number): Value {
   const known: Known = build("float", [size], () => [value, 0]);
   const name = [call.module, value === 0 ? "zeros" : "ones"].filter(Boolean).join(".");
@@ -63,7 +63,7 @@ function nameOf({ module }: Call, part: "weight" | "bias") {
   return module === "" ? {} : { name: `${module}.${part}` };
 }
 
-/** Over the last axis, or over several: those are one while it is normalised. */
+/** Normalises over the last axis, or over several, which are merged meanwhile. */
 const layerNormalizationRule: Rule = (call) => {
   const { b, attributes } = call;
   const [x, axis] = last(call);
@@ -97,7 +97,7 @@ const batchNormalizationRule: Rule = (call) => {
     mean: parameter(3, "running_mean"),
     variance: parameter(4, "running_var"),
   };
-  // ONNX counts what stays, PyTorch what is new.
+  // ONNX counts the share that stays, PyTorch the share that is new.
   const momentum = Math.round((1 - attributes.float("momentum", 0.9)) * 1e6) / 1e6;
   return batchNormalization(b, x, parameters, { epsilon: attributes.float("epsilon", 1e-5), momentum });
 };
@@ -109,7 +109,7 @@ function standardized({ b, context }: Call, x: Value, axes: readonly number[], e
   return div(b, centred, sqrt(b, add(b, variance, context.weights.number(epsilon))));
 }
 
-/** The same over all axes from one on: a LayerNormalization without weights, which knows what to do when it is pruned. */
+/** The same over all axes from a given one on: a LayerNormalization without weights, which handles pruning itself. */
 function standardizedFrom(call: Call, x: Value, axis: number, epsilon: number): Value {
   const { b } = call;
   const size = fixedExtent(elementsOf(x.shape.slice(axis)), "a normalisation over the batch axis");
@@ -137,14 +137,14 @@ const instanceNormalization: Rule = (call) => {
   return add(b, mul(b, normalized, gamma), beta);
 };
 
-/** Scale and bias are one number for each channel or, before opset 21, for each group. */
+/** Scale and bias have one number per channel or, before opset 21, per group. */
 const groupNormalization: Rule = (call) => {
   const { b, attributes } = call;
   const x = valueInput(call, 0);
   const groups = attributes.int("num_groups");
   const [batch, channels, ...rest] = x.shape as readonly [Extent, number, ...Extent[]];
   if (!Number.isInteger(channels / groups))
-    throw new UnreadableError(`${channels} channels are no ${groups} equal groups`);
+    throw new UnreadableError(`${channels} channels cannot be divided into ${groups} equal groups`);
   const grouped = reshape(b, x, [batch, groups, channels / groups, ...rest]);
   const normalized = standardizedFrom(call, grouped, 2, attributes.float("epsilon", 1e-5));
   const parameter = (i: number, as: "weight" | "bias") => valueInput(call, i, { as, ...nameOf(call, as) });
@@ -169,7 +169,7 @@ const lpNormalization: Rule = (call) => {
   if (p !== 1 && p !== 2) throw new UnreadableError(`its norm ${p} is not supported`);
   const size = reduceSum(b, p === 1 ? absolute(b, x) : mul(b, x, x), [axis], true);
   const norm = p === 1 ? size : sqrt(b, size);
-  // What is zero throughout stays zero.
+  // A vector of zeros stays zero.
   const { weights } = call.context;
   return div(b, x, add(b, norm, equal(b, norm, weights.number(0))));
 };

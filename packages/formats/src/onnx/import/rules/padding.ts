@@ -17,7 +17,7 @@ import { join } from "../layout.ts";
 
 import { take } from "./picking.ts";
 
-/** Positions in front of an axis and behind it; negative ones are taken away. */
+/** Positions added before and after an axis; negative numbers remove them. */
 
 const padRule: Rule = (call) => {
   const item = input(call, 0);

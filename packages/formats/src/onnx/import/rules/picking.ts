@@ -41,9 +41,9 @@ import { plainNumbers } from "../known.ts";
 import { sliceAlong, takeAlong } from "../layout.ts";
 import { ofOneSample } from "../repeated.ts";
 
-/** Operators that pick positions along an axis. */
+/** Operators that select positions along an axis. */
 
-/** Positions that ONNX's Slice takes of an axis. */
+/** Positions that ONNX's Slice selects along an axis. */
 function slicePositions(extent: number, start: number, end: number, step: number): number[] {
   const clamp = (at: number, low: number, high: number) =>
     Math.min(Math.max(at < 0 ? at + extent : at, low), high);
@@ -64,7 +64,7 @@ const sliceRule: Rule = (call) => {
   const axes = knownIntegers(call, 3, "axes") ?? starts.map((_, i) => i);
   const steps = knownIntegers(call, 4, "steps") ?? starts.map(() => 1);
   if (ends.data.length !== starts.length || axes.length !== starts.length || steps.length !== starts.length)
-    throw new UnreadableError("its starts, ends, axes and steps differ in number");
+    throw new UnreadableError("it has different numbers of starts, ends, axes and steps");
   starts.forEach((start, i) => {
     const axis = axisOf(axes[i]!, rank);
     const extent = shapeOf(item)[axis]!;
@@ -75,25 +75,24 @@ const sliceRule: Rule = (call) => {
       const frozen = opened !== undefined && end >= extent.batch * opened.size;
       if (start !== 0 || steps[i] !== 1 || !(toEnd || frozen))
         throw new UnreadableError(
-          `axis ${axis} of ${printShape(shapeOf(item))} cannot be cut: it would pick samples of a batch`,
+          `axis ${axis} of ${printShape(shapeOf(item))} cannot be cut: that would select samples of a batch`,
         );
       return;
     }
-    if ((ends.powers?.[i] ?? 0) !== 0)
-      throw new UnreadableError("where it ends would depend on the batch size");
+    if ((ends.powers?.[i] ?? 0) !== 0) throw new UnreadableError("its end would depend on the batch size");
     item = take(call, item, axis, slicePositions(extent, start, end, steps[i]!));
   });
   return item;
 };
 
-/** Positions of an axis, of a constant or a value. */
+/** Takes positions along an axis of a constant or a value. */
 export function take(call: Call, item: Item, axis: number, positions: readonly number[]): Item {
   if (isPlain(call, item)) return takeKnown(item, axis, positions);
-  // Of 5,000 positions a dozen are read: the table is as long as that.
+  // Of 5,000 positions only a dozen are read: the table gets that length.
   if (isKnown(item) && item.source !== undefined && call.context.weights.isTable(item))
     return { ...takeKnown(item, axis, positions), source: item.source };
   const x = lift(call, item);
-  // In files of Espalier's own the nodes are those of the model.
+  // In Espalier's own files, the nodes are those of the model.
   const [first = 0] = positions;
   const range = positions.every((position, i) => position === first + i);
   if (range && call.context.weights.rolesAreTold)
@@ -129,7 +128,7 @@ const split: Rule = (call) => {
   });
 };
 
-/** Computed indices counted from the front: to ONNX negative ones count from the end. Those of a TopK never are. */
+/** Computed indices counted from the front: in ONNX, negative ones count from the end. Those of a TopK are never negative. */
 function fromFront(call: Call, indices: Value, extent: number): Value {
   const { b } = call;
   let source = b.producer(indices);
@@ -157,7 +156,7 @@ const gatherRule: Rule = (call) => {
   return gather(call.b, x, indexValue(call, indices.shape, positions), axis);
 };
 
-/** Positions along an axis, element by element, as tuples of one behind the axis, which comes last. */
+/** Positions along an axis, element by element, as tuples of one with that axis last. */
 function positionsAlong(call: Call, indices: Item, axis: number, extent: number): Value {
   const { b } = call;
   const positions = isKnown(indices)
@@ -167,7 +166,7 @@ function positionsAlong(call: Call, indices: Item, axis: number, extent: number)
   return reshape(b, last, [...last.shape, 1]);
 }
 
-/** What was written down for each sample of a file's batch counts for one, repeated, where the batch was opened. */
+/** Indices written for each sample of a file's batch, cut to one sample and repeated, if the batch was opened. */
 function indicesFor(call: Call, i: number, data: Shape): Item {
   const one = ofOneSample(call, input(call, i), data);
   const shape = shapeOf(one);
@@ -177,7 +176,7 @@ function indicesFor(call: Call, i: number, data: Shape): Item {
     : expand(call.b, lift(call, one), open);
 }
 
-/** The part of a value that indices of another shape reach: from the first position on. */
+/** The part of a value that indices of another shape reach, from the first position on. */
 function reached(call: Call, x: Value, indices: Shape, axis: number): Value {
   return x.shape.reduce<Value>((value, extent, i) => {
     const count = indices[i]!;
@@ -188,7 +187,7 @@ function reached(call: Call, x: Value, indices: Shape, axis: number): Value {
   }, x);
 }
 
-/** Picks one element at a time: along the axis, each position of the others has indices of its own. */
+/** Picks one element at a time: along the axis, each position of the other axes has its own indices. */
 const gatherElements: Rule = (call) => {
   const item = input(call, 0);
   const shape = shapeOf(item);
@@ -201,7 +200,7 @@ const gatherElements: Rule = (call) => {
   return swapAxes(b, gatherND(b, swapAxes(b, data, axis, -1), tuples, shape.length - 1), axis, -1);
 };
 
-/** Writes, or adds, one element at a time: along the axis, each position of the others has indices of its own. */
+/** Writes, or adds, one element at a time: along the axis, each position of the other axes has its own indices. */
 const scatterElements: Rule = (call) => {
   const { b } = call;
   const data = lift(call, input(call, 0));

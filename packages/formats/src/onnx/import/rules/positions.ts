@@ -23,11 +23,11 @@ function indexTuples(call: Call, data: Shape): { readonly indices: Value; readon
   const item = call.inputs[1];
   if (item !== undefined && isTuples(item)) {
     if (batchDims !== 0 || !sameExtent(data[0] ?? 1, item.within))
-      throw new UnreadableError("its positions are not those of the samples of its data");
+      throw new UnreadableError("its positions do not belong to the samples of its data");
     return { indices: item.tuples, batchDims: 1 };
   }
   const indices = input(call, 1);
-  // Every position of a tuple points into an axis of its own: negative ones cannot be told apart once they are computed.
+  // Every position of a tuple refers to another axis, so negative ones cannot be recognised once they are computed.
   if (!isKnown(indices)) return { indices: indices as Value, batchDims };
   const size = indices.shape.at(-1)!;
   const tuples = Array.from(plainNumbers(indices), (index, at) => {
@@ -43,7 +43,7 @@ const gatherNDRule: Rule = (call) => {
   return gatherND(call.b, data, indices, batchDims);
 };
 
-/** A value before its leading axes were merged into one; undefined where they were not. */
+/** A value before its leading axes were merged into one; undefined if they were not. */
 function leadingAxes(b: Builder, x: Value): Value | undefined {
   const producer = b.producer(x);
   if (!isCallOf(producer, reshapeOperator)) return undefined;
@@ -64,7 +64,7 @@ const scatterNDRule: Rule = (call) => {
   const updates = lift(call, input(call, 2));
   const apart = batchDims === 1 ? leadingAxes(call.b, data) : undefined;
   if (apart === undefined) return scatterND(call.b, data, indices, updates, { batchDims, reduction });
-  // Axes that only were merged for ONNX, which knows no batch axes here, come apart again.
+  // Separates axes that were only merged for ONNX, which has no batch axes here.
   const lead = apart.shape.slice(0, apart.shape.length - data.shape.length + 1);
   const split = (value: Value) => reshape(call.b, value, [...lead, ...value.shape.slice(1)]);
   const options = { batchDims: lead.length, reduction } as const;

@@ -22,12 +22,12 @@ import { type Item, isKnown, isValue } from "../items.ts";
 
 /** Matrix products. */
 
-/** An operand; a matrix on the right whose name was lost is kept as PyTorch has it, [out, in]. */
+/** An operand; a matrix on the right that has lost its name is stored like PyTorch's, [out, in]. */
 function factor(call: Call, i: number): Value {
   return lift(call, input(call, i), { as: "weight", restore: i === 1 });
 }
 
-/** Vectors count as a row on the left, as a column on the right; the axis added goes again. */
+/** A vector counts as a row on the left and as a column on the right; the added axis is removed again. */
 const matMulRule: Rule = (call) => {
   const { b } = call;
   const spectrum = fourier(call);
@@ -47,8 +47,8 @@ const matMulRule: Rule = (call) => {
 };
 
 /**
- * A Fourier transform as Espalier writes it, a product with the matrix of the transform: its name says which, and its
- * numbers are those.
+ * A Fourier transform written by Espalier as a product with the matrix of the transform: recognised by its name, and
+ * checked by its numbers.
  */
 function fourier(call: Call): Value | undefined {
   const [x, matrix] = [input(call, 0), input(call, 1)];
@@ -77,7 +77,7 @@ function withoutMerging(b: Builder, signal: Value): Value {
   return sameShape(before.shape.slice(-2), signal.shape.slice(-2)) ? before : signal;
 }
 
-/** The transform along the last axis but one; where a transpose had brought it there, along the axis it was before. */
+/** The transform along the last axis but one or, if a transpose brought it there, along its original axis. */
 function transform(b: Builder, signal: Value, attributes: Omit<DftAttributes, "axis">): Value {
   const rank = signal.shape.length;
   const producer = b.producer(signal);
@@ -93,7 +93,7 @@ const gemm: Rule = (call) => {
   const { b, attributes } = call;
   const transposed = (name: string) => attributes.int(name, 0) !== 0;
   const left = valueInput(call, 0, { as: "weight" });
-  // A weight [out, in] is transposed in the call; one that the exporter transposed itself has lost its name.
+  // A weight [out, in] is transposed in the call; one that the exporter transposed has lost its name.
   const right = valueInput(call, 1, { as: "weight", restore: !transposed("transB") });
   const x = transposed("transA") ? swapAxes(b, left, 0, 1) : left;
   const y = transposed("transB") ? swapAxes(b, right, 0, 1) : right;

@@ -26,16 +26,16 @@ import { isMadeUp } from "../names.ts";
 import { ofOneSample } from "../repeated.ts";
 import type { Use } from "../roles.ts";
 
-/** LSTM and GRU: the product with the input is drawn for all steps at once, the recurrence is an operator of its own. */
+/** LSTM and GRU: the product with the input is drawn for all steps at once, the recurrence is a separate operator. */
 
-/** What is known of a node before its cells are drawn. */
+/** Properties of a node before its cells are drawn. */
 interface Cell {
   readonly call: Call;
   readonly gates: number;
   readonly width: number;
   readonly steps: number;
   readonly sequences: Extent;
-  /** Cells side by side, and those that run backwards. */
+  /** For each parallel cell, whether it runs backwards. */
   readonly backwards: readonly boolean[];
   /** [steps, sequences, features]. */
   readonly x: Value;
@@ -56,7 +56,7 @@ function cellOf(call: Call, gates: number): Cell {
   const given = attributes.texts("activations") ?? [];
   if (given.some((name, i) => name !== usual[i % usual.length]))
     throw new UnreadableError(
-      `its activations are not the usual ${usual.join(", ")}, which alone are supported`,
+      `its activations are not the usual ${usual.join(", ")}; others are not supported`,
     );
   const clipped = attributes.has("clip") && attributes.float("clip") > 0;
   for (const [name, used] of Object.entries({
@@ -87,13 +87,16 @@ function nameOf({ call: { module } }: Cell, part: string, direction: number): st
   return [module, `${part}${direction === 1 ? "_reverse" : ""}`].filter(Boolean).join(".");
 }
 
-/** Both directions, and both biases, lie in one array: each part is a tensor, of a made-up name where the whole has one. */
+/**
+ * Both directions and both biases are stored in one array: each part is a tensor, with an invented name if the whole
+ * has one.
+ */
 function nameOfPart(whole: string, part: string, direction: number): string {
   const own = `${part}${direction === 1 ? "_reverse" : ""}`;
   return isMadeUp(whole) ? `onnx::${whole.replaceAll(/\W/g, "_")}_${own}` : `${whole}.${own}`;
 }
 
-/** The part of an input that belongs to one direction, as a weight of its own where the file holds them all. */
+/** The part of an input that belongs to one direction, as a separate weight if the file stores them together. */
 function part(
   cell: Cell,
   i: number,
@@ -123,7 +126,7 @@ function part(
   return reshape(b, value, value.shape.slice(1));
 }
 
-/** The state a cell begins with: zeros where none, or zeros, are given. */
+/** The initial state of a cell: zeros if none is given. */
 function initial(cell: Cell, i: number, direction: number): Value {
   const { call, sequences, width, backwards } = cell;
   const { b, context } = call;
@@ -140,7 +143,7 @@ function initial(cell: Cell, i: number, direction: number): Value {
   return reshape(b, sliceAlong(b, states, 0, direction, direction + 1), shape.slice(1));
 }
 
-/** What the input, and biases, contribute to the gates: [steps, sequences, gates, width]. */
+/** Contribution of the input and the biases to the gates: [steps, sequences, gates, width]. */
 function gatesOf(cell: Cell, direction: number, biases: readonly Value[]): Value {
   const { call, x, gates, width, steps, sequences } = cell;
   const weight = part(cell, 1, direction, "weight_ih", "weight");
@@ -157,7 +160,7 @@ function recurrentWeight(cell: Cell, direction: number): Value {
   return reshape(call.b, weight, [gates, width, width]);
 }
 
-/** Biases of the product with the input and of that with the state; none where the node has none. */
+/** Biases of the product with the input and of that with the state; none if the node has none. */
 function biasesOf(cell: Cell, direction: number): readonly [Value, Value] | undefined {
   const rows = cell.gates * cell.width;
   if (cell.call.inputs[3] === undefined) return undefined;
@@ -167,7 +170,7 @@ function biasesOf(cell: Cell, direction: number): readonly [Value, Value] | unde
   ];
 }
 
-/** All steps of all directions, then the last state of each, in the order of axes that the node asks for. */
+/** All steps of all directions, then the last state of each, in the node's order of axes. */
 function outputs({ call, backwards, steps, sequences, width }: Cell, cells: readonly (readonly Value[])[]) {
   const { b } = call;
   const batchFirst = call.attributes.int("layout", 0) === 1;
@@ -205,7 +208,7 @@ const lstmRule: Rule = (call) => {
 const gruRule: Rule = (call) => {
   if (call.attributes.int("linear_before_reset", 0) === 0)
     throw new UnreadableError(
-      "it resets its state before the product (linear_before_reset = 0), which is not supported; PyTorch's GRU resets behind it",
+      "it resets its state before the product (linear_before_reset = 0), which is not supported; PyTorch's GRU resets after it",
     );
   const cell = cellOf(call, 3);
   const { b } = call;

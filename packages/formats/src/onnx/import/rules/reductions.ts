@@ -35,7 +35,7 @@ import { largestAlong } from "./windows.ts";
 
 /** Sums, means and extremes along axes. */
 
-/** The axes of a reduction: an attribute in older versions, an input in newer ones; none means all, or nothing. */
+/** The axes of a reduction: an attribute in older versions, an input in newer ones; none means all, or no reduction. */
 function axesOf(call: Call, rank: number): number[] {
   const given = call.attributes.ints("axes") ?? knownIntegers(call, 1, "axes") ?? [];
   if (given.length > 0) return [...new Set(given.map((axis) => axisOf(axis, rank)))];
@@ -44,8 +44,8 @@ function axesOf(call: Call, rank: number): number[] {
 }
 
 /**
- * How one reduction is computed of constants and drawn of values. What is drawn may leave the axes in place, 1 long, or
- * take them away if it is asked to.
+ * How one reduction is computed for constants and drawn for values. The drawing may keep the axes with extent 1, or
+ * remove them if asked.
  */
 interface Reduction {
   known?(x: Known, axes: ReadonlySet<number>): Known;
@@ -63,7 +63,7 @@ function reduction({ known, draw }: Reduction): Rule {
     );
     if (isPlain(call, item) && known !== undefined)
       return reshapeKnown(known(item, new Set(axes)), result as number[]);
-    if (draw === undefined) throw new UnreadableError("it can only be computed of constants");
+    if (draw === undefined) throw new UnreadableError("it can only be computed for constants");
     const x = lift(call, item);
     if (x.dtype !== "float32") throw new UnreadableError("it takes floating-point numbers only");
     return reshape(call.b, draw(call, x, axes, kept), result);
@@ -84,14 +84,14 @@ function meanKnown(x: Known, axes: ReadonlySet<number>): Known {
   return foldBinary("Div", whole, scalar(whole.kind, count));
 }
 
-/** ln Σ eˣ, the largest taken off first. */
+/** ln Σ eˣ, with the maximum subtracted first. */
 function logSumExp(call: Call, x: Value, axes: readonly number[]): Value {
   const { b } = call;
   const largest = largestOf(call, x, axes);
   return add(b, log(b, reduceSum(b, exp(b, sub(b, x, largest)), axes, true)), largest);
 }
 
-/** Positions of the largest (or smallest) values along an axis; the first, or the last, of equal ones. */
+/** Positions of the largest (or smallest) values along an axis; of equal values the first, or the last. */
 function extremePosition(sign: 1 | -1): Rule {
   return (call) => {
     const x = lift(call, input(call, 0));

@@ -5,15 +5,15 @@ import { build, plainNumbers } from "../known.ts";
 
 /** Resampling along axes: each is a product with the matrix of its interpolation. */
 
-/** How positions of the result lie among those of the input. */
+/** Mapping from positions of the result to positions of the input. */
 interface Grid {
   readonly from: number;
   readonly to: number;
-  /** As given; `to ÷ from` where sizes were. */
+  /** The given scale, or `to ÷ from` if sizes are given. */
   readonly scale: number;
 }
 
-/** Where position `at` of the result lies in the input, by `coordinate_transformation_mode`. */
+/** The input position of position `at` of the result, by `coordinate_transformation_mode`. */
 function coordinate(mode: string, at: number, { from, to, scale }: Grid): number {
   switch (mode) {
     case "half_pixel":
@@ -25,7 +25,7 @@ function coordinate(mode: string, at: number, { from, to, scale }: Grid): number
     case "pytorch_half_pixel":
       return to > 1 ? (at + 0.5) / scale - 0.5 : 0;
     case "align_corners":
-      // By scales the result may end between two positions.
+      // With scales, the result may end between two positions.
       return to > 1 ? (at * (from - 1)) / (scale * from - 1) : 0;
     case "asymmetric":
       return at / scale;

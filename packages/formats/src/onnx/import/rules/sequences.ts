@@ -16,11 +16,11 @@ import { type Item, isSequence } from "../items.ts";
 import { scalar } from "../known.ts";
 import { join, sliceAlong } from "../layout.ts";
 
-/** Lists of values, whose lengths are known: taken apart and put together while the file is read. */
+/** Lists of values with known length: built and taken apart while the file is read. */
 
 function sequenceInput(call: Call): readonly Item[] {
   const [item] = call.inputs;
-  if (item === undefined || !isSequence(item)) throw new UnreadableError("its input is no list of values");
+  if (item === undefined || !isSequence(item)) throw new UnreadableError("its input is not a list of values");
   return item.items;
 }
 

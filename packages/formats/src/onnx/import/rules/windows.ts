@@ -17,16 +17,16 @@ import { type Call, fixedExtent, indexValue, type Rule, valueInput } from "../ca
 import { UnreadableError } from "../errors.ts";
 import { beforeReshape, permute, sliceAlong } from "../layout.ts";
 
-/** Convolutions and pooling: windows that slide along the axes behind batch and channels. */
+/** Convolutions and pooling: windows that slide along the axes after batch and channels. */
 
-/** How a window moves along one axis. */
+/** Movement of a window along one axis. */
 interface Window {
   readonly kernel: number;
   readonly stride: number;
   readonly dilation: number;
   readonly before: number;
   readonly after: number;
-  /** Positions of the window. */
+  /** Number of positions of the window. */
   readonly count: number;
 }
 
@@ -58,7 +58,7 @@ function windowsOf({ attributes }: Call, x: Value, kernels: readonly number[]): 
       [before, after] = auto === "SAME_LOWER" ? [total - less, less] : [less, total - less];
     }
     let count = Math.floor((extent + before + after - reach) / stride) + 1;
-    // A last window that hangs over the end counts where it begins inside.
+    // A last window that extends beyond the end counts if it begins inside.
     if (ceil && (count - 1) * stride + reach < extent + before + after && count * stride < extent + before) {
       after += count * stride + reach - (extent + before + after);
       count++;
@@ -122,12 +122,12 @@ function convolve(call: Call, x: Value, weight: Value, groups: number, windows: 
   return permute(b, withBias, [0, spatial + 1, ...counts.map((_, i) => i + 1)]);
 }
 
-/** How a transposed convolution spreads one axis: its positions end `stride` apart, zeros around and between them. */
+/** How a transposed convolution spreads one axis: its positions end up `stride` apart, with zeros around and between them. */
 interface Spread {
   readonly kernel: number;
   readonly stride: number;
   readonly dilation: number;
-  /** Zeros before and after; what is negative is cut off. */
+  /** Zeros before and after; negative numbers cut off positions. */
   readonly before: number;
   readonly after: number;
 }
@@ -150,7 +150,7 @@ function spreadsOf({ attributes }: Call, x: Value, kernels: readonly number[]): 
     const wanted = given?.[i] ?? (auto.startsWith("SAME") ? extent * stride : undefined);
     let [before, after] = auto === "VALID" ? [0, 0] : [pads[i]!, pads[i + spatial.length]!];
     if (wanted !== undefined) {
-      // A result that is longer than what the windows reach ends with zeros.
+      // A result that is longer than the windows reach ends with zeros.
       const total = stride * (extent - 1) + more[i]! + reach + 1 - wanted;
       const less = Math.floor(Math.max(0, total) / 2);
       const rest = Math.max(0, total) - less;
@@ -161,7 +161,7 @@ function spreadsOf({ attributes }: Call, x: Value, kernels: readonly number[]): 
   });
 }
 
-/** A convolution with the kernel turned round, over positions that were drawn apart. Weight [C, O ÷ groups, …]. */
+/** A convolution with the reversed kernel over spread positions. Weight [C, O ÷ groups, …]. */
 const transposedConvolution: Rule = (call) => {
   const { b, attributes } = call;
   const x = valueInput(call, 0);
@@ -194,7 +194,7 @@ const transposedConvolution: Rule = (call) => {
   return convolve(call, wide, flipped, groups, windows);
 };
 
-/** An axis with its positions drawn apart, and zeros around them. */
+/** Spreads the positions of an axis, with zeros around them. */
 function apart(b: Builder, x: Value, axis: number, { stride, before, after }: Spread): Value {
   const extent = x.shape[axis] as number;
   let spread = x;
@@ -220,7 +220,7 @@ function unfold(
   const extent = padded.shape[axis] as number;
   const shape = x.shape.toSpliced(axis, 1, count, kernel);
   if (kernel === 1 && stride === 1) return reshape(b, sliceAlong(b, padded, axis, 0, count), shape);
-  // Windows that lie side by side are a reshape.
+  // Windows without overlap are a reshape.
   if (kernel === stride && dilation === 1 && count * kernel <= extent)
     return reshape(b, sliceAlong(b, padded, axis, 0, count * kernel), shape);
   const positions = Array.from(
@@ -230,7 +230,7 @@ function unfold(
   return gather(b, padded, indexValue(call, [count, kernel], positions), axis);
 }
 
-/** Pools one axis after the other, which is the same as all at once. */
+/** Pools one axis after the other, which is equivalent to pooling all at once. */
 function pooling(pool: typeof averagePool, countsPadding: (call: Call) => boolean): Rule {
   return (call) => {
     const { b, attributes } = call;
@@ -272,7 +272,7 @@ export const windows: Readonly<Record<string, Rule>> = {
   },
 };
 
-/** The largest value along an axis, which stays. */
+/** The largest value along an axis, which keeps extent 1. */
 export function largestAlong(b: Builder, x: Value, axis: number): Value {
   const kernel: Extent = x.shape[axis]!;
   return maxPool(b, x, axis, { kernel: fixedExtent(kernel, "the largest along the batch axis") });
