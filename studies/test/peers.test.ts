@@ -269,7 +269,7 @@ describe("a results file", () => {
   it("is read back as it was, and refused where it is damaged or newer", async () => {
     const results = await resultsWith({ dense: 5 });
     expect(parsePeerResults(JSON.stringify(results), "peers.json")).toEqual(results);
-    expect(() => parsePeerResults("{", "peers.json")).toThrow(/peers.json: this is not JSON/);
+    expect(() => parsePeerResults("{", "peers.json")).toThrow(/peers.json: not JSON/);
     expect(() => parsePeerResults(JSON.stringify({ ...results, format: 2 }), "peers.json")).toThrow(/newer/);
     expect(() => parsePeerResults(JSON.stringify({ ...results, runs: 3 }), "peers.json")).toThrow(
       /damaged at runs/,

@@ -53,7 +53,7 @@ describe("a series of the visitor's", () => {
     const { shown } = frameFor(model, table(32));
     expect([shown.count, shown.rowOf(0)]).toEqual([1, 0]);
     expect(() => frameFor(model, table(31))).toThrow("own.csv has 31 rows; the model looks back on 24");
-    expect(() => frameFor(model, table(100, 3))).toThrow("own.csv has 3 series, but the model forecasts 2");
+    expect(() => frameFor(model, table(100, 3))).toThrow("own.csv has 3 series, the model forecasts 2");
   });
 
   it("needs dates for a model that reads them", () => {

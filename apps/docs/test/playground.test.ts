@@ -369,7 +369,7 @@ describe.skipIf(chromiumPath() === undefined)("the playground", () => {
     await page.locator("[data-line=pruned]").waitFor();
     await drop("series", "three.csv", table(3, 400));
     expect(await textOf(page.locator("[data-misfit]"))).toMatch(
-      /three\.csv has 3 series, but the model forecasts 7/,
+      /three\.csv has 3 series, the model forecasts 7/,
     );
     await drop("series", "short.csv", table(7, 100));
     expect(await textOf(page.locator("[data-misfit]"))).toMatch(/short\.csv has 100 rows.*192 are needed/);

@@ -99,6 +99,6 @@ describe("regrowing masks", () => {
 
   it("asks for a model that is masked", async () => {
     const asked = fit({ ...common, model: inverted, settings: { ...settings, regrow } });
-    await expect(asked).rejects.toThrow("nothing of the model is masked");
+    await expect(asked).rejects.toThrow("no weight of the model is masked");
   });
 });

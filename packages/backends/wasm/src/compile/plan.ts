@@ -113,7 +113,6 @@ function emitOperation(
   { emits, training }: KernelSet,
   emit: (operation: Operation) => void,
 ): void {
-  const { node } = operation;
   switch (operation.kind) {
     case "linear":
       emitLinear(e, operation);
@@ -127,8 +126,8 @@ function emitOperation(
       return;
     case "adam":
       return;
-    default: {
-      const { inputs } = operation;
+    case "node": {
+      const { node, inputs } = operation;
       const isProduct = isCallOf(node, matMulOperator);
       if (isProduct && e.shape(inputs[1]!).length === 2) {
         emit({ kind: "linear", node, x: inputs[0]!, weight: inputs[1]!, output: node.outputs[0]! });
@@ -136,7 +135,12 @@ function emitOperation(
       }
       const known = isProduct ? emitProduct : (emits.get(node.operator.name) ?? byDefinition);
       known(e, { node, inputs, attributes: node.attributes });
+      return;
     }
+    default:
+      // Taken for its last node alone, an unknown operation would lose the others.
+      operation satisfies never;
+      throw new TypeError(`no kernel call for operation ${(operation as Operation).kind}`);
   }
 }
 

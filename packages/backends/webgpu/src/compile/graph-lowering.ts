@@ -66,8 +66,18 @@ export class GraphLowering implements Lowering {
     const isFixed = (operation: Operation) => outputsOf(operation).every(this.survey.isFixed);
     for (const operation of [...operations.filter(isFixed), ...operations.filter((one) => !isFixed(one))]) {
       if (this.#done.has(operation.node)) continue;
-      if (operation.kind === "attention") lowerAttention(this, operation);
-      else this.#lower(operation);
+      switch (operation.kind) {
+        case "attention":
+          lowerAttention(this, operation);
+          break;
+        case "node":
+          this.#lower(operation);
+          break;
+        default:
+          // Lowered as its last node alone, an unknown operation would lose the others.
+          operation satisfies never;
+          throw new TypeError(`no lowering for operation ${(operation as Operation).kind}`);
+      }
       this.#done.add(operation.node);
     }
     const leaving = [...graph.outputs, ...graph.updates].map(({ value }) => this.survey.source(value));
