@@ -1,4 +1,5 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { float32, type TensorData } from "@espalier/core";
 import { type RawBytes, readSafetensors, writeSafetensors } from "@espalier/formats";
@@ -30,6 +31,12 @@ beforeAll(async () => {
     "colon.yaml": "a: b: c\n",
     "ETTh1.csv": "date,HUFL\n2016-07-01,1\n",
     "taken.safetensors": "mine",
+    "held.safetensors.lock": JSON.stringify({
+      pid: process.pid,
+      host: hostname(),
+      since: "2026-01-01T00:00:00.000Z",
+      token: "a",
+    }),
   };
   for (const [name, content] of Object.entries(files)) await writeFile(join(cwd, name), content);
 });
@@ -62,6 +69,36 @@ describe("bad input ends in one line and exit code 1, and writes nothing:", () =
       "a setting of a strategy that is not used",
       prune("--strategy head --set channel.seed=1 --sparsity 0.5"),
       'strategy "channel" is not known. Known: head.',
+    ],
+    [
+      "a pattern to keep that matches nothing",
+      prune("--strategy unstructured --keep encoder.attn_layer.* --sparsity 0.5"),
+      '--strategy: keep "encoder.attn_layer.*" matches no tensor, dimension or module of the model. Did you mean "encoder.attn_layers.*"?',
+    ],
+    [
+      "a pattern that keeps every weight",
+      prune("--strategy unstructured --set structure=9:4 --sparsity 0.5"),
+      "n must be less than m, as in 2:4",
+    ],
+    [
+      "settings of a training without epochs",
+      words("train --model DLinear --epochs 0 --learning-rate 0.1 --out new.safetensors"),
+      "--learning-rate has nothing to train with --epochs 0. Drop one of them.",
+    ],
+    [
+      "a model of more layers than anything could draw",
+      words("train --model iTransformer --set layers=100000000 --out new.safetensors"),
+      'model "iTransformer", layers: expected at most 1000, found 100000000.',
+    ],
+    [
+      "a model that memory cannot hold",
+      words("train --model iTransformer --set width=1000000 --out new.safetensors"),
+      /tensor "encoder.attn_layers.0.attention.query_projection.weight" \[1000000, 1000000\] and what was drawn before it would take 4,000.* GB of memory; a model can have at most .* GB here. Choose smaller sizes./,
+    ],
+    [
+      "a file that another process writes",
+      words("train --model DLinear --out held.safetensors"),
+      `held.safetensors is in use by process ${process.pid} since 2026-01-01T00:00:00.000Z. Wait for it, or give another place.`,
     ],
     ["a sparsity of 1", prune("--strategy head --sparsity 1"), "target sparsity 1 is outside [0, 1)."],
     [

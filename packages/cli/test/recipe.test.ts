@@ -345,6 +345,20 @@ describe("espalier recipe", () => {
       "prune",
       "tune",
     ]);
+    const refused = async (name: string, content: string) => {
+      await writeFile(join(cwd, name), content);
+      return (await run(`recipe ${name}`)).stderr;
+    };
+    const pruned = "strategies: [{ use: unstructured, keep: [projecton.*] }]\ntarget: { sparsity: 0.5 }\n";
+    expect(
+      await refused("typo.yaml", `model: { use: DLinear }\ntraining: { epochs: 1 }\n${pruned}`),
+    ).toContain('recipe typo.yaml, line 3, strategies: keep "projecton.*" matches no tensor');
+    expect(await refused("unseen.yaml", `data: { dataset: no.csv }\n${pruned}`)).toContain(
+      "recipe unseen.yaml, line 1, data.dataset: data no.csv: there is no file",
+    );
+    expect(await refused("unnamed.yaml", `data: { dataset: ETTh3 }\n${pruned}`)).toContain(
+      'recipe unnamed.yaml, line 1, data.dataset: data set "ETTh3" is not known. Did you mean "ETTh1"?',
+    );
     expect((await run("recipe escapes.yaml")).stderr).toContain("is outside the recipe's folder");
     expect((await run("recipe")).stderr).toBe("espalier: give a recipe file, or --schema.\n");
     expect((await run("recipe plain.yaml --schema")).code).toBe(1);

@@ -38,6 +38,7 @@ export {
   type ValueType,
 } from "./graph/graph.ts";
 export * from "./graph/redraw.ts";
+export { expectRoom } from "./graph/room.ts";
 export * from "./model/define.ts";
 export { gatherKept, intersect, isZeroElsewhere, maskFrom, maskValues, spreadKept } from "./model/mask.ts";
 export * from "./model/stored-graph.ts";

@@ -1,5 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { int32, prunableDimensions, randomInputs, reference, runModel } from "@espalier/core";
+import { modelChecks } from "@espalier/core/testing";
 import { readOnnx } from "@espalier/formats";
 import {
   AttributeProto_AttributeType as AttributeType,
@@ -472,6 +473,41 @@ describe("weights", () => {
 });
 
 describe("heads", () => {
+  it("that share their values, and whose mean is taken, can go (Temporal Fusion Transformer)", async () => {
+    const heads = (name: string, x: string, perm: readonly number[]) => [
+      node("MatMul", ["x", `${x}.weight`], `${name}1`),
+      node("Reshape", [`${name}1`, "split"], `${name}2`),
+      node("Transpose", [`${name}2`], name, { perm: ints(perm) }),
+    ];
+    const model = await agrees({
+      inputs: { x: ["batch", 6, 8] },
+      nodes: [
+        ...heads("q", "query", [0, 2, 1, 3]),
+        ...heads("kT", "key", [0, 2, 3, 1]),
+        node("MatMul", ["q", "kT"], "scores"),
+        node("Softmax", ["scores"], "weights", { axis: int(-1) }),
+        node("MatMul", ["x", "value.weight"], "v1"),
+        node("Unsqueeze", ["v1", "one"], "v"),
+        node("MatMul", ["weights", "v"], "mixed"),
+        node("ReduceMean", ["mixed"], "mean", { axes: ints([1]), keepdims: int(0) }),
+        node("MatMul", ["mean", "out.weight"], "y"),
+      ],
+      initializers: [
+        weight("query.weight", 8, 12),
+        weight("key.weight", 8, 12),
+        weight("value.weight", 8, 4),
+        weight("out.weight", 4, 5),
+        longs("split", [0, 6, 3, 4]),
+        longs("one", [1]),
+      ],
+    });
+    expect(roles(model)).toMatchObject({ head_shares: "buffer" });
+    const [found, ...others] = prunableDimensions(model.dimensions).filter(({ kind }) => kind === "head");
+    expect(others).toEqual([]);
+    expect(found).toMatchObject({ name: "query.weight[1].0", size: 3 });
+    for (const check of modelChecks(model)) await check.run();
+  });
+
   it("of one projection for query, key and value are found behind a reshape and an index", async () => {
     const pick = (i: number, name: string) => node("Gather", ["apart", `i${i}`], name, { axis: int(0) });
     const model = await agrees({

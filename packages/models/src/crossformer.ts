@@ -22,7 +22,7 @@ import { layerNorm } from "./layers/norm.ts";
 import { patchEmbedding } from "./layers/patches.ts";
 import { segmentMerging } from "./layers/segment-merging.ts";
 import { mlp, twoStageAttention } from "./layers/two-stage-attention.ts";
-import { dropoutRatio, headsDivide, headsMessage, lengths, width } from "./options.ts";
+import { depth, dropoutRatio, headsDivide, headsMessage, lengths, width } from "./options.ts";
 
 const options = z
   .strictObject({
@@ -31,7 +31,7 @@ const options = z
     feedForward: width.default(512),
     heads: width.default(4),
     /** Scales of the encoder; the decoder has one layer more. */
-    layers: width.default(3),
+    layers: depth.default(3),
     dropout: dropoutRatio,
     /** Routers per segment. */
     factor: width.default(3),

@@ -13,7 +13,7 @@ import { encoderLayer } from "./layers/encoder.ts";
 import { linear } from "./layers/linear.ts";
 import { layerNorm } from "./layers/norm.ts";
 import { windowNormalization } from "./layers/window-normalization.ts";
-import { dropoutRatio, headsDivide, headsMessage, lengths, width } from "./options.ts";
+import { depth, dropoutRatio, headsDivide, headsMessage, lengths, width } from "./options.ts";
 
 const options = z
   .strictObject({
@@ -21,7 +21,7 @@ const options = z
     width: width.default(128),
     feedForward: width.default(128),
     heads: width.default(8),
-    layers: width.default(2),
+    layers: depth.default(2),
     dropout: dropoutRatio,
     activation: z.enum(["gelu", "relu"]).default("gelu"),
     /** Number of time features that become tokens in addition to the series (input `x_mark_enc`); 0 for none. */

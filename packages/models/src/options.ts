@@ -1,17 +1,22 @@
 import { z } from "zod";
 
+/** Rows, series or channels, far above what is in use; which products of them fit into memory shows when they are drawn. */
+const size = z.int().min(1).max(1_000_000);
+
 /** Options that most models share, in rows of the data. */
 export const lengths = {
   /** Rows that the model sees. */
-  inputLength: z.int().min(1).default(96),
+  inputLength: size.default(96),
   /** Rows that the model forecasts. */
-  horizon: z.int().min(1).default(96),
+  horizon: size.default(96),
   /** Number of series that the model sees and forecasts. */
-  series: z.int().min(1).default(7),
+  series: size.default(7),
 };
 
-/** A number of channels, heads or layers. */
-export const width = z.int().min(1);
+/** A number of channels or heads. */
+export const width = size;
+/** A number of layers. */
+export const depth = z.int().min(1).max(1000);
 /** Rows of a moving average. */
 export const movingAverage = z
   .int()
@@ -40,8 +45,8 @@ export const encoderDecoder = {
   feedForward: width.default(128),
   heads: width.default(4),
   /** Layers of the encoder. */
-  layers: width.default(2),
-  decoderLayers: width.default(1),
+  layers: depth.default(2),
+  decoderLayers: depth.default(1),
   dropout: dropoutRatio,
   activation: z.enum(["gelu", "relu"]).default("gelu"),
 };

@@ -15,7 +15,7 @@ import { linear } from "./layers/linear.ts";
 import { batchNorm } from "./layers/norm.ts";
 import { patchCount, patchEmbedding } from "./layers/patches.ts";
 import { windowNormalization } from "./layers/window-normalization.ts";
-import { dropoutRatio, headsDivide, headsMessage, lengths, width } from "./options.ts";
+import { depth, dropoutRatio, headsDivide, headsMessage, lengths, width } from "./options.ts";
 
 const options = z
   .strictObject({
@@ -23,7 +23,7 @@ const options = z
     width: width.default(64),
     feedForward: width.default(128),
     heads: width.default(4),
-    layers: width.default(2),
+    layers: depth.default(2),
     dropout: dropoutRatio,
     activation: z.enum(["gelu", "relu"]).default("gelu"),
     patchLength: width.default(16),

@@ -24,7 +24,7 @@ import { layerNorm } from "./layers/norm.ts";
 import { patches } from "./layers/patches.ts";
 import { positionTable } from "./layers/positions.ts";
 import { windowNormalization } from "./layers/window-normalization.ts";
-import { dropoutRatio, headsDivide, headsMessage, lengths, width } from "./options.ts";
+import { depth, dropoutRatio, headsDivide, headsMessage, lengths, width } from "./options.ts";
 
 const options = z
   .strictObject({
@@ -32,7 +32,7 @@ const options = z
     width: width.default(128),
     feedForward: width.default(256),
     heads: width.default(8),
-    layers: width.default(2),
+    layers: depth.default(2),
     dropout: dropoutRatio,
     activation: z.enum(["gelu", "relu"]).default("gelu"),
     patchLength: width.default(16),

@@ -1,6 +1,7 @@
 export { type CheckContext, check, type Problem, problemsIn } from "./format/check.ts";
 export { expand, wholeStrategy } from "./format/expand.ts";
 export { recipeJsonSchema } from "./format/json-schema.ts";
+export { expectKeeps, idleKeeps, keepableNames } from "./format/keep.ts";
 export {
   type DrawnModel,
   dataSchema,

@@ -134,6 +134,7 @@ export class Session {
     const dense = this.#model();
     const { epochs } = tuning.fit;
     let curve: TuningCurve | undefined;
+    let fitting: number | undefined;
     const validationError = async (model: Model) => {
       const options = { windows: data.validation, batchSize: 32, signal: work.signal };
       return (await evaluate({ ...options, backend: this.#backends.wasm, model })).mse;
@@ -152,7 +153,8 @@ export class Session {
       if (event.kind !== "progress" || event.what !== "fit") return;
       const done = curve.errors.length - 1;
       const share = (done + event.progress.done / event.progress.total) / epochs;
-      const spent = (performance.now() - start) / 1000;
+      fitting ??= performance.now();
+      const spent = (performance.now() - fitting) / 1000;
       work.onProgress({
         what: `Fine-tuning, epoch ${Math.min(done + 1, epochs)} of ${epochs}`,
         share,

@@ -56,16 +56,18 @@ export function parseResults(text: string, where: string): { records: ResultReco
   return { records, whole: Buffer.byteLength(text.slice(0, end)) };
 }
 
+const mend = "Delete the line: the sweep does its cell again, and nothing else.";
+
 function parseLine(line: string, where: string): ResultRecord {
   let record: Partial<ResultRecord> | null;
   try {
     record = JSON.parse(line) as Partial<ResultRecord> | null;
   } catch {
-    throw new EspalierError(`${where}: not a results record (not JSON).`);
+    throw new EspalierError(`${where}: not a results record (not JSON). ${mend}`);
   }
   refuseNewerFormat(record, "results", where);
   if (record?.format !== 1 || typeof record?.id !== "string" || typeof record.cell !== "object") {
-    throw new EspalierError(`${where}: not a results record.`);
+    throw new EspalierError(`${where}: not a results record. ${mend}`);
   }
   return record as ResultRecord;
 }

@@ -1,7 +1,8 @@
 import { EspalierError } from "@espalier/core";
+import { inferDimensions } from "@espalier/core/dimensions";
 import type { LoadedDataset } from "@espalier/datasets";
 import type { Registry } from "@espalier/recipe";
-import { drawModel, problemsIn } from "@espalier/recipe";
+import { drawModel, expectKeeps, keepableNames, problemsIn } from "@espalier/recipe";
 import { cellsOf, recipeOf, stableKey } from "./cells.ts";
 import type { SweepConfig } from "./config.ts";
 
@@ -24,11 +25,20 @@ export function checkSweep(config: SweepConfig, registry: Registry, data: readon
       throw new EspalierError(`sweep, timedTargets.${i}: is not one of the targets.`);
   });
   const { inputLength, horizon } = config;
-  config.models.forEach((model, i) => {
-    for (const { table } of data)
-      at(`models.${i}`, () =>
-        drawModel(registry, model, { inputLength, horizon, series: table.columns.length }),
-      );
+  // What a strategy keeps may be in one of the models only.
+  const names = config.models.flatMap((model, i) =>
+    data.flatMap(({ table }) =>
+      at(`models.${i}`, () => {
+        const { graph } = drawModel(registry, model, { inputLength, horizon, series: table.columns.length });
+        return keepableNames({ graph, dimensions: inferDimensions(graph) });
+      }),
+    ),
+  );
+  config.strategies.forEach((strategy, i) => {
+    at(`strategies.${i}`, () => expectKeeps(strategy, names));
+  });
+  config.recipes.forEach((recipe, i) => {
+    at(`recipes.${i}`, () => expectKeeps(recipe, names));
   });
 }
 
@@ -47,9 +57,9 @@ function checkRecipes(config: SweepConfig, registry: Registry): void {
   }
 }
 
-function at(place: string, check: () => unknown): void {
+function at<T>(place: string, check: () => T): T {
   try {
-    check();
+    return check();
   } catch (error) {
     if (error instanceof EspalierError) throw new EspalierError(`sweep, ${place}: ${error.message}`);
     throw error;

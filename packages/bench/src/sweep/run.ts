@@ -1,5 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { takeLock } from "@espalier/formats/node";
 import type { Registry } from "@espalier/recipe";
 import type { OnProgress } from "@espalier/training";
 import { openResults } from "../results/file.ts";
@@ -55,33 +56,46 @@ export interface SweepResult {
 export async function runSweep(config: SweepConfig, options: SweepOptions): Promise<SweepResult> {
   const { out, registry, signal, onCell } = options;
   await mkdir(join(out, "models"), { recursive: true });
-  const results = join(out, "results.jsonl");
-  const file = await openResults(results);
-  const data = new SweepData(registry, { ...options.data, signal });
-  const { cells, checksums } = await planSweep(config, registry, data);
-  const id = (cell: Cell) => cellId(cell, checksums);
-  const store = new FolderStore(join(out, "models"), file, id);
-  const runner = new CellRunner({ ...options, data, checksums, store, id });
-  const known = new Set(file.records.flatMap((record) => (isFailure(record) ? [] : [record.id])));
-  const counts = { done: 0, kept: 0, failed: 0, aborted: false };
-  for (const [i, { id: name, cell }] of cells.entries()) {
-    const at = { done: i, total: cells.length, cell };
-    if (known.has(name)) {
-      counts.kept++;
-      onCell?.({ ...at, outcome: "kept" });
-      continue;
+  const release = await lockSweep(out);
+  try {
+    const results = join(out, "results.jsonl");
+    const file = await openResults(results);
+    const data = new SweepData(registry, { ...options.data, signal });
+    const { cells, checksums } = await planSweep(config, registry, data);
+    const id = (cell: Cell) => cellId(cell, checksums);
+    const store = new FolderStore(join(out, "models"), file, id);
+    const runner = new CellRunner({ ...options, data, checksums, store, id });
+    const known = new Set(file.records.flatMap((record) => (isFailure(record) ? [] : [record.id])));
+    const counts = { done: 0, kept: 0, failed: 0, aborted: false };
+    for (const [i, { id: name, cell }] of cells.entries()) {
+      const at = { done: i, total: cells.length, cell };
+      if (known.has(name)) {
+        counts.kept++;
+        onCell?.({ ...at, outcome: "kept" });
+        continue;
+      }
+      if (!signal?.aborted) onCell?.({ ...at, outcome: "started" });
+      const record = signal?.aborted ? undefined : await runner.run(cell);
+      counts.aborted = record === undefined;
+      if (record === undefined) break;
+      await file.append(record);
+      const failed = isFailure(record);
+      if (failed) store.fail(name, record.error);
+      else known.add(name);
+      counts[failed ? "failed" : "done"]++;
+      onCell?.({ ...at, done: i + 1, outcome: failed ? "failed" : "done", record });
     }
-    if (!signal?.aborted) onCell?.({ ...at, outcome: "started" });
-    const record = signal?.aborted ? undefined : await runner.run(cell);
-    counts.aborted = record === undefined;
-    if (record === undefined) break;
-    await file.append(record);
-    const failed = isFailure(record);
-    if (failed) store.fail(name, record.error);
-    else known.add(name);
-    counts[failed ? "failed" : "done"]++;
-    onCell?.({ ...at, done: i + 1, outcome: failed ? "failed" : "done", record });
+    const own = new Set(cells.map((planned) => planned.id));
+    return { results, records: file.records.filter((record) => own.has(record.id)), ...counts };
+  } finally {
+    await release();
   }
-  const own = new Set(cells.map((planned) => planned.id));
-  return { results, records: file.records.filter((record) => own.has(record.id)), ...counts };
+}
+
+/**
+ * Keeps every other sweep out of a folder, until the function that it gives is called: two would do everything twice, each
+ * timed under the other's load. Throws an EspalierError that says who is at work there.
+ */
+export function lockSweep(out: string): Promise<() => Promise<void>> {
+  return takeLock(join(out, "sweep.lock"), out);
 }

@@ -4,6 +4,8 @@ import { EspalierError, type Model, type PruningPlan, planToJson } from "@espali
 import { encodeModel } from "@espalier/formats";
 import { loadModel, writeFileAtomically } from "@espalier/formats/node";
 import {
+  idleKeeps,
+  keepableNames,
   type Outcome,
   problemsIn,
   type Recipe,
@@ -21,7 +23,7 @@ import { type PrunedReport, prunedJson, prunedLines } from "../output/pruned.ts"
 import { resumingCommand } from "../shared/again.ts";
 import { showEvaluation } from "../shared/fitting.ts";
 import { registryWith } from "../shared/plugins.ts";
-import { checkFiles, type Unfinished } from "../shared/prune-files.ts";
+import { checkFiles, lockOut, type Unfinished } from "../shared/prune-files.ts";
 import type { GivenOptions } from "../shared/prune-names.ts";
 import { type PruneCommand, pruneRecipe, refuseProblems } from "../shared/prune-recipe.ts";
 import { loadRecipe, recipeText } from "../shared/recipe.ts";
@@ -39,12 +41,17 @@ export async function prune(
   const read = options.recipe === undefined ? undefined : await loadRecipe(options.recipe, registry, context);
   const command = { file, given, read };
   const recipe = pruneRecipe(command, registry);
-  const unfinished = await checkFiles(recipe, options, context);
-  const bar = await openBar(context);
+  const release = await lockOut(options, context);
   try {
-    await new Pruning({ command, recipe, options, registry, unfinished, context, bar }).run();
+    const unfinished = await checkFiles(recipe, options, context);
+    const bar = await openBar(context);
+    try {
+      await new Pruning({ command, recipe, options, registry, unfinished, context, bar }).run();
+    } finally {
+      bar.stop();
+    }
   } finally {
-    bar.stop();
+    await release();
   }
 }
 
@@ -77,6 +84,7 @@ class Pruning {
     const { store, resume } = unfinished;
     const { model, bytes } = await this.#start();
     refuseProblems(problemsIn(recipe, { registry, model }), command);
+    refuseProblems(idleKeeps(recipe, keepableNames(model)), command);
     context.endsInOrder(bar.line);
     const show = showRun(recipe, { bar, context, ...(resume && { resume }) });
     const outcome = await run({

@@ -6,6 +6,7 @@ import {
   createSweepPace,
   findPreset,
   loadSweepConfig,
+  lockSweep,
   readResults,
   readSweepConfig,
   runSweep,
@@ -113,9 +114,14 @@ async function forget(out: string): Promise<void> {
   const results = join(out, "results.jsonl");
   const there = await stat(results).catch(() => undefined);
   if (there === undefined) return;
-  await readResults(results);
-  await rm(results);
-  await rm(join(out, "models"), { recursive: true, force: true });
+  const release = await lockSweep(out);
+  try {
+    await readResults(results);
+    await rm(results);
+    await rm(join(out, "models"), { recursive: true, force: true });
+  } finally {
+    await release();
+  }
 }
 
 /** Downloads missing data sets before the first cell, with a progress bar. */

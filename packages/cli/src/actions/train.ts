@@ -8,6 +8,7 @@ import {
   loadModel,
   readBytes,
   saveModel,
+  takeLock,
   writeFileAtomically,
 } from "@espalier/formats/node";
 import { createRegistry } from "@espalier/recipe/standard";
@@ -46,10 +47,13 @@ interface Files {
 /** `espalier train`. */
 export async function train(options: TrainOptions, context: Context): Promise<void> {
   const bar = await openBar(context);
+  const training = new Training(options, context, bar);
+  const release = await training.lock();
   try {
-    await new Training(options, context, bar).run();
+    await training.run();
   } finally {
     bar.stop();
+    await release();
   }
 }
 
@@ -69,6 +73,16 @@ class Training {
     const out = context.path(this.#out);
     const log = options.log === undefined ? undefined : context.path(options.log);
     this.#files = { out, checkpoint: `${out}.checkpoint`, log };
+  }
+
+  /** Keeps other commands from writing the same files, once it is known that they can be written. */
+  async lock(): Promise<() => Promise<void>> {
+    const { out } = this.#files;
+    const { resume = false, force = false, epochs } = this.#options;
+    refuseIdle(this.#options, epochs);
+    await checkReplaceable(out, force || resume);
+    await expectWritable(out);
+    return takeLock(`${out}.lock`, this.#out);
   }
 
   async run(): Promise<void> {
@@ -96,10 +110,8 @@ class Training {
 
   /** Checks existing files before anything long begins. */
   async #startFiles(): Promise<TrainingCheckpoint | undefined> {
-    const { out, checkpoint, log } = this.#files;
+    const { checkpoint, log } = this.#files;
     const { resume = false, force = false } = this.#options;
-    await checkReplaceable(out, force || resume);
-    await expectWritable(out);
     const stopped = await exists(checkpoint);
     if (resume) {
       if (!stopped) {
@@ -273,6 +285,16 @@ class Training {
       `${colors.green(this.#out)}  ${formatCount(total)} parameters, ${formatBytes(size)}`,
     ]);
   }
+}
+
+/** Throws an EspalierError for an option of training where nothing is trained. */
+function refuseIdle(options: TrainOptions, epochs: number | undefined): void {
+  if (epochs !== 0) return;
+  const { seed: _weights, ...training } = fitSettings(options, undefined);
+  const [idle] = Object.keys(training);
+  if (idle === undefined) return;
+  const option = idle.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  throw new EspalierError(`--${option} has nothing to train with --epochs 0. Drop one of them.`);
 }
 
 /** A history entry written by a fit. */

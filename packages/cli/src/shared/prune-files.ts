@@ -1,5 +1,5 @@
 import { EspalierError } from "@espalier/core";
-import { checkReplaceable } from "@espalier/formats/node";
+import { checkReplaceable, takeLock } from "@espalier/formats/node";
 import type { Recipe, RunCheckpoint } from "@espalier/recipe";
 import { RunStore } from "@espalier/recipe/node";
 import type { PruneOptions } from "../commands/prune.ts";
@@ -44,6 +44,17 @@ export async function checkFiles(
     if (path !== undefined) await checkReplaceable(context.path(path), force || resume);
   }
   return out === undefined || !fits ? {} : openStore(`${context.path(out)}.checkpoint`, options);
+}
+
+/** Keeps other commands from writing the same model and checkpoint; gives the function that ends that. */
+export async function lockOut(
+  { out, dryRun, force = false, resume = false }: PruneOptions,
+  context: Context,
+): Promise<() => Promise<void>> {
+  if (out === undefined || dryRun) return async () => {};
+  const path = context.path(out);
+  await checkReplaceable(path, force || resume);
+  return takeLock(`${path}.lock`, out);
 }
 
 async function openStore(folder: string, { resume, force }: PruneOptions): Promise<Unfinished> {

@@ -13,6 +13,7 @@ import type {
   ValueId,
   ValueType,
 } from "./graph.ts";
+import { expectFewNodes, expectRoom } from "./room.ts";
 import { float32, int32, type TensorData } from "./tensor.ts";
 
 /** A value of a graph being drawn: its id and its type. */
@@ -55,6 +56,8 @@ interface Draft {
   readonly tensorsByName: Map<string, TensorSpec>;
   readonly data: Map<string, TensorData>;
   readonly initializers: Map<string, Initializer>;
+  /** Of all tensors so far. */
+  bytes: number;
 }
 
 /** Draws a graph, node by node. `scope` returns a builder whose names carry a prefix; both share one drawing. */
@@ -81,6 +84,7 @@ export class Builder {
       tensorsByName: new Map(from?.tensors.map((t) => [t.name, t])),
       data: new Map(),
       initializers: new Map(),
+      bytes: 0,
     };
     for (const node of draft.nodes) {
       draft.names.set(node.name, 1);
@@ -99,6 +103,7 @@ export class Builder {
     if (this.#draft.inputs.some((input) => input.name === name)) {
       throw new EspalierError(`graph input "${name}" is drawn twice.`);
     }
+    expectRoom(`input "${name}"`, shape);
     const value = this.#add({ dtype, shape });
     this.#draft.inputs.push({ name, value: value.id });
     return value;
@@ -141,6 +146,7 @@ export class Builder {
       if (before !== now) throw new EspalierError(`tensor "${name}" is drawn as ${before} and as ${now}.`);
       return value;
     }
+    this.#draft.bytes = expectRoom(`tensor "${name}"`, type.shape, this.#draft.bytes);
     const value = this.#add(type);
     const spec: TensorSpec = { name, role, value: value.id };
     this.#draft.tensors.push(spec);
@@ -189,6 +195,7 @@ export class Builder {
       attributes,
     };
     this.#draft.nodes.push(node);
+    expectFewNodes(this.#draft.nodes.length);
     for (const output of outputs) this.#draft.producers.set(output.id, node);
     return outputs;
   }

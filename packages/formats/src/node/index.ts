@@ -16,6 +16,7 @@ export {
   writeFileAtomically,
 } from "./files.ts";
 export { type WriteFolderOptions, writeFolderAtomically } from "./folder.ts";
+export { takeLock } from "./lock.ts";
 export { type LoadOnnxOptions, loadOnnx } from "./onnx.ts";
 
 /** Reads a model file. Throws an EspalierError if it is missing or invalid. */

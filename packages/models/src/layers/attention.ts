@@ -3,6 +3,7 @@ import {
   add,
   type Builder,
   dropout,
+  expectRoom,
   matMul,
   reduceSum,
   reshape,
@@ -50,6 +51,7 @@ const hidden = -1e9;
 
 /** Lets row i of `rows` see only the first i + 1 of `columns`. One constant [rows, columns] for the whole drawing. */
 export function causalMask(b: Builder, rows: number, columns: number): Value {
+  expectRoom("the causal mask", [rows, columns]);
   const data = Float32Array.from({ length: rows * columns }, (_, i) =>
     i % columns > Math.floor(i / columns) ? hidden : 0,
   );

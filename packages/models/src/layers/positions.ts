@@ -1,8 +1,9 @@
 import { float32, type TensorData } from "@espalier/core";
-import type { Builder, Value } from "@espalier/core/graph";
+import { type Builder, expectRoom, type Value } from "@espalier/core/graph";
 
 /** The first rows of Time-Series-Library's `PositionalEmbedding`, a buffer [1, rows, width]. */
 export function positionTable(b: Builder, name: string, rows: number, width: number): Value {
+  expectRoom("the table of positions", [rows, width]);
   return b.buffer(`${name}.pe`, float32([1, rows, width], sinusoids(rows, width)));
 }
 

@@ -57,8 +57,9 @@ function readShorthand(value: unknown, place: ReadRecipe["place"], registry: Reg
   at(place("combined"), () => registry.strategy(wholeStrategy(shorthand)));
   checkModel(shorthand, place, registry);
   const recipe = expand(shorthand);
-  refuseFirst(problemsIn(recipe, { registry }), (...path) => place(...keyOf(path)));
-  return { recipe, shorthand, place };
+  const placeOfStep = (...path: readonly PropertyKey[]) => place(...keyOf(path));
+  refuseFirst(problemsIn(recipe, { registry }), placeOfStep);
+  return { recipe, shorthand, place: placeOfStep };
 }
 
 /** The key of a shorthand that corresponds to a problem in its steps. */

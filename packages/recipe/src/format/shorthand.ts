@@ -9,6 +9,7 @@ export const scheduleSchema = z.strictObject({
   steps: z
     .int()
     .min(1)
+    .max(1000)
     .optional()
     .describe("Reach the target in this many steps, with fine-tuning after each."),
   curve: z.enum(curveNames).optional().describe("How the steps grow; exponential by default."),

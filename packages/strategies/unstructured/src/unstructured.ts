@@ -51,6 +51,9 @@ const schema = z
       .string()
       .regex(/^[1-9]\d*[x:][1-9]\d*$/, 'give blocks as rows x columns ("4x1"), or a pattern as n:m ("2:4")')
       .transform(readStructure)
+      .refine(({ pattern }) => pattern === undefined || pattern.n < pattern.m, {
+        message: "a pattern n:m keeps n of m weights in a row, so n must be less than m, as in 2:4",
+      })
       .default({})
       .describe(
         "unit of masking: blocks of rows x columns, outputs x inputs (4x1), or a pattern (2:4: of four consecutive weights at least two stay); single weights by default",

@@ -191,6 +191,11 @@ export class Weights {
     return drawn;
   }
 
+  /** A buffer that the file does not have. */
+  buffer(name: string, known: Known): Value {
+    return this.#add(name, "buffer", known);
+  }
+
   /** A scalar constant among integers. */
   integer(value: number): Value {
     const drawn = this.#integers.get(value) ?? this.#constant(scalar("int", value), `integer:${value}`);

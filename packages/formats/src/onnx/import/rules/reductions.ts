@@ -3,7 +3,9 @@ import {
   cumSum,
   type Extent,
   exp,
+  isCallOf,
   log,
+  matMulOperator,
   mul,
   reduceMean,
   reduceSum,
@@ -84,6 +86,26 @@ function meanKnown(x: Known, axes: ReadonlySet<number>): Known {
   return foldBinary("Div", whole, scalar(whole.kind, count));
 }
 
+/**
+ * A mean. One over a batch axis of a product (attention heads that share their values) is a sum of shares that are a
+ * tensor: a head without its share contributes nothing, whatever its softmax gives, and so heads can go one by one.
+ */
+function meanOf(call: Call, x: Value, axes: readonly number[], kept: boolean): Value {
+  const { b, context, module } = call;
+  const [axis] = axes as [number];
+  const count = x.shape[axis];
+  const overHeads =
+    axes.length === 1 && axis > 0 && axis < x.shape.length - 2 && isCallOf(b.producer(x), matMulOperator);
+  if (!overHeads || typeof count !== "number" || count === 1 || context.weights.rolesAreTold)
+    return reduceMean(b, x, axes, kept);
+  const shares = context.weights.buffer(module === "" ? "head_shares" : `${module}.head_shares`, {
+    kind: "float",
+    shape: [count, ...x.shape.slice(axis + 1).map(() => 1)],
+    data: new Float32Array(count).fill(1 / count),
+  });
+  return reduceSum(b, mul(b, x, shares), axes, kept);
+}
+
 /** ln Σ eˣ, with the maximum subtracted first. */
 function logSumExp(call: Call, x: Value, axes: readonly number[]): Value {
   const { b } = call;
@@ -139,7 +161,7 @@ function cumulativeKnown(x: Known, axis: number, exclusive: boolean, reverse: bo
 
 export const reductions: Readonly<Record<string, Rule>> = {
   ReduceSum: reduction({ known: sumKnown, draw: sumOf }),
-  ReduceMean: reduction({ known: meanKnown, draw: ({ b }, x, axes, kept) => reduceMean(b, x, axes, kept) }),
+  ReduceMean: reduction({ known: meanKnown, draw: meanOf }),
   ReduceMax: reduction({ known: combined(pairMax), draw: largestOf }),
   ReduceMin: reduction({
     known: combined(pairMin),
