@@ -100,8 +100,11 @@ interface Row {
   readonly record: Omit<ResultRecord, "cell">;
 }
 
-/** Milliseconds between two looks; seconds that a look goes back, for results that were committed late; results a read. */
-const [every, overlap, portion] = [500, 30, 200];
+/**
+ * Milliseconds between two looks; seconds that a look goes back, for results that were committed late; milliseconds between
+ * two looks at everything, for those that were committed very late; results a read.
+ */
+const [every, overlap, whole, portion] = [500, 5, 30_000, 200];
 
 /** Writes the results of a sweep as they come. */
 class Gathering {
@@ -110,6 +113,7 @@ class Gathering {
   readonly #open: Set<string>;
   readonly #counts = { done: 0, kept: 0, failed: 0 };
   #since = new Date(0);
+  #wholeAt = performance.now();
 
   constructor(options: Gathered) {
     const { plan, file } = options;
@@ -149,6 +153,10 @@ class Gathering {
   /** Names of cells that are finished and not written; by the database's clock, which is everybody's. */
   async #finished(): Promise<string[]> {
     const { database, sweep } = this.#options;
+    if (performance.now() - this.#wholeAt > whole) {
+      this.#wholeAt = performance.now();
+      this.#since = new Date(0);
+    }
     const { rows } = await database.query<{ id: string; finished: Date }>(
       `SELECT c.id, c.finished FROM espalier.cell c JOIN espalier.sweep_cell s ON s.cell = c.id AND s.sweep = $1
        WHERE c.state IN ('done', 'failed') AND c.finished >= $2::timestamptz - $3 * interval '1 second'

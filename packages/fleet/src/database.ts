@@ -37,6 +37,8 @@ export class Database implements Queryable {
     this.#pool = new pg.Pool({
       ...config,
       application_name: options.name,
+      // What is taken or said between results need not survive a crash of the server; see transaction().
+      options: "-c synchronous_commit=off",
       max: options.connections ?? 4,
       connectionTimeoutMillis: 10_000,
       keepAlive: true,
@@ -65,11 +67,11 @@ export class Database implements Queryable {
     return this.retry(() => onClient(this.#pool, (client) => client.query<Row>(text, values)));
   }
 
-  /** Runs work in one transaction; all of it again if the connection is lost before it is committed. */
+  /** Runs work in one transaction, on disk when this resolves; all of it again if the connection is lost before it is committed. */
   async transaction<T>(work: (client: Queryable) => Promise<T>): Promise<T> {
     return this.retry(() =>
       onClient(this.#pool, async (client) => {
-        await client.query("BEGIN");
+        await client.query("BEGIN; SET LOCAL synchronous_commit TO on");
         try {
           const result = await work(client);
           await client.query("COMMIT");

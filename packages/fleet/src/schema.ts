@@ -34,8 +34,8 @@ CREATE TABLE IF NOT EXISTS espalier.sweep_cell (
   sweep text NOT NULL REFERENCES espalier.sweep ON DELETE CASCADE, cell text NOT NULL REFERENCES espalier.cell,
   PRIMARY KEY (sweep, cell));
 CREATE INDEX IF NOT EXISTS sweep_cell_cell ON espalier.sweep_cell (cell);
--- uses: idle, shares (its host with others that train), waits (to have it alone), alone.
-CREATE TABLE IF NOT EXISTS espalier.worker (
+-- Who is there, for as long as the server runs: after a crash of the server, workers say so again. uses: idle, shares (its host with others that train), waits (to have it alone), alone.
+CREATE UNLOGGED TABLE IF NOT EXISTS espalier.worker (
   id uuid PRIMARY KEY, machine text NOT NULL, host text NOT NULL, processor text NOT NULL, lease int NOT NULL,
   uses text NOT NULL DEFAULT 'idle', cell text, started timestamptz NOT NULL DEFAULT now(),
   seen timestamptz NOT NULL DEFAULT now(), done int NOT NULL DEFAULT 0);
@@ -46,6 +46,7 @@ CREATE OR REPLACE FUNCTION espalier.take_machine(me uuid, lone boolean) RETURNS 
 DECLARE its text; free boolean;
 BEGIN
   SELECT machine INTO its FROM espalier.worker WHERE id = me;
+  IF its IS NULL THEN RETURN false; END IF;
   PERFORM pg_advisory_xact_lock(hashtext('espalier ' || its));
   SELECT NOT EXISTS (SELECT 1 FROM espalier.worker o WHERE o.machine = its AND o.id <> me
     AND o.seen > clock_timestamp() - o.lease * interval '1 second'

@@ -41,7 +41,9 @@ export async function submit(
   const { plan, name, lease, losses, data } = submission;
   const names = await storeFiles(plan.cells, plan.checksums, objects, data?.beside);
   const lanes = new Map<string, Needs>();
-  const rows = rowsOf(submission, names, await measuredPaces(database), lanes);
+  // Two targets of a sweep may say the same.
+  const planned = rowsOf(submission, names, await measuredPaces(database), lanes);
+  const rows = [...new Map(planned.map((row) => [row.id, row])).values()];
   for (const lane of lanes.keys()) await jobs.createLane(lane, { lease, losses });
   const sweep = sha256(
     rows

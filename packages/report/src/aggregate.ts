@@ -64,20 +64,25 @@ export function runRow(group: readonly PruneRecord[], names: Names): RunRow {
   };
 }
 
-/** Timings of all pruned models of a section. */
+/**
+ * Timings of all pruned models of a section. Those of several processors are kept apart, as if each were a backend of its
+ * own: means and charts then never mix times of two machines.
+ */
 export function timingRows(
   records: readonly LatencyRecord[],
   runs: readonly RunRow[],
   names: Names,
 ): TimingRow[] {
-  const groups = groupBy(records, ({ cell: { pruned, backend, batch } }) => [
+  const processors = new Set(records.map(({ environment }) => environment.processor));
+  const groups = groupBy(records, ({ cell: { pruned, backend, batch }, environment }) => [
     procedureOf(pruned),
     pruned.target,
     backend,
     batch,
+    environment.processor,
   ]);
   return groups.flatMap((group): TimingRow[] => {
-    const { cell } = group[0]!;
+    const { cell, environment } = group[0]!;
     const results = group.map(({ result }) => result);
     const strategy = names.procedure(cell.pruned);
     const target = targetOf(cell.pruned);
@@ -97,7 +102,7 @@ export function timingRows(
         asked,
         met: run?.met ?? true,
         sparsity: mean(results.map(({ sparsity }) => sparsity)),
-        backend: cell.backend,
+        backend: processors.size > 1 ? `${cell.backend} on ${environment.processor}` : cell.backend,
         batch: cell.batch,
         device: results[0]!.device,
         dense: over((r) => r.dense),

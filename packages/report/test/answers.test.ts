@@ -89,3 +89,18 @@ it("the table of every model has means ± deviations over seeds, against the ref
   expect(column("size")).toEqual(["300 kB", "150 kB (−50.0 %)"]);
   expect(caption).toContain("reference MSE 0.1200 (iTransformer on synthetic)");
 });
+
+it("keeps times of two processors apart, by the name of the backend", () => {
+  const timed = [0, 1].flatMap((seed) => {
+    const dense = denseCell("synthetic", seed);
+    const cell = pruneCell(dense, "channel", { sparsity: 0.5 });
+    const time = latencyRecord(cell, "wasm", 8, 2 + seed, 0.5);
+    const environment = { ...time.environment, processor: `processor ${seed}` };
+    return [trainRecord(dense), pruneRecord(cell), { ...time, environment }];
+  });
+  const [section] = rowsOf(timed).sections;
+  expect(section!.timings.map(({ backend, speedup }) => [backend, speedup.mean])).toEqual([
+    ["wasm on processor 0", 2],
+    ["wasm on processor 1", 3],
+  ]);
+});

@@ -42,9 +42,11 @@ export function checkSweep(config: SweepConfig, registry: Registry, data: readon
   });
 }
 
-/** Every recipe, with each of its targets. */
+/** Every recipe, with each of its targets: for one dense model, as they are the same for all. */
 function checkRecipes(config: SweepConfig, registry: Registry): void {
-  for (const cell of cellsOf(config)) {
+  const { datasets, models, seeds } = config;
+  const once = { ...config, datasets: [datasets[0]], models: [models[0]], seeds: [seeds[0]] } as SweepConfig;
+  for (const cell of cellsOf(once)) {
     if (cell.kind !== "prune") continue;
     const place = (path: readonly PropertyKey[]) =>
       "recipe" in cell
