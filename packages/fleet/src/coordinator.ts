@@ -43,6 +43,7 @@ export interface FleetSweepOptions extends Setting {
   readonly onCell?: (event: FleetCell) => void;
   /** Told now and then who is at work. */
   readonly onWorkers?: (workers: readonly RunningWorker[]) => void;
+  /** Receives remarks for the user, a line each. */
   readonly onNote?: (line: string) => void;
 }
 

@@ -50,6 +50,7 @@ export interface WorkerOptions {
   readonly versions?: Readonly<Record<string, string>>;
   /** Ends the worker; the cell that it runs is given back. */
   readonly signal?: AbortSignal;
+  /** Called when a cell starts, and when it ends. */
   readonly onCell?: (event: WorkerEvent) => void;
   /** Told what a person at the worker should know. */
   readonly onNote?: (line: string) => void;

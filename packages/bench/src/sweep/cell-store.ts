@@ -7,6 +7,7 @@ export type ModelCell = TrainCell | PruneCell;
 
 /** Where cells leave what other cells need. */
 export interface CellStore {
+  /** Keeps the model that a cell has made. */
   keep(cell: ModelCell, model: Model): Promise<void>;
   /** The model of a cell; undefined if it has to be made. Throws a NeededCellFailed if that was tried and failed. */
   find(cell: ModelCell): Promise<Model | undefined>;

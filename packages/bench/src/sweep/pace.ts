@@ -2,6 +2,7 @@ import type { Cell } from "./cells.ts";
 
 /** Estimates the remaining time of a sweep from finished cells; each kind of cell has its own pace. */
 export interface SweepPace {
+  /** Notes what a finished cell took. */
   done(cell: Cell, seconds: number): void;
   /** Seconds for some cells; undefined while nothing is known. */
   estimate(cells: readonly Cell[]): number | undefined;

@@ -35,6 +35,7 @@ export class SweepData {
     this.#options = options;
   }
 
+  /** The table of a data set, read once. */
   source({ dataset, missing }: Pick<DataConfig, "dataset" | "missing">): Promise<LoadedDataset> {
     const key = JSON.stringify([dataset, missing]);
     const known = this.#sources.get(key);

@@ -11,6 +11,7 @@ import type { LiveNode, Survey } from "./survey.ts";
 
 type Any = Pick<Operator, "name">;
 const namesOf = (list: readonly Any[]): ReadonlySet<string> => new Set(list.map(({ name }) => name));
+/** The shape of a value of the surveyed graph. */
 export const shapeOf = ({ graph }: Survey, value: ValueId): Shape => graph.values[value]!.shape;
 
 const activationNames = ["Gelu", "Relu", "Elu", "Sigmoid", "Tanh"] satisfies OperatorName[];

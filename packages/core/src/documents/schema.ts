@@ -2,6 +2,7 @@ import { type Issue, refuse } from "./explain.ts";
 
 /** Checks values and fills in defaults: a schema of zod, or an object that answers as one does. */
 export interface Schema<T> {
+  /** The value with its defaults, or the issues that it has. */
   safeParse(
     input: unknown,
   ):
