@@ -11,7 +11,7 @@ interface Platform {
 const addressable = 2 ** 32;
 
 /** Nodes of the largest graph: some thousand layers. */
-const mostNodes = 100_000;
+const mostNodes = 250_000;
 
 let known: number | undefined;
 
