@@ -353,7 +353,7 @@ describe.skipIf(chromiumPath() === undefined)("the playground", () => {
     await form.getByLabel("heads").fill("5");
     await form.getByRole("button", { name: "Open" }).click();
     expect(await textOf(page.getByRole("alert").locator("span"))).toMatch(
-      /weights\.safetensors: width must be a multiple of heads/,
+      /weights\.safetensors: model "PatchTST", width: must be a multiple of heads/,
     );
     await form.getByLabel("heads").fill("4");
     await form.getByRole("button", { name: "Open" }).click();
