@@ -40,7 +40,7 @@ export function installForecaster(folder: string): void {
   }
 }
 
-/** What is published has no sources that bundlers would find by a condition. */
+/** Published packages hold no sources, so bundlers cannot resolve the source condition. */
 function withoutSources(manifest: { exports: Record<string, string | Record<string, string>> }) {
   const exports = Object.entries(manifest.exports).map(([entry, target]) => {
     if (typeof target === "string") return [entry, target];

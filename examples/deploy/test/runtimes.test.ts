@@ -64,7 +64,7 @@ function programOf(name: keyof typeof programs): string | undefined {
 
 declare module "vitest" {
   interface TaskMeta {
-    /** What ran which version of what: a row of the guide's table. */
+    /** Runtime, version and file of a test: a row of the table in the guide. */
     ran?: readonly [runtime: string, version: string, file: string];
   }
 }
@@ -178,7 +178,7 @@ function freePort(): Promise<number> {
 
 let server: Server;
 let site: string;
-/** What pages that no test can look into have sent, by path. */
+/** Bodies sent by pages that the test cannot inspect, by path. */
 const sent = new Map<string, string>();
 
 /** Gzipped kilobytes of JavaScript, kernels within, that were asked for, by folder. */

@@ -283,7 +283,7 @@ export function createPlayground(start: () => Worker) {
     if (file !== undefined) download(file.name, new Blob([file.bytes], { type: file.type }));
   }
 
-  /** What fine-tuned the model, as a file. */
+  /** The recipe that fine-tuned the model, as a file. */
   function saveRecipe(): void {
     download(recipeFile, new Blob([known.tuned!.recipe], { type: "application/yaml" }));
   }

@@ -36,7 +36,7 @@ export interface Series {
   readonly checksum: string;
 }
 
-/** What `espalier` does about gaps in time if it is told nothing. */
+/** The default of `--gaps`. */
 const gaps = "warn";
 
 /** Reads a CSV file; a missing value takes the one before it, and the note says how many did. */
