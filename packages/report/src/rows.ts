@@ -5,9 +5,11 @@ import {
   isPrune,
   isSensitivity,
   isTrain,
+  type NaiveErrors,
   type Parts,
   procedureOf,
   type ResultRecord,
+  type SeriesErrors,
   type TrainCell,
 } from "@espalier/bench";
 import type { Sensitivity } from "@espalier/core";
@@ -25,6 +27,8 @@ export interface Stat {
 export interface ErrorStats {
   readonly mse: Stat;
   readonly mae: Stat;
+  /** Results of earlier versions lack it. */
+  readonly mase?: Stat | undefined;
 }
 
 /** Costs of a model, mean over seeds. FLOPs per window. */
@@ -49,6 +53,10 @@ export interface DenseRow {
   readonly errors: ErrorStats;
   /** From the first seed; results of earlier versions lack it. */
   readonly parts?: Parts | undefined;
+  /** Forecasts that need no model, from the first seed; results of earlier versions lack them. */
+  readonly naive?: NaiveErrors | undefined;
+  /** By series, from the first seed, if their units differ. */
+  readonly series?: readonly SeriesErrors[] | undefined;
 }
 
 /** One strategy at one target with one variant of fine-tuning, over seeds. */
@@ -75,6 +83,8 @@ export interface RunRow {
   readonly tuningEpochs: number;
   /** From the first seed; results of earlier versions lack it. */
   readonly parts?: Parts | undefined;
+  /** By series after fine-tuning, from the first seed, if their units differ. */
+  readonly series?: readonly SeriesErrors[] | undefined;
   /** Id of the first seed's result, which is the name of its model's file. */
   readonly id: string;
 }

@@ -3,3 +3,4 @@ export { comparisonTable } from "./insight/comparison.ts";
 export type { Comparison, Insight, Side } from "./insight/insight.ts";
 export * from "./numbers.ts";
 export type { Column, Table } from "./tables.ts";
+export { cutMiddle, wrap, wrapText } from "./wrap.ts";
