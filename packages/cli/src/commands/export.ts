@@ -49,7 +49,7 @@ export function define(command: Command, context: Context): void {
     "export small.safetensors --to onnx --out small.onnx",
     "export small.safetensors --to onnx --weights float16 \\\n      --dataset sales.csv --out half.onnx",
     "export small.safetensors --to tfjs --out web-model",
-    "export small.safetensors --to safetensors --store int8 --out tiny.safetensors",
+    "export small.safetensors --to safetensors --store int8 \\\n      --out tiny.safetensors",
   ]);
   command.action(async (file: string, options: ExportOptions) => {
     const { exportModel } = await import("../actions/export.ts");
