@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { EspalierError, type Model } from "@espalier/core";
 import { roundWeights, type StoredWeights } from "@espalier/formats";
 import {
+  checkFolderReplaceable,
   checkReplaceable,
   loadModel,
   type OnProgress,
@@ -28,7 +29,7 @@ export async function exportModel(file: string, options: ExportOptions, context:
   const mistake = mistakeIn(to, options);
   if (mistake !== undefined) throw new EspalierError(mistake);
   const path = context.path(out);
-  if (to === "tfjs") await checkFolder(path, out);
+  if (to === "tfjs") await checkFolder(path, out, options.force);
   else await checkReplaceable(path, options.force);
   const bar = await openBar(context);
   try {
@@ -100,11 +101,12 @@ function mistakeIn(to: ExportedReport["to"], options: ExportOptions): string | u
 }
 
 /** --force replaces a whole folder, so the folder may only hold files that an export can have written. */
-async function checkFolder(path: string, out: string): Promise<void> {
+async function checkFolder(path: string, out: string, force?: boolean): Promise<void> {
   const inside = await readdir(path).catch((): string[] => []);
   if (inside.length > 0 && !inside.includes("model.json")) {
     throw new EspalierError(`${out} is a folder that holds other files. Name a new folder.`);
   }
+  await checkFolderReplaceable(path, force);
 }
 
 async function roundingOf(
