@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import type { ResultRecord } from "@espalier/bench";
 import { loadModel } from "@espalier/formats/node";
 import { type Document, documentOf } from "./document.ts";
-import type { Figure } from "./figures.ts";
+import type { Figure } from "./figure.ts";
 import { checkFree, drawFigures, writeFolder } from "./folder.ts";
 import { toHtml } from "./html.ts";
 import { toMarkdown } from "./markdown.ts";
