@@ -1,7 +1,7 @@
 import type { SeriesErrors, TestErrors } from "@espalier/bench";
 import { formatError, formatErrorStat } from "./numbers.ts";
-import type { DenseRow, ErrorStats, RunRow, Section, Stat } from "./rows.ts";
-import type { Column, Table } from "./tables.ts";
+import type { DenseRow, ErrorStats, RunRow, Section, Stat } from "./section.ts";
+import type { Column, Table } from "./table.ts";
 import { allowances, verdictsOf } from "./verdicts.ts";
 
 /** Series in a table; data sets have up to hundreds. */

@@ -10,7 +10,8 @@ import {
   formatShort,
   formatSpeedupStat,
 } from "./numbers.ts";
-import { rowsOf, type Section } from "./rows.ts";
+import { rowsOf } from "./rows.ts";
+import type { Section } from "./section.ts";
 import { allowances, shownTiming, verdictsOf } from "./verdicts.ts";
 import { cutMiddle, wrapText } from "./wrap.ts";
 

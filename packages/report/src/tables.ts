@@ -10,23 +10,9 @@ import {
   formatSpeedupStat,
   formatTimeStat,
 } from "./numbers.ts";
-import type { ErrorStats, Rows, RunRow, Section, Size } from "./rows.ts";
+import type { ErrorStats, Rows, RunRow, Section, Size } from "./section.ts";
+import type { Table } from "./table.ts";
 import { allowances, shownTiming, timingsOf, verdictsOf } from "./verdicts.ts";
-
-/** A column of a table: numbers are right-aligned. */
-export interface Column {
-  readonly label: string;
-  readonly numeric?: boolean;
-  /** A heading over this column and its neighbours of the same group. */
-  readonly group?: string;
-}
-
-/** A table of text, before it is HTML or Markdown. */
-export interface Table {
-  readonly caption: string;
-  readonly columns: readonly Column[];
-  readonly rows: readonly (readonly string[])[];
-}
 
 const text = (label: string) => ({ label });
 const number = (label: string) => ({ label, numeric: true });

@@ -1,4 +1,4 @@
-import type { RunRow, Section, TimingRow } from "./rows.ts";
+import type { RunRow, Section, TimingRow } from "./section.ts";
 
 /** Allowed increases of a pruned model's error over the dense model's, as shares. */
 export const allowances: readonly number[] = [0.01, 0.05];
