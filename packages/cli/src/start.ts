@@ -17,7 +17,8 @@ for (const name of ["SIGINT", "SIGTERM"] as const) {
 // A reader that stops early (`espalier inspect … | head`) is not an error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(0);
-  throw error;
+  process.stderr.write(`espalier: the output cannot be written: ${error.message}.\n`);
+  process.exit(1);
 });
 
 process.exitCode = await run(process.argv.slice(2), { signal: controller.signal });

@@ -293,6 +293,26 @@ describe("bad input ends in one line and exit code 1, and writes nothing:", () =
     expect(await readFile(join(cwd, "taken.safetensors"), "utf8")).toBe("mine");
   });
 
+  it
+    .skipIf(process.platform !== "linux")
+    .each([
+      train("--epochs 1").map((word) => (word === "new.safetensors" ? "/sys/m.safetensors" : word)),
+      train("--epochs 1 --log /sys/log.jsonl"),
+      words("prune m.safetensors --strategy head --sparsity 0.1 --out /sys/p.safetensors"),
+      prune("--strategy head --sparsity 0.1 --recipe-out /sys/p.yaml"),
+      words("export m.safetensors --to onnx --out /sys/m.onnx"),
+      words("export m.safetensors --to tfjs --out /sys/web"),
+      words("predict m.safetensors --input short.csv --out /sys/f.csv"),
+      words("inspect m.safetensors --out /sys/page"),
+      words("sweep --out /sys/sweep"),
+    ])("a place where nobody can write is named at once: %s %s %s", async (...args) => {
+    const before = await readdir(cwd);
+    const { code, stdout, stderr } = await espalier(args, { cwd });
+    expect([code, stdout]).toEqual([1, ""]);
+    expect(stderr).toMatch(/^espalier: cannot write \/sys\/[\w.]+: (no permission|the folder)[^\n]+\n$/);
+    expect(await readdir(cwd)).toEqual(before);
+  });
+
   it("a stack is shown on request", async () => {
     const { stderr } = await espalier(words("inspect no.safetensors --debug"), { cwd });
     expect(stderr).toMatch(/^espalier: .*\nEspalierError: .*\n {4}at /);

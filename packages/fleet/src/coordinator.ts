@@ -1,4 +1,3 @@
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import {
   type Cell,
@@ -15,7 +14,7 @@ import {
   type SweepResult,
 } from "@espalier/bench";
 import { EspalierError } from "@espalier/core";
-import { writeFileAtomically } from "@espalier/formats/node";
+import { makeFolder, writeFileAtomically } from "@espalier/formats/node";
 import { Jobs } from "./boss.ts";
 import { Database, pause } from "./database.ts";
 import type { Setting } from "./lanes.ts";
@@ -68,7 +67,7 @@ export async function runFleetSweep(config: SweepConfig, options: FleetSweepOpti
   try {
     await database.connect();
     await prepareTables(database);
-    await mkdir(join(out, "models"), { recursive: true });
+    await makeFolder(join(out, "models"));
     const plan = await planSweep(config, registry, new SweepData(registry, { ...options.data, signal }));
     const jobs = await Jobs.open(database, Math.max(2, Math.round(lease / 6)));
     try {

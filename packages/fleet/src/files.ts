@@ -1,7 +1,7 @@
-import { mkdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { EspalierError } from "@espalier/core";
-import { writeFileAtomically } from "@espalier/formats/node";
+import { makeFolder, writeFileAtomically } from "@espalier/formats/node";
 import { readReference } from "./cells.ts";
 import { type Objects, sha256 } from "./objects.ts";
 
@@ -24,7 +24,7 @@ export class Files {
     if (here !== undefined && sha256(here) === checksum) return path;
     const bytes = await this.#objects.get(checksum);
     if (bytes === undefined) throw new EspalierError(`queue: the file ${file} of a sweep is not stored.`);
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     await writeFileAtomically(path, bytes, { force: true });
     return path;
   }

@@ -8,5 +8,5 @@ try {
   await saveModel(process.argv[2]!, model, { force: true });
   console.log("saved");
 } catch (error) {
-  console.log((error as NodeJS.ErrnoException).code);
+  console.log((error as Error).message);
 }

@@ -1,12 +1,30 @@
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import {
+  appendFile,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  readlink,
+  rm,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { digest, EspalierError, type Model } from "@espalier/core";
 import { drawEncoder, modelOf } from "@espalier/core/testing";
-import { loadModel, saveModel } from "@espalier/formats/node";
+import {
+  checkFolderReplaceable,
+  checkReplaceable,
+  loadModel,
+  makeFolder,
+  saveModel,
+  UnwritableError,
+  writing,
+} from "@espalier/formats/node";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 
 const model = modelOf(drawEncoder());
@@ -52,7 +70,7 @@ describe("saving a model", () => {
     const child = fileURLToPath(new URL("save-large-model.ts", import.meta.url));
     const node = `"${process.execPath}" --conditions=@espalier/source "${child}" "${path}"`;
     const { stdout } = await promisify(execFile)("sh", ["-c", `ulimit -f 8; ${node}`]);
-    expect(stdout).toContain("EFBIG");
+    expect(stdout).toBe(`cannot write ${path}: the file would be larger than the system allows.\n`);
     expect(await readFile(path, "utf8")).toBe("old");
     expect(await readdir(folder)).toEqual(["m.safetensors"]);
   });
@@ -66,4 +84,32 @@ describe("saving a model", () => {
       await expect(loadModel(path)).rejects.toBeInstanceOf(EspalierError);
     }
   });
+
+  it("replaces the file that a link stands for, and no device", async () => {
+    const link = join(folder, "link.safetensors");
+    await writeFile(join(folder, "m.safetensors"), "old");
+    await symlink("m.safetensors", link);
+    await saveModel(link, model, { force: true });
+    expect(await readlink(link)).toBe("m.safetensors");
+    expect(digest(await loadModel(join(folder, "m.safetensors")))).toBe(digest(model));
+    await expect(checkReplaceable("/dev/null", true)).rejects.toThrow("/dev/null is not a file.");
+  });
+
+  it.skipIf(process.platform !== "linux")(
+    "names what cannot be written, before and after the work",
+    async () => {
+      const disk = writing("m.csv", () => appendFile("/dev/full", "a row"));
+      await expect(disk).rejects.toThrow("cannot write m.csv: the disk is full.");
+      await expect(disk).rejects.toBeInstanceOf(UnwritableError);
+      // Even root makes nothing there.
+      const refused = "no permission to write in the folder /sys|the folder /sys is read-only";
+      await expect(checkReplaceable("/sys/m.csv")).rejects.toThrow(
+        new RegExp(`cannot write /sys/m.csv: (${refused})\\.`),
+      );
+      await expect(makeFolder("/sys/a/b")).rejects.toThrow(
+        new RegExp(`cannot write /sys/a: (${refused})\\.`),
+      );
+      await expect(checkFolderReplaceable("/sys/web")).rejects.toThrow(UnwritableError);
+    },
+  );
 });

@@ -1,7 +1,7 @@
-import { mkdir, readdir, stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { EspalierError } from "@espalier/core";
-import { writeFolderAtomically } from "@espalier/formats/node";
+import { makeFolder, tryWriting, writeFolderAtomically } from "@espalier/formats/node";
 import { type Document, figuresIn } from "./document.ts";
 import { renderPng, renderSvg } from "./render.ts";
 
@@ -29,7 +29,7 @@ export async function drawFigures(
 }
 
 /** Only a folder of the same kind may be replaced, and only with force, so that nothing else is ever lost. */
-export async function checkFree(out: string, { name, files }: Kind, force: boolean): Promise<void> {
+async function checkFree(out: string, { name, files }: Kind, force: boolean): Promise<void> {
   const found = await stat(out).catch(() => undefined);
   if (found === undefined) return;
   if (!found.isDirectory()) throw new EspalierError(`${out} is a file. Give the name of a folder.`);
@@ -49,14 +49,20 @@ export async function checkFree(out: string, { name, files }: Kind, force: boole
     throw new EspalierError(`${out} holds a ${name}. Give --force to replace it, or choose another folder.`);
 }
 
-/** Writes a folder completely, and creates its parents if necessary. */
+/** Called before charts are drawn: checks that a folder may be replaced, creates its parents, and tries to write there. */
+export async function prepareFolder(out: string, kind: Kind, force: boolean): Promise<void> {
+  await checkFree(out, kind, force);
+  await makeFolder(dirname(out));
+  await tryWriting(out);
+}
+
+/** Writes a folder completely, once it is prepared. */
 export async function writeFolder(
   out: string,
   files: ReadonlyMap<string, string | Uint8Array>,
   kind: Kind,
   force: boolean,
 ): Promise<void> {
-  await mkdir(dirname(out), { recursive: true });
   // It may have changed while charts were drawn.
   await writeFolderAtomically(out, files, { force: true, check: () => checkFree(out, kind, force) });
 }

@@ -1,10 +1,11 @@
 import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { ResultRecord } from "@espalier/bench";
+import { EspalierError } from "@espalier/core";
 import { loadModel } from "@espalier/formats/node";
 import { type Document, documentOf } from "./document.ts";
 import type { Figure } from "./figures.ts";
-import { checkFree, drawFigures, writeFolder } from "./folder.ts";
+import { drawFigures, prepareFolder, writeFolder } from "./folder.ts";
 import { toHtml } from "./html.ts";
 import { toMarkdown } from "./markdown.ts";
 import { pictureFigures } from "./pictures.ts";
@@ -31,9 +32,11 @@ export interface ReportOptions extends WriteOptions {
   readonly sparsity?: number;
   /**
    * Folder with the models of the results, as a sweep keeps them (`models`), to draw their masks and the importance of
-   * their weights. Missing models are left out.
+   * their weights. Missing and damaged models are left out.
    */
   readonly models?: string | undefined;
+  /** Told, in a line, about each damaged model that is left out. */
+  readonly onNote?: ((line: string) => void) | undefined;
 }
 
 /** Paths of the written files. */
@@ -55,8 +58,8 @@ export async function writeReport(
 ): Promise<WrittenReport> {
   const { title = "Pruning report", note, references, sparsity = 0.5, force = false } = options;
   // Asked before models are read and drawn.
-  await checkFree(resolve(options.out), reportKind, force);
-  const pictures = await picturesOf(records, sparsity, options.models);
+  await prepareFolder(resolve(options.out), reportKind, force);
+  const pictures = await picturesOf(records, sparsity, options);
   return writeDocument(documentOf(records, { title, note, references, sparsity, pictures }), options);
 }
 
@@ -67,7 +70,7 @@ const reportKind = { name: "report", files: new Set(["report.html", "report.md"]
 export async function writeDocument(document: Document, options: WriteOptions): Promise<WrittenReport> {
   const { force = false, signal } = options;
   const out = resolve(options.out);
-  await checkFree(out, reportKind, force);
+  await prepareFolder(out, reportKind, force);
   const { svgs, files } = await drawFigures(document, signal);
   const charts = [...files.keys()];
   files.set("report.md", toMarkdown(document));
@@ -83,13 +86,18 @@ export async function writeDocument(document: Document, options: WriteOptions): 
 async function picturesOf(
   records: readonly ResultRecord[],
   sparsity: number,
-  folder: string | undefined,
+  { models: folder, onNote }: ReportOptions,
 ): Promise<Map<string, readonly Figure[]>> {
   const pictures = new Map<string, readonly Figure[]>();
   if (folder === undefined) return pictures;
   const find = async (id: string) => {
     const path = join(folder, `${id}.safetensors`);
-    return (await stat(path).catch(() => undefined)) === undefined ? undefined : loadModel(path);
+    if ((await stat(path).catch(() => undefined)) === undefined) return undefined;
+    return loadModel(path).catch((error: unknown) => {
+      if (!(error instanceof EspalierError)) throw error;
+      onNote?.(`${error.message} Its charts are left out.`);
+      return undefined;
+    });
   };
   for (const section of rowsOf(records).sections)
     pictures.set(section.slug, await pictureFigures(section, sparsity, find));

@@ -1,6 +1,6 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { readSweepConfig, runSweep } from "@espalier/bench";
 import { createRegistry } from "@espalier/recipe/standard";
 import { expect, it, onTestFinished } from "vitest";
@@ -48,4 +48,21 @@ it("draws what a sweep leaves, its models among it", async () => {
     "masks-3.svg",
   ]);
   expect(summaryLines(records)[0]).toBe("iTransformer on waves.csv, 12 → 4");
+
+  // A damaged model costs its charts.
+  const dense = records.find(({ cell }) => cell.kind === "train")!;
+  await writeFile(join(out, "models", `${dense.id}.safetensors`), "not a model");
+  const notes: string[] = [];
+  const again = await writeReport(records, {
+    out: join(out, "report"),
+    models: join(out, "models"),
+    force: true,
+    onNote: (line) => notes.push(line),
+  });
+  expect(notes).toHaveLength(1);
+  expect(notes[0]).toMatch(new RegExp(`${dense.id}.safetensors: .* Its charts are left out\\.$`));
+  expect(report.charts.filter((path) => !again.charts.includes(path)).map((path) => basename(path))).toEqual([
+    "itransformer-on-waves-csv-importance.svg",
+    "itransformer-on-waves-csv-importance.png",
+  ]);
 });

@@ -1,6 +1,7 @@
-import { open, readFile } from "node:fs/promises";
+import { appendFile, readFile, truncate } from "node:fs/promises";
 import { EspalierError } from "@espalier/core";
 import { refuseNewerFormat } from "@espalier/core/documents";
+import { writing } from "@espalier/formats/node";
 import type { ResultRecord } from "./records.ts";
 
 /** An append-only file of records, one JSON line each. */
@@ -27,20 +28,13 @@ export async function openResults(path: string): Promise<ResultsFile> {
   });
   const { records, whole } = parseResults(text, path);
   if (whole < Buffer.byteLength(text)) {
-    const file = await open(path, "r+");
-    await file.truncate(whole);
-    await file.close();
+    await writing(path, () => truncate(path, whole));
   }
   return {
     records,
     async append(...added) {
-      const file = await open(path, "a");
-      try {
-        await file.appendFile(added.map((record) => `${JSON.stringify(record)}\n`).join(""));
-        await file.sync();
-      } finally {
-        await file.close();
-      }
+      const lines = added.map((record) => `${JSON.stringify(record)}\n`).join("");
+      await writing(path, () => appendFile(path, lines, { flush: true }));
       records.push(...added);
     },
   };

@@ -9,6 +9,7 @@ import {
 } from "@espalier/core";
 import { expectedAfter } from "@espalier/core/pruning";
 import { type ForecastingData, spacedWindows } from "@espalier/datasets";
+import { UnwritableError } from "@espalier/formats/node";
 import {
   type Outcome,
   type PlanSummary,
@@ -74,7 +75,10 @@ export class CellRunner {
     this.#context = context;
   }
 
-  /** The cell's record; a failure is one too, and costs this cell only. Undefined where the signal stopped it. */
+  /**
+   * The cell's record; a failure is one too, and costs this cell only. Undefined where the signal stopped it. Throws an
+   * UnwritableError if models cannot be written.
+   */
   async run(cell: Cell): Promise<ResultRecord | undefined> {
     this.#clock = startClock();
     const checksum = this.#context.checksums.get(denseCell(cell).data.dataset)!;
@@ -91,6 +95,8 @@ export class CellRunner {
       return { cell, result: await this.#latency(cell), ...common() };
     } catch (error) {
       if (this.#context.signal?.aborted) return undefined;
+      // It would cost every further cell, too.
+      if (error instanceof UnwritableError) throw error;
       return { cell, error: error instanceof Error ? error.message : String(error), ...common() };
     }
   }

@@ -1,6 +1,5 @@
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { takeLock } from "@espalier/formats/node";
+import { makeFolder, takeLock } from "@espalier/formats/node";
 import type { Registry } from "@espalier/recipe";
 import type { OnProgress } from "@espalier/training";
 import { openResults } from "../results/file.ts";
@@ -55,7 +54,7 @@ export interface SweepResult {
  */
 export async function runSweep(config: SweepConfig, options: SweepOptions): Promise<SweepResult> {
   const { out, registry, signal, onCell } = options;
-  await mkdir(join(out, "models"), { recursive: true });
+  await makeFolder(join(out, "models"));
   const release = await lockSweep(out);
   try {
     const results = join(out, "results.jsonl");

@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { appendFile, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -350,6 +350,13 @@ describe("a sweep that was stopped", () => {
     const tuned = first.records.filter(isPrune)[0]!;
     expect(untuned.result.pruned).toEqual(tuned.result.pruned);
     expect(untuned.result.tuned).toEqual(untuned.result.pruned);
+  });
+
+  it.skipIf(process.platform !== "linux")("ends where models cannot be written", async () => {
+    const out = await temporaryFolder();
+    await symlink("/sys", join(out, "models"));
+    await expect(run(out, tiny())).rejects.toThrow(/^cannot write .*models\/\w+\.safetensors: /);
+    expect(await readdir(out)).toEqual(["models"]);
   });
 
   it("refuses a results file that is damaged before its end", async () => {

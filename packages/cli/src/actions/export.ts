@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { EspalierError, type Model } from "@espalier/core";
 import { roundToFloat16 } from "@espalier/formats";
 import {
+  checkFolderReplaceable,
   checkReplaceable,
   loadModel,
   type OnProgress,
@@ -26,7 +27,7 @@ export async function exportModel(file: string, options: ExportOptions, context:
   const mistake = mistakeIn(to, options);
   if (mistake !== undefined) throw new EspalierError(mistake);
   const path = context.path(out);
-  if (to === "tfjs") await checkFolder(path, out);
+  if (to === "tfjs") await checkFolder(path, out, options.force);
   else await checkReplaceable(path, options.force);
   const bar = await openBar(context);
   try {
@@ -74,11 +75,12 @@ function mistakeIn(to: ExportedReport["to"], { weights, opset, dataset }: Export
 }
 
 /** --force replaces a whole folder, so the folder may only hold files that an export can have written. */
-async function checkFolder(path: string, out: string): Promise<void> {
+async function checkFolder(path: string, out: string, force?: boolean): Promise<void> {
   const inside = await readdir(path).catch((): string[] => []);
   if (inside.length > 0 && !inside.includes("model.json")) {
     throw new EspalierError(`${out} is a folder that holds other files. Name a new folder.`);
   }
+  await checkFolderReplaceable(path, force);
 }
 
 /** Falls back to comparing outputs if the data is known only from the model's metadata and is not available. */

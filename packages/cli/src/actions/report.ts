@@ -26,6 +26,7 @@ export async function report(results: string, options: ReportOptions, context: C
     note,
     models,
     references: reference,
+    onNote: context.note,
     ...(title === undefined ? {} : { title }),
   });
   if (json) context.print([JSON.stringify({ records: records.length, report: written }, null, 2)]);

@@ -207,6 +207,7 @@ async function finish(result: SweepResult, { config, out, json, context }: Finis
           title: config.name,
           note: config.note,
           models: join(out, "models"),
+          onNote: context.note,
           force: true,
         });
   if (json) {

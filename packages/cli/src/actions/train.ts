@@ -1,5 +1,4 @@
-import { access, appendFile, constants, rm, stat } from "node:fs/promises";
-import { dirname } from "node:path";
+import { appendFile, rm, stat } from "node:fs/promises";
 import { isDeepStrictEqual } from "node:util";
 import { account, type Backend, EspalierError, type Model } from "@espalier/core";
 import type { ForecastingData } from "@espalier/datasets";
@@ -10,6 +9,7 @@ import {
   saveModel,
   takeLock,
   writeFileAtomically,
+  writing,
 } from "@espalier/formats/node";
 import { createRegistry } from "@espalier/recipe/standard";
 import { formatBytes, formatCount, plural } from "@espalier/report/text";
@@ -81,7 +81,6 @@ class Training {
     const { resume = false, force = false, epochs } = this.#options;
     refuseIdle(this.#options, epochs);
     await checkReplaceable(out, force || resume);
-    await expectWritable(out);
     return takeLock(`${out}.lock`, this.#out);
   }
 
@@ -210,7 +209,7 @@ class Training {
       onProgress: shown.onProgress,
       onEpoch: async (record) => {
         shown.onEpoch(record);
-        if (log !== undefined) await appendFile(log, `${JSON.stringify(record)}\n`);
+        if (log !== undefined) await writing(log, () => appendFile(log, `${JSON.stringify(record)}\n`));
       },
       onCheckpoint: (state) => writeFileAtomically(checkpoint, state.encode(), { force: true }),
       ...(resume === undefined ? {} : { resume }),
@@ -320,14 +319,4 @@ async function exists(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-/** Reports an output path that cannot be written before the first epoch rather than after the last. */
-async function expectWritable(path: string): Promise<void> {
-  const folder = dirname(path);
-  await access(folder, constants.W_OK).catch((error: NodeJS.ErrnoException) => {
-    // A missing folder is reported by the code that writes.
-    if (error.code === "ENOENT") return;
-    throw new EspalierError(`cannot write ${path}: the folder ${folder} is read-only.`);
-  });
 }

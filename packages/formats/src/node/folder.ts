@@ -1,8 +1,7 @@
-import { randomUUID } from "node:crypto";
 import { mkdir, open, rename, rm, stat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import { EspalierError } from "@espalier/core";
-import type { OnProgress, ProgressOptions } from "./files.ts";
+import { besideOf, type OnProgress, type ProgressOptions, tryWriting, writing } from "./files.ts";
 
 export interface WriteFolderOptions extends ProgressOptions {
   /** Replace an existing folder. */
@@ -20,6 +19,30 @@ export async function writeFolderAtomically(
   files: ReadonlyMap<string, Uint8Array | string>,
   { force = false, check, onProgress }: WriteFolderOptions = {},
 ): Promise<void> {
+  await refuseExisting(path, force);
+  const beside = besideOf(path, "part");
+  await writing(path, async () => {
+    try {
+      await mkdir(beside);
+      await writeAll(beside, files, onProgress);
+      await check?.();
+      await replaceFolder(beside, path, besideOf(path, "old"));
+    } finally {
+      await rm(beside, { recursive: true, force: true });
+    }
+  });
+}
+
+/**
+ * Called before long work starts: throws an EspalierError if a folder exists and must not be replaced, or if it could not be
+ * written.
+ */
+export async function checkFolderReplaceable(path: string, force = false): Promise<void> {
+  await refuseExisting(path, force);
+  await tryWriting(path);
+}
+
+async function refuseExisting(path: string, force: boolean): Promise<void> {
   const found = await stat(path).catch(() => undefined);
   if (found !== undefined && !found.isDirectory()) {
     throw new EspalierError(`${path} is a file. Give the name of a folder.`);
@@ -30,16 +53,6 @@ export async function writeFolderAtomically(
   const parent = await stat(dirname(path)).catch(() => undefined);
   if (!parent?.isDirectory()) {
     throw new EspalierError(`${path}: no such folder: ${dirname(path)}. Create it first.`);
-  }
-  const named = (what: string) => join(dirname(path), `.${basename(path)}.${randomUUID()}.${what}`);
-  const beside = named("part");
-  try {
-    await mkdir(beside);
-    await writeAll(beside, files, onProgress);
-    await check?.();
-    await replaceFolder(beside, path, named("old"));
-  } finally {
-    await rm(beside, { recursive: true, force: true });
   }
 }
 

@@ -10,12 +10,16 @@ import { writeFolderAtomically } from "./folder.ts";
 export { type Example, loadExample, testDataBeside } from "./examples.ts";
 export {
   checkReplaceable,
+  makeFolder,
   type OnProgress,
   type ProgressOptions,
   readBytes,
+  tryWriting,
+  UnwritableError,
   writeFileAtomically,
+  writing,
 } from "./files.ts";
-export { type WriteFolderOptions, writeFolderAtomically } from "./folder.ts";
+export { checkFolderReplaceable, type WriteFolderOptions, writeFolderAtomically } from "./folder.ts";
 export { takeLock } from "./lock.ts";
 export { type LoadOnnxOptions, loadOnnx } from "./onnx.ts";
 

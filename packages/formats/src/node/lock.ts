@@ -3,6 +3,7 @@ import { link, readFile, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename } from "node:path";
 import { EspalierError } from "@espalier/core";
+import { writing } from "./files.ts";
 
 /** Who holds a lock, as its file says. */
 interface Holder {
@@ -31,8 +32,8 @@ export async function takeLock(path: string, what: string): Promise<() => Promis
     token: randomUUID(),
   };
   const beside = `${path}.${own.token}`;
-  await writeFile(beside, `${JSON.stringify(own)}\n`, { flag: "wx" });
   try {
+    await writing(path, () => writeFile(beside, `${JSON.stringify(own)}\n`, { flag: "wx" }));
     while (!(await claim(beside, path))) {
       const text = await textOf(path);
       // Given back in the meantime.

@@ -1,9 +1,9 @@
-import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { digest, EspalierError, type Json, type Model } from "@espalier/core";
 import { refuseNewerFormat, sha256 } from "@espalier/core/documents";
 import { encodeModel } from "@espalier/formats";
-import { loadModel, writeFileAtomically } from "@espalier/formats/node";
+import { loadModel, makeFolder, writeFileAtomically } from "@espalier/formats/node";
 import { TrainingCheckpoint } from "@espalier/training";
 import type { RunCheckpoint } from "../run/checkpoint.ts";
 
@@ -37,7 +37,7 @@ export class RunStore {
   /** Saves the state of a run. */
   async save(checkpoint: RunCheckpoint): Promise<void> {
     const { run, outcomes, dense, pruned, model, training } = checkpoint;
-    await mkdir(this.#folder, { recursive: true });
+    await makeFolder(this.#folder);
     const before = await this.#read();
     const fit = training && {
       bytes: training.encode(),

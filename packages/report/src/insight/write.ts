@@ -1,5 +1,5 @@
 import { join, resolve } from "node:path";
-import { checkFree, drawFigures, writeFolder } from "../folder.ts";
+import { drawFigures, prepareFolder, writeFolder } from "../folder.ts";
 import { toHtml } from "../html.ts";
 import { toMarkdown } from "../markdown.ts";
 import { insightDocument } from "./document.ts";
@@ -23,7 +23,7 @@ export async function writeInsight(
   { out, force = false, signal }: WriteInsightOptions,
 ): Promise<{ readonly html: string; readonly markdown: string; readonly charts: readonly string[] }> {
   const folder = resolve(out);
-  await checkFree(folder, page, force);
+  await prepareFolder(folder, page, force);
   const document = insightDocument(insight);
   const { svgs, files } = await drawFigures(document, signal);
   const charts = [...files.keys()].map((path) => join(out, path));
