@@ -355,7 +355,7 @@ describe("a sweep that was stopped", () => {
   it.skipIf(process.platform !== "linux")("ends where models cannot be written", async () => {
     const out = await temporaryFolder();
     await symlink("/sys", join(out, "models"));
-    await expect(run(out, tiny())).rejects.toThrow(/^cannot write .*models\/\w+\.safetensors: /);
+    await expect(run(out, tiny())).rejects.toThrow(/^cannot write .*models\/\w+\.unfinished: /);
     expect(await readdir(out)).toEqual(["models"]);
   });
 
