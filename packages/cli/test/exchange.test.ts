@@ -82,6 +82,23 @@ describe("export", () => {
     );
   });
 
+  it("stores weights as int8 in a model file, and says what that changes", async () => {
+    const { int8, writtenBytes } = await json(
+      "export s.safetensors --to safetensors --store int8 --out i.safetensors",
+    );
+    expect(int8).toMatchObject({ weights: "int8", measured: "test", data: "synthetic" });
+    expect(writtenBytes).toBeLessThan(0.7 * (await stat(at("s.safetensors"))).size);
+    expect(await json("evaluate i.safetensors")).toMatchObject({ mse: int8.after.mse });
+    expect((await run("inspect i.safetensors")).stdout).toContain("rounded to int8, a scale for each output");
+    const line = "prune m.safetensors --strategy unstructured --sparsity 0.6 --out p.safetensors --force";
+    const { stored, after } = await json(`${line} --store int8`);
+    expect(stored.fileBytes).toBe((await stat(at("p.safetensors"))).size);
+    expect(stored.fileBytes).toBeLessThan(0.7 * after.fileBytes);
+    expect(await json("evaluate p.safetensors")).toMatchObject({ mse: stored.after.mse });
+    const { stdout } = await run(`${line} --store float16`);
+    expect(stdout).toMatch(/^ +float32 +float16 +change\nbytes on disk .*\ntest MSE, synthetic/m);
+  });
+
   it("to TensorFlow.js writes a folder, and replaces no other", async () => {
     const { writtenBytes } = await json("export s.safetensors --to tfjs --out web");
     const files = await readdir(at("web"));
@@ -250,7 +267,7 @@ describe("bad input ends in one line, and writes nothing:", () => {
     ["export s.safetensors --to onnx --opset 9 --out new", "ONNX export, opset: must be 17 to 21."],
     [
       "export s.safetensors --to onnx --dataset synthetic --out new",
-      "--dataset only applies with --weights float16",
+      "--dataset only applies with --weights float16 or --store",
     ],
     [
       "export s.safetensors --to onnx --weights float16 --dataset ETTh --out new",

@@ -45,6 +45,16 @@ describe("espalier replay", () => {
     });
   });
 
+  it("repeats rounding, before and after a recipe, and gives the same file", async () => {
+    const lines = [
+      "export m.safetensors --to safetensors --store float16 --out half.safetensors",
+      "prune half.safetensors --strategy unstructured --sparsity 0.5 --store int8 --out tiny.safetensors",
+      "replay tiny.safetensors --from m.safetensors --out twice.safetensors",
+    ];
+    for (const line of lines) expect(await run(line)).toMatchObject({ code: 0 });
+    expect(await bytes("twice.safetensors")).toEqual(await bytes("tiny.safetensors"));
+  });
+
   it.each([
     [
       "a model it was not made from",

@@ -3,6 +3,7 @@ export { weightsOf } from "./criteria/criterion.ts";
 export { groupSlices, groupSums } from "./criteria/groups.ts";
 export { checkAmount, findCriterion, isCriterion } from "./criteria/index.ts";
 export { type WeightStatistics, weightStatistics } from "./criteria/wsap.ts";
+export { type MatrixView, matrixViews } from "./model/matrix.ts";
 export { perModel } from "./model/per-model.ts";
 export {
   type Allocation,

@@ -7,9 +7,6 @@ export function halfToFloat(bits: number): number {
   return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1024 + fraction) * 2 ** (exponent - 25);
 }
 
-/** Largest number float16 holds. */
-export const largestHalf = 65504;
-
 /** The bit pattern of the float16 nearest to a number, ties to even; what is too large becomes infinite. */
 export function floatToHalf(value: number): number {
   if (Number.isNaN(value)) return 0x7e00;

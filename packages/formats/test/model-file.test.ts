@@ -1,23 +1,28 @@
 import { readFile } from "node:fs/promises";
+import { gunzipSync, gzipSync } from "node:zlib";
 import {
   account,
   digest,
   EspalierError,
   type Model,
   prunableDimensions,
+  prunableTensors,
   prune,
   randomInputs,
   reference,
   runModel,
   type Strategy,
   type TensorData,
+  withTensors,
 } from "@espalier/core";
 import { drawEncoder, modelOf } from "@espalier/core/testing";
 import {
   decodeModel,
+  decodeModelOnDemand,
   encodeModel,
   type RawBytes,
   readSafetensors,
+  roundWeights,
   type Safetensors,
   writeSafetensors,
 } from "@espalier/formats";
@@ -169,8 +174,8 @@ describe("a model file is refused", () => {
 
   it("of a newer or unknown version, with a line that says so", () => {
     const version = (version: string) => edited(pruned, () => {}, { "espalier.version": version });
-    expect(refusal(version("2"))).toContain(
-      "model format 2 is newer than this version of Espalier knows (1)",
+    expect(refusal(version("3"))).toContain(
+      "model format 3 is newer than this version of Espalier knows (2)",
     );
     expect(refusal(version("0"))).toContain("its model format (0) is not known");
     expect(refusal(version("one"))).toContain("its model format (one) is not known");
@@ -293,15 +298,93 @@ function placesOf(value: unknown, path: readonly (string | number)[] = []): (rea
   return path.length === 0 ? inside : [path, ...inside];
 }
 
-describe("the kept file of format version 1", () => {
+describe.each(["float16", "int8"] as const)("a model file with %s weights", (weights) => {
+  const rounded = () => roundWeights(pruned, weights);
+
+  it("holds the rounded model exactly, and gives the same bytes again", async () => {
+    const file = encodeModel(rounded());
+    const back = decodeModel(file);
+    expect(back).toEqual(rounded());
+    expect(digest(back)).toBe(digest(rounded()));
+    expect(encodeModel(back)).toEqual(file);
+    expect(await decodeModelOnDemand(file)).toEqual(back);
+    expect(back.history.at(-1)).toEqual({ did: "round", weights });
+  });
+
+  it("is rounded to the nearest, with the same masks, and once", () => {
+    const before = pruned;
+    const after = rounded();
+    expect(after.masks).toEqual(before.masks);
+    const changed = [...after.tensors].filter(([name, { data }]) =>
+      data.some((value, i) => value !== before.tensors.get(name)!.data[i]),
+    );
+    expect(changed.map(([name]) => name)).toEqual(prunableTensors(before));
+    for (const [name, { data, shape }] of changed) {
+      // Every weight here is [outputs, inputs].
+      const columns = shape.at(-1)!;
+      data.forEach((value, i) => {
+        const exact = before.tensors.get(name)!.data as Float32Array;
+        const row = exact.subarray(i - (i % columns), i - (i % columns) + columns);
+        const most = row.reduce((top, weight) => Math.max(top, Math.abs(weight)), 0);
+        const step = weights === "int8" ? (1.01 * most) / 127 : 2 ** -10 * most;
+        expect(Math.abs(value - exact[i]!)).toBeLessThanOrEqual(step / 2 + 1e-9);
+      });
+    }
+    expect(digest(roundWeights(after, weights))).toBe(digest(after));
+  });
+
+  it("is smaller, and larger again once the model has changed", () => {
+    const file = encodeModel(rounded());
+    expect(file.length).toBeLessThan(0.6 * encodeModel(pruned).length);
+    const changed = withTensors(rounded(), pruned.tensors);
+    expect(digest(decodeModel(encodeModel(changed)))).toBe(digest(pruned));
+    const tuned = withTensors(rounded(), new Map(), [{ did: "fit" }]);
+    expect(encodeModel(tuned).length).toBeGreaterThan(encodeModel(pruned).length);
+  });
+
+  it("is refused where it is damaged", () => {
+    const file = encodeModel(rounded());
+    expect(refusal(file.subarray(0, file.length - 1))).toContain("truncated");
+    const { bytes, metadata } = readSafetensors(file);
+    const packed = bytes.get("gzip")!;
+    const withPacked = (data: Uint8Array) =>
+      writeSafetensors(new Map([["gzip", { ...packed, shape: [data.length], data }]]), metadata);
+    expect(refusal(withPacked(packed.data.slice(0, -9)))).toContain("its packed part is damaged");
+    expect(refusal(withPacked(gzipSync(file)))).toContain("is not JSON");
+    expect(refusal(writeSafetensors(new Map(), metadata))).toContain("its packed part is missing");
+  });
+
+  it("cannot hold every number", () => {
+    const [name] = prunableTensors(dense) as [string];
+    const tensor = dense.tensors.get(name)!;
+    const large = { ...tensor, data: tensor.data.map(() => (weights === "int8" ? Number.NaN : 7e4)) };
+    const model = { ...dense, tensors: new Map(dense.tensors).set(name, large as TensorData) };
+    expect(() => roundWeights(model, weights)).toThrow(
+      new RegExp(`^tensor "${name}" holds .*, which ${weights} cannot hold`),
+    );
+  });
+});
+
+it("scales of int8 weights must fit their tensor", () => {
+  const inner = gunzipSync(
+    readSafetensors(encodeModel(roundWeights(pruned, "int8"))).bytes.get("gzip")!.data,
+  );
+  const { tensors, bytes, metadata } = readSafetensors(inner);
+  const [name] = [...tensors.keys()].filter((key) => key.endsWith("#scales"));
+  const wrong = new Map(tensors).set(name!, { dtype: "float32", shape: [3], data: Float32Array.of(1, 2, 3) });
+  expect(refusal(writeSafetensors(everything(wrong, bytes), metadata))).toContain("its scales [3]");
+});
+
+describe.each([1, 2])("the kept file of format version %i", (format) => {
   it("loads, says what was done to it, and forecasts what it did when it was written", async () => {
-    const model = decodeModel(await readFile(new URL("kept/model-v1.safetensors", import.meta.url)));
+    const model = decodeModel(await readFile(new URL(`kept/model-v${format}.safetensors`, import.meta.url)));
     expect(model.name).toBe("Encoder of the tests");
     expect(model.history).toMatchObject([
       { did: "prune", strategy: "head" },
       { did: "prune", strategy: "channel" },
       { did: "prune", strategy: "unstructured" },
       { did: "fit" },
+      ...(format === 2 ? [{ did: "round", weights: "int8" }] : []),
     ]);
     expect(model.masks.size).toBeGreaterThan(4);
     expect(prunableDimensions(model.dimensions).every(({ original }) => original !== undefined)).toBe(true);

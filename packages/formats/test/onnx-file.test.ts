@@ -32,7 +32,7 @@ import { head } from "@espalier/strategy-head";
 import { unstructured } from "@espalier/strategy-unstructured";
 import { TensorProto_DataType as ElementType, type ModelProto, ModelProtoSchema } from "onnx-buf";
 import { describe, expect, it } from "vitest";
-import { metadataKeys, type PrunedMetadata, roundToFloat16, writeOnnx } from "../src/index.ts";
+import { metadataKeys, type PrunedMetadata, roundWeights, writeOnnx } from "../src/index.ts";
 import { withOnnx } from "./onnx-runtime.ts";
 
 const model = modelOf(drawEncoder({ width: 16, heads: 4, feedForward: 32 }), 1, "encoder");
@@ -201,7 +201,7 @@ describe("float16 weights in ONNX", () => {
     );
     expect(new Set(types)).toEqual(new Set([ElementType.FLOAT16]));
     const inputs = randomInputs(wide);
-    const rounded = (await runModel(roundToFloat16(wide), reference, inputs)).get("y")!;
+    const rounded = (await runModel(roundWeights(wide, "float16"), reference, inputs)).get("y")!;
     const exact = (await runModel(wide, reference, inputs)).get("y")!;
     await withOnnx(file, "onnxruntime-node", async (run) => {
       expect(relativeError((await run(inputs)).get("y")!, rounded)).toBeLessThan(1e-5);

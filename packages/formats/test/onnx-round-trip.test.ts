@@ -9,7 +9,7 @@ import {
 } from "@espalier/core";
 import { removeDead } from "@espalier/core/pruning";
 import { largestError } from "@espalier/core/testing";
-import { type OnnxOptions, readOnnx, roundToFloat16, writeOnnx } from "@espalier/formats";
+import { type OnnxOptions, readOnnx, roundWeights, writeOnnx } from "@espalier/formats";
 import { channel } from "@espalier/strategy-channel";
 import { head } from "@espalier/strategy-head";
 import { unstructured } from "@espalier/strategy-unstructured";
@@ -26,7 +26,7 @@ function describeDimensions({ dimensions }: Model) {
 /** Writes a model, reads it, and compares everything that has to come back. */
 async function expectBack(model: Model, options: OnnxOptions = {}): Promise<void> {
   const back = readOnnx(writeOnnx(model, options));
-  const whole = removeDead(options.weights === "float16" ? roundToFloat16(model) : model);
+  const whole = removeDead(options.weights === "float16" ? roundWeights(model, "float16") : model);
   expect(describeDimensions(back)).toEqual(describeDimensions(whole));
   expect([...back.masks]).toEqual([...whole.masks]);
   const { name, options: drawnWith, history, metadata, dense } = back;

@@ -41,6 +41,7 @@ export { type UseConfig, useSchema } from "./registry/use.ts";
 export { type RunCheckpoint, runIdentity } from "./run/checkpoint.ts";
 export { type PlanSummary, type RecipeEvent, type StepOutcome, summaryOf } from "./run/events.ts";
 export { type PastRun, type ReplayRequest, replay, runsOf } from "./run/replay.ts";
-export { type Outcome, type RunRequest, run } from "./run/run.ts";
+export type { Outcome, RunRequest } from "./run/request.ts";
+export { run } from "./run/run.ts";
 export { targetText, UnmetTargetError } from "./run/unmet.ts";
 export type { RunData, RunMeter, Workbench } from "./run/workbench.ts";

@@ -1,6 +1,6 @@
 import { EspalierError, type Model } from "@espalier/core";
 import type { ModelFactory } from "@espalier/core/graph";
-import { decodeModel, readCheckpoint, readOnnx, readSafetensors } from "@espalier/formats";
+import { decodeModelOnDemand, readCheckpoint, readOnnx, readSafetensors } from "@espalier/formats";
 import { findModel, inferOptions, iTransformer, models } from "@espalier/models";
 import type { Candidate, ModelSource, WeightsOf } from "../protocol.ts";
 
@@ -17,7 +17,7 @@ export async function openModel(source: ModelSource, fetch: Fetch): Promise<Mode
   const bytes = await bytesOf(source);
   if (weights !== undefined) return loadWeights(file, bytes, weights);
   if (/\.onnx$/i.test(file)) return readOnnx(bytes, { name: file, openBatch: true });
-  return decodeModel(bytes, file);
+  return decodeModelOnDemand(bytes, file);
 }
 
 /** The content of a file of the visitor's. Throws an EspalierError for one that a page has no room for. */

@@ -1,7 +1,7 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { EspalierError, type Model } from "@espalier/core";
-import { roundToFloat16 } from "@espalier/formats";
+import { roundWeights, type StoredWeights } from "@espalier/formats";
 import {
   checkFolderReplaceable,
   checkReplaceable,
@@ -12,13 +12,15 @@ import {
   saveTfjs,
 } from "@espalier/formats/node";
 import { createRegistry } from "@espalier/recipe/standard";
+import { forecastingDataFor } from "@espalier/training";
 import type { ExportOptions } from "../commands/export.ts";
 import type { Context } from "../context.ts";
 import { required } from "../options/groups.ts";
 import { type ExportedReport, exportedJson, exportedLines } from "../output/exported.ts";
 import { type Bar, openBar, stage } from "../output/progress.ts";
 import { openBackend } from "../shared/backend.ts";
-import { errorChange, outputChange, type Rounding } from "../shared/rounding.ts";
+import { loadSourceFor } from "../shared/data.ts";
+import { measureRounding, type Rounding } from "../shared/rounding.ts";
 
 /** `espalier export`. */
 export async function exportModel(file: string, options: ExportOptions, context: Context): Promise<void> {
@@ -32,12 +34,21 @@ export async function exportModel(file: string, options: ExportOptions, context:
   const bar = await openBar(context);
   try {
     const model = await loadModel(context.path(file), { onProgress: stage(bar, "reading", 0) });
+    const weights = roundedTo(options);
     const rounding =
-      options.weights === "float16" ? await roundingOf(model, options, context, bar) : undefined;
+      weights === undefined ? undefined : await roundingOf(model, weights, options, context, bar);
     await write[to](path, model, options, stage(bar, "writing", 0.5));
     bar.stop();
     const fileBytes = (await stat(context.path(file))).size;
-    const report: ExportedReport = { model, to, out, rounding, fileBytes, bytes: await bytesAt(path) };
+    const report: ExportedReport = {
+      model,
+      to,
+      out,
+      rounding,
+      fileBytes,
+      bytes: await bytesAt(path),
+      packed: options.store !== undefined,
+    };
     if (options.json) context.print([JSON.stringify(exportedJson(report), null, 2)]);
     else context.print(exportedLines(report, context.colors));
   } finally {
@@ -60,17 +71,32 @@ const write = {
     }),
   tfjs: (path: string, model: Model, { force = false }: ExportOptions, onProgress: OnProgress) =>
     saveTfjs(path, model, { force, onProgress }),
-  safetensors: (path: string, model: Model, { force = false }: ExportOptions, onProgress: OnProgress) =>
-    saveModel(path, model, { force, compact: false, onProgress }),
+  safetensors: (
+    path: string,
+    model: Model,
+    { store, force = false }: ExportOptions,
+    onProgress: OnProgress,
+  ) =>
+    store === undefined
+      ? saveModel(path, model, { force, compact: false, onProgress })
+      : saveModel(path, roundWeights(model, store), { force, onProgress }),
 };
 
-function mistakeIn(to: ExportedReport["to"], { weights, opset, dataset }: ExportOptions): string | undefined {
+/** The form that weights are rounded to, if they are. */
+function roundedTo({ weights, store }: ExportOptions): StoredWeights | undefined {
+  return weights === "float16" ? weights : store;
+}
+
+function mistakeIn(to: ExportedReport["to"], options: ExportOptions): string | undefined {
+  const { weights, store, opset, dataset } = options;
+  if (to !== "safetensors" && store !== undefined)
+    return `--store only applies with --to safetensors.${to === "onnx" ? " ONNX has --weights float16." : ""}`;
   const given = Object.entries({ "--weights": weights, "--opset": opset }).find(
     ([, value]) => value !== undefined,
   );
   if (to !== "onnx" && given !== undefined) return `${given[0]} only applies with --to onnx.`;
-  if (dataset !== undefined && weights !== "float16")
-    return "--dataset only applies with --weights float16: it measures the effect of rounding.";
+  if (dataset !== undefined && roundedTo(options) === undefined)
+    return "--dataset only applies with --weights float16 or --store: it measures the effect of rounding.";
   return undefined;
 }
 
@@ -83,21 +109,20 @@ async function checkFolder(path: string, out: string, force?: boolean): Promise<
   await checkFolderReplaceable(path, force);
 }
 
-/** Falls back to comparing outputs if the data is known only from the model's metadata and is not available. */
 async function roundingOf(
   model: Model,
+  weights: StoredWeights,
   options: ExportOptions,
   context: Context,
   bar: Bar,
 ): Promise<Rounding> {
   const backend = await openBackend(createRegistry(), options);
-  const pair = { before: model, after: roundToFloat16(model), backend };
-  try {
-    return await errorChange(pair, options, context, bar);
-  } catch (error) {
-    if (options.dataset !== undefined || !(error instanceof EspalierError)) throw error;
-    return outputChange(pair, error.message);
-  }
+  const data = async () => {
+    const source = await loadSourceFor(model, options, context, bar);
+    return forecastingDataFor(model, source, { splits: options.splits });
+  };
+  const named = options.dataset !== undefined;
+  return measureRounding({ model, weights, backend, data, named }, context, bar);
 }
 
 /** Size of a file, or of all files in a folder. */

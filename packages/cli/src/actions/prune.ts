@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { EspalierError, type Model, type PruningPlan, planToJson } from "@espalier/core";
-import { encodeModel } from "@espalier/formats";
+import { encodeModel, roundWeights, type StoredWeights } from "@espalier/formats";
 import { loadModel, writeFileAtomically } from "@espalier/formats/node";
 import {
   idleKeeps,
@@ -27,6 +27,7 @@ import { checkFiles, lockOut, type Unfinished } from "../shared/prune-files.ts";
 import type { GivenOptions } from "../shared/prune-names.ts";
 import { type PruneCommand, pruneRecipe, refuseProblems } from "../shared/prune-recipe.ts";
 import { loadRecipe, recipeText } from "../shared/recipe.ts";
+import { measureRounding, type Rounding } from "../shared/rounding.ts";
 import { showRun } from "../shared/run-progress.ts";
 import { CommandWorkbench } from "../shared/workbench.ts";
 
@@ -64,6 +65,13 @@ interface PruningParts {
   readonly unfinished: Unfinished;
   readonly context: Context;
   readonly bar: Bar;
+}
+
+/** Bytes of the model files before and after pruning, and of the one that is written. */
+interface FileSizes {
+  readonly before: number;
+  readonly after: number;
+  readonly stored: number;
 }
 
 class Pruning {
@@ -106,11 +114,16 @@ class Pruning {
     }).catch(async (error: unknown) => {
       throw error instanceof UnmetTargetError ? await this.#unmet(error) : error;
     });
-    const written = encodeModel(outcome.model, { compact: options.compact });
-    if (outcome.ended === "aborted") throw await this.#stopped(outcome, written);
+    const unrounded = encodeModel(outcome.model, { compact: options.compact });
+    if (outcome.ended === "aborted") throw await this.#stopped(outcome, unrounded);
+    const written = options.store ? encodeModel(roundWeights(outcome.model, options.store)) : unrounded;
     await this.#write(options.out, written);
     await store?.clear();
-    await this.#report(outcome, bytes ?? encodeModel(outcome.dense).length, written.length);
+    await this.#report(outcome, {
+      before: bytes ?? encodeModel(outcome.dense).length,
+      after: unrounded.length,
+      stored: written.length,
+    });
   }
 
   /** The model from a file with the file's size in bytes, or the model that a recipe draws. */
@@ -178,18 +191,26 @@ class Pruning {
     return new EspalierError([[where, ...holds].join("; "), ...again].join(". "));
   }
 
-  async #report({ dense, pruned, model, steps }: Outcome, before: number, after: number): Promise<void> {
+  async #report({ dense, pruned, model, steps }: Outcome, bytes: FileSizes): Promise<void> {
     const { options, recipe, context, bar } = this.#parts;
     const fits = steps.some(({ fit }) => fit !== undefined);
     const measured = options.evaluate || fits;
-    const test = async (one: Model, label: string) =>
+    const test = async (one: Model, label: string): Promise<{ test?: Metrics }> =>
       measured ? { test: await this.#measure(one, `test ${label}`) } : {};
     const tuned = pruned !== undefined && pruned !== model;
     const between = tuned ? (await test(pruned, "pruned")).test : undefined;
+    const before = await test(dense, "before");
+    const after = await test(model, "after");
     const report: PrunedReport = {
-      before: { model: dense, bytes: before, ...(await test(dense, "before")) },
-      after: { model, bytes: after, ...(await test(model, "after")) },
+      before: { model: dense, bytes: bytes.before, ...before },
+      after: { model, bytes: bytes.after, ...after },
       ...(between && { pruned: between }),
+      ...(options.store && {
+        stored: {
+          rounding: await this.#rounding(model, options.store, after.test),
+          bytes: bytes.stored,
+        },
+      }),
       steps,
     };
     bar.stop();
@@ -206,6 +227,14 @@ class Pruning {
     }
     const files = written.length === 0 ? "nothing was written" : written.map(colors.green).join("  ");
     print([...prunedLines(report, colors), "", files]);
+  }
+
+  async #rounding(model: Model, weights: StoredWeights, before: Metrics | undefined): Promise<Rounding> {
+    const { recipe, context, bar } = this.#parts;
+    const backend = await this.#workbench.backend(recipe.backend);
+    const data = () => this.#workbench.data(model);
+    const named = recipe.data?.dataset !== undefined;
+    return measureRounding({ model, weights, backend, data, named, before }, context, bar);
   }
 
   async #measure(model: Model, label: string): Promise<Metrics> {

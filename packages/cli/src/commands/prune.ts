@@ -1,3 +1,4 @@
+import type { StoredWeights } from "@espalier/formats";
 import type { Command } from "commander";
 import { Option } from "commander";
 import type { Context } from "../context.ts";
@@ -56,6 +57,7 @@ export interface PruneOptions extends CommonOptions, TrainingDataOptions, Traini
   readonly resume?: boolean;
   readonly dryRun?: boolean;
   readonly compact: boolean;
+  readonly store?: StoredWeights;
 }
 
 export async function define(command: Command, context: Context): Promise<void> {
@@ -132,6 +134,12 @@ export async function define(command: Command, context: Context): Promise<void> 
     .option("--recipe-out <file>", "write this command as a recipe (.yaml)")
     .option("--resume", "continue a run that was stopped: repeat the command with this option")
     .option("--no-compact", "store masked weights in full")
+    .addOption(
+      new Option("--store <type>", "round weights, and measure what that changes").choices([
+        "float16",
+        "int8",
+      ]),
+    )
     .option("--dry-run", "write nothing");
   addForce(command);
   addCommon(command.optionsGroup("Other:"));

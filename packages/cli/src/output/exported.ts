@@ -22,9 +22,11 @@ export interface ExportedReport {
   readonly bytes: number;
   /** The effect of rounding, if weights were rounded. */
   readonly rounding: Rounding | undefined;
+  /** Whether masked weights take no space. */
+  readonly packed: boolean;
 }
 
-const formats = { onnx: "ONNX", tfjs: "TensorFlow.js", safetensors: "safetensors, in full" };
+const formats = { onnx: "ONNX", tfjs: "TensorFlow.js", safetensors: "safetensors" } as const;
 
 export function exportedLines(report: ExportedReport, colors: Colors): string[] {
   const { model, to, out, rounding, fileBytes } = report;
@@ -41,9 +43,9 @@ export function exportedLines(report: ExportedReport, colors: Colors): string[] 
     ["written", formatBytes(report.bytes), formatChange(report.bytes / fileBytes)],
   ];
   return [
-    `${colors.bold(model.name)} as ${formats[to]}`,
+    `${colors.bold(model.name)} as ${formats[to]}${rounding === undefined ? "" : `, ${rounding.weights} weights`}`,
     `${formatCount(parameters.nonzero)} of ${formatCount(dense.parameters.total)} parameters, sparsity ${formatShare(sparsity(model), 1)}`,
-    ...prunedLines(model).map((line) => colors.dim(line)),
+    ...prunedLines(report).map((line) => colors.dim(line)),
     "",
     ...tableLines(rows),
     ...(rounding === undefined ? [] : ["", ...roundingLines(rounding, colors)]),
@@ -53,7 +55,7 @@ export function exportedLines(report: ExportedReport, colors: Colors): string[] 
 }
 
 /** Lines for removed and for masked parts. */
-function prunedLines(model: Model): string[] {
+function prunedLines({ model, packed }: ExportedReport): string[] {
   const { kinds, masked } = pruned(model);
   if (kinds.length === 0 && masked.tensors === 0) return ["nothing is pruned"];
   return [
@@ -64,7 +66,7 @@ function prunedLines(model: Model): string[] {
     ...(masked.tensors === 0
       ? []
       : [
-          `masks on ${plural(masked.tensors, "tensor")}: masked weights are written as zeros and take up space`,
+          `masks on ${plural(masked.tensors, "tensor")}${packed ? "" : ": masked weights are written as zeros and take up space"}`,
         ]),
   ];
 }
@@ -80,10 +82,19 @@ function pruned(model: Model) {
   return { kinds, masked: { tensors: model.masks.size } };
 }
 
-function roundingLines(rounding: Rounding, colors: Colors): string[] {
+/** The effect of rounding; with the sizes of the files, a table of all that changes. */
+export function roundingLines(
+  rounding: Rounding,
+  colors: Colors,
+  sizes?: { readonly before: number; readonly after: number },
+): string[] {
+  const { weights } = rounding;
+  const bytes = sizes === undefined ? [] : [sizeRow(sizes)];
+  const head = ["", "float32", weights, "change"].map((text) => colors.bold(text));
   if (rounding.measured === "outputs") {
     return [
-      `float16 weights change outputs by at most ${formatError(rounding.change)} of the largest, for ${rounding.samples} random inputs`,
+      ...(sizes === undefined ? [] : tableLines([head, ...bytes])),
+      `${weights} weights change outputs by at most ${formatError(rounding.change)} of the largest, for ${rounding.samples} random inputs`,
       colors.dim(`the test error was not measured: ${rounding.reason}`),
     ];
   }
@@ -94,8 +105,11 @@ function roundingLines(rounding: Rounding, colors: Colors): string[] {
     formatError(after[key]),
     exactChange(before[key], after[key]),
   ]);
-  const head = ["", "float32", "float16", "change"].map((text) => colors.bold(text));
-  return tableLines([head, ...rows]);
+  return tableLines([head, ...bytes, ...rows]);
+}
+
+function sizeRow({ before, after }: { readonly before: number; readonly after: number }): string[] {
+  return ["bytes on disk", formatBytes(before), formatBytes(after), formatChange(after / before)];
 }
 
 /** Formats a small change: as a power of ten if percents have too few digits. */
@@ -116,7 +130,7 @@ export function exportedJson({ model, to, out, fileBytes, bytes, rounding }: Exp
     pruned: pruned(model),
     fileBytes,
     writtenBytes: bytes,
-    ...(rounding && { float16: rounding }),
+    ...(rounding && { [rounding.weights]: rounding }),
     written: [out],
   };
 }

@@ -168,6 +168,10 @@ function historyLine(entry: Record<string, Json>): string {
     const errors = layers.length === 0 ? "" : `, errors ${mean((l) => l.before)} → ${mean((l) => l.after)}`;
     return `refitted to the unpruned outputs: ${plural(layers.length, "layer")}${errors}`;
   }
+  if (entry.did === "round") {
+    const scales = entry.weights === "int8" ? ", a scale for each output" : "";
+    return `weights rounded to ${String(entry.weights)}${scales}`;
+  }
   return JSON.stringify(entry);
 }
 

@@ -3,6 +3,8 @@ import type { StepOutcome } from "@espalier/recipe";
 import { comparisonTable, formatShare, plural } from "@espalier/report/text";
 import type { Metrics } from "@espalier/training";
 import type { Colors } from "../context.ts";
+import type { Rounding } from "../shared/rounding.ts";
+import { roundingLines } from "./exported.ts";
 import { tableLines } from "./table.ts";
 
 interface Side {
@@ -19,6 +21,8 @@ export interface PrunedReport {
   /** Test errors after pruning and before fine-tuning, if there was any. */
   readonly pruned?: Metrics | undefined;
   readonly steps: readonly StepOutcome[];
+  /** The effect of storing weights in fewer bytes, and the size of that file. */
+  readonly stored?: { readonly rounding: Rounding; readonly bytes: number } | undefined;
 }
 
 /** All plans combined: their strategies in order, and the last one's target. */
@@ -34,7 +38,7 @@ function summed(steps: readonly StepOutcome[]) {
 }
 
 export function prunedLines(report: PrunedReport, colors: Colors): string[] {
-  const { before, after, pruned, steps } = report;
+  const { before, after, pruned, steps, stored } = report;
   const { strategy, target, notes, tuningEpochs } = summed(steps);
   const side = ({ model, bytes, test }: Side) => {
     const counts = account(model);
@@ -53,6 +57,9 @@ export function prunedLines(report: PrunedReport, colors: Colors): string[] {
     ...(tuningEpochs > 0 ? [`fine-tuned for ${plural(tuningEpochs, "epoch")}`] : []),
     "",
     ...tableLines([columns.map(({ label }) => colors.bold(label)), ...rows]),
+    ...(stored === undefined
+      ? []
+      : ["", ...roundingLines(stored.rounding, colors, { before: after.bytes, after: stored.bytes })]),
     ...notes.map((note) => colors.dim(note)),
   ];
 }
@@ -67,7 +74,7 @@ function timedLines({ achieved, measured }: TargetReport): string[] {
   ];
 }
 
-export function prunedJson({ before, after, pruned, steps }: PrunedReport): object {
+export function prunedJson({ before, after, pruned, steps, stored }: PrunedReport): object {
   const side = ({ model, bytes, test }: Side) => {
     const counts = account(model);
     return { ...counts, sparsity: sparsity(model, counts), fileBytes: bytes, ...(test && { test }) };
@@ -82,6 +89,7 @@ export function prunedJson({ before, after, pruned, steps }: PrunedReport): obje
     before: side(before),
     ...(pruned && { prunedTest: pruned }),
     after: side(after),
+    ...(stored && { stored: { ...stored.rounding, fileBytes: stored.bytes } }),
     tuningEpochs,
     did: steps,
   };

@@ -22,7 +22,7 @@ export async function checkFiles(
   options: PruneOptions,
   context: Context,
 ): Promise<Unfinished> {
-  const { out, planOut, recipeOut, dryRun, force = false, resume = false } = options;
+  const { out, planOut, recipeOut, dryRun, store, compact, force = false, resume = false } = options;
   const fits = recipe.steps.some((step) => step.do === "train" || step.do === "tune");
   if (out === undefined && planOut === undefined && !dryRun) {
     throw new EspalierError(
@@ -39,6 +39,8 @@ export async function checkFiles(
   }
   if (resume && (out === undefined || dryRun || !fits))
     throw new EspalierError("--resume only applies with --out, to a run that trains or fine-tunes.");
+  if (store !== undefined && !compact)
+    throw new EspalierError("--store cannot be combined with --no-compact.");
   if (dryRun) return {};
   for (const path of [out, planOut, recipeOut]) {
     if (path !== undefined) await checkReplaceable(context.path(path), force || resume);

@@ -1,22 +1,22 @@
-import { type Backend, type Model, randomInputs, runModel } from "@espalier/core";
-import { evaluate, forecastingDataFor, type Metrics } from "@espalier/training";
+import { type Backend, EspalierError, type Model, randomInputs, runModel } from "@espalier/core";
+import type { ForecastingData } from "@espalier/datasets";
+import { roundWeights, type StoredWeights } from "@espalier/formats";
+import { evaluate, type Metrics } from "@espalier/training";
 import type { Context } from "../context.ts";
-import type { DataOptions } from "../options/groups.ts";
 import type { Bar } from "../output/progress.ts";
-import { loadSourceFor } from "./data.ts";
 import { showEvaluation } from "./fitting.ts";
 
 /** The effect of rounding a model's weights: on test errors, or on outputs if there is no data. */
-export type Rounding = ErrorChange | OutputChange;
+export type Rounding = { readonly weights: StoredWeights } & (ErrorChange | OutputChange);
 
-export interface ErrorChange {
+interface ErrorChange {
   readonly measured: "test";
   readonly data: string;
   readonly before: Metrics;
   readonly after: Metrics;
 }
 
-export interface OutputChange {
+interface OutputChange {
   readonly measured: "outputs";
   /** Why the test error was not measured. */
   readonly reason: string;
@@ -25,24 +25,48 @@ export interface OutputChange {
   readonly change: number;
 }
 
-interface Pair {
-  readonly before: Model;
-  readonly after: Model;
+/** A model to round. */
+export interface RoundingRequest {
+  readonly model: Model;
+  readonly weights: StoredWeights;
   readonly backend: Backend;
+  readonly data: () => Promise<Pick<ForecastingData, "name" | "test" | "scaler">>;
+  /** Whether the user named the data: an error then if it is not available. */
+  readonly named: boolean;
+  /** The model's test errors, if they are known. */
+  readonly before?: Metrics | undefined;
+}
+
+/**
+ * Rounds a model's weights and measures the effect. Falls back to comparing outputs if the data is known only from the
+ * model's metadata and is not available.
+ */
+export async function measureRounding(
+  request: RoundingRequest,
+  context: Context,
+  bar: Bar,
+): Promise<Rounding> {
+  const { model, weights, backend, named } = request;
+  const rounded = roundWeights(model, weights);
+  try {
+    return { weights, ...(await errorChange(request, rounded, context, bar)) };
+  } catch (error) {
+    if (named || !(error instanceof EspalierError)) throw error;
+    return { weights, ...(await outputChange(model, rounded, backend, error.message)) };
+  }
 }
 
 /** Test errors with both weights. Throws an EspalierError if there is no data or it does not fit the model. */
-export async function errorChange(
-  { before, after, backend }: Pair,
-  options: DataOptions,
+async function errorChange(
+  { model, weights, backend, data, before }: RoundingRequest,
+  rounded: Model,
   context: Context,
   bar: Bar,
 ): Promise<ErrorChange> {
-  const source = await loadSourceFor(before, options, context, bar);
-  const { test, scaler, name } = forecastingDataFor(before, source, { splits: options.splits });
-  const measure = (model: Model, label: string) =>
+  const { test, scaler, name } = await data();
+  const measure = (one: Model, label: string) =>
     evaluate({
-      model,
+      model: one,
       backend,
       windows: test,
       scaler,
@@ -52,17 +76,22 @@ export async function errorChange(
   return {
     measured: "test",
     data: name,
-    before: await measure(before, "test float32"),
-    after: await measure(after, "test float16"),
+    before: before ?? (await measure(model, "test float32")),
+    after: await measure(rounded, `test ${weights}`),
   };
 }
 
 /** Number of random inputs: values in [−1, 1), indices 0. */
 const samples = 16;
 
-export async function outputChange({ before, after, backend }: Pair, reason: string): Promise<OutputChange> {
-  const inputs = randomInputs(before, samples);
-  const exact = await runModel(before, backend, inputs);
+async function outputChange(
+  model: Model,
+  after: Model,
+  backend: Backend,
+  reason: string,
+): Promise<OutputChange> {
+  const inputs = randomInputs(model, samples);
+  const exact = await runModel(model, backend, inputs);
   const rounded = await runModel(after, backend, inputs);
   let change = 0;
   for (const [name, { data }] of exact) {

@@ -44,16 +44,17 @@ export function applyMask(data: Float32Array, { bits }: Mask): Float32Array {
   return kept;
 }
 
+/** Numbers in any form that files store. */
+type Numbers = Float32Array | Int32Array | Int8Array | Uint16Array;
+
 /** The kept elements, one after the other. */
-export function gatherKept(data: Float32Array, mask: Mask): Float32Array {
-  const values = new Float32Array(keptCount(mask));
-  for (let i = 0, next = 0; next < values.length; i++) if (isKept(mask, i)) values[next++] = data[i]!;
-  return values;
+export function gatherKept<T extends Numbers>(data: T, mask: Mask): T {
+  return data.filter((_, i) => isKept(mask, i)) as T;
 }
 
 /** The reverse of {@link gatherKept}; zeros where the mask does not keep. */
-export function spreadKept(values: Float32Array, { shape, bits }: Mask): Float32Array {
-  const data = new Float32Array(countElements(shape));
+export function spreadKept<T extends Numbers>(values: T, { shape, bits }: Mask): T {
+  const data = new (values.constructor as new (length: number) => T)(countElements(shape));
   for (let at = 0, next = 0; at < bits.length; at++) {
     for (let byte = bits[at]!, i = 8 * at; byte !== 0; byte >>= 1, i++)
       if (byte & 1) data[i] = values[next++]!;

@@ -1,8 +1,10 @@
 import { loadOperators, type Model } from "@espalier/core/inference";
-import { assemble, readParts } from "./model-file.ts";
+import { assemble, openFile, readParts } from "./model-file.ts";
+import { gunzipAnywhere } from "./packing.ts";
 
 /** As `decodeModel`; operators that few forecasters have are loaded only for models that have them. For pages. */
 export async function decodeModelOnDemand(bytes: Uint8Array, file = "model file"): Promise<Model> {
-  const parts = readParts(bytes, file);
+  const { packed, ...opened } = openFile(bytes, file);
+  const parts = readParts(packed === undefined ? opened : openFile(await gunzipAnywhere(packed, file), file));
   return assemble(parts, await loadOperators(parts.stored.graph.nodes.map(({ operator }) => operator)));
 }

@@ -7,7 +7,6 @@ import {
   EspalierError,
   type Extent,
   extentOf,
-  float32,
   type Graph,
   gatherKept,
   isZeroElsewhere,
@@ -25,17 +24,25 @@ import {
 } from "@espalier/core/inference";
 import {
   type RawBytes,
+  type RawNumbers,
   readSafetensors,
   type Safetensors,
   writeSafetensors,
 } from "../safetensors/safetensors.ts";
+import { gzip } from "./packing.ts";
+import { scaled } from "./scales.ts";
 import { type StoredModel, storedModelForm } from "./stored.ts";
+import { exactTensors } from "./stored-weights.ts";
 
-const version = 1;
+/** The newest version. Files without rounded weights are written as version 1, which older versions of Espalier read. */
+const version = 2;
 /** Maximum nesting of a model description. */
 const mostLevels = 100;
 const maskSuffix = "#mask";
 const valuesSuffix = "#values";
+const scalesSuffix = "#scales";
+/** The tensor of a packed file that holds the file's content. */
+const packedName = "gzip";
 
 /** Options of a model file. */
 export interface EncodeOptions {
@@ -57,24 +64,29 @@ function storedDimension({ name, size, kind, fixed, within, original, originalSi
 /**
  * Encodes a model as one self-describing safetensors file: graph, dimensions and history are in the header's metadata,
  * so it loads without the code that drew the model. The same model gives the same bytes.
+ *
+ * Weights that `roundWeights` has rounded last are stored as it says, exactly; such a file is packed by gzip where the
+ * platform can (Node, Deno, Bun), so its bytes, but not its content, depend on the platform's zlib.
  */
 export function encodeModel(model: Model, { compact = true }: EncodeOptions = {}): Uint8Array {
-  const tensors = new Map<string, TensorData | RawBytes>();
-  const put = (name: string, tensor: TensorData | RawBytes) => {
+  const tensors = new Map<string, TensorData | RawBytes | RawNumbers>();
+  const put = (name: string, tensor: TensorData | RawBytes | RawNumbers) => {
     if (tensors.has(name)) throw new EspalierError(`the model needs the name "${name}" for two tensors.`);
     tensors.set(name, tensor);
   };
+  const rounded = compact ? exactTensors(model) : new Map();
   for (const { name } of model.graph.tensors) {
-    const tensor = model.tensors.get(name)!;
+    const { numbers = model.tensors.get(name)!, scales } = rounded.get(name) ?? {};
     const mask = model.masks.get(name);
+    if (scales !== undefined) put(`${name}${scalesSuffix}`, scales);
     if (mask === undefined) {
-      put(name, tensor);
+      put(name, numbers);
       continue;
     }
     if (compact) {
-      const kept = gatherKept(tensor.data as Float32Array, mask);
-      put(`${name}${valuesSuffix}`, float32([kept.length], kept));
-    } else put(name, tensor);
+      const data = gatherKept(numbers.data, mask);
+      put(`${name}${valuesSuffix}`, { dtype: numbers.dtype, shape: [data.length], data });
+    } else put(name, numbers);
     put(`${name}${maskSuffix}`, { dtype: "uint8", shape: [mask.bits.length], data: mask.bits });
   }
   const { name, options, dense, history, metadata } = model;
@@ -88,11 +100,15 @@ export function encodeModel(model: Model, { compact = true }: EncodeOptions = {}
     history,
     metadata,
   };
-  return writeSafetensors(tensors, {
-    format: "espalier",
-    "espalier.version": `${version}`,
-    "espalier.model": canonicalJson(stored),
-  });
+  const file = writeSafetensors(tensors, described(rounded.size > 0 ? version : 1, canonicalJson(stored)));
+  const data = rounded.size > 0 ? gzip(file) : undefined;
+  if (data === undefined) return file;
+  const packed = { dtype: "uint8", shape: [data.length], data } as const;
+  return writeSafetensors(new Map([[packedName, packed]]), described(version, packedName));
+}
+
+function described(format: number, model: string) {
+  return { format: "espalier", "espalier.version": `${format}`, "espalier.model": model };
 }
 
 /** A model file, taken apart. */
@@ -102,8 +118,16 @@ export interface Parts {
   readonly content: Safetensors;
 }
 
-/** Takes a file apart; throws an EspalierError for anything that is not a model file. */
-export function readParts(bytes: Uint8Array, file: string): Parts {
+/** A file before its description is read. */
+export interface Opened {
+  readonly file: string;
+  readonly content: Safetensors;
+  /** The content of a packed file, packed. */
+  readonly packed?: Uint8Array;
+}
+
+/** Opens a file; throws an EspalierError for anything that is not a model file. */
+export function openFile(bytes: Uint8Array, file: string): Opened {
   const content = readSafetensors(bytes, { name: file });
   const { metadata } = content;
   if (metadata.format !== "espalier" || metadata["espalier.model"] === undefined) {
@@ -117,9 +141,17 @@ export function readParts(bytes: Uint8Array, file: string): Parts {
       `${file}: model format ${written} is newer than this version of Espalier knows (${version}). Update Espalier.`,
     );
   }
-  if (written !== `${version}`)
+  if (written !== "1" && written !== `${version}`)
     throw new EspalierError(`${file}: its model format (${written}) is not known.`);
-  return { file, stored: parseModel(metadata["espalier.model"], file), content };
+  if (metadata["espalier.model"] !== packedName) return { file, content };
+  const packed = content.bytes.get(packedName)?.data;
+  if (packed === undefined) throw new EspalierError(`${file}: its packed part is missing.`);
+  return { file, content, packed };
+}
+
+/** Takes a file that is not packed apart. */
+export function readParts({ file, content }: Opened): Parts {
+  return { file, stored: parseModel(content.metadata["espalier.model"]!, file), content };
 }
 
 /** The model of a file, with those operators; errors of core say what is wrong with its graph, and the file's name is put before them. */
@@ -162,7 +194,7 @@ function readTensors(graph: Graph, content: Safetensors, file: string): Pick<Mod
     const { shape, dtype } = graph.values[value]!;
     const mask = readMask(content, name, shape as readonly number[], file);
     const whole = content.tensors.get(name);
-    const tensor = whole ?? (mask && unpack(content, name, mask, file));
+    const tensor = inFull(content, name, whole ?? (mask && unpack(content, name, mask, file)), file);
     if (tensor === undefined) throw new EspalierError(`${file}: tensor "${name}" is missing.`);
     if (printShape(tensor.shape) !== printShape(shape) || tensor.dtype !== dtype) {
       throw new EspalierError(
@@ -206,7 +238,20 @@ function unpack(content: Safetensors, name: string, mask: Mask, file: string): T
       `${file}: "${name}" has ${values.data.length} kept values, but its mask keeps ${kept}.`,
     );
   }
-  return { dtype: "float32", shape: mask.shape, data: spreadKept(values.data as Float32Array, mask) };
+  return { dtype: values.dtype, shape: mask.shape, data: spreadKept(values.data, mask) };
+}
+
+/** A tensor in float32 again, if it is stored as int8. */
+function inFull(
+  content: Safetensors,
+  name: string,
+  tensor: TensorData | undefined,
+  file: string,
+): TensorData | undefined {
+  const scales = content.tensors.get(`${name}${scalesSuffix}`);
+  if (tensor === undefined || scales === undefined) return tensor;
+  const { shape } = tensor;
+  return { dtype: "float32", shape, data: scaled(tensor.data, shape, scales, () => `${file}: "${name}"`) };
 }
 
 /** Reads stored dimensions, checked against the graph; members are derived again instead of trusted. */

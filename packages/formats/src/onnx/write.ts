@@ -5,7 +5,7 @@ import type { Node } from "@espalier/core/graph";
 import { removeDead } from "@espalier/core/pruning";
 import { TensorProto_DataType as ElementType, ModelProtoSchema } from "onnx-buf";
 import { z } from "zod";
-import { halfWeights, roundToFloat16 } from "../float16.ts";
+import { roundWeights, storedTensors } from "../model/stored-weights.ts";
 import { GraphWriter } from "./graph-writer.ts";
 import { describe, metadataOf } from "./metadata.ts";
 import type { NodeCall } from "./node-call.ts";
@@ -33,7 +33,7 @@ const schema = z
  *   and 18, 9 for 19 and 20, 10 for 21.
  * - `gelu`: `operator` (from opset 20 on, and then by default), or `decomposed` into Div, Erf, Add and Mul.
  * - `weights`: `float32`, or `float16`: weights with two or more axes are stored in half the bytes and cast when the file
- *   is loaded; `roundToFloat16` gives the model with the same rounding, to measure what it changes.
+ *   is loaded; `roundWeights` gives the model with the same rounding, to measure what it changes.
  */
 export type OnnxOptions = z.input<typeof schema>;
 type Options = z.output<typeof schema>;
@@ -52,10 +52,10 @@ export function writeOnnx(model: Model, options: OnnxOptions = {}): Uint8Array {
     );
   }
   const written = removeDead(model);
+  const numbers = parsed.weights === "float16" ? roundWeights(written, "float16") : written;
   const writer = new GraphWriter(written);
   const names = writeTensors(writer, written, parsed);
   writeNodes(writer, written, parsed);
-  const numbers = parsed.weights === "float16" ? roundToFloat16(written) : written;
   const { inputs, outputs, values } = written.graph;
   const info = ({ name, value }: { name: string; value: number }) =>
     valueInfo(name, values[value]!.dtype, values[value]!.shape);
@@ -72,7 +72,10 @@ export function writeOnnx(model: Model, options: OnnxOptions = {}): Uint8Array {
       node: writer.nodes,
     },
     metadataProps: [
-      ...metadataOf(model, { model: numbers, names, nameOf: (value) => writer.nameOf(value) }),
+      ...metadataOf(
+        { ...model, history: numbers.history },
+        { model: numbers, names, nameOf: (value) => writer.nameOf(value) },
+      ),
     ].map(([key, value]) => ({ key, value })),
   });
   return toBinary(ModelProtoSchema, proto);
@@ -92,12 +95,12 @@ function parseOptions(options: OnnxOptions): Options {
 function writeTensors(writer: GraphWriter, model: Model, { weights }: Options): ReadonlyMap<string, string> {
   const { graph, tensors } = model;
   const names = new Map<string, string>();
-  const halves = weights === "float16" ? halfWeights(model) : undefined;
+  const halves = weights === "float16" ? storedTensors(model, "float16") : undefined;
   for (const { name, value } of graph.tensors) {
     const tensor = tensors.get(name)!;
     const own = writer.fresh(name);
     names.set(name, own);
-    const half = halves?.get(name);
+    const half = halves?.get(name)?.numbers.data as Uint16Array | undefined;
     if (half === undefined) {
       writer.alias(value, writer.initializer(tensorProto(own, tensor)));
       continue;

@@ -9,6 +9,11 @@ export interface RawBytes {
   readonly data: Uint8Array;
 }
 
+/** Numbers of fewer bytes than tensors have; bit patterns of the floating-point ones. They are read as tensors. */
+export type RawNumbers =
+  | { readonly dtype: "int8"; readonly shape: readonly number[]; readonly data: Int8Array }
+  | { readonly dtype: "float16" | "bfloat16"; readonly shape: readonly number[]; readonly data: Uint16Array };
+
 /** The content of a safetensors file. */
 export interface Safetensors {
   /** Floating-point tensors as float32, integers as int32. */
@@ -50,7 +55,7 @@ function sliceOf(bytes: Uint8Array, { dataStart }: Header, { begin, end }: Tenso
 
 /** Writes tensors in the given order, 8-byte aligned as the format requires. The same content gives the same bytes. */
 export function writeSafetensors(
-  tensors: ReadonlyMap<string, TensorData | RawBytes>,
+  tensors: ReadonlyMap<string, TensorData | RawBytes | RawNumbers>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
   const entries: Record<string, unknown> = Object.create(null);
@@ -82,4 +87,11 @@ export function writeSafetensors(
   return file;
 }
 
-const dtypeNames = { float32: "F32", int32: "I32", uint8: "U8" } as const;
+const dtypeNames = {
+  float32: "F32",
+  float16: "F16",
+  bfloat16: "BF16",
+  int32: "I32",
+  int8: "I8",
+  uint8: "U8",
+} as const;

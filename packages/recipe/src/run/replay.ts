@@ -1,9 +1,11 @@
 import { digest, EspalierError, type Json, type Model, type PruningPlan } from "@espalier/core";
 import { readPlan } from "@espalier/core/pruning";
+import { roundWeights, type StoredWeights } from "@espalier/formats";
 import type { Recipe, Step } from "../format/recipe.ts";
 import type { RecipeEvent } from "./events.ts";
 import type { RunMark } from "./history.ts";
-import { type KnownPlan, run } from "./run.ts";
+import type { KnownPlan } from "./request.ts";
+import { run } from "./run.ts";
 import type { Workbench } from "./workbench.ts";
 
 /** A recipe that a part of a history stands for. */
@@ -25,6 +27,8 @@ export function runsOf(model: Model, from = 0): PastRun[] {
   const marks: { readonly entry: Entry; readonly mark: RunMark }[] = [];
   model.history.slice(from).forEach((raw, i) => {
     const entry = raw as Entry;
+    // Rounding is no step of a recipe; `replay` repeats it.
+    if (entry.did === "round") return;
     // Entries of the same step that follow its pruning (its reconstruction) come after the entry that names the step.
     if (entry.by === undefined && entry.did === "reconstruct" && marks.length > 0) return;
     if (entry.by === undefined)
@@ -93,7 +97,7 @@ export async function replay(request: ReplayRequest): Promise<Model> {
     throw new EspalierError(
       `model ${model.name} was not made from this model: its history does not begin with this one's.`,
     );
-  let current = from;
+  let current = rounded(from, model.history);
   for (const past of runsOf(model, from.history.length)) {
     const outcome = await run({
       recipe: past.recipe,
@@ -104,13 +108,19 @@ export async function replay(request: ReplayRequest): Promise<Model> {
       onEvent: onEvent && ((event) => onEvent(event, past)),
     });
     if (outcome.ended === "aborted") throw signal!.reason;
-    current = outcome.model;
+    current = rounded(outcome.model, model.history);
   }
   if (digest(current) !== digest(model))
     throw new EspalierError(
       "the replay gave different weights. Are the backend, the kind of processor and the model those of the original run?",
     );
   return current;
+}
+
+/** The model with its weights rounded as often as a history says before it goes on to something else. */
+function rounded(model: Model, history: readonly Json[]): Model {
+  const { did, weights } = (history[model.history.length] ?? {}) as Entry;
+  return did === "round" ? rounded(roundWeights(model, weights as StoredWeights), history) : model;
 }
 
 function checked(workbench: Workbench, { data: known, recipe }: PastRun): Workbench {
