@@ -38,7 +38,7 @@ export { drawModel } from "./registry/draw.ts";
 export { type Registry, type RegistryParts, registryOf } from "./registry/registry.ts";
 export { standardStrategies } from "./registry/strategies.ts";
 export { type UseConfig, useSchema } from "./registry/use.ts";
-export type { RunCheckpoint } from "./run/checkpoint.ts";
+export { continueWith, type RunCheckpoint, runIdentity } from "./run/checkpoint.ts";
 export { type PlanSummary, type RecipeEvent, type StepOutcome, summaryOf } from "./run/events.ts";
 export { type PastRun, type ReplayRequest, replay, runsOf } from "./run/replay.ts";
 export type { Outcome, RunRequest } from "./run/request.ts";

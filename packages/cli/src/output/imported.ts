@@ -1,12 +1,11 @@
 import { account, type Model } from "@espalier/core";
 import type { Graph } from "@espalier/core/graph";
-import { formatCount, formatFlops, formatShare, plural } from "@espalier/report/text";
+import { formatCount, formatFlops, formatShare, plural, wrap } from "@espalier/report/text";
 import type { Colors } from "../context.ts";
 import type { Settings } from "../options/settings.ts";
 import type { Parity } from "../shared/parity.ts";
 import { type InputFacts, type Understanding, understand } from "../shared/understanding.ts";
 import { shortName, tableLines } from "./table.ts";
-import { wrap } from "./text.ts";
 
 /** The result of an import. Options only apply to weights: an ONNX file needs none. */
 export interface ImportedReport {
