@@ -79,7 +79,7 @@ async function resultsIn(out: string): Promise<string[]> {
   const records = await readResults(join(out, "results.jsonl"));
   if (new Set(records.map(({ id }) => id)).size !== records.length)
     throw new Error(`${out}: a cell is there twice`);
-  const left = new Set(["environment", "seconds", "planSeconds"]);
+  const left = new Set(["environment", "seconds", "processorSeconds", "planSeconds"]);
   return records
     .map((record) => JSON.stringify(record, (key, value) => (left.has(key) ? undefined : value)))
     .sort();

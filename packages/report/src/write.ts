@@ -4,14 +4,14 @@ import type { ResultRecord } from "@espalier/bench";
 import { EspalierError } from "@espalier/core";
 import { loadModel } from "@espalier/formats/node";
 import { type Document, documentOf } from "./document.ts";
-import type { Figure } from "./figures.ts";
+import type { Figure } from "./figure.ts";
 import { drawFigures, prepareFolder, writeFolder } from "./folder.ts";
 import { toHtml } from "./html.ts";
 import { toMarkdown } from "./markdown.ts";
 import { pictureFigures } from "./pictures.ts";
 import { rowsOf } from "./rows.ts";
 
-/** Where a document goes. */
+/** Destination of a document. */
 export interface WriteOptions {
   /** Folder for the report. Created with its parents if it does not exist. */
   readonly out: string;
@@ -63,7 +63,7 @@ export async function writeReport(
   return writeDocument(documentOf(records, { title, note, references, sparsity, pictures }), options);
 }
 
-/** What a folder with a report holds. */
+/** Files in a folder with a report. */
 const reportKind = { name: "report", files: new Set(["report.html", "report.md"]) };
 
 /** Writes a document as a report, as `writeReport` does. */

@@ -6,13 +6,23 @@ export {
   windowShapeOf,
   withData,
 } from "@espalier/datasets";
-export { type Baselines, baselines, type Comparison, compared, type Mase } from "./baseline.ts";
+export {
+  type Baselines,
+  baselines,
+  type Comparison,
+  compared,
+  type Mase,
+  maseOf,
+  unitsDiffer,
+} from "./baseline.ts";
 export { batchesOf } from "./batches.ts";
 export { type FitOrigin, TrainingCheckpoint } from "./checkpoint.ts";
 export { type CollectorOptions, collector } from "./collect.ts";
 export { type Curve, curveNames, leftAt } from "./curve.ts";
+export type { EpochRecord } from "./epoch.ts";
 export { type EvaluateOptions, evaluate, evaluateProgram } from "./evaluate.ts";
-export { type EpochRecord, type FitRequest, type FitResult, fit, type Teacher } from "./fit.ts";
+export { fit } from "./fit.ts";
+export type { FitRequest, FitResult, Teacher } from "./fit-request.ts";
 export { type GradualPruning, gradualSchema } from "./gradual.ts";
 export { ErrorSums, type Errors, type Metrics } from "./metrics.ts";
 export { type FittedDataOptions, forecastingDataFor } from "./model-data.ts";

@@ -38,8 +38,7 @@ export function maskWithinRuns(
     const because =
       pattern === undefined ? `${removed} weakest of their rows` : `${pattern.n} of ${pattern.m} stay`;
     const mask = maskFrom(shape, (i) => keep[i] === 1);
-    const laidOut = pattern === undefined ? {} : { pattern: { ...pattern, axis: view.axis } };
-    return [{ do: "mask", parameter: name, keep: mask, ...laidOut, because }];
+    return [{ do: "mask", parameter: name, keep: mask, because }];
   });
 }
 
@@ -63,9 +62,9 @@ function* runsOf({ matrices, rows, columns, neighbours }: MatrixView, m: number 
 
 /** A run that the end of the row cuts short loses no larger share than a whole one may. */
 function removedOf(length: number, amount: number, pattern: RunMaskOptions["pattern"]): number {
-  const most =
+  const maxRemoved =
     pattern === undefined ? length - 1 : Math.floor((length * (pattern.m - pattern.n)) / pattern.m);
-  return Math.min(most, Math.round(amount * length));
+  return Math.min(maxRemoved, Math.round(amount * length));
 }
 
 /** Clears `keep` for the lowest scores of a run. Short runs are searched in place, because a model has millions of them. */

@@ -1,4 +1,4 @@
-import type { Tensor, Tf } from "../runtime.ts";
+import type { Tensor, Tf } from "../tensorflow-js.ts";
 import { sizeOf } from "./kernel.ts";
 
 export type Numbers = Float32Array | Int32Array;
@@ -9,7 +9,7 @@ interface Place {
   readonly dataId: object;
 }
 
-/** What the wasm backend offers its own kernels: views of its memory, which hold until it next grows. */
+/** The wasm backend's interface for kernels: views of its memory, valid until it grows. */
 interface Heap {
   makeOutput(shape: readonly number[], dtype: string): Place;
   typedArrayFromHeap(tensor: Place): Numbers;

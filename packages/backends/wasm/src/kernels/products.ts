@@ -18,7 +18,7 @@ import {
   type Matrix,
   type View,
 } from "../compile/view.ts";
-import { type Format, formats } from "../weights/cost.ts";
+import { type Format, formats } from "../weights/format.ts";
 import { emitUnary, type UnaryName } from "./elementwise.ts";
 import type { Emit } from "./kernel.ts";
 
@@ -121,7 +121,7 @@ export function productWith(
   };
 }
 
-/** What the fused kernel can do: a scale behind the product, up to two batch axes, none of them repeated. */
+/** Limits of the fused kernel: a scale after the product, up to two batch axes, none of them repeated. */
 export const attentionPattern = attention({
   takes: ({ node }) => isCallOf(node, scaleOperator),
   fits({ q, k, v, between, output }, shapeOf) {
