@@ -6,8 +6,10 @@ import {
   fedformer,
   informer,
   iTransformer,
+  nonstationaryTransformer,
   patchTST,
   sedimarkCrossformer,
+  timeXer,
   transformer,
 } from "@espalier/models";
 import { channel } from "@espalier/strategy-channel";
@@ -34,7 +36,9 @@ export const models: readonly (readonly [string, Model])[] = [
     variant: "asPublished",
   }),
   sedimarkCrossformer({ ...lengths, width: 16, feedForward: 24, heads: 4, blocks: 2, variant: "connected" }),
+  timeXer({ ...small, patchLength: 8, marks: 4 }),
   transformer(seeing),
+  nonstationaryTransformer({ ...seeing, projectorWidths: [8] }),
   informer({ ...seeing, factor: 2 }),
   autoformer({ ...seeing, movingAverage: 5 }),
   fedformer({ ...seeing, movingAverage: 5, modes: 4 }),
