@@ -13,7 +13,7 @@ import {
   parsePeerResults,
 } from "../../../studies/peers/results.ts";
 import { type Family, variants } from "../../../studies/peers/variants.ts";
-import type { ResultsPage } from "./results.ts";
+import type { ResultsPage } from "./results-page.ts";
 
 /** One contender in the chart. */
 export interface PeerPoint {

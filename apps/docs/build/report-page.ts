@@ -1,6 +1,6 @@
 import { cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { ResultsPage } from "./results.ts";
+import type { ResultsPage } from "./results-page.ts";
 
 /** The report that a folder of results comes with, in Markdown; undefined where it has none. */
 export async function reportIn(folder: string): Promise<string | undefined> {

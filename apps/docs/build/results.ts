@@ -6,17 +6,11 @@ import { configurationsOf, dataOf, machinesOf, type Rows, rowsOf } from "@espali
 import { stringify } from "yaml";
 import { writePeers } from "./peers.ts";
 import { reportIn, writeReportPage, writeTextPage } from "./report-page.ts";
+import type { ResultsPage } from "./results-page.ts";
 
 /** What a page of results draws from. */
 export interface ResultsData extends Rows {
   readonly name: string;
-}
-
-/** A page of results, for the list of all. */
-export interface ResultsPage {
-  readonly title: string;
-  readonly link: string;
-  readonly summary: string;
 }
 
 /**

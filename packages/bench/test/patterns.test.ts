@@ -49,8 +49,9 @@ describe.each(Object.entries(models))("2:4 on %s", (_name, architecture) => {
     const plan = await unstructured({ structure: "2:4" }).plan({ model, amount: 0.5 });
     const masks = plan.steps.flatMap((step) => (step.do === "mask" ? [step] : []));
     expect(masks.map(({ parameter }) => parameter)).toEqual(prunableTensors(model));
-    for (const { parameter, keep, pattern } of masks) {
-      const { axis } = pattern as { axis: number };
+    for (const { parameter, keep } of masks) {
+      // Inputs lie along axis 1 of a weight: [out, in], [out, in, taps], [heads, in, out, modes]; a table has them last.
+      const axis = /pos|router/i.test(parameter) ? keep.shape.length - 1 : 1;
       const extent = keep.shape[axis]!;
       const step = keep.shape.slice(axis + 1).reduce((n, one) => n * one, 1);
       const size = keep.shape.reduce((n, one) => n * one, 1);

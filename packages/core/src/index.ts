@@ -35,7 +35,6 @@ export * from "./pruning/meet.ts";
 export {
   type Expected,
   type LatencyTry,
-  type MaskPattern,
   type MaskStep,
   type MeasuredTarget,
   type PruningPlan,

@@ -1,7 +1,6 @@
 import {
   account,
   digest,
-  type MaskStep,
   planFromJson,
   planToJson,
   prunableDimensions,
@@ -173,16 +172,6 @@ describe("a plan", () => {
     expect(remove({ dimension: "b0.up.weight[1]" })).toThrow(/is not known. Did you mean/);
     expect(remove({ extent: 9 })).toThrow(/has 8 indices, but the plan expects 9/);
     expect(remove({ indices: [8] })).toThrow(/0 … 7/);
-  });
-  it("of masks that name no axis is read as it was meant: n:m patterns followed the last one", () => {
-    const mask = { do: "mask", parameter: "x", shape: [2, 4], keep: "Zg==", because: "" };
-    const read = (pattern: object) =>
-      planFromJson(JSON.stringify({ ...plan, steps: [{ ...mask, pattern }] })).steps[0] as MaskStep;
-    expect(read({ n: 2, m: 4 }).pattern).toEqual({ n: 2, m: 4, axis: 1 });
-    expect(read({ n: 1, m: 2, axis: 0 }).pattern).toEqual({ n: 1, m: 2, axis: 0 });
-    expect(read({ block: [4, 1] }).pattern).toEqual({ block: [4, 1] });
-    for (const axis of [2, -1, 0.5, "0"])
-      expect(() => read({ n: 2, m: 4, axis })).toThrow(/not an Espalier plan/);
   });
   it("of a newer format is refused with a line that says so", () => {
     expect(() => planFromJson('{"format": 2}', "p.json")).toThrow(/p.json: plan format 2 is newer/);

@@ -14,7 +14,6 @@ export interface CellJob {
 export interface Held {
   readonly id: string;
   readonly retryCount: number;
-  readonly lane: string;
   readonly cell: string;
 }
 
@@ -79,28 +78,28 @@ export class Jobs {
     }
   }
 
-  /** The most urgent job of a lane. */
-  async take(lane: string): Promise<Held | undefined> {
-    const [job] = await this.#database.retry(() =>
-      this.#boss.fetch<CellJob>(lane, { batchSize: 1, includeMetadata: true }),
+  /** The most urgent jobs of a lane. */
+  async take(lane: string, count: number): Promise<Held[]> {
+    const jobs = await this.#database.retry(() =>
+      this.#boss.fetch<CellJob>(lane, { batchSize: count, includeMetadata: true }),
     );
-    return job && { id: job.id, retryCount: job.retryCount, lane, cell: job.data.cell };
+    return jobs.map(({ id, retryCount, data }) => ({ id, retryCount, cell: data.cell }));
   }
 
-  /** Extends the lease. False if it ran out, and the job may be somebody else's. */
-  async extend(held: Held): Promise<boolean> {
-    return affected(await this.#boss.touch(held.lane, attempt(held))) > 0;
+  /** Extends leases. False if one ran out, and the job may be somebody else's. */
+  async extend(lane: string, held: readonly Held[]): Promise<boolean> {
+    return affected(await this.#boss.touch(lane, attempts(held))) === held.length;
   }
 
-  /** Ends a job within a transaction. False if its lease ran out before. */
-  async complete(held: Held, client: Queryable): Promise<boolean> {
+  /** Ends jobs within a transaction. False if the lease of one ran out before. */
+  async complete(lane: string, held: readonly Held[], client: Queryable): Promise<boolean> {
     const options = { db: executor(client) };
-    return affected(await this.#boss.complete(held.lane, attempt(held), null, options)) > 0;
+    return affected(await this.#boss.complete(lane, attempts(held), null, options)) === held.length;
   }
 
   /** Gives a job back because of what happened in it. */
-  async fail(held: Held, client: Queryable, error: string): Promise<void> {
-    await this.#boss.fail(held.lane, attempt(held), { error }, { db: executor(client) });
+  async fail(lane: string, held: Held, client: Queryable, error: string): Promise<void> {
+    await this.#boss.fail(lane, attempts([held]), { error }, { db: executor(client) });
   }
 
   async stop(): Promise<void> {
@@ -111,8 +110,8 @@ export class Jobs {
 /** In seconds: jobs wait for a year, run for a day, and are forgotten an hour after they ended. */
 const kept = { retentionSeconds: 365 * 86_400, expireInSeconds: 86_400, deleteAfterSeconds: 3600 } as const;
 
-function attempt({ id, retryCount }: Held): { id: string; retryCount: number } {
-  return { id, retryCount };
+function attempts(held: readonly Held[]): { id: string; retryCount: number }[] {
+  return held.map(({ id, retryCount }) => ({ id, retryCount }));
 }
 
 /** pg-boss says how many jobs a call was about, but not in its types. */

@@ -43,6 +43,7 @@ export class Database implements Queryable {
       connectionTimeoutMillis: 10_000,
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
+      ...pipelined,
       // A statement that nobody answers: the network is gone, and TCP would wait for a quarter of an hour.
       query_timeout: 120_000,
     });
@@ -71,9 +72,12 @@ export class Database implements Queryable {
   async transaction<T>(work: (client: Queryable) => Promise<T>): Promise<T> {
     return this.retry(() =>
       onClient(this.#pool, async (client) => {
-        await client.query("BEGIN; SET LOCAL synchronous_commit TO on");
+        // Not waited for: it travels together with the first statement.
+        const begun = client.query("BEGIN; SET LOCAL synchronous_commit TO on");
+        begun.catch(() => {});
         try {
           const result = await work(client);
+          await begun;
           await client.query("COMMIT");
           return result;
         } catch (error) {
@@ -130,7 +134,7 @@ async function onClient<T>(pool: pg.Pool, work: (client: Queryable) => Promise<T
   try {
     return await work({
       async query(text, values = []) {
-        const result = await client.query(text, values as unknown[]);
+        const result = await client.query({ name: preparedName(text), text, values: values as unknown[] });
         // Several statements at once give a list: the last one's rows count.
         const last = Array.isArray(result) ? result.at(-1) : result;
         return { rows: last.rows, count: last.rowCount ?? 0 };
@@ -143,6 +147,18 @@ async function onClient<T>(pool: pg.Pool, work: (client: Queryable) => Promise<T
     client.off("error", heard);
     client.release(broken);
   }
+}
+
+/** Statements may be sent before the one before is answered. The driver's types do not have it yet. */
+const pipelined = { pipeline: true } as object;
+
+const prepared = new Map<string, string>();
+
+/** A name by which a connection prepares a statement once; none for several statements at once, and beyond a thousand. */
+function preparedName(text: string): string | undefined {
+  if (!prepared.has(text) && prepared.size < 1000 && !/;\s*\S/.test(text))
+    prepared.set(text, `s${prepared.size}`);
+  return prepared.get(text);
 }
 
 /** Sleeps, or wakes at the signal. */

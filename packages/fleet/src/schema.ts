@@ -2,7 +2,7 @@ import { EspalierError } from "@espalier/core";
 import type { Database } from "./database.ts";
 
 /** Version of the tables. */
-const format = 1;
+const format = 2;
 
 /** One number for everybody who makes or changes tables, or submits. */
 export const submitLock = 0x6573_7061;
@@ -55,6 +55,25 @@ BEGIN
     WHEN free THEN CASE WHEN lone THEN 'alone' ELSE 'shares' END WHEN lone THEN 'waits' ELSE 'idle' END WHERE id = me;
   RETURN free;
 END $$;
+
+-- Stores what came of cells, and lets go of them. Gives the names of those that nobody had stored before, and then the cells
+-- that waited for them. Statement by statement, so that the last one sees cells submitted while the first one waited.
+CREATE OR REPLACE FUNCTION espalier.finish(results json, who uuid)
+RETURNS TABLE (stored text, id text, lane text, priority int) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE ended text[];
+BEGIN
+  WITH changed AS (UPDATE espalier.cell c
+    SET state = r.state, record = r.record, model = coalesce(r.model, c.model), finished = clock_timestamp()
+    FROM json_to_recordset(results) AS r(id text, state text, record json, model text)
+    WHERE c.id = r.id AND c.state IN ('waiting', 'queued') RETURNING c.id)
+  SELECT coalesce(array_agg(id), '{}') INTO ended FROM changed;
+  UPDATE espalier.worker SET seen = clock_timestamp(), cell = NULL, uses = 'idle', done = done + cardinality(ended)
+    WHERE id = who;
+  RETURN QUERY SELECT unnest(ended), NULL::text, NULL::text, NULL::int;
+  RETURN QUERY UPDATE espalier.cell SET state = 'queued' WHERE parent = ANY(ended) AND state = 'waiting'
+    RETURNING NULL::text, id, lane, priority;
+END $$;
 `;
 
 /** Makes the tables if they are not there. Throws an EspalierError if a later version has made them. */
@@ -73,9 +92,7 @@ export async function prepareTables(database: Database): Promise<void> {
   await database.transaction(async (client) => {
     await client.query("SELECT pg_advisory_xact_lock($1)", [submitLock]);
     await client.query(tables);
-    await client.query(
-      "INSERT INTO espalier.format SELECT $1::int WHERE NOT EXISTS (SELECT 1 FROM espalier.format)",
-      [format],
-    );
+    await client.query("DELETE FROM espalier.format");
+    await client.query("INSERT INTO espalier.format VALUES ($1)", [format]);
   });
 }

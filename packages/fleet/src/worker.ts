@@ -1,53 +1,28 @@
-import { randomUUID } from "node:crypto";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import {
-  type Cell,
-  CellRunner,
-  cellId,
-  type DataPlaces,
-  denseCell,
-  environment,
-  isFailure,
-  packageVersions,
-  type ResultRecord,
-  readCell,
-  SweepData,
-} from "@espalier/bench";
-import { EspalierError } from "@espalier/core";
-import type { Registry } from "@espalier/recipe";
+import { type Cell, environment, isFailure, packageVersions, type ResultRecord } from "@espalier/bench";
 import { type Held, Jobs, lostQueue } from "./boss.ts";
-import { filesOf, renamed, withDense } from "./cells.ts";
 import { Database, pause } from "./database.ts";
-import { Files } from "./files.ts";
-import { finish, giveBack, LeaseLost } from "./finish.ts";
-import { type Needs, type Offer, readNeeds, refusal } from "./lanes.ts";
+import { type Finished, finish, LeaseLost } from "./finish.ts";
+import type { Needs } from "./lanes.ts";
+import { type Batch, type Job, type Lane, Leases, shortestLease } from "./leases.ts";
 import { type Machine, thisMachine } from "./machine.ts";
 import { Objects } from "./objects.ts";
-import { QueueStore } from "./queue-store.ts";
+import { type Ran, type RunOptions, Runs } from "./run-cell.ts";
 import { prepareTables } from "./schema.ts";
 
 /** How a worker works. */
-export interface WorkerOptions {
+export interface WorkerOptions extends RunOptions {
   /** URL of the PostgreSQL database. What it leaves out comes from `PGUSER`, `PGPASSWORD` and so on. */
   readonly queue: string;
-  readonly registry: Registry;
   /** Checksums of plug-ins, by the strategy that they bring. */
   readonly plugins?: Readonly<Record<string, string>>;
   /** The only backends to use; all that are available by default. */
   readonly backends?: readonly string[] | undefined;
   /** Take only cells that train and prune, or only those that take times. */
   readonly only?: Needs["takes"] | undefined;
-  /** Threads of wasm for cells that take no times; 1 by default. */
-  readonly threads?: number | undefined;
   /** Go on when there is nothing to do. */
   readonly keepWaiting?: boolean | undefined;
   /** How often a cell that throws is tried before it counts as failed; 3 by default. */
   readonly tries?: number;
-  readonly data?: DataPlaces;
-  /** Folder for users' files; one in the system's folder for temporary files by default. */
-  readonly files?: string | undefined;
-  readonly versions?: Readonly<Record<string, string>>;
   /** Ends the worker; the cell that it runs is given back. */
   readonly signal?: AbortSignal;
   /** Called when a cell starts, and when it ends. */
@@ -70,18 +45,19 @@ export interface WorkerEvent {
  * used, if it could take none of the cells that there are, or if this machine fails (its disk, its data).
  */
 export async function work(options: WorkerOptions): Promise<{ readonly done: number }> {
-  const { signal, onNote } = options;
+  const { signal, onNote, registry, plugins = {}, backends, only } = options;
   const database = new Database(options.queue, { name: "espalier worker", signal, onLost: onNote });
   try {
     await database.connect();
     await prepareTables(database);
-    const lease = await leaseOf(database);
+    const lease = await shortestLease(database);
     const jobs = await Jobs.open(database, Math.max(2, Math.round(lease / 6)));
-    const worker = new Worker(options, database, jobs, thisMachine());
+    const machine = thisMachine();
+    const leases = new Leases({ database, jobs, machine }, { registry, plugins, backends, only }, onNote);
     try {
-      return await worker.run();
+      return await new Worker(options, { database, jobs, leases, machine }).run();
     } finally {
-      await worker.leave().catch(() => {});
+      await leases.leave().catch(() => {});
       await jobs.stop();
     }
   } finally {
@@ -89,355 +65,217 @@ export async function work(options: WorkerOptions): Promise<{ readonly done: num
   }
 }
 
-/** The shortest lease among the lanes. */
-async function leaseOf(database: Database): Promise<number> {
-  const { rows } = await database.query<{ lease: number | null }>(
-    "SELECT min(lease) AS lease FROM espalier.lane",
-  );
-  return rows[0]?.lease ?? 60;
+interface Parts {
+  readonly database: Database;
+  readonly jobs: Jobs;
+  readonly leases: Leases;
+  readonly machine: Machine;
 }
 
-interface Lane {
-  readonly name: string;
-  readonly needs: Needs;
-  readonly lease: number;
-}
+/** Milliseconds between two looks for work, longer and longer while there is none. */
+const [idle, longest] = [500, 5000];
 
-interface Job {
-  readonly held: Held;
-  readonly lane: Lane;
-  readonly cell: Cell;
-  readonly priority: number;
-}
-
-/** Milliseconds between two looks for work, longer and longer while there is none, and for lanes that are new. */
-const [idle, longest, lanesEvery] = [500, 5000, 5000];
+/** Cells that take less than a second are taken and stored together, as many as fit into one; a hundred at most. */
+const [together, most] = [1, 100];
 
 class Worker {
-  readonly #id = randomUUID();
   readonly #options: WorkerOptions;
   readonly #database: Database;
   readonly #jobs: Jobs;
+  readonly #leases: Leases;
   readonly #machine: Machine;
-  readonly #offer: Offer;
-  readonly #store: QueueStore;
   readonly #objects: Objects;
-  readonly #files: Files;
-  readonly #data: SweepData;
-  #lanes: readonly Lane[] = [];
-  #refusals: readonly string[] = [];
-  #lanesAt = Number.NEGATIVE_INFINITY;
+  readonly #runs: Runs;
+  /** Seconds of the slowest of the last cells, by lane. */
+  readonly #paces = new Map<string, number>();
   #done = 0;
-  #fault: unknown;
 
-  constructor(options: WorkerOptions, database: Database, jobs: Jobs, machine: Machine) {
-    const { registry, plugins = {}, backends, only } = options;
+  constructor(options: WorkerOptions, { database, jobs, leases, machine }: Parts) {
     this.#options = options;
     this.#database = database;
     this.#jobs = jobs;
+    this.#leases = leases;
     this.#machine = machine;
-    this.#offer = { registry, plugins, backends, only, host: machine.host, processor: machine.processor };
     this.#objects = new Objects(database);
-    this.#store = new QueueStore(database, this.#objects);
-    this.#files = new Files(options.files ?? join(tmpdir(), "espalier-fleet"), this.#objects);
-    this.#data = new SweepData(registry, { ...options.data, signal: options.signal });
+    this.#runs = new Runs(options, database, this.#objects);
   }
 
   async run(): Promise<{ done: number }> {
     const { signal, keepWaiting = false } = this.#options;
-    await this.#enter();
+    await this.#leases.enter();
     for (let looks = 0; !signal?.aborted; looks++) {
-      await this.#lookForLanes();
-      const job = (await this.#takeWork()) ?? (await this.#takeTimes()) ?? (await this.#takeLost());
-      if (job !== undefined) {
-        await this.#process(job);
+      const batch = await this.#leases.take((lane) => this.#howMany(lane));
+      if (batch !== undefined) {
+        await this.#process(batch);
         looks = 0;
         continue;
       }
+      await this.#recordLost();
       if (!keepWaiting && !(await this.#moreToCome())) break;
-      await this.#beat();
+      await this.#leases.rest();
       await pause(Math.min(longest, idle * 1.3 ** looks) * (0.75 + Math.random() / 2), signal);
     }
     return { done: this.#done };
   }
 
-  /** Lets others have the machine at once. */
-  async leave(): Promise<void> {
-    await this.#database.query("DELETE FROM espalier.worker WHERE id = $1", [this.#id]);
+  #howMany({ name, needs }: Lane): number {
+    const pace = needs.takes === "times" ? undefined : this.#paces.get(name);
+    return pace === undefined ? 1 : Math.max(1, Math.min(most, Math.floor(together / pace)));
   }
 
-  async #enter(): Promise<void> {
-    const { key, host, processor } = this.#machine;
-    await this.#database.query(
-      "DELETE FROM espalier.worker WHERE seen < now() - greatest(lease, 3600) * interval '1 second'",
-    );
-    await this.#database.query(
-      `INSERT INTO espalier.worker (id, machine, host, processor, lease) VALUES ($1, $2, $3, $4, $5)
-       ON CONFLICT (id) DO NOTHING`,
-      [this.#id, key, host, processor, await leaseOf(this.#database)],
-    );
-  }
-
-  /** Which lanes this worker serves; what they need may be new to it. */
-  async #lookForLanes(): Promise<void> {
-    if (performance.now() - this.#lanesAt < lanesEvery && this.#lanes.length > 0) return;
-    this.#lanesAt = performance.now();
-    const { rows } = await this.#database.query<{ name: string; needs: unknown; lease: number }>(
-      `SELECT name, needs, lease FROM espalier.lane l
-       WHERE EXISTS (SELECT 1 FROM espalier.cell c WHERE c.lane = l.name AND c.state IN ('waiting', 'queued'))`,
-    );
-    const lanes: Lane[] = [];
-    const refusals = new Set<string>();
-    for (const { name, needs: given, lease } of rows) {
-      const needs = readNeeds(given);
-      const reason = await refusal(needs, this.#offer);
-      if (reason === undefined) lanes.push({ name, needs, lease });
-      else refusals.add(reason);
-    }
-    for (const reason of refusals)
-      if (!this.#refusals.includes(reason))
-        this.#options.onNote?.(`some cells are left to others: ${reason}`);
-    this.#lanes = lanes;
-    this.#refusals = [...refusals];
-  }
-
-  /** Whether cells of this worker's lanes are left, running elsewhere or waiting for others. */
+  /** A worker that has done something ends well, even if what is left is for others. */
   async #moreToCome(): Promise<boolean> {
-    this.#lanesAt = Number.NEGATIVE_INFINITY;
-    await this.#lookForLanes();
-    if (this.#lanes.length > 0) return true;
-    const [reason] = this.#refusals;
-    if (reason !== undefined && this.#done === 0)
-      throw new EspalierError(`this worker can take none of the cells in the queue: ${reason}.`);
-    return false;
-  }
-
-  async #takeWork(): Promise<Job | undefined> {
-    const lanes = this.#lanes.filter(({ needs }) => needs.takes === "work");
-    if (lanes.length === 0 || !(await this.#takeMachine(false))) return undefined;
-    return this.#takeFrom(lanes);
-  }
-
-  async #takeTimes(): Promise<Job | undefined> {
-    const lanes = this.#lanes.filter(({ needs }) => needs.takes === "times");
-    return lanes.length === 0 ? undefined : this.#takeFrom(lanes);
-  }
-
-  async #takeFrom(lanes: readonly Lane[]): Promise<Job | undefined> {
-    for (const lane of lanes) {
-      const held = await this.#jobs.take(lane.name);
-      if (held === undefined) continue;
-      const { rows } = await this.#database.query<{
-        spec: unknown;
-        state: string;
-        lane: string;
-        priority: number;
-      }>("SELECT spec, state, lane, priority FROM espalier.cell WHERE id = $1", [held.cell]);
-      const row = rows[0];
-      if (row?.state !== "queued" || row.lane !== lane.name) {
-        // Done by somebody whose lease had run out, cancelled, or submitted anew for other workers.
-        await this.#database.transaction((client) => this.#jobs.complete(held, client));
-        return this.#takeFrom(lanes);
-      }
-      const cell = readCell(row.spec, `queue, cell ${held.cell}`);
-      return { held, lane, cell, priority: row.priority };
-    }
-    return undefined;
+    return this.#leases.moreToCome().catch((error) => {
+      if (this.#done === 0) throw error;
+      return false;
+    });
   }
 
   /** A cell whose workers were lost again and again is recorded as failed, by whoever comes upon it. */
-  async #takeLost(): Promise<undefined> {
-    const held = await this.#jobs.take(lostQueue);
-    if (held === undefined) return undefined;
+  async #recordLost(): Promise<void> {
+    const held = await this.#leases.takeLost();
+    if (held === undefined) return;
     const { rows } = await this.#database.query<{ data: string }>(
       "SELECT data FROM espalier.cell WHERE id = $1",
       [held.cell],
     );
     const error = "the workers that ran it stopped answering, again and again. Do they have enough memory?";
+    const versions = { ...packageVersions(), ...this.#options.versions };
     const record = {
       error,
       format: 1 as const,
       id: held.cell,
-      environment: this.#environment(rows[0]?.data ?? ""),
+      environment: { ...environment(rows[0]?.data ?? "", versions), host: this.#machine.host },
       seconds: 0,
     };
     await this.#database.transaction((client) =>
-      finish(
-        held,
-        { state: "failed", record, model: undefined, worker: undefined, strict: false },
-        this.#jobs,
-        client,
-      ),
+      finish([{ held, state: "failed", record }], { lane: lostQueue, strict: false }, this.#jobs, client),
     );
-    return undefined;
   }
 
-  #environment(checksum: string): ResultRecord["environment"] {
-    const { host } = this.#machine;
-    return { ...environment(checksum, { ...packageVersions(), ...this.#options.versions }), host };
-  }
-
-  async #takeMachine(alone: boolean): Promise<boolean> {
-    const { rows } = await this.#database.query<{ free: boolean | null }>(
-      "SELECT espalier.take_machine($1, $2) AS free",
-      [this.#id, alone],
-    );
-    return rows[0]?.free ?? false;
-  }
-
-  /** Says that this worker is there. False if the cell that it runs is no longer its own. */
-  async #beat(job?: Job): Promise<boolean> {
-    const { rows } = await this.#database.query<{ state: string | null }>(
-      `UPDATE espalier.worker SET seen = clock_timestamp(), cell = $2, uses = CASE WHEN $2::text IS NULL THEN 'idle' ELSE uses END
-       WHERE id = $1 RETURNING (SELECT state FROM espalier.cell WHERE id = $2) AS state`,
-      [this.#id, job?.held.cell ?? null],
-    );
-    if (rows.length === 0) await this.#enter();
-    return job === undefined || (rows[0]?.state !== "cancelled" && (await this.#extend(job.held)));
-  }
-
-  #extend(held: Held): Promise<boolean> {
-    return this.#database.retry(() => this.#jobs.extend(held));
-  }
-
-  /** Runs a cell while the lease is extended; the end of the lease, of the sweep or of the worker ends the run. */
-  async #process(job: Job): Promise<void> {
+  /** Runs cells while their leases are extended; the end of a lease, of the sweep or of the worker ends the run. */
+  async #process(batch: Batch): Promise<void> {
     const { signal, onCell } = this.#options;
     const stop = new AbortController();
     const given = () => stop.abort(signal?.reason);
     signal?.addEventListener("abort", given, { once: true });
     if (signal?.aborted) given();
-    const beating = this.#beatUntil(stop.signal, job, () => stop.abort(new LeaseLost()));
-    onCell?.({ cell: job.cell, outcome: "started" });
+    let fault: unknown;
+    const keeping = this.#leases.keep(batch, stop.signal, (reason) => {
+      if (!(reason instanceof LeaseLost)) fault = reason;
+      stop.abort(new LeaseLost());
+    });
+    let open = batch.jobs;
     try {
-      if (job.lane.needs.takes === "times") await this.#waitForMachine(stop.signal);
-      const record = stop.signal.aborted ? undefined : await this.#run(job, stop.signal);
-      if (record === undefined || stop.signal.aborted) await this.#putBack(job, stop.signal);
-      else await this.#conclude(job, record);
+      if (batch.lane.needs.takes === "times") await this.#leases.haveMachineAlone(stop.signal);
+      const ran = await this.#runAll(batch, stop.signal);
+      if (!(stop.signal.reason instanceof LeaseLost)) {
+        await this.#conclude(batch.lane, ran);
+        open = open.slice(ran.length);
+        await this.#giveBack(batch.lane, open);
+        open = [];
+      }
     } catch (error) {
       if (!(error instanceof LeaseLost)) {
         // What is wrong is this machine, not the cell: others may do better.
-        await this.#database
-          .transaction((client) => giveBack(job.held, job.priority, this.#jobs, client))
-          .catch(() => {});
+        await this.#giveBack(batch.lane, open).catch(() => {});
         throw error;
       }
-      onCell?.({ cell: job.cell, outcome: "lost" });
     } finally {
       stop.abort();
       signal?.removeEventListener("abort", given);
-      await beating;
-      await this.#beat().catch(() => false);
+      await keeping;
     }
-    if (this.#fault !== undefined) throw this.#fault;
+    for (const { cell } of open) onCell?.({ cell, outcome: "lost" });
+    if (open.length > 0) await this.#leases.rest().catch(() => {});
+    if (fault !== undefined) throw fault;
   }
 
-  async #beatUntil(signal: AbortSignal, job: Job, lost: () => void): Promise<void> {
-    const every = (1000 * job.lane.lease) / 4;
-    try {
-      while (!signal.aborted) {
-        if (!(await this.#beat(job)) && !signal.aborted) lost();
-        await pause(every, signal);
-      }
-    } catch (error) {
-      // Patience with the database is over.
-      this.#fault = error;
-      lost();
+  /** Runs what fits into the time that cells are taken together for, one cell at least. */
+  async #runAll({ lane, jobs }: Batch, signal: AbortSignal): Promise<(readonly [Job, Ran])[]> {
+    const ended: (readonly [Job, Ran])[] = [];
+    const start = performance.now();
+    let [before, pace] = [start, 0];
+    for (const job of jobs) {
+      if (signal.aborted || (ended.length > 0 && before - start > 1000 * together)) break;
+      this.#options.onCell?.({ cell: job.cell, outcome: "started" });
+      const ran = await this.#run(job, lane, signal);
+      if (ran === undefined || signal.aborted) break;
+      ended.push([job, ran]);
+      const now = performance.now();
+      pace = Math.max(pace, (now - before) / 1000);
+      before = now;
     }
+    if (ended.length > 0) this.#paces.set(lane.name, pace);
+    return ended;
   }
 
-  async #waitForMachine(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted && !(await this.#takeMachine(true))) await pause(idle, signal);
+  async #run(job: Job, lane: Lane, signal: AbortSignal): Promise<Ran | undefined> {
+    const { execute } = this.#options;
+    if (execute === undefined) return this.#runs.run(job, lane, signal);
+    const record = await execute(job.cell, job.held.cell);
+    return record && { record, models: new Map(), neededFailed: false };
   }
 
-  async #run(job: Job, signal: AbortSignal): Promise<ResultRecord | undefined> {
-    const { registry, execute, threads = 1 } = this.#options;
-    if (execute !== undefined) return execute(job.cell, job.held.cell);
-    const { cell, checksums } = await this.#here(job);
-    const id = (any: Cell) => cellId(any, checksums);
-    this.#store.begin(id);
-    const runner = new CellRunner({
-      registry: threads > 1 && job.lane.needs.takes === "work" ? onThreads(registry, threads) : registry,
-      data: this.#data,
-      store: this.#store,
-      checksums,
-      id,
-      signal,
-      versions: this.#options.versions,
+  /** Gives cells back as if they had never been taken. */
+  async #giveBack({ name }: Lane, open: readonly Job[]): Promise<void> {
+    if (open.length === 0) return;
+    await this.#database.transaction(async (client) => {
+      for (const { held, priority } of open)
+        if (await this.#jobs.complete(name, [held], client))
+          await this.#jobs.add(name, [{ id: held.cell, priority }], client);
     });
-    const record = await runner.run(cell);
-    if (this.#store.fault !== undefined) throw this.#store.fault;
-    return record;
+    await this.#leases.rest();
   }
 
-  /** The cell with this machine's paths, its data loaded and compared with what was submitted. */
-  async #here({ cell, held }: Job): Promise<{ cell: Cell; checksums: ReadonlyMap<string, string> }> {
-    const paths = new Map<string, string>();
-    for (const name of filesOf(denseCell(cell))) paths.set(name, await this.#files.path(name));
-    const own = withDense(cell, (dense) => renamed(dense, (name) => paths.get(name) ?? name));
-    const { data } = denseCell(own);
-    const checksums = new Map([[data.dataset, (await this.#data.source(data)).checksum]]);
-    for (const [name, path] of paths) checksums.set(path, name.slice(7, 71));
-    // The name is a hash of all that the cell is: data of another content, or a changed cell, do not have it.
-    if (cellId(own, checksums) !== held.cell)
-      throw new EspalierError(
-        `data ${data.dataset}: on this machine it is not what the sweep was submitted with (the checksum differs).`,
-      );
-    return { cell: own, checksums };
-  }
-
-  async #putBack(job: Job, signal: AbortSignal): Promise<void> {
-    if (signal.reason instanceof LeaseLost) {
-      this.#options.onCell?.({ cell: job.cell, outcome: "lost" });
-      return;
-    }
-    await this.#database.transaction((client) => giveBack(job.held, job.priority, this.#jobs, client));
-  }
-
-  async #conclude(job: Job, record: ResultRecord): Promise<void> {
-    const { held, cell, lane } = job;
+  /** Stores what came of cells, but for those that will be tried again. */
+  async #conclude(lane: Lane, ran: readonly (readonly [Job, Ran])[]): Promise<void> {
     const { onCell, tries = 3 } = this.#options;
-    const failed = isFailure(record);
-    if (failed && !this.#store.neededFailed && (await this.#mayTryAgain(held, tries, record.error))) {
-      onCell?.({ cell, outcome: "retried", record });
-      return;
+    const finished = new Map<Finished, { readonly cell: Cell; readonly record: ResultRecord }>();
+    const remade: [string, string][] = [];
+    for (const [{ held, cell }, { record, models, neededFailed }] of ran) {
+      const failed = isFailure(record);
+      if (failed && !neededFailed && (await this.#mayTryAgain(lane, held, tries, record.error))) {
+        onCell?.({ cell, outcome: "retried", record });
+        continue;
+      }
+      let model: string | undefined;
+      for (const [id, bytes] of failed ? [] : models) {
+        const name = await this.#objects.put(bytes);
+        if (id === held.cell) model = name;
+        else remade.push([id, name]);
+      }
+      const { cell: _, ...rest } = record;
+      const stored = { ...rest, environment: { ...record.environment, host: this.#machine.host } };
+      finished.set({ held, state: failed ? "failed" : "done", record: stored, model }, { cell, record });
     }
-    const models = new Map<string, string>();
-    if (!failed) for (const [id, bytes] of this.#store.made) models.set(id, await this.#objects.put(bytes));
-    const { cell: _, ...rest } = record;
-    const { host } = this.#machine;
-    const stored = { ...rest, environment: { ...record.environment, host } };
-    const finished = await this.#database.transaction(async (client) => {
+    if (finished.size === 0) return this.#leases.rest();
+    const worker = this.#leases.worker;
+    const strict = lane.needs.takes === "times";
+    const first = await this.#database.transaction(async (client) => {
       // Models of other cells that were not stored any more, and had to be made again.
-      for (const [id, model] of models)
-        await client.query(
-          "UPDATE espalier.cell SET model = $2 WHERE id = $1 AND id <> $3 AND model IS NULL",
-          [id, model, held.cell],
-        );
-      const strict = lane.needs.takes === "times";
-      const model = models.get(held.cell);
-      const state = failed ? "failed" : "done";
-      return finish(held, { state, record: stored, model, worker: this.#id, strict }, this.#jobs, client);
+      for (const [id, model] of remade)
+        await client.query("UPDATE espalier.cell SET model = $2 WHERE id = $1 AND model IS NULL", [
+          id,
+          model,
+        ]);
+      return finish([...finished.keys()], { lane: lane.name, worker, strict }, this.#jobs, client);
     });
-    if (finished) this.#done++;
-    onCell?.({ cell, outcome: finished ? (failed ? "failed" : "done") : "lost", record });
+    this.#done += first.size;
+    for (const [{ held, state }, event] of finished)
+      onCell?.({ ...event, outcome: first.has(held.cell) ? state : "lost" });
   }
 
   /** Counts a try that failed; whether there is another. */
-  async #mayTryAgain(held: Held, tries: number, error: string): Promise<boolean> {
+  async #mayTryAgain({ name }: Lane, held: Held, tries: number, error: string): Promise<boolean> {
     return this.#database.transaction(async (client) => {
       const { rows } = await client.query<{ tries: number }>(
         "UPDATE espalier.cell SET tries = tries + 1 WHERE id = $1 RETURNING tries",
         [held.cell],
       );
       if ((rows[0]?.tries ?? tries) >= tries) return false;
-      await this.#jobs.fail(held, client, error);
+      await this.#jobs.fail(name, held, client, error);
       return true;
     });
   }
-}
-
-/** A registry whose wasm runs on several threads: the results are the same. */
-function onThreads(registry: Registry, threads: number): Registry {
-  return { ...registry, backend: (name) => registry.backend(name === "wasm" ? `wasm:${threads}` : name) };
 }

@@ -24,8 +24,8 @@ const config: SweepInput = {
   evaluationWindows: 64,
   strategies: [{ use: "unstructured" }, { use: "unstructured", label: "local", scope: "local" }],
   targets: [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8].map((sparsity) => ({ sparsity })),
-  training: { epochs: 2, batchesPerEpoch: 20 },
-  fineTuning: [{ epochs: 2, batchesPerEpoch: 20 }],
+  training: { epochs: 2, batchesPerEpoch: 60 },
+  fineTuning: [{ epochs: 2, batchesPerEpoch: 60 }],
   timedTargets: [],
   seeds: [0, 1],
 };
@@ -68,14 +68,23 @@ async function chaos(): Promise<void> {
   const began = performance.now();
   const database = new Database(postgres.url, { name: "chaos" });
   const plan = faultsInOrder();
-  for (let done = 0; !ended; ) {
+  const gone = ({ exitCode, signalCode }: ChildProcess) => exitCode !== null || signalCode !== null;
+  let [made, last] = [0, began];
+  while (!ended) {
     if (performance.now() - began > 1000 * limit) throw new Error(`chaos: not done after ${limit} s`);
-    await wait(2500);
-    for (const member of crew)
-      if (member.child.exitCode !== null || member.child.signalCode !== null) member.child = start("worker");
-    const fault = plan[done];
+    await wait(500);
+    for (const member of crew) if (gone(member.child)) member.child = start("worker");
+    if (gone(coordinator) && !ended) {
+      coordinator = start("sweep");
+      watch();
+    }
+    const fault = plan[made];
+    // Spread over the sweep; where it gets nowhere, every five seconds.
+    const due = (made * total) / (faults + 2);
     if (fault === undefined || ended) continue;
-    done++;
+    if ((await storedByWorkers()).length < due && performance.now() - last < 5000) continue;
+    made++;
+    last = performance.now();
     console.log(`${((performance.now() - began) / 1000).toFixed(0)} s: ${fault}`);
     const victim = crew[Math.floor(random() * crew.length)]!;
     if (fault === "SIGKILL") victim.child.kill("SIGKILL");
@@ -94,22 +103,29 @@ async function chaos(): Promise<void> {
       coordinator = start("sweep");
       watch();
     }
-    if (done === plan.length) console.log("all faults were made");
+    if (made === plan.length) console.log("all faults were made");
   }
   await database.close();
   const records = await readResults(join(folder, "fleet", "results.jsonl"));
   const same = (list: readonly ResultRecord[]) => list.map(lasting).sort().join("\n");
   const ids = new Set(records.map(({ id }) => id));
-  const stored = (await readFile(join(folder, "journal"), "utf8")).trim().split("\n");
+  const stored = await storedByWorkers();
   console.log(
     `${records.length} results of ${ids.size} cells; ${stored.length} stored by workers; ${((performance.now() - began) / 1000).toFixed(0)} s`,
   );
+  if (made < plan.length) throw new Error(`chaos: done after ${made} of ${plan.length} faults`);
   if (ids.size !== total || records.length !== total)
     throw new Error("chaos: a cell is missing, or there twice");
   if (new Set(stored).size !== stored.length) throw new Error("chaos: a cell was stored twice");
   if (same(records) !== same(expected.records))
     throw new Error("chaos: results differ from the undisturbed run's");
   console.log("every cell once, equal to the undisturbed run");
+}
+
+/** Names of the cells that workers say they have stored. */
+async function storedByWorkers(): Promise<string[]> {
+  const text = await readFile(join(folder, "journal"), "utf8").catch(() => "");
+  return text.split("\n").filter((line) => line !== "");
 }
 
 /** Twenty faults in random order; PostgreSQL is restarted twice, the coordinator killed twice. */

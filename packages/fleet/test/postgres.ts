@@ -1,6 +1,6 @@
 import { execFile, spawn } from "node:child_process";
 import { chownSync, existsSync, readdirSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
@@ -24,6 +24,8 @@ export const lacking: string =
 export interface Postgres {
   readonly url: string;
   readonly port: number;
+  /** Its first process; all others are under it. */
+  readonly pid: number;
   /** Statements as the owner, by psql-like rights; gives nothing. */
   restart(): Promise<void>;
   stop(): Promise<void>;
@@ -32,14 +34,15 @@ export interface Postgres {
 /** PostgreSQL does not run as root: its user is then `nobody`. */
 const as = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
 
-export async function startPostgres(listen = "127.0.0.1"): Promise<Postgres> {
+/** `more` is for the server's command line, such as `-c ssl=on`. */
+export async function startPostgres(listen = "127.0.0.1", more = ""): Promise<Postgres> {
   const folder = await mkdtemp(join(tmpdir(), "espalier-postgres-"));
   if (as.uid !== undefined) chownSync(folder, as.uid, as.gid!);
   const data = join(folder, "data");
   const port = await freePort();
   await call("initdb", "-D", data, "-U", "espalier", "-A", "trust", "-E", "UTF8", "--no-sync");
   await writeFile(join(data, "pg_hba.conf"), "host all espalier all trust\nhost all all all scram-sha-256\n");
-  const settings = `-c listen_addresses='${listen}' -c port=${port} -c unix_socket_directories='' -c max_connections=200`;
+  const settings = `-c listen_addresses='${listen}' -c port=${port} -c unix_socket_directories='' -c max_connections=200 ${more}`;
   // Not by pipes: the server would hold them open, and with them this call.
   const start = () =>
     new Promise<void>((resolve, reject) => {
@@ -57,6 +60,7 @@ export async function startPostgres(listen = "127.0.0.1"): Promise<Postgres> {
   return {
     url: `postgres://espalier@127.0.0.1:${port}/postgres`,
     port,
+    pid: Number((await readFile(join(data, "postmaster.pid"), "utf8")).split("\n")[0]),
     async restart() {
       await stop();
       await start();

@@ -13,7 +13,7 @@ import {
 import type { Accounting } from "@espalier/core";
 import { groupBy } from "./labels.ts";
 import { type Names, targetOf } from "./names.ts";
-import type { DenseRow, ErrorStats, RunRow, Size, Stat, TimingRow } from "./rows.ts";
+import type { DenseRow, ErrorStats, RunRow, Size, Stat, TimingRow } from "./section.ts";
 
 /** The dense model of a section, from its own records, or from the records of its pruned models. */
 export function denseRow(group: readonly ResultRecord[]): DenseRow | undefined {

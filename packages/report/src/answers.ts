@@ -1,5 +1,5 @@
 import { formatBytes, formatChange, formatErrorStat, formatShare, formatSpeedup } from "./numbers.ts";
-import type { RunRow, Section, TimingRow } from "./rows.ts";
+import type { RunRow, Section, TimingRow } from "./section.ts";
 import { allowances, shownTiming, timingsOf } from "./summary.ts";
 
 /** One question that readers ask first, and the model that answers it. */

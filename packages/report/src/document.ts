@@ -1,9 +1,11 @@
 import { isFailure, isLatency, isPrune, isTrain, type ResultRecord } from "@espalier/bench";
 import { stringify as toYaml } from "yaml";
 import { type Answers, answersOf } from "./answers.ts";
-import { type Figure, figuresOf, glanceOf } from "./figures.ts";
+import type { Figure } from "./figure.ts";
+import { figuresOf, glanceOf } from "./figures.ts";
 import { configurationsOf, dataOf, machinesOf } from "./repeat.ts";
-import { latestResults, type Rows, rowsOf, type Section } from "./rows.ts";
+import { latestResults, rowsOf } from "./rows.ts";
+import type { Rows, Section } from "./section.ts";
 import { denseText, remarksOf } from "./summary.ts";
 import { everythingTable, missedTable, type Table, verdictTable } from "./tables.ts";
 

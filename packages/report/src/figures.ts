@@ -5,26 +5,13 @@ import { errorSparsity } from "./charts/error-sparsity.ts";
 import { latency, speedup } from "./charts/latency.ts";
 import { modelSize, runsNear } from "./charts/model-size.ts";
 import { parametersFlops } from "./charts/parameters-flops.ts";
-import { looksOf, type Spec } from "./charts/theme.ts";
+import { looksOf } from "./charts/theme.ts";
+import type { Figure } from "./figure.ts";
 import { frontTable } from "./front.ts";
 import { formatBytes, formatChange, formatError, formatShare, formatSpeedup } from "./numbers.ts";
 import { partFigures } from "./parts.ts";
-import type { Rows, RunRow, Section } from "./rows.ts";
-import { errorTable, sizeTable, type Table, timingTable } from "./tables.ts";
-
-/** A chart with its title, caption and table. */
-export interface Figure {
-  /** Base name of its files. */
-  readonly name: string;
-  readonly title: string;
-  /** A specification to draw, or an SVG that is already drawn. */
-  readonly spec: Spec | string;
-  /** Description for readers who cannot see it. */
-  readonly alt: string;
-  readonly caption: string;
-  /** Its figures, unless another chart's table has them. */
-  readonly table?: Table;
-}
+import type { Rows, RunRow, Section } from "./section.ts";
+import { errorTable, sizeTable, timingTable } from "./tables.ts";
 
 /** The chart of a section next to its answers. */
 export function glanceOf(section: Section, rows: Rows): Figure {

@@ -1,5 +1,5 @@
 import { formatChange, formatErrorStat, formatShare } from "./numbers.ts";
-import type { RunRow, Section } from "./rows.ts";
+import type { RunRow, Section } from "./section.ts";
 import type { Table } from "./tables.ts";
 
 /** A model in comparison: its size as a share of the dense one, and its error. */

@@ -8,7 +8,8 @@ export { type WriteInsightOptions, writeInsight } from "./insight/write.ts";
 export { toMarkdown } from "./markdown.ts";
 export { renderSvg } from "./render.ts";
 export { configurationsOf, dataOf, machinesOf } from "./repeat.ts";
-export { type Rows, type RunRow, rowsOf, type Section, type Stat, type TimingRow } from "./rows.ts";
+export { rowsOf } from "./rows.ts";
+export type { Rows, RunRow, Section, Stat, TimingRow } from "./section.ts";
 export { summaryLines } from "./summary.ts";
 export * from "./text.ts";
 export {

@@ -1,6 +1,6 @@
 import type { Answers } from "./answers.ts";
 import { type Block, type Document, tableToggle } from "./document.ts";
-import type { Figure } from "./figures.ts";
+import type { Figure } from "./figure.ts";
 import { escapeHtml } from "./html.ts";
 import type { Table } from "./tables.ts";
 

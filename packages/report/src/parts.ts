@@ -5,9 +5,9 @@ import { type HeatPanel, heatMap, shortNames } from "./charts/heat-map.ts";
 import { runsNear } from "./charts/model-size.ts";
 import { sensitivityChart } from "./charts/sensitivity.ts";
 import { chart, type Look, type Spec } from "./charts/theme.ts";
-import type { Figure } from "./figures.ts";
+import type { Figure } from "./figure.ts";
 import { formatShare } from "./numbers.ts";
-import type { RunRow, Section } from "./rows.ts";
+import type { RunRow, Section } from "./section.ts";
 
 /** Number of rows in a chart above which layers of the same part are merged. */
 export const mostRows = 36;

@@ -10,10 +10,10 @@ import { rolePattern } from "@espalier/core/pruning";
 import { importanceChart } from "./charts/importance.ts";
 import { maskSheet } from "./charts/masks.ts";
 import { runsNear } from "./charts/model-size.ts";
-import type { Figure } from "./figures.ts";
+import type { Figure } from "./figure.ts";
 import { formatShare } from "./numbers.ts";
 import { mostRows } from "./parts.ts";
-import type { Section } from "./rows.ts";
+import type { Section } from "./section.ts";
 
 /** Finds the model of a result by its name; undefined if it was not kept. */
 export type FindModel = (id: string) => Promise<Model | undefined>;

@@ -9,7 +9,8 @@ import {
   formatShort,
   formatSpeedupStat,
 } from "./numbers.ts";
-import { type RunRow, rowsOf, type Section, type TimingRow } from "./rows.ts";
+import { rowsOf } from "./rows.ts";
+import type { RunRow, Section, TimingRow } from "./section.ts";
 
 /** Allowed increases of a pruned model's error over the dense model's, as shares. */
 export const allowances: readonly number[] = [0.01, 0.05];

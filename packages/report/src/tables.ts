@@ -9,7 +9,7 @@ import {
   formatSpeedupStat,
   formatTimeStat,
 } from "./numbers.ts";
-import type { Rows, RunRow, Section, Size } from "./rows.ts";
+import type { Rows, RunRow, Section, Size } from "./section.ts";
 import { allowances, shownTiming, timingsOf, verdictsOf } from "./summary.ts";
 
 /** A column of a table: numbers are right-aligned. */

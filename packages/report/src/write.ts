@@ -4,7 +4,7 @@ import type { ResultRecord } from "@espalier/bench";
 import { EspalierError } from "@espalier/core";
 import { loadModel } from "@espalier/formats/node";
 import { type Document, documentOf } from "./document.ts";
-import type { Figure } from "./figures.ts";
+import type { Figure } from "./figure.ts";
 import { drawFigures, prepareFolder, writeFolder } from "./folder.ts";
 import { toHtml } from "./html.ts";
 import { toMarkdown } from "./markdown.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { isLatency, procedureOf, type ResultRecord } from "@espalier/bench";
 import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { documentOf, figuresIn } from "../src/document.ts";
-import type { Figure } from "../src/figures.ts";
+import type { Figure } from "../src/figure.ts";
 import { toHtml } from "../src/html.ts";
 import { summaryLines, writeReport } from "../src/index.ts";
 import { toMarkdown } from "../src/markdown.ts";

@@ -1,7 +1,7 @@
 import { EspalierError, type Tensors } from "@espalier/core";
 import { readSafetensors, writeSafetensors } from "@espalier/formats";
 import { z } from "zod";
-import type { EpochRecord } from "./fit.ts";
+import type { EpochRecord } from "./epoch.ts";
 import { type FitSettings, settingsSchema } from "./options.ts";
 
 const currentPrefix = "current/";

@@ -2,8 +2,9 @@ import type { Program, RunOptions, TensorData, Tensors } from "@espalier/core";
 import { bindInputs, type Graph, selectOutputs } from "@espalier/core/graph";
 import type { RuntimeOptions } from "./options.ts";
 import { makePlan, type Plan, type PlanStep } from "./plan.ts";
-import { activate, exclusively, type Tensor, type Tf } from "./runtime.ts";
+import { activate, exclusively } from "./runtime.ts";
 import { download, type TfjsState, upload } from "./state.ts";
+import type { Tensor, Tf } from "./tensorflow-js.ts";
 
 /** A plan with the values of its fixed part, and the versions of the tensors they were computed from. */
 interface Prepared {

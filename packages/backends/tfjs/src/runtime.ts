@@ -1,13 +1,8 @@
 import { EspalierError } from "@espalier/core";
 import { findGpu, provideNavigatorGpu } from "@espalier/webgpu-device";
-import type * as TensorFlow from "@tensorflow/tfjs";
 import type { Kind, RuntimeOptions } from "./options.ts";
 import { load } from "./packages.ts";
-
-export type Tf = typeof TensorFlow;
-export type Tensor = TensorFlow.Tensor;
-export type Tensor1D = TensorFlow.Tensor1D;
-export type Tensor2D = TensorFlow.Tensor2D;
+import type { Tf } from "./tensorflow-js.ts";
 
 /** Name of a kind among all backends. */
 export function nameOf(kind: Kind): string {

@@ -1,6 +1,7 @@
 import { EspalierError, type Snapshot, type State, type TensorData, type Tensors } from "@espalier/core";
 import type { Kind, RuntimeOptions } from "./options.ts";
-import { activate, exclusively, type Tensor, type Tf } from "./runtime.ts";
+import { activate, exclusively } from "./runtime.ts";
+import type { Tensor, Tf } from "./tensorflow-js.ts";
 
 /** Tensors that live in one TensorFlow.js backend. */
 export class TfjsState implements State {

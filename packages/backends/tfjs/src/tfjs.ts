@@ -4,8 +4,9 @@ import { describeGpu, findGpu } from "@espalier/webgpu-device";
 import type { Kind, TfjsOptions } from "./options.ts";
 import { NotAdded } from "./packages.ts";
 import { TfjsProgram } from "./program.ts";
-import { activate, exclusively, nameOf, type Tf } from "./runtime.ts";
+import { activate, exclusively, nameOf } from "./runtime.ts";
 import { TfjsState } from "./state.ts";
+import type { Tf } from "./tensorflow-js.ts";
 
 /** Runs graphs on TensorFlow.js, which is loaded on first use. */
 export function tfjs({ kind, ...options }: TfjsOptions): Backend {

@@ -7,10 +7,11 @@ import { writeFile } from "node:fs/promises";
 import { cpus } from "node:os";
 import { randomStream } from "@espalier/core/graph";
 import { Heap } from "../src/memory/heap.ts";
-import { countsOf, type Format, formats, type Rates, type SparseFormat } from "../src/weights/cost.ts";
+import { countsOf } from "../src/weights/cost.ts";
 import { packDense } from "../src/weights/dense-pack.ts";
-import type { WeightSource } from "../src/weights/packed-weight.ts";
+import { type Format, formats, type Rates, type SparseFormat } from "../src/weights/format.ts";
 import { blockRows, countBlocks, packSparse, type SparseOptions } from "../src/weights/sparse-pack.ts";
+import type { WeightSource } from "../src/weights/weight-source.ts";
 import { quantile } from "./models.ts";
 
 const heap = await Heap.create("relaxed");

@@ -29,7 +29,10 @@ interface Common {
   /** The cell's name. */
   readonly id: string;
   readonly environment: Environment;
+  /** Time that the cell took, also in processes that were stopped in it. */
   readonly seconds: number;
+  /** Processor time of all threads; results of earlier versions lack it. */
+  readonly processorSeconds?: number;
 }
 
 /** The composition of a model. Results of earlier versions lack it. */

@@ -17,6 +17,7 @@ import {
   type RecipeEvent,
   type Registry,
   run,
+  runIdentity,
   summaryOf,
 } from "@espalier/recipe";
 import { evaluate, type Metrics, type OnProgress, progressReporter, withData } from "@espalier/training";
@@ -40,11 +41,13 @@ import {
   cellRate,
   denseCell,
   type LatencyCell,
+  type ModelCell,
   type PruneCell,
   recipeOf,
   type SensitivityCell,
   type TrainCell,
 } from "./cells.ts";
+import { startClock } from "./clock.ts";
 import type { SweepData } from "./sweep-data.ts";
 
 /** What cells are run with. */
@@ -65,6 +68,8 @@ export interface CellContext {
 /** Runs cells, each by itself: what other cells have made comes from the store, or is made again. */
 export class CellRunner {
   readonly #context: CellContext;
+  /** Of the current cell. */
+  #clock = startClock();
 
   constructor(context: CellContext) {
     this.#context = context;
@@ -75,13 +80,13 @@ export class CellRunner {
    * UnwritableError if models cannot be written.
    */
   async run(cell: Cell): Promise<ResultRecord | undefined> {
-    const start = performance.now();
+    this.#clock = startClock();
     const checksum = this.#context.checksums.get(denseCell(cell).data.dataset)!;
     const common = () => ({
       format: 1 as const,
       id: this.#context.id(cell),
       environment: environment(checksum, { ...packageVersions(), ...this.#context.versions }),
-      seconds: (performance.now() - start) / 1000,
+      ...this.#clock.spent(),
     });
     try {
       if (cell.kind === "train") return { cell, result: await this.#train(cell), ...common() };
@@ -111,10 +116,12 @@ export class CellRunner {
       epochs === 0
         ? { model: started, epochs: 0 }
         : await this.#run(cell, started, {
-            steps: [{ do: "train", fit: { ...cellRate, ...settings, epochs } }],
-            seed: cell.seed,
+            recipe: {
+              steps: [{ do: "train", fit: { ...cellRate, ...settings, epochs } }],
+              seed: cell.seed,
+            },
           }).then(({ model, steps }) => ({ model, epochs: steps[0]!.fit!.epochs.length }));
-    await this.#context.store.keep(cell, trained.model);
+    await this.#keep(cell, trained.model);
     return trained;
   }
 
@@ -150,43 +157,67 @@ export class CellRunner {
   async #makePruned(cell: PruneCell, dense: Model): Promise<Outcome> {
     const recipe = recipeOf(cell);
     const planned: PlanSummary[] = [];
-    const outcome = await this.#run(cell.dense, dense, recipe, (event) => {
-      if (event.kind !== "planned") return;
-      planned.push(summaryOf(event.plan));
-      // A strategy with nothing to prune leaves the dense model as it is; tuning it would compare another thing.
-      if ("strategy" in cell && event.plan.steps.length === 0) throw new NothingToPrune();
+    const outcome = await this.#run(cell, dense, {
+      recipe,
+      onEvent(event) {
+        if (event.kind !== "planned") return;
+        planned.push(summaryOf(event.plan));
+        // A strategy with nothing to prune leaves the dense model as it is; tuning it would compare another thing.
+        if ("strategy" in cell && event.plan.steps.length === 0) throw new NothingToPrune();
+      },
     }).catch((error: unknown): Outcome => {
       if (!(error instanceof NothingToPrune)) throw error;
       const step = { step: 0, does: "prune", plan: planned.at(-1)!, seconds: 0 } as const;
       return { dense, pruned: dense, model: dense, steps: [step], ended: "finished" };
     });
-    await this.#context.store.keep(cell, outcome.model);
+    await this.#keep(cell, outcome.model);
     return outcome;
   }
 
-  /** Runs steps on a cell's data; throws where the signal stopped them: what was cut short is no result. */
+  async #keep(cell: ModelCell, model: Model): Promise<void> {
+    const { store } = this.#context;
+    await store.keep(cell, model);
+    await store.unfinished?.(cell).clear();
+  }
+
+  /**
+   * Runs a cell's steps, from where a stopped process left them; throws where the signal stopped them: what was cut short is
+   * no result.
+   */
   async #run(
-    cell: TrainCell,
+    cell: ModelCell,
     model: Model,
-    recipe: Recipe,
-    onEvent?: (event: RecipeEvent) => void,
+    { recipe: steps, onEvent }: { readonly recipe: Recipe; readonly onEvent?: (event: RecipeEvent) => void },
   ): Promise<Outcome> {
-    const { registry, signal, onProgress } = this.#context;
+    const { registry, signal, onProgress, store } = this.#context;
+    const dense = denseCell(cell);
+    const recipe = { ...steps, backend: dense.backend };
+    const unfinished = store.unfinished?.(cell);
+    const stopped = await unfinished?.load();
+    // One of an earlier version, whose runs were others, is no use.
+    const resume = stopped?.checkpoint.run === runIdentity(recipe, model) ? stopped : undefined;
+    if (resume !== undefined) this.#clock.add(resume.spent);
     const outcome = await run({
-      recipe: { ...recipe, backend: cell.backend },
+      recipe,
       model,
+      resume: resume?.checkpoint,
       workbench: {
         registry,
-        data: () => this.#context.data.windows(cell),
-        backend: async (name) => registry.backend(name ?? cell.backend),
-        latency: (dense, { backend = "wasm", ...settings }) =>
-          latencyMeter(dense, { backend: registry.backend(backend), ...settings, ...(signal && { signal }) }),
+        data: () => this.#context.data.windows(dense),
+        backend: async (name) => registry.backend(name ?? dense.backend),
+        latency: (unpruned, { backend = "wasm", ...settings }) =>
+          latencyMeter(unpruned, {
+            backend: registry.backend(backend),
+            ...settings,
+            ...(signal && { signal }),
+          }),
       },
       signal,
       onEvent(event) {
         if (event.kind === "progress") onProgress?.(event.progress);
         onEvent?.(event);
       },
+      onCheckpoint: (checkpoint) => unfinished?.save({ checkpoint, spent: this.#clock.spent() }),
     });
     if (outcome.ended === "aborted") throw signal!.reason;
     return outcome;

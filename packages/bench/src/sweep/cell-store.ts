@@ -1,9 +1,7 @@
 import { EspalierError, type Model } from "@espalier/core";
 import type { TestErrors } from "../results/records.ts";
-import type { PruneCell, TrainCell } from "./cells.ts";
-
-/** A cell that makes a model for other cells. */
-export type ModelCell = TrainCell | PruneCell;
+import type { ModelCell, TrainCell } from "./cells.ts";
+import type { Unfinished } from "./unfinished.ts";
 
 /** Where cells leave what other cells need. */
 export interface CellStore {
@@ -13,6 +11,8 @@ export interface CellStore {
   find(cell: ModelCell): Promise<Model | undefined>;
   /** Test errors of a dense model; undefined if they are not known. */
   errorsOf(cell: TrainCell): Promise<TestErrors | undefined>;
+  /** Where the cell leaves its state while it runs; absent where a stopped cell starts again. */
+  unfinished?(cell: ModelCell): Unfinished;
 }
 
 /** A cell cannot run because one that it needs has failed: trying it again changes nothing. */

@@ -13,9 +13,13 @@ import { saveModel } from "@espalier/formats/node";
 import { drawModel, type Registry } from "@espalier/recipe";
 import { createRegistry } from "@espalier/recipe/standard";
 import { unstructured } from "@espalier/strategy-unstructured";
+import type { OnProgress } from "@espalier/training";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import {
+  type Cell,
   type CellEvent,
+  cellsOf,
+  denseCell,
   isFailure,
   isLatency,
   isPrune,
@@ -164,6 +168,44 @@ describe("a sweep", () => {
   });
 });
 
+describe("the order of cells", () => {
+  const config = readSweepConfig({
+    models: [{ use: "iTransformer" }, { use: "DLinear" }],
+    datasets: ["synthetic"],
+    strategies: [{ use: "unstructured" }],
+    targets: [{ sparsity: 0.5 }, { sparsity: 0.7 }],
+    seeds: [0, 1],
+  });
+
+  it("has the dense models first, then target by target, then times", () => {
+    const text = (cell: Cell) => {
+      const { model, seed } = denseCell(cell);
+      const target = cell.kind === "prune" ? ` ${Object.values(cell.target).join()}` : "";
+      return `${cell.kind} ${model.use} ${seed}${target}`;
+    };
+    const cells = cellsOf(config).map(text);
+    expect(cells.slice(0, 8)).toEqual([
+      "train iTransformer 0",
+      "train DLinear 0",
+      "prune iTransformer 0 0.5",
+      "prune DLinear 0 0.5",
+      "prune iTransformer 0 0.7",
+      "prune DLinear 0 0.7",
+      "train iTransformer 1",
+      "train DLinear 1",
+    ]);
+    const times = cells.findIndex((cell) => cell.startsWith("latency"));
+    expect(cells.slice(times).every((cell) => cell.startsWith("latency"))).toBe(true);
+  });
+
+  it("leaves out kinds that are not asked for", () => {
+    const kinds = (only: SweepInput["only"]) =>
+      new Set(cellsOf({ ...config, ...(only && { only }) }).map(({ kind }) => kind));
+    expect(kinds(["prune"])).toEqual(new Set(["prune"]));
+    expect(kinds(undefined)).toEqual(new Set(["train", "prune", "latency"]));
+  });
+});
+
 describe("a sweep with options", () => {
   const quiet: Partial<SweepInput> = { fineTuning: [{ epochs: 0 }], strategies: [{ use: "unstructured" }] };
 
@@ -246,6 +288,38 @@ describe("a sweep that was stopped", () => {
     expect(await readdir(join(out, "models"))).toEqual([]);
   });
 
+  it("after an epoch of training goes on from there, in another process's place", async () => {
+    const long = tiny({
+      training: { epochs: 3, batchSize: 8, batchesPerEpoch: 3, patience: 0 },
+      strategies: [{ use: "unstructured" }],
+      fineTuning: [{ epochs: 2, batchSize: 8, batchesPerEpoch: 3, patience: 0 }],
+      timedTargets: [],
+    });
+    const whole = await run(await temporaryFolder(), long);
+    const out = await temporaryFolder();
+    const steps = { training: 0, again: 0 };
+    const stopAt = (most: number, key: keyof typeof steps) => {
+      const stop = new AbortController();
+      const onProgress: OnProgress = ({ what }) => {
+        if (what.startsWith("epoch") && ++steps[key] > most) stop.abort();
+      };
+      return { signal: stop.signal, onProgress };
+    };
+    // In the second of three epochs, and then in the second of fine-tuning.
+    expect(await run(out, long, stopAt(4, "training"))).toMatchObject({ done: 0, aborted: true });
+    expect(await run(out, long, stopAt(6 + 4, "again"))).toMatchObject({ done: 1, aborted: true });
+    let rest = 0;
+    const last = await run(out, long, {
+      onProgress({ what }) {
+        if (what.startsWith("epoch")) rest++;
+      },
+    });
+    expect(last).toMatchObject({ done: 1, kept: 1, aborted: false });
+    expect(rest).toBeLessThanOrEqual(3);
+    expect(outcome(last.records)).toEqual(outcome(whole.records));
+    expect((await readdir(join(out, "models"))).filter((name) => !name.endsWith(".safetensors"))).toEqual([]);
+  });
+
   it("in the middle of a line repairs its file", async () => {
     const whole = await run(await temporaryFolder(), tiny());
     const out = await temporaryFolder();
@@ -281,7 +355,7 @@ describe("a sweep that was stopped", () => {
   it.skipIf(process.platform !== "linux")("ends where models cannot be written", async () => {
     const out = await temporaryFolder();
     await symlink("/sys", join(out, "models"));
-    await expect(run(out, tiny())).rejects.toThrow(/^cannot write .*models\/\w+\.safetensors: /);
+    await expect(run(out, tiny())).rejects.toThrow(/^cannot write .*models\/\w+\.unfinished: /);
     expect(await readdir(out)).toEqual(["models"]);
   });
 

@@ -1,6 +1,7 @@
 import type { Node, ValueId } from "../graph/graph.ts";
 import type { Operator } from "../operators/operator.ts";
-import type { LiveNode, Survey } from "./survey.ts";
+import type { LiveNode } from "./live-node.ts";
+import type { Survey } from "./survey.ts";
 
 /** A unit that becomes one or a few kernel calls: one node, or several that are fused. */
 export type Operation = Single | Linear | Attention | AdamInPlace | DropoutFactors | DropoutProduct;

@@ -6,8 +6,9 @@ import { matMulOperator } from "../operators/matmul.ts";
 import { isCallOf, type Operator } from "../operators/operator.ts";
 import { scaleOperator } from "../operators/scale.ts";
 import { softmaxOperator } from "../operators/softmax.ts";
+import type { LiveNode } from "./live-node.ts";
 import type { Attention, Linear, Pattern } from "./operations.ts";
-import type { LiveNode, Survey } from "./survey.ts";
+import type { Survey } from "./survey.ts";
 
 type Any = Pick<Operator, "name">;
 const namesOf = (list: readonly Any[]): ReadonlySet<string> => new Set(list.map(({ name }) => name));

@@ -1,7 +1,7 @@
 import type { ValueId } from "../graph/graph.ts";
 import { isCallOf } from "../operators/operator.ts";
 import { dropoutOperator } from "../operators/random.ts";
-import type { LiveNode } from "./survey.ts";
+import type { LiveNode } from "./live-node.ts";
 
 /** A rule that removes nodes whose outputs are available as other values. */
 export interface Rule {

@@ -1,13 +1,8 @@
-import { type Attributes, type Graph, isLive, liveValues, type Node, type ValueId } from "../graph/graph.ts";
-import { type CallOf, isCallOf } from "../operators/operator.ts";
+import { type Graph, isLive, liveValues, type Node, type ValueId } from "../graph/graph.ts";
+import { isCallOf } from "../operators/operator.ts";
 import { randomUniformOperator } from "../operators/random.ts";
+import type { LiveNode } from "./live-node.ts";
 import { type Rule, rewritingRules } from "./rewriting.ts";
-
-/** A node that some output or update depends on, with its inputs rewritten by rules. */
-export interface LiveNode<A extends Attributes = Attributes> {
-  readonly node: CallOf<A>;
-  readonly inputs: readonly ValueId[];
-}
 
 /** Facts about a graph that a backend needs to compile it, valid for any batch size. */
 export interface Survey {

@@ -4,6 +4,7 @@ import { reshapeOperator, transposeOperator } from "../operators/layout.ts";
 import { matMulOperator } from "../operators/matmul.ts";
 import { isCallOf } from "../operators/operator.ts";
 import { dropoutTraining, randomUniformOperator } from "../operators/random.ts";
+import type { LiveNode } from "./live-node.ts";
 import {
   type AdamInPlace,
   type DropoutFactors,
@@ -13,7 +14,7 @@ import {
   single,
 } from "./operations.ts";
 import { shapeOf } from "./patterns.ts";
-import type { LiveNode, Survey } from "./survey.ts";
+import type { Survey } from "./survey.ts";
 
 /** Random numbers and the dropouts that read them: factors, drawn once, and a product each. */
 export const dropout: Pattern<DropoutFactors | DropoutProduct> = {

@@ -10,8 +10,6 @@ export interface MatrixView {
   readonly matrices: Int32Array;
   readonly rows: Int32Array;
   readonly columns: Int32Array;
-  /** The tensor's axis along which neighbours in a row lie. */
-  readonly axis: number;
   /** Extent of that axis: this many columns are neighbours, then those of the next tap of a convolution begin. */
   readonly neighbours: number;
 }
@@ -51,7 +49,6 @@ export function matrixView(
     matrices: offsets(shape, others),
     rows: offsets(shape, outputs),
     columns: offsets(shape, inputs),
-    axis,
     neighbours: inputs.length === 0 ? 1 : shape[axis]!,
   };
 }

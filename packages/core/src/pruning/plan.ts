@@ -23,18 +23,8 @@ export interface MaskStep {
   readonly do: "mask";
   readonly parameter: string;
   readonly keep: Mask;
-  /** Layout of the mask, if it follows a pattern that a backend may exploit. */
-  readonly pattern?: MaskPattern;
   readonly because: string;
 }
-
-/**
- * `n` of every `m` neighbours stay, along the axis that the parameter's product contracts; or whole blocks of rows ×
- * columns (outputs × inputs of the product) are removed.
- */
-export type MaskPattern =
-  | { readonly n: number; readonly m: number; readonly axis: number }
-  | { readonly block: readonly [rows: number, columns: number] };
 
 /** One change of a plan. */
 export type Step = RemoveStep | MaskStep;
@@ -115,7 +105,6 @@ export function encodePlan(plan: PruningPlan): { readonly [key: string]: Json } 
           parameter: step.parameter,
           shape: step.keep.shape,
           keep: toBase64(step.keep.bits),
-          ...(step.pattern === undefined ? {} : { pattern: step.pattern }),
           because: step.because,
         },
   );
@@ -141,7 +130,7 @@ export function readPlan(raw: unknown, where = "plan"): PruningPlan {
     ...raw,
     steps: raw.steps.map((step): Step => {
       if (step.do === "remove") return step;
-      const { do: verb, parameter, because, shape, pattern } = step;
+      const { do: verb, parameter, because, shape } = step;
       const bits = fromBase64(step.keep);
       const size = shape.reduce((n, extent) => n * extent, 1);
       if (bits === undefined || bits.length !== Math.ceil(size / 8)) {
@@ -149,8 +138,7 @@ export function readPlan(raw: unknown, where = "plan"): PruningPlan {
       }
       if (size % 8 !== 0) bits[bits.length - 1]! &= (1 << (size % 8)) - 1;
       const keep = { shape, bits };
-      const laidOut = pattern === undefined ? {} : { pattern: withAxis(pattern, shape) };
-      return { do: verb, parameter, keep, ...laidOut, because };
+      return { do: verb, parameter, keep, because };
     }),
   };
 }
@@ -173,8 +161,7 @@ function isStoredPlan(raw: unknown): raw is StoredPlan {
         : step?.do === "mask" &&
           typeof step.parameter === "string" &&
           numbers(step.shape) &&
-          typeof step.keep === "string" &&
-          (step.pattern === undefined || isPattern(step.pattern, step.shape)),
+          typeof step.keep === "string",
     );
   const expected = plan.expected as Partial<Expected> | null | undefined;
   const counts = [expected?.parameters, expected?.nonzero, expected?.flops, expected?.bytes];
@@ -189,22 +176,6 @@ function isTarget(raw: unknown): boolean {
   const more = others === undefined || (Array.isArray(others) && others.every(isTarget));
   const texts = typeof metric === "string" && (why === undefined || typeof why === "string");
   return texts && [asked, achieved].every(Number.isFinite) && typeof met === "boolean" && tries && more;
-}
-
-/** Adds the axis to patterns written before they named one, which follow the last axis. */
-function withAxis(pattern: MaskPattern, shape: readonly number[]): MaskPattern {
-  return "block" in pattern ? pattern : { ...pattern, axis: pattern.axis ?? shape.length - 1 };
-}
-
-function isPattern(raw: unknown, shape: readonly number[]): raw is MaskPattern {
-  const pattern = raw as { n?: unknown; m?: unknown; axis?: unknown; block?: unknown } | null;
-  const count = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 1;
-  if (typeof pattern !== "object" || pattern === null) return false;
-  if (pattern.block === undefined) {
-    const { axis = 0 } = pattern;
-    return count(pattern.n) && count(pattern.m) && typeof axis === "number" && axis in shape;
-  }
-  return Array.isArray(pattern.block) && pattern.block.length === 2 && pattern.block.every(count);
 }
 
 function toBase64(bytes: Uint8Array): string {

@@ -38,8 +38,7 @@ export function maskWithinRuns(
     const because =
       pattern === undefined ? `${removed} weakest of their rows` : `${pattern.n} of ${pattern.m} stay`;
     const mask = maskFrom(shape, (i) => keep[i] === 1);
-    const laidOut = pattern === undefined ? {} : { pattern: { ...pattern, axis: view.axis } };
-    return [{ do: "mask", parameter: name, keep: mask, ...laidOut, because }];
+    return [{ do: "mask", parameter: name, keep: mask, because }];
   });
 }
 

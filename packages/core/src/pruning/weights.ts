@@ -8,7 +8,6 @@ import { type Block, type Tiling, tile, unitScores } from "./tiling.ts";
 
 /** Scores of tensors' units, counted once, so that many amounts can be tried. */
 export interface WeightRanking {
-  readonly block: Block;
   /** Units are weights or, with a tiling, blocks of them. */
   readonly tensors: readonly (RankedTensor & { readonly tiling?: Tiling })[];
 }
@@ -34,7 +33,7 @@ export function rankWeights(
     const tiling = tile(views.get(name)!, block);
     return { name, shape, tiling, ...rankScores(unitScores(own, tiling)) };
   });
-  return { block, tensors };
+  return { tensors };
 }
 
 /** The scores, with −1 for weights that are already masked. */
@@ -49,8 +48,6 @@ export function keptScores(model: Model, name: string, scores: Float32Array): Fl
 /** Masks the weights with the lowest scores: one step for each tensor that loses any. Ties are broken by index order. */
 export function maskWeakest(ranking: WeightRanking, options: MaskOptions): MaskStep[] {
   const counts = allocate((options.by ?? ranking).tensors, options);
-  const [rows, columns] = ranking.block;
-  const pattern = rows * columns > 1 ? { pattern: { block: ranking.block } } : {};
   return ranking.tensors.flatMap((tensor) => {
     const { name, shape, tiling, scores } = tensor;
     const remove = counts.get(name) ?? 0;
@@ -60,6 +57,6 @@ export function maskWeakest(ranking: WeightRanking, options: MaskOptions): MaskS
     const keep = tiling === undefined ? units : maskFrom(shape, (i) => isKept(units, tiling.unitOf(i)));
     const share = ((100 * remove) / scores.length).toFixed(1);
     const because = `${share} % score ≤ ${threshold.toPrecision(4)}`;
-    return [{ do: "mask", parameter: name, keep, ...pattern, because }];
+    return [{ do: "mask", parameter: name, keep, because }];
   });
 }

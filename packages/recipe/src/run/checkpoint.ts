@@ -33,3 +33,22 @@ export function checkResumable(checkpoint: RunCheckpoint, run: string): void {
       "the unfinished run used another recipe, or started from another model. Use the same ones, or start again.",
     );
 }
+
+/**
+ * The state of a run between two steps, for another recipe that begins with the same steps: it continues from there and
+ * has the same result as if it had run them itself. Throws an EspalierError if the finished steps, or what they depend
+ * on, differ.
+ */
+export function continueWith(
+  checkpoint: RunCheckpoint,
+  from: Recipe,
+  to: Recipe,
+  model: Model,
+): RunCheckpoint {
+  checkResumable(checkpoint, runIdentity(from, model));
+  const finished = ({ steps, ...rest }: Recipe) =>
+    runIdentity({ ...rest, steps: steps.slice(0, checkpoint.outcomes.length) as Recipe["steps"] }, model);
+  if (checkpoint.training !== undefined || finished(from) !== finished(to))
+    throw new EspalierError("the recipes differ in a step that the unfinished run has begun.");
+  return { ...checkpoint, run: runIdentity(to, model) };
+}

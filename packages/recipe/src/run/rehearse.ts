@@ -1,6 +1,6 @@
 import { meet, prune } from "@espalier/core";
 import { pruningOf, targetsOf } from "../format/step-target.ts";
-import type { RunRequest } from "./run.ts";
+import type { RunRequest } from "./request.ts";
 import type { Tools } from "./tools.ts";
 import { unmetTarget } from "./unmet.ts";
 

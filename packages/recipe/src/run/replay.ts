@@ -4,7 +4,8 @@ import { roundWeights, type StoredWeights } from "@espalier/formats";
 import type { Recipe, Step } from "../format/recipe.ts";
 import type { RecipeEvent } from "./events.ts";
 import type { RunMark } from "./history.ts";
-import { type KnownPlan, run } from "./run.ts";
+import type { KnownPlan } from "./request.ts";
+import { run } from "./run.ts";
 import type { Workbench } from "./workbench.ts";
 
 /** A recipe that a part of a history stands for. */

@@ -9,7 +9,7 @@ import {
 } from "@espalier/core";
 import { pluginOptions } from "@espalier/core/pruning";
 import { collector, type OnProgress } from "@espalier/training";
-import type { RunRequest } from "./run.ts";
+import type { RunRequest } from "./request.ts";
 import type { RunData, RunMeter } from "./workbench.ts";
 
 /** Data, backend and meter for the steps of a run; each is opened when a step first needs it. */

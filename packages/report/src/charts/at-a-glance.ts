@@ -1,5 +1,5 @@
 import { contestants } from "../front.ts";
-import type { Section } from "../rows.ts";
+import type { Section } from "../section.ts";
 import { allowances } from "../summary.ts";
 import { legend } from "./legend.ts";
 import { type Point, panel } from "./panel.ts";

@@ -1,6 +1,6 @@
 import { quantile } from "@espalier/bench/measure";
 import { formatTime } from "../numbers.ts";
-import type { Section, TimingRow } from "../rows.ts";
+import type { Section, TimingRow } from "../section.ts";
 import { errorScale } from "./error-sparsity.ts";
 import { domainOf, type Point, panel } from "./panel.ts";
 import { chart, type Look, type Spec } from "./theme.ts";

@@ -1,6 +1,6 @@
 import { contestants, frontOf } from "../front.ts";
 import { formatError, formatShare } from "../numbers.ts";
-import type { Section } from "../rows.ts";
+import type { Section } from "../section.ts";
 import { errorScale } from "./error-sparsity.ts";
 import { legend } from "./legend.ts";
 import { type Point, panel } from "./panel.ts";

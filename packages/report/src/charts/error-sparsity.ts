@@ -1,5 +1,5 @@
 import { formatError } from "../numbers.ts";
-import type { ErrorStats, RunRow, Section, Stat } from "../rows.ts";
+import type { ErrorStats, RunRow, Section, Stat } from "../section.ts";
 import { legend } from "./legend.ts";
 import { domainOf, type Point, panel, type Scale } from "./panel.ts";
 import { chart, type Look, type Spec } from "./theme.ts";

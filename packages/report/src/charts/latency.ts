@@ -1,6 +1,6 @@
 import { quantile } from "@espalier/bench/measure";
 import { formatTime } from "../numbers.ts";
-import type { Section, Stat, TimingRow } from "../rows.ts";
+import type { Section, Stat, TimingRow } from "../section.ts";
 import { domainOf, type Point, panel } from "./panel.ts";
 import { chart, type Look, type Spec } from "./theme.ts";
 import { timingGrid } from "./timing-grid.ts";

@@ -1,5 +1,5 @@
 import { formatShare, formatShort } from "../numbers.ts";
-import type { RunRow, Section, Size } from "../rows.ts";
+import type { RunRow, Section, Size } from "../section.ts";
 import { denseDash } from "./legend.ts";
 import { chart, ink, type Look, muted, paper, type Spec } from "./theme.ts";
 

@@ -1,4 +1,4 @@
-import type { Section, TimingRow } from "../rows.ts";
+import type { Section, TimingRow } from "../section.ts";
 import { type LegendOptions, legend } from "./legend.ts";
 import type { Look, Spec } from "./theme.ts";
 

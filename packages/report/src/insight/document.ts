@@ -4,7 +4,7 @@ import { importanceChart } from "../charts/importance.ts";
 import { maskSheet } from "../charts/masks.ts";
 import { sensitivityChart } from "../charts/sensitivity.ts";
 import type { Block, Document } from "../document.ts";
-import type { Figure } from "../figures.ts";
+import type { Figure } from "../figure.ts";
 import { comparisonTable } from "./comparison.ts";
 import type { Insight } from "./insight.ts";
 

@@ -38,8 +38,7 @@ it.each([
 it("blocks go as a whole, the weakest on average first", async () => {
   const masks = await masksOf({ structure: "4x3", leastDensity: 0 }, 0.5);
   const means: { mean: number; kept: boolean }[] = [];
-  for (const { parameter, keep, pattern } of masks) {
-    expect(pattern).toEqual({ block: [4, 3] });
+  for (const { parameter, keep } of masks) {
     const [rows, columns] = keep.shape as [number, number];
     const { data } = model.tensors.get(parameter)!;
     for (let row = 0; row < rows; row += 4) {
@@ -62,8 +61,7 @@ it("blocks go as a whole, the weakest on average first", async () => {
 
 it("2:4 keeps the two largest of every four in a row, and never fewer", async () => {
   for (const amount of [0.5, 0.9]) {
-    for (const { parameter, keep, pattern } of await masksOf({ structure: "2:4" }, amount)) {
-      expect(pattern).toEqual({ n: 2, m: 4, axis: 1 });
+    for (const { parameter, keep } of await masksOf({ structure: "2:4" }, amount)) {
       const width = keep.shape[1]!;
       const { data } = model.tensors.get(parameter)!;
       for (let i = 0; i < data.length; i++) {
@@ -121,8 +119,7 @@ describe("of a convolution's weight [out, in, taps]", () => {
   }
 
   it("2:4 keeps two of the four inputs of each output and tap", async () => {
-    const { keep, pattern } = await maskOf({ structure: "2:4" }, 0.5);
-    expect(pattern).toEqual({ n: 2, m: 4, axis: 1 });
+    const { keep } = await maskOf({ structure: "2:4" }, 0.5);
     for (const [o, t] of all) {
       const sorted = [0, 1, 2, 3].sort((i, j) => Math.abs(data[at(o, j, t)]!) - Math.abs(data[at(o, i, t)]!));
       expect([0, 1, 2, 3].filter((i) => isKept(keep, at(o, i, t)))).toEqual(sorted.slice(0, 2).sort());
@@ -140,8 +137,7 @@ describe("of a convolution's weight [out, in, taps]", () => {
   });
 
   it("a block of 2x4 is two outputs and the four inputs of a tap", async () => {
-    const { keep, pattern } = await maskOf({ structure: "2x4" }, 0.5);
-    expect(pattern).toEqual({ block: [2, 4] });
+    const { keep } = await maskOf({ structure: "2x4" }, 0.5);
     for (const [o, t] of all.filter(([o]) => o % 2 === 0)) {
       const block = [o, o + 1].flatMap((row) => [0, 1, 2, 3].map((i) => isKept(keep, at(row, i, t))));
       expect(new Set(block).size).toBe(1);

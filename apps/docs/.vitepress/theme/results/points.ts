@@ -1,4 +1,4 @@
-import type { RunRow, Section, Stat, TimingRow } from "../../../../../packages/report/src/rows.ts";
+import type { RunRow, Section, Stat, TimingRow } from "../../../../../packages/report/src/section.ts";
 
 /** One pruned model in a chart. */
 export interface Point {

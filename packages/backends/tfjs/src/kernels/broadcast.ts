@@ -1,4 +1,4 @@
-import type { Tensor, Tf } from "../runtime.ts";
+import type { Tensor, Tf } from "../tensorflow-js.ts";
 
 /**
  * Repeats axes of extent 1 to fill a shape. Neighbouring axes that are treated alike are taken as one: the WebGPU backend

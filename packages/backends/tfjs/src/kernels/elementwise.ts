@@ -1,5 +1,5 @@
 import { scaleFactor } from "@espalier/core/graph";
-import type { Tensor, Tf } from "../runtime.ts";
+import type { Tensor, Tf } from "../tensorflow-js.ts";
 import type { Kernels } from "./kernel.ts";
 
 export const elementwise: Kernels = {

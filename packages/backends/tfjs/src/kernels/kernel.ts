@@ -1,5 +1,5 @@
 import type { Attributes, AttributesNamed, OperatorName } from "@espalier/core/graph";
-import type { Tensor, Tf } from "../runtime.ts";
+import type { Tensor, Tf } from "../tensorflow-js.ts";
 
 /** One call of an operator, at concrete shapes. */
 export interface Call<A extends Attributes = Attributes> {

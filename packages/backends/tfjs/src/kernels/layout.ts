@@ -1,4 +1,4 @@
-import type { Tensor } from "../runtime.ts";
+import type { Tensor } from "../tensorflow-js.ts";
 import { type Kernels, sizeOf } from "./kernel.ts";
 import { copyRun, type Numbers, produce } from "./memory.ts";
 

@@ -1,4 +1,4 @@
-import type { Tensor, Tf } from "../runtime.ts";
+import type { Tensor, Tf } from "../tensorflow-js.ts";
 import { sizeOf } from "./kernel.ts";
 
 export type Numbers = Float32Array | Int32Array;

@@ -1,5 +1,5 @@
 import type { BatchNormalizationAttributes, EpsilonAttributes } from "@espalier/core/graph";
-import type { Tensor, Tf } from "../runtime.ts";
+import type { Tensor, Tf } from "../tensorflow-js.ts";
 import type { Kernels } from "./kernel.ts";
 
 export const normalization: Kernels = {

@@ -1,5 +1,5 @@
 import type { Tensor3D } from "@tensorflow/tfjs";
-import type { Tensor, Tf } from "../runtime.ts";
+import type { Tensor, Tf } from "../tensorflow-js.ts";
 import { type Kernels, sizeOf } from "./kernel.ts";
 import { copyRun, type Memory, memoryOf } from "./memory.ts";
 

@@ -1,4 +1,4 @@
-import type { Tensor, Tf } from "../runtime.ts";
+import type { Tensor, Tf } from "../tensorflow-js.ts";
 import type { Call, Kernels } from "./kernel.ts";
 
 /** Recurrent cells, step by step, from TensorFlow.js's own operators. */

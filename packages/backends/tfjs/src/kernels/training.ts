@@ -1,5 +1,5 @@
 import { adamTiny, fillRandom, type RandomAttributes, randomKey, unlessBelow } from "@espalier/core/graph";
-import type { Tensor } from "../runtime.ts";
+import type { Tensor } from "../tensorflow-js.ts";
 import { type Call, type Kernel, type Kernels, sizeOf } from "./kernel.ts";
 
 /**

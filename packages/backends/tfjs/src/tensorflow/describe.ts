@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import type { Tf } from "../runtime.ts";
+import type { Tf } from "../tensorflow-js.ts";
 
 /** The version of libtensorflow that the current backend runs on. */
 export function tensorflowVersion(tf: Tf): string {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import util from "node:util";
 import { EspalierError } from "@espalier/core";
 import type { KernelBackend } from "@tensorflow/tfjs";
-import type { Tf } from "../runtime.ts";
+import type { Tf } from "../tensorflow-js.ts";
 import { names, tensorflowFolder } from "./location.ts";
 import { type InstallRecord, platform, readRecord } from "./record.ts";
 

@@ -2,9 +2,10 @@ import { EspalierError, type Graph, resolveShape, type ValueId } from "@espalier
 import { alignment } from "../memory/blocks.ts";
 import type { KernelName } from "../modules/names.ts";
 import type { Slot, WasmState } from "../state.ts";
-import type { Format } from "../weights/cost.ts";
-import type { PackedWeight, WeightSource } from "../weights/packed-weight.ts";
+import type { Format } from "../weights/format.ts";
+import type { PackedWeight } from "../weights/packed-weight.ts";
 import type { Pitches } from "../weights/sparse-pack.ts";
+import type { WeightSource } from "../weights/weight-source.ts";
 import { type Argument, type Call, isPointer, type Pointer } from "./call.ts";
 import type { HostWork, Phase, Step, Work } from "./step.ts";
 import {

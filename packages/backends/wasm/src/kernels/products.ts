@@ -18,7 +18,7 @@ import {
   type Matrix,
   type View,
 } from "../compile/view.ts";
-import { type Format, formats } from "../weights/cost.ts";
+import { type Format, formats } from "../weights/format.ts";
 import { emitUnary, type UnaryName } from "./elementwise.ts";
 import type { Emit } from "./kernel.ts";
 

@@ -1,4 +1,4 @@
-import type { Format, Rates } from "./cost.ts";
+import type { Format, Rates } from "./format.ts";
 
 /** Nanoseconds, written by bench/calibrate.ts: do not edit. Only their ratios matter, which differ little between machines. */
 export const calibration: {

@@ -1,6 +1,6 @@
 import type { Call } from "../compile/call.ts";
 import type { Heap } from "../memory/heap.ts";
-import type { WeightSource } from "./packed-weight.ts";
+import type { WeightSource } from "./weight-source.ts";
 
 /** A weight as panels: the weights of a few outputs for one input lie together. */
 export interface DensePack {

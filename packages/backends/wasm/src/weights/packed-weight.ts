@@ -1,24 +1,10 @@
 import type { Call } from "../compile/call.ts";
 import type { Heap } from "../memory/heap.ts";
-import type { Slot } from "../state.ts";
-import { chooseFormat, type Format, type Pattern } from "./cost.ts";
+import { chooseFormat, type Pattern } from "./cost.ts";
 import { type DensePack, packDense } from "./dense-pack.ts";
+import type { Format } from "./format.ts";
 import { countBlocks, type Pitches, packSparse, type SparsePack, sumOf } from "./sparse-pack.ts";
-
-/** A matrix W[n, k] inside a tensor; strides in bytes. */
-export interface WeightSource {
-  readonly slot: Slot;
-  readonly offset: number;
-  readonly N: number;
-  readonly K: number;
-  readonly ns: number;
-  readonly ks: number;
-  /**
-   * What tells which weights may be other than zero: their own values; nothing, because training changes all of them; or
-   * a mask that training keeps to.
-   */
-  readonly pattern: "values" | "any" | { readonly mask: Slot };
-}
+import type { WeightSource } from "./weight-source.ts";
 
 /** A weight in the form its product reads, kept in step with its tensor. */
 export class PackedWeight {

@@ -1,7 +1,7 @@
 import type { Call } from "../compile/call.ts";
 import type { Heap } from "../memory/heap.ts";
-import type { SparseFormat } from "./cost.ts";
-import type { WeightSource } from "./packed-weight.ts";
+import type { SparseFormat } from "./format.ts";
+import type { WeightSource } from "./weight-source.ts";
 
 /** A weight's nonzero blocks, row by row, rows with few of them first. */
 export interface SparsePack {

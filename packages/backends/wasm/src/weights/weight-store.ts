@@ -1,8 +1,10 @@
 import type { View } from "../compile/view.ts";
 import type { Slot, WasmState } from "../state.ts";
-import { type Format, prefersMaskedGradient } from "./cost.ts";
-import { PackedWeight, type WeightSource } from "./packed-weight.ts";
+import { prefersMaskedGradient } from "./cost.ts";
+import type { Format } from "./format.ts";
+import { PackedWeight } from "./packed-weight.ts";
 import { countBlocks, type Pitches, packSparse, type SparsePack, sumOf } from "./sparse-pack.ts";
+import type { WeightSource } from "./weight-source.ts";
 
 /** Where a mask is open, row by row, with room for one gradient each. */
 export type MaskedRows = SparsePack;

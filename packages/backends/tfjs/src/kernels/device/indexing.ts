@@ -1,5 +1,5 @@
 import type { GatherNDAttributes } from "@espalier/core/graph";
-import type { Tensor, Tensor1D, Tensor2D, Tf } from "../../runtime.ts";
+import type { Tensor, Tensor1D, Tensor2D, Tf } from "../../tensorflow-js.ts";
 import { type Kernels, sizeOf } from "../kernel.ts";
 
 /** Positions that are computed, with index arithmetic on the device. */

@@ -1,4 +1,4 @@
-import type { Tensor, Tf } from "../../runtime.ts";
+import type { Tensor, Tf } from "../../tensorflow-js.ts";
 import { broadcast } from "../broadcast.ts";
 import { type Kernels, sizeOf } from "../kernel.ts";
 

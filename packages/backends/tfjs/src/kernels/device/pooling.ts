@@ -1,5 +1,5 @@
 import type { PoolAttributes } from "@espalier/core/graph";
-import type { Tensor, Tf } from "../../runtime.ts";
+import type { Tensor, Tf } from "../../tensorflow-js.ts";
 import { type Kernels, sizeOf } from "../kernel.ts";
 
 /** Pooling along any axis: TensorFlow.js pools two axes of channels-last images only. */

@@ -1,6 +1,6 @@
 import type { RandomAttributes } from "@espalier/core/graph";
 import type { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
-import type { Tensor, Tf } from "../../runtime.ts";
+import type { Tensor, Tf } from "../../tensorflow-js.ts";
 import { type Call, type Kernel, type Kernels, sizeOf } from "../kernel.ts";
 
 /**

@@ -1,0 +1,16 @@
+import type { Slot } from "../state.ts";
+
+/** A matrix W[n, k] inside a tensor; strides in bytes. */
+export interface WeightSource {
+  readonly slot: Slot;
+  readonly offset: number;
+  readonly N: number;
+  readonly K: number;
+  readonly ns: number;
+  readonly ks: number;
+  /**
+   * What tells which weights may be other than zero: their own values; nothing, because training changes all of them; or
+   * a mask that training keeps to.
+   */
+  readonly pattern: "values" | "any" | { readonly mask: Slot };
+}

@@ -1,0 +1,37 @@
+import type { Finished, Ranking } from "./ranking.ts";
+
+/** The next piece of work of a search. */
+export type Job =
+  /** Tune a candidate for longer: on the next rung. */
+  | { readonly does: "promote"; readonly candidate: number; readonly rung: number }
+  /** Make a new candidate. */
+  | { readonly does: "propose" };
+
+/**
+ * Asynchronous successive halving (Li et al., MLSys 2020): promotes the best candidate that is in the top
+ * `1 / reduction` of its rung and not on the next one yet, from the highest rung down; if there is none, asks for a new
+ * candidate. `rungs` is their number; `tried` says whether a trial exists, failed ones included.
+ */
+export function nextJob(
+  trials: readonly Finished[],
+  {
+    rungs,
+    reduction,
+    ranking,
+    tried,
+  }: {
+    readonly rungs: number;
+    readonly reduction: number;
+    readonly ranking: Ranking;
+    readonly tried: (candidate: number, rung: number) => boolean;
+  },
+): Job {
+  for (let rung = rungs - 2; rung >= 0; rung--) {
+    const here = trials
+      .filter((trial) => trial.rung === rung)
+      .toSorted((a, b) => ranking.compare(a.result, b.result, rung) || a.of - b.of);
+    const best = here.slice(0, Math.floor(here.length / reduction)).find(({ of }) => !tried(of, rung + 1));
+    if (best !== undefined) return { does: "promote", candidate: best.of, rung: rung + 1 };
+  }
+  return { does: "propose" };
+}

@@ -1,0 +1,357 @@
+import { account, digest, EspalierError, type Json, type Model } from "@espalier/core";
+import { canonicalJson, sha256 } from "@espalier/core/documents";
+import { randomStream } from "@espalier/core/graph";
+import type { WindowSet } from "@espalier/datasets";
+import type { Recipe, RecipeEvent, Workbench } from "@espalier/recipe";
+import { type Conclusion, conclude, type Rival } from "./conclude.ts";
+import { errorLimitOf, type Goal, readGoal } from "./goal.ts";
+import { nextJob } from "./halving.ts";
+import { proposeNext } from "./propose.ts";
+import { allowedError, type Finished, isFinished, type Ranking, rankingOf } from "./ranking.ts";
+import type { CandidateRecord, HeaderRecord, SearchRecord, TestRecord, TrialRecord } from "./records.ts";
+import { readSettings, rungsOf, type Settings, type SettingsInput } from "./settings.ts";
+import type { SearchSpace } from "./space/space.ts";
+import { standardSpace } from "./space/standard.ts";
+import { memoryStore, type SearchStore } from "./store.ts";
+import { type Task, Work } from "./work.ts";
+
+/** Input of a search. */
+export interface SearchRequest {
+  /** The trained model to prune. */
+  readonly model: Model;
+  readonly goal: Goal;
+  /** Data, backend, strategies and, if the goal needs it, the latency meter. */
+  readonly workbench: Workbench;
+  /** The recipes to choose from; by default the standard space. */
+  readonly space?: SearchSpace;
+  /** Strategies in the standard space besides those of Espalier, by name. */
+  readonly strategies?: readonly string[];
+  readonly settings?: SettingsInput;
+  /** Ends the search after so many fine-tunings of candidates; one whose recipe is impossible counts. */
+  readonly evaluations?: number;
+  /** Ends the search so that its work takes about so many seconds; comparing with `rivals` and testing come after. */
+  readonly seconds?: number;
+  /** Windows of the test split, requested once everything is decided; without them nothing is tested. */
+  readonly test?: (model: Model) => Promise<WindowSet>;
+  /** Fixed recipes to compare the chosen one with at its size; see `galleryAt`. */
+  readonly rivals?: (target: { readonly bytes: number } | { readonly flops: number }) => readonly Rival[];
+  /** Continues from what the store holds; in memory by default. */
+  readonly store?: SearchStore;
+  /** Recorded with the search: versions, processor. */
+  readonly environment?: Json;
+  readonly signal?: AbortSignal;
+  readonly onEvent?: (event: SearchEvent) => void;
+}
+
+/** An event of a search: plain data. */
+export type SearchEvent =
+  /** A fine-tuning starts. `done` is the share of the budget that is used up. */
+  | { readonly kind: "started"; readonly task: Task; readonly done: number }
+  /** An event of the recipe that runs: of a fine-tuning, or of a proposal that is tried in one shot. */
+  | { readonly kind: "run"; readonly event: RecipeEvent }
+  /** Something was found, and is stored. */
+  | { readonly kind: "record"; readonly record: SearchRecord };
+
+/** The result of a search. */
+export interface SearchResult extends Conclusion {
+  readonly ended: "finished" | "aborted";
+  readonly header: HeaderRecord;
+  readonly candidates: readonly CandidateRecord[];
+  readonly trials: readonly TrialRecord[];
+  readonly tests: readonly TestRecord[];
+  /** The largest validation error that the goal allows; absent if it sets no limit. */
+  readonly allowed?: number;
+}
+
+/**
+ * Searches for the recipe that reaches a goal. Candidates are proposed by a Parzen estimator, filtered by their one-shot
+ * error, and tuned by asynchronous successive halving; only validation data decides. The chosen recipe is repeated with
+ * further seeds, and replaced by the next if it misses the goal on the mean.
+ *
+ * Every decision is a function of the seed and of the results so far, in the order of candidates: a search that was
+ * stopped or killed continues from its store, and proposes and chooses what an undisturbed one does (times that are
+ * measured, and a budget in seconds, depend on the machine).
+ *
+ * @throws EspalierError for a goal that contradicts itself, data that is too short, and a store of another search.
+ */
+export async function search(request: SearchRequest): Promise<SearchResult> {
+  const goal = readGoal(request.goal);
+  const settings = readSettings(request.settings ?? {});
+  if (request.evaluations === undefined && request.seconds === undefined)
+    throw new EspalierError("search: give a budget, as a number of evaluations or in seconds.");
+  const { model, workbench, strategies, store = memoryStore() } = request;
+  for (const name of strategies ?? []) workbench.registry.strategy({ use: name });
+  const space =
+    request.space ??
+    standardSpace({
+      model,
+      goal,
+      registry: workbench.registry,
+      ...(strategies && { strategies }),
+      batchesPerEpoch: settings.batchesPerEpoch,
+    });
+  const work = new Work({
+    ...{ model, goal, settings, workbench, store, signal: request.signal },
+    onEvent: (event) => request.onEvent?.({ kind: "run", event }),
+  });
+  const running = new Search({ request, goal, settings, space, store, work });
+  try {
+    return await running.toTheEnd();
+  } finally {
+    await work.dispose();
+  }
+}
+
+interface Parts {
+  readonly request: SearchRequest;
+  readonly goal: Goal;
+  readonly settings: Settings;
+  readonly space: SearchSpace;
+  readonly store: SearchStore;
+  readonly work: Work;
+}
+
+/** Windows of validation below which an error decides nothing. */
+const fewestWindows = 30;
+
+/** A search in progress. Its state is what its store holds. */
+class Search {
+  readonly #parts: Parts;
+  readonly #rungs: readonly number[];
+  #header!: HeaderRecord;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#rungs = rungsOf(parts.settings);
+  }
+
+  async toTheEnd(): Promise<SearchResult> {
+    const { request, goal } = this.#parts;
+    this.#header = await this.#begin();
+    try {
+      const limit = errorLimitOf(goal);
+      if (limit !== undefined && "reference" in limit && limit.reference === "tuned")
+        await this.#trial(this.#taskOf("dense", this.#rungs.length - 1, trainedOn(this.#parts.settings)));
+      while (!this.#isOver() && (await this.#next()));
+      const { work, settings, store } = this.#parts;
+      const conclusion = await conclude({
+        ...{ goal, settings, work, store, rivals: request.rivals, test: request.test },
+        model: request.model,
+        ranking: () => this.#ranking(),
+        allowed: this.#allowed(),
+        rungs: this.#rungs,
+        trial: (task) => this.#trial(task),
+        taskOf: (of, rung, recipe, seed) => this.#taskOf(of, rung, recipe, seed),
+        append: (record) => this.#append(record),
+      });
+      return this.#result("finished", conclusion);
+    } catch (error) {
+      if (!request.signal?.aborted) throw error;
+      return this.#result("aborted", {});
+    }
+  }
+
+  #result(ended: SearchResult["ended"], conclusion: Conclusion): SearchResult {
+    const { records } = this.#parts.store;
+    const allowed = this.#allowed();
+    return {
+      ended,
+      header: this.#header,
+      candidates: this.#candidates(),
+      trials: this.#trials(),
+      tests: records.filter((record) => record.kind === "test"),
+      ...(allowed !== undefined && { allowed }),
+      ...conclusion,
+    };
+  }
+
+  /** The header: of the store, or a new one. */
+  async #begin(): Promise<HeaderRecord> {
+    const { request, goal, settings, space, store, work } = this.#parts;
+    const { model } = request;
+    const { validation, name, checksum } = await work.data();
+    if (validation.count < fewestWindows)
+      throw new EspalierError(
+        `data ${name}: ${validation.count} windows to validate on are too few to choose by; at least ${fewestWindows} are needed. Give more rows, or a larger share for validation.`,
+      );
+    const { parameters, seeds } = space;
+    const identity = { goal, settings, parameters, seeds: seeds ?? [], model: digest(model), data: checksum };
+    const hash = sha256(new TextEncoder().encode(canonicalJson(JSON.parse(JSON.stringify(identity))))).slice(
+      0,
+      24,
+    );
+    const [known] = store.records;
+    if (known !== undefined) {
+      if (known.kind === "search" && known.search === hash) return known;
+      throw new EspalierError(
+        "the search that is kept there has another goal, model, data, space or settings. Choose another folder, or start again.",
+      );
+    }
+    const { bytes, flops } = account(model);
+    const header: HeaderRecord = {
+      format: 1,
+      kind: "search",
+      search: hash,
+      goal,
+      settings,
+      model: { name: model.name, digest: digest(model), bytes: bytes.stored, flops: flops.effective },
+      data: { name, checksum },
+      dense: await work.measure(model),
+      ...(request.environment !== undefined && { environment: request.environment }),
+    };
+    await this.#append(header);
+    return header;
+  }
+
+  /** Does the next piece of work; false if the space is exhausted. */
+  async #next(): Promise<boolean> {
+    const { settings } = this.#parts;
+    const trials = this.#finished();
+    const job = nextJob(trials, {
+      rungs: this.#rungs.length,
+      reduction: settings.reduction,
+      ranking: this.#ranking(),
+      tried: (candidate, rung) => this.#trials().some((t) => t.of === candidate && t.rung === rung),
+    });
+    // A candidate that was made right before the search was stopped.
+    const untried = this.#candidates().find(
+      ({ candidate, error }) => error === undefined && !this.#trials().some(({ of }) => of === candidate),
+    );
+    if (untried !== undefined) await this.#tune(untried, 0);
+    else if (job.does === "promote") await this.#tune(this.#candidates()[job.candidate]!, job.rung);
+    else {
+      const candidate = await this.#propose();
+      if (candidate === undefined) return false;
+      await this.#append(candidate);
+    }
+    return true;
+  }
+
+  async #tune({ candidate, point }: CandidateRecord, rung: number): Promise<void> {
+    const recipe = this.#parts.space.recipe(point, this.#rungs[rung]!);
+    await this.#trial(this.#taskOf(candidate, rung, recipe));
+  }
+
+  async #propose(): Promise<CandidateRecord | undefined> {
+    const { space, settings, work, request } = this.#parts;
+    const start = performance.now();
+    const candidates = this.#candidates();
+    const number = candidates.length;
+    const proposed = await proposeNext({
+      space,
+      candidates,
+      trials: this.#finished(),
+      ranking: this.#ranking(),
+      rungs: this.#rungs.length,
+      proposals: settings.proposals,
+      random: randomStream(settings.seed, `candidate ${number}`),
+      oneShot: (point) => {
+        request.signal?.throwIfAborted();
+        return work.oneShot(space.recipe(point, this.#rungs[0]!));
+      },
+    });
+    if (proposed === undefined) return undefined;
+    const seconds = (performance.now() - start) / 1000;
+    return { kind: "candidate", candidate: number, ...proposed, seconds };
+  }
+
+  #taskOf(of: Task["of"], rung: number, recipe: Recipe, seed = this.#parts.settings.seed): Task {
+    const fits = recipe.steps.flatMap((step) => ("fit" in step ? [step.fit.epochs] : []));
+    return { of, rung, epochs: fits.reduce((sum, n) => sum + n, 0), seed, recipe };
+  }
+
+  /** Runs a trial, or returns the stored one. */
+  async #trial(task: Task): Promise<TrialRecord> {
+    const { request, work } = this.#parts;
+    const same = ({ of, rung, seed }: Task) => of === task.of && rung === task.rung && seed === task.seed;
+    const known = this.#trials().find(same);
+    if (known !== undefined) return known;
+    request.signal?.throwIfAborted();
+    request.onEvent?.({ kind: "started", task, done: Math.min(1, this.#spent()) });
+    const record = await work.trial(task);
+    await this.#append(record);
+    return record;
+  }
+
+  /** Whether the budget is used up. */
+  #isOver(): boolean {
+    return this.#spent() >= 1;
+  }
+
+  /** The share of the budget that is used up. What repeating the chosen recipe will take counts as spent. */
+  #spent(): number {
+    const { evaluations, seconds } = this.#parts.request;
+    const impossible = this.#candidates().filter(({ error }) => error !== undefined);
+    const done = this.#trials().filter(
+      ({ of, seed }) => typeof of === "number" && seed === this.#parts.settings.seed,
+    );
+    const counted = evaluations === undefined ? 0 : (done.length + impossible.length) / evaluations;
+    if (seconds === undefined) return counted;
+    return Math.max(counted, (this.#seconds() + this.#toRepeat()) / seconds);
+  }
+
+  /** Seconds of all work so far. */
+  #seconds(): number {
+    return this.#parts.store.records.reduce(
+      (sum, record) => sum + ("seconds" in record ? record.seconds : 0),
+      0,
+    );
+  }
+
+  /** Seconds that full fine-tunings at the end will take, by the pace of the candidates so far. */
+  #toRepeat(): number {
+    const trials = this.#finished();
+    const epochs = trials.reduce((sum, trial) => sum + trial.epochs, 0);
+    if (epochs === 0) return 0;
+    const pace = trials.reduce((sum, { seconds }) => sum + seconds, 0) / epochs;
+    const full = trials.some(({ rung }) => rung === this.#rungs.length - 1);
+    const left = this.#parts.settings.repeats - (full ? 1 : 0);
+    return left * pace * this.#rungs.at(-1)!;
+  }
+
+  #ranking(): Ranking {
+    return rankingOf(this.#parts.goal, this.#allowed(), this.#finished(), this.#rungs.length - 1);
+  }
+
+  #allowed(): number | undefined {
+    const tuned = this.#trials().find(({ of }) => of === "dense");
+    return allowedError(this.#parts.goal, (reference) =>
+      reference === "given"
+        ? this.#header.dense.validation.mse
+        : (tuned?.result?.validation.mse ?? Number.NaN),
+    );
+  }
+
+  #candidates(): CandidateRecord[] {
+    return this.#parts.store.records.filter((record) => record.kind === "candidate");
+  }
+
+  #trials(): TrialRecord[] {
+    return this.#parts.store.records.filter((record) => record.kind === "trial");
+  }
+
+  #finished(): Finished[] {
+    return this.#trials()
+      .filter(isFinished)
+      .filter(({ seed }) => seed === this.#parts.settings.seed);
+  }
+
+  async #append(record: SearchRecord): Promise<void> {
+    await this.#parts.store.append(record);
+    this.#parts.request.onEvent?.({ kind: "record", record });
+  }
+}
+
+/** The unpruned model, trained on as long as candidates are tuned, with the settings that the space has by default. */
+function trainedOn({ epochs, batchesPerEpoch }: Settings): Recipe {
+  const fit = {
+    epochs,
+    batchSize: 32,
+    learningRate: 0.004,
+    rateSchedule: "cosine",
+    warmup: 0.05,
+    patience: 0,
+    ...(batchesPerEpoch !== undefined && { batchesPerEpoch }),
+  } as const;
+  return { format: 2, steps: [{ do: "tune", fit, distill: 0.5 }] };
+}

@@ -1,0 +1,208 @@
+import { account, type Backend, digest, EspalierError, type Model } from "@espalier/core";
+import { canonicalJson } from "@espalier/core/documents";
+import { spacedWindows, type WindowSet } from "@espalier/datasets";
+import {
+  continueWith,
+  type Outcome,
+  type Recipe,
+  type RecipeEvent,
+  type RunCheckpoint,
+  type RunData,
+  type RunMeter,
+  run,
+  runIdentity,
+  type Step,
+  type Workbench,
+} from "@espalier/recipe";
+import { evaluate } from "@espalier/training";
+import { type Goal, isTimed } from "./goal.ts";
+import { type Measured, modelName, type TrialRecord } from "./records.ts";
+import type { Settings } from "./settings.ts";
+import type { SearchStore } from "./store.ts";
+
+/** What trials are run with. */
+export interface WorkParts {
+  readonly model: Model;
+  readonly goal: Goal;
+  readonly settings: Settings;
+  readonly workbench: Workbench;
+  readonly store: SearchStore;
+  readonly signal?: AbortSignal | undefined;
+  readonly onEvent: (event: RecipeEvent) => void;
+}
+
+/** What a trial is: everything but its outcome. */
+export type Task = Pick<TrialRecord, "of" | "rung" | "epochs" | "seed" | "recipe">;
+
+/** Pruned models that are remembered, so that the next rung does not prune again. */
+const remembered = 64;
+
+/** Runs recipes and measures models. Data, backend and meter are opened once, when they are first needed. */
+export class Work {
+  readonly #parts: WorkParts;
+  readonly #workbench: Workbench;
+  readonly #pruned = new Map<string, { readonly checkpoint: RunCheckpoint; readonly recipe: Recipe }>();
+  #data: Promise<RunData> | undefined;
+  #backend: Promise<Backend> | undefined;
+  #meter: Promise<RunMeter> | undefined;
+
+  constructor(parts: WorkParts) {
+    this.#parts = parts;
+    this.#workbench = { ...parts.workbench, data: () => this.data(), backend: () => this.#opened() };
+  }
+
+  data(): Promise<RunData> {
+    this.#data ??= this.#parts.workbench.data(this.#parts.model);
+    return this.#data;
+  }
+
+  /** Runs and measures a trial. A recipe that cannot be carried out has an error for an outcome. */
+  async trial(task: Task): Promise<TrialRecord> {
+    const { store, signal } = this.#parts;
+    const start = performance.now();
+    const outcome = await settled(async () => {
+      const { model } = await this.#run({ ...task.recipe, seed: task.seed }, true);
+      await store.keep(modelName(task), model);
+      return { result: await this.measure(model) };
+    }, signal);
+    await store.unfinished?.clear();
+    return { kind: "trial", ...task, ...outcome, seconds: (performance.now() - start) / 1000 };
+  }
+
+  /** The validation error of a recipe without its fine-tuning: what a tuning would mask is masked at once. */
+  async oneShot(recipe: Recipe): Promise<{ oneShot: number } | { error: string }> {
+    const { settings, signal } = this.#parts;
+    return settled(async () => {
+      const { model } = await this.#run({ ...withoutTuning(recipe), seed: settings.seed }, false);
+      const { validation } = await this.data();
+      return { oneShot: (await this.#errors(model, spacedWindows(validation, settings.windows))).mse };
+    }, signal);
+  }
+
+  /** The model of a trial: as it was kept, or made again. */
+  async modelOf(task: Task): Promise<Model> {
+    const { store } = this.#parts;
+    const kept = await store.model(modelName(task));
+    return kept ?? (await this.#run({ ...task.recipe, seed: task.seed }, false)).model;
+  }
+
+  /** Errors over the validation windows, sizes, and the time if the goal needs it. */
+  async measure(model: Model): Promise<Measured> {
+    const { goal } = this.#parts;
+    const { validation } = await this.data();
+    const { mse, mae } = await this.#errors(model, validation);
+    const { bytes, flops } = account(model);
+    const { dense } = model;
+    return {
+      validation: { mse, mae },
+      bytes: bytes.stored / dense.bytes.dense,
+      flops: flops.effective / dense.flops.effective,
+      ...(isTimed(goal) && { latency: await this.#timeOf(model) }),
+      digest: digest(model),
+    };
+  }
+
+  /** Errors over the windows of the test split. */
+  async test(model: Model, windows: WindowSet): Promise<{ mse: number; mae: number }> {
+    return this.#errors(model, windows);
+  }
+
+  async dispose(): Promise<void> {
+    (await this.#meter?.catch(() => undefined))?.dispose?.();
+  }
+
+  #opened(): Promise<Backend> {
+    this.#backend ??= this.#parts.workbench.backend(this.#parts.settings.backend);
+    return this.#backend;
+  }
+
+  async #timeOf(model: Model): Promise<{ share: number; spread: number }> {
+    const { workbench, goal, model: dense } = this.#parts;
+    if (workbench.latency === undefined) throw new EspalierError("latency cannot be measured here.");
+    this.#meter ??= workbench.latency(dense, goal.timing ?? {});
+    const { share, spread } = await (await this.#meter).measure(model);
+    return { share, spread };
+  }
+
+  async #errors(model: Model, windows: WindowSet): Promise<{ mse: number; mae: number }> {
+    const { signal } = this.#parts;
+    const { mse, mae } = await evaluate({
+      model,
+      backend: await this.#opened(),
+      windows,
+      ...(signal && { signal }),
+    });
+    return { mse, mae };
+  }
+
+  /** Runs a recipe, from the pruned model of an earlier run with the same first steps. Throws where the signal stopped it. */
+  async #run(given: Recipe, keeps: boolean): Promise<Outcome> {
+    const { model, settings, store, signal, onEvent } = this.#parts;
+    const recipe = { ...given, backend: settings.backend };
+    const tuned = recipe.steps.findIndex(({ do: verb }) => verb === "tune" || verb === "train");
+    const first = tuned < 0 ? recipe.steps.length : tuned;
+    const key = canonicalJson([recipe.steps.slice(0, first), recipe.seed ?? 0] as never);
+    const outcome = await run({
+      recipe,
+      model,
+      workbench: this.#workbench,
+      signal,
+      onEvent,
+      resume: await this.#resumable(recipe, key, keeps),
+      onCheckpoint: async (checkpoint) => {
+        if (checkpoint.training === undefined && checkpoint.outcomes.length === first)
+          this.#remember(key, { checkpoint, recipe });
+        if (keeps) await store.unfinished?.save(checkpoint);
+      },
+    });
+    if (outcome.ended === "aborted") throw signal!.reason;
+    return outcome;
+  }
+
+  async #resumable(recipe: Recipe, key: string, keeps: boolean): Promise<RunCheckpoint | undefined> {
+    const { model, store } = this.#parts;
+    const stopped = keeps ? await store.unfinished?.load() : undefined;
+    if (stopped?.run === runIdentity(recipe, model)) return stopped;
+    const known = this.#pruned.get(key);
+    return known && continueWith(known.checkpoint, known.recipe, recipe, model);
+  }
+
+  #remember(key: string, pruned: { checkpoint: RunCheckpoint; recipe: Recipe }): void {
+    this.#pruned.delete(key);
+    this.#pruned.set(key, pruned);
+    const [oldest] = this.#pruned.keys();
+    if (this.#pruned.size > remembered) this.#pruned.delete(oldest!);
+  }
+}
+
+/** Steps that prune, with the masks of tunings as steps of their own. */
+function withoutTuning({ steps, ...rest }: Recipe): Recipe {
+  const pruning = steps.flatMap((step): Step[] => {
+    if (step.do === "prune" || step.do === "apply") return [step];
+    if (step.do === "train" || step.masks === undefined) return [];
+    const { strategy, target, acceptNearest } = step.masks;
+    return [
+      {
+        do: "prune",
+        strategy,
+        ...(target && { target }),
+        ...(acceptNearest && { acceptNearest }),
+        reconstruct: {},
+      },
+    ];
+  });
+  return { ...rest, steps: pruning as Recipe["steps"] };
+}
+
+/** What work results in, or the message of the error that users are told. */
+async function settled<T>(
+  work: () => Promise<T>,
+  signal: AbortSignal | undefined,
+): Promise<T | { error: string }> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof EspalierError && !signal?.aborted) return { error: error.message };
+    throw error;
+  }
+}
