@@ -98,7 +98,6 @@ export type Emit<A extends Attributes = Attributes> = (call: Emission<A>) => Par
 /** How operators are said, each with its own attributes. */
 export type Emits = { readonly [N in CoreOperator]?: Emit<AttributesNamed<N>> };
 
-
 /** Short forms of common calls, with shapes worked out. */
 export function drawing({ file, node }: Pick<Emission, "file" | "node">) {
   /** A call with one output. */
