@@ -23,14 +23,14 @@ export interface HeadRow {
 }
 
 /** Cells along the longer side of a picture. */
-const most = 64;
+const maxCells = 64;
 
 /** Every prunable tensor of the model, those that pruning removed wholly as well, in graph order. */
 export function picturesOf(dense: Model, pruned: Model): Picture[] {
   const left = new Set(prunableTensors(pruned));
   return prunableTensors(dense).map((tensor) => {
     const there = left.has(tensor);
-    const picture = maskPicture(there ? pruned : dense, tensor, { most });
+    const picture = maskPicture(there ? pruned : dense, tensor, { maxCells });
     const { original, rows, columns, kept, masked } = picture;
     const level = (shares: Float32Array) =>
       Uint8Array.from(shares, (share) => (there ? Math.round(255 * share) : 0));

@@ -105,8 +105,8 @@ function asShare(value: number, issue: Issue): string {
 }
 
 function nearest(given: string, known: readonly string[]): string {
-  const near = nearestName(given, known);
-  const hint = near === undefined ? "" : ` Did you mean "${near}"?`;
+  const suggestion = nearestName(given, known);
+  const hint = suggestion === undefined ? "" : ` Did you mean "${suggestion}"?`;
   return known.length === 0 ? hint : `${hint} Known: ${known.join(", ")}.`;
 }
 

@@ -11,7 +11,7 @@ interface Platform {
 const addressable = 2 ** 32;
 
 /** Nodes of the largest graph: some thousand layers. */
-const mostNodes = 250_000;
+const maxNodes = 250_000;
 
 let known: number | undefined;
 
@@ -40,9 +40,9 @@ export function expectRoom(what: string, shape: Shape, beside = 0): number {
 
 /** Throws an EspalierError if a graph has more nodes than anything could compile. */
 export function expectFewNodes(count: number): void {
-  if (count > mostNodes)
+  if (count > maxNodes)
     throw new EspalierError(
-      `the graph would have more than ${mostNodes.toLocaleString("en")} nodes. Choose fewer layers.`,
+      `the graph would have more than ${maxNodes.toLocaleString("en")} nodes. Choose fewer layers.`,
     );
 }
 
