@@ -28,12 +28,12 @@ export interface DatedRows extends RawRows {
   readonly zone?: string | undefined;
 }
 
-/** What was done about an irregular time axis. */
+/** Handling of an irregular time axis. */
 export interface GapResult {
   readonly rows: DatedRows;
   /** Rows that windows never reach across. */
   readonly breaks?: readonly number[];
-  /** What there was, in one line; absent for a regular axis. */
+  /** The irregularity in one line; absent for a regular axis. */
   readonly note?: string;
 }
 

@@ -13,7 +13,7 @@ export interface LongRows extends RawRows {
  * order in which they came. What a series lacks at a moment is missing (NaN).
  *
  * @param fail makes an error of a row, from 0, and what is wrong there.
- * @throws EspalierError where a series has two rows of one moment, or the table would have more cells than the limit.
+ * @throws EspalierError if a series has two rows of one moment, or the table would have more cells than the limit.
  */
 export function pivoted(
   long: LongRows,

@@ -14,7 +14,7 @@ export const maxRows = 36;
 
 type Made = Omit<Figure, "name"> & { readonly name: string };
 
-/** Where a section's pruned models lost their weights, by layer and by head, and the sensitivity of each layer. */
+/** Charts of the places where a section's pruned models lost their weights, by layer and by head, and of each layer's sensitivity. */
 export function partFigures(section: Section, looks: readonly Look[], sparsity: number): Made[] {
   return [...layerFigure(section, looks), ...headFigure(section, sparsity), ...sensitivityFigure(section)];
 }

@@ -3,7 +3,7 @@ import { headDensities, type Model, maskPicture, prunableTensors } from "@espali
 /** A weight matrix as it was drawn, and what is left of it; cells row-major. */
 export interface Picture {
   readonly tensor: string;
-  /** Of the unpruned model, and now; no extents now where pruning took the whole tensor along. */
+  /** Shape in the unpruned model, and now; empty if pruning removed the whole tensor. */
   readonly original: readonly number[];
   readonly shape: readonly number[];
   readonly rows: number;

@@ -47,7 +47,7 @@ import { bytesOf, candidatesOf, type Fetch, openModel } from "./open.ts";
 import { headsOf, picturesOf } from "./pictures.ts";
 import { describeFrame, type Frame, frameFor, readSeries, type Series } from "./series.ts";
 
-/** What every call may say, and listen to. */
+/** Progress callback and signal of every call. */
 export interface Work {
   readonly signal: AbortSignal;
   readonly onProgress: (progress: WorkProgress) => void;
@@ -247,7 +247,7 @@ export class Session {
     };
   }
 
-  /** What this browser can run on. */
+  /** Backends that this browser supports. */
   async backends(_nothing: undefined, _work: Work): Promise<BackendState[]> {
     const states: BackendState[] = [];
     for (const name of ["wasm", "webgpu"] as const) {

@@ -93,7 +93,7 @@ export function wasmWith(options: WasmOptions, limits?: DivisionLimits): Backend
   };
 }
 
-/** Why the kernels cannot be loaded here; undefined if they can. */
+/** The reason why the kernels cannot be loaded here; undefined if they can. */
 async function whyNotCompiled(options: ModuleOptions): Promise<string | undefined> {
   try {
     await loadModule(options);

@@ -59,7 +59,7 @@ import {
 import { startClock } from "./clock.ts";
 import type { SweepData } from "./sweep-data.ts";
 
-/** What cells are run with. */
+/** Tools to run cells with. */
 export interface CellContext {
   readonly registry: Registry;
   readonly data: SweepData;
@@ -77,7 +77,7 @@ export interface CellContext {
 /** Runs cells, each by itself: what other cells have made comes from the store, or is made again. */
 export class CellRunner {
   readonly #context: CellContext;
-  /** Of the current cell. */
+  /** Start of the current cell. */
   #clock = startClock();
 
   constructor(context: CellContext) {
@@ -85,7 +85,7 @@ export class CellRunner {
   }
 
   /**
-   * The cell's record; a failure is one too, and costs this cell only. Undefined where the signal stopped it. Throws an
+   * The cell's record; a failure is one too, and costs this cell only. Undefined if the signal stopped it. Throws an
    * UnwritableError if models cannot be written.
    */
   async run(cell: Cell): Promise<ResultRecord | undefined> {

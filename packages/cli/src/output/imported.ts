@@ -17,7 +17,7 @@ export interface ImportedReport {
   readonly given?: Settings;
   /** Defaults of the options that no shape shows. */
   readonly assumed?: Settings;
-  /** Comparisons with expected outputs; none where there are none, and undefined where none were wanted. */
+  /** Comparisons with expected outputs; none where there are none, and undefined if none were wanted. */
   readonly parity?: readonly Parity[];
 }
 

@@ -1,13 +1,13 @@
 import { EspalierError } from "../errors.ts";
 import { countElements, factorOf, printShape, type Shape } from "./extent.ts";
 
-/** What of Node's `process` is used here. */
+/** The part of Node's `process` that is used here. */
 interface Platform {
   getBuiltinModule?(name: "node:os"): { totalmem(): number };
   constrainedMemory?(): number;
 }
 
-/** What a 32-bit address reaches: no WebAssembly memory is larger, so nothing larger could be run. */
+/** The range of a 32-bit address: no WebAssembly memory is larger, so nothing larger could be run. */
 const addressable = 2 ** 32;
 
 /** Nodes of the largest graph: some thousand layers. */

@@ -99,7 +99,7 @@ export function prunedTensors(model: Model): string[] {
   });
 }
 
-/** Where to split the axes so that the two sides are as equal as possible. */
+/** The axis to split at, so that the two sides are as equal as possible. */
 function squarest(shape: readonly number[]): number {
   const ratio = (split: number) =>
     Math.abs(Math.log(countElements(shape.slice(0, split)) / countElements(shape.slice(split))));

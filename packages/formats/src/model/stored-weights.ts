@@ -10,7 +10,7 @@ export type StoredWeights = "float16" | "int8";
 /** A tensor in the form a file stores it. */
 export interface StoredTensor {
   readonly numbers: RawNumbers;
-  /** Of int8: the value of one step, in the tensor's shape with 1 for the axes that a product contracts. */
+  /** For int8: the value of one step, in the tensor's shape with 1 for the axes that a product contracts. */
   readonly scales?: RawNumbers;
 }
 

@@ -5,7 +5,7 @@ import type { Problem } from "./check.ts";
 import type { Recipe } from "./recipe.ts";
 import { pruningOf } from "./step-target.ts";
 
-/** What a pattern of `keep` may name in a model: tensors, dimensions, and modules. */
+/** Names in a model that a pattern of `keep` can match: tensors, dimensions, and modules. */
 export function keepableNames({ graph, dimensions }: Pick<Model, "graph" | "dimensions">): string[] {
   return [
     ...graph.tensors.map(({ name }) => name),

@@ -31,7 +31,7 @@ export function withSharedMemory(module: Uint8Array): Uint8Array<ArrayBuffer> {
   ]);
 }
 
-/** Where the flags of the one imported memory are. */
+/** Position of the flags of the imported memory. */
 function memoryFlags(module: Uint8Array, start: number): number {
   let at = start + 1;
   for (let name = 0; name < 2; name++) at += 1 + module[at]!;

@@ -1,4 +1,4 @@
-/** Of the time that goes by, the share that may be lost by waiting for workers. */
+/** The share of elapsed time that may be lost by waiting for workers. */
 const maxLost = 1 / 40;
 /** Milliseconds without help at most: what kept workers from working may be over. */
 const longest = 20_000;

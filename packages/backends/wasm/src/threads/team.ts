@@ -29,12 +29,12 @@ const words = {
   textLength: 50,
   text: 64,
   maxText,
-  /** Where queues begin, and how long one is. */
+  /** Start of the queues, and the length of one. */
   queues: 64 + maxText,
   queue: 16,
   next: 0,
   limit: 1,
-  /** What a part's number is counted from. */
+  /** The first number of a part. */
   base: 2,
 } as const;
 

@@ -45,7 +45,7 @@ const maxLength = 60;
 export class Chain {
   readonly #lowering: Lowering;
   readonly #steps: readonly Step[];
-  /** Memory of the kernel's own result and of each step's; undefined where nothing else reads it. */
+  /** Memory of the kernel's own result and of each step's; undefined if nothing else reads it. */
   readonly #stores: readonly (View | undefined)[];
   /** Operations an element takes. */
   readonly cost: number;

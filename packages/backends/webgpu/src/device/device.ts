@@ -63,7 +63,7 @@ export class Device {
     return new Device(gpu, found, half, memory ?? Number.POSITIVE_INFINITY);
   }
 
-  /** Why the device was lost, if it was. */
+  /** The reason why the device was lost, if it was. */
   get lost(): string | undefined {
     return this.#lost;
   }

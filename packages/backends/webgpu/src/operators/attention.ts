@@ -12,7 +12,7 @@ import { applyPoint, pointOperators } from "./pointwise.ts";
 /** Accumulators of more channels than this do not fit a thread's registers. */
 const maxChannels = 128;
 
-/** What the kernel can do: anything cheap between product and softmax, and channels that fit registers. */
+/** Limits of the kernel: cheap operations between product and softmax, and channels that fit registers. */
 export const attentionPattern = attention({
   takes({ node }) {
     const operator = pointOperators.get(node.operator.name);
@@ -65,7 +65,7 @@ export function lowerAttention(lowering: Lowering, operation: Attention): void {
   lowering.emit(kernel, fixed);
 }
 
-/** Operands of a node between scores and softmax: undefined where the score itself goes. */
+/** Operands of a node between scores and softmax: undefined if the score itself goes. */
 function operandsOf(lowering: Lowering, { inputs }: LiveNode, fixed: boolean): (Value | undefined)[] {
   const known = inputs.map((id) => (lowering.isKnown(id) ? lowering.value(id) : undefined));
   lowering.settle(

@@ -20,7 +20,7 @@ export interface Binding {
 /** How many numbers are handled at once. */
 export type Width = 1 | 4;
 
-/** What a device allows a kernel. */
+/** Limits of the device for a kernel. */
 export interface KernelLimits {
   readonly storageBuffers: number;
   readonly workgroupsPerAxis: number;
@@ -98,7 +98,7 @@ export class Writer {
     return name;
   }
 
-  /** What was bound under a key of the caller's, in this scope or one around it. */
+  /** The value bound under the caller's key, in this scope or an enclosing one. */
   remember(key: string, make: () => string): string {
     const known = this.#known.get(key);
     if (known !== undefined) return known;

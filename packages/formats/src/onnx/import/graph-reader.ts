@@ -292,7 +292,7 @@ function asTruth(item: Item): Item {
   return isKnown(item) ? { ...item, kind: "bool" } : item;
 }
 
-/** Why an operator cannot be read, and what to do. */
+/** The reason why an operator cannot be read, and what to do. */
 function whyNot({ opType, domain }: NodeProto): string {
   if (!isStandard(domain))
     return `Espalier has no operators of ${shown(domain)}. Export the model with ONNX's own`;

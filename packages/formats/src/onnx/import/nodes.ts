@@ -89,7 +89,7 @@ export function biasOf(node: NodeProto, readers: Readers): string | undefined {
   return beside.find((name) => weightBeside(name) !== undefined);
 }
 
-/** What is added to a node's only output. */
+/** The value that is added to a node's only output. */
 function addedTo(node: NodeProto, readers: Readers): readonly string[] {
   const [output] = node.output;
   const next = readers.get(output ?? "");

@@ -63,7 +63,7 @@ export function readOnnx(bytes: Uint8Array, options: OnnxImportOptions = {}): Mo
   });
 }
 
-/** As readOnnx, for a file whose external numbers are in their tensors already. */
+/** Like readOnnx, for a file whose external data has already been read into its tensors. */
 export function readDecoded(file: OnnxFile, options: OnnxImportOptions): Model {
   const parsed = readBy(schema, options, "ONNX import");
   return locatedIn(parsed.name, () => readModel(file, parsed));

@@ -3,9 +3,9 @@ import { matchesAny } from "@espalier/core/pruning";
 import type { Known, Source } from "./known.ts";
 import { isBufferName, isMadeUp } from "./names.ts";
 
-/** Which tensors of a file are trained, and which are buffers. ONNX does not say. */
+/** The tensors of a file that are trained, and those that are buffers; ONNX does not record this. */
 
-/** What a tensor of the file is used for, where it is used. */
+/** The use of a tensor of the file. */
 export interface Use {
   /**
    * - `weight`, `bias`: of a product or a normalisation: trained.
