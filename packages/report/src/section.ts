@@ -55,7 +55,7 @@ export interface RunRow {
   readonly applicable: boolean;
   /** Whether the target was reached with every seed. */
   readonly met: boolean;
-  /** Why it does not apply, or was not reached; otherwise remarks. */
+  /** The reasons why it does not apply, or was not reached; otherwise remarks. */
   readonly reasons: readonly string[];
   /** The reached sparsity. */
   readonly sparsity: number;

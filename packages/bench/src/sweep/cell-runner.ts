@@ -59,7 +59,7 @@ import {
 import { startClock } from "./clock.ts";
 import type { SweepData } from "./sweep-data.ts";
 
-/** What cells are run with. */
+/** Tools to run cells with. */
 export interface CellContext {
   readonly registry: Registry;
   readonly data: SweepData;
@@ -77,7 +77,7 @@ export interface CellContext {
 /** Runs cells, each by itself: what other cells have made comes from the store, or is made again. */
 export class CellRunner {
   readonly #context: CellContext;
-  /** Of the current cell. */
+  /** Start of the current cell. */
   #clock = startClock();
 
   constructor(context: CellContext) {
@@ -85,29 +85,39 @@ export class CellRunner {
   }
 
   /**
-   * The cell's record; a failure is one too, and costs this cell only. Undefined where the signal stopped it. Throws an
+   * The cell's record; a failure is one too, and costs this cell only. Undefined if the signal stopped it. Throws an
    * UnwritableError if models cannot be written.
    */
   async run(cell: Cell): Promise<ResultRecord | undefined> {
     this.#clock = startClock();
     const checksum = this.#context.checksums.get(denseCell(cell).data.dataset)!;
-    const common = () => ({
+    const common = (simd?: string) => ({
       format: 1 as const,
       id: this.#context.id(cell),
-      environment: environment(checksum, { ...packageVersions(), ...this.#context.versions }),
+      environment: {
+        ...environment(checksum, { ...packageVersions(), ...this.#context.versions }),
+        ...(simd !== undefined && { simd }),
+      },
       ...this.#clock.spent(),
     });
     try {
-      if (cell.kind === "train") return { cell, result: await this.#train(cell), ...common() };
-      if (cell.kind === "prune") return { cell, result: await this.#prune(cell), ...common() };
-      if (cell.kind === "sensitivity") return { cell, result: await this.#sensitivity(cell), ...common() };
-      return { cell, result: await this.#latency(cell), ...common() };
+      const simd = await this.#simd(cell);
+      if (cell.kind === "train") return { cell, result: await this.#train(cell), ...common(simd) };
+      if (cell.kind === "prune") return { cell, result: await this.#prune(cell), ...common(simd) };
+      if (cell.kind === "sensitivity")
+        return { cell, result: await this.#sensitivity(cell), ...common(simd) };
+      return { cell, result: await this.#latency(cell), ...common(simd) };
     } catch (error) {
       if (this.#context.signal?.aborted) return undefined;
       // It would cost every further cell, too.
       if (error instanceof UnwritableError) throw error;
       return { cell, error: error instanceof Error ? error.message : String(error), ...common() };
     }
+  }
+
+  async #simd(cell: Cell): Promise<string | undefined> {
+    const name = cell.kind === "latency" ? cell.backend : denseCell(cell).backend;
+    return (await this.#context.registry.backend(name).availability()).simd;
   }
 
   async #train(cell: TrainCell): Promise<TrainRecord["result"]> {
