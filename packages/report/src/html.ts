@@ -94,9 +94,16 @@ ${caption === "" ? "" : `<figcaption>${escapeHtml(caption)}</figcaption>`}${deta
 </figure>`;
 }
 
-/** Makes an SVG fit for a page with others: one image for a screen reader, and unique names. */
+/**
+ * Makes an SVG fit for a page with others: one image for a screen reader, unique names, and descriptions of marks where
+ * a pointer shows them.
+ */
 function inline(svg: string, name: string, alt: string): string {
   return svg
+    .replace(
+      /<path aria-label="([^"]*)" role="graphics-symbol" aria-roledescription="[^"]*"([^>]*)\/>/g,
+      "<path$2><title>$1</title></path>",
+    )
     .replace(/^<svg /, `<svg role="img" aria-label="${escapeHtml(alt)}" `)
     .replace(/\bid="([^"]+)"/g, `id="${name}-$1"`)
     .replace(/url\(#([^)]+)\)/g, `url(#${name}-$1)`);

@@ -175,6 +175,9 @@ export class Work {
   }
 }
 
+/** Batches for refitting a layer after a one-shot mask: refitting with as many as a recipe does takes as long as an epoch. */
+const batches = 4;
+
 /** Steps that prune, with the masks of tunings as steps of their own. */
 function withoutTuning({ steps, ...rest }: Recipe): Recipe {
   const pruning = steps.flatMap((step): Step[] => {
@@ -187,7 +190,7 @@ function withoutTuning({ steps, ...rest }: Recipe): Recipe {
         strategy,
         ...(target && { target }),
         ...(acceptNearest && { acceptNearest }),
-        reconstruct: {},
+        reconstruct: { batches },
       },
     ];
   });
