@@ -81,11 +81,11 @@ function sizeClaim(sections: readonly Section[], strategy: string, sparsity: num
 /** Nothing published says that parts of the model are dead: it follows from its graph. */
 function deadClaim(sections: readonly Section[]): Claim {
   const dead = sections.map(({ dense }) => dense.size.parameters.dead / dense.size.parameters.total);
-  const most = Math.max(0, ...dead);
+  const largest = Math.max(0, ...dead);
   return {
     says: "The share of parameters removed is a share of the model that forecasts.",
     verdict: verdictOf(dead.map((share) => share < 0.01)),
-    because: `As published, ${formatShare(most)} of the parameters reach no output: the decoder reads the embedding only, so no encoder block does. At the published widths it is ${publishedDead()}. What is removed there costs no error.`,
+    because: `As published, ${formatShare(largest)} of the parameters reach no output: the decoder reads the embedding only, so no encoder block does. At the published widths it is ${publishedDead()}. What is removed there costs no error.`,
     figures: deadTable(sections),
   };
 }

@@ -9,7 +9,7 @@ export * from "./results/records.ts";
 export { packageVersions } from "./results/versions.ts";
 export { withAvailableBackends } from "./sweep/backends.ts";
 export { type CellContext, CellRunner } from "./sweep/cell-runner.ts";
-export { type CellStore, type ModelCell, NeededCellFailed } from "./sweep/cell-store.ts";
+export { type CellStore, NeededCellFailed } from "./sweep/cell-store.ts";
 export {
   type Cell,
   cellId,
@@ -18,6 +18,7 @@ export {
   denseCell,
   type LatencyCell,
   labelOf,
+  type ModelCell,
   type PruneCell,
   procedureOf,
   type RecipeCell,
@@ -28,6 +29,7 @@ export {
   type TrainCell,
 } from "./sweep/cells.ts";
 export {
+  cellKinds,
   parseSweepConfig,
   readSweepConfig,
   type SweepConfig,

@@ -127,10 +127,10 @@ async function onClient<T>(pool: pg.Pool, work: (client: Queryable) => Promise<T
   const client = await pool.connect();
   let broken: Error | undefined;
   // Without a listener, a connection that is cut while it is checked out would end the process.
-  const heard = (error: Error) => {
+  const onError = (error: Error) => {
     broken = error;
   };
-  client.on("error", heard);
+  client.on("error", onError);
   try {
     return await work({
       async query(text, values = []) {
@@ -144,7 +144,7 @@ async function onClient<T>(pool: pg.Pool, work: (client: Queryable) => Promise<T
     if (isTransient(error) || /query read timeout/i.test((error as Error).message)) broken ??= error as Error;
     throw broken ?? error;
   } finally {
-    client.off("error", heard);
+    client.off("error", onError);
     client.release(broken);
   }
 }

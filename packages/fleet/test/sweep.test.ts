@@ -82,7 +82,7 @@ function waitingWorker(options: Partial<WorkerOptions> = {}): { readonly stop: (
 /** A record but for times and environment. */
 function lasting(record: ResultRecord): string {
   return JSON.stringify(record, (key, value) =>
-    ["environment", "seconds", "planSeconds", "speedup", "speedupSpread"].includes(key) ||
+    ["environment", "seconds", "processorSeconds", "planSeconds", "speedup", "speedupSpread"].includes(key) ||
     (record.cell.kind === "latency" && (key === "dense" || key === "pruned") && "median" in value)
       ? "left out"
       : value,

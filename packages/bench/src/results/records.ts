@@ -29,7 +29,10 @@ interface Common {
   /** The cell's name. */
   readonly id: string;
   readonly environment: Environment;
+  /** Time that the cell took, also in processes that were stopped in it. */
   readonly seconds: number;
+  /** Processor time of all threads; results of earlier versions lack it. */
+  readonly processorSeconds?: number;
 }
 
 /** The composition of a model. Results of earlier versions lack it. */
@@ -46,6 +49,8 @@ export interface TrainRecord extends Common {
     readonly epochs: number;
     readonly counts: Accounting;
     readonly parts?: Parts;
+    /** Forecasts that need no model, over the same windows. Results of earlier versions lack them. */
+    readonly naive?: NaiveErrors;
     /** Digest of the model, for comparison with other machines. */
     readonly digest: string;
   };
@@ -54,6 +59,29 @@ export interface TrainRecord extends Common {
 /** Test errors in the model's units, and in original units. */
 export interface TestErrors extends Errors {
   readonly original?: Errors;
+  /** Mean absolute scaled error; null if no series changes. Results of earlier versions lack it. */
+  readonly mase?: number | null;
+  /** By series, if their units differ: of the model after its last step, and of forecasts that need no model. */
+  readonly bySeries?: readonly SeriesErrors[];
+}
+
+/** Errors of one series, in original units. */
+export interface SeriesErrors {
+  readonly name: string;
+  readonly mse: number;
+  readonly mae: number;
+  /** Null for a series that does not change. */
+  readonly mase: number | null;
+}
+
+/** Test errors of forecasts that need no model. */
+export interface NaiveErrors {
+  /** Season of MASE in rows; 1 if none is known. */
+  readonly season: number;
+  /** Each series keeps its last value. */
+  readonly last: TestErrors;
+  /** Each series repeats its last season; absent if no season fits into the model's window. */
+  readonly seasonal?: TestErrors;
 }
 
 /** The result of pruning a model, with or without fine-tuning. */

@@ -17,9 +17,19 @@ import {
   type RecipeEvent,
   type Registry,
   run,
+  runIdentity,
   summaryOf,
 } from "@espalier/recipe";
-import { evaluate, type Metrics, type OnProgress, progressReporter, withData } from "@espalier/training";
+import {
+  compared,
+  evaluate,
+  type Metrics,
+  maseOf,
+  type OnProgress,
+  progressReporter,
+  unitsDiffer,
+  withData,
+} from "@espalier/training";
 import { expectTimes } from "../measure/expect-times.ts";
 import { measureLatency } from "../measure/latency.ts";
 import { latencyMeter } from "../measure/meter.ts";
@@ -40,14 +50,16 @@ import {
   cellRate,
   denseCell,
   type LatencyCell,
+  type ModelCell,
   type PruneCell,
   recipeOf,
   type SensitivityCell,
   type TrainCell,
 } from "./cells.ts";
+import { startClock } from "./clock.ts";
 import type { SweepData } from "./sweep-data.ts";
 
-/** What cells are run with. */
+/** Tools to run cells with. */
 export interface CellContext {
   readonly registry: Registry;
   readonly data: SweepData;
@@ -65,23 +77,25 @@ export interface CellContext {
 /** Runs cells, each by itself: what other cells have made comes from the store, or is made again. */
 export class CellRunner {
   readonly #context: CellContext;
+  /** Start of the current cell. */
+  #clock = startClock();
 
   constructor(context: CellContext) {
     this.#context = context;
   }
 
   /**
-   * The cell's record; a failure is one too, and costs this cell only. Undefined where the signal stopped it. Throws an
+   * The cell's record; a failure is one too, and costs this cell only. Undefined if the signal stopped it. Throws an
    * UnwritableError if models cannot be written.
    */
   async run(cell: Cell): Promise<ResultRecord | undefined> {
-    const start = performance.now();
+    this.#clock = startClock();
     const checksum = this.#context.checksums.get(denseCell(cell).data.dataset)!;
     const common = () => ({
       format: 1 as const,
       id: this.#context.id(cell),
       environment: environment(checksum, { ...packageVersions(), ...this.#context.versions }),
-      seconds: (performance.now() - start) / 1000,
+      ...this.#clock.spent(),
     });
     try {
       if (cell.kind === "train") return { cell, result: await this.#train(cell), ...common() };
@@ -99,8 +113,20 @@ export class CellRunner {
   async #train(cell: TrainCell): Promise<TrainRecord["result"]> {
     const data = await this.#context.data.windows(cell);
     const { model, epochs } = await this.#trainDense(cell);
-    const test = await this.#test(model, data, cell.backend);
-    return { test, epochs, counts: account(model), parts: partsOf(model), digest: digest(model) };
+    const metrics = await this.#metrics(model, data, cell.backend);
+    const { season, last, seasonal } = compared(metrics, data.test, data);
+    return {
+      test: errorsBySeries(metrics, data),
+      naive: {
+        season,
+        last: errorsBySeries(last, data),
+        ...(seasonal && { seasonal: errorsBySeries(seasonal.errors, data) }),
+      },
+      epochs,
+      counts: account(model),
+      parts: partsOf(model),
+      digest: digest(model),
+    };
   }
 
   async #trainDense(cell: TrainCell): Promise<{ model: Model; epochs: number }> {
@@ -111,10 +137,12 @@ export class CellRunner {
       epochs === 0
         ? { model: started, epochs: 0 }
         : await this.#run(cell, started, {
-            steps: [{ do: "train", fit: { ...cellRate, ...settings, epochs } }],
-            seed: cell.seed,
+            recipe: {
+              steps: [{ do: "train", fit: { ...cellRate, ...settings, epochs } }],
+              seed: cell.seed,
+            },
           }).then(({ model, steps }) => ({ model, epochs: steps[0]!.fit!.epochs.length }));
-    await this.#context.store.keep(cell, trained.model);
+    await this.#keep(cell, trained.model);
     return trained;
   }
 
@@ -124,7 +152,7 @@ export class CellRunner {
     const { model, pruned = model, steps } = await this.#makePruned(cell, dense);
     const before = await this.#denseResult(cell.dense, dense, data);
     const { backend } = cell.dense;
-    const prunedErrors = await this.#test(pruned, data, backend);
+    const metrics = await this.#metrics(pruned, data, backend);
     const fits = steps.flatMap(({ fit: done }) => done?.epochs ?? []);
     const best = fits.findLast((epoch) => epoch.best);
     const planned = steps.filter(({ plan }) => plan !== undefined);
@@ -138,8 +166,8 @@ export class CellRunner {
       counts: account(model),
       parts: partsOf(model),
       dense: before,
-      pruned: prunedErrors,
-      tuned: model === pruned ? prunedErrors : await this.#test(model, data, backend),
+      pruned: errorsOf(metrics, data),
+      tuned: errorsBySeries(model === pruned ? metrics : await this.#metrics(model, data, backend), data),
       tuningEpochs: fits.length,
       ...(best && { validation: best.validation }),
       planSeconds: planned.reduce((sum, { does, seconds }) => sum + (does === "tune" ? 0 : seconds), 0),
@@ -150,43 +178,67 @@ export class CellRunner {
   async #makePruned(cell: PruneCell, dense: Model): Promise<Outcome> {
     const recipe = recipeOf(cell);
     const planned: PlanSummary[] = [];
-    const outcome = await this.#run(cell.dense, dense, recipe, (event) => {
-      if (event.kind !== "planned") return;
-      planned.push(summaryOf(event.plan));
-      // A strategy with nothing to prune leaves the dense model as it is; tuning it would compare another thing.
-      if ("strategy" in cell && event.plan.steps.length === 0) throw new NothingToPrune();
+    const outcome = await this.#run(cell, dense, {
+      recipe,
+      onEvent(event) {
+        if (event.kind !== "planned") return;
+        planned.push(summaryOf(event.plan));
+        // A strategy with nothing to prune leaves the dense model as it is; tuning it would compare another thing.
+        if ("strategy" in cell && event.plan.steps.length === 0) throw new NothingToPrune();
+      },
     }).catch((error: unknown): Outcome => {
       if (!(error instanceof NothingToPrune)) throw error;
       const step = { step: 0, does: "prune", plan: planned.at(-1)!, seconds: 0 } as const;
       return { dense, pruned: dense, model: dense, steps: [step], ended: "finished" };
     });
-    await this.#context.store.keep(cell, outcome.model);
+    await this.#keep(cell, outcome.model);
     return outcome;
   }
 
-  /** Runs steps on a cell's data; throws where the signal stopped them: what was cut short is no result. */
+  async #keep(cell: ModelCell, model: Model): Promise<void> {
+    const { store } = this.#context;
+    await store.keep(cell, model);
+    await store.unfinished?.(cell).clear();
+  }
+
+  /**
+   * Runs a cell's steps, from where a stopped process left them; throws where the signal stopped them: what was cut short is
+   * no result.
+   */
   async #run(
-    cell: TrainCell,
+    cell: ModelCell,
     model: Model,
-    recipe: Recipe,
-    onEvent?: (event: RecipeEvent) => void,
+    { recipe: steps, onEvent }: { readonly recipe: Recipe; readonly onEvent?: (event: RecipeEvent) => void },
   ): Promise<Outcome> {
-    const { registry, signal, onProgress } = this.#context;
+    const { registry, signal, onProgress, store } = this.#context;
+    const dense = denseCell(cell);
+    const recipe = { ...steps, backend: dense.backend };
+    const unfinished = store.unfinished?.(cell);
+    const stopped = await unfinished?.load();
+    // One of an earlier version, whose runs were others, is no use.
+    const resume = stopped?.checkpoint.run === runIdentity(recipe, model) ? stopped : undefined;
+    if (resume !== undefined) this.#clock.add(resume.spent);
     const outcome = await run({
-      recipe: { ...recipe, backend: cell.backend },
+      recipe,
       model,
+      resume: resume?.checkpoint,
       workbench: {
         registry,
-        data: () => this.#context.data.windows(cell),
-        backend: async (name) => registry.backend(name ?? cell.backend),
-        latency: (dense, { backend = "wasm", ...settings }) =>
-          latencyMeter(dense, { backend: registry.backend(backend), ...settings, ...(signal && { signal }) }),
+        data: () => this.#context.data.windows(dense),
+        backend: async (name) => registry.backend(name ?? dense.backend),
+        latency: (unpruned, { backend = "wasm", ...settings }) =>
+          latencyMeter(unpruned, {
+            backend: registry.backend(backend),
+            ...settings,
+            ...(signal && { signal }),
+          }),
       },
       signal,
       onEvent(event) {
         if (event.kind === "progress") onProgress?.(event.progress);
         onEvent?.(event);
       },
+      onCheckpoint: (checkpoint) => unfinished?.save({ checkpoint, spent: this.#clock.spent() }),
     });
     if (outcome.ended === "aborted") throw signal!.reason;
     return outcome;
@@ -241,13 +293,16 @@ export class CellRunner {
     model: Model,
     data: ForecastingData,
   ): Promise<PruneRecord["result"]["dense"]> {
-    const test = (await this.#context.store.errorsOf(cell)) ?? (await this.#test(model, data, cell.backend));
+    const known = await this.#context.store.errorsOf(cell);
+    if (known === undefined)
+      return { counts: account(model), test: errorsOf(await this.#metrics(model, data, cell.backend), data) };
+    const { bySeries: _, ...test } = known;
     return { counts: account(model), test };
   }
 
-  async #test(model: Model, data: ForecastingData, backend: string): Promise<TestErrors> {
+  #metrics(model: Model, data: ForecastingData, backend: string): Promise<Metrics> {
     const { registry, signal, onProgress } = this.#context;
-    const metrics = await evaluate({
+    return evaluate({
       model,
       backend: registry.backend(backend),
       windows: data.test,
@@ -255,7 +310,6 @@ export class CellRunner {
       ...(signal && { signal }),
       ...(onProgress && { onProgress }),
     });
-    return errorsOf(metrics);
   }
 }
 
@@ -269,7 +323,40 @@ function partsOf(model: Model): Parts {
   return { layers: layerCounts(model), heads: headDensities(model) };
 }
 
-function errorsOf({ mse, mae, rmse, original }: Metrics): TestErrors {
-  if (original === undefined) return { mse, mae, rmse };
-  return { mse, mae, rmse, original: { mse: original.mse, mae: original.mae, rmse: original.rmse } };
+function errorsOf(metrics: Metrics, data: ForecastingData): TestErrors {
+  const { mse, mae, rmse, original } = metrics;
+  return {
+    mse,
+    mae,
+    rmse,
+    mase: finite(maseOf(metrics, data).all),
+    ...(original && { original: { mse: original.mse, mae: original.mae, rmse: original.rmse } }),
+  };
+}
+
+/** Also by series, if their units differ. */
+function errorsBySeries(metrics: Metrics, data: ForecastingData): TestErrors {
+  const errors = errorsOf(metrics, data);
+  const { original } = metrics;
+  if (original === undefined || !unitsDiffer(data.scaler)) return errors;
+  const mase = maseOf(metrics, data).series;
+  return {
+    ...errors,
+    bySeries: original.series.map(({ mse, mae }, i) => ({
+      name: data.series[i]!,
+      mse: short(mse),
+      mae: short(mae),
+      mase: finite(short(mase[i]!)),
+    })),
+  };
+}
+
+/** Six digits: there may be hundreds of series. */
+function short(value: number): number {
+  return Number(value.toPrecision(6));
+}
+
+/** JSON has no NaN. */
+function finite(value: number): number | null {
+  return Number.isFinite(value) ? value : null;
 }

@@ -1,11 +1,9 @@
 import { EspalierError, type Model } from "@espalier/core";
 import type { TestErrors } from "../results/records.ts";
-import type { PruneCell, TrainCell } from "./cells.ts";
+import type { ModelCell, TrainCell } from "./cells.ts";
+import type { Unfinished } from "./unfinished.ts";
 
-/** A cell that makes a model for other cells. */
-export type ModelCell = TrainCell | PruneCell;
-
-/** Where cells leave what other cells need. */
+/** Storage for the results that other cells need. */
 export interface CellStore {
   /** Keeps the model that a cell has made. */
   keep(cell: ModelCell, model: Model): Promise<void>;
@@ -13,6 +11,8 @@ export interface CellStore {
   find(cell: ModelCell): Promise<Model | undefined>;
   /** Test errors of a dense model; undefined if they are not known. */
   errorsOf(cell: TrainCell): Promise<TestErrors | undefined>;
+  /** Storage for the state of a running cell; absent if a stopped cell starts again. */
+  unfinished?(cell: ModelCell): Unfinished;
 }
 
 /** A cell cannot run because one that it needs has failed: trying it again changes nothing. */

@@ -56,6 +56,9 @@ export interface RecipeCell extends PruneCellOf {
 /** Prunes the model of a train cell, and evaluates the result. */
 export type PruneCell = StrategyCell | RecipeCell;
 
+/** A cell that makes a model for other cells. */
+export type ModelCell = TrainCell | PruneCell;
+
 /** Times the model of a prune cell against its dense model. */
 export interface LatencyCell {
   readonly kind: "latency";
@@ -75,44 +78,53 @@ export interface SensitivityCell {
 /** One task: train, prune, time, or prune layer by layer. */
 export type Cell = TrainCell | PruneCell | LatencyCell | SensitivityCell;
 
-/** All cells of a sweep, each after those it depends on. */
+/**
+ * All cells of a sweep, each after those it depends on, in an order in which the first are useful by themselves: of each data
+ * set and seed the dense models, then every model pruned to the first target, to the second, and so on; times come last, to be
+ * taken when the machine has nothing else to do.
+ */
 export function cellsOf(config: SweepConfig): Cell[] {
-  const cells: Cell[] = [];
-  const { inputLength, horizon, scale, missing, evaluationWindows, sensitivity } = config;
-  for (const dataset of config.datasets) {
-    const data: DataConfig = {
-      dataset,
-      inputLength,
-      horizon,
-      scale,
-      ...(missing === undefined ? {} : { missing }),
-      ...(evaluationWindows === undefined ? {} : { evaluationWindows }),
-    };
-    for (const model of config.models) {
-      for (const seed of config.seeds) {
-        const dense: TrainCell = {
-          kind: "train",
-          model,
-          data,
-          training: config.training,
-          seed,
-          backend: config.trainingBackend,
-        };
-        cells.push(dense);
-        if (sensitivity !== undefined) cells.push({ kind: "sensitivity", dense, sensitivity });
-        cells.push(...pruneCells(config, dense));
-      }
-    }
-  }
-  return cells;
+  const { only, datasets, seeds } = config;
+  const made = datasets.flatMap((dataset) => seeds.flatMap((seed) => modelCells(config, dataset, seed)));
+  const cells = [
+    ...made,
+    ...made.flatMap((cell) => (cell.kind === "prune" ? latencyCells(config, cell) : [])),
+  ];
+  return only === undefined ? cells : cells.filter(({ kind }) => only.includes(kind));
 }
 
-function pruneCells(config: SweepConfig, dense: TrainCell): Cell[] {
-  return [...strategyCells(config, dense), ...recipeCells(config, dense)].flatMap((pruned): Cell[] => {
-    // Fine-tuning changes neither shapes nor masks: its first variant is timed for all.
-    const timed = !("strategy" in pruned) || pruned.fineTuning === config.fineTuning[0];
-    return [pruned, ...(timed && isTimed(config, pruned.target) ? latencyCells(config, pruned) : [])];
-  });
+/** The cells of a data set and a seed, without times. */
+function modelCells(config: SweepConfig, dataset: string, seed: number): (ModelCell | SensitivityCell)[] {
+  const { inputLength, horizon, scale, missing, evaluationWindows, sensitivity } = config;
+  const data: DataConfig = {
+    dataset,
+    inputLength,
+    horizon,
+    scale,
+    ...(missing === undefined ? {} : { missing }),
+    ...(evaluationWindows === undefined ? {} : { evaluationWindows }),
+  };
+  const dense = config.models.map(
+    (model): TrainCell => ({
+      kind: "train",
+      model,
+      data,
+      training: config.training,
+      seed,
+      backend: config.trainingBackend,
+    }),
+  );
+  const place = new Map(config.targets.map((target, i) => [stableKey(target), i]));
+  const rankOf = ({ target }: PruneCell) => place.get(stableKey(target)) ?? place.size;
+  return [
+    ...dense,
+    ...(sensitivity === undefined
+      ? []
+      : dense.map((of) => ({ kind: "sensitivity", dense: of, sensitivity }) as const)),
+    ...dense
+      .flatMap((of) => [...strategyCells(config, of), ...recipeCells(config, of)])
+      .sort((a, b) => rankOf(a) - rankOf(b)),
+  ];
 }
 
 function strategyCells(config: SweepConfig, dense: TrainCell): StrategyCell[] {
@@ -189,6 +201,9 @@ function isTimed({ timedTargets }: SweepConfig, target: Target): boolean {
 }
 
 function latencyCells(config: SweepConfig, pruned: PruneCell): LatencyCell[] {
+  // Fine-tuning changes neither shapes nor masks: its first variant is timed for all.
+  const first = !("strategy" in pruned) || pruned.fineTuning === config.fineTuning[0];
+  if (!first || !isTimed(config, pruned.target)) return [];
   return config.backends.flatMap((backend) =>
     config.batchSizes.map((batch) => ({
       kind: "latency" as const,

@@ -48,6 +48,9 @@ export const recipeSchema = z.strictObject({
 /** A recipe in a sweep: its steps, and its label. */
 export type SweepRecipe = z.input<typeof recipeSchema>;
 
+/** Kinds of cells of a sweep. */
+export const cellKinds = ["train", "prune", "sensitivity", "latency"] as const;
+
 /** A sweep file. */
 export const sweepSchema = z.strictObject({
   /** Shown as the report's title. */
@@ -105,6 +108,8 @@ export const sweepSchema = z.strictObject({
       windows: z.int().min(1).default(256),
     })
     .optional(),
+  /** Kinds of cells to run; all by default. Times can so be taken later, when the machine has nothing else to do. */
+  only: z.array(z.enum(cellKinds)).nonempty().optional(),
 });
 
 /** Everything a sweep runs over; every combination is a cell. */

@@ -3,8 +3,9 @@ import type { Model } from "@espalier/core";
 import { loadModel, saveModel } from "@espalier/formats/node";
 import type { ResultsFile } from "../results/file.ts";
 import { isTrain, type TestErrors, type TrainRecord } from "../results/records.ts";
-import { type CellStore, type ModelCell, NeededCellFailed } from "./cell-store.ts";
-import type { Cell, TrainCell } from "./cells.ts";
+import { type CellStore, NeededCellFailed } from "./cell-store.ts";
+import type { Cell, ModelCell, TrainCell } from "./cells.ts";
+import { type Unfinished, UnfinishedFolder } from "./unfinished.ts";
 
 /** Models of cells in files, the last dense and the last pruned one at hand; errors from the results file. */
 export class FolderStore implements CellStore {
@@ -53,6 +54,10 @@ export class FolderStore implements CellStore {
     const id = this.#idOf(cell);
     const record = this.#results.records.find((r) => r.id === id && isTrain(r)) as TrainRecord | undefined;
     return record?.result.test;
+  }
+
+  unfinished(cell: ModelCell): Unfinished {
+    return new UnfinishedFolder(join(this.#folder, `${this.#idOf(cell)}.unfinished`));
   }
 
   #path(id: string): string {

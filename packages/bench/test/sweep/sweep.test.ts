@@ -13,9 +13,13 @@ import { saveModel } from "@espalier/formats/node";
 import { drawModel, type Registry } from "@espalier/recipe";
 import { createRegistry } from "@espalier/recipe/standard";
 import { unstructured } from "@espalier/strategy-unstructured";
+import type { OnProgress } from "@espalier/training";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import {
+  type Cell,
   type CellEvent,
+  cellsOf,
+  denseCell,
   isFailure,
   isLatency,
   isPrune,
@@ -45,6 +49,12 @@ async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "espalier-sweep-"));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   return folder;
+}
+
+/** The day and hour of an hourly row. */
+function day(t: number): string {
+  const two = (n: number) => `${n}`.padStart(2, "0");
+  return `${two(1 + Math.floor(t / 24))} ${two(t % 24)}:00`;
 }
 
 /** One dense model, three pruned ones, six timings. */
@@ -164,6 +174,44 @@ describe("a sweep", () => {
   });
 });
 
+describe("the order of cells", () => {
+  const config = readSweepConfig({
+    models: [{ use: "iTransformer" }, { use: "DLinear" }],
+    datasets: ["synthetic"],
+    strategies: [{ use: "unstructured" }],
+    targets: [{ sparsity: 0.5 }, { sparsity: 0.7 }],
+    seeds: [0, 1],
+  });
+
+  it("has the dense models first, then target by target, then times", () => {
+    const text = (cell: Cell) => {
+      const { model, seed } = denseCell(cell);
+      const target = cell.kind === "prune" ? ` ${Object.values(cell.target).join()}` : "";
+      return `${cell.kind} ${model.use} ${seed}${target}`;
+    };
+    const cells = cellsOf(config).map(text);
+    expect(cells.slice(0, 8)).toEqual([
+      "train iTransformer 0",
+      "train DLinear 0",
+      "prune iTransformer 0 0.5",
+      "prune DLinear 0 0.5",
+      "prune iTransformer 0 0.7",
+      "prune DLinear 0 0.7",
+      "train iTransformer 1",
+      "train DLinear 1",
+    ]);
+    const times = cells.findIndex((cell) => cell.startsWith("latency"));
+    expect(cells.slice(times).every((cell) => cell.startsWith("latency"))).toBe(true);
+  });
+
+  it("leaves out kinds that are not asked for", () => {
+    const kinds = (only: SweepInput["only"]) =>
+      new Set(cellsOf({ ...config, ...(only && { only }) }).map(({ kind }) => kind));
+    expect(kinds(["prune"])).toEqual(new Set(["prune"]));
+    expect(kinds(undefined)).toEqual(new Set(["train", "prune", "latency"]));
+  });
+});
+
 describe("a sweep with options", () => {
   const quiet: Partial<SweepInput> = { fineTuning: [{ epochs: 0 }], strategies: [{ use: "unstructured" }] };
 
@@ -213,6 +261,30 @@ describe("a sweep with options", () => {
     expect(few).not.toBe(all);
   });
 
+  it("measures forecasts that need no model, by series if their units differ", async () => {
+    const file = join(await temporaryFolder(), "units.csv");
+    const rows = Array.from(
+      { length: 160 },
+      (_, t) => `2024-01-${day(t)},${t % 2},${1000 * Math.sin(t / 3)}`,
+    );
+    await writeFile(file, `date,small,large\n${rows.join("\n")}\n`);
+    const input = tiny({ ...quiet, timedTargets: [], datasets: [file], strategies: [{ use: "channel" }] });
+    const { records } = await run(await temporaryFolder(), input);
+    const [dense, pruned] = [records.find(isTrain)!.result, records.find(isPrune)!.result];
+    // Hours: no season fits into twelve rows.
+    expect(dense.naive).toMatchObject({
+      season: 24,
+      last: { bySeries: [{ name: "small" }, { name: "large" }] },
+    });
+    expect(dense.naive!.seasonal).toBeUndefined();
+    // Each second value differs by one.
+    expect(dense.naive!.last.bySeries![0]).toMatchObject({ mse: 0.5, mae: 0.5, mase: null });
+    expect(dense.naive!.last.bySeries![1]!.mase).toBeGreaterThan(0);
+    expect(pruned.tuned.bySeries!.map(({ name }) => name)).toEqual(["small", "large"]);
+    expect(pruned.tuned.mase).toBeGreaterThan(0);
+    expect(pruned.dense.test.mase).toBe(dense.test.mase);
+  });
+
   it("gives a decoder the rows it starts from", async () => {
     const model = { use: "Transformer", width: 8, feedForward: 8, heads: 2, layers: 1, marks: 0 };
     const input = tiny({ ...quiet, timedTargets: [], models: [{ ...model, labelLength: 6 }] });
@@ -244,6 +316,38 @@ describe("a sweep that was stopped", () => {
     expect(result).toMatchObject({ done: 0, failed: 0, aborted: true });
     expect(await readFile(result.results, "utf8").catch(() => "")).toBe("");
     expect(await readdir(join(out, "models"))).toEqual([]);
+  });
+
+  it("after an epoch of training goes on from there, in another process's place", async () => {
+    const long = tiny({
+      training: { epochs: 3, batchSize: 8, batchesPerEpoch: 3, patience: 0 },
+      strategies: [{ use: "unstructured" }],
+      fineTuning: [{ epochs: 2, batchSize: 8, batchesPerEpoch: 3, patience: 0 }],
+      timedTargets: [],
+    });
+    const whole = await run(await temporaryFolder(), long);
+    const out = await temporaryFolder();
+    const steps = { training: 0, again: 0 };
+    const stopAt = (most: number, key: keyof typeof steps) => {
+      const stop = new AbortController();
+      const onProgress: OnProgress = ({ what }) => {
+        if (what.startsWith("epoch") && ++steps[key] > most) stop.abort();
+      };
+      return { signal: stop.signal, onProgress };
+    };
+    // In the second of three epochs, and then in the second of fine-tuning.
+    expect(await run(out, long, stopAt(4, "training"))).toMatchObject({ done: 0, aborted: true });
+    expect(await run(out, long, stopAt(6 + 4, "again"))).toMatchObject({ done: 1, aborted: true });
+    let rest = 0;
+    const last = await run(out, long, {
+      onProgress({ what }) {
+        if (what.startsWith("epoch")) rest++;
+      },
+    });
+    expect(last).toMatchObject({ done: 1, kept: 1, aborted: false });
+    expect(rest).toBeLessThanOrEqual(3);
+    expect(outcome(last.records)).toEqual(outcome(whole.records));
+    expect((await readdir(join(out, "models"))).filter((name) => !name.endsWith(".safetensors"))).toEqual([]);
   });
 
   it("in the middle of a line repairs its file", async () => {
@@ -281,7 +385,7 @@ describe("a sweep that was stopped", () => {
   it.skipIf(process.platform !== "linux")("ends where models cannot be written", async () => {
     const out = await temporaryFolder();
     await symlink("/sys", join(out, "models"));
-    await expect(run(out, tiny())).rejects.toThrow(/^cannot write .*models\/\w+\.safetensors: /);
+    await expect(run(out, tiny())).rejects.toThrow(/^cannot write .*models\/\w+\.unfinished: /);
     expect(await readdir(out)).toEqual(["models"]);
   });
 

@@ -2,6 +2,7 @@ import { rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import {
   type CellEvent,
+  cellKinds,
   cellsOf,
   createSweepPace,
   findPreset,
@@ -90,7 +91,15 @@ function chosen(
     models: pick(config.models, options.models, (name) => void registry.model(name)),
     strategies: pick(config.strategies, options.strategies, (name) => void registry.strategy({ use: name })),
     backends: backends as [string, ...string[]],
+    ...(options.only && { only: kindsIn(options.only) }),
   };
+}
+
+function kindsIn(given: readonly string[]): SweepConfig["only"] {
+  const wrong = given.find((name) => !cellKinds.some((kind) => kind === name));
+  if (wrong !== undefined)
+    throw new EspalierError(`--only: "${wrong}" is no kind of cell. Known: ${cellKinds.join(", ")}.`);
+  return given as SweepConfig["only"];
 }
 
 /** Selects entries by name or label; an entry that the configuration lacks gets default options. */

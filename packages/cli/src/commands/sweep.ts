@@ -16,6 +16,7 @@ export interface SweepOptions extends CommonOptions, QueueOptions {
   readonly models?: string[];
   readonly strategies?: string[];
   readonly backends?: string[];
+  readonly only?: string[];
   readonly plugin?: string[];
   readonly out?: string;
   readonly fresh?: boolean;
@@ -36,7 +37,8 @@ export function define(command: Command, context: Context): void {
     .option("--dataset <names>", "use these data sets instead", names)
     .option("--models <names>", "run only these models", names)
     .option("--strategies <names>", "run only these strategies", names)
-    .option("--backends <names>", "time on these backends instead", names);
+    .option("--backends <names>", "time on these backends instead", names)
+    .option("--only <kinds>", "run only these cells: train, prune, sensitivity or latency", names);
   addPlugins(command);
   command
     .optionsGroup("Output:")

@@ -192,7 +192,7 @@ export interface QueueOptions {
   readonly queue?: string;
 }
 
-/** Where a queue is. */
+/** Address of a queue. */
 export function addQueue(command: Command): Command {
   return command.option(
     "--queue <url>",

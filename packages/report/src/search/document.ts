@@ -17,7 +17,7 @@ import type { Block, Document } from "../document.ts";
 import type { Figure } from "../figure.ts";
 import { formatBytes, formatChange, formatError, formatErrorStat, formatShare, plural } from "../numbers.ts";
 import { stepTexts } from "../steps.ts";
-import type { Table } from "../tables.ts";
+import type { Table } from "../table.ts";
 import { traitsOf } from "./common.ts";
 
 /** Names of what a goal minimizes. */

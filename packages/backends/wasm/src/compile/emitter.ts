@@ -79,7 +79,7 @@ export class Emitter {
     return new Emitter(draft, "", "main");
   }
 
-  /** Of the same plan, for another node. */
+  /** An emitter for another node of the same plan. */
   at(node: string, phase: Phase = "main"): Emitter {
     return new Emitter(this.#draft, node, phase);
   }

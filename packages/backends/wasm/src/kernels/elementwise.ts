@@ -38,7 +38,7 @@ export function emitUnary(e: Emitter, name: UnaryName, y: View, x: View, by = 0)
   e.call("unary", unaryCodes[name], e.walk(y, [x], y.shape, y.padded), pointer(y), pointer(x), by);
 }
 
-/** What a function of two operands is told beside them: the ratio of dropout and what it scales by, or two bounds. */
+/** Extra arguments of a function of two operands: ratio and scale of dropout, or two bounds. */
 type Numbers = readonly [number, number];
 
 /** y = f(a, b); a and b are repeated to y's shape. */

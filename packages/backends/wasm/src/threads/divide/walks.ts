@@ -10,7 +10,7 @@ const axisSize = 5;
 const line = 16;
 
 interface Rule {
-  /** Which argument is the walk, and which are what it walks over, in its order. */
+  /** The argument that holds the walk, and those that it walks over, in order. */
   readonly walk: number;
   readonly operands: readonly number[];
   /** How many of the innermost axes a kernel takes several elements of at once. */
