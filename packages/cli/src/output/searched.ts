@@ -1,5 +1,4 @@
-import { goalText, searchTable } from "@espalier/report";
-import { plural, stepTexts } from "@espalier/report/text";
+import { goalText, plural, searchTable, stepTexts } from "@espalier/report/text";
 import type { SearchResult } from "@espalier/search";
 import type { Colors } from "../context.ts";
 import { tableLines } from "./table.ts";
