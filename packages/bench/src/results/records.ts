@@ -13,6 +13,11 @@ import type { Cell, LatencyCell, PruneCell, SensitivityCell, TrainCell } from ".
 export interface Environment {
   readonly date: string;
   readonly processor: string;
+  /**
+   * Vector instructions of the backend that computed, as `Availability` names them: `relaxed` may fuse products with sums,
+   * so that last digits differ between processors. Absent if the backend does not say.
+   */
+  readonly simd?: string;
   /** Name of the machine, in results of sweeps on many. */
   readonly host?: string;
   readonly cores: number;

@@ -91,23 +91,33 @@ export class CellRunner {
   async run(cell: Cell): Promise<ResultRecord | undefined> {
     this.#clock = startClock();
     const checksum = this.#context.checksums.get(denseCell(cell).data.dataset)!;
-    const common = () => ({
+    const common = (simd?: string) => ({
       format: 1 as const,
       id: this.#context.id(cell),
-      environment: environment(checksum, { ...packageVersions(), ...this.#context.versions }),
+      environment: {
+        ...environment(checksum, { ...packageVersions(), ...this.#context.versions }),
+        ...(simd !== undefined && { simd }),
+      },
       ...this.#clock.spent(),
     });
     try {
-      if (cell.kind === "train") return { cell, result: await this.#train(cell), ...common() };
-      if (cell.kind === "prune") return { cell, result: await this.#prune(cell), ...common() };
-      if (cell.kind === "sensitivity") return { cell, result: await this.#sensitivity(cell), ...common() };
-      return { cell, result: await this.#latency(cell), ...common() };
+      const simd = await this.#simd(cell);
+      if (cell.kind === "train") return { cell, result: await this.#train(cell), ...common(simd) };
+      if (cell.kind === "prune") return { cell, result: await this.#prune(cell), ...common(simd) };
+      if (cell.kind === "sensitivity")
+        return { cell, result: await this.#sensitivity(cell), ...common(simd) };
+      return { cell, result: await this.#latency(cell), ...common(simd) };
     } catch (error) {
       if (this.#context.signal?.aborted) return undefined;
       // It would cost every further cell, too.
       if (error instanceof UnwritableError) throw error;
       return { cell, error: error instanceof Error ? error.message : String(error), ...common() };
     }
+  }
+
+  async #simd(cell: Cell): Promise<string | undefined> {
+    const name = cell.kind === "latency" ? cell.backend : denseCell(cell).backend;
+    return (await this.#context.registry.backend(name).availability()).simd;
   }
 
   async #train(cell: TrainCell): Promise<TrainRecord["result"]> {

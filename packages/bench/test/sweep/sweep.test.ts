@@ -141,6 +141,7 @@ describe("a sweep", () => {
         espalier: expect.any(String),
         "@tensorflow/tfjs": "4.22.0",
       });
+      expect(environment.simd).toMatch(/^(relaxed|128-bit)$/);
     }
     for (const { result: times } of stored.filter(isLatency)) {
       expect(times.dense.samples).toBeGreaterThanOrEqual(7);
