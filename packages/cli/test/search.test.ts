@@ -28,8 +28,8 @@ describe("espalier search", () => {
     const { code, stdout, stderr } = await espalier([...line, "--resume"], { cwd });
     expect(code, stderr + stdout).toBe(0);
     expect(stderr).not.toContain("candidate 0 (");
-    expect(stdout).toMatch(
-      /^iTransformer on synthetic: the smallest model with error ≤ \+100% of the model as given\n/,
+    expect(stdout.replace(/\s+/g, " ")).toContain(
+      "iTransformer on synthetic: the smallest model with error ≤ +100% of the model as given",
     );
     expect(stdout).toMatch(/\ndense, as given +[\d.]+ +[\d.]+ .* 100\.00 %/);
     expect(stdout).toMatch(/\nchosen +[\d.]+ +[\d.]+ ± [\d.]+ /);

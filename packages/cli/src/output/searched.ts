@@ -1,7 +1,7 @@
 import { goalText, plural, searchTable, stepTexts } from "@espalier/report/text";
 import type { SearchResult } from "@espalier/search";
 import type { Colors } from "../context.ts";
-import { tableLines } from "./table.ts";
+import { headingLines, tableLines, textLines } from "./table.ts";
 
 /** What a search found: the goal, one table, and the recipe in words. */
 export function searchLines(result: SearchResult, colors: Colors): string[] {
@@ -9,14 +9,19 @@ export function searchLines(result: SearchResult, colors: Colors): string[] {
   const { caption, columns, rows } = searchTable(result);
   const width = chosen === undefined ? 0 : `${chosen.recipe.steps.length}`.length;
   return [
-    `${colors.bold(header.model.name)} on ${header.data.name}: ${goalText(header.goal)}`,
+    ...headingLines(header.model.name, ` on ${header.data.name}: ${goalText(header.goal)}`, colors),
     "",
     ...tableLines([columns.map(({ label }) => colors.bold(label)), ...rows]),
     "",
-    colors.dim(caption),
+    ...textLines(caption).map(colors.dim),
     ...(chosen === undefined
       ? []
-      : ["", ...stepTexts(chosen.recipe).map((text, i) => `${`${i + 1}`.padStart(width)}  ${text}`)]),
+      : [
+          "",
+          ...stepTexts(chosen.recipe).flatMap((text, i) =>
+            textLines(`${`${i + 1}`.padStart(width)}  ${text}`),
+          ),
+        ]),
     "",
     colors.dim(`${plural(candidates.length, "candidate")}, ${plural(trials.length, "fine-tuning")}`),
   ];
