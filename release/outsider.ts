@@ -4,7 +4,7 @@ import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { run } from "./run.ts";
 
-/** What an installation takes. */
+/** Size of an installation. */
 export interface Footprint {
   readonly packages: number;
   readonly megabytes: number;
@@ -76,7 +76,7 @@ export interface PageSize {
   readonly whole: number;
 }
 
-/** What a page loads: the code of `@espalier/forecaster`, and the one kernel module of its engine. */
+/** Files that a page loads: the code of `@espalier/forecaster`, and the one kernel module of its engine. */
 export async function pageSize(folder: string): Promise<PageSize> {
   await writeFile(
     join(folder, "page.js"),

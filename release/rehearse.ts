@@ -13,7 +13,7 @@ import { publishAll } from "./publish.ts";
 import { publicNames, published, startRegistry } from "./registry.ts";
 import { pnpm, run } from "./run.ts";
 
-/** What an installation and a page may take. */
+/** Limits for an installation and a page. */
 const most = { packages: 90, megabytes: 90, kilobytes: 55 };
 
 const workspace = fileURLToPath(new URL("..", import.meta.url));
@@ -86,7 +86,7 @@ async function main(): Promise<void> {
   }
 }
 
-/** What somebody meets who installs the packages in an empty folder. */
+/** Result of installing the packages in an empty folder. */
 async function useThem(npmrc: string): Promise<void> {
   const empty = async (name: string) => {
     const path = join(folder, name);

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 
-/** Where a program runs. */
+/** Environment of a program. */
 export interface RunOptions {
   readonly cwd: string;
   readonly env?: Readonly<Record<string, string>>;

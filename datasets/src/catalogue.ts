@@ -22,7 +22,7 @@ export interface CatalogueEntry {
   readonly splits: SplitRule;
   /** Numbers that stand for a missing value. */
   readonly sentinels: readonly number[];
-  /** What is done about missing values unless the caller says otherwise. */
+  /** Default handling of missing values. */
   readonly missing: MissingRule;
   /** The column of dates; `false` where the file has none. */
   readonly dateColumn: string | false;

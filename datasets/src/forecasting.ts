@@ -29,7 +29,7 @@ export interface LoadedDataset {
   readonly reading?: CsvReading | undefined;
   /** The rule on an irregular time axis. */
   readonly gaps?: GapRule | undefined;
-  /** What a reader of the data should be told, a line each: what was found out, left out, or is odd. */
+  /** Notes for the user, one line each: what was detected, left out, or looks odd. */
   readonly notes?: readonly string[] | undefined;
 }
 
@@ -59,7 +59,7 @@ export interface ForecastingData {
   readonly series: readonly string[];
   /** Width of the time marks, 0 without. */
   readonly marks: number;
-  /** What the marks are made for; absent without. */
+  /** The frequency that marks are made for; absent without marks. */
   readonly frequency?: Frequency | undefined;
   /** Learnt from the training rows, or given; brings forecasts back to their own units. */
   readonly scaler: Scaler;
@@ -94,7 +94,7 @@ const forecastingOptions = z.strictObject({
  * Splits, scales and cuts loaded data into windows, as the literature does. Needs no file and no Node: for data that
  * is at hand already (`forecastingData` of `@espalier/datasets/node` loads it too).
  *
- * @throws EspalierError where a part is too short for a single window, saying by how much.
+ * @throws EspalierError if a part is too short for a single window, saying by how much.
  */
 export function forecastingDataOf(source: LoadedDataset, options: ForecastingOptions): ForecastingData {
   const o = parseOptions("forecastingData", forecastingOptions, options);

@@ -28,12 +28,12 @@ export interface DatedRows extends RawRows {
   readonly zone?: string | undefined;
 }
 
-/** What was done about an irregular time axis. */
+/** Handling of an irregular time axis. */
 export interface GapResult {
   readonly rows: DatedRows;
   /** Rows that windows never reach across. */
   readonly breaks?: readonly number[];
-  /** What there was, in one line; absent for a regular axis. */
+  /** The irregularity in one line; absent for a regular axis. */
   readonly note?: string;
 }
 
@@ -49,7 +49,7 @@ export function handleGaps(
   rule: GapRule,
   missing: MissingRule,
   show: (row: number) => string,
-  mostCells = 100_000_000,
+  maxCells = 100_000_000,
 ): GapResult {
   const found = irregularities(rows, step);
   if (found.length === 0) return { rows };
@@ -73,7 +73,7 @@ export function handleGaps(
     );
   }
   return {
-    rows: filled(rows, found, step, missing, mostCells),
+    rows: filled(rows, found, step, missing, maxCells),
     note: `${what}; ${filledBy(found, missing)}`,
   };
 }
@@ -128,14 +128,14 @@ function filled(
   found: readonly Irregularity[],
   step: KnownStep,
   missing: MissingRule,
-  mostCells: number,
+  maxCells: number,
 ): DatedRows {
   const width = rows.columns.length;
   const extra = found.reduce((sum, { steps }) => sum + steps - 1, 0);
   const total = rows.rows + extra;
-  if (total * width > mostCells) {
+  if (total * width > maxCells) {
     throw new EspalierError(
-      `data ${rows.name}: filling its gaps makes ${total} rows of ${width} series, more than the limit of ${mostCells} values. Give --gaps split.`,
+      `data ${rows.name}: filling its gaps makes ${total} rows of ${width} series, more than the limit of ${maxCells} values. Give --gaps split.`,
     );
   }
   const at = new Map(found.map(({ row, steps }) => [row, steps]));

@@ -1,7 +1,7 @@
 import { EspalierError, float32, type Graph, resolveShape, type TensorData } from "@espalier/core/inference";
 import type { Batch, WindowSet } from "./windows.ts";
 
-/** Which part of a batch of windows each graph input takes, by Time-Series-Library's names. */
+/** The part of a batch of windows that each graph input takes, by Time-Series-Library's names. */
 const parts: Readonly<Record<string, keyof Batch>> = {
   x_enc: "x",
   x_mark_enc: "xMark",

@@ -83,7 +83,7 @@ function dropRows(raw: RawRows): RawRows {
   return { ...raw, rows: kept.length, values, timestamps: of(raw.timestamps), offsets: of(raw.offsets) };
 }
 
-/** Rows whose missing values (NaN) are filled. Throws an EspalierError where a series has no value at all. */
+/** Rows whose missing values (NaN) are filled. Throws an EspalierError if a series has no value at all. */
 export function fillMissing(raw: RawRows, rule: FillRule): RawRows {
   const counts = countMissing(raw);
   const values = raw.values.slice();

@@ -10,7 +10,7 @@ import { irregularCount, type KnownStep, sameStep, stepForm } from "./step.ts";
 import type { Table } from "./table.ts";
 import { type Frequency, frequencies } from "./time-features.ts";
 
-/** What a model's file says of the data it was trained on: enough to evaluate it again, and to forecast in its units. */
+/** A model file's description of its training data: enough to evaluate it again, and to forecast in original units. */
 export interface ModelData {
   /** `synthetic`, a name of the catalogue, or the name (not the path) of a file. */
   readonly name: string;
@@ -50,7 +50,7 @@ const modelDataForm = forms.object(
   { open: true },
 );
 
-/** What a model's file takes from its data. */
+/** The part of the data's description that is stored in a model file. */
 export type DescribedData = Pick<
   ForecastingData,
   "name" | "checksum" | "series" | "scaler" | "missing" | "frequency" | "splits" | "gaps" | "reading"
@@ -114,7 +114,7 @@ export function stepFor(known: Pick<ModelData, "step"> | undefined, table: Table
   );
 }
 
-/** What a model knows of its data; undefined where nothing was noted. Throws an EspalierError where it is damaged. */
+/** A model's description of its data; undefined if it has none. Throws an EspalierError if it is damaged. */
 export function dataOf(model: Model): ModelData | undefined {
   const { data } = model.metadata;
   if (data === undefined) return undefined;

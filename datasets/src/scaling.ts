@@ -54,7 +54,7 @@ export function scaleTable(table: Table, scaler: Scaler): Table {
 /**
  * Scales values whose last axis is the series, `[…, series]`, into a new array of the same type.
  *
- * @throws EspalierError where the values are not a whole number of rows.
+ * @throws EspalierError if the values are not a whole number of rows.
  */
 export function scaleValues<T extends Float32Array | Float64Array>(values: T, scaler: Scaler): T {
   return mapSeries(values, scaler, (value, center, spread) => (value - center) / spread);
@@ -63,7 +63,7 @@ export function scaleValues<T extends Float32Array | Float64Array>(values: T, sc
 /**
  * Brings scaled values `[…, series]` back to their own units, into a new array of the same type.
  *
- * @throws EspalierError where the values are not a whole number of rows.
+ * @throws EspalierError if the values are not a whole number of rows.
  */
 export function unscaleValues<T extends Float32Array | Float64Array>(values: T, scaler: Scaler): T {
   return mapSeries(values, scaler, (value, center, spread) => value * spread + center);

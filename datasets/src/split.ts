@@ -38,7 +38,7 @@ export const splitRule: z.ZodType<SplitRule> = z.union(
 /**
  * Cuts a table in three. Shares are rounded as Time-Series-Library does: training and test down, validation the rest.
  *
- * @throws EspalierError where the rule asks for more rows than there are.
+ * @throws EspalierError if the rule asks for more rows than there are.
  */
 export function splitOf(table: Table, rule: SplitRule = defaultSplit): Split {
   const checked = parseOptions("splitOf", splitRule, rule);

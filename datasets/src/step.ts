@@ -9,7 +9,7 @@ export interface Step {
   readonly label: string;
   /** How many neighbours are not one step apart: gaps and doubled timestamps. */
   readonly irregular: number;
-  /** What the rows follow where no fixed number of milliseconds does. */
+  /** The calendar step of the rows, if they have no fixed number of milliseconds. */
   readonly calendar?: CalendarStep | undefined;
 }
 

@@ -5,7 +5,7 @@ import type { Step } from "./step.ts";
 
 /** Several series over the same rows, in the units of their source. No value is missing. */
 export interface Table {
-  /** What messages call the data: a catalogue name, or a file's name. */
+  /** Name of the data in messages: a catalogue name, or a file's name. */
   readonly name: string;
   /** One name a series. */
   readonly columns: readonly string[];
@@ -15,10 +15,10 @@ export interface Table {
   readonly values: Float64Array;
   /**
    * `[rows]`, milliseconds of the wall clock read as if it were UTC; ascending, but for the hour that a clock is set back.
-   * Absent where the source has no dates.
+   * Absent if the source has no dates.
    */
   readonly timestamps?: Float64Array | undefined;
-  /** `[rows]`, milliseconds that the clock is ahead of UTC; absent where that never changes, or is not known. */
+  /** `[rows]`, milliseconds that the clock is ahead of UTC; absent if that never changes, or is not known. */
   readonly offsets?: Float64Array | undefined;
   /** The time from one row to the next. Absent where nobody knows. */
   readonly step?: Step | undefined;
@@ -37,7 +37,7 @@ export interface RowRange {
 /**
  * The same rows with the named series only, in the order given.
  *
- * @throws EspalierError where a name is not among the columns.
+ * @throws EspalierError if a name is not among the columns.
  */
 export function selectSeries(table: Table, series: readonly string[]): Table {
   if (series.length === 0) throw new EspalierError(`data ${table.name}: no series is selected.`);

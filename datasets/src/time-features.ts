@@ -66,7 +66,7 @@ export function timeFeatureNames(frequency: Frequency): readonly string[] {
 /**
  * The frequency of a table's step: a step of 15 minutes counts as `t`, of 6 hours as `h`, of 30 days as `m`.
  *
- * @throws EspalierError where the step of the table is not known.
+ * @throws EspalierError if the step of the table is not known.
  */
 export function frequencyOf(table: Table): Frequency {
   if (table.step === undefined) {

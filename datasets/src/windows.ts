@@ -17,7 +17,7 @@ export interface WindowOptions {
   readonly marks?: TimeFeatures | false | undefined;
 }
 
-/** Arrays of a batch of n windows, row-major, float32. The marks are absent where the table has no dates. */
+/** Arrays of a batch of n windows, row-major, float32. The marks are absent if the table has no dates. */
 export interface Batch {
   /** Input `[n, inputLength, series]`. */
   readonly x: Float32Array;

@@ -8,7 +8,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
-/** Where they are. */
+/** Folder of the runtimes. */
 export const runtimes: string =
   process.env.ESPALIER_RUNTIMES ??
   join(process.env.ESPALIER_CACHE ?? join(homedir(), ".cache", "espalier"), "runtimes");

@@ -40,10 +40,10 @@ function speedupTable(sections: readonly Section[], strategy: string, caption: s
 }
 
 /** Spread ÷ speed-up beyond which a timing tells nothing: the machine did something else. */
-const mostNoise = 0.25;
+const maxNoise = 0.25;
 
 function isNoisy({ mean, spread }: Stat): boolean {
-  return spread > mostNoise * mean;
+  return spread > maxNoise * mean;
 }
 
 function outcomeOf(speedup: Stat): Outcome {
@@ -54,8 +54,8 @@ function outcomeOf(speedup: Stat): Outcome {
 
 function sparsestTimings({ timings }: Section, strategy: string): TimingRow[] {
   const own = timings.filter((row) => row.strategy === strategy);
-  const most = Math.max(...own.map(({ asked }) => asked));
-  return own.filter(({ asked }) => asked === most);
+  const highest = Math.max(...own.map(({ asked }) => asked));
+  return own.filter(({ asked }) => asked === highest);
 }
 
 function distinctPlaces(timings: readonly TimingRow[]): Pick<TimingRow, "backend" | "batch">[] {

@@ -83,7 +83,7 @@ async function write(out: string, results: PeerResults): Promise<void> {
   await rename(`${out}.part`, out);
 }
 
-/** What the archive was packed from. */
+/** Versions of the packages that the archive was packed from. */
 function versions(): Record<string, string> {
   const manifest = join(here, "../manifest.json");
   if (!existsSync(manifest)) return {};

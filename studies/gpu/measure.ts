@@ -27,7 +27,7 @@ export interface GpuOptions {
 /** Largest error between outputs on a GPU and our kernels on the processor: ‖a − b‖ ÷ ‖b‖. */
 const tolerance = 1e-4;
 
-/** Where a program stands in for the GPU each thing is run once: its times say nothing, so nobody waits for them. */
+/** If a program stands in for the GPU, each thing is run once: its times say nothing. */
 const once = { time: 1, samples: 1, rounds: 1 };
 
 /**

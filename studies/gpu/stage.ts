@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { bundleProgram } from "./bundle.ts";
 import { runTool } from "./tool.ts";
 
-/** Where systems keep the Vulkan loader, and the one that Chromium brings. */
+/** Paths of the Vulkan loader on common systems, and of Chromium's own. */
 const loaders = [
   "/usr/lib/x86_64-linux-gnu/libvulkan.so.1",
   "/usr/lib64/libvulkan.so.1",

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { EspalierError } from "@espalier/core";
 
-/** Runs a program of the system, and gives what it printed; an EspalierError where it is not there, or fails. */
+/** Runs a program of the system, and gives what it printed; an EspalierError if it is not there, or fails. */
 export async function runTool(program: string, args: readonly string[]): Promise<string> {
   try {
     return (await promisify(execFile)(program, args)).stdout;

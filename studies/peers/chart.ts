@@ -15,7 +15,7 @@ export const familyNames: Readonly<Record<Exclude<Family, "dense">, string>> = {
 
 /**
  * Speed-up over the own dense model against sparsity, a panel a batch size; dashed lines are what other runtimes reach
- * with the dense model. Undefined where the own backend was not timed with anything pruned, or on no GPU but a program.
+ * with the dense model. Undefined if the own backend was not timed with anything pruned, or on no GPU but a program.
  */
 export function speedUpCurves(results: PeerResults, model: string): Spec | undefined {
   if (onSoftware(results)) return undefined;
@@ -71,7 +71,7 @@ export function speedUpCurves(results: PeerResults, model: string): Spec | undef
 /** All ways of pruning that are timed anywhere, each once. */
 const kinds = [...variants, ...gpuVariants.filter(({ id }) => !variants.some((one) => one.id === id))];
 
-/** What the own backend ran on. */
+/** The device that the own backend ran on. */
 export function deviceOf({ environment, peers, ...results }: PeerResults): string {
   const own = peers.find(({ name }) => name === ownOf(results));
   return own?.software === undefined ? environment.processor : own.detail;

@@ -3,7 +3,7 @@ import { backendChecks } from "@espalier/core/testing";
 import type { Conformance } from "./results.ts";
 
 export interface ConformanceSettings {
-  /** As the results call it. */
+  /** Its name in the results. */
   readonly name?: string;
   /** Largest error of a value, relative to the largest of its tensor; 1e-5 by default. */
   readonly tolerance?: number;

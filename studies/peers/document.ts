@@ -50,7 +50,7 @@ function softwareBlocks(results: PeerResults): Block[] {
   return [{ kind: "paragraph", text }];
 }
 
-/** What every backend must do: how much of it held, and what did not. */
+/** Conformance: how many checks passed, and which did not. */
 function conformanceBlocks(conformance: readonly Conformance[]): Block[] {
   if (conformance.length === 0) return [];
   const lines = conformance.flatMap(({ backend, tolerance, checks, failures }) => [
@@ -63,7 +63,7 @@ function conformanceBlocks(conformance: readonly Conformance[]): Block[] {
   ];
 }
 
-/** What failed, and who computed something else: their times count for nothing. */
+/** Failures, and peers that computed something else: their times do not count. */
 function problemBlocks(results: PeerResults): Block[] {
   const { runs, failures } = results;
   const items = [
@@ -99,7 +99,7 @@ function promiseBlocks(all: readonly Verdict[]): Block[] {
   ];
 }
 
-/** As the promise is given. */
+/** The number as the promise states it. */
 const kilobytes = (bytes: number) => `${(bytes / 1000).toFixed(1)} kB`;
 
 /** A row a promise, a column a batch size. */
@@ -160,7 +160,7 @@ const tasks = {
   "threads training": "a training step on one thread and on more",
 } as const;
 
-/** What times are set against, where it ran the dense model, after the own backend. */
+/** Peers to compare with, if they ran the dense model, after the own backend. */
 const references = ["onnxruntime-web", "onnxruntime-node", "tfjs-wasm", "tfjs-webgpu"];
 
 interface Column {

@@ -2,7 +2,7 @@ import { loadProgram } from "@espalier/bench/measure";
 import type { Backend, Tensors } from "@espalier/core";
 import type { Graph } from "@espalier/core/graph";
 
-/** What a peer runs: a model, or a graph for training with its tensors. */
+/** Work for a peer: a model, or a graph for training with its tensors. */
 export interface Runnable {
   readonly graph: Graph;
   readonly tensors: Tensors;

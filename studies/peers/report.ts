@@ -23,7 +23,7 @@ export function writePeersReport(
   return writeDocument({ ...document, ...heading, blocks: [...noted, ...blocks] }, options);
 }
 
-/** What a comparison found, as plain lines for a terminal. */
+/** Findings of a comparison, as plain lines for a terminal. */
 export function peersSummaryLines(results: PeerResults): string[] {
   const { peers, conformance = [], failures } = results;
   const known = verdicts(results).filter(({ met }) => met !== undefined);

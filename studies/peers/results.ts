@@ -37,7 +37,7 @@ const size = z.strictObject({
   parameters: count,
   nonzero: count,
   sparsity: z.number(),
-  /** Of one forecast at batch 1, zeros skipped. */
+  /** FLOPs of one forecast at batch 1, zeros skipped. */
   flops: count,
 });
 
@@ -70,7 +70,7 @@ const results = z.strictObject({
   ),
   /** Bytes of the own backend's modules, by SIMD level; files of before lack it. */
   modules: z.record(z.string(), z.int().positive()).optional(),
-  /** What every backend must do, checked before it was timed. */
+  /** Conformance checks, made before a backend was timed. */
   conformance: z
     .array(
       z.strictObject({
@@ -83,11 +83,11 @@ const results = z.strictObject({
     .optional(),
   sizes: z.array(size),
   runs: z.array(run),
-  /** What could not be run, and why. */
+  /** Subjects that could not be run, and the reasons. */
   failures: z.array(run.pick({ model: true, batch: true, task: true }).extend({ error: z.string() })),
 });
 
-/** What a comparison measured, with what it takes to repeat it. */
+/** Measurements of a comparison, with everything needed to repeat it. */
 export type PeerResults = z.output<typeof results>;
 export type PeerRun = z.output<typeof run>;
 export type PeerEntry = z.output<typeof entry>;
@@ -105,7 +105,7 @@ export function onSoftware({ peers }: Pick<PeerResults, "peers">): boolean {
   return peers.some(({ software }) => software);
 }
 
-/** Reads results back. Throws an EspalierError where the text is not that, or is of a newer format. */
+/** Reads results back. Throws an EspalierError if the text is not that, or is of a newer format. */
 export function parsePeerResults(text: string, where: string): PeerResults {
   return parseDocument(text, where, results, { content: "results of a comparison", format: "comparison" });
 }

@@ -3,7 +3,7 @@ import { formatSpeedup, formatTime } from "@espalier/report";
 import { agrees, entryOf, onSoftware, ownOf, type PeerResults, type PeerRun } from "./results.ts";
 import { verdicts } from "./targets.ts";
 
-/** What a comparison found, as plain lines for a terminal. */
+/** Findings of a comparison, as plain lines for a terminal. */
 export function peersSummaryLines(results: PeerResults): string[] {
   const { peers, conformance = [], failures } = results;
   const known = verdicts(results).filter(({ met }) => met !== undefined);

@@ -21,7 +21,7 @@ interface Target {
   readonly peer?: string;
 }
 
-/** Of forecasts: iTransformer at batch 1, 3 and 32, the others at batch 1 and 32. */
+/** Promises for forecasts: iTransformer at batch 1, 3 and 32, the others at batch 1 and 32. */
 function least(
   [i1, i3, i32]: readonly [number, number, number],
   [p1, p32]: readonly [number, number],
@@ -37,7 +37,7 @@ function least(
 /** The same at every batch size. */
 const every = (i: number, p: number, c: number): Least => least([i, i, i], [p, p], [c, c]);
 
-/** Of training, at batch 32. */
+/** Promises for training, at batch 32. */
 const steps = (bound: number): Least => ({ iTransformer: { 32: bound }, PatchTST: { 32: bound } });
 
 /** Two threads against one. */
@@ -58,7 +58,7 @@ const target = (
   bounds: Least,
 ) => ({ task, what, variants, against, least: bounds }) satisfies Target;
 
-/** What is promised, for one thread where nothing else is said. */
+/** All promises; for one thread unless stated otherwise. */
 export const targets: readonly Target[] = [
   target(
     "forecast",
@@ -133,7 +133,7 @@ export const targets: readonly Target[] = [
 const onGpu = (bounds: Readonly<Record<number, number>>): Least =>
   Object.fromEntries(gpuModels.map((model) => [model, bounds]));
 
-/** What is promised for a GPU. */
+/** Promises for a GPU. */
 export const gpuTargets: readonly Target[] = [
   target("forecast", "dense against tfjs-webgpu", ["dense"], dense("tfjs-webgpu"), onGpu({ 1: 2, 32: 1.5 })),
   target(
@@ -151,21 +151,21 @@ const promised: Readonly<Record<string, readonly Target[]>> = { wasm: targets, w
 const compileLimit = { what: "compile of a 5-million-parameter model", model: "iTransformer", most: 250 };
 
 /** Most bytes of all kernels of one SIMD level. */
-const mostModuleBytes = 100_000;
+const maxModuleBytes = 100_000;
 
 /** A promise beside what was measured. */
 export interface Verdict {
   readonly what: string;
   readonly task: Task;
   readonly model: string;
-  /** Undefined where it does not matter. */
+  /** Undefined if it does not matter. */
   readonly batch: number | undefined;
   /** A ratio is at least so much, a time or a size at most. */
   readonly bound: number;
   readonly unit: "×" | "ms" | "bytes";
-  /** Median, and half the distance between the quartiles; undefined where it was not timed, or computes something else. */
+  /** Median, and half the distance between the quartiles; undefined if it was not timed, or computes something else. */
   readonly measured: { readonly median: number; readonly spread: number } | undefined;
-  /** Undefined where it was not timed. */
+  /** Undefined if it was not timed. */
   readonly met: boolean | undefined;
 }
 
@@ -186,10 +186,10 @@ function moduleVerdicts({ modules = {} }: PeerResults): Verdict[] {
     task: "compile",
     model: "modules",
     batch: undefined,
-    bound: mostModuleBytes,
+    bound: maxModuleBytes,
     unit: "bytes",
     measured: { median: bytes, spread: 0 },
-    met: bytes <= mostModuleBytes,
+    met: bytes <= maxModuleBytes,
   }));
 }
 

@@ -4,7 +4,7 @@ import { combined } from "@espalier/strategy-combined";
 import { head } from "@espalier/strategy-head";
 import { type UnstructuredOptions, unstructured } from "@espalier/strategy-unstructured";
 
-/** What is pruned, and how. */
+/** The pruned variants of each subject. */
 export type Family = "dense" | "unstructured" | "2x1" | "4x1" | "16x16" | "channels" | "combined";
 
 /** One way a model is pruned before it is timed. */
@@ -64,7 +64,7 @@ const both: Variant = {
 
 const singles = [50, 70, 80, 90, 95];
 
-/** What is timed with random weights, dense first; masks are random, of the same density in every weight. */
+/** Variants that are timed with random weights, dense first; masks are random, with the same density in every weight. */
 export const variants: readonly Variant[] = [
   dense,
   ...singles.map((percent) => masked("unstructured", percent)),
@@ -76,14 +76,14 @@ export const variants: readonly Variant[] = [
   both,
 ];
 
-/** What is timed on a GPU, where single zeros are no time: channels that are gone, and blocks as large as kernels skip. */
+/** Variants that are timed on a GPU, where single zeros save no time: removed channels, and blocks as large as kernels can skip. */
 export const gpuVariants: readonly Variant[] = [
   dense,
   channels,
   ...[50, 80].map((percent) => masked("16x16", percent, { ...local, structure: "16x16" })),
 ];
 
-/** What is timed with trained weights: masked by magnitude over the whole model. */
+/** Variants that are timed with trained weights: masked by magnitude over the whole model. */
 export const trainedVariants: readonly Variant[] = [
   dense,
   ...singles.map((percent) => masked("unstructured", percent, {})),

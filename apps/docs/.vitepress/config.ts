@@ -7,7 +7,7 @@ import { fileTitles } from "./file-titles.ts";
 const root = new URL("..", import.meta.url);
 const at = (path: string) => fileURLToPath(new URL(path, root));
 
-/** Where the site will be served, such as `/espalier/`; the root of its host by default. */
+/** Path that the site will be served from, such as `/espalier/`; the root of its host by default. */
 const base = `/${process.env.DOCS_BASE ?? ""}/`.replaceAll(/\/{2,}/g, "/");
 
 /** A page that is there; a link to one that is not would be a dead one. */

@@ -43,7 +43,7 @@ export function commandPage({ name, summary, help }: CommandHelp): string {
   return `# espalier ${name}\n\n${summary}\n\n${body.join("\n\n")}\n`;
 }
 
-/** Lines of options, or of arguments, as a table; undefined where they are something else. */
+/** Lines of options, or of arguments, as a table; undefined if they are something else. */
 function optionTable(lines: readonly string[]): string | undefined {
   const rows: [term: string, text: string][] = [];
   for (const line of lines) {

@@ -4,7 +4,7 @@ import { landing } from "./landing.ts";
 import { type SidebarEntry, writeReference } from "./reference.ts";
 import { writeResults } from "./results.ts";
 
-/** What the sidebar shows of generated pages. */
+/** Sidebar entries of generated pages. */
 export interface GeneratedPages {
   readonly results: readonly SidebarEntry[];
   readonly reference: readonly SidebarEntry[];

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type LatencyRecord, labelOf, type PruneRecord, procedureOf, readResults } from "@espalier/bench";
 import { parsePeerResults } from "../../../studies/peers/results.ts";
 
-/** What the landing page shows. */
+/** Content of the landing page. */
 export interface LandingFigures {
   readonly slider: SliderFigures;
   readonly race: RaceFigures;
@@ -32,7 +32,7 @@ export interface RaceFigures {
   readonly bars: readonly { readonly name: string; readonly own: boolean; readonly milliseconds: number }[];
 }
 
-/** What the landing page's slider runs over. */
+/** Steps of the landing page's slider. */
 export interface SliderFigures {
   readonly title: string;
   readonly strategy: string;

@@ -11,7 +11,7 @@ import { emitters } from "../../../packages/formats/src/tfjs/operators.ts";
 
 interface Column {
   readonly title: string;
-  /** What stands in an operator's row; an empty text where it does not run. */
+  /** Text of an operator's cell; empty if it does not run. */
   cell(operator: string): string;
 }
 
@@ -39,7 +39,7 @@ function kernel(name: string, kernels: ReadonlyMap<string, unknown>): string {
   return kernels.has(name) || name === "Dropout" ? yes : "";
 }
 
-/** What the WASM backend does with every operator, seen from what the conformance suite's cases become there. */
+/** How the WASM backend runs every operator, found by compiling the conformance suite's cases. */
 async function seenOnWasm(): Promise<ReadonlyMap<string, string>> {
   const backend = wasm();
   const seen = new Map<string, Set<boolean>>();
@@ -57,7 +57,7 @@ async function seenOnWasm(): Promise<ReadonlyMap<string, string>> {
   return new Map([...seen].map(([name, own]) => [name, mark(own)]));
 }
 
-/** Which operator runs where, as a page. */
+/** A page that lists which backend runs which operator. */
 export async function operatorPage(): Promise<string> {
   const all = columns(await seenOnWasm());
   const rows = [...operators.values()].map((operator) => [

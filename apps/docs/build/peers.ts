@@ -34,7 +34,7 @@ export interface PeerChart {
   readonly points: readonly PeerPoint[];
 }
 
-/** What the page of the comparison draws from. */
+/** Data for the page that compares runtimes. */
 export interface PeersData {
   readonly lines: readonly string[];
   readonly runtimes: readonly string[];
@@ -105,7 +105,7 @@ npx -y pnpm@12 bench:peers${trained ? " --trained" : ""}
   };
 }
 
-/** What the bench says of its promises, in its own words. */
+/** The benchmark's own text about its promises. */
 function promises(results: PeerResults): string {
   const { blocks } = peersDocument(results);
   const from = blocks.findIndex((block) => block.kind === "heading" && block.text.startsWith("Promises"));

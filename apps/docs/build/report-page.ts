@@ -2,7 +2,7 @@ import { cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ResultsPage } from "./results-page.ts";
 
-/** The report that a folder of results comes with, in Markdown; undefined where it has none. */
+/** The report that a folder of results comes with, in Markdown; undefined if it has none. */
 export async function reportIn(folder: string): Promise<string | undefined> {
   return (await readdir(folder)).find((file) => file.endsWith(".md") && file !== "README.md");
 }

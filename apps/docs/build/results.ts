@@ -8,7 +8,7 @@ import { writePeers } from "./peers.ts";
 import { reportIn, writeReportPage, writeTextPage } from "./report-page.ts";
 import type { ResultsPage } from "./results-page.ts";
 
-/** What a page of results draws from. */
+/** Data for a page of results. */
 export interface ResultsData extends Rows {
   readonly name: string;
 }

@@ -10,7 +10,7 @@ export interface SchemaPage {
   readonly text: string;
 }
 
-/** What a JSON schema says of one place; the parts of the standard that zod writes. */
+/** One node of a JSON schema: the part of the standard that zod writes. */
 interface Schema {
   readonly type?: string;
   readonly description?: string;

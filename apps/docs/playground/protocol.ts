@@ -2,7 +2,7 @@ import type { Ratio } from "@espalier/bench/measure";
 import type { Accounting, Target, TargetReport } from "@espalier/core";
 import type { HeadRow, Picture } from "./worker/pictures.ts";
 
-/** What page and worker say to each other: a call by name, then its progress, then its result or why there is none. */
+/** Messages between page and worker: a call by name, then its progress, then its result or the reason why there is none. */
 export interface Calls {
   open(source: ModelSource): OpenedModel | WeightsOnly;
   read(source: SeriesSource): ReadSeries;
@@ -35,7 +35,7 @@ export interface WorkProgress {
   readonly share?: number;
   /** Seconds that remain. */
   readonly remaining?: number;
-  /** Of fine-tuning, as far as it went. */
+  /** Epochs of fine-tuning so far. */
   readonly curve?: TuningCurve;
 }
 
@@ -55,7 +55,7 @@ export type ModelSource =
   | { readonly shipped: string; readonly origin: ModelOrigin }
   | { readonly file: string; readonly content: Blob; readonly weights?: WeightsOf };
 
-/** Where a model that comes with the page has its weights from: a file, or a seed (an iTransformer's). */
+/** Source of the weights of a built-in model: a file, or a seed (for iTransformer). */
 export type ModelOrigin =
   | { readonly url: string }
   | { readonly seed: number; readonly options: Readonly<Record<string, number>> };
@@ -67,13 +67,13 @@ export interface WeightsOf {
 }
 
 export interface OpenedModel {
-  /** Of its architecture; free for imported models. */
+  /** Name of its architecture; any text for imported models. */
   readonly name: string;
   /** Name of the file that a download of it gets, without its ending. */
   readonly file: string;
   readonly counts: Counts;
   readonly window?: { readonly inputLength: number; readonly horizon: number; readonly series: number };
-  /** What stands between the model and the shown series; absent where it forecasts them. */
+  /** The conversion between the model's series and the ones shown; absent if they are the same. */
   readonly misfit?: string;
   readonly fit?: Fit;
 }
@@ -120,7 +120,7 @@ export interface Choice {
   readonly strategy: StrategyName;
   /** The strategy's own where absent. */
   readonly criterion?: string;
-  /** Of unstructured pruning: `4x1`, `2:4`; single weights where absent. */
+  /** For unstructured pruning: `4x1`, `2:4`; single weights if absent. */
   readonly structure?: string;
   readonly target: Target;
 }
@@ -132,7 +132,7 @@ export interface Counts {
 
 export interface Errors {
   readonly windows: number;
-  /** Of scaled values. */
+  /** Computed on scaled values. */
   readonly dense: { readonly mse: number; readonly mae: number };
   readonly pruned: { readonly mse: number; readonly mae: number };
 }
@@ -164,7 +164,7 @@ export interface Forecast {
   readonly truth: readonly Float64Array[];
   readonly dense: readonly Float64Array[];
   readonly pruned: readonly Float64Array[];
-  /** Of history and truth; absent for series without dates. */
+  /** Dates of the history and the true values; absent for series without dates. */
   readonly timestamps?: Float64Array;
 }
 

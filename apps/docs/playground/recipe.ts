@@ -2,7 +2,7 @@ import type { StrategySpec } from "@espalier/core";
 import type { Recipe } from "@espalier/recipe";
 import type { Choice } from "./protocol.ts";
 
-/** What `combined` does here: heads, then channels, then weights, which take on two thirds. */
+/** The stages of `combined` on this page: heads, then channels, then weights, which take two thirds. */
 const stages = ["head", "channel", "unstructured"] as const;
 const weights = [1, 1, 4] as const;
 

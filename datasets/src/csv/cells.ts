@@ -3,7 +3,7 @@ import { looksLikeDate } from "../dates/detect.ts";
 /** How numbers are written. */
 export interface NumberMarks {
   readonly decimal: "." | ",";
-  /** What stands between thousands; absent for nothing. */
+  /** Separator between thousands; absent if there is none. */
   readonly thousands?: string | undefined;
 }
 

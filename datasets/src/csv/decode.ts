@@ -4,7 +4,7 @@ import type { CsvOptions } from "./options.ts";
 /** The text of a file. */
 export interface Decoded {
   readonly text: string;
-  /** Where it is neither UTF-8 nor UTF-16. */
+  /** The encoding to use if the text is neither UTF-8 nor UTF-16. */
   readonly encoding?: string | undefined;
   readonly note?: string | undefined;
 }

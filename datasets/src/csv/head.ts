@@ -3,10 +3,10 @@ import { isName, saysMissing } from "./cells.ts";
 
 /** Rows that are looked at before the table is read. */
 const lookedAt = 1000;
-/** What may separate cells: a comma last, since it also stands within numbers. */
+/** Possible delimiters: the comma last, because it also occurs within numbers. */
 const candidates = [";", "\t", "|", ","] as const;
 
-/** What the first rows of a text say of it. */
+/** Facts about a text, found in its first rows. */
 export interface Head {
   readonly delimiter: string;
   /** The text without the lines before its table. */
@@ -15,7 +15,7 @@ export interface Head {
   readonly skipped: number;
   /** The first rows of the table, cells trimmed, blank rows left out. */
   readonly rows: readonly (readonly string[])[];
-  /** What was left out, for people. */
+  /** Notes for the user about what was left out. */
   readonly note?: string | undefined;
 }
 

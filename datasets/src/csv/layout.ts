@@ -4,7 +4,7 @@ import { clockReading, looksLikeDate, numericPatterns } from "../dates/detect.ts
 import { isName, type NumberMarks, parseNumber, saysMissing } from "./cells.ts";
 import type { CsvSettings } from "./options.ts";
 
-/** Where in a row everything stands. */
+/** Position of each column in a row. */
 export interface Layout {
   /** Whether the first row holds names. */
   readonly header: boolean;
@@ -20,7 +20,7 @@ export interface Layout {
   readonly series: readonly number[];
   /** Cells that must stay empty: a mark at the end of every row. */
   readonly empty: readonly number[];
-  /** What was left out, for people. */
+  /** Notes for the user about what was left out. */
   readonly notes: readonly string[];
 }
 
@@ -35,7 +35,7 @@ const calendarNames = ["year", "month", "day", "hour", "minute"] as const;
 /**
  * Finds names, dates and series from the first rows.
  *
- * @throws EspalierError where the options name a column that is not there, or do not fit the number of cells.
+ * @throws EspalierError if the options name a column that is not there, or do not fit the number of cells.
  */
 export function layoutOf(name: string, sample: readonly (readonly string[])[], o: CsvSettings): Layout {
   const [first = [], ...rest] = sample;

@@ -4,7 +4,7 @@ const groupMarks = " \u00A0\u202F\u2009'’_";
 const number = new RegExp(`^[+-]?([\\d.,${groupMarks}]*\\d)(?:[eE][+-]?\\d+)?$`);
 const grouped = (mark: string) => new RegExp(`^\\d{1,3}(?:\\${mark}\\d{3})+$`);
 
-/** What cells show of the marks in their numbers. */
+/** Decimal and thousands marks, as seen in the cells. */
 interface Evidence {
   /** Marks that can only part decimals, only thousands, or either, with the first cell that shows it. */
   readonly decimal: Map<string, string>;
@@ -79,7 +79,7 @@ function first(of: Map<string, string>, mark: string, cell: string): void {
   if (!of.has(mark)) of.set(mark, cell);
 }
 
-/** What stands before the last point or comma, and which of them it is. */
+/** The text before the last point or comma, and which of the two it is. */
 function split(text: string): [whole: string, last: "." | "," | undefined] {
   const at = Math.max(text.lastIndexOf("."), text.lastIndexOf(","));
   return at < 0 ? [text, undefined] : [text.slice(0, at), text[at] as "." | ","];

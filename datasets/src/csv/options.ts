@@ -25,19 +25,19 @@ export interface CsvOptions {
   readonly timeZone?: string | undefined;
   /** The series to read, in this order; what stands in other columns is not looked at. Default: all. */
   readonly series?: readonly string[] | undefined;
-  /** What separates cells. Default: found out; a comma where there is nothing to find. */
+  /** Delimiter of cells. Default: detected; a comma if nothing can be detected. */
   readonly delimiter?: string | undefined;
   /** The decimal mark. Default: found out; a point where there is nothing to find. */
   readonly decimal?: "." | "," | undefined;
-  /** What stands between thousands. Default: found out; nothing where there is nothing to find. */
+  /** Separator between thousands. Default: detected; none if nothing can be detected. */
   readonly thousands?: string | undefined;
   /** The text's encoding, such as `utf-8` or `windows-1252`. Default: found out. */
   readonly encoding?: string | undefined;
   /** The column that says which series a row is of, for files with one row for each series and moment. */
   readonly pivot?: string | undefined;
-  /** What to do about missing values. Default `error`. */
+  /** Handling of missing values. Default `error`. */
   readonly missing?: MissingRule | undefined;
-  /** What to do about rows that are not one step apart. Default `warn`. */
+  /** Handling of rows that are not one step apart. Default `warn`. */
   readonly gaps?: GapRule | undefined;
   /** Numbers that stand for a missing value, such as -9999. Default: none. */
   readonly sentinels?: readonly number[] | undefined;

@@ -23,7 +23,7 @@ export interface TableAndReport {
   readonly table: Table;
   readonly missing: MissingReport;
   readonly reading: CsvReading;
-  /** What a reader of the file should be told, a line each: what was found out, left out, or is odd. */
+  /** Notes for the user, one line each: what was detected, left out, or looks odd. */
   readonly notes: readonly string[];
 }
 
@@ -74,7 +74,7 @@ export function parseCsv(name: string, input: string | Uint8Array, options: CsvO
   };
 }
 
-/** What was said of an earlier file of the kind, unless something else is said of this one. */
+/** Options given for an earlier file of the same kind, overridden by those given for this one. */
 function asBefore(settings: CsvSettings): CsvSettings {
   const { like } = settings;
   if (like === undefined) return settings;
@@ -131,7 +131,7 @@ function datesOf(rows: FileRows, layout: Layout, settings: CsvSettings): FileDat
   );
 }
 
-/** What of the options no later file shows. */
+/** Options that a later file does not reveal. */
 function said({ dateColumn, dateFormat, timeZone, pivot, na, sentinels, like }: CsvSettings) {
   const given = {
     dateColumn,
@@ -154,7 +154,7 @@ function emptyNote({ empty }: FileRows): string[] {
   ];
 }
 
-/** What was found out that is not usual. */
+/** Detected properties that are unusual. */
 function dialectNote(reading: CsvReading, settings: CsvSettings): string | undefined {
   const { delimiter, decimal, thousands, dates } = reading;
   const date = dates?.columns.map(({ pattern }) => pattern).join(" ");

@@ -13,11 +13,11 @@ export interface LongRows extends RawRows {
  * order in which they came. What a series lacks at a moment is missing (NaN).
  *
  * @param fail makes an error of a row, from 0, and what is wrong there.
- * @throws EspalierError where a series has two rows of one moment, or the table would have more cells than the limit.
+ * @throws EspalierError if a series has two rows of one moment, or the table would have more cells than the limit.
  */
 export function pivoted(
   long: LongRows,
-  mostCells: number,
+  maxCells: number,
   fail: (what: string, row: number) => EspalierError,
 ): RawRows {
   const instants = long.timestamps.map((wall, i) => wall - (long.offsets?.[i] ?? 0));
@@ -27,9 +27,9 @@ export function pivoted(
   const columnOf = new Map(series.map((id, i) => [id, i]));
   const inner = long.columns.length;
   const width = series.length * inner;
-  if (moments.length * width > mostCells) {
+  if (moments.length * width > maxCells) {
     throw new EspalierError(
-      `data ${long.name}: ${moments.length} moments of ${width} series, more than the limit of ${mostCells} values. Is --pivot the right column?`,
+      `data ${long.name}: ${moments.length} moments of ${width} series, more than the limit of ${maxCells} values. Is --pivot the right column?`,
     );
   }
   const values = new Float64Array(moments.length * width).fill(Number.NaN);

@@ -11,7 +11,7 @@ const largest = 3.4e38;
 export interface FileRows extends RawRows {
   /** For each cell that makes up a date, `[rows]` texts. */
   readonly dates: readonly (readonly string[])[];
-  /** `[rows]`, which series a row is of; absent where a row holds all. */
+  /** `[rows]`, which series a row is of; absent if a row holds all. */
   readonly ids?: readonly string[] | undefined;
   /** `[rows]`, where each row stands in the file. */
   readonly lines: readonly number[];
@@ -81,7 +81,7 @@ export class RowReader {
     else if (width > 1 || this.#layout.header || this.#rows > 0) this.#blank.push(line);
   }
 
-  /** What was collected. Throws an EspalierError where that is nothing. */
+  /** The collected rows. Throws an EspalierError if there are none. */
   finish(): FileRows {
     if (this.#rows === 0) throw this.#error("no rows of data.");
     const { series, names, id, width } = this.#layout;

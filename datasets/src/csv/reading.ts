@@ -4,7 +4,7 @@ import { type DateStyle, dateStyleForm } from "../dates/style.ts";
 
 const { either, listOf, object, oneOf, such, text } = forms;
 
-/** What stands for a missing value, in every column or in the one that is named. */
+/** Markers for a missing value, in every column or in a named one. */
 export interface NaRule {
   readonly column?: string | undefined;
   /** Numbers are compared as numbers, all else as text in any case. */
@@ -21,9 +21,9 @@ export interface CsvReading {
   readonly thousands?: string | undefined;
   /** Absent for UTF-8 and UTF-16. */
   readonly encoding?: string | undefined;
-  /** How its dates are written; absent where it has none. */
+  /** How its dates are written; absent if it has none. */
   readonly dates?: DateStyle | undefined;
-  /** What was said of it, and no file shows. */
+  /** Given options that a file does not reveal. */
   readonly dateColumn?: string | false | undefined;
   readonly dateFormat?: string | undefined;
   readonly timeZone?: string | undefined;

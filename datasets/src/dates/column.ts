@@ -11,7 +11,7 @@ export interface DateColumn {
   readonly pattern: string;
 }
 
-/** Why a column could not be read. */
+/** The reason why a column could not be read. */
 export type DateFault =
   | { readonly fault: "format"; readonly row: number }
   | { readonly fault: "order"; readonly row: number; readonly patterns: readonly string[] };

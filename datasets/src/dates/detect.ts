@@ -1,6 +1,6 @@
 import { dateFormat, monthNames, weekdayNames } from "./format.ts";
 
-/** Which of two numbers comes first where a text leaves it open. */
+/** Order of day and month if a text leaves it open. */
 export type DayOrder = "day first" | "month first";
 
 /** The patterns that a text can be read by: one; or two where day and month may be either way round. */

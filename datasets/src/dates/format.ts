@@ -11,7 +11,7 @@ export interface Moment {
 
 /** Reads and writes dates in one way. */
 export interface DateFormat {
-  /** What {@link dateFormat} made it of. */
+  /** The pattern that {@link dateFormat} was given. */
   readonly pattern: string;
   /** The moment, or `undefined` where the text is written in another way or is no date of the calendar. */
   parse(text: string): Moment | undefined;
@@ -40,7 +40,7 @@ const weekdays = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Satur
 export const monthNames: readonly string[] = months;
 export const weekdayNames: readonly string[] = weekdays;
 
-/** What a text says, piece by piece. */
+/** Parts of a date's text. */
 interface Fields {
   year?: number;
   weekYear?: number;

@@ -7,13 +7,13 @@ import { largestFile } from "./csv.ts";
 /** How far a download is, in bytes. */
 export interface DownloadProgress {
   readonly received: number;
-  /** Absent where the server does not say. */
+  /** Absent if the server does not say. */
   readonly total?: number | undefined;
 }
 
-/** What to fetch, and where to. */
+/** A download: source and destination. */
 export interface DownloadOptions {
-  /** What messages call the data. */
+  /** Name of the data in messages. */
   readonly name: string;
   readonly address: string;
   /** The SHA-256 that the bytes must have, in hexadecimal. */
@@ -32,7 +32,7 @@ export interface DownloadOptions {
  * Fetches a file and checks it. The bytes go to a `.part` file beside the target, which takes the target's name only
  * when all of them have arrived and their checksum is right; otherwise it is deleted, and the target stays as it was.
  *
- * @throws EspalierError where the server refuses, the bytes stop early or are not those pinned; the signal's reason
+ * @throws EspalierError if the server refuses, the bytes stop early or are not those pinned; the signal's reason
  * after an abort.
  */
 export async function download(options: DownloadOptions): Promise<void> {

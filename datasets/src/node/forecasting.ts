@@ -1,7 +1,7 @@
 import { type ForecastingData, type ForecastingOptions, forecastingDataOf } from "../forecasting.ts";
 import { type LoadOptions, loadDataset } from "./load.ts";
 
-/** What to forecast, and how: options of {@link loadDataset} and of {@link forecastingDataOf} in one. */
+/** Options of {@link loadDataset} and of {@link forecastingDataOf} together. */
 export interface ForecastingRequest extends ForecastingOptions, LoadOptions {
   /** `synthetic`, a name of the catalogue, or the path of a `.csv` file. */
   readonly dataset: string;

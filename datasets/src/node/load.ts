@@ -14,11 +14,11 @@ import { isDataFile, readBytes, readCsv } from "./csv.ts";
 import { type DownloadProgress, download } from "./download.ts";
 import { sha256 } from "./sha256.ts";
 
-/** Where files of the catalogue come from. */
+/** Source of the catalogue's files. */
 export interface FetchOptions {
   /** A folder that holds files of the catalogue. Default: the environment's `ESPALIER_DATA`. */
   readonly folder?: string | undefined;
-  /** Where downloads are kept. Default: `ESPALIER_CACHE`, else the system's folder for caches. */
+  /** Folder for downloads. Default: `ESPALIER_CACHE`, else the system's folder for caches. */
   readonly cache?: string | undefined;
   /** Never use the network. */
   readonly offline?: boolean | undefined;
@@ -29,7 +29,7 @@ export interface FetchOptions {
   readonly fetch?: typeof fetch | undefined;
 }
 
-/** Where data comes from, and how it is read. */
+/** Source of data, and how to read it. */
 export interface LoadOptions extends FetchOptions, CsvOptions {
   /** Options of the data set `synthetic`. */
   readonly synthetic?: SyntheticOptions | undefined;
@@ -76,7 +76,7 @@ export async function loadDataset(nameOrPath: string, options: LoadOptions = {})
   return loadEntry(findDataset(nameOrPath), csv, options);
 }
 
-/** Where the file of a catalogue name is, or where a download will put it. */
+/** Path of the file for a catalogue name, or the path that a download will use. */
 export async function datasetFile(
   name: string,
   options: Pick<LoadOptions, "folder" | "cache"> = {},

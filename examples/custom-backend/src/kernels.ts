@@ -1,7 +1,7 @@
 import type { TensorData } from "@espalier/core";
 import type { Node } from "@espalier/core/graph";
 
-/** Computes the outputs of a node; undefined where the kernel does not cover this case. */
+/** Computes the outputs of a node; undefined if the kernel does not cover this case. */
 export type Kernel = (
   node: Node,
   inputs: readonly TensorData[],

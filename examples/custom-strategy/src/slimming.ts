@@ -40,7 +40,7 @@ export function slimming({ multipleOf = 1 }: SlimmingOptions = {}): Strategy {
   };
 }
 
-/** Σ|γ| for each index, over the scales of LayerNormalization and BatchNormalization; undefined where none has the dimension. */
+/** Σ|γ| for each index, over the scales of LayerNormalization and BatchNormalization; undefined if none has the dimension. */
 function scaleScores(model: Model, dimension: PrunableDimension): IndexScores | undefined {
   const { graph } = model;
   const scales = graph.nodes

@@ -69,9 +69,9 @@ for (const make of byMagnitude) {
       .map(of)
       .sort((a, b) => a - b)[2]!
       .toFixed(0);
-  const together = median((r) => r.plan + r.prune);
+  const total = median((r) => r.plan + r.prune);
   console.log(
-    `${make().name}: plan ${median((r) => r.plan)}, prune ${median((r) => r.prune)}, together ${together}`,
+    `${make().name}: plan ${median((r) => r.plan)}, prune ${median((r) => r.prune)}, total ${total}`,
   );
 }
 

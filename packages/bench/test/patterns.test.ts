@@ -1,48 +1,28 @@
 import { isKept, keptCount, prunableTensors, prune } from "@espalier/core";
-import {
-  autoformer,
-  crossformer,
-  dLinear,
-  fedformer,
-  informer,
-  iTransformer,
-  patchTST,
-  sedimarkCrossformer,
-  transformer,
-} from "@espalier/models";
+import { smallModels } from "@espalier/models/testing";
 import { unstructured } from "@espalier/strategy-unstructured";
 import { describe, expect, it } from "vitest";
 
 /** Every width is a multiple of four, so that each run of a 2:4 pattern is whole. */
-const sizes = { inputLength: 12, horizon: 8, series: 4, width: 16, heads: 4, feedForward: 20 };
-const decoded = { ...sizes, labelLength: 8, marks: 4, layers: 1, decoderLayers: 1 };
-const segments = { segmentLength: 4, factor: 4 };
-const { inputLength, horizon, series } = sizes;
+const models = smallModels({
+  inputLength: 12,
+  horizon: 8,
+  series: 4,
+  labelLength: 8,
+  marks: 4,
+  width: 16,
+  heads: 4,
+  feedForward: 20,
+  layers: 1,
+  patchLength: 4,
+  stride: 4,
+  segmentLength: 4,
+  factor: 4,
+  modes: 4,
+  projectorWidths: [8],
+});
 
-const models = {
-  PatchTST: patchTST({ ...sizes, patchLength: 4, stride: 4 }),
-  iTransformer: iTransformer({ ...sizes, marks: 4 }),
-  Crossformer: crossformer({ ...sizes, ...segments, layers: 2 }),
-  "SedimarkCrossformer, asPublished": sedimarkCrossformer({
-    ...sizes,
-    ...segments,
-    blocks: 1,
-    variant: "asPublished",
-  }),
-  "SedimarkCrossformer, connected": sedimarkCrossformer({
-    ...sizes,
-    ...segments,
-    blocks: 1,
-    variant: "connected",
-  }),
-  Transformer: transformer(decoded),
-  Informer: informer({ ...decoded, factor: 1 }),
-  Autoformer: autoformer({ ...decoded, movingAverage: 3, factor: 1 }),
-  FEDformer: fedformer({ ...decoded, movingAverage: 3, modes: 4 }),
-  DLinear: dLinear({ inputLength, horizon, series, movingAverage: 3 }),
-};
-
-describe.each(Object.entries(models))("2:4 on %s", (_name, architecture) => {
+describe.each([...models])("2:4 on %s", (_name, architecture) => {
   const model = architecture.initialize(1);
 
   it("halves every weight, and keeps two of every four inputs of an output", async () => {
@@ -51,7 +31,7 @@ describe.each(Object.entries(models))("2:4 on %s", (_name, architecture) => {
     expect(masks.map(({ parameter }) => parameter)).toEqual(prunableTensors(model));
     for (const { parameter, keep } of masks) {
       // Inputs lie along axis 1 of a weight: [out, in], [out, in, taps], [heads, in, out, modes]; a table has them last.
-      const axis = /pos|router/i.test(parameter) ? keep.shape.length - 1 : 1;
+      const axis = /pos|router|token$/.test(parameter) ? keep.shape.length - 1 : 1;
       const extent = keep.shape[axis]!;
       const step = keep.shape.slice(axis + 1).reduce((n, one) => n * one, 1);
       const size = keep.shape.reduce((n, one) => n * one, 1);

@@ -19,6 +19,7 @@ import {
   randomCollect,
 } from "@espalier/core/testing";
 import { decodeModel, encodeModel } from "@espalier/formats";
+import { smallModels } from "@espalier/models/testing";
 import { channel } from "@espalier/strategy-channel";
 import { combined } from "@espalier/strategy-combined";
 import { depth } from "@espalier/strategy-depth";
@@ -27,8 +28,6 @@ import { unstructured } from "@espalier/strategy-unstructured";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { slimming } from "../../../examples/custom-strategy/src/index.ts";
-
-import { full, smallModels } from "../../models/test/small-models.ts";
 
 const scopes = ["local", "global", "isomorphic"] as const;
 
@@ -112,8 +111,8 @@ function stored(model: Model): Model {
   return back;
 }
 
-describe.each(Object.entries(smallModels))("on %s", (name, architecture) => {
-  const model = architecture(full).initialize(2);
+describe.each([...smallModels()])("on %s", (name, architecture) => {
+  const model = architecture.initialize(2);
 
   const tried = quick.has(name) ? [...cases, ...rankings] : cases;
   it.each(tried)("$name keeps every promise", async ({ strategy, needs, mayEmpty = false }) => {

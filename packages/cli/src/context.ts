@@ -60,8 +60,8 @@ export function createContext(argv: readonly string[], options: RunOptions = {})
     note: (line) => void stderr.write(`${line}\n`),
     endsInOrder(tell) {
       inOrder = true;
-      const heard = () => tell("stopping; Ctrl-C again quits at once");
-      signal.addEventListener("abort", heard, { once: true });
+      const onAbort = () => tell("stopping; Ctrl-C again quits at once");
+      signal.addEventListener("abort", onAbort, { once: true });
     },
     get inOrder() {
       return inOrder;

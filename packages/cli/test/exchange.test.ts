@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { float32, isKept, randomInputs, reference, runModel } from "@espalier/core";
 import { relativeError } from "@espalier/core/testing";
-import { readSafetensors, writeSafetensors } from "@espalier/formats";
+import { readSafetensors, writeSafetensors, writeTflite } from "@espalier/formats";
 import { loadModel, loadOnnx } from "@espalier/formats/node";
 import { iTransformer, patchTST } from "@espalier/models";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -106,6 +106,14 @@ describe("export", () => {
     const bytes = await Promise.all(files.map(async (name) => (await stat(at(`web/${name}`))).size));
     expect(writtenBytes).toBe(bytes.reduce((sum, size) => sum + size, 0));
     expect((await run("export s.safetensors --to tfjs --out web --force")).code).toBe(0);
+  });
+
+  it("to LiteRT writes a file for a fixed number of windows", async () => {
+    const { format, writtenBytes } = await json("export s.safetensors --to tflite --batch 3 --out s.tflite");
+    expect(format).toBe("tflite");
+    const file = await readFile(at("s.tflite"));
+    expect(file.length).toBe(writtenBytes);
+    expect(new Uint8Array(file)).toEqual(writeTflite(await loadModel(at("s.safetensors")), { batch: 3 }));
   });
 
   it("to safetensors has every tensor in full, zeros where weights are masked", async () => {
@@ -261,9 +269,11 @@ describe("inspect --backend", () => {
 describe("bad input ends in one line, and writes nothing:", () => {
   it.each([
     ["export s.safetensors --to onnx", "give --out PATH for the file or folder to write"],
-    ["export s.safetensors --out new", "give --to onnx, --to tfjs or --to safetensors."],
-    ["export s.safetensors --to onxx --out new", "Allowed choices are onnx, tfjs, safetensors."],
+    ["export s.safetensors --out new", "give --to onnx, --to tfjs, --to tflite or --to safetensors."],
+    ["export s.safetensors --to onxx --out new", "Allowed choices are onnx, tfjs, tflite, safetensors."],
     ["export s.safetensors --to tfjs --weights float16 --out new", "--weights only applies with --to onnx"],
+    ["export s.safetensors --to tfjs --store int8 --out new", "--store only applies with --to safetensors"],
+    ["export s.safetensors --to onnx --batch 2 --out new", "--batch only applies with --to tflite"],
     ["export s.safetensors --to onnx --opset 9 --out new", "ONNX export, opset: must be 17 to 21."],
     [
       "export s.safetensors --to onnx --dataset synthetic --out new",

@@ -1,5 +1,9 @@
-import { describe, expect, it } from "vitest";
-import { espalier, words } from "./espalier.ts";
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { binaries, lacking, type Postgres, startPostgres } from "../../fleet/test/postgres.ts";
+import { espalier, type Ran, type RanIn, temporaryFolder, words } from "./espalier.ts";
 
 describe("a sweep on many machines", () => {
   it.each([
@@ -23,3 +27,104 @@ describe("a sweep on many machines", () => {
     expect(stderr).not.toContain("sesame");
   });
 });
+
+describe.skipIf(binaries === undefined)(`the commands of a sweep on many machines${lacking}`, () => {
+  let postgres: Postgres;
+  let [queue, folder] = ["", ""];
+
+  beforeAll(async () => {
+    postgres = await startPostgres();
+    queue = postgres.url;
+    folder = await temporaryFolder(afterAll);
+    await writeFile(join(folder, "sweep.yaml"), sweep);
+  });
+  afterAll(() => postgres?.stop());
+
+  const shown: string[] = [];
+  async function run(line: string, more: RanIn = {}): Promise<Ran> {
+    const ran = await espalier(words(line), { cwd: folder, env: { ESPALIER_QUEUE: queue }, ...more });
+    shown.push(ran.stdout, ran.stderr);
+    return ran;
+  }
+
+  /** Runs a command until it says something, then as if Ctrl-C were pressed. */
+  function runUntil(line: string, said: string): Promise<Ran> {
+    const stop = new AbortController();
+    const onNote = (text: string) => text.includes(said) && stop.abort();
+    return run(line, { signal: stop.signal, onNote });
+  }
+
+  it("submit, work, show, and end with the report; nothing holds the password", async () => {
+    // Nobody works yet: submitted, and left to others.
+    const waiting = await runUntil("sweep sweep.yaml --out out", "no worker is running");
+    expect(waiting.code).toBe(130);
+    expect(waiting.stderr).toMatch(/submitted as [0-9a-f]{12}; Ctrl-C ends the waiting, not the workers/);
+    expect(waiting.stderr).toContain("no worker is running: start some with espalier worker --queue");
+    expect(waiting.stderr).toMatch(
+      /espalier: stopped after 0 of 3 cells\. Repeat the command to continue\.\n$/,
+    );
+    expect((await run("queue")).stdout).toMatch(/\bsmall +0 +0 +3\n\nno workers/);
+
+    const kept = new AbortController();
+    const workers = Promise.all([
+      run("worker --keep-waiting", { signal: kept.signal }),
+      run("worker --only train,prune"),
+    ]);
+    onTestFinished(() => kept.abort());
+    const done = await run("sweep sweep.yaml --out out --json");
+    expect(done.code).toBe(0);
+    expect(JSON.parse(done.stdout)).toMatchObject({ done: 3, kept: 0, failed: 0, aborted: false });
+    const status = JSON.parse((await run("queue --json")).stdout);
+    expect(status).toMatchObject({ sweeps: [{ name: "small", cells: 3, done: 3, failed: 0 }], failed: [] });
+    expect(status.workers[0]).toMatchObject({ host: hostname() });
+    kept.abort();
+    const ended = await workers;
+    const counts = ended.map(({ stdout }) => Number(/^(\d) cells? done$/m.exec(stdout)?.[1]));
+    expect(counts[0]! + counts[1]!).toBe(3);
+
+    expect((await run("queue --gc")).stdout).toBe("0 objects removed, 0 B\n");
+    expect((await run("queue --cancel nonesuch")).stderr).toMatch(
+      /sweep in the queue "nonesuch" is not known/,
+    );
+    expect((await run(`queue --cancel ${status.sweeps[0].id}`)).stdout).toBe("0 cells cancelled\n");
+    const failing = await run(`worker --queue ${queue.replace("/postgres", "/nowhere")}`);
+    expect(failing.stderr).toContain('there is no database "nowhere"');
+
+    const files = await readdir(folder, { recursive: true, withFileTypes: true });
+    const written = files.filter((file) => file.isFile());
+    expect(written.map(({ name }) => name)).toEqual(expect.arrayContaining(["results.jsonl", "report.html"]));
+    for (const { parentPath, name } of written)
+      expect(await readFile(join(parentPath, name), "latin1"), name).not.toContain("sesame");
+    expect(shown.join()).not.toContain("sesame");
+  }, 60_000);
+
+  it("restrict where times are taken", async () => {
+    const config =
+      "sweep sweep.yaml --out other --models DLinear --processor Nonesuch --timing-host elsewhere";
+    await writeFile(join(folder, "sweep.yaml"), sweep.replace("0.5", "0.6"));
+    await runUntil(config, "no worker is running");
+    const { stderr, stdout } = await run("worker");
+    // The dense model is there from the sweep before.
+    expect(stdout).toBe("1 cell done\n");
+    expect(stderr).toContain(
+      `some cells are left to others: times are taken on elsewhere alone (--timing-host), this is ${hostname()}`,
+    );
+    expect((await runUntil(config, "no worker is running")).stderr).toContain("stopped after 2 of 3 cells");
+  }, 60_000);
+});
+
+/** One dense model, one pruned, timed once. */
+const sweep = `name: small
+models: [{ use: DLinear }]
+datasets: [synthetic]
+inputLength: 24
+horizon: 8
+evaluationWindows: 16
+strategies: [{ use: unstructured }]
+targets: [{ sparsity: 0.5 }]
+training: { epochs: 1, batchesPerEpoch: 4 }
+fineTuning: [{ epochs: 1, batchesPerEpoch: 2 }]
+backends: [wasm]
+batchSizes: [1]
+latency: { time: 5, samples: 5 }
+`;

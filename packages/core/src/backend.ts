@@ -36,7 +36,7 @@ export interface State {
   version(name: string): number;
   /** Frees its memory; programs that use it can no longer run. */
   dispose(): void;
-  /** As `dispose`: `using` calls it. */
+  /** Same as `dispose`; called by `using`. */
   [Symbol.dispose](): void;
 }
 
@@ -46,7 +46,7 @@ export interface Snapshot {
   restore(): Promise<void>;
   /** Frees the remembered values. */
   dispose(): void;
-  /** As `dispose`: `using` calls it. */
+  /** Same as `dispose`; called by `using`. */
   [Symbol.dispose](): void;
 }
 
@@ -71,11 +71,11 @@ export interface Program {
   describe?(batchSize: number): ProgramDescription;
   /** Frees its memory; the state it was compiled with remains. */
   dispose(): void;
-  /** As `dispose`: `using` calls it. */
+  /** Same as `dispose`; called by `using`. */
   [Symbol.dispose](): void;
 }
 
-/** What a backend runs for one batch. */
+/** Description of a compiled program for one batch size. */
 export interface ProgramDescription {
   /** Elements of the batch that are processed together. */
   readonly part: number;

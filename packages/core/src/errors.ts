@@ -26,8 +26,8 @@ export function nearestName(given: string, known: readonly string[]): string | u
 
 /** The message for an unknown name: the closest known one first, then all of them. */
 export function unknownName(what: string, given: string, known: readonly string[], more = ""): EspalierError {
-  const near = nearestName(given, known);
-  const hint = near === undefined ? "" : ` Did you mean "${near}"?`;
+  const suggestion = nearestName(given, known);
+  const hint = suggestion === undefined ? "" : ` Did you mean "${suggestion}"?`;
   return new EspalierError(`${what} "${given}" is not known.${hint} Known: ${known.join(", ")}${more}.`);
 }
 

@@ -168,7 +168,7 @@ describe("a mask picture", () => {
   it("gives shares of several elements where there is not, which add up to the density", () => {
     const masked = maskRandomly(encoder, 3);
     for (const tensor of prunedTensors(masked)) {
-      const picture = maskPicture(masked, tensor, { most: 4 });
+      const picture = maskPicture(masked, tensor, { maxCells: 4 });
       const mean = picture.kept.reduce((sum, share) => sum + share, 0) / (picture.rows * picture.columns);
       const mask = masked.masks.get(tensor)!;
       const size = masked.tensors.get(tensor)!.data.length;

@@ -32,7 +32,8 @@ export class Database implements Queryable {
   readonly #options: DatabaseOptions;
 
   constructor(url: string, options: DatabaseOptions) {
-    const config = readUrl(url);
+    const { config, address } = readUrl(url);
+    this.address = address;
     this.#options = options;
     this.#pool = new pg.Pool({
       ...config,
@@ -48,8 +49,6 @@ export class Database implements Queryable {
       query_timeout: 120_000,
     });
     this.#pool.on("error", () => {});
-    const { host, port, database, user } = new pg.Client(config);
-    this.address = { host, port, database: database ?? user ?? "", user: user ?? "" };
   }
 
   /** The first connection is tried once: a wrong address should be said at once. */
@@ -127,10 +126,10 @@ async function onClient<T>(pool: pg.Pool, work: (client: Queryable) => Promise<T
   const client = await pool.connect();
   let broken: Error | undefined;
   // Without a listener, a connection that is cut while it is checked out would end the process.
-  const heard = (error: Error) => {
+  const onError = (error: Error) => {
     broken = error;
   };
-  client.on("error", heard);
+  client.on("error", onError);
   try {
     return await work({
       async query(text, values = []) {
@@ -144,7 +143,7 @@ async function onClient<T>(pool: pg.Pool, work: (client: Queryable) => Promise<T
     if (isTransient(error) || /query read timeout/i.test((error as Error).message)) broken ??= error as Error;
     throw broken ?? error;
   } finally {
-    client.off("error", heard);
+    client.off("error", onError);
     client.release(broken);
   }
 }
@@ -175,17 +174,20 @@ export function pause(milliseconds: number, signal?: AbortSignal): Promise<void>
   });
 }
 
-function readUrl(url: string): pg.ClientConfig {
-  const wrong = () =>
+function readUrl(url: string): { readonly config: pg.ClientConfig; readonly address: Address } {
+  const config = { connectionString: url };
+  try {
+    if (!/^postgres(ql)?:\/\//.test(url)) throw new TypeError();
+    new URL(url);
+    const { host, port, database, user } = new pg.Client(config);
+    return { config, address: { host, port, database: database ?? user ?? "", user: user ?? "" } };
+  } catch (error) {
+    const { code, path } = error as NodeJS.ErrnoException;
+    if (path !== undefined)
+      throw new EspalierError(`--queue: the certificate or key ${path} cannot be read (${code}).`);
     // The URL itself may hold a password, and is not shown.
-    new EspalierError(
+    throw new EspalierError(
       "--queue must be the URL of a PostgreSQL database, such as postgres://user@host:5432/database.",
     );
-  if (!/^postgres(ql)?:\/\//.test(url)) throw wrong();
-  try {
-    new URL(url);
-  } catch {
-    throw wrong();
   }
-  return { connectionString: url };
 }

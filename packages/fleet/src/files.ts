@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { EspalierError } from "@espalier/core";
 import { makeFolder, writeFileAtomically } from "@espalier/formats/node";
 import { readReference } from "./cells.ts";
-import { type Objects, sha256 } from "./objects.ts";
+import { DamagedObject, type Objects, sha256 } from "./objects.ts";
 
 /** Users' own files on a worker, as far as its cells need them. */
 export class Files {
@@ -22,8 +22,14 @@ export class Files {
     const path = join(folder, file);
     const here = await readFile(path).catch(() => undefined);
     if (here !== undefined && sha256(here) === checksum) return path;
-    const bytes = await this.#objects.get(checksum);
-    if (bytes === undefined) throw new EspalierError(`queue: the file ${file} of a sweep is not stored.`);
+    const bytes = await this.#objects.get(checksum).catch(async (error: unknown) => {
+      if (error instanceof DamagedObject) await this.#objects.drop(checksum);
+      else throw error;
+    });
+    if (bytes === undefined)
+      throw new EspalierError(
+        `queue: the file ${file} of a sweep is not stored, or was damaged. Call the sweep again, which stores it.`,
+      );
     await makeFolder(folder);
     await writeFileAtomically(path, bytes, { force: true });
     return path;

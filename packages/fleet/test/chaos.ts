@@ -159,7 +159,7 @@ function start(role: "worker" | "sweep"): ChildProcess {
 
 function lasting(record: ResultRecord): string {
   return JSON.stringify(record, (key, value) =>
-    ["environment", "seconds", "planSeconds"].includes(key) ? "left out" : value,
+    ["environment", "seconds", "processorSeconds", "planSeconds"].includes(key) ? "left out" : value,
   );
 }
 

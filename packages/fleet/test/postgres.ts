@@ -31,8 +31,9 @@ export interface Postgres {
   stop(): Promise<void>;
 }
 
-/** PostgreSQL does not run as root: its user is then `nobody`. */
-const as = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
+/** PostgreSQL does not run as root: its user is then `nobody`. Files that it reads must be that user's. */
+export const as: { readonly uid?: number; readonly gid?: number } =
+  process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
 
 /** `more` is for the server's command line, such as `-c ssl=on`. */
 export async function startPostgres(listen = "127.0.0.1", more = ""): Promise<Postgres> {
@@ -41,7 +42,10 @@ export async function startPostgres(listen = "127.0.0.1", more = ""): Promise<Po
   const data = join(folder, "data");
   const port = await freePort();
   await call("initdb", "-D", data, "-U", "espalier", "-A", "trust", "-E", "UTF8", "--no-sync");
-  await writeFile(join(data, "pg_hba.conf"), "host all espalier all trust\nhost all all all scram-sha-256\n");
+  await writeFile(
+    join(data, "pg_hba.conf"),
+    "hostnossl all sealed all reject\nhost all espalier all trust\nhost all all all scram-sha-256\n",
+  );
   const settings = `-c listen_addresses='${listen}' -c port=${port} -c unix_socket_directories='' -c max_connections=200 ${more}`;
   // Not by pipes: the server would hold them open, and with them this call.
   const start = () =>
@@ -58,7 +62,8 @@ export async function startPostgres(listen = "127.0.0.1", more = ""): Promise<Po
   const stop = () => call("pg_ctl", "-D", data, "-m", "fast", "-w", "stop");
   await start();
   return {
-    url: `postgres://espalier@127.0.0.1:${port}/postgres`,
+    // The server asks for none; tests look for it where no password may be.
+    url: `postgres://espalier:sesame@127.0.0.1:${port}/postgres`,
     port,
     pid: Number((await readFile(join(data, "postmaster.pid"), "utf8")).split("\n")[0]),
     async restart() {

@@ -1,11 +1,14 @@
 import { createHash } from "node:crypto";
 import { appendFile } from "node:fs/promises";
-import { type Cell, type ResultRecord, readSweepConfig } from "@espalier/bench";
+import { type Cell, type ResultRecord, readSweepConfig, runSweep } from "@espalier/bench";
 import { createRegistry } from "@espalier/recipe/standard";
 import { runFleetSweep, work } from "../src/index.ts";
 
-/** A worker or a coordinator as a process of its own, for tests that kill it: `process.ts worker|sweep JSON`. */
-interface Settings {
+/**
+ * A worker, a coordinator or a sweep without a queue as a process of its own, for tests that kill it and benchmarks:
+ * `process.ts worker|sweep|alone JSON`.
+ */
+export interface Settings {
   readonly queue: string;
   readonly out: string;
   readonly config: unknown;
@@ -16,11 +19,27 @@ interface Settings {
   readonly journal?: string;
 }
 
+/** Said to the parent when work begins, now and then, and at the end. */
+export interface Said {
+  /** Seconds of processors so far. */
+  readonly processor: number;
+  /** Megabytes on the heap. */
+  readonly heap: number;
+}
+
 const [role, text] = process.argv.slice(2);
 const { queue, out, config, lease, dry, journal } = JSON.parse(text!) as Settings;
 const registry = createRegistry();
 const stop = new AbortController();
 process.on("SIGTERM", () => stop.abort());
+
+let began = false;
+const say = () => {
+  began = true;
+  const { user, system } = process.cpuUsage();
+  const said: Said = { processor: (user + system) / 1e6, heap: process.memoryUsage().heapUsed / 2 ** 20 };
+  return new Promise((resolve) => (process.send === undefined ? resolve(null) : process.send(said, resolve)));
+};
 
 if (role === "worker")
   await work({
@@ -30,10 +49,14 @@ if (role === "worker")
     signal: stop.signal,
     ...(dry !== undefined && { execute: (cell: Cell, id: string) => dryRun(cell, id, dry) }),
     async onCell({ outcome, record }) {
+      if (!began) void say();
       if (journal !== undefined && outcome === "done") await appendFile(journal, `${record!.id}\n`);
     },
   });
-else
+else if (role === "alone") {
+  void say();
+  await runSweep(readSweepConfig(config), { out, registry });
+} else
   await runFleetSweep(readSweepConfig(config), {
     queue,
     out,
@@ -42,9 +65,10 @@ else
     losses: 20,
     signal: stop.signal,
     onNote: (line) => console.error(line),
-    onSubmitted: () => console.log("submitted"),
-    onWorkers: () => process.send?.(process.memoryUsage().heapUsed),
+    onSubmitted: () => void say(),
+    onWorkers: () => void say(),
   });
+await say();
 process.exit();
 
 /** A result that depends on the cell alone. */

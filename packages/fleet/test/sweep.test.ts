@@ -1,5 +1,5 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { cpus, hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   type Cell,
@@ -12,7 +12,7 @@ import {
 } from "@espalier/bench";
 import { EspalierError, type StrategyPlugin } from "@espalier/core";
 import { createRegistry } from "@espalier/recipe/standard";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { Database, pause } from "../src/database.ts";
 import {
   cancelSweep,
@@ -79,6 +79,16 @@ function waitingWorker(options: Partial<WorkerOptions> = {}): { readonly stop: (
   return { stop: ended };
 }
 
+/** The database's clock, in milliseconds since 1970. */
+async function now(): Promise<number> {
+  const database = new Database(postgres.url, { name: "test" });
+  const { rows } = await database.query<{ now: number }>(
+    "SELECT 1000 * extract(epoch FROM clock_timestamp())::float8 AS now",
+  );
+  await database.close();
+  return rows[0]!.now;
+}
+
 /** A record but for times and environment. */
 function lasting(record: ResultRecord): string {
   return JSON.stringify(record, (key, value) =>
@@ -113,8 +123,13 @@ describe.skipIf(binaries === undefined)(`a sweep over a queue${lacking}`, () => 
     const text = await readFile(fleet.results, "utf8");
     expect(text.trimEnd().split("\n")).toHaveLength(6);
     expect((await readResults(fleet.results)).map(lasting).sort()).toEqual(local.records.map(lasting).sort());
-    // Latency cells carry where they ran; models lie beside the results.
-    expect(fleet.records.every(({ environment }) => environment.host !== undefined)).toBe(true);
+    // Where each ran; what kind of vector instructions decided its last digits.
+    for (const { environment } of fleet.records)
+      expect(environment).toMatchObject({
+        host: hostname(),
+        processor: expect.any(String),
+        simd: expect.stringMatching(/^(relaxed|128-bit)$/),
+      });
     expect(await sweep("fleet", tiny({ sensitivity: { amounts: [0.5], windows: 4 } }))).toMatchObject({
       done: 0,
       kept: 6,
@@ -174,6 +189,16 @@ describe.skipIf(binaries === undefined)(`a sweep over a queue${lacking}`, () => 
     await expect(worker({ registry, plugins: { broken: "1" }, backends: ["tfjs-cpu"] })).rejects.toThrow(
       /backend wasm, which --backends leaves out/,
     );
+    const database = new Database(postgres.url, { name: "test" });
+    onTestFinished(() => database.close());
+    await database.query(
+      `UPDATE espalier.lane SET needs = jsonb_set(needs::jsonb, '{versions,espalier}', '"0.0.1"')::json
+       WHERE needs::jsonb->'plugins' ? 'broken'`,
+    );
+    const other = { registry, plugins: { broken: "1" } };
+    await expect(worker(other)).rejects.toThrow(
+      /they need espalier 0\.0\.1, and this worker has \S+: npm install espalier@0\.0\.1\.$/,
+    );
     const { id } = (await queueStatus(postgres.url)).sweeps.at(-1)!;
     expect(await cancelSweep(postgres.url, id.slice(0, 6))).toBe(2);
     expect(await worker()).toEqual({ done: 0 });
@@ -186,6 +211,12 @@ describe.skipIf(binaries === undefined)(`a sweep over a queue${lacking}`, () => 
     await pause(1500);
     await expect(worker({ only: "times" })).rejects.toThrow(/times are taken on elsewhere alone/);
     expect(await waiting).toMatchObject({ aborted: true });
+    const submitFor = (timingProcessor: string) =>
+      sweep("timed", input, { timingProcessor, signal: AbortSignal.timeout(1500) });
+    await submitFor("Analytical Engine");
+    await expect(worker({ only: "times" })).rejects.toThrow(
+      /times are taken on Analytical Engine alone \(--processor\), this is /,
+    );
     let [running, most] = [0, 0];
     const counting = {
       async execute(cell: Cell, id: string) {
@@ -197,7 +228,10 @@ describe.skipIf(binaries === undefined)(`a sweep over a queue${lacking}`, () => 
       },
     };
     for (let i = 0; i < 3; i++) waitingWorker(counting);
-    await sweep("timed", tiny({ targets: [0.15, 0.2, 0.25].map((sparsity) => ({ sparsity })) }));
+    await sweep("timed", tiny({ targets: [0.15, 0.2, 0.25].map((sparsity) => ({ sparsity })) }), {
+      timingHost: hostname(),
+      timingProcessor: cpus()[0]?.model.trim().slice(1) ?? "unknown",
+    });
     expect(most).toBe(100);
   });
 
@@ -248,6 +282,39 @@ describe.skipIf(binaries === undefined)(`a sweep over a queue${lacking}`, () => 
     await cancelSweep(postgres.url, id);
   });
 
+  it("asks no clock but the database's", async () => {
+    vi.useFakeTimers({ toFake: ["Date"], now: new Date("2001-01-01") });
+    onTestFinished(() => void vi.useRealTimers());
+    const before = Math.floor(await now());
+    waitingWorker();
+    const input = tiny({ targets: [{ sparsity: 0.9 }], horizon: 6, batchSizes: [1] });
+    const { records, failed } = await sweep("clock", input);
+    const after = await now();
+    expect([records.length, failed]).toEqual([3, 0]);
+    for (const { environment } of records) {
+      expect(Date.parse(environment.date)).toBeGreaterThanOrEqual(before);
+      expect(Date.parse(environment.date)).toBeLessThanOrEqual(after);
+    }
+    expect((await queueStatus(postgres.url)).workers).not.toEqual([]);
+  });
+
+  it("gives a cell back where a file was damaged or a disk cannot be written, and says so", async () => {
+    const input = tiny({ targets: [{ sparsity: 0.85 }], horizon: 7, timedTargets: [] });
+    const submit = () => sweep("disk", input, { signal: AbortSignal.timeout(1500) });
+    await submit();
+    const database = new Database(postgres.url, { name: "test" });
+    onTestFinished(() => database.close());
+    await database.query("UPDATE espalier.object_part SET content = '\\x00'");
+    await expect(worker({ files: join(folder, "other") })).rejects.toThrow(
+      /file waves\.csv of a sweep is not stored, or was damaged\. Call the sweep again, which stores it\.$/,
+    );
+    await submit();
+    // Even root makes nothing there.
+    await expect(worker({ files: "/sys/espalier" })).rejects.toThrow(/^cannot write \/sys\/espalier/);
+    waitingWorker({ files: join(folder, "other") });
+    expect(await sweep("disk", input)).toMatchObject({ done: 2, failed: 0 });
+  });
+
   it("says in one line what is wrong with a database, and never a password", async () => {
     const at = `127.0.0.1:${postgres.port}`;
     const database = new Database(postgres.url, { name: "test" });
@@ -268,9 +335,10 @@ describe.skipIf(binaries === undefined)(`a sweep over a queue${lacking}`, () => 
     await expect(to(`postgres://guest:sesame@${at}/empty`)).rejects.toThrow(
       /GRANT CREATE ON DATABASE "empty" TO "guest"/,
     );
-    await expect(queueStatus(`postgres://espalier@${at}/empty`)).rejects.toThrow(
-      /nothing was ever submitted/,
-    );
+    await database.query('GRANT CREATE ON DATABASE "empty" TO "guest"');
+    expect(await to(`postgres://guest:sesame@${at}/empty`)).toEqual({ done: 0 });
+    await database.query("CREATE DATABASE bare");
+    await expect(queueStatus(`postgres://espalier@${at}/bare`)).rejects.toThrow(/nothing was ever submitted/);
   });
 });
 

@@ -15,3 +15,4 @@ export {
   writeSafetensors,
 } from "./safetensors/safetensors.ts";
 export { type TfjsOptions, writeTfjs } from "./tfjs/graph-model.ts";
+export { type TfliteOptions, writeTflite } from "./tflite/write.ts";

@@ -1,5 +1,5 @@
 import { createModel, type Model, reference, runModel, type Tensors } from "@espalier/core";
-import { operators } from "@espalier/core/graph";
+import { isBatch, operators } from "@espalier/core/graph";
 import { caseInputs, drawCase, largestError, type OperatorCase, operatorCases } from "@espalier/core/testing";
 import { expect } from "vitest";
 
@@ -24,16 +24,17 @@ export function caseModel(one: OperatorCase, name: string): Model {
   return createModel({ name, graph: { ...graph, outputs }, tensors: new Map() });
 }
 
-/** All outputs of a case are the reference's, at two batch sizes. */
+/** All outputs of a case are the reference's, at two batch sizes; `run` is told which. */
 export async function expectOutputs(
   one: OperatorCase,
   model: Model,
-  run: (inputs: Tensors) => Promise<Tensors>,
+  run: (inputs: Tensors, batch: number) => Promise<Tensors>,
 ): Promise<void> {
   for (const batch of [1, 3]) {
     const inputs = caseInputs(one, batch);
     const expected = await runModel(model, reference, inputs);
-    const got = await run(inputs);
+    const open = one.inputs.some(({ shape }) => shape.some(isBatch));
+    const got = await run(inputs, open ? batch : 1);
     expect([...got.keys()].sort()).toEqual([...expected.keys()].sort());
     for (const [name, tensor] of expected) {
       const { shape, dtype } = got.get(name)!;

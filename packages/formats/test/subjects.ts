@@ -1,48 +1,30 @@
 import type { Model, Strategy } from "@espalier/core";
-import {
-  autoformer,
-  crossformer,
-  dLinear,
-  fedformer,
-  informer,
-  iTransformer,
-  patchTST,
-  sedimarkCrossformer,
-  transformer,
-} from "@espalier/models";
+import { smallModels } from "@espalier/models/testing";
 import { channel } from "@espalier/strategy-channel";
 import { combined } from "@espalier/strategy-combined";
 import { depth } from "@espalier/strategy-depth";
 import { head } from "@espalier/strategy-head";
 import { unstructured } from "@espalier/strategy-unstructured";
 
-const lengths = { inputLength: 24, horizon: 12, series: 3 };
-const small = { ...lengths, width: 16, feedForward: 24, heads: 4, layers: 2 };
-const seeing = { ...small, labelLength: 12 };
-
 /** Every architecture, small, with weights of its own. */
 export const models: readonly (readonly [string, Model])[] = [
-  patchTST({ ...small, patchLength: 8, stride: 4 }),
-  iTransformer({ ...small, marks: 4 }),
-  crossformer({ ...small, segmentLength: 6 }),
-  sedimarkCrossformer({
-    ...lengths,
+  ...smallModels({
+    inputLength: 24,
+    horizon: 12,
+    series: 3,
+    labelLength: 12,
+    marks: 4,
     width: 16,
-    feedForward: 24,
     heads: 4,
+    feedForward: 24,
     blocks: 2,
-    variant: "asPublished",
+    patchLength: 8,
+    segmentLength: 6,
+    movingAverage: 5,
+    modes: 4,
+    factor: 3,
   }),
-  sedimarkCrossformer({ ...lengths, width: 16, feedForward: 24, heads: 4, blocks: 2, variant: "connected" }),
-  transformer(seeing),
-  informer({ ...seeing, factor: 2 }),
-  autoformer({ ...seeing, movingAverage: 5 }),
-  fedformer({ ...seeing, movingAverage: 5, modes: 4 }),
-  dLinear({ ...lengths, movingAverage: 5 }),
-].map((architecture) => {
-  const { variant } = architecture.options as { readonly variant?: string };
-  return [[architecture.name, variant].filter(Boolean).join(" "), architecture.initialize(1)];
-});
+].map(([name, architecture]) => [name, architecture.initialize(1)]);
 
 /**
  * What is pruned, with which strategy, and how much of it: down to single heads and channels, whose dimensions the shapes

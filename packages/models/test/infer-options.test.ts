@@ -4,7 +4,9 @@ import { fileURLToPath } from "node:url";
 import type { Json, Tensors } from "@espalier/core";
 import { describe, expect, it } from "vitest";
 import { dLinear, findModel, fromOriginalConfig, inferOptions, models } from "../src/index.ts";
-import { full, smallModels } from "./small-models.ts";
+import { smallModels } from "../src/testing.ts";
+
+const small = smallModels();
 
 const reference = fileURLToPath(new URL("../../../../shared/reference", import.meta.url));
 const present = existsSync(reference);
@@ -56,10 +58,10 @@ describe.skipIf(!present)("options of a PyTorch checkpoint", () => {
 });
 
 describe("options of a model's own weights", () => {
-  it.each(Object.entries(smallModels).filter(([name]) => !name.startsWith("Sedimark")))(
+  it.each([...small].filter(([name]) => !name.startsWith("Sedimark")))(
     "%s: they are those it was drawn with",
-    (name, draw) => {
-      const { tensors, options } = draw(full).initialize(0);
+    (name, architecture) => {
+      const { tensors, options } = architecture.initialize(0);
       const { seen, needed } = inferOptions(name.toLowerCase(), tensors);
       const drawn = options as Record<string, Json>;
       expect(seen).toEqual(Object.fromEntries(Object.keys(seen).map((option) => [option, drawn[option]])));
@@ -76,7 +78,7 @@ describe("options of a model's own weights", () => {
   });
 
   it("are refused for the checkpoint of another model", () => {
-    const { tensors } = smallModels.DLinear!(full).initialize(0);
+    const { tensors } = small.get("DLinear")!.initialize(0);
     expect(() => inferOptions("PatchTST", tensors)).toThrow(
       'this is no checkpoint of PatchTST: "patch_embedding.value_embedding.weight", a tensor with 2 axes, is not there.',
     );

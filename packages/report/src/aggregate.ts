@@ -32,6 +32,8 @@ export function denseRow(group: readonly ResultRecord[]): DenseRow | undefined {
     size: sizeOf(seen),
     errors: errorsOf(seen.map(({ test }) => test)),
     parts: trained[0]?.result.parts,
+    naive: trained[0]?.result.naive,
+    series: trained[0]?.result.test.bySeries,
   };
 }
 
@@ -60,6 +62,7 @@ export function runRow(group: readonly PruneRecord[], names: Names): RunRow {
     after: errorsOf(results.map(({ tuned }) => tuned)),
     tuningEpochs: Math.max(...results.map(({ tuningEpochs }) => tuningEpochs)),
     parts: results[0]!.parts,
+    series: results[0]!.tuned.bySeries,
     id: group[0]!.id,
   };
 }
@@ -143,7 +146,12 @@ function deadNonzero(parts: Parts | undefined): number | undefined {
 }
 
 function errorsOf(tests: readonly TestErrors[]): ErrorStats {
-  return { mse: statOf(tests.map(({ mse }) => mse)), mae: statOf(tests.map(({ mae }) => mae)) };
+  const mase = tests.map((test) => test.mase);
+  return {
+    mse: statOf(tests.map(({ mse }) => mse)),
+    mae: statOf(tests.map(({ mae }) => mae)),
+    ...(mase.every((value) => value !== undefined) && { mase: statOf(mase) }),
+  };
 }
 
 function statOf(values: readonly (number | null)[]): Stat {

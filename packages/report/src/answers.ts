@@ -1,6 +1,6 @@
 import { formatBytes, formatChange, formatErrorStat, formatShare, formatSpeedup } from "./numbers.ts";
 import type { RunRow, Section, TimingRow } from "./section.ts";
-import { allowances, shownTiming, timingsOf } from "./summary.ts";
+import { allowances, shownTiming, timingsOf } from "./verdicts.ts";
 
 /** One question that readers ask first, and the model that answers it. */
 export interface Answer {

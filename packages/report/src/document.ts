@@ -3,11 +3,13 @@ import { stringify as toYaml } from "yaml";
 import { type Answers, answersOf } from "./answers.ts";
 import type { Figure } from "./figure.ts";
 import { figuresOf, glanceOf } from "./figures.ts";
+import { naiveTable, naiveText, seriesTable } from "./naive.ts";
 import { configurationsOf, dataOf, machinesOf } from "./repeat.ts";
 import { latestResults, rowsOf } from "./rows.ts";
 import type { Rows, Section } from "./section.ts";
 import { denseText, remarksOf } from "./summary.ts";
-import { everythingTable, missedTable, type Table, verdictTable } from "./tables.ts";
+import type { Table } from "./table.ts";
+import { everythingTable, missedTable, verdictTable } from "./tables.ts";
 
 /** A piece of a report, before it is HTML or Markdown. All text is plain, to be escaped. */
 export type Block =
@@ -62,7 +64,7 @@ export function documentOf(records: readonly ResultRecord[], options: DocumentOp
           kind: "answers",
           answers: {
             title: section.title,
-            lead: `Dense: ${denseText(section)}.`,
+            lead: `Dense: ${denseText(section)}.${sentence(naiveText(section))}`,
             answers: answersOf(section),
           },
         }),
@@ -84,6 +86,7 @@ export function documentOf(records: readonly ResultRecord[], options: DocumentOp
 function sectionBlocks(section: Section, rows: Rows, options: DocumentOptions): Block[] {
   const remarks = remarksOf(section);
   const missed = missedTable(section);
+  const beside = [naiveTable(section), seriesTable(section)].filter((one) => one !== undefined);
   const figures = [
     ...figuresOf(section, rows, options.sparsity),
     ...(options.pictures?.get(section.slug) ?? []),
@@ -91,6 +94,7 @@ function sectionBlocks(section: Section, rows: Rows, options: DocumentOptions): 
   const blocks: Block[] = [
     ...(section.runs.some(({ applicable }) => applicable) ? [table(verdictTable(section))] : []),
     ...(remarks.length === 0 ? [] : [{ kind: "list", items: remarks } as const]),
+    ...beside.map(table),
     ...figures.map((figure): Block => ({ kind: "figure", figure })),
     ...(missed === undefined ? [] : [table(missed)]),
   ];
@@ -130,6 +134,10 @@ export function paragraph(text: string): Block {
 
 function table(content: Table): Block {
   return { kind: "table", table: content };
+}
+
+function sentence(text: string | undefined): string {
+  return text === undefined ? "" : ` ${text[0]!.toUpperCase()}${text.slice(1)}.`;
 }
 
 function leadOf(records: readonly ResultRecord[]): string {

@@ -1,5 +1,5 @@
 import type { Spec } from "./charts/theme.ts";
-import type { Table } from "./tables.ts";
+import type { Table } from "./table.ts";
 
 /** A chart with its title, caption and table. */
 export interface Figure {

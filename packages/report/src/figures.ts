@@ -133,9 +133,9 @@ function speedupAlt({ timings }: Section): string {
 
 /** A note for readers: fine-tuned models have seen more training than the dense one. */
 function trainingNote({ dense, runs }: Section): string {
-  const most = Math.max(0, ...runs.map(({ tuningEpochs }) => tuningEpochs));
-  if (most === 0) return "";
-  return `The dense model was trained for ${epochs(dense.epochs)}; pruned ones for up to ${epochs(most)} more, so an error below the dense line may be due to that as much as to pruning.`;
+  const maxEpochs = Math.max(0, ...runs.map(({ tuningEpochs }) => tuningEpochs));
+  if (maxEpochs === 0) return "";
+  return `The dense model was trained for ${epochs(dense.epochs)}; pruned ones for up to ${epochs(maxEpochs)} more, so an error below the dense line may be due to that as much as to pruning.`;
 }
 
 function epochs(count: number): string {

@@ -1,6 +1,6 @@
 import { formatChange, formatErrorStat, formatShare } from "./numbers.ts";
 import type { RunRow, Section } from "./section.ts";
-import type { Table } from "./tables.ts";
+import type { Table } from "./table.ts";
 
 /** A model in comparison: its size as a share of the dense one, and its error. */
 export interface Contestant {

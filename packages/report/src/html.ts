@@ -2,7 +2,7 @@ import type { Answers } from "./answers.ts";
 import { type Block, type Document, tableToggle } from "./document.ts";
 import type { Figure } from "./figure.ts";
 import { styleSheet } from "./style.ts";
-import type { Column, Table } from "./tables.ts";
+import type { Column, Table } from "./table.ts";
 
 /** The report as one self-contained page, including style and charts. `svgs` holds the charts by the name of their figure. */
 export function toHtml({ title, lead, blocks }: Document, svgs: ReadonlyMap<string, string>): string {

@@ -2,7 +2,7 @@ import type { Answers } from "./answers.ts";
 import { type Block, type Document, tableToggle } from "./document.ts";
 import type { Figure } from "./figure.ts";
 import { escapeHtml } from "./html.ts";
-import type { Table } from "./tables.ts";
+import type { Table } from "./table.ts";
 
 /** The report as GitHub-flavoured Markdown; charts are PNGs in a folder next to it, each linked to its SVG. */
 export function toMarkdown({ title, lead, blocks }: Document): string {

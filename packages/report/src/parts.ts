@@ -10,11 +10,11 @@ import { formatShare } from "./numbers.ts";
 import type { RunRow, Section } from "./section.ts";
 
 /** Number of rows in a chart above which layers of the same part are merged. */
-export const mostRows = 36;
+export const maxRows = 36;
 
 type Made = Omit<Figure, "name"> & { readonly name: string };
 
-/** Where a section's pruned models lost their weights, by layer and by head, and the sensitivity of each layer. */
+/** Charts of the places where a section's pruned models lost their weights, by layer and by head, and of each layer's sensitivity. */
 export function partFigures(section: Section, looks: readonly Look[], sparsity: number): Made[] {
   return [...layerFigure(section, looks), ...headFigure(section, sparsity), ...sensitivityFigure(section)];
 }
@@ -24,8 +24,8 @@ function layerFigure(section: Section, looks: readonly Look[]): Made[] {
   const runs = distinctParts(section.runs);
   if (before === undefined || runs.length === 0) return [];
   const pruned = before.filter(({ name }) => runs.some((run) => densityIn(run.layers, name) < 1));
-  const together = pruned.length > mostRows;
-  const keyOf = ({ name }: LayerCount) => (together ? rolePattern(name) : name);
+  const merged = pruned.length > maxRows;
+  const keyOf = ({ name }: LayerCount) => (merged ? rolePattern(name) : name);
   const groups = [...Map.groupBy(pruned, keyOf)];
   const names = shortNames(groups.map(([key]) => key));
   const panels = looks.flatMap(({ strategy }): HeatPanel[] => {
@@ -37,7 +37,7 @@ function layerFigure(section: Section, looks: readonly Look[]): Made[] {
     );
     return [{ title: strategy, columns, cells }];
   });
-  const note = together ? " Layers that play the same part in different blocks share a row (*)." : "";
+  const note = merged ? " Layers that play the same part in different blocks share a row (*)." : "";
   const spec: Spec = chart(
     "Density by layer",
     section.title,
@@ -60,10 +60,10 @@ function headFigure(section: Section, sparsity: number): Made[] {
   const runs = runsNear(section.runs, sparsity).filter(({ parts }) => (parts?.heads.length ?? 0) > 0);
   const [first] = runs;
   if (first === undefined || (section.dense.parts?.heads.length ?? 0) === 0) return [];
-  const together = section.dense.parts!.heads.length > mostRows;
+  const merged = section.dense.parts!.heads.length > maxRows;
   const models = runs.map(({ strategy, parts }) => ({
     title: strategy,
-    heads: together ? meanByPart(parts!.heads) : parts!.heads,
+    heads: merged ? meanByPart(parts!.heads) : parts!.heads,
   }));
   return [
     {
@@ -71,7 +71,7 @@ function headFigure(section: Section, sparsity: number): Made[] {
       title: "Density by attention head",
       spec: headDensity(models, `${section.title}, at ${first.target}`),
       alt: `Heat map: per cent of each attention head's weights that remain at ${first.target}, one panel each for ${models.map(({ title }) => title).join(", ")}.`,
-      caption: `A removed head has 0; a head with removed channels or masked weights has the share that remains.${together ? " Attentions that play the same part in different blocks share a row (*), their mean." : ""}`,
+      caption: `A removed head has 0; a head with removed channels or masked weights has the share that remains.${merged ? " Attentions that play the same part in different blocks share a row (*), their mean." : ""}`,
     },
   ];
 }
@@ -89,8 +89,10 @@ function meanByPart(heads: readonly HeadDensity[]): HeadDensity[] {
 
 function sensitivityFigure({ sensitivity, title }: Section): Made[] {
   if (sensitivity === undefined) return [];
-  const most = ({ errors }: (typeof sensitivity.layers)[number]) => Math.max(...errors);
-  const shown = sensitivity.layers.toSorted((a, b) => most(b) - most(a)).slice(0, mostRows - 6);
+  const largestError = ({ errors }: (typeof sensitivity.layers)[number]) => Math.max(...errors);
+  const shown = sensitivity.layers
+    .toSorted((a, b) => largestError(b) - largestError(a))
+    .slice(0, maxRows - 6);
   const some = { ...sensitivity, layers: sensitivity.layers.filter((layer) => shown.includes(layer)) };
   const short = some.layers.length < sensitivity.layers.length;
   return [

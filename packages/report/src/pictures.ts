@@ -12,7 +12,7 @@ import { maskSheet } from "./charts/masks.ts";
 import { runsNear } from "./charts/model-size.ts";
 import type { Figure } from "./figure.ts";
 import { formatShare } from "./numbers.ts";
-import { mostRows } from "./parts.ts";
+import { maxRows } from "./parts.ts";
 import type { Section } from "./section.ts";
 
 /** Finds the model of a result by its name; undefined if it was not kept. */
@@ -65,7 +65,7 @@ export async function pictureFigures(section: Section, sparsity: number, find: F
 /** With many layers, merges those that play the same part in different blocks; the median is that of the bins. */
 function byPart(distribution: ImportanceDistribution): ImportanceDistribution {
   const { layers, edges } = distribution;
-  if (layers.length <= mostRows) return distribution;
+  if (layers.length <= maxRows) return distribution;
   const parts = [...Map.groupBy(layers, ({ name }) => rolePattern(name))];
   return {
     ...distribution,

@@ -14,12 +14,14 @@ export interface DataIdentity {
   readonly checksum: string;
 }
 
-/** The environment without date and data. */
-export type Machine = Omit<Environment, "date" | "dataChecksum">;
+/** The environment without date, data, and what differs between backends of one machine. */
+export type Machine = Omit<Environment, "date" | "dataChecksum" | "simd">;
 
 /** The machines and package versions that results come from. */
 export function machinesOf(records: readonly ResultRecord[]): Machine[] {
-  const machines = records.map(({ environment: { date: _, dataChecksum: __, ...machine } }) => machine);
+  const machines = records.map(
+    ({ environment: { date: _, dataChecksum: __, simd: ___, ...machine } }) => machine,
+  );
   return groupBy(machines, (machine) => machine).map(([first]) => first!);
 }
 

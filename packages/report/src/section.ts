@@ -1,4 +1,4 @@
-import type { Parts } from "@espalier/bench";
+import type { NaiveErrors, Parts, SeriesErrors } from "@espalier/bench";
 import type { Sensitivity } from "@espalier/core";
 
 /** A number over seeds: its mean, and the sample standard deviation (0 for one seed). */
@@ -10,6 +10,8 @@ export interface Stat {
 export interface ErrorStats {
   readonly mse: Stat;
   readonly mae: Stat;
+  /** Results of earlier versions lack it. */
+  readonly mase?: Stat | undefined;
 }
 
 /** Costs of a model, mean over seeds. FLOPs per window. */
@@ -34,6 +36,10 @@ export interface DenseRow {
   readonly errors: ErrorStats;
   /** From the first seed; results of earlier versions lack it. */
   readonly parts?: Parts | undefined;
+  /** Forecasts that need no model, from the first seed; results of earlier versions lack them. */
+  readonly naive?: NaiveErrors | undefined;
+  /** By series, from the first seed, if their units differ. */
+  readonly series?: readonly SeriesErrors[] | undefined;
 }
 
 /** One strategy at one target with one variant of fine-tuning, over seeds. */
@@ -49,7 +55,7 @@ export interface RunRow {
   readonly applicable: boolean;
   /** Whether the target was reached with every seed. */
   readonly met: boolean;
-  /** Why it does not apply, or was not reached; otherwise remarks. */
+  /** The reasons why it does not apply, or was not reached; otherwise remarks. */
   readonly reasons: readonly string[];
   /** The reached sparsity. */
   readonly sparsity: number;
@@ -60,6 +66,8 @@ export interface RunRow {
   readonly tuningEpochs: number;
   /** From the first seed; results of earlier versions lack it. */
   readonly parts?: Parts | undefined;
+  /** By series after fine-tuning, from the first seed, if their units differ. */
+  readonly series?: readonly SeriesErrors[] | undefined;
   /** Id of the first seed's result, which is the name of its model's file. */
   readonly id: string;
 }

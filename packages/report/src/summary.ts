@@ -1,4 +1,5 @@
 import type { ResultRecord } from "@espalier/bench";
+import { naiveText } from "./naive.ts";
 import {
   formatBytes,
   formatChange,
@@ -10,51 +11,9 @@ import {
   formatSpeedupStat,
 } from "./numbers.ts";
 import { rowsOf } from "./rows.ts";
-import type { RunRow, Section, TimingRow } from "./section.ts";
-
-/** Allowed increases of a pruned model's error over the dense model's, as shares. */
-export const allowances: readonly number[] = [0.01, 0.05];
-
-/** The sparsest model of a strategy whose error is within an allowance of the dense one's. */
-export interface Verdict {
-  readonly strategy: string;
-  readonly allowance: number;
-  /** Undefined if none of the tried models is. */
-  readonly run?: RunRow;
-  readonly timings: readonly TimingRow[];
-}
-
-/** The answer that most readers look for: how far can each strategy prune? By MSE, after fine-tuning. */
-export function verdictsOf(section: Section): Verdict[] {
-  const applicable = section.runs.filter((run) => run.applicable);
-  const strategies = [...new Set(applicable.map(({ strategy }) => strategy))];
-  return strategies.flatMap((strategy) =>
-    allowances.map((allowance): Verdict => {
-      const limit = (1 + allowance) * section.reference;
-      const run = applicable
-        .filter((r) => r.strategy === strategy && r.after.mse.mean <= limit)
-        .reduce<RunRow | undefined>(
-          (a, b) => (a !== undefined && a.sparsity >= b.sparsity ? a : b),
-          undefined,
-        );
-      if (run === undefined) return { strategy, allowance, timings: [] };
-      return { strategy, allowance, run, timings: timingsOf(section, run) };
-    }),
-  );
-}
-
-/** The timings of a run's model; fine-tuning changes none. */
-export function timingsOf({ timings }: Section, run: RunRow): TimingRow[] {
-  return timings.filter(({ strategy, target }) => strategy === run.strategy && target === run.target);
-}
-
-/** The only speed-up shown if there is room for one: that of the first backend, at its largest batch. */
-export function shownTiming({ timings }: Section): { backend: string; batch: number } | undefined {
-  const [first] = timings;
-  if (first === undefined) return undefined;
-  const batches = timings.filter(({ backend }) => backend === first.backend).map(({ batch }) => batch);
-  return { backend: first.backend, batch: Math.max(...batches) };
-}
+import type { Section } from "./section.ts";
+import { allowances, shownTiming, verdictsOf } from "./verdicts.ts";
+import { cutMiddle, wrapText } from "./wrap.ts";
 
 /** A dense model in one line. */
 export function denseText({ dense: { size, errors, seeds } }: Section): string {
@@ -98,14 +57,15 @@ export function summaryLines(
     ...(failures.length === 0
       ? []
       : ["", `${failures.length} cell${failures.length === 1 ? "" : "s"} failed:`]),
-    ...failures.map(({ what, error }) => `  ${what}: ${error}`),
+    ...failures.flatMap(({ what, error }) => indented(`${what}: ${error}`)),
   ];
 }
 
 function sectionLines(section: Section): string[] {
   const shown = shownTiming(section);
+  const naive = naiveText(section);
   const head = ["strategy", "error within", "sparsity", "MSE", "size", "FLOPs"];
-  const header = shown === undefined ? head : [...head, `speed-up (${shown.backend}, batch ${shown.batch})`];
+  const header = shown === undefined ? head : [...head, "speed-up"];
   const rows = verdictsOf(section).map(({ strategy, allowance, run, timings }) => {
     const lead = [allowance === allowances[0] ? strategy : "", formatShare(allowance)];
     if (run === undefined) return [...lead, "none"];
@@ -121,17 +81,29 @@ function sectionLines(section: Section): string[] {
     ];
   });
   return [
-    `${section.title}, ${section.lengths}`,
-    `  dense: ${denseText(section)}`,
+    ...wrapText(`${section.title}, ${section.lengths}`, width, "  "),
+    ...indented(`dense: ${denseText(section)}`),
+    ...(naive === undefined ? [] : indented(naive)),
     ...(rows.length === 0 ? [] : columns([header, ...rows])),
-    ...remarksOf(section).map((remark) => `  ${remark}`),
+    ...(shown === undefined ? [] : indented(`speed-up: on ${shown.backend}, batch ${shown.batch}`)),
+    ...remarksOf(section).flatMap(indented),
   ];
+}
+
+/** Columns of a terminal. */
+const width = 80;
+
+function indented(text: string): string[] {
+  return wrapText(`  ${text}`, width, "    ");
 }
 
 /** Cells as aligned text, two spaces apart; the first two columns to the left, numbers to the right. */
 function columns(rows: readonly (readonly string[])[]): string[] {
   const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
-  return rows.map((row) =>
-    `  ${row.map((cell, i) => (i < 2 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join("  ")}`.trimEnd(),
+  const over = widths.reduce((sum, one) => sum + one + 2, 0) - width;
+  // Names give way; numbers do not.
+  if (over > 0) widths[0] = Math.max(8, widths[0]! - over);
+  return rows.map(([name, ...cells]) =>
+    `  ${[cutMiddle(name!, widths[0]!), ...cells].map((cell, i) => (i < 2 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join("  ")}`.trimEnd(),
   );
 }

@@ -1,3 +1,4 @@
+import { maseText, naiveOf } from "./naive.ts";
 import {
   formatBytes,
   formatChange,
@@ -9,23 +10,9 @@ import {
   formatSpeedupStat,
   formatTimeStat,
 } from "./numbers.ts";
-import type { Rows, RunRow, Section, Size } from "./section.ts";
-import { allowances, shownTiming, timingsOf, verdictsOf } from "./summary.ts";
-
-/** A column of a table: numbers are right-aligned. */
-export interface Column {
-  readonly label: string;
-  readonly numeric?: boolean;
-  /** A heading over this column and its neighbours of the same group. */
-  readonly group?: string;
-}
-
-/** A table of text, before it is HTML or Markdown. */
-export interface Table {
-  readonly caption: string;
-  readonly columns: readonly Column[];
-  readonly rows: readonly (readonly string[])[];
-}
+import type { ErrorStats, Rows, RunRow, Section, Size } from "./section.ts";
+import type { Table } from "./table.ts";
+import { allowances, shownTiming, timingsOf, verdictsOf } from "./verdicts.ts";
 
 const text = (label: string) => ({ label });
 const number = (label: string) => ({ label, numeric: true });
@@ -162,6 +149,9 @@ export function errorTable(section: Section, withTuning: boolean): Table {
 export function everythingTable({ sections, tunings }: Rows): Table {
   const several = sections.length > 1;
   const timed = sections.some((section) => shownTiming(section) !== undefined);
+  const scaled = sections.some(({ dense }) => dense.errors.mase !== undefined);
+  const mase = ({ mase: value }: ErrorStats): string[] =>
+    scaled ? [value === undefined ? "" : maseText(value)] : [];
   const row = (
     model: string,
     lead: readonly string[],
@@ -192,11 +182,28 @@ export function everythingTable({ sections, tunings }: Rows): Table {
           formatErrorStat(dense.errors.mse),
           formatChange(dense.errors.mse.mean / reference),
           formatErrorStat(dense.errors.mae),
+          ...mase(dense.errors),
         ],
         "",
       ),
+      ...naiveOf(dense).map(({ name, errors }) =>
+        row(
+          title,
+          [name, "", ""],
+          "",
+          [
+            ...Array<string>(5).fill(""),
+            formatError(errors.mse),
+            formatChange(errors.mse / reference),
+            formatError(errors.mae),
+            ...(scaled ? [maseText({ mean: errors.mase ?? Number.NaN, spread: 0 })] : []),
+          ],
+          "",
+        ),
+      ),
       ...section.runs.map((run) => {
-        if (!run.applicable) return row(title, runCells(run), run.tuning, Array<string>(8).fill(""), "");
+        if (!run.applicable)
+          return row(title, runCells(run), run.tuning, Array<string>(scaled ? 9 : 8).fill(""), "");
         const { size, before, after } = run;
         const cells = [
           `${run.seeds.length}`,
@@ -207,6 +214,7 @@ export function everythingTable({ sections, tunings }: Rows): Table {
           formatErrorStat(after.mse),
           formatChange(after.mse.mean / reference),
           formatErrorStat(after.mae),
+          ...mase(after),
         ];
         return row(title, runCells(run), run.tuning, cells, speedText(section, run));
       }),
@@ -228,6 +236,7 @@ export function everythingTable({ sections, tunings }: Rows): Table {
       number("MSE fine-tuned"),
       number("against reference"),
       number("MAE fine-tuned"),
+      ...(scaled ? [number("MASE fine-tuned")] : []),
       ...(timed ? [number("speed-up")] : []),
     ],
     rows,

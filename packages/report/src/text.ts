@@ -2,4 +2,5 @@
 export { comparisonTable } from "./insight/comparison.ts";
 export type { Comparison, Insight, Side } from "./insight/insight.ts";
 export * from "./numbers.ts";
-export type { Column, Table } from "./tables.ts";
+export type { Column, Table } from "./table.ts";
+export { cutMiddle, wrap, wrapText } from "./wrap.ts";

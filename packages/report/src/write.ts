@@ -11,7 +11,7 @@ import { toMarkdown } from "./markdown.ts";
 import { pictureFigures } from "./pictures.ts";
 import { rowsOf } from "./rows.ts";
 
-/** Where a document goes. */
+/** Destination of a document. */
 export interface WriteOptions {
   /** Folder for the report. Created with its parents if it does not exist. */
   readonly out: string;
@@ -63,7 +63,7 @@ export async function writeReport(
   return writeDocument(documentOf(records, { title, note, references, sparsity, pictures }), options);
 }
 
-/** What a folder with a report holds. */
+/** Files in a folder with a report. */
 const reportKind = { name: "report", files: new Set(["report.html", "report.md"]) };
 
 /** Writes a document as a report, as `writeReport` does. */

@@ -75,25 +75,37 @@ export interface Mase {
 
 /** Compares a model's errors over a split with those of forecasts that need no model. */
 export function compared(metrics: Metrics, windows: WindowSet, data: ForecastingData): Comparison {
-  const known = data.table.step && seasonOf(data.table.step);
-  const rows = data.split.train.end - data.split.train.start;
-  const season = known !== undefined && known < rows ? known : 1;
-  const naive = baselines(windows, { season: known, scaler: data.scaler });
-  const scales = seasonalErrors(data, season);
-  const mase = ({ series }: Metrics): Mase => {
-    const all = series.map(({ mae }, i) => (scales[i]! > 0 ? mae / scales[i]! : Number.NaN));
-    const finite = all.filter(Number.isFinite);
-    return { all: finite.reduce((sum, one) => sum + one, 0) / finite.length, series: all };
-  };
+  const naive = baselines(windows, {
+    season: data.table.step && seasonOf(data.table.step),
+    scaler: data.scaler,
+  });
   return {
     ...naive,
-    season,
+    season: maseSeason(data),
     mase: {
-      model: mase(metrics),
-      last: mase(naive.last),
-      ...(naive.seasonal && { seasonal: mase(naive.seasonal.errors) }),
+      model: maseOf(metrics, data),
+      last: maseOf(naive.last, data),
+      ...(naive.seasonal && { seasonal: maseOf(naive.seasonal.errors, data) }),
     },
   };
+}
+
+/** The mean absolute scaled error of forecasts for a data set. */
+export function maseOf({ series }: Metrics, data: ForecastingData): Mase {
+  const scales = seasonalErrors(data, maseSeason(data));
+  const all = series.map(({ mae }, i) => (scales[i]! > 0 ? mae / scales[i]! : Number.NaN));
+  const finite = all.filter(Number.isFinite);
+  return { all: finite.reduce((sum, one) => sum + one, 0) / finite.length, series: all };
+}
+
+/** Whether the units of series differ so much that a common error in original units means nothing. */
+export function unitsDiffer({ spread }: Scaler): boolean {
+  return Math.max(...spread) > 10 * Math.min(...spread);
+}
+
+function maseSeason({ table, split }: ForecastingData): number {
+  const known = table.step && seasonOf(table.step);
+  return known !== undefined && known < split.train.end - split.train.start ? known : 1;
 }
 
 /** Mean absolute difference to the previous season, by series, over the training rows, in the model's units. */

@@ -46,6 +46,6 @@ export interface FitResult {
   readonly epochs: readonly EpochRecord[];
   /** The target of gradual pruning, and whether it was reached. */
   readonly target?: TargetReport;
-  /** Why training ended: all epochs done, no improvement for `patience` epochs, or the signal. */
+  /** The reason why training ended: all epochs done, no improvement for `patience` epochs, or the signal. */
   readonly ended: "finished" | "early" | "aborted";
 }

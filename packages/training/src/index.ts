@@ -6,7 +6,15 @@ export {
   windowShapeOf,
   withData,
 } from "@espalier/datasets";
-export { type Baselines, baselines, type Comparison, compared, type Mase } from "./baseline.ts";
+export {
+  type Baselines,
+  baselines,
+  type Comparison,
+  compared,
+  type Mase,
+  maseOf,
+  unitsDiffer,
+} from "./baseline.ts";
 export { batchesOf } from "./batches.ts";
 export { type FitOrigin, TrainingCheckpoint } from "./checkpoint.ts";
 export { type CollectorOptions, collector } from "./collect.ts";

@@ -1,10 +1,8 @@
 import { tfjs } from "@espalier/backend-tfjs";
 import { wasm } from "@espalier/backend-wasm";
 import { type Backend, digest, type Model, prune, reference } from "@espalier/core";
-import { jsonSchemaOf } from "@espalier/core/documents";
-import type { ModelFactory } from "@espalier/core/graph";
 import { forecastingDataOf, loadSynthetic, type WindowSet } from "@espalier/datasets";
-import { findModel, models } from "@espalier/models";
+import { smallModels } from "@espalier/models/testing";
 import { channel } from "@espalier/strategy-channel";
 import { combined } from "@espalier/strategy-combined";
 import { depth } from "@espalier/strategy-depth";
@@ -15,31 +13,24 @@ import { inputsFrom, predict, pruneAndReconstruct, windowShapeOf } from "../src/
 import { common, inverted, patched } from "./small.ts";
 
 const source = await loadSynthetic({ rows: 260, series: 3 });
-const options = {
-  inputLength: 12,
-  horizon: 4,
-  series: 3,
-  width: 8,
-  feedForward: 12,
-  heads: 2,
-  layers: 1,
-  blocks: 1,
-  encoderLayers: 1,
-  decoderLayers: 1,
-  patchLength: 6,
-  segmentLength: 4,
-  stride: 4,
-  labelLength: 4,
-  modes: 2,
-};
 
-/** A small model of every architecture that has a width, drawn with those of the options that it knows. */
-const zoo = [...models.keys()].flatMap((name): [string, Model][] => {
-  const draw = findModel(name) as ModelFactory<object>;
-  const { properties } = jsonSchemaOf(draw.definition.options) as { readonly properties: object };
-  const known = Object.fromEntries(Object.entries(options).filter(([key]) => key in properties));
-  return "width" in known ? [[name, draw(known).initialize(1)]] : [];
-});
+/** A small model of every architecture that has layers to refit. */
+const zoo = [
+  ...smallModels({
+    inputLength: 12,
+    horizon: 4,
+    series: 3,
+    marks: 4,
+    width: 8,
+    feedForward: 12,
+    heads: 2,
+    layers: 1,
+    segmentLength: 4,
+    modes: 2,
+  }),
+].flatMap(([name, architecture]): [string, Model][] =>
+  name === "DLinear" ? [] : [[name, architecture.initialize(1)]],
+);
 
 const settingsOf = { batches: 4, batchSize: 12 };
 

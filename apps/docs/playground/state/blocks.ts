@@ -32,9 +32,9 @@ function shortened<T extends { readonly name: string }>(items: readonly T[]): T[
   const last = (name: string, parts: number) => name.split(".").slice(-parts).join(".");
   return items.map((item) => {
     let parts = 1;
-    const most = item.name.split(".").length;
+    const depth = item.name.split(".").length;
     while (
-      parts < most &&
+      parts < depth &&
       items.filter(({ name }) => last(name, parts) === last(item.name, parts)).length > 1
     )
       parts++;

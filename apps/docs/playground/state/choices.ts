@@ -1,6 +1,6 @@
 import type { Choice, StrategyName } from "../protocol.ts";
 
-/** What can be chosen, and how it is said to people. */
+/** The choices on the page, and their labels. */
 
 export interface Option<T extends string> {
   readonly value: T;

@@ -22,7 +22,7 @@ import type {
 import { criteriaFor, type Metric, targetOf } from "./choices.ts";
 import { Cancelled, WorkerClient } from "./client.ts";
 
-/** What the visitor has set. */
+/** Settings made by the visitor. */
 export interface Settings {
   strategy: StrategyName;
   criterion: string;
@@ -35,7 +35,7 @@ export interface Settings {
   series: number;
 }
 
-/** What is known so far. */
+/** Results so far. */
 interface Known {
   model: OpenedModel | undefined;
   /** Id of the model that comes with the page, where it is one. */
@@ -44,9 +44,9 @@ interface Known {
   fit: Fit | undefined;
   misfit: string | undefined;
   pruned: Pruned | undefined;
-  /** What fine-tuning gave, if `pruned` was fine-tuned. */
+  /** Result of fine-tuning, if `pruned` was fine-tuned. */
   tuned: Tuned | undefined;
-  /** What `pruned` was asked for. */
+  /** The target that `pruned` was made for. */
   choice: Choice | undefined;
   forecast: Forecast | undefined;
   backends: readonly BackendState[];
@@ -58,7 +58,7 @@ interface Known {
   opening: boolean;
   /** Whether something was chosen that is not planned yet: the slider may still move. */
   resting: boolean;
-  /** What is going on; nothing where the page waits for the visitor. */
+  /** The current activity; undefined if the page waits for the visitor. */
   busy: WorkProgress | undefined;
 }
 
@@ -110,7 +110,7 @@ export function createPlayground(start: () => Worker) {
     resting: false,
     busy: undefined,
   });
-  /** What a fresh worker has to be given again. */
+  /** State that a fresh worker needs. */
   const opened: { model?: ModelSource; series?: SeriesSource } = {};
   const running = new Set<AbortController>();
   let planning: AbortController | undefined;
@@ -129,7 +129,7 @@ export function createPlayground(start: () => Worker) {
     };
   });
 
-  /** One call, shown while it runs; undefined where it was cancelled or failed, which is then said. */
+  /** One call, shown while it runs; undefined if it was cancelled or failed, which is then said. */
   async function work<K extends CallName>(
     call: K,
     argument: Argument<K>,

@@ -6,7 +6,7 @@ export interface LatencyRequest {
   readonly dense: Model;
   readonly pruned: Model;
   readonly backend: Backend;
-  /** What each of them is given, of one batch size. */
+  /** Inputs of each program, for one batch size. */
   readonly inputs: Tensors;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: WorkProgress) => void;

@@ -3,7 +3,7 @@ import { headDensities, type Model, maskPicture, prunableTensors } from "@espali
 /** A weight matrix as it was drawn, and what is left of it; cells row-major. */
 export interface Picture {
   readonly tensor: string;
-  /** Of the unpruned model, and now; no extents now where pruning took the whole tensor along. */
+  /** Shape in the unpruned model, and now; empty if pruning removed the whole tensor. */
   readonly original: readonly number[];
   readonly shape: readonly number[];
   readonly rows: number;
@@ -23,14 +23,14 @@ export interface HeadRow {
 }
 
 /** Cells along the longer side of a picture. */
-const most = 64;
+const maxCells = 64;
 
 /** Every prunable tensor of the model, those that pruning removed wholly as well, in graph order. */
 export function picturesOf(dense: Model, pruned: Model): Picture[] {
   const left = new Set(prunableTensors(pruned));
   return prunableTensors(dense).map((tensor) => {
     const there = left.has(tensor);
-    const picture = maskPicture(there ? pruned : dense, tensor, { most });
+    const picture = maskPicture(there ? pruned : dense, tensor, { maxCells });
     const { original, rows, columns, kept, masked } = picture;
     const level = (shares: Float32Array) =>
       Uint8Array.from(shares, (share) => (there ? Math.round(255 * share) : 0));

@@ -53,7 +53,7 @@ export function readSeries(file: string, bytes: Uint8Array): Series & { readonly
 
 /**
  * Cuts a series for a model. Scaled as the model was trained; if it does not say how, by the training rows. Throws an
- * EspalierError where they do not go together.
+ * EspalierError if they do not go together.
  */
 export function frameFor(model: Model, { table: given, missing, reading, checksum }: Series): Frame {
   const { inputLength, horizon, labelLength, series, marks } = windowShapeOf(model.graph);
@@ -111,7 +111,7 @@ export function frameFor(model: Model, { table: given, missing, reading, checksu
   return { table, scaler, shown, data };
 }
 
-/** What the page is told of a frame. */
+/** Description of a frame for the page. */
 export function describeFrame({ table, shown }: Frame): Fit {
   const { timestamps, columns } = table;
   const starts =

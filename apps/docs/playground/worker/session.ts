@@ -47,7 +47,7 @@ import { bytesOf, candidatesOf, type Fetch, openModel } from "./open.ts";
 import { headsOf, picturesOf } from "./pictures.ts";
 import { describeFrame, type Frame, frameFor, readSeries, type Series } from "./series.ts";
 
-/** What every call may say, and listen to. */
+/** Progress callback and signal of every call. */
 export interface Work {
   readonly signal: AbortSignal;
   readonly onProgress: (progress: WorkProgress) => void;
@@ -56,9 +56,9 @@ export interface Work {
 const registry = registryOf({ strategies: standardStrategies, backends: [], models: new Map() });
 
 /** Strategies that are remembered: scores of a large model take much memory. */
-const mostStrategies = 2;
+const maxStrategies = 2;
 /** Most windows that the errors are measured on. */
-const mostEvaluated = 64;
+const maxEvaluated = 64;
 
 /** One visitor's model and series, and what became of them. Calls go one after the other. */
 export class Session {
@@ -87,7 +87,7 @@ export class Session {
       if (candidates !== undefined) return { candidates };
     }
     const model = await openModel(source, this.#fetch);
-    await heard(signal);
+    await checkAborted(signal);
     this.#forget();
     this.#dense = model;
     this.#pruned = undefined;
@@ -110,7 +110,7 @@ export class Session {
         ? [source.file, await bytesOf(source)]
         : [source.shipped, await this.#fetch(source.url)];
     const { note, ...series } = readSeries(file, bytes);
-    await heard(signal);
+    await checkAborted(signal);
     this.#series = series;
     this.#strategies.clear();
     const { name, rows, columns } = series.table;
@@ -247,7 +247,7 @@ export class Session {
     };
   }
 
-  /** What this browser can run on. */
+  /** Backends that this browser supports. */
   async backends(_nothing: undefined, _work: Work): Promise<BackendState[]> {
     const states: BackendState[] = [];
     for (const name of ["wasm", "webgpu"] as const) {
@@ -309,7 +309,7 @@ export class Session {
     // The last one used stands last.
     this.#strategies.delete(key);
     this.#strategies.set(key, strategy);
-    for (const old of [...this.#strategies.keys()].slice(0, -mostStrategies)) this.#strategies.delete(old);
+    for (const old of [...this.#strategies.keys()].slice(0, -maxStrategies)) this.#strategies.delete(old);
     const pause = createPause();
     return {
       name: strategy.name,
@@ -337,7 +337,7 @@ export class Session {
 
   async #errors(pruned: Model, { signal }: Work): Promise<Errors | undefined> {
     if (this.#frame === undefined) return undefined;
-    const some = spacedWindows(this.#frame.shown, mostEvaluated);
+    const some = spacedWindows(this.#frame.shown, maxEvaluated);
     const options = { backend: this.#backends.wasm, windows: some, batchSize: 32, signal };
     this.#denseErrors ??= await evaluate({ ...options, model: this.#model() });
     const after = await evaluate({ ...options, model: pruned });
@@ -372,7 +372,7 @@ export class Session {
 }
 
 /** Lets messages in; throws where one of them was to stop. Nothing is replaced before. */
-async function heard(signal: AbortSignal): Promise<void> {
+async function checkAborted(signal: AbortSignal): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve));
   signal.throwIfAborted();
 }

@@ -24,7 +24,7 @@ export interface PlanStep {
   readonly free: readonly number[];
 }
 
-/** What is run for one batch size. */
+/** The plan for one batch size. */
 export interface Plan {
   /** Depends on tensors only that no run of this graph changes: computed again only when one was written. */
   readonly fixed: readonly PlanStep[];

@@ -72,7 +72,7 @@ async function prepareWasm({ wasmPath }: RuntimeOptions): Promise<void> {
   if (folder !== undefined) setWasmPaths(folder);
 }
 
-/** Where the package lies, in Node; a bundler's page finds the files by itself or is told. */
+/** Path of the package in Node; in a page, the bundler finds the files or the user gives their place. */
 async function wasmFolder(): Promise<string | undefined> {
   if (!inNode()) return undefined;
   const { createRequire } = await import("node:module");

@@ -22,7 +22,7 @@ export interface Subject {
   readonly graph: Graph;
   readonly tensors: Tensors;
   readonly inputs: Tensors;
-  /** What memory that the program takes held before. */
+  /** Content of the program's memory before it runs. */
   readonly memory?: number;
 }
 

@@ -13,7 +13,7 @@ import { microKernels, panelRows } from "./micro-kernels.ts";
 export type SimdLevel = "relaxed" | "plain";
 export const simdLevels: readonly SimdLevel[] = ["relaxed", "plain"];
 
-/** Which kernels a module has. */
+/** The kernels of a module. */
 export type Scope = "all" | "forward";
 
 /** Every module that is made. */
@@ -93,7 +93,7 @@ export const ${variable}Module: string =
 const moduleFile = (level: SimdLevel, scope: Scope): URL =>
   new URL(`../src/modules/${nameOf(level, scope)}-module.ts`, import.meta.url);
 
-/** Where a module that runs models is a file. */
+/** Paths of the modules that run models. */
 export const kernelFile = (level: SimdLevel): URL =>
   new URL(`../kernels/${nameOf(level, "forward")}.wasm`, import.meta.url);
 

@@ -25,7 +25,7 @@ export class PlacedPlan {
   /** The calls of steps that never change; those whose weight decides are divided when they are bound. */
   readonly #divided: ReadonlyMap<KernelWork, readonly Call[]>;
   readonly #repacking: Repacking;
-  /** As many arenas as threads: each may run the plan on its own. */
+  /** One arena for each thread, so that each can run the plan alone. */
   readonly #arenas: number;
   readonly #placement: Placement | undefined;
   readonly #freshness: Freshness;
@@ -111,7 +111,7 @@ export class PlacedPlan {
     return this.#arenas > 1 && this.plan.steps.main.every(({ work }) => work.kind !== "host");
   }
 
-  /** What a run calls, in order, and the memory it takes. `apart`: each thread makes all calls, of another part of the batch. */
+  /** The calls of a run, in order, and its memory. `apart`: each thread makes all calls, on its own part of the batch. */
   describe(apart: boolean): Omit<ProgramDescription, "part"> {
     const { arena, kept } = this.memory;
     const { threads } = this.#state.heap;

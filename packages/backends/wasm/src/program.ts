@@ -93,19 +93,19 @@ export class WasmProgram implements Program {
    */
   parts(batchSize: number): BatchParts[] {
     if (!this.#splits) return [{ size: batchSize, count: 1, atOnce: false }];
-    const most = Math.max(1, Math.floor(comfortableTokens / this.#tokens));
+    const largest = Math.max(1, Math.floor(comfortableTokens / this.#tokens));
     const { threads } = this.#state.heap;
     if (threads > 1) {
-      const fewest = Math.ceil(batchSize / (threads * most));
+      const fewest = Math.ceil(batchSize / (threads * largest));
       const rounds = nearDivisor(batchSize / threads, fewest);
       const size = Math.max(1, Math.floor(batchSize / (threads * rounds)));
       const count = Math.floor(batchSize / size / threads) * threads;
       if (count > 0 && size * this.#tokens >= fewTokens) {
         const left = batchSize - count * size;
-        return [{ size, count, atOnce: true }, ...(left > 0 ? oneByOne(left, most) : [])];
+        return [{ size, count, atOnce: true }, ...(left > 0 ? oneByOne(left, largest) : [])];
       }
     }
-    return oneByOne(batchSize, most);
+    return oneByOne(batchSize, largest);
   }
 
   #runParts(
@@ -172,8 +172,8 @@ const comfortableTokens = 352;
 /** Tokens below which a part is too little for a thread of its own: products then cost what fetching weights does. */
 const fewTokens = 48;
 
-function oneByOne(batchSize: number, most: number): BatchParts[] {
-  const count = nearDivisor(batchSize, Math.ceil(batchSize / most));
+function oneByOne(batchSize: number, largest: number): BatchParts[] {
+  const count = nearDivisor(batchSize, Math.ceil(batchSize / largest));
   const longer = batchSize % count;
   const size = Math.floor(batchSize / count);
   const parts = [
@@ -185,17 +185,17 @@ function oneByOne(batchSize: number, most: number): BatchParts[] {
 
 /** Most tokens that meet a weight for one element of the batch. */
 function tokensOf(graph: Graph): number {
-  let most = 1;
+  let largest = 1;
   for (const node of graph.nodes) {
     if (!isCallOf(node, matMulOperator) || graph.values[node.inputs[1]!]!.shape.length !== 2) continue;
     const shape = graph.values[node.outputs[0]!]!.shape.slice(0, -1);
     if (shape.some(isBatch))
-      most = Math.max(
-        most,
+      largest = Math.max(
+        largest,
         shape.reduce<number>((n, extent) => n * factorOf(extent), 1),
       );
   }
-  return most;
+  return largest;
 }
 
 /** The first number from `from` on that divides a whole number; `from` where there is none before twice as much. */

@@ -5,7 +5,7 @@ import { loadModule, type ModuleOptions, type Simd, supports } from "./modules/l
 import { WasmProgram } from "./program.ts";
 import { WasmState } from "./state.ts";
 import type { DivisionLimits } from "./threads/divide/limits.ts";
-import { mostThreads, whyNotShared } from "./threads/sharing.ts";
+import { maxThreads, whyNotShared } from "./threads/sharing.ts";
 
 /** Options of the WebAssembly backend. */
 export interface WasmOptions {
@@ -43,9 +43,9 @@ export function wasmWith(options: WasmOptions, limits?: DivisionLimits): Backend
   const { threads = 1, training = true, module } = options;
   const strange = Object.keys(options).find((key) => !known.includes(key));
   if (strange !== undefined) throw unknownName("backend wasm: option", strange, known);
-  if (!Number.isInteger(threads) || threads < 1 || threads > mostThreads) {
+  if (!Number.isInteger(threads) || threads < 1 || threads > maxThreads) {
     throw new EspalierError(
-      `backend wasm: threads must be a whole number from 1 to ${mostThreads}, got ${threads}. Give the machine's number of cores, or leave it out for one thread.`,
+      `backend wasm: threads must be a whole number from 1 to ${maxThreads}, got ${threads}. Give the machine's number of cores, or leave it out for one thread.`,
     );
   }
   if (module !== undefined && threads > 1) {
@@ -93,7 +93,7 @@ export function wasmWith(options: WasmOptions, limits?: DivisionLimits): Backend
   };
 }
 
-/** Why the kernels cannot be loaded here; undefined if they can. */
+/** The reason why the kernels cannot be loaded here; undefined if they can. */
 async function whyNotCompiled(options: ModuleOptions): Promise<string | undefined> {
   try {
     await loadModule(options);

@@ -29,7 +29,7 @@ export interface Missing {
 /** A GPU, or the reason why there is none. */
 export type GpuSearch = Gpu | Missing;
 
-/** What npm's `webgpu` exports. */
+/** Exports of npm's `webgpu`. */
 interface Dawn {
   create(options: readonly string[]): GPU;
   readonly globals: Readonly<Record<string, unknown>>;

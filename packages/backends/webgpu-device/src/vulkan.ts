@@ -1,4 +1,4 @@
-/** What the loader is called. */
+/** File names of the loader. */
 const loaderName = "libvulkan.so.1";
 
 /** Folders in which Chromium's packages keep SwiftShader. */
@@ -9,7 +9,7 @@ const chromiumFolders = [
   "/opt/google/chrome",
 ];
 
-/** Where the device plug-ins of container clusters put NVIDIA's driver: no loader looks there. */
+/** Folder in which the device plug-ins of container clusters put NVIDIA's driver: no loader searches it. */
 const hiddenManifests = ["/usr/local/nvidia/share/vulkan/icd.d/nvidia_icd.json"];
 
 /** The manifest of a GPU's driver that is on the machine, and registered nowhere. */

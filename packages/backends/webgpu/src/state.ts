@@ -159,7 +159,7 @@ export function toTensor(
   };
 }
 
-/** Of a matrix (axes of extent 1 do not count): the share of its blocks of 16 × 16 that hold zeros only. */
+/** The share of a matrix's 16 × 16 blocks that hold only zeros; axes of extent 1 do not count. */
 function zeroBlocks(shape: readonly number[], data: ArrayLike<number>): number {
   const [rows, columns, ...more] = shape.filter((extent) => extent !== 1);
   if (rows === undefined || columns === undefined || more.length > 0) return 0;

@@ -13,6 +13,11 @@ import type { Cell, LatencyCell, PruneCell, SensitivityCell, TrainCell } from ".
 export interface Environment {
   readonly date: string;
   readonly processor: string;
+  /**
+   * Vector instructions of the backend that computed, as `Availability` names them: `relaxed` may fuse products with sums,
+   * so that last digits differ between processors. Absent if the backend does not say.
+   */
+  readonly simd?: string;
   /** Name of the machine, in results of sweeps on many. */
   readonly host?: string;
   readonly cores: number;
@@ -49,6 +54,8 @@ export interface TrainRecord extends Common {
     readonly epochs: number;
     readonly counts: Accounting;
     readonly parts?: Parts;
+    /** Forecasts that need no model, over the same windows. Results of earlier versions lack them. */
+    readonly naive?: NaiveErrors;
     /** Digest of the model, for comparison with other machines. */
     readonly digest: string;
   };
@@ -57,6 +64,29 @@ export interface TrainRecord extends Common {
 /** Test errors in the model's units, and in original units. */
 export interface TestErrors extends Errors {
   readonly original?: Errors;
+  /** Mean absolute scaled error; null if no series changes. Results of earlier versions lack it. */
+  readonly mase?: number | null;
+  /** By series, if their units differ: of the model after its last step, and of forecasts that need no model. */
+  readonly bySeries?: readonly SeriesErrors[];
+}
+
+/** Errors of one series, in original units. */
+export interface SeriesErrors {
+  readonly name: string;
+  readonly mse: number;
+  readonly mae: number;
+  /** Null for a series that does not change. */
+  readonly mase: number | null;
+}
+
+/** Test errors of forecasts that need no model. */
+export interface NaiveErrors {
+  /** Season of MASE in rows; 1 if none is known. */
+  readonly season: number;
+  /** Each series keeps its last value. */
+  readonly last: TestErrors;
+  /** Each series repeats its last season; absent if no season fits into the model's window. */
+  readonly seasonal?: TestErrors;
 }
 
 /** The result of pruning a model, with or without fine-tuning. */

@@ -20,7 +20,16 @@ import {
   runIdentity,
   summaryOf,
 } from "@espalier/recipe";
-import { evaluate, type Metrics, type OnProgress, progressReporter, withData } from "@espalier/training";
+import {
+  compared,
+  evaluate,
+  type Metrics,
+  maseOf,
+  type OnProgress,
+  progressReporter,
+  unitsDiffer,
+  withData,
+} from "@espalier/training";
 import { expectTimes } from "../measure/expect-times.ts";
 import { measureLatency } from "../measure/latency.ts";
 import { latencyMeter } from "../measure/meter.ts";
@@ -50,7 +59,7 @@ import {
 import { startClock } from "./clock.ts";
 import type { SweepData } from "./sweep-data.ts";
 
-/** What cells are run with. */
+/** Tools to run cells with. */
 export interface CellContext {
   readonly registry: Registry;
   readonly data: SweepData;
@@ -68,7 +77,7 @@ export interface CellContext {
 /** Runs cells, each by itself: what other cells have made comes from the store, or is made again. */
 export class CellRunner {
   readonly #context: CellContext;
-  /** Of the current cell. */
+  /** Start of the current cell. */
   #clock = startClock();
 
   constructor(context: CellContext) {
@@ -76,23 +85,28 @@ export class CellRunner {
   }
 
   /**
-   * The cell's record; a failure is one too, and costs this cell only. Undefined where the signal stopped it. Throws an
+   * The cell's record; a failure is one too, and costs this cell only. Undefined if the signal stopped it. Throws an
    * UnwritableError if models cannot be written.
    */
   async run(cell: Cell): Promise<ResultRecord | undefined> {
     this.#clock = startClock();
     const checksum = this.#context.checksums.get(denseCell(cell).data.dataset)!;
-    const common = () => ({
+    const common = (simd?: string) => ({
       format: 1 as const,
       id: this.#context.id(cell),
-      environment: environment(checksum, { ...packageVersions(), ...this.#context.versions }),
+      environment: {
+        ...environment(checksum, { ...packageVersions(), ...this.#context.versions }),
+        ...(simd !== undefined && { simd }),
+      },
       ...this.#clock.spent(),
     });
     try {
-      if (cell.kind === "train") return { cell, result: await this.#train(cell), ...common() };
-      if (cell.kind === "prune") return { cell, result: await this.#prune(cell), ...common() };
-      if (cell.kind === "sensitivity") return { cell, result: await this.#sensitivity(cell), ...common() };
-      return { cell, result: await this.#latency(cell), ...common() };
+      const simd = await this.#simd(cell);
+      if (cell.kind === "train") return { cell, result: await this.#train(cell), ...common(simd) };
+      if (cell.kind === "prune") return { cell, result: await this.#prune(cell), ...common(simd) };
+      if (cell.kind === "sensitivity")
+        return { cell, result: await this.#sensitivity(cell), ...common(simd) };
+      return { cell, result: await this.#latency(cell), ...common(simd) };
     } catch (error) {
       if (this.#context.signal?.aborted) return undefined;
       // It would cost every further cell, too.
@@ -101,11 +115,28 @@ export class CellRunner {
     }
   }
 
+  async #simd(cell: Cell): Promise<string | undefined> {
+    const name = cell.kind === "latency" ? cell.backend : denseCell(cell).backend;
+    return (await this.#context.registry.backend(name).availability()).simd;
+  }
+
   async #train(cell: TrainCell): Promise<TrainRecord["result"]> {
     const data = await this.#context.data.windows(cell);
     const { model, epochs } = await this.#trainDense(cell);
-    const test = await this.#test(model, data, cell.backend);
-    return { test, epochs, counts: account(model), parts: partsOf(model), digest: digest(model) };
+    const metrics = await this.#metrics(model, data, cell.backend);
+    const { season, last, seasonal } = compared(metrics, data.test, data);
+    return {
+      test: errorsBySeries(metrics, data),
+      naive: {
+        season,
+        last: errorsBySeries(last, data),
+        ...(seasonal && { seasonal: errorsBySeries(seasonal.errors, data) }),
+      },
+      epochs,
+      counts: account(model),
+      parts: partsOf(model),
+      digest: digest(model),
+    };
   }
 
   async #trainDense(cell: TrainCell): Promise<{ model: Model; epochs: number }> {
@@ -131,7 +162,7 @@ export class CellRunner {
     const { model, pruned = model, steps } = await this.#makePruned(cell, dense);
     const before = await this.#denseResult(cell.dense, dense, data);
     const { backend } = cell.dense;
-    const prunedErrors = await this.#test(pruned, data, backend);
+    const metrics = await this.#metrics(pruned, data, backend);
     const fits = steps.flatMap(({ fit: done }) => done?.epochs ?? []);
     const best = fits.findLast((epoch) => epoch.best);
     const planned = steps.filter(({ plan }) => plan !== undefined);
@@ -145,8 +176,8 @@ export class CellRunner {
       counts: account(model),
       parts: partsOf(model),
       dense: before,
-      pruned: prunedErrors,
-      tuned: model === pruned ? prunedErrors : await this.#test(model, data, backend),
+      pruned: errorsOf(metrics, data),
+      tuned: errorsBySeries(model === pruned ? metrics : await this.#metrics(model, data, backend), data),
       tuningEpochs: fits.length,
       ...(best && { validation: best.validation }),
       planSeconds: planned.reduce((sum, { does, seconds }) => sum + (does === "tune" ? 0 : seconds), 0),
@@ -272,13 +303,16 @@ export class CellRunner {
     model: Model,
     data: ForecastingData,
   ): Promise<PruneRecord["result"]["dense"]> {
-    const test = (await this.#context.store.errorsOf(cell)) ?? (await this.#test(model, data, cell.backend));
+    const known = await this.#context.store.errorsOf(cell);
+    if (known === undefined)
+      return { counts: account(model), test: errorsOf(await this.#metrics(model, data, cell.backend), data) };
+    const { bySeries: _, ...test } = known;
     return { counts: account(model), test };
   }
 
-  async #test(model: Model, data: ForecastingData, backend: string): Promise<TestErrors> {
+  #metrics(model: Model, data: ForecastingData, backend: string): Promise<Metrics> {
     const { registry, signal, onProgress } = this.#context;
-    const metrics = await evaluate({
+    return evaluate({
       model,
       backend: registry.backend(backend),
       windows: data.test,
@@ -286,7 +320,6 @@ export class CellRunner {
       ...(signal && { signal }),
       ...(onProgress && { onProgress }),
     });
-    return errorsOf(metrics);
   }
 }
 
@@ -300,7 +333,40 @@ function partsOf(model: Model): Parts {
   return { layers: layerCounts(model), heads: headDensities(model) };
 }
 
-function errorsOf({ mse, mae, rmse, original }: Metrics): TestErrors {
-  if (original === undefined) return { mse, mae, rmse };
-  return { mse, mae, rmse, original: { mse: original.mse, mae: original.mae, rmse: original.rmse } };
+function errorsOf(metrics: Metrics, data: ForecastingData): TestErrors {
+  const { mse, mae, rmse, original } = metrics;
+  return {
+    mse,
+    mae,
+    rmse,
+    mase: finite(maseOf(metrics, data).all),
+    ...(original && { original: { mse: original.mse, mae: original.mae, rmse: original.rmse } }),
+  };
+}
+
+/** Also by series, if their units differ. */
+function errorsBySeries(metrics: Metrics, data: ForecastingData): TestErrors {
+  const errors = errorsOf(metrics, data);
+  const { original } = metrics;
+  if (original === undefined || !unitsDiffer(data.scaler)) return errors;
+  const mase = maseOf(metrics, data).series;
+  return {
+    ...errors,
+    bySeries: original.series.map(({ mse, mae }, i) => ({
+      name: data.series[i]!,
+      mse: short(mse),
+      mae: short(mae),
+      mase: finite(short(mase[i]!)),
+    })),
+  };
+}
+
+/** Six digits: there may be hundreds of series. */
+function short(value: number): number {
+  return Number(value.toPrecision(6));
+}
+
+/** JSON has no NaN. */
+function finite(value: number): number | null {
+  return Number.isFinite(value) ? value : null;
 }

@@ -3,7 +3,7 @@ import type { TestErrors } from "../results/records.ts";
 import type { ModelCell, TrainCell } from "./cells.ts";
 import type { Unfinished } from "./unfinished.ts";
 
-/** Where cells leave what other cells need. */
+/** Storage for the results that other cells need. */
 export interface CellStore {
   /** Keeps the model that a cell has made. */
   keep(cell: ModelCell, model: Model): Promise<void>;
@@ -11,7 +11,7 @@ export interface CellStore {
   find(cell: ModelCell): Promise<Model | undefined>;
   /** Test errors of a dense model; undefined if they are not known. */
   errorsOf(cell: TrainCell): Promise<TestErrors | undefined>;
-  /** Where the cell leaves its state while it runs; absent where a stopped cell starts again. */
+  /** Storage for the state of a running cell; absent if a stopped cell starts again. */
   unfinished?(cell: ModelCell): Unfinished;
 }
 

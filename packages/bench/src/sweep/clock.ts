@@ -1,7 +1,7 @@
 /** Time that a cell took. */
 export interface Spent {
   readonly seconds: number;
-  /** Of all threads together. */
+  /** Sum over all threads. */
   readonly processorSeconds: number;
 }
 

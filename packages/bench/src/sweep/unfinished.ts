@@ -12,9 +12,9 @@ export interface Stopped {
   readonly spent: Spent;
 }
 
-/** Where a cell that takes long leaves its state, epoch by epoch. */
+/** Storage for the state of a long cell, epoch by epoch. */
 export interface Unfinished {
-  /** What a stopped process left; undefined if there is nothing, or nothing that can be read. */
+  /** The state that a stopped process left; undefined if there is none, or it cannot be read. */
   load(): Promise<Stopped | undefined>;
   save(stopped: Stopped): Promise<void>;
   /** Forgets the state: the cell is done. */

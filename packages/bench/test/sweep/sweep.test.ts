@@ -51,6 +51,12 @@ async function temporaryFolder(): Promise<string> {
   return folder;
 }
 
+/** The day and hour of an hourly row. */
+function day(t: number): string {
+  const two = (n: number) => `${n}`.padStart(2, "0");
+  return `${two(1 + Math.floor(t / 24))} ${two(t % 24)}:00`;
+}
+
 /** One dense model, three pruned ones, six timings. */
 function tiny(changes: Partial<SweepInput> = {}): SweepInput {
   return {
@@ -135,6 +141,7 @@ describe("a sweep", () => {
         espalier: expect.any(String),
         "@tensorflow/tfjs": "4.22.0",
       });
+      expect(environment.simd).toMatch(/^(relaxed|128-bit)$/);
     }
     for (const { result: times } of stored.filter(isLatency)) {
       expect(times.dense.samples).toBeGreaterThanOrEqual(7);
@@ -253,6 +260,30 @@ describe("a sweep with options", () => {
     const [few, all, more] = [await errors(3), await errors(1000), await errors(2000)];
     expect(all).toBe(more);
     expect(few).not.toBe(all);
+  });
+
+  it("measures forecasts that need no model, by series if their units differ", async () => {
+    const file = join(await temporaryFolder(), "units.csv");
+    const rows = Array.from(
+      { length: 160 },
+      (_, t) => `2024-01-${day(t)},${t % 2},${1000 * Math.sin(t / 3)}`,
+    );
+    await writeFile(file, `date,small,large\n${rows.join("\n")}\n`);
+    const input = tiny({ ...quiet, timedTargets: [], datasets: [file], strategies: [{ use: "channel" }] });
+    const { records } = await run(await temporaryFolder(), input);
+    const [dense, pruned] = [records.find(isTrain)!.result, records.find(isPrune)!.result];
+    // Hours: no season fits into twelve rows.
+    expect(dense.naive).toMatchObject({
+      season: 24,
+      last: { bySeries: [{ name: "small" }, { name: "large" }] },
+    });
+    expect(dense.naive!.seasonal).toBeUndefined();
+    // Each second value differs by one.
+    expect(dense.naive!.last.bySeries![0]).toMatchObject({ mse: 0.5, mae: 0.5, mase: null });
+    expect(dense.naive!.last.bySeries![1]!.mase).toBeGreaterThan(0);
+    expect(pruned.tuned.bySeries!.map(({ name }) => name)).toEqual(["small", "large"]);
+    expect(pruned.tuned.mase).toBeGreaterThan(0);
+    expect(pruned.dense.test.mase).toBe(dense.test.mase);
   });
 
   it("gives a decoder the rows it starts from", async () => {

@@ -10,6 +10,7 @@ import {
   saveModel,
   saveOnnx,
   saveTfjs,
+  saveTflite,
 } from "@espalier/formats/node";
 import { createRegistry } from "@espalier/recipe/standard";
 import { forecastingDataFor } from "@espalier/training";
@@ -25,7 +26,10 @@ import { measureRounding, type Rounding } from "../shared/rounding.ts";
 /** `espalier export`. */
 export async function exportModel(file: string, options: ExportOptions, context: Context): Promise<void> {
   const out = required(options.out, "--out PATH for the file or folder to write");
-  const to = required(options.to, "--to onnx, --to tfjs or --to safetensors") as ExportedReport["to"];
+  const to = required(
+    options.to,
+    "--to onnx, --to tfjs, --to tflite or --to safetensors",
+  ) as ExportedReport["to"];
   const mistake = mistakeIn(to, options);
   if (mistake !== undefined) throw new EspalierError(mistake);
   const path = context.path(out);
@@ -69,6 +73,8 @@ const write = {
       ...(weights === undefined ? {} : { weights }),
       ...(opset === undefined ? {} : { opset }),
     }),
+  tflite: (path: string, model: Model, { batch, force = false }: ExportOptions, onProgress: OnProgress) =>
+    saveTflite(path, model, { force, onProgress, ...(batch === undefined ? {} : { batch }) }),
   tfjs: (path: string, model: Model, { force = false }: ExportOptions, onProgress: OnProgress) =>
     saveTfjs(path, model, { force, onProgress }),
   safetensors: (
@@ -88,13 +94,15 @@ function roundedTo({ weights, store }: ExportOptions): StoredWeights | undefined
 }
 
 function mistakeIn(to: ExportedReport["to"], options: ExportOptions): string | undefined {
-  const { weights, store, opset, dataset } = options;
-  if (to !== "safetensors" && store !== undefined)
-    return `--store only applies with --to safetensors.${to === "onnx" ? " ONNX has --weights float16." : ""}`;
-  const given = Object.entries({ "--weights": weights, "--opset": opset }).find(
-    ([, value]) => value !== undefined,
-  );
-  if (to !== "onnx" && given !== undefined) return `${given[0]} only applies with --to onnx.`;
+  const { weights, store, opset, batch, dataset } = options;
+  const given = [
+    { name: "--weights", value: weights, format: "onnx" },
+    { name: "--opset", value: opset, format: "onnx" },
+    { name: "--store", value: store, format: "safetensors" },
+    { name: "--batch", value: batch, format: "tflite" },
+  ];
+  const idle = given.find(({ value, format }) => value !== undefined && format !== to);
+  if (idle !== undefined) return `${idle.name} only applies with --to ${idle.format}.`;
   if (dataset !== undefined && roundedTo(options) === undefined)
     return "--dataset only applies with --weights float16 or --store: it measures the effect of rounding.";
   return undefined;

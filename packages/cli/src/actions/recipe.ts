@@ -46,7 +46,7 @@ export async function recipe(
   else context.print([`${context.colors.green(file)} is valid`, ...said(read).map((line) => `  ${line}`)]);
 }
 
-/** What only the files show: that they are there and can be read, and that names in the recipe are names in them. */
+/** Checks that need the files: that they exist, can be read, and contain the names used in the recipe. */
 async function checkSeen(
   { recipe, place }: LoadedRecipe,
   registry: Registry,

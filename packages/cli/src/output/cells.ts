@@ -11,11 +11,11 @@ import {
   procedureOf,
   type ResultRecord,
 } from "@espalier/bench";
-import { formatChange, formatDuration, formatError, plural } from "@espalier/report/text";
+import { cutMiddle, formatChange, formatDuration, formatError, plural } from "@espalier/report/text";
 import type { Colors } from "../context.ts";
-import { cut } from "./table.ts";
 
-const [whatWidth, resultWidth] = [43, 18];
+/** Columns of a line, and of its last two parts. */
+const [lineWidth, resultWidth, secondsWidth] = [80, 18, 6];
 
 /** A cell in words. A latency cell stands under the cell whose model it times. */
 export function cellText(cell: Cell): string {
@@ -35,13 +35,15 @@ export type FinishedCell = Pick<CellEvent, "cell" | "record"> & Partial<Pick<Cel
 
 /** The line of a cell that is finished. */
 export function cellLine({ done, total, cell, record }: FinishedCell, colors: Colors): string {
-  const position =
-    total === undefined ? "" : colors.dim(`${`${done}`.padStart(`${total}`.length)}/${total}  `);
-  if (record === undefined) return `${position}${cellText(cell)}`;
-  if (isFailure(record)) return `${position}${cellText(cell)}  ${colors.red("failed:")} ${record.error}`;
-  const what = cut(`${cellText(cell)}${reached(record)}`, whatWidth).padEnd(whatWidth);
-  const seconds = colors.dim(formatDuration(record.seconds).padStart(6));
-  return `${position}${what}  ${resultText(record).padEnd(resultWidth)}  ${seconds}`;
+  const position = total === undefined ? "" : `${`${done}`.padStart(`${total}`.length)}/${total}  `;
+  if (record === undefined) return `${colors.dim(position)}${cellText(cell)}`;
+  if (isFailure(record))
+    return `${colors.dim(position)}${cellText(cell)}  ${colors.red("failed:")} ${record.error}`;
+  const result = resultText(record).padEnd(resultWidth);
+  const seconds = formatDuration(record.seconds).padStart(secondsWidth);
+  const room = lineWidth - position.length - result.length - seconds.length - 4;
+  const what = cutMiddle(`${cellText(cell)}${reached(record)}`, room).padEnd(room);
+  return `${colors.dim(position)}${what}  ${result}  ${colors.dim(seconds)}`;
 }
 
 /** The value that was reached, if it is not the target. */

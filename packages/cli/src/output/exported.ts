@@ -14,7 +14,7 @@ import { tableLines } from "./table.ts";
 /** The result of an export. */
 export interface ExportedReport {
   readonly model: Model;
-  readonly to: "onnx" | "tfjs" | "safetensors";
+  readonly to: "onnx" | "tfjs" | "tflite" | "safetensors";
   readonly out: string;
   /** Size of the model's file. */
   readonly fileBytes: number;
@@ -26,7 +26,12 @@ export interface ExportedReport {
   readonly packed: boolean;
 }
 
-const formats = { onnx: "ONNX", tfjs: "TensorFlow.js", safetensors: "safetensors" } as const;
+const formats = {
+  onnx: "ONNX",
+  tfjs: "TensorFlow.js",
+  tflite: "LiteRT",
+  safetensors: "safetensors",
+} as const;
 
 export function exportedLines(report: ExportedReport, colors: Colors): string[] {
   const { model, to, out, rounding, fileBytes } = report;

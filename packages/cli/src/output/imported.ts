@@ -1,12 +1,11 @@
 import { account, type Model } from "@espalier/core";
 import type { Graph } from "@espalier/core/graph";
-import { formatCount, formatFlops, formatShare, plural } from "@espalier/report/text";
+import { formatCount, formatFlops, formatShare, plural, wrap } from "@espalier/report/text";
 import type { Colors } from "../context.ts";
 import type { Settings } from "../options/settings.ts";
 import type { Parity } from "../shared/parity.ts";
 import { type InputFacts, type Understanding, understand } from "../shared/understanding.ts";
 import { shortName, tableLines } from "./table.ts";
-import { wrap } from "./text.ts";
 
 /** The result of an import. Options only apply to weights: an ONNX file needs none. */
 export interface ImportedReport {
@@ -18,7 +17,7 @@ export interface ImportedReport {
   readonly given?: Settings;
   /** Defaults of the options that no shape shows. */
   readonly assumed?: Settings;
-  /** Comparisons with expected outputs; none where there are none, and undefined where none were wanted. */
+  /** Comparisons with expected outputs; none where there are none, and undefined if none were wanted. */
   readonly parity?: readonly Parity[];
 }
 
@@ -38,7 +37,7 @@ const telling = [
 /** Columns of a terminal, and of what stands behind a title. */
 const [width, room] = [80, 62];
 /** Names shown of a longer list. */
-const mostNames = 3;
+const maxNames = 3;
 
 export function importedLines(report: ImportedReport, colors: Colors): string[] {
   const { model, file, out, seen, given, assumed } = report;
@@ -171,14 +170,14 @@ function sizesText(sizes: Understanding["prunable"][number]["sizes"], total: num
   const each = sizes.map(({ size, times }) =>
     times === 1 ? formatCount(size) : `${times} × ${formatCount(size)}`,
   );
-  const shown = each.slice(0, mostNames).join(", ");
-  const rest = each.length > mostNames ? ", …" : "";
+  const shown = each.slice(0, maxNames).join(", ");
+  const rest = each.length > maxNames ? ", …" : "";
   return sizes.length === 1 && sizes[0]!.times === 1 ? shown : `${shown}${rest} = ${formatCount(total)}`;
 }
 
 function frozenLines({ frozen }: Understanding, colors: Colors): string[] {
   return frozen.flatMap(({ reason, dimensions }) => {
-    const shown = dimensions.slice(0, dimensions.length <= mostNames ? mostNames : mostNames - 1);
+    const shown = dimensions.slice(0, dimensions.length <= maxNames ? maxNames : maxNames - 1);
     const more = dimensions.length - shown.length;
     return [
       ...wrap(`${reason}:`.split(" "), width - 1),

@@ -32,13 +32,13 @@ export function insightLines(insight: Insight, columns: number | undefined, colo
 
 /** A row per attention and a cell per head: ink and per cent, or only ink if there are many heads. */
 export function headDensityLines(heads: readonly HeadDensity[], width: number, colors: Colors): string[] {
-  const most = Math.max(0, ...heads.map(({ density }) => density.length));
-  if (most === 0) return [];
-  const wide = leastName + 2 + 6 * most <= width;
+  const maxHeads = Math.max(0, ...heads.map(({ density }) => density.length));
+  if (maxHeads === 0) return [];
+  const wide = leastName + 2 + 6 * maxHeads <= width;
   const cell = wide ? 6 : 2;
-  const room = Math.max(leastName, Math.min(40, width - 2 - cell * most));
+  const room = Math.max(leastName, Math.min(40, width - 2 - cell * maxHeads));
   const name = (text: string) => shortName(text, room).padEnd(room);
-  const numbers = Array.from({ length: most }, (_, head) => `${head}`.padStart(cell));
+  const numbers = Array.from({ length: maxHeads }, (_, head) => `${head}`.padStart(cell));
   return [
     colors.dim(`${" ".repeat(room)}${wide ? numbers.join("") : ""}`.trimEnd()),
     ...heads.map(({ name: attention, density }) => {

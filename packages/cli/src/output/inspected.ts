@@ -14,12 +14,12 @@ import {
   formatFlops,
   formatShare,
   plural,
+  wrap,
 } from "@espalier/report/text";
 import { dataOf } from "@espalier/training";
 import type { Colors } from "../context.ts";
 import { headDensityLines } from "./insight.ts";
 import { shareBar, shortName, tableLines } from "./table.ts";
-import { wrap } from "./text.ts";
 
 export interface InspectedOptions {
   /** Size of the model's file. */

@@ -1,7 +1,6 @@
 import type { ForecastingData } from "@espalier/datasets";
 import { formatCount, formatError, plural } from "@espalier/report/text";
-import type { Comparison, Errors, Metrics } from "@espalier/training";
-
+import { type Comparison, type Errors, type Metrics, unitsDiffer } from "@espalier/training";
 import type { Colors } from "../context.ts";
 import { tableLines } from "./table.ts";
 
@@ -14,8 +13,6 @@ export interface MetricsOptions {
   readonly detail?: boolean | undefined;
 }
 
-/** If the units of series differ by more than this factor, a common error means nothing. */
-const unitsDiffer = 10;
 /** Number of series shown without --detail. */
 const shownSeries = 12;
 
@@ -34,7 +31,7 @@ export function metricsLines(
   const plain = scaler.kind === "none";
   const scaled = plain ? "unscaled" : `scaled (${scaler.kind})`;
   const head = (title: string) => [title, "MSE", "MAE", "RMSE", "MASE"].map((text) => colors.bold(text));
-  const differ = Math.max(...scaler.spread) > unitsDiffer * Math.min(...scaler.spread);
+  const differ = unitsDiffer(scaler);
   const naive = (of: "errors" | "original") => {
     const errors = (naiveMetrics: Metrics) => (of === "errors" ? naiveMetrics : naiveMetrics.original!);
     return [

@@ -1,4 +1,4 @@
-import { formatClock } from "@espalier/report/text";
+import { cutMiddle, formatClock } from "@espalier/report/text";
 import type { Context } from "../context.ts";
 import { shareBar } from "./table.ts";
 
@@ -106,8 +106,8 @@ function barLine(state: BarState, remaining: number | undefined, context: Contex
   const [label, share, ...rest] = parts(state, remaining);
   const texts = [share!.padStart(5), ...rest].join("  ");
   const room = (stderr.columns ?? 80) - 1;
-  const width = Math.max(0, Math.min(barWidth, room - label!.length - texts.length - 4));
+  const width = Math.min(barWidth, room - label!.length - texts.length - 4);
+  if (width < 6) return `${cutMiddle(label!, Math.max(1, room - texts.length - 2))}  ${texts}`.slice(0, room);
   const { full, rest: empty } = shareBar(state.share, width);
-  const line = [label!, ...(width < 6 ? [] : [c.cyan(full) + c.dim(empty)]), texts].join("  ");
-  return width < 6 ? line.slice(0, room) : line;
+  return [label!, c.cyan(full) + c.dim(empty), texts].join("  ");
 }

@@ -1,7 +1,7 @@
 import { pluginOptions } from "@espalier/core/pruning";
 import { createRegistry } from "@espalier/recipe/standard";
+import { wrap } from "@espalier/report/text";
 import type { Context } from "../context.ts";
-import { wrap } from "./text.ts";
 
 /** Help text: the known strategies and the options of each. */
 export function strategiesHelp({ colors }: Context): string {

@@ -28,7 +28,7 @@ import { showEvaluation } from "./fitting.ts";
 /** Default amounts for `--sensitivity`. */
 const defaultAmounts: readonly number[] = [0.5, 0.9];
 /** Number of tensors drawn if no pattern is given. */
-const mostMasks = 12;
+const maxMasks = 12;
 
 /** Gathers what the options ask to see of a model. Data is read only if something needs it. */
 export async function gatherInsight(
@@ -83,7 +83,7 @@ class Gathering {
     if (masks === undefined && out === undefined) return [];
     const pruned = prunedTensors(this.#model);
     const size = (name: string) => this.#model.tensors.get(name)!.data.length;
-    const largest = pruned.toSorted((a, b) => size(b) - size(a)).slice(0, mostMasks);
+    const largest = pruned.toSorted((a, b) => size(b) - size(a)).slice(0, maxMasks);
     const chosen =
       typeof masks === "string"
         ? pruned.filter((name) => matchesAny([masks], name))

@@ -23,7 +23,7 @@ export interface Parity {
 /** Rounding in another order stays far below it; another computation does not. */
 const tolerance = 1e-3;
 
-/** Compares a model's outputs with those of a file. Throws an EspalierError where they are others. */
+/** Compares a model's outputs with those of a file. Throws an EspalierError if they are others. */
 export async function parityOf(model: Model, path: string, backend: Backend): Promise<Parity> {
   const example = await loadExample(path, model.graph);
   const got = await runModel(model, backend, example.inputs);

@@ -5,7 +5,7 @@ import { RunStore } from "@espalier/recipe/node";
 import type { PruneOptions } from "../commands/prune.ts";
 import type { Context } from "../context.ts";
 
-/** Where an unfinished run is kept. */
+/** Path of an unfinished run. */
 export interface Unfinished {
   /** Absent if there is nothing to keep: the recipe trains nothing, or writes no model. */
   readonly store?: RunStore;

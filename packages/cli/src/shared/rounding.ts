@@ -18,7 +18,7 @@ interface ErrorChange {
 
 interface OutputChange {
   readonly measured: "outputs";
-  /** Why the test error was not measured. */
+  /** The reason why the test error was not measured. */
   readonly reason: string;
   readonly samples: number;
   /** Largest change of an output value divided by the largest value of that output; the maximum over all outputs. */

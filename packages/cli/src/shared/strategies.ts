@@ -31,8 +31,8 @@ export function chosenStrategies(
   for (const [key, value] of Object.entries({ criterion, scope, keep, multipleOf })) {
     if (value !== undefined) give(specs, key, value, registry);
   }
-  const together = setAll(specs, settingsOf(options.set), registry);
-  const combined = { ...(options.strategy === undefined && inRecipe.combined), ...together };
+  const ofCombined = setAll(specs, settingsOf(options.set), registry);
+  const combined = { ...(options.strategy === undefined && inRecipe.combined), ...ofCombined };
   const chosen: Chosen = {
     strategies: specs.map(({ use, options }) => ({ use, ...options })) as Chosen["strategies"],
     ...(Object.keys(combined).length > 0 && { combined }),
@@ -47,11 +47,11 @@ export function chosenStrategies(
  * `combined` itself.
  */
 function setAll(specs: readonly Spec[], settings: Settings, registry: Registry): Record<string, unknown> {
-  const together: Record<string, unknown> = {};
+  const ofCombined: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(settings)) {
     const [use, own] = [key.slice(0, key.indexOf(".")), key.slice(key.indexOf(".") + 1)];
     if (!key.includes(".")) give(specs, key, value, registry);
-    else if (use === "combined" && specs.length > 1) together[own] = value;
+    else if (use === "combined" && specs.length > 1) ofCombined[own] = value;
     else {
       const meant = specs.filter((spec) => spec.use === use);
       if (meant.length === 0)
@@ -63,7 +63,7 @@ function setAll(specs: readonly Spec[], settings: Settings, registry: Registry):
       give(meant, own, value, registry);
     }
   }
-  return together;
+  return ofCombined;
 }
 
 /** Sets an option on every strategy that has it; an option that none has is an error. */

@@ -2,7 +2,7 @@ import { account, type DimensionKind, type Model, prunableDimensions } from "@es
 import { countElements, type Graph, liveValues, printShape } from "@espalier/core/graph";
 import { type ModuleKind, residualModules } from "@espalier/core/pruning";
 
-/** What an import made of a file, in the words of its reader. */
+/** The importer's understanding of a file. */
 export interface Understanding {
   readonly inputs: readonly InputFacts[];
   readonly outputs: readonly { readonly name: string; readonly shape: string }[];

@@ -24,7 +24,7 @@ export function inferAgain(graph: Graph, carried: Dimensions): Dimensions {
   return new Set(list.map(({ name }) => name)).size === list.length ? { ...inferred, list } : carried;
 }
 
-/** What each dimension has become; undefined unless all axes agree on it, and each dimension on a different one. */
+/** The new dimension for each old one; undefined unless all axes agree, and no two dimensions become the same. */
 function links(from: Dimensions, to: Dimensions): ReadonlyMap<number, Expression> | undefined {
   const found = new Map<number, Expression>();
   const link = (a: Expression, b: Expression): boolean => {

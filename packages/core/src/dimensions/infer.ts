@@ -128,7 +128,7 @@ function renumber(e: Expression, numbers: ReadonlyMap<number, number>): Expressi
     : { sum: e.sum.map((t) => renumber(t, numbers)) };
 }
 
-/** Where each dimension occurs in tensors, in graph order. */
+/** Occurrences of each dimension in tensors, in graph order. */
 export function membersOf(graph: Graph, axes: readonly (readonly Expression[])[], count: number): Member[][] {
   const members: Member[][] = Array.from({ length: count }, () => []);
   for (const { name, value } of graph.tensors) {

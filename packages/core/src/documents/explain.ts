@@ -27,7 +27,7 @@ interface Part {
   readonly const?: unknown;
 }
 
-/** Where a problem is, as the path of its key. */
+/** The path of the key with the problem. */
 function placeOf(issue: Issue): readonly PropertyKey[] {
   return issue.code === "unrecognized_keys" ? [...issue.path, issue.keys![0]!] : issue.path;
 }
@@ -48,7 +48,7 @@ export function refuse(
   throw new EspalierError(`${place(placeOf(issue))}: ${explain(issue, root, schema)}`);
 }
 
-/** Of alternatives that were all refused, the refusal that went farthest into the value: that one was meant. */
+/** If all alternatives were refused, returns the refusal that got farthest into the value: that alternative was meant. */
 function innermost(issue: Issue): Issue {
   const { errors = [] } = issue;
   if (issue.code !== "invalid_union" || errors.length === 0) return issue;
@@ -57,7 +57,7 @@ function innermost(issue: Issue): Issue {
   return deepest.path.length > issue.path.length ? deepest : issue;
 }
 
-/** What is wrong with a value, what is allowed, and the nearest of it. `schema` is the JSON schema of the whole. */
+/** Describes the problem of a value, the allowed values, and the nearest one. `schema` is the JSON schema of the whole. */
 function explain(issue: Issue, root: unknown, schema: unknown): string {
   const value = valueAt(root, placeOf(issue));
   switch (issue.code) {
@@ -105,8 +105,8 @@ function asShare(value: number, issue: Issue): string {
 }
 
 function nearest(given: string, known: readonly string[]): string {
-  const near = nearestName(given, known);
-  const hint = near === undefined ? "" : ` Did you mean "${near}"?`;
+  const suggestion = nearestName(given, known);
+  const hint = suggestion === undefined ? "" : ` Did you mean "${suggestion}"?`;
   return known.length === 0 ? hint : `${hint} Known: ${known.join(", ")}.`;
 }
 

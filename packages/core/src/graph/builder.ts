@@ -56,7 +56,7 @@ interface Draft {
   readonly tensorsByName: Map<string, TensorSpec>;
   readonly data: Map<string, TensorData>;
   readonly initializers: Map<string, Initializer>;
-  /** Of all tensors so far. */
+  /** Total elements of all tensors so far. */
   bytes: number;
 }
 

@@ -1,17 +1,17 @@
 import { EspalierError } from "../errors.ts";
 import { countElements, factorOf, printShape, type Shape } from "./extent.ts";
 
-/** What of Node's `process` is used here. */
+/** The part of Node's `process` that is used here. */
 interface Platform {
   getBuiltinModule?(name: "node:os"): { totalmem(): number };
   constrainedMemory?(): number;
 }
 
-/** What a 32-bit address reaches: no WebAssembly memory is larger, so nothing larger could be run. */
+/** The range of a 32-bit address: no WebAssembly memory is larger, so nothing larger could be run. */
 const addressable = 2 ** 32;
 
 /** Nodes of the largest graph: some thousand layers. */
-const mostNodes = 250_000;
+const maxNodes = 250_000;
 
 let known: number | undefined;
 
@@ -40,9 +40,9 @@ export function expectRoom(what: string, shape: Shape, beside = 0): number {
 
 /** Throws an EspalierError if a graph has more nodes than anything could compile. */
 export function expectFewNodes(count: number): void {
-  if (count > mostNodes)
+  if (count > maxNodes)
     throw new EspalierError(
-      `the graph would have more than ${mostNodes.toLocaleString("en")} nodes. Choose fewer layers.`,
+      `the graph would have more than ${maxNodes.toLocaleString("en")} nodes. Choose fewer layers.`,
     );
 }
 

@@ -25,7 +25,7 @@ export interface MaskPicture {
 /** Options of a picture. */
 export interface MaskPictureOptions {
   /** Maximum number of cells along a side; 96 by default. */
-  readonly most?: number;
+  readonly maxCells?: number;
 }
 
 /**
@@ -36,7 +36,7 @@ export interface MaskPictureOptions {
 export function maskPicture(
   model: Model,
   tensor: string,
-  { most = 96 }: MaskPictureOptions = {},
+  { maxCells = 96 }: MaskPictureOptions = {},
 ): MaskPicture {
   const spec = model.graph.tensors.find(({ name, role }) => name === tensor && role === "trainable");
   if (spec === undefined) throw new EspalierError(`the model has no trainable tensor "${tensor}".`);
@@ -47,7 +47,7 @@ export function maskPicture(
   const mask = model.masks.get(tensor);
   const split = squarest(original);
   const [height, width] = [countElements(original.slice(0, split)), countElements(original.slice(split))];
-  const [tall, wide] = [Math.ceil(height / most), Math.ceil(width / most)];
+  const [tall, wide] = [Math.ceil(height / maxCells), Math.ceil(width / maxCells)];
   const [rows, columns] = [Math.ceil(height / tall), Math.ceil(width / wide)];
   const [kept, masked, all] = [0, 1, 2].map(() => new Float32Array(rows * columns)) as [
     Float32Array,
@@ -99,7 +99,7 @@ export function prunedTensors(model: Model): string[] {
   });
 }
 
-/** Where to split the axes so that the two sides are as equal as possible. */
+/** The axis to split at, so that the two sides are as equal as possible. */
 function squarest(shape: readonly number[]): number {
   const ratio = (split: number) =>
     Math.abs(Math.log(countElements(shape.slice(0, split)) / countElements(shape.slice(split))));

@@ -27,7 +27,7 @@ export interface Model {
   readonly dimensions: Dimensions;
   /** Counts of the unpruned model at batch 1: the reference for sparsity. */
   readonly dense: Accounting;
-  /** What was done to it: plans and fits, oldest first. */
+  /** Plans and fits that were applied to it, oldest first. */
   readonly history: readonly Json[];
   /** Data that belongs to the model but not to its graph: scaling, names of the series. */
   readonly metadata: { readonly [key: string]: Json };

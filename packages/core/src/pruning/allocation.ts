@@ -40,13 +40,13 @@ export function allocate(
 ): ReadonlyMap<string, number> {
   const { amount, scope, leastDensity, shares } = options;
   if (shares !== undefined) return countByShares(tensors, shares);
-  const most = ({ scores: { length } }: RankedTensor) =>
+  const maxRemoved = ({ scores: { length } }: RankedTensor) =>
     leastDensity === 0 ? length : length - Math.max(1, Math.ceil(leastDensity * (1 - amount) * length));
-  if (scope === "erk") return countByShape(tensors, amount, most);
+  if (scope === "erk") return countByShape(tensors, amount, maxRemoved);
   const groups = Map.groupBy(tensors, ({ name }) =>
     scope === "local" ? name : scope === "isomorphic" ? rolePattern(name) : "",
   );
-  return new Map([...groups.values()].flatMap((group) => [...countTogether(group, amount, most)]));
+  return new Map([...groups.values()].flatMap((group) => [...countTogether(group, amount, maxRemoved)]));
 }
 
 function countByShares(
@@ -65,7 +65,7 @@ function countByShares(
 function countByShape(
   tensors: readonly RankedTensor[],
   amount: number,
-  most: (tensor: RankedTensor) => number,
+  maxRemoved: (tensor: RankedTensor) => number,
 ): Map<string, number> {
   const all = tensors.map((tensor) => {
     // An axis of extent 1 does not count as a kernel: such a convolution is a linear layer.
@@ -73,7 +73,7 @@ function countByShape(
     const size = tensor.scores.length;
     const raw =
       extents.reduce((sum, extent) => sum + extent, 0) / extents.reduce((n, extent) => n * extent, 1);
-    return { name: tensor.name, raw, size, least: size - most(tensor) };
+    return { name: tensor.name, raw, size, least: size - maxRemoved(tensor) };
   });
   const total = all.reduce((sum, { size }) => sum + size, 0);
   const wanted = total - roundHalfEven(amount * total);
@@ -111,14 +111,14 @@ export function rolePattern(name: string): string {
 function countTogether(
   group: readonly RankedTensor[],
   amount: number,
-  most: (tensor: RankedTensor) => number,
+  maxRemoved: (tensor: RankedTensor) => number,
 ): Map<string, number> {
   const counts = new Map<string, number>();
   let open = [...group];
   let remove = roundHalfEven(amount * group.reduce((n, { scores }) => n + scores.length, 0));
   for (;;) {
     const shared = lowestOf(open, Math.max(0, remove));
-    const over = open.filter((tensor, i) => shared[i]! > most(tensor));
+    const over = open.filter((tensor, i) => shared[i]! > maxRemoved(tensor));
     if (over.length === 0) {
       open.forEach(({ name }, i) => {
         counts.set(name, shared[i]!);
@@ -126,8 +126,8 @@ function countTogether(
       return counts;
     }
     for (const tensor of over) {
-      counts.set(tensor.name, most(tensor));
-      remove -= most(tensor);
+      counts.set(tensor.name, maxRemoved(tensor));
+      remove -= maxRemoved(tensor);
     }
     open = open.filter((tensor) => !over.includes(tensor));
   }

@@ -9,7 +9,7 @@ export interface TimeShare {
 
 /** Times pruned models against the unpruned one. Injected by the caller, so that core needs no backend and no clock. */
 export interface LatencyMeter {
-  /** Where it measures, for reports: `wasm, batch 1`. */
+  /** The measured backend and batch, for reports: `wasm, batch 1`. */
   readonly on: string;
   /** Times a pruned model. Cheap to call often: the unpruned model stays compiled. */
   measure(pruned: Model): Promise<TimeShare>;

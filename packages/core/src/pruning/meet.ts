@@ -31,9 +31,9 @@ export interface Tried {
 }
 
 /** Largest amount to try. */
-const most = 1 - 2 ** -20;
+const maxAmount = 1 - 2 ** -20;
 /** Distance at which the search stops: counting is exact, timing is not. */
-const near = { counted: 2e-4, timed: 0.02 };
+const tolerances = { counted: 2e-4, timed: 0.02 };
 /** Maximum number of bisection steps: counting a plan takes no time, timing one takes seconds. */
 const halvings = { counted: 24, timed: 10 };
 
@@ -78,15 +78,15 @@ class Search {
     const start = await this.#at(0, 0);
     if (counted.length === 0) return;
     const excess = (attempt: Attempt) => Math.min(...counted.map((goal) => this.#excess(attempt, goal)));
-    if (excess(start) >= 0 || excess(await this.#at(most, 0)) <= 0) return;
+    if (excess(start) >= 0 || excess(await this.#at(maxAmount, 0)) <= 0) return;
     // The requested value is the best first guess; after that the bracket is halved.
     const first = Math.max(...counted.map(({ metric, asked }) => 1 - leftOf(metric, asked)));
-    let [low, high] = [0, most];
+    let [low, high] = [0, maxAmount];
     let guess = Math.min(Math.max(first, 2 ** -20), 0.999);
     for (let i = 0; i < halvings.counted && high - low > 2 ** -16; i++) {
-      const progress = Math.min(1, Math.log2(high - low) / Math.log2(near.counted));
+      const progress = Math.min(1, Math.log2(high - low) / Math.log2(tolerances.counted));
       const tried = excess(await this.#at(guess, progress));
-      if (Math.abs(tried) < near.counted) return;
+      if (Math.abs(tried) < tolerances.counted) return;
       if (tried < 0) low = guess;
       else high = guess;
       guess = (low + high) / 2;
@@ -99,11 +99,11 @@ class Search {
     if (asked === undefined) return;
     const start = this.#goals.length === 1 ? this.#attempts[0]! : this.#nearest(this.#attempts);
     await this.#timeTwice(start, asked, 0);
-    if (start.timed!.share <= asked || start.amount === most) return;
-    const end = await this.#at(most);
+    if (start.timed!.share <= asked || start.amount === maxAmount) return;
+    const end = await this.#at(maxAmount);
     await this.#timeTwice(end, asked, 1 / halvings.timed);
     if (end.timed!.share > asked) return;
-    let [low, high] = [start.amount, most];
+    let [low, high] = [start.amount, maxAmount];
     // Interpolates as if time fell linearly between the two; after that the bracket is halved.
     const fall = (start.timed!.share - asked) / (start.timed!.share - end.timed!.share);
     let guess = low + (high - low) * Math.min(Math.max(fall, 0.05), 0.95);
@@ -239,7 +239,7 @@ class Search {
 
 /** Whether a time is close enough to the goal to end the search. */
 function isHit({ timed }: Attempt, asked: number): boolean {
-  return Math.abs(timed!.share - asked) <= Math.max(near.timed, timed!.spread / 2);
+  return Math.abs(timed!.share - asked) <= Math.max(tolerances.timed, timed!.spread / 2);
 }
 
 /** Plans of one strategy for one model with equal counts are the same. */

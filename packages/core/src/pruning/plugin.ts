@@ -12,7 +12,7 @@ export interface StrategyPlugin {
   readonly name: string;
   /** One line for `--help`. */
   readonly description: string;
-  /** What checks its options and describes each: a zod schema. Help, recipes and editors know them from it. */
+  /** A zod schema that checks and describes its options; used for help, recipes and editors. */
   readonly schema?: Schema<unknown>;
   /** Without a schema: its options by name, each with a line for help. */
   readonly options?: Readonly<Record<string, string>>;

@@ -43,10 +43,10 @@ export function rankScores(scores: Float32Array): RankedScores {
 /** Finds the score with the given rank among all lists together, counted from 1, and its position within each list. */
 export function findRank(lists: readonly RankedScores[], rank: number): Lowest {
   let left = rank - lists.reduce((n, { before }) => n + before, 0);
-  const together = new Uint32Array(buckets);
-  for (const { counts } of lists) for (let i = 0; i < buckets; i++) together[i]! += counts[i]!;
+  const totals = new Uint32Array(buckets);
+  for (const { counts } of lists) for (let i = 0; i < buckets; i++) totals[i]! += counts[i]!;
   let bucket = 0;
-  for (; bucket < buckets - 1 && together[bucket]! < left; bucket++) left -= together[bucket]!;
+  for (; bucket < buckets - 1 && totals[bucket]! < left; bucket++) left -= totals[bucket]!;
   const below = lists.map(({ before, counts }) =>
     counts.subarray(0, bucket).reduce((n, count) => n + count, before),
   );

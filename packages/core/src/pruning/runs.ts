@@ -62,9 +62,9 @@ function* runsOf({ matrices, rows, columns, neighbours }: MatrixView, m: number 
 
 /** A run that the end of the row cuts short loses no larger share than a whole one may. */
 function removedOf(length: number, amount: number, pattern: RunMaskOptions["pattern"]): number {
-  const most =
+  const maxRemoved =
     pattern === undefined ? length - 1 : Math.floor((length * (pattern.m - pattern.n)) / pattern.m);
-  return Math.min(most, Math.round(amount * length));
+  return Math.min(maxRemoved, Math.round(amount * length));
 }
 
 /** Clears `keep` for the lowest scores of a run. Short runs are searched in place, because a model has millions of them. */

@@ -12,7 +12,7 @@ import { CutError } from "./simplify.ts";
 import type { Strategy } from "./strategy.ts";
 import { nothingToPrune, writePlan } from "./write-plan.ts";
 
-/** What a structured strategy removes, and by which rule. */
+/** The units that a structured strategy removes, and its rule. */
 export interface StructuredOptions {
   readonly name: string;
   /** Name of the removed parts in messages: "attention head". */

@@ -316,7 +316,7 @@ function describeAll(_graph: Graph, { list, axes }: Dimensions): string[] {
   ];
 }
 
-/** Which tensor axes belong together, ignoring the names of dimensions. */
+/** The tensor axes that belong together, ignoring the names of dimensions. */
 function partition(graph: Graph, { list, axes }: Dimensions, carried: Dimensions): string[] {
   const groups = new Map<number, string[]>();
   // Removed parts that split a fixed axis make no difference.

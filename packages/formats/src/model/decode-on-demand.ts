@@ -2,7 +2,7 @@ import { loadOperators, type Model } from "@espalier/core/inference";
 import { assemble, openFile, readParts } from "./model-file.ts";
 import { gunzipAnywhere } from "./packing.ts";
 
-/** As `decodeModel`; operators that few forecasters have are loaded only for models that have them. For pages. */
+/** Like `decodeModel`, but loads rare operators only for models that have them. For pages. */
 export async function decodeModelOnDemand(bytes: Uint8Array, file = "model file"): Promise<Model> {
   const { packed, ...opened } = openFile(bytes, file);
   const parts = readParts(packed === undefined ? opened : openFile(await gunzipAnywhere(packed, file), file));

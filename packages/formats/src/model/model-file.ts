@@ -37,7 +37,7 @@ import { exactTensors } from "./stored-weights.ts";
 /** The newest version. Files without rounded weights are written as version 1, which older versions of Espalier read. */
 const version = 2;
 /** Maximum nesting of a model description. */
-const mostLevels = 100;
+const maxLevels = 100;
 const maskSuffix = "#mask";
 const valuesSuffix = "#values";
 const scalesSuffix = "#scales";
@@ -172,8 +172,8 @@ function parseModel(text: string, file: string): StoredModel {
   } catch {
     throw new EspalierError(`${file}: its model description is not JSON.`);
   }
-  if (isDeeper(raw, mostLevels))
-    throw new EspalierError(`${file}: its model description is nested more than ${mostLevels} levels deep.`);
+  if (isDeeper(raw, maxLevels))
+    throw new EspalierError(`${file}: its model description is nested more than ${maxLevels} levels deep.`);
   const fault = storedModelForm(raw);
   if (fault === undefined) return raw as StoredModel;
   throw new EspalierError(

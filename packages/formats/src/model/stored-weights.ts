@@ -10,7 +10,7 @@ export type StoredWeights = "float16" | "int8";
 /** A tensor in the form a file stores it. */
 export interface StoredTensor {
   readonly numbers: RawNumbers;
-  /** Of int8: the value of one step, in the tensor's shape with 1 for the axes that a product contracts. */
+  /** For int8: the value of one step, in the tensor's shape with 1 for the axes that a product contracts. */
   readonly scales?: RawNumbers;
 }
 
@@ -96,12 +96,12 @@ function quantized(
   scaleShape: readonly number[],
 ): StoredTensor {
   const place = scalePlaces(shape, scaleShape);
-  const most = new Float64Array(scaleShape.reduce((n, extent) => n * extent, 1));
+  const maxima = new Float64Array(scaleShape.reduce((n, extent) => n * extent, 1));
   data.forEach((value, i) => {
-    most[place(i)] = Math.max(most[place(i)]!, Math.abs(value));
+    maxima[place(i)] = Math.max(maxima[place(i)]!, Math.abs(value));
   });
   // A scale of 8 significant bits times a step of 7 is exact in float32, so rounding twice is rounding once.
-  const bits = Uint16Array.from(most, (largest) => brainFloat(largest / 127));
+  const bits = Uint16Array.from(maxima, (largest) => brainFloat(largest / 127));
   const scales = Float64Array.from(bits, brainToFloat);
   const steps = Int8Array.from(data, (value, i) => Math.round(value / scales[place(i)]!) || 0);
   return {

@@ -104,7 +104,7 @@ function parsed(bytes: Uint8Array, where: string) {
   }
 }
 
-/** The batch size that makes one shape of another; undefined where nothing depends on it. */
+/** The batch size that makes one shape of another; undefined if nothing depends on it. */
 function batchSizeIn(drawn: Graph["values"][number]["shape"], found: readonly number[]): number | undefined {
   const axis = drawn.findIndex(isBatch);
   const extent = drawn[axis];

@@ -4,6 +4,7 @@ import { decodeModel } from "../model/decode.ts";
 import { type EncodeOptions, encodeModel } from "../model/model-file.ts";
 import { type OnnxOptions, writeOnnx } from "../onnx/write.ts";
 import { type TfjsOptions, writeTfjs } from "../tfjs/graph-model.ts";
+import { type TfliteOptions, writeTflite } from "../tflite/write.ts";
 import { type ProgressOptions, readBytes, writeFileAtomically } from "./files.ts";
 import { writeFolderAtomically } from "./folder.ts";
 
@@ -52,6 +53,21 @@ export async function saveOnnx(
   { force = false, onProgress, ...options }: SaveOnnxOptions = {},
 ): Promise<void> {
   await writeFileAtomically(path, writeOnnx(model, options), {
+    force,
+    ...(onProgress && { onProgress }),
+  });
+}
+
+/** Options of saving a LiteRT file. */
+export type SaveTfliteOptions = TfliteOptions & WriteOptions;
+
+/** Writes a model as a `.tflite` file, whole or not at all. */
+export async function saveTflite(
+  path: string,
+  model: Model,
+  { force = false, onProgress, ...options }: SaveTfliteOptions = {},
+): Promise<void> {
+  await writeFileAtomically(path, writeTflite(model, options), {
     force,
     ...(onProgress && { onProgress }),
   });

@@ -18,7 +18,7 @@ export const metadataKeys = {
 /** Version of the meaning of the keys. */
 export const metadataFormat = 1;
 
-/** What was pruned, stored under `espalier.pruned`. */
+/** Record of pruning, stored under `espalier.pruned`. */
 export interface PrunedMetadata {
   /** 1 − nonzero ÷ dense trainable parameters. */
   readonly sparsity: number;
@@ -62,7 +62,7 @@ export interface Written {
   nameOf(value: ValueId): string | undefined;
 }
 
-/** What the file says about the model in addition to its graph: its origin, and what was done to it. */
+/** The file's information about the model in addition to its graph: origin and history. */
 export function metadataOf(whole: Model, written: Written): ReadonlyMap<string, string> {
   const { name, options, metadata, history, dense } = whole;
   const entries: [string, string][] = [

@@ -108,12 +108,12 @@ export function nodeProto(
 }
 
 /** A protobuf message holds less than 2 GiB. */
-const mostBytes = 2 ** 31 - 1;
+const maxBytes = 2 ** 31 - 1;
 
 /** Throws an EspalierError if tensors are too large for one file. */
 export function checkSize(bytes: number): void {
   // The graph itself is small compared with its tensors; a MiB for it is plenty.
-  if (bytes + 2 ** 20 <= mostBytes) return;
+  if (bytes + 2 ** 20 <= maxBytes) return;
   throw new EspalierError(
     `the tensors take ${(bytes / 2 ** 30).toFixed(1)} GiB, but one ONNX file holds less than 2 GiB. Prune further, or export with float16 weights.`,
   );

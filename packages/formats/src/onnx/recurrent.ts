@@ -56,8 +56,8 @@ function inputProduct(node: Node, graph: Graph): InputProduct | undefined {
   const [x, factor] = sum.inputs as [ValueId, ValueId];
   const turned = producers.get(factor);
   if (turned === undefined || !isCallOf(turned, transposeOperator)) return undefined;
-  const most = isCallOf(node, lstmOperator) ? 2 : 1;
-  if (biases.length > most || graph.values[x]!.shape.length !== 3) return undefined;
+  const maxStates = isCallOf(node, lstmOperator) ? 2 : 1;
+  if (biases.length > maxStates || graph.values[x]!.shape.length !== 3) return undefined;
   return { x, weight: turned.inputs[0]!, biases, nodes: [...nodes, turned] };
 }
 

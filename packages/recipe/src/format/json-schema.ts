@@ -61,7 +61,7 @@ function named(name: string, options: Schema<unknown> | undefined, more: JsonSch
   };
 }
 
-/** Of several ways to give an option, those that can be written in a file: an object with functions cannot. */
+/** If an option can be given in several ways, keeps those that can be written in a file: an object with functions cannot. */
 function written({ anyOf, ...property }: JsonSchema): JsonSchema {
   if (!Array.isArray(anyOf)) return { ...property, ...(anyOf === undefined ? {} : { anyOf }) };
   const ways = (anyOf as JsonSchema[]).filter((way) => Object.keys(way).length > 0);

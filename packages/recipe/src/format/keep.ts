@@ -5,7 +5,7 @@ import type { Problem } from "./check.ts";
 import type { Recipe } from "./recipe.ts";
 import { pruningOf } from "./step-target.ts";
 
-/** What a pattern of `keep` may name in a model: tensors, dimensions, and modules. */
+/** Names in a model that a pattern of `keep` can match: tensors, dimensions, and modules. */
 export function keepableNames({ graph, dimensions }: Pick<Model, "graph" | "dimensions">): string[] {
   return [
     ...graph.tensors.map(({ name }) => name),
@@ -46,8 +46,8 @@ function idlePatterns(strategy: StrategySpec, names: readonly string[]): string[
 }
 
 function idleText(pattern: string, names: readonly string[]): string {
-  const near = nearestPattern(pattern, names);
-  const hint = near === undefined ? "" : ` Did you mean "${near}"?`;
+  const suggestion = nearestPattern(pattern, names);
+  const hint = suggestion === undefined ? "" : ` Did you mean "${suggestion}"?`;
   return `keep "${pattern}" matches no tensor, dimension or module of the model.${hint} espalier inspect MODEL --all shows their names.`;
 }
 
@@ -57,6 +57,6 @@ function nearestPattern(pattern: string, names: readonly string[]): string | und
   const parts = names.map((name) => name.split("."));
   const from = parts.flatMap((part) => (lead === "" ? [part] : part.map((_, i) => part.slice(i))));
   const to = from.flatMap((part) => (tail === "" ? [part] : part.map((_, i) => part.slice(0, i + 1))));
-  const near = nearestName(stem, [...new Set(to.map((part) => part.join(".")))]);
-  return near === undefined ? undefined : `${lead}${near}${tail}`;
+  const suggestion = nearestName(stem, [...new Set(to.map((part) => part.join(".")))]);
+  return suggestion === undefined ? undefined : `${lead}${suggestion}${tail}`;
 }

@@ -2,7 +2,7 @@ import { EspalierError } from "@espalier/core";
 import { isMap, isNode, isPair, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from "yaml";
 
 /** No recipe written by hand is larger. */
-const mostCharacters = 256 * 1024;
+const maxCharacters = 256 * 1024;
 
 /** YAML or JSON text as plain data, with the lines of its parts. */
 export interface LocatedYaml {
@@ -16,10 +16,8 @@ export interface LocatedYaml {
  * which let a few lines stand for gigabytes. Throws an EspalierError that names the line.
  */
 export function readYaml(text: string, where: string): LocatedYaml {
-  if (text.length > mostCharacters)
-    throw new EspalierError(
-      `${where}: ${text.length} characters, but at most ${mostCharacters} are allowed.`,
-    );
+  if (text.length > maxCharacters)
+    throw new EspalierError(`${where}: ${text.length} characters, but at most ${maxCharacters} are allowed.`);
   const lines = new LineCounter();
   const at = (offset: number) => `${where}, line ${lines.linePos(offset).line}`;
   try {

@@ -63,7 +63,7 @@ class RecipeRun {
   readonly #tools: Tools;
   readonly #targets: readonly (Target | undefined)[];
   #at: RunCheckpoint;
-  /** Of the current step. */
+  /** Start time of the current step. */
   #started = 0;
 
   constructor(request: RunRequest, tools: Tools, at: RunCheckpoint) {

@@ -1,6 +1,6 @@
 import { contestants } from "../front.ts";
 import type { Section } from "../section.ts";
-import { allowances } from "../summary.ts";
+import { allowances } from "../verdicts.ts";
 import { legend } from "./legend.ts";
 import { type Point, panel } from "./panel.ts";
 import { chart, type Look, type Spec } from "./theme.ts";

@@ -36,8 +36,8 @@ export function headDensity(
 ): Spec {
   const all = [...new Set(models.flatMap(({ heads }) => heads.map(({ name }) => name)))];
   const short = new Map(shortNames(all).map((name, i) => [all[i]!, name]));
-  const most = Math.max(0, ...models.flatMap(({ heads }) => heads.map(({ density }) => density.length)));
-  const columns = Array.from({ length: most }, (_, head) => `${head}`);
+  const maxHeads = Math.max(0, ...models.flatMap(({ heads }) => heads.map(({ density }) => density.length)));
+  const columns = Array.from({ length: maxHeads }, (_, head) => `${head}`);
   const panels = models.map(
     ({ title, heads }): HeatPanel => ({
       title,

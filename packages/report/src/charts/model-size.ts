@@ -81,12 +81,12 @@ function barPanel(title: string, bars: readonly Bar[], width: number, named: boo
         }
       : null,
   };
-  const most = Math.max(...bars.map(({ value }) => value));
+  const largest = Math.max(...bars.map(({ value }) => value));
   const x = {
     field: "value",
     type: "quantitative",
     // Room for the text after the longest bar.
-    scale: { domain: [0, most * (bars.some(({ dead }) => dead > 0) ? 1.75 : 1.35)], nice: false },
+    scale: { domain: [0, largest * (bars.some(({ dead }) => dead > 0) ? 1.75 : 1.35)], nice: false },
     axis: null,
   };
   return {

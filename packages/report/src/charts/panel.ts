@@ -118,7 +118,7 @@ export function isFinitePoint({ x, y }: Point): boolean {
   return Number.isFinite(x) && Number.isFinite(y);
 }
 
-/** As everywhere in the report, with a space before the sign. */
+/** Formats as elsewhere in the report, with a space before the sign. */
 const percent = "format(100 * datum.value, '.3~g') + ' %'";
 
 interface Channels {
@@ -149,7 +149,7 @@ function encodings(looks: readonly Look[], tunings: readonly string[]): Channels
   };
 }
 
-/** Of a whole panel; its layers name another field where they have one. */
+/** Encoding of a whole panel; its layers can name another field. */
 function channel(field: string, { title, format, domain, log, ticks }: Scale): Spec {
   return {
     field,

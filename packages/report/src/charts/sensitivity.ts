@@ -4,7 +4,7 @@ import { heatMap, shortNames } from "./heat-map.ts";
 import { chart, palette, type Spec } from "./theme.ts";
 
 /** Full opacity means that the error is this many times that of the whole model. */
-const most = 3;
+const fullOpacity = 3;
 
 /** The effect of pruning each layer alone on the error. */
 export function sensitivityChart({ layers, amounts, error }: Sensitivity, section: string): Spec {
@@ -13,7 +13,7 @@ export function sensitivityChart({ layers, amounts, error }: Sensitivity, sectio
   const cells = layers.flatMap(({ errors }, layer) =>
     errors.map((value, i) => {
       const ratio = value / error;
-      const share = Math.log(Math.max(1, ratio)) / Math.log(most);
+      const share = Math.log(Math.max(1, ratio)) / Math.log(fullOpacity);
       return {
         row: names[layer]!,
         column: columns[i]!,

@@ -8,7 +8,7 @@ import {
   formatSpeedupStat,
   formatTime,
 } from "../numbers.ts";
-import type { Table } from "../tables.ts";
+import type { Table } from "../table.ts";
 import type { Comparison, Side } from "./insight.ts";
 
 /** The effect of pruning, one row per figure. */

@@ -5,7 +5,7 @@ import { toMarkdown } from "../markdown.ts";
 import { insightDocument } from "./document.ts";
 import type { Insight } from "./insight.ts";
 
-/** Where the page goes. */
+/** Destination of the page. */
 export interface WriteInsightOptions {
   /** Folder for the page; created if it does not exist. */
   readonly out: string;

@@ -4,7 +4,7 @@ import type { RunRow, Section, Stat, TimingRow } from "../../../../../packages/r
 export interface Point {
   readonly strategy: string;
   readonly tuning: string;
-  /** What was asked for, and whether it was reached. */
+  /** The target, and whether it was reached. */
   readonly asked: string;
   readonly met: boolean;
   readonly values: Readonly<Partial<Record<MeasureKey, Stat | undefined>>>;
@@ -112,7 +112,7 @@ export function measureOf(key: MeasureKey): Measure {
   return measures.find((measure) => measure.key === key)!;
 }
 
-/** What the charts are about: a section, and the timings of one backend at one batch. */
+/** The content of the charts: a section, and the timings of one backend at one batch. */
 export interface Choice {
   readonly section: Section;
   readonly backend: string | undefined;

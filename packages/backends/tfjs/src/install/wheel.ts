@@ -25,7 +25,7 @@ const libraries = ["libtensorflow_framework.so.2", "libtensorflow_cc.so.2"] as c
 const headers =
   /^tensorflow\/include\/((?:tensorflow\/c\/|tensorflow\/core\/platform\/ctstring|tsl\/platform\/ctstring|xla\/tsl\/c\/).*\.h)$/;
 /** Limits in bytes that no wheel of TensorFlow exceeds: version 2.21 takes 0.86 GB, and its list of files 1.7 MB. */
-const [mostBytes, mostListed] = [3e9, 32e6];
+const [maxBytes, maxListed] = [3e9, 32e6];
 
 /** One file to extract, with its entry in the wheel's list. */
 interface Part {
@@ -55,7 +55,7 @@ export async function takeFromWheel(
     const listed = await readList(entries, where);
     const parts = choose(entries, listed, targets, where);
     const total = parts.reduce((sum, { bytes }) => sum + bytes, 0);
-    if (total > mostBytes)
+    if (total > maxBytes)
       throw new EspalierError(`${where}: it claims ${total} bytes of libraries, which is not TensorFlow.`);
     let before = 0;
     for (const part of parts) {
@@ -79,7 +79,7 @@ async function readList(entries: readonly Entry[], where: string): Promise<Liste
     throw new EspalierError(
       `${where}: not a wheel of tensorflow-cpu. To get one: pip download tensorflow-cpu`,
     );
-  if (list.uncompressedSize > mostListed) throw new EspalierError(`${where}: its list of files is too long.`);
+  if (list.uncompressedSize > maxListed) throw new EspalierError(`${where}: its list of files is too long.`);
   const text = await list.getData(new TextWriter(), { checkSignature: true }).catch(() => {
     throw new EspalierError(`${where}: its list of files is damaged. Download it again.`);
   });

@@ -25,13 +25,13 @@ export interface KernelSet {
 
 const shared = { ...elementwise, ...products, ...fourier, ...normalization, ...recurrence };
 
-/** Where data lies in this process's memory, loops over it beat TensorFlow.js in many places. */
+/** If data is in this process's memory, loops over it beat TensorFlow.js in many places. */
 const inMemory: KernelSet = {
   kernels: kernelsByName({ ...shared, ...layout, ...indexing, ...pooling, ...training }),
   dropoutMask,
 };
 
-/** Where it lies on a device nothing may be read back in the middle of a run: slow in a page, impossible in Node. */
+/** If data is on a device, nothing may be read back during a run: slow in a page, impossible in Node. */
 const onDevice: KernelSet = {
   kernels: kernelsByName({
     ...shared,

@@ -31,7 +31,7 @@ export const layout: Kernels = {
     const { axis, before, after, mode } = attributes;
     const { outer, extent, inner } = around(x!.shape, axis);
     const padded = shape![axis]!;
-    /** Where the rows from `at` on come from: a row of x, or none. */
+    /** Source of the rows from `at` on: a row of x, or none. */
     const source = (at: number) => (mode === "edge" ? (at < 0 ? 0 : extent - 1) : (at + extent) % extent);
     return produce(tf, shape!, dtypeOf(x!), [x!], (out, from) => {
       for (let o = 0; o < outer; o++) {

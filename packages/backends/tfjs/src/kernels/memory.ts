@@ -9,7 +9,7 @@ interface Place {
   readonly dataId: object;
 }
 
-/** What the wasm backend offers its own kernels: views of its memory, which hold until it next grows. */
+/** The wasm backend's interface for kernels: views of its memory, valid until it grows. */
 interface Heap {
   makeOutput(shape: readonly number[], dtype: string): Place;
   typedArrayFromHeap(tensor: Place): Numbers;

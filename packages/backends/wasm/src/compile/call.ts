@@ -17,6 +17,6 @@ export const isPointer = (argument: Argument): argument is Pointer => typeof arg
 export interface Call {
   readonly kernel: KernelName;
   readonly args: readonly Argument[];
-  /** Of kernels on sparse rows: how many blocks lie before each row, and behind the last. */
+  /** For kernels on sparse rows: number of blocks before each row, and before the end. */
   readonly rowStarts?: Int32Array;
 }

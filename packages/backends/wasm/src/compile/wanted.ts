@@ -105,8 +105,8 @@ export function throughReshape(
   while (position < order.length) {
     const group = groups.find(({ to }) => to.includes(order[position]!));
     if (group === undefined) return undefined;
-    const together = order.slice(position, position + group.to.length);
-    if (together.join() !== group.to.join()) return undefined;
+    const consecutive = order.slice(position, position + group.to.length);
+    if (consecutive.join() !== group.to.join()) return undefined;
     const inRun = position >= order.length - run;
     if (!inRun && position + group.to.length > order.length - run) return undefined;
     result.push(...group.from);

@@ -100,7 +100,7 @@ export function emitAdamInPlace(
   emitAdam(e.during("update"), { node, inputs, attributes }, true);
 }
 
-/** Computes the gradient where the mask is open; undefined where the dense product is cheaper. */
+/** Computes the gradient where the mask is open; undefined if the dense product is cheaper. */
 function maskedRows(
   e: Emitter,
   { product, chain }: NonNullable<AdamInPlace["masked"]>,

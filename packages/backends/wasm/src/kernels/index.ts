@@ -6,7 +6,7 @@ import { layout } from "./layout.ts";
 import { normalization } from "./normalization.ts";
 import { attentionPattern, emitProduct } from "./products.ts";
 
-/** Of the operators that most forecasters have. */
+/** Kernels of the operators that most forecasters have. */
 const common = { ...elementwise, ...layout, ...normalization, MatMul: emitProduct } satisfies Emits;
 
 /** Emits under the names of their operators. */

@@ -15,11 +15,11 @@ export type Emit<A extends Attributes = Attributes> = (e: Emitter, call: NodeCal
 /** Emits by the operators they are for, whose attributes they are given. */
 export type Emits = { readonly [N in OperatorName]?: Emit<AttributesNamed<N>> };
 
-/** What turns a graph's operations into calls of kernels. */
+/** Translation of a graph's operations to calls of kernels. */
 export interface KernelSet {
   /** By operator. Dropout is not among them: in evaluation it is nothing. */
   readonly emits: ReadonlyMap<string, Emit>;
-  /** What runs as one. The first that fits takes a node. */
+  /** Patterns of fused operations; the first that matches a node applies. */
   readonly patterns: readonly Pattern[];
   /** Operations of training; those of a forecast's graph need none of it. */
   readonly training?: typeof import("./others.ts")["training"];

@@ -1,7 +1,7 @@
 import type { Emitter } from "../compile/emitter.ts";
 import { type Layout, layoutOf, rowMajor, type View } from "../compile/view.ts";
 
-/** Where a kernel moves from neighbour to neighbour it has nothing to do at once: the axis it moves along goes outwards. */
+/** A kernel that moves from neighbour to neighbour cannot use SIMD along that axis, so the axis is moved outwards. */
 function beside(axis: number, layout: Layout, shape: readonly number[]): Layout {
   const inner = layout.order.findLast((one) => shape[one]! > 1);
   if (inner !== axis) return layout;

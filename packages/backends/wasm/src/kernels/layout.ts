@@ -139,7 +139,7 @@ const withoutLast = (view: View): View => ({
 const gathers = { take: 0, add: 1, put: 2 } as const;
 
 interface Indexed {
-  /** Of x: what indices are positions along. */
+  /** The axis of x that indices refer to. */
   readonly axis: number;
   /** Leading axes that x and the indices share. */
   readonly batchDims: number;

@@ -67,7 +67,7 @@ export const normalization: Emits = {
 
 export const positive = (axis: number, rank: number) => (axis < 0 ? axis + rank : axis);
 
-/** As x lies, if its neighbours are neighbours for the softmax. */
+/** The layout of x, if its neighbours are neighbours for the softmax. */
 export function softmaxLayout(x: View, axis: number): Layout {
   const layout = layoutOf(x);
   return layout.order.length === 0 || x.shape[axis] === 1 ? rowMajor(x.shape.length) : layout;

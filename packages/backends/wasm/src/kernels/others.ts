@@ -8,7 +8,7 @@ import { ranking } from "./ranking.ts";
 import { recurrence } from "./recurrence.ts";
 import { transforms } from "./transforms.ts";
 
-/** Of the operators that few forecasters have, and of those that training draws. */
+/** Kernels of operators that few forecasters have, and of those that training draws. */
 export const others: Emits = {
   ...normalizationTraining,
   ...pooling,
@@ -19,7 +19,7 @@ export const others: Emits = {
   Adam: (e, call) => emitAdam(e, call, false),
 };
 
-/** What runs as one in training. */
+/** Patterns of fused operations in training. */
 export const trainingPatterns: readonly Pattern[] = [adamInPlace, dropout];
 
 /** How operations of training run. */

@@ -121,7 +121,7 @@ export function productWith(
   };
 }
 
-/** What the fused kernel can do: a scale behind the product, up to two batch axes, none of them repeated. */
+/** Limits of the fused kernel: a scale after the product, up to two batch axes, none of them repeated. */
 export const attentionPattern = attention({
   takes: ({ node }) => isCallOf(node, scaleOperator),
   fits({ q, k, v, between, output }, shapeOf) {

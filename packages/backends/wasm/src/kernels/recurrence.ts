@@ -24,7 +24,7 @@ import { productWith } from "./products.ts";
 const statesByStep: Layout = { order: [0, 2, 1], run: 1 };
 const gatesByStep: Layout = { order: [0, 2, 3, 1], run: 1 };
 
-/** What one step has of a value of all steps. */
+/** The part of a value that belongs to one step. */
 function atStep(view: View, step: number): View {
   const [by, ...strides] = view.strides as [number, ...number[]];
   return { ...view, offset: view.offset + step * by, shape: view.shape.slice(1), strides };
@@ -50,7 +50,7 @@ const calculator = (e: Emitter) => ({
 
 type Call = NodeCall<AttributesNamed<"LSTM">>;
 
-/** What forward and backward passes of a cell have in common. */
+/** Common parts of a cell's forward and backward pass. */
 function cellOf(e: Emitter, { attributes: { reverse } }: Call, weight: number, states: number) {
   const [steps, sequences, width] = e.shape(states) as [number, number, number];
   const view = e.view(weight);

@@ -8,7 +8,7 @@ export interface Lifetime {
 }
 
 export interface ArenaPlan {
-  /** Where each begins, in the order given. */
+  /** Start of each, in the order given. */
   readonly offsets: readonly number[];
   readonly bytes: number;
 }

@@ -28,7 +28,7 @@ export class Heap implements Memory {
   readonly kernels: Kernels;
   /** When its threads share a call. */
   readonly limits: DivisionLimits;
-  /** Threads that share this memory; undefined where it is one thread's own. */
+  /** Threads that share this memory; undefined if it is one thread's own. */
   #team: Team | undefined;
   readonly #memory: WebAssembly.Memory;
   readonly #blocks: Blocks;

@@ -17,7 +17,7 @@ const probe = (instruction: readonly number[]) =>
 /** i8x16.popcnt, and i32x4.relaxed_trunc_f32x4_s. */
 export const supports = (simd: Simd): boolean => probe(simd === "plain" ? [253, 98] : [253, 0x81, 0x02]);
 
-/** Which kernels are loaded, and for what memory. */
+/** The kernels to load, and their memory. */
 export interface ModuleOptions {
   readonly simd: Simd;
   /** With the kernels of training. */

@@ -4,7 +4,7 @@ const memoryImport = 2;
 const limitsShared = 3;
 
 /** LEB128 of 65536 pages, the most that addresses of 32 bits reach. */
-const mostPages = [0x80, 0x80, 0x04];
+const maxPages = [0x80, 0x80, 0x04];
 
 /**
  * The same kernels for shared memory: the memory that a module imports, its only import, is declared as shared. No
@@ -21,7 +21,7 @@ export function withSharedMemory(module: Uint8Array): Uint8Array<ArrayBuffer> {
   const end = start + size.value;
   const flags = memoryFlags(module, start);
   const pages = module.subarray(flags + 1, end);
-  const body = [...module.subarray(start, flags), limitsShared, ...pages, ...mostPages];
+  const body = [...module.subarray(start, flags), limitsShared, ...pages, ...maxPages];
   return Uint8Array.from([
     ...module.subarray(0, at),
     importSection,
@@ -31,7 +31,7 @@ export function withSharedMemory(module: Uint8Array): Uint8Array<ArrayBuffer> {
   ]);
 }
 
-/** Where the flags of the one imported memory are. */
+/** Position of the flags of the imported memory. */
 function memoryFlags(module: Uint8Array, start: number): number {
   let at = start + 1;
   for (let name = 0; name < 2; name++) at += 1 + module[at]!;

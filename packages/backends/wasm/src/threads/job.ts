@@ -30,7 +30,7 @@ export class Job {
   /** See Reserve. */
   readonly fastest = new Map<number, number>();
   readonly #heap: Memory;
-  /** What this thread runs for each part. */
+  /** The function that this thread runs for each part. */
   readonly #lists: readonly (readonly ((part: number) => void)[])[];
 
   constructor(heap: Memory, lists: readonly (readonly PartCall[])[], version: number) {
@@ -58,7 +58,7 @@ export class Job {
   }
 }
 
-/** What the thread that runs programs calls: its number is 0. */
+/** Interface for the thread that runs programs; its number is 0. */
 function functionOf(heap: Memory, call: PartCall): (part: number) => void {
   if (call.kernel === "copy") {
     const [to, toEach, from, fromEach, bytes] = call.args;

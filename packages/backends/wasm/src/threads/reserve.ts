@@ -1,5 +1,5 @@
-/** Of the time that goes by, the share that may be lost by waiting for workers. */
-const mostLost = 1 / 40;
+/** The share of elapsed time that may be lost by waiting for workers. */
+const maxLost = 1 / 40;
 /** Milliseconds without help at most: what kept workers from working may be over. */
 const longest = 20_000;
 
@@ -25,7 +25,7 @@ export class Reserve {
     const each = own === 0 ? known : Math.min(known, ownTime / own);
     fastest.set(first, each);
     const lost = own === count ? 0 : time - each * count;
-    if (lost > 0) this.#until = now + Math.min(longest, lost / mostLost);
+    if (lost > 0) this.#until = now + Math.min(longest, lost / maxLost);
   }
 }
 

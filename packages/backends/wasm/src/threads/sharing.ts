@@ -1,7 +1,7 @@
 /** Maximum number of threads: more than any machine can use, but few enough to start. */
-export const mostThreads = 256;
+export const maxThreads = 256;
 
-/** Why memory cannot be shared here, and what to do; undefined if it can. */
+/** The reason why memory cannot be shared here, and what to do; undefined if it can. */
 export function whyNotShared(threads: number): string | undefined {
   const { crossOriginIsolated } = globalThis as { crossOriginIsolated?: boolean };
   if (crossOriginIsolated === false) {

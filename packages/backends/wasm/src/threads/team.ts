@@ -9,7 +9,7 @@ import { Reserve } from "./reserve.ts";
 import { startThread, type Thread } from "./worker.ts";
 
 /** Characters of a failure's message that come back. */
-const mostText = 160;
+const maxText = 160;
 /**
  * What threads tell each other, as int32 words; what many write is on a cache line of its own. Each thread has a queue of
  * parts: `next` and `limit` of a queue, like `done`, count parts from the beginning of time, and wrap around.
@@ -28,13 +28,13 @@ const words = {
   version: 49,
   textLength: 50,
   text: 64,
-  mostText,
-  /** Where queues begin, and how long one is. */
-  queues: 64 + mostText,
+  maxText,
+  /** Start of the queues, and the length of one. */
+  queues: 64 + maxText,
   queue: 16,
   next: 0,
   limit: 1,
-  /** What a part's number is counted from. */
+  /** The first number of a part. */
   base: 2,
 } as const;
 

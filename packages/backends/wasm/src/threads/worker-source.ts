@@ -50,7 +50,7 @@ function start({ module, memory, control, count, words, thread, threads, kernels
     } catch (error) {
       if (Atomics.compareExchange(shared, words.failed, 0, part + 1) !== 0) return;
       shared[words.failedCall] = at;
-      const text = String(error?.message ?? error).slice(0, words.mostText);
+      const text = String(error?.message ?? error).slice(0, words.maxText);
       shared[words.textLength] = text.length;
       for (let i = 0; i < text.length; i++) shared[words.text + i] = text.charCodeAt(i);
     }

@@ -24,7 +24,7 @@ const passWidth: Readonly<Record<Format, number>> = { panels: 2, rows: 6, pairs:
 const rowsOfBlocks = (format: Format, N: number, panelRows: number) =>
   Math.ceil(N / { panels: panelRows, rows: 1, pairs: 2, quads: 4 }[format]);
 
-/** What a product's time is linear in: blocks × vectors, blocks × passes, rows of blocks × passes. */
+/** The terms of a product's time: blocks × vectors, blocks × passes, rows of blocks × passes. */
 export function countsOf(
   format: Format,
   pattern: Pattern,

@@ -12,7 +12,7 @@ export class PackedWeight {
   /** Vectors of tokens that meet it. */
   readonly vectors: number;
   readonly pitches: Pitches;
-  /** What its product has kernels for. */
+  /** Formats that its product has kernels for. */
   readonly formats: readonly Format[];
   readonly #heap: Heap;
   #pack: DensePack | SparsePack | undefined;

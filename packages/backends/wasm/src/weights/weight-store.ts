@@ -6,7 +6,7 @@ import { PackedWeight } from "./packed-weight.ts";
 import { countBlocks, type Pitches, packSparse, type SparsePack, sumOf } from "./sparse-pack.ts";
 import type { WeightSource } from "./weight-source.ts";
 
-/** Where a mask is open, row by row, with room for one gradient each. */
+/** The open positions of a mask, row by row, with room for one gradient each. */
 export type MaskedRows = SparsePack;
 
 /** The packed weights of one plan. */

@@ -36,7 +36,7 @@ export interface ChainOptions {
 }
 
 /** More than this is left to a kernel of its own. */
-const most = 60;
+const maxLength = 60;
 
 /**
  * What follows a kernel's result and is computed before it is stored: element-wise operators whose other operands are
@@ -45,7 +45,7 @@ const most = 60;
 export class Chain {
   readonly #lowering: Lowering;
   readonly #steps: readonly Step[];
-  /** Memory of the kernel's own result and of each step's; undefined where nothing else reads it. */
+  /** Memory of the kernel's own result and of each step's; undefined if nothing else reads it. */
   readonly #stores: readonly (View | undefined)[];
   /** Operations an element takes. */
   readonly cost: number;
@@ -142,7 +142,7 @@ function collect(lowering: Lowering, output: ValueId, options: ChainOptions): St
     }
     cost += step.point?.operator.cost ?? 0;
     if (!alone) stored++;
-    if (all.size + stored > lowering.settings.limits.storageBuffers || cost > most) break;
+    if (all.size + stored > lowering.settings.limits.storageBuffers || cost > maxLength) break;
     for (const storage of all) touched.add(storage);
     steps.push(step);
     value = step.output;

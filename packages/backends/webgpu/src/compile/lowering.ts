@@ -27,7 +27,7 @@ export interface Lowered {
   readonly inputs: readonly Storage[];
   /** Memory that must hold what it does until the run ends: outputs and updates. */
   readonly kept: readonly Storage[];
-  /** Which of it an output or update is in. */
+  /** The part of it that an output or update uses. */
   whole(value: ValueId): Storage;
 }
 

@@ -37,7 +37,7 @@ export class Value {
     this.expression = "expression" in from ? from.expression : undefined;
   }
 
-  /** Where it lies, if it is in memory. */
+  /** Its place in memory, if it has one. */
   get view(): View | undefined {
     this.#view ??= this.expression?.view?.();
     return this.#view;

@@ -63,7 +63,7 @@ export class Device {
     return new Device(gpu, found, half, memory ?? Number.POSITIVE_INFINITY);
   }
 
-  /** Why the device was lost, if it was. */
+  /** The reason why the device was lost, if it was. */
   get lost(): string | undefined {
     return this.#lost;
   }
@@ -91,10 +91,12 @@ export class Device {
   async allocate(bytes: number, flags: number, what: string): Promise<GPUBuffer> {
     const size = Math.ceil(bytes / 16) * 16;
     const { maxBufferSize, maxStorageBufferBindingSize } = this.gpu.limits;
-    const most = Math.min(maxBufferSize, maxStorageBufferBindingSize);
-    if (size > most || this.#held + size > this.#limit) {
+    const maxBytes = Math.min(maxBufferSize, maxStorageBufferBindingSize);
+    if (size > maxBytes || this.#held + size > this.#limit) {
       const limit =
-        size > most ? `one buffer may hold ${mebibytes(most)}` : `the limit is ${mebibytes(this.#limit)}`;
+        size > maxBytes
+          ? `one buffer may hold ${mebibytes(maxBytes)}`
+          : `the limit is ${mebibytes(this.#limit)}`;
       throw this.#outOfMemory(size, what, limit);
     }
     this.#held += size;

@@ -29,7 +29,7 @@ export class Readback {
     }
   }
 
-  /** What the copies brought, once the commands they were encoded with are done. */
+  /** The copied data, once the encoded commands have run. */
   async fetch(bytes: number): Promise<ArrayBuffer> {
     if (bytes === 0) return new ArrayBuffer(0);
     const buffer = this.#buffer!;

@@ -68,14 +68,14 @@ export class Plan {
     }
   }
 
-  /** What messages about a whole run call it. */
+  /** Its name in messages about a whole run. */
   get label(): string {
     const { kernels } = this.#lowered;
     if (kernels.length === 0) return "a run";
     return `a run of ${kernels.length} kernels, from ${kernels[0]!.label} to ${kernels.at(-1)!.label}`;
   }
 
-  /** Where an output or update lies when the run ends. */
+  /** Place of an output or update when the run ends. */
   bufferOf(value: ValueId): GPUBuffer {
     return this.#buffers.get(this.#lowered.whole(value))!;
   }

@@ -1,4 +1,4 @@
-/** What one element takes on the device. Numbers are computed with in f32, whatever they are stored as. */
+/** Storage of one element on the device. Computation is in f32 in any case. */
 export type ElementType = "f32" | "f16" | "i32" | "u32";
 
 /**
@@ -12,7 +12,7 @@ export interface Storage {
   readonly name: string;
   readonly type: ElementType;
   readonly elements: number;
-  /** What a constant holds. */
+  /** Content of a constant. */
   readonly data?: Float32Array | Int32Array;
 }
 

@@ -26,13 +26,13 @@ export function lowerAdam(lowering: Lowering, live: LiveNode<AdamAttributes>): v
   const inPlace = node.outputs.map((output, i) => lowering.replacedTensor(live, output, replaced[i]!));
   const fresh = inPlace.filter((view) => view === undefined).length;
   // A device that cannot bind them all gets a kernel for each result, of which none may take an operand away.
-  const together = touched.size + fresh <= storageBuffers;
+  const inOneKernel = touched.size + fresh <= storageBuffers;
   const outs = node.outputs.map((output, i) => {
-    const own = together ? inPlace[i] : undefined;
+    const own = inOneKernel ? inPlace[i] : undefined;
     if (own !== undefined) lowering.markReplacing(output);
     return own ?? lowering.allocate(labelOf(node), shape, "f32", fixed);
   });
-  for (const some of together ? [[0, 1, 2]] : [[0], [1], [2]]) {
+  for (const some of inOneKernel ? [[0, 1, 2]] : [[0], [1], [2]]) {
     const kernel = writeKernel(labelOf(node), lowering.settings.limits, (writer) => {
       const width = shape.length > 0 && shape.at(-1)! % 4 === 0 ? 4 : 1;
       const { id, workgroups } = writer.threads(countElements(shape) / width);

@@ -10,9 +10,9 @@ import { type Writer, writeKernel } from "../wgsl/writer.ts";
 import { applyPoint, pointOperators } from "./pointwise.ts";
 
 /** Accumulators of more channels than this do not fit a thread's registers. */
-const mostChannels = 128;
+const maxChannels = 128;
 
-/** What the kernel can do: anything cheap between product and softmax, and channels that fit registers. */
+/** Limits of the kernel: cheap operations between product and softmax, and channels that fit registers. */
 export const attentionPattern = attention({
   takes({ node }) {
     const operator = pointOperators.get(node.operator.name);
@@ -21,7 +21,7 @@ export const attentionPattern = attention({
   fits({ q, k, v }, shapeOf) {
     const channels = [shapeOf(q).at(-1), shapeOf(v).at(-1)];
     return (
-      channels.every((n) => typeof n === "number" && n > 0 && n <= mostChannels) &&
+      channels.every((n) => typeof n === "number" && n > 0 && n <= maxChannels) &&
       typeof shapeOf(k).at(-1) === "number" &&
       [q, k, v].every((id) => shapeOf(id).length >= 2)
     );
@@ -65,7 +65,7 @@ export function lowerAttention(lowering: Lowering, operation: Attention): void {
   lowering.emit(kernel, fixed);
 }
 
-/** Operands of a node between scores and softmax: undefined where the score itself goes. */
+/** Operands of a node between scores and softmax: undefined if the score itself goes. */
 function operandsOf(lowering: Lowering, { inputs }: LiveNode, fixed: boolean): (Value | undefined)[] {
   const known = inputs.map((id) => (lowering.isKnown(id) ? lowering.value(id) : undefined));
   lowering.settle(
@@ -98,15 +98,15 @@ function writeAttention(
   const [byQ, byV] = [inFours(channels), inFours(valueChannels)] as const;
   const parts = { q: channels / byQ, v: valueChannels / byV };
   // Loads are what a software adapter spends its time on: several queries share those of keys and values.
-  const together = registers
+  const queriesPerThread = registers
     ? Math.max(1, Math.min(4, queries, Math.floor(64 / Math.max(parts.v, parts.q))))
     : 1;
   const T = (by: number) => (by === 4 ? "vec4f" : "f32");
   writer.workgroup = [registers ? 8 : 64, 1];
-  const groups = Math.ceil(queries / together);
+  const groups = Math.ceil(queries / queriesPerThread);
   const { id, workgroups } = writer.threads(countElements(lead) * groups);
   const leadAt = Index.flat(writer, lead, writer.bind("u32", `${id} / ${groups}u`));
-  const first = writer.bind("u32", `${id} % ${groups}u * ${together}u`);
+  const first = writer.bind("u32", `${id} % ${groups}u * ${queriesPerThread}u`);
   const at = (view: View, row: string) =>
     new Index(writer, view.shape, {
       axis: (i) => (i < rank - 2 ? leadAt.axis(i) : i === rank - 2 ? row : "0u"),
@@ -139,9 +139,11 @@ function writeAttention(
     shape: perm.map((axis) => k.shape[axis]!),
     strides: perm.map((axis) => k.strides[axis]!),
   };
-  const rows = range(together).map((i) => writer.bind("u32", `min(${first} + ${i}u, ${queries - 1}u)`));
+  const rows = range(queriesPerThread).map((i) =>
+    writer.bind("u32", `min(${first} + ${i}u, ${queries - 1}u)`),
+  );
   const queriesAt = rows.map((row) => range(parts.q).map((c) => load(q, row, c, byQ)));
-  for (const i of range(together)) {
+  for (const i of range(queriesPerThread)) {
     writer.line(`var top${i} = -3.4e38f;`);
     writer.line(`var total${i} = 0f;`);
     for (const c of range(parts.v)) writer.line(`var out${i}_${c} = ${T(byV)}();`);
@@ -149,7 +151,7 @@ function writeAttention(
   const scoreShape = [...lead, queries, keys];
   writer.block(`for (var s = 0u; s < ${keys}u; s++)`, () => {
     const key = range(parts.q).map((c) => load(kRows, "s", c, byQ));
-    const raised = range(together).map((i) => {
+    const raised = range(queriesPerThread).map((i) => {
       const products = key.map((part, c) =>
         byQ === 4 ? `dot(${queriesAt[i]![c]}, ${part})` : `${queriesAt[i]![c]} * ${part}`,
       );
@@ -170,9 +172,9 @@ function writeAttention(
         writer.line(`out${i}_${c} = out${i}_${c} * shrink${i} + ${value} * weight${i};`);
     });
   });
-  for (const i of range(together)) {
+  for (const i of range(queriesPerThread)) {
     const row = writer.bind("u32", `${first} + ${i}u`);
-    writer.block(together === 1 ? "" : `if (${row} < ${queries}u)`, () => {
+    writer.block(queriesPerThread === 1 ? "" : `if (${row} < ${queries}u)`, () => {
       for (const c of range(parts.v)) {
         const index = new Index(writer, shape, {
           axis: (axis) => {

@@ -133,7 +133,7 @@ function lowerTogether(lowering: Lowering, x: Value, group: readonly Sibling[]):
   }
 }
 
-/** Which blocks of a packed matrix are not zero, if enough of the matrices it was packed from are. */
+/** The blocks of a packed matrix that are not zero, if enough of the matrices it was packed from are. */
 function blocksOf(lowering: Lowering, weights: readonly Value[], packed: View): Storage | undefined {
   if (packed.shape[0]! % 4 !== 0) return undefined;
   const shares = weights.map(({ view }) =>

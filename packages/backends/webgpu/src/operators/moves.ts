@@ -165,7 +165,7 @@ const byName: { readonly [N in OperatorName]?: Move<AttributesNamed<N>> } = {
 
 export const moves = new Map(Object.entries(byName)) as ReadonlyMap<string, Move>;
 
-/** What happens along the last axis is done one by one. */
+/** Moves along the last axis are made element by element. */
 function alongOrAcross(
   { type }: Value,
   along: boolean,

@@ -20,7 +20,7 @@ import {
 import { Index, sum } from "../wgsl/index-space.ts";
 import type { Width, Writer } from "../wgsl/writer.ts";
 
-/** What an element of a result takes from elements of the operands, while a kernel is written. */
+/** The operand elements of a result's element, while a kernel is written. */
 export interface PointCall<A extends Attributes = Attributes> {
   readonly writer: Writer;
   readonly width: Width;

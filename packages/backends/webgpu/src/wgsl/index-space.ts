@@ -7,7 +7,7 @@ interface Parts {
   readonly axis: (axis: number) => string;
   /** Row-major number of the element, where it is at hand. */
   readonly flat?: (() => string) | undefined;
-  /** Of four elements together: a fourth of their first one's last coordinate. */
+  /** For four elements together: a fourth of the first one's last coordinate. */
   readonly quad?: (() => string) | undefined;
   /** A fourth of the first one's number. */
   readonly flatQuad?: (() => string) | undefined;
@@ -20,7 +20,7 @@ interface Parts {
  */
 export class Index {
   readonly shape: readonly number[];
-  /** Of its own: what was computed for it is found by this. */
+  /** Its own key, by which computed values are found. */
   readonly key: string;
   readonly #writer: Writer;
   readonly #parts: Parts;
@@ -173,7 +173,7 @@ export function sum(terms: readonly (readonly [string, number])[], constant = 0)
   return parts.length === 0 ? "0u" : parts.join(" + ");
 }
 
-/** Where an element of a view lies in its storage. */
+/** Position of a view's element in its storage. */
 export function offsetOf(view: View, index: Index): string {
   if (index.flat !== undefined && isContiguous(view)) return sum([[index.flat, 1]], view.offset);
   return sum(
@@ -182,7 +182,7 @@ export function offsetOf(view: View, index: Index): string {
   );
 }
 
-/** Where four elements lie, as a number of groups of four; undefined where they do not lie together. */
+/** Position of four elements, in groups of four; undefined if they are not contiguous. */
 export function quadOffsetOf(view: View, index: Index): string | undefined {
   const last = view.shape.length - 1;
   if (last < 0 || view.strides[last] !== 1 || view.offset % 4 !== 0) return undefined;

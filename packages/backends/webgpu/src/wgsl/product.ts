@@ -4,7 +4,7 @@ import type { Storage } from "../memory/storage.ts";
 import { Index, sum } from "./index-space.ts";
 import type { Width, Writer } from "./writer.ts";
 
-/** What is done with a result before it is stored. */
+/** Operations on a result before it is stored. */
 export interface Finish {
   /** Operations an element takes. */
   readonly cost: number;
@@ -84,7 +84,7 @@ export class Operand {
     return new Operand(writer, b, { lead: lead.length, side: [lead.length + 1], inner: lead.length });
   }
 
-  /** Where the numbers of one row or column begin; in fours where they are loaded so. */
+  /** Start of one row or column; in groups of four if it is loaded so. */
   start(lead: string, at: string): string {
     const by = this.access === "single" ? 1 : 4;
     const leads = Index.flat(this.#writer, this.#leadShape, lead);

@@ -20,7 +20,7 @@ export interface Binding {
 /** How many numbers are handled at once. */
 export type Width = 1 | 4;
 
-/** What a device allows a kernel. */
+/** Limits of the device for a kernel. */
 export interface KernelLimits {
   readonly storageBuffers: number;
   readonly workgroupsPerAxis: number;
@@ -98,7 +98,7 @@ export class Writer {
     return name;
   }
 
-  /** What was bound under a key of the caller's, in this scope or one around it. */
+  /** The value bound under the caller's key, in this scope or an enclosing one. */
   remember(key: string, make: () => string): string {
     const known = this.#known.get(key);
     if (known !== undefined) return known;
@@ -125,20 +125,20 @@ export class Writer {
   threads(count: number): { readonly id: string; readonly workgroups: readonly [number, number] } {
     const [size] = this.workgroup;
     const groups = Math.ceil(count / size);
-    const most = this.#limits.workgroupsPerAxis;
-    const many = groups > most;
-    const id = this.bind("u32", many ? `thread.x + thread.y * ${most * size}u` : "thread.x");
+    const maxPerAxis = this.#limits.workgroupsPerAxis;
+    const many = groups > maxPerAxis;
+    const id = this.bind("u32", many ? `thread.x + thread.y * ${maxPerAxis * size}u` : "thread.x");
     this.line(`if (${id} >= ${this.parameter("threads", count)}) { return; }`);
-    return { id, workgroups: many ? [most, Math.ceil(groups / most)] : [groups, 1] };
+    return { id, workgroups: many ? [maxPerAxis, Math.ceil(groups / maxPerAxis)] : [groups, 1] };
   }
 
   /** Spreads workgroups over the last two axes of the grid: gives the number of the own one. */
   spread(count: number): { readonly id: string; readonly workgroups: readonly [number, number] } {
-    const most = this.#limits.workgroupsPerAxis;
-    if (count <= most) return { id: "group.y", workgroups: [count, 1] };
+    const maxPerAxis = this.#limits.workgroupsPerAxis;
+    if (count <= maxPerAxis) return { id: "group.y", workgroups: [count, 1] };
     return {
-      id: this.bind("u32", `group.y + group.z * ${most}u`),
-      workgroups: [most, Math.ceil(count / most)],
+      id: this.bind("u32", `group.y + group.z * ${maxPerAxis}u`),
+      workgroups: [maxPerAxis, Math.ceil(count / maxPerAxis)],
     };
   }
 

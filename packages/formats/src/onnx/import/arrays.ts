@@ -41,7 +41,7 @@ function offsets(shape: readonly number[], steps: readonly number[]): Int32Array
   return result;
 }
 
-/** Which element of an array of shape `from` is read for each element of one it is broadcast to. */
+/** The index into an array of shape `from` for each element of the shape it is broadcast to. */
 export function broadcastOffsets(from: readonly number[], to: readonly number[]): Int32Array {
   const own = strides(from);
   const lead = to.length - from.length;

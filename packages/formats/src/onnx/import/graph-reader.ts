@@ -10,7 +10,7 @@ import { type Known, onlyNumber } from "./known.ts";
 import { isMadeUp, isScoped, moduleOf } from "./names.ts";
 import {
   biasOf,
-  mostNested,
+  maxNested,
   nameFor,
   neededNodes,
   type Readers,
@@ -28,9 +28,9 @@ import { shown } from "./text.ts";
  * Maximum number of nodes read from one file, with functions and branches unrolled: a small file must not ask for an
  * endless graph.
  */
-const mostNodes = 200_000;
+const maxNodes = 200_000;
 /** Maximum number of numbers computed while importing one file. */
-const mostNumbers = 2 ** 23;
+const maxNumbers = 2 ** 23;
 
 /** The items behind names, in a graph and those around it. */
 class Names {
@@ -122,10 +122,10 @@ export class GraphReader {
   }
 
   #body(body: Body): void {
-    if (body.depth > mostNested) throw new EspalierError("its functions or branches are nested too deeply.");
+    if (body.depth > maxNested) throw new EspalierError("its functions or branches are nested too deeply.");
     for (const node of body.nodes) {
-      if (++this.#nodes > mostNodes)
-        throw new EspalierError(`it has more than ${mostNodes} nodes, which is too many.`);
+      if (++this.#nodes > maxNodes)
+        throw new EspalierError(`it has more than ${maxNodes} nodes, which is too many.`);
       this.#context.opened?.count();
       const results = locate(
         () => titleOf(node),
@@ -153,7 +153,7 @@ export class GraphReader {
 
   #count({ data }: Known): void {
     this.#numbers += data.length;
-    if (this.#numbers > mostNumbers)
+    if (this.#numbers > maxNumbers)
       throw new EspalierError("it computes too many constants, which no real model needs.");
   }
 
@@ -292,7 +292,7 @@ function asTruth(item: Item): Item {
   return isKnown(item) ? { ...item, kind: "bool" } : item;
 }
 
-/** Why an operator cannot be read, and what to do. */
+/** The reason why an operator cannot be read, and what to do. */
 function whyNot({ opType, domain }: NodeProto): string {
   if (!isStandard(domain))
     return `Espalier has no operators of ${shown(domain)}. Export the model with ONNX's own`;

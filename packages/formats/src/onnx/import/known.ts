@@ -30,12 +30,12 @@ export interface Known {
 export type Pair = readonly [factor: number, power: number];
 
 /** Maximum number of elements of a computed array. Masks and tables are far smaller. */
-const mostElements = 2 ** 22;
+const maxElements = 2 ** 22;
 
 /** Throws an UnreadableError for a requested array that is too large to be useful. */
 export function checkElements(shape: readonly number[]): number {
   const size = countElements(shape);
-  if (!(size <= mostElements))
+  if (!(size <= maxElements))
     throw new UnreadableError(`a constant of shape [${shape.slice(0, 8).join(", ")}] is too large`);
   return size;
 }

@@ -5,7 +5,7 @@ import { shown } from "./text.ts";
 /** Analysis of a list of nodes: which are needed, who reads what, and names for weights. */
 
 /** Maximum nesting of functions and branches. */
-export const mostNested = 16;
+export const maxNested = 16;
 
 /** Nodes that read each name. */
 export type Readers = ReadonlyMap<string, readonly NodeProto[]>;
@@ -25,7 +25,7 @@ export function resolved(
 /** Names that a node reads: its inputs, and everything that its branches read. */
 function readsOf(node: NodeProto, depth = 0): string[] {
   const inner =
-    depth > mostNested
+    depth > maxNested
       ? []
       : node.attribute.flatMap(({ g, graphs }) => (g === undefined ? graphs : [g, ...graphs]));
   return [
@@ -89,7 +89,7 @@ export function biasOf(node: NodeProto, readers: Readers): string | undefined {
   return beside.find((name) => weightBeside(name) !== undefined);
 }
 
-/** What is added to a node's only output. */
+/** The value that is added to a node's only output. */
 function addedTo(node: NodeProto, readers: Readers): readonly string[] {
   const [output] = node.output;
   const next = readers.get(output ?? "");

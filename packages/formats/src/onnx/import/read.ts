@@ -63,7 +63,7 @@ export function readOnnx(bytes: Uint8Array, options: OnnxImportOptions = {}): Mo
   });
 }
 
-/** As readOnnx, for a file whose external numbers are in their tensors already. */
+/** Like readOnnx, for a file whose external data has already been read into its tensors. */
 export function readDecoded(file: OnnxFile, options: OnnxImportOptions): Model {
   const parsed = readBy(schema, options, "ONNX import");
   return locatedIn(parsed.name, () => readModel(file, parsed));
@@ -93,7 +93,7 @@ export function locatedIn<T>(name: string, read: () => T): T {
 }
 
 /** Combinations of places for the batch that are tried before a file is read as it is. */
-const mostAttempts = 100;
+const maxAttempts = 100;
 
 function readModel(file: OnnxFile, options: Options): Model {
   const initializers = new Set(file.graph.initializer.map(({ name }) => name));
@@ -114,7 +114,7 @@ function drawOpened(file: OnnxFile, options: Options, inputs: readonly GraphInpu
     throw new EspalierError(`its inputs have no common first axis to open as batch. ${keep}`);
   const opened = new OpenedBatch(open.size);
   let furthest = { nodes: -1, why: "" };
-  for (let attempt = 0; attempt < mostAttempts; attempt++) {
+  for (let attempt = 0; attempt < maxAttempts; attempt++) {
     try {
       opened.restart();
       return draw(file, options, open.inputs, opened);

@@ -3,9 +3,9 @@ import { matchesAny } from "@espalier/core/pruning";
 import type { Known, Source } from "./known.ts";
 import { isBufferName, isMadeUp } from "./names.ts";
 
-/** Which tensors of a file are trained, and which are buffers. ONNX does not say. */
+/** The tensors of a file that are trained, and those that are buffers; ONNX does not record this. */
 
-/** What a tensor of the file is used for, where it is used. */
+/** The use of a tensor of the file. */
 export interface Use {
   /**
    * - `weight`, `bias`: of a product or a normalisation: trained.
@@ -91,7 +91,7 @@ function isSinusoids({ shape, data }: Known, orWaves: boolean): boolean {
 }
 
 /** Numbers of a line that are looked at: far along a table, float32 has lost its waves' phases. */
-const mostLooked = 64;
+const maxLooked = 64;
 
 /**
  * Whether every line (`length` numbers, `step` apart) satisfies x[t − 1] + x[t + 1] = 2 cos(ω) x[t], and one at least
@@ -104,7 +104,7 @@ function areWaves(
   lines: number,
   between: number,
 ): boolean {
-  const looked = Math.min(length, mostLooked);
+  const looked = Math.min(length, maxLooked);
   if (looked < 8) return false;
   let largest = 0;
   for (const value of data) largest = Math.max(largest, Math.abs(value));

@@ -13,7 +13,7 @@ import {
 import { UnreadableError } from "./errors.ts";
 
 /** Maximum number of nodes read over all attempts. */
-const mostNodes = 300_000;
+const maxNodes = 300_000;
 
 /**
  * Files made for one batch size hold it in their shapes as an ordinary number. To open the batch, it is put back in: if
@@ -34,7 +34,7 @@ export class OpenedBatch {
 
   /** Counts a node that was read. Throws an UnreadableError if trying has taken too long. */
   count(): void {
-    if (++this.#nodes > mostNodes) throw new UnreadableError("there are too many places for the batch");
+    if (++this.#nodes > maxNodes) throw new UnreadableError("there are too many places for the batch");
   }
 
   /** Nodes read in this attempt. */
@@ -43,7 +43,7 @@ export class OpenedBatch {
   }
 
   get isExhausted(): boolean {
-    return this.#nodes > mostNodes;
+    return this.#nodes > maxNodes;
   }
 
   /** Forgets what was drawn, but keeps the choices. */

@@ -76,7 +76,7 @@ const encodings: ReadonlyMap<Type, Encoding> = new Map([
 ] as [Type, Encoding][]);
 
 /** Maximum number of axes. */
-const mostAxes = 16;
+const maxAxes = 16;
 
 /** The kind of known array for an element type; undefined for unsupported ones (text, complex and quantised numbers). */
 export function kindOf(type: Type): Kind | undefined {
@@ -93,8 +93,7 @@ export function readShape(
   dims: readonly bigint[],
   refuse = (why: string) => new UnreadableError(why),
 ): number[] {
-  if (dims.length > mostAxes)
-    throw refuse(`it has ${dims.length} axes, but at most ${mostAxes} are supported`);
+  if (dims.length > maxAxes) throw refuse(`it has ${dims.length} axes, but at most ${maxAxes} are supported`);
   return dims.map((dim) => {
     const extent = Number(dim);
     if (!(extent >= 0 && extent <= 2 ** 31)) throw refuse(`an axis cannot have length ${dim}`);

@@ -1,7 +1,7 @@
 import { type Argument, type Call, isPointer } from "../../compile/call.ts";
 import type { DivisionLimits } from "./limits.ts";
 
-/** What dividing a call needs to know. */
+/** Input for dividing a call. */
 export interface Surroundings {
   /** Numbers that calls read; those of parts are added to them. */
   readonly constants: number[];
@@ -42,7 +42,7 @@ export function changed(
   return { kernel: call.kernel, args };
 }
 
-/** Where in the constants the numbers are that an argument points to. */
+/** Position in the constants of the numbers that an argument points to. */
 export function constantsAt({ args }: Call, at: number): number {
   const argument = args[at]!;
   return (argument as Exclude<Argument, number>).bytes / 4;

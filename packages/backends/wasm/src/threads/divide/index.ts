@@ -22,9 +22,9 @@ export function costOf(call: Call, surroundings: Surroundings): number | undefin
 export function divide(call: Call, threads: number, surroundings: Surroundings): readonly Call[] {
   const divider = dividers[call.kernel];
   if (divider === undefined || threads === 1) return [call];
-  const { leastPart, longPart, mostPerThread } = surroundings.limits;
+  const { leastPart, longPart, maxPerThread } = surroundings.limits;
   const cost = divider.cost(call, surroundings);
-  const perThread = Math.min(mostPerThread, Math.max(1, Math.floor(cost / (threads * longPart))));
+  const perThread = Math.min(maxPerThread, Math.max(1, Math.floor(cost / (threads * longPart))));
   const parts = Math.min(threads * perThread, Math.floor(cost / leastPart));
   return parts < 2 ? [call] : divider.divide(call, parts, surroundings);
 }

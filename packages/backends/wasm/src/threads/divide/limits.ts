@@ -4,10 +4,10 @@ export interface DivisionLimits {
   readonly leastPart: number;
   /** Nanoseconds from which a part is divided further, into so many for each thread at most: others can take what one leaves. */
   readonly longPart: number;
-  readonly mostPerThread: number;
+  readonly maxPerThread: number;
 }
 
-export const usualLimits: DivisionLimits = { leastPart: 10_000, longPart: 60_000, mostPerThread: 4 };
+export const usualLimits: DivisionLimits = { leastPart: 10_000, longPart: 60_000, maxPerThread: 4 };
 
 /** Every call that can be divided is, however small: for tests. */
-export const noLimits: DivisionLimits = { leastPart: 1, longPart: 1, mostPerThread: 2 };
+export const noLimits: DivisionLimits = { leastPart: 1, longPart: 1, maxPerThread: 2 };

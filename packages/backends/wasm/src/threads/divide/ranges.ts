@@ -4,7 +4,7 @@ import { cut } from "./cut.ts";
 import { changed, type Divider, numberAt } from "./divider.ts";
 
 interface Rule {
-  /** Which argument counts; the others that are named move on by so many bytes a step, or by as many as an argument says. */
+  /** The argument that counts; the other named ones advance by a number of bytes per step, fixed or given by an argument. */
   readonly count: number;
   /** Ranges begin at multiples of this. */
   readonly grain: number;

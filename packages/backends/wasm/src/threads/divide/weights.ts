@@ -33,7 +33,7 @@ interface SparseRule {
   readonly block: number;
   /** Passes a part must have to be cut by tokens: fewer cost less by rows, which read all activations. */
   readonly passes: number;
-  /** Where arguments are. */
+  /** Positions of arguments. */
   readonly at: {
     readonly x: number;
     readonly rows: number;

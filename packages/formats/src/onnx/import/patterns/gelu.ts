@@ -1,5 +1,5 @@
 import { type Builder, erfOperator, gelu, mulOperator, type Value } from "@espalier/core/graph";
-import { drawnBy, inputsOf, near, plusNumber, type Scalars, unscaled } from "./match.ts";
+import { drawnBy, inputsOf, isClose, plusNumber, type Scalars, unscaled } from "./match.ts";
 
 /**
  * x·½·(1 + erf(x ÷ √2)) in any order of the factors: GELU as written before opset 20. `product` is the value of a Mul
@@ -7,14 +7,14 @@ import { drawnBy, inputsOf, near, plusNumber, type Scalars, unscaled } from "./m
  */
 export function recogniseGelu(b: Builder, product: Value, scalars: Scalars): Value | undefined {
   const { factors, by } = factorsOf(b, product, 3);
-  if (factors.length !== 2 || !near(by, 0.5)) return undefined;
+  if (factors.length !== 2 || !isClose(by, 0.5)) return undefined;
   for (const [x, other] of [factors, factors.toReversed()] as [Value, Value][]) {
     const shifted = plusNumber(b, other, scalars);
     const erf = shifted?.number === 1 ? drawnBy(b, shifted.value, erfOperator) : undefined;
     if (erf === undefined) continue;
     const argument = unscaled(b, b.value(erf.inputs[0]!));
     const own = unscaled(b, x);
-    if (argument.value.id === own.value.id && near(argument.by / own.by, Math.SQRT1_2)) return gelu(b, x);
+    if (argument.value.id === own.value.id && isClose(argument.by / own.by, Math.SQRT1_2)) return gelu(b, x);
   }
   return undefined;
 }

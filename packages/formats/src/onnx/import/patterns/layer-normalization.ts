@@ -9,7 +9,7 @@ import {
   subOperator,
   type Value,
 } from "@espalier/core/graph";
-import { drawnBy, inputsOf, isSame, near, plusNumber, type Scalars, unscaled } from "./match.ts";
+import { drawnBy, inputsOf, isClose, isSame, plusNumber, type Scalars, unscaled } from "./match.ts";
 
 /**
  * (x − mean) ÷ √(variance + ε) · γ + β over the last axis, as written before opset 17: mean and variance by two means,
@@ -97,5 +97,5 @@ function meanOf(b: Builder, value: Value): Value | undefined {
   const x = b.value(node.inputs[0]!);
   const width = x.shape.at(-1);
   const last = axes.length === 1 && (axes[0] === -1 || axes[0] === x.shape.length - 1);
-  return last && keepdims && typeof width === "number" && near(by * width, 1) ? x : undefined;
+  return last && keepdims && typeof width === "number" && isClose(by * width, 1) ? x : undefined;
 }

@@ -57,7 +57,7 @@ export function plusNumber(
 }
 
 /** Equal up to the sixth digit: constants in files are single precision. */
-export function near(a: number, b: number): boolean {
+export function isClose(a: number, b: number): boolean {
   return Math.abs(a - b) <= 1e-5 * Math.abs(b);
 }
 
