@@ -4,7 +4,7 @@
  * leave them; what is not there stays as it is.
  */
 import { existsSync } from "node:fs";
-import { copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -28,7 +28,8 @@ async function take(runs: string): Promise<void> {
     const files = { "results.jsonl": study, "untrained.jsonl": untrained[study] };
     for (const [file, sweep] of Object.entries(files)) {
       const from = join(runs, sweep, "results.jsonl");
-      if (existsSync(from)) await copyFile(from, join(results, study, file));
+      // A sweep that was just started has an empty file.
+      if (existsSync(from) && (await stat(from)).size > 0) await copyFile(from, join(results, study, file));
     }
   }
 }

@@ -12,7 +12,7 @@ export function speedClaim(
     .map(({ speedup }) => outcomeOf(speedup));
   return {
     verdict: verdictOf(outcomes),
-    rule: `In every model, on every backend and at every batch size that was timed, dense and pruned taking turns: more than ${faster} times as fast as the dense model, beyond the spread of the measurement. Times whose spread is more than ${mostNoise * 100} % are open. (The study: CUDA, batch 3.)`,
+    rule: `In every model, on every backend and at every batch size that was timed, dense and pruned taking turns: more than ${faster} times as fast as the dense model, beyond the spread of the measurement. Times whose spread is more than ${maxNoise * 100} % are open. (The study: CUDA, batch 3.)`,
     because: outcomes.length === 0 ? "Nothing is timed yet." : sentence(countOf(outcomes, "timings")),
     figures: outcomes.length === 0 ? undefined : speedupTable(sections, strategy, caption),
   };
