@@ -43,7 +43,7 @@ export function rankingOf(
     metrics.reduce((sum, metric) => {
       if (goal[metric] === undefined) return sum;
       const most = metric === "error" ? limit(rung) : goal[metric]!;
-      // Counted sizes are met by construction, up to rounding.
+      // A pruning step may end a little above its target; what counts is the size that was reached.
       return sum + Math.max(0, Math.log(measureOf(metric, measured) / most) - 1e-6);
     }, 0);
   const value = (measured: Measured) => measureOf(goal.minimize, measured);

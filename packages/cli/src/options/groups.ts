@@ -16,7 +16,13 @@ import {
 
 /** Options that several commands share. Names and defaults come from the packages that read them. */
 
+// Written out, because help must not wait for the packages that define them.
 const scales = ["standard", "min-max", "none"] as const satisfies readonly ScaleKind[];
+const rateSchedules = [
+  "cosine",
+  "halving",
+  "constant",
+] as const satisfies readonly FitOptions["rateSchedule"][];
 
 export interface CommonOptions {
   readonly json?: boolean;
@@ -71,7 +77,7 @@ export interface TrainingOptions extends BackendOptions {
   readonly batchSize?: number;
   readonly batchesPerEpoch?: number;
   readonly patience?: number;
-  readonly rateSchedule?: "halving" | "cosine" | "constant";
+  readonly rateSchedule?: FitOptions["rateSchedule"];
   readonly warmup?: number;
   readonly weightDecay?: number;
   readonly groupPenalty?: number;
@@ -84,11 +90,9 @@ export function addTraining(command: Command): Command {
   command
     .option("--learning-rate <n>", "learning rate of Adam (0.0001)", positive)
     .addOption(
-      new Option("--rate-schedule <name>", "how the learning rate changes over the epochs (cosine)").choices([
-        "cosine",
-        "halving",
-        "constant",
-      ]),
+      new Option("--rate-schedule <name>", "how the learning rate changes over the epochs (cosine)").choices(
+        rateSchedules,
+      ),
     )
     .option("--warmup <share>", "share of the steps during which the rate first rises (0)", share)
     .option("--batch-size <n>", "windows per step (32)", wholeNumber({ from: 1 }))

@@ -1,4 +1,5 @@
 import { EspalierError, type Graph, resolveShape, type ValueId } from "@espalier/core/inference";
+import { unaryFunctions } from "../kernels/functions.ts";
 import { alignment } from "../memory/blocks.ts";
 import type { KernelName } from "../modules/names.ts";
 import type { Slot, WasmState } from "../state.ts";
@@ -255,7 +256,7 @@ export class Emitter {
   copyInto(to: View, from: View): void {
     const { dims, transposed } = copyWalk(to, from);
     if (transposed) this.call("transposed", this.integers(dims), pointer(to), pointer(from));
-    else this.call("unary", 0, this.integers(dims), pointer(to), pointer(from), 0);
+    else this.call("unary", unaryFunctions.Identity.code, this.integers(dims), pointer(to), pointer(from), 0);
   }
 
   /** A value as features × tokens, copied where it lies otherwise. */

@@ -2,40 +2,15 @@ import { type Attributes, countElements, scaleFactor, type ValueId } from "@espa
 import { type Emitter, pointer } from "../compile/emitter.ts";
 import { expandView, type Layout, layoutOf, type View } from "../compile/view.ts";
 import { ofFloats } from "./by-definition.ts";
+import { binaryFunctions, unaryFunctions } from "./functions.ts";
 import type { Emit, Emits } from "./kernel.ts";
 
-/** Numbers of `unary`'s and `binary`'s functions in assembly/elementwise.ts. */
-const unaryCodes = {
-  Sqrt: 1,
-  Relu: 2,
-  Scale: 3,
-  Gelu: 4,
-  Exp: 5,
-  Elu: 6,
-  Sigmoid: 7,
-  Tanh: 8,
-  AtLeast: 9,
-  AtMost: 10,
-} as const;
-const binaryCodes = {
-  Add: 0,
-  Sub: 1,
-  Mul: 2,
-  Div: 3,
-  ReluGradient: 4,
-  GeluGradient: 5,
-  DropoutTraining: 6,
-  EluGradient: 7,
-  AddIntegers: 8,
-  ClipGradient: 9,
-} as const;
-
-export type UnaryName = keyof typeof unaryCodes;
-export type BinaryName = keyof typeof binaryCodes;
+export type UnaryName = keyof typeof unaryFunctions;
+export type BinaryName = keyof typeof binaryFunctions;
 
 /** y = f(x), views of one shape; y may be x. */
 export function emitUnary(e: Emitter, name: UnaryName, y: View, x: View, by = 0): void {
-  e.call("unary", unaryCodes[name], e.walk(y, [x], y.shape, y.padded), pointer(y), pointer(x), by);
+  e.call("unary", unaryFunctions[name].code, e.walk(y, [x], y.shape, y.padded), pointer(y), pointer(x), by);
 }
 
 /** Extra arguments of a function of two operands: ratio and scale of dropout, or two bounds. */
@@ -52,7 +27,7 @@ export function emitBinary(
 ): void {
   const [left, right] = [expandView(a, y.shape), expandView(b, y.shape)];
   const dims = e.walk(y, [left, right], y.shape, y.padded);
-  e.call("binary", binaryCodes[name], dims, pointer(y), pointer(a), pointer(b), ...numbers);
+  e.call("binary", binaryFunctions[name].code, dims, pointer(y), pointer(a), pointer(b), ...numbers);
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Argument, Call } from "../../compile/call.ts";
 import { isPointer } from "../../compile/call.ts";
+import { binaryFunctions, costsOf, unaryFunctions } from "../../kernels/functions.ts";
 import type { KernelName } from "../../modules/names.ts";
 import { cut, longestShare } from "./cut.ts";
 import { constantsAt, type Divider, numberAt, type Surroundings, withConstants } from "./divider.ts";
@@ -21,9 +22,8 @@ interface Rule {
   readonly element: (call: Call) => number;
 }
 
-/** Nanoseconds an element of `unary` and `binary`, by the numbers they have for their functions (elementwise.ts). */
-const unaryCosts = [0.15, 0.5, 0.15, 0.15, 0.75, 0.8, 1.5, 1, 1, 0.15, 0.15];
-const binaryCosts = [0.2, 0.2, 0.2, 0.4, 0.2, 1.4, 0.2, 0.9, 0.2, 0.2];
+const unaryCosts = costsOf(unaryFunctions);
+const binaryCosts = costsOf(binaryFunctions);
 
 const rules = {
   unary: { walk: 1, operands: [2, 3], vectors: 1, element: (call) => unaryCosts[numberAt(call, 0)]! },
