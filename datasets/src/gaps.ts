@@ -97,13 +97,18 @@ function described(found: readonly Irregularity[], step: KnownStep, show: (row: 
   return `rows every ${step.label}, but ${parts.filter((part) => part !== false).join("; ")}`;
 }
 
-/** A single hour that is missing or doubled on a Sunday in spring or autumn is summer time. */
+/** An hour, or half of one, that is missing or doubled on a Sunday in spring or autumn is summer time. */
 function hintOf(found: readonly Irregularity[], { timestamps, offsets }: Clock, step: KnownStep): string {
   if (offsets !== undefined || step.calendar !== undefined || step.milliseconds > 3_600_000) return "";
   const likely = found.filter(({ row, steps }) => {
     const before = new Date(timestamps[row - 1]!);
-    const hour = Math.abs((steps - 1) * step.milliseconds) === 3_600_000;
-    return hour && before.getUTCHours() <= 3 && (before.getUTCDay() === 0 || before.getUTCDay() === 6);
+    const off = Math.abs((steps - 1) * step.milliseconds);
+    // Lord Howe's summer time is half an hour.
+    return (
+      (off === 3_600_000 || off === 1_800_000) &&
+      before.getUTCHours() <= 3 &&
+      (before.getUTCDay() === 0 || before.getUTCDay() === 6)
+    );
   });
   return likely.length > 0 && likely.length >= found.length / 2
     ? " (summer time? --time-zone Europe/Berlin, or another, accounts for it)"

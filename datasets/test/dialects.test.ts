@@ -343,3 +343,107 @@ describe("clocks with summer time", () => {
     expect(next).toEqual(["2024-04-01T00:00+02:00", "2024-04-02T00:00+02:00"]);
   });
 });
+
+describe("what a reader of a file is told", () => {
+  const notes = (text: string | Uint8Array) => parseCsv("f", text).notes;
+  const days = (row: (i: number) => string, header: string, count = 60) =>
+    `${header}\n${Array.from({ length: count }, (_, i) => row(i)).join("\n")}\n`;
+
+  it.each<[string, string, RegExp]>([
+    [
+      "names that stand there twice",
+      file((d, a, b) => `${d},${a},${b}`, "date,a,a"),
+      /called "a", too: this one is "a\.1"/,
+    ],
+    [
+      "no names",
+      file((d, a, b) => `${d},${a},${b}`, "2024-01-24 23:00,1,2"),
+      /no names in the first row: the series are "series_2", "series_3"/,
+    ],
+    [
+      "an index with a name",
+      file((d, a, _, i) => `${i + 1},${d},${a}`, "id,date,a"),
+      /the column "id" counts the rows: left out/,
+    ],
+    [
+      "a series that counts up",
+      file((d, a, _, i) => `${d},${a},${i + 1}`, "date,a,meter"),
+      /the column "meter" counts up by one .* leave it out/,
+    ],
+    [
+      "half an hour of summer time",
+      days(
+        (i) => `${iso(new Date(Date.UTC(2024, 3, 6, 0) + i * hour - (i > 25 ? hour / 2 : 0)))},${value(i)}`,
+        "date,a",
+      ),
+      /summer time\?/,
+    ],
+  ])("%s", (_, text, note) => {
+    expect(notes(text).filter((line) => note.test(line))).toHaveLength(1);
+  });
+
+  it.each<[string, string, string[]]>([
+    ["years of any century", days((i) => `${1480 + i},${value(i)}`, "year,a"), ["1480", "1539"]],
+    [
+      "hours without separators",
+      file((d, a) => `${d.slice(0, 13).replaceAll(/[- ]/g, "")},${a}`, "date,a"),
+      ["2024012500", "2024012711"],
+    ],
+    [
+      "p.m.",
+      days(
+        (i) =>
+          `${1 + Math.floor(i / 24)}/3/2024 ${i % 12 || 12}:00 ${i % 24 < 12 ? "a.m." : "p.m."},${value(i)}`,
+        "date,a",
+      ),
+      ["1/3/2024 12:00 a.m.", "3/3/2024 11:00 a.m."],
+    ],
+  ])("%s are dates, and are written as they were", (_, text, [first, last]) => {
+    const { table, reading } = parseCsv("f", text);
+    expect(table.columns).toEqual(["a"]);
+    const lines = formatCsv(table, reading).trim().split("\n");
+    expect([lines[1]!.split(",")[0], lines.at(-1)!.split(",")[0]]).toEqual([first, last]);
+  });
+
+  it.each<[string, string, RegExp]>([
+    [
+      "a word among numbers",
+      file((d, a, b, i) => `${d},${i === 9 ? "k. A." : a},${b}`),
+      /row 11, column "a": .* If it stands for a missing value, give --na "k\. A\."/,
+    ],
+    [
+      "a spreadsheet's error",
+      file((d, a, b, i) => `${d},${i === 9 ? "#DIV/0!" : a},${b}`),
+      /row 11, column "a": .* Give --missing forward-fill/,
+    ],
+    [
+      "a row of totals",
+      `${file((d, a, b) => `${d},${a},${b}`)}Total,1,2\n`,
+      /row 62, column "date": "Total" is not a date\. Does the last row hold totals/,
+    ],
+    [
+      "a rare separator",
+      file((d, a, b) => `${d}^${a}^${b}`, "date^a^b"),
+      /Does "\^" separate the cells\? Give it by --delimiter/,
+    ],
+    [
+      "columns of fixed width",
+      file((d, a, b) => `${d}   ${a}   ${b}`, "date   a   b"),
+      /Do blanks separate the cells\?/,
+    ],
+    [
+      "rows within a millisecond",
+      days((i) => `2024-01-01T00:00:00.${`${i * 100}`.padStart(6, "0")},${value(i)}`, "date,a"),
+      /dates are kept to the millisecond\. Give --date-column none/,
+    ],
+  ])("%s is refused with what to do", (_, text, message) => {
+    expect(() => parseCsv("f", text)).toThrow(message);
+  });
+
+  it("reads UTF-16 without a byte order mark, and minus signs of typographers", () => {
+    const text = file((d, a, b) => `${d},\u2212${a},${b}`);
+    const { table } = parseCsv("f", Buffer.from(text, "utf16le"));
+    expect(table.values[0]).toBe(-1000);
+    expect(parseCsv("f", Buffer.from(text, "utf16le").swap16()).table.values).toEqual(table.values);
+  });
+});

@@ -1,6 +1,6 @@
 /**
  * Runtimes and bundlers that the examples are tried in, as npm brings them: `node runtimes.ts` puts them into the cache
- * (some 250 MB to download), where the tests look for them.
+ * (some 400 MB to download), where the tests look for them.
  */
 import { execFile } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
@@ -27,6 +27,9 @@ const dependencies = {
   "node-22": node(22),
   "node-26": node(26),
   "@rollup/plugin-node-resolve": "16.0.3",
+  next: "16.4.6",
+  react: "19.3.1",
+  "react-dom": "19.3.1",
   rollup: "4.68.8",
   vite: "8.4.0",
   webpack: "5.113.0",

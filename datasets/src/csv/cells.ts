@@ -8,11 +8,26 @@ export interface NumberMarks {
 }
 
 const point = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
-const missing = new Set(["", "nan", "na", "n/a", "#n/a", "<na>", "null", "none", "nil", "-", "?", "."]);
+const spreadsheetErrors = ["#n/a", "#div/0!", "#value!", "#ref!", "#name?", "#num!", "#null!"];
+const missing = new Set([
+  "",
+  "nan",
+  "na",
+  "n/a",
+  "<na>",
+  "null",
+  "none",
+  "nil",
+  "-",
+  "?",
+  ".",
+  ...spreadsheetErrors,
+]);
 
 /** The finite number that a cell holds, or `undefined`: no hexadecimal, no infinity. */
 export function parseNumber(cell: string, marks: NumberMarks): number | undefined {
-  const text = marks.thousands === undefined ? cell : withoutThousands(cell, marks.thousands);
+  const signed = cell.replace(/^\u2212/, "-");
+  const text = marks.thousands === undefined ? signed : withoutThousands(signed, marks.thousands);
   const plain = marks.decimal === "," ? (text.includes(".") ? "." : text.replace(",", ".")) : text;
   if (!point.test(plain)) return undefined;
   const value = Number(plain);
@@ -37,7 +52,9 @@ export function saysMissing(cell: string): boolean {
 
 /** Whether a cell can only be a name: neither a number in any way of writing, nor a date, nor a missing value. */
 export function isName(cell: string): boolean {
-  return !saysMissing(cell) && !/^[+-]?[\d.,\s'’]*\d(?:[eE][+-]?\d+)?$/.test(cell) && !looksLikeDate(cell);
+  return (
+    !saysMissing(cell) && !/^[+\u2212-]?[\d.,\s'’]*\d(?:[eE][+-]?\d+)?$/.test(cell) && !looksLikeDate(cell)
+  );
 }
 
 /** A cell as a message shows it: on one line, and not too long. */

@@ -111,6 +111,13 @@ function faultError(
       name,
     );
   }
+  if (fault.row > 9 && fault.row === columns[0]!.texts.length - 1 && !/\d/.test(text)) {
+    return fail(
+      `"${shown(text)}" is not a date. Does the last row hold totals or a remark? Delete it.`,
+      fault.row,
+      name,
+    );
+  }
   const what =
     given === undefined ? "is not a date that is understood" : `is not a date of the format "${given}"`;
   return fail(

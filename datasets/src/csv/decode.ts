@@ -49,11 +49,7 @@ export function decode(
   const refused = refusal(name, bytes);
   if (refused !== undefined) throw new EspalierError(`data ${name}: ${refused}`);
   if (encoding !== undefined) return { text: decoder(name, encoding).decode(bytes), encoding };
-  const utf16 = startsWith(bytes, "\xFF\xFE")
-    ? "utf-16le"
-    : startsWith(bytes, "\xFE\xFF")
-      ? "utf-16be"
-      : undefined;
+  const utf16 = utf16Of(bytes);
   if (utf16 !== undefined) return { text: new TextDecoder(utf16).decode(bytes) };
   if (bytes.subarray(0, 4096).includes(0)) throw new EspalierError(`data ${name}: is not a text file.`);
   try {
@@ -96,6 +92,16 @@ function refusal(name: string, bytes: Uint8Array): string | undefined {
   return /^<(!doctype|html|\?xml)/i.test(start)
     ? "is HTML or XML, not CSV. Was a page saved in place of the file?"
     : undefined;
+}
+
+/** UTF-16 by its byte order mark, or by the zeros of which Western letters leave every second byte. */
+function utf16Of(bytes: Uint8Array): "utf-16le" | "utf-16be" | undefined {
+  if (startsWith(bytes, "\xFF\xFE")) return "utf-16le";
+  if (startsWith(bytes, "\xFE\xFF")) return "utf-16be";
+  const start = bytes.subarray(0, 4096);
+  const [even, odd] = [0, 1].map((from) => start.filter((byte, i) => i % 2 === from && byte === 0).length);
+  const most = 0.4 * start.length;
+  return even! === 0 && odd! > most ? "utf-16le" : odd! === 0 && even! > most ? "utf-16be" : undefined;
 }
 
 function startsWith(bytes: Uint8Array, magic: string): boolean {

@@ -28,8 +28,9 @@ export interface Layout {
 const dateNames = /^(?:date|time|timestamp|datetime|date[ _/-]?time|ds)$/i;
 /** Names that may say so, if the cells look like it. */
 const dateLike =
-  /date|time|^(?:day|month|week|quarter|year|period|when|datum|zeit|tag|monat|jahr|fecha|jour|data|ts|unix|epoch)\b/i;
-const indexNames = /^(?:|unnamed: ?\d+|index|row|row[ _]?(?:id|number|names?)|no\.?|nr\.?|#)$/i;
+  /date|time|^(?:day|month|week|quarter|years?|yr|period|when|datum|zeit|tag|monat|jahr|fecha|jour|ann[ée]e|an|año|ano|anno|rok|data|ts|unix|epoch)(?![\p{L}\d])/iu;
+const yearNames = /^(?:years?|yr|jahr|ann[ée]e|an|año|ano|anno|rok)$/i;
+const indexNames = /^(?:|unnamed: ?\d+|index|idx|id|row|row[ _]?(?:id|number|names?)|no\.?|nr\.?|#)$/i;
 const calendarNames = ["year", "month", "day", "hour", "minute"] as const;
 
 /**
@@ -102,7 +103,7 @@ function valueCells(
   id: number,
 ): Pick<Layout, "series" | "empty" | "notes"> {
   const { name, names, cells, header } = table;
-  const notes: string[] = [];
+  const notes = nameNotes(table, values);
   const empty = values.filter(
     (i) => header && cells[i] === "" && column(table, i).every((cell) => cell === ""),
   );
@@ -119,11 +120,16 @@ function valueCells(
       return false;
     }
     const dated = texts.every((text) => looksLikeDate(text)) && texts.length > 0;
-    const serial = header && dates.length === 0 && dateNames.test(names[i]!) && rises(texts);
+    const dateName = dateNames.test(names[i]!) || yearNames.test(names[i]!);
+    const serial = header && dates.length === 0 && dateName && rises(texts);
     const text = id >= 0 && texts.every(isName);
     if (text) notes.push(`the column "${names[i]}" holds text: left out`);
     if (dated) notes.push(`the column "${names[i]}" holds dates: left out`);
     if (serial) notes.push(`the column "${names[i]}" only rises: left out`);
+    if (header && !serial && values.length > 1 && texts.length > 9 && counts(texts))
+      notes.push(
+        `the column "${names[i]}" counts up by one from row to row: if it is no series, leave it out (--series)`,
+      );
     return !dated && !serial && !text;
   });
   if (series.length === 0) {
@@ -132,6 +138,17 @@ function valueCells(
     );
   }
   return { series, empty, notes };
+}
+
+/** What columns are called, if the file does not say so or says it twice. */
+function nameNotes({ names, cells, header }: Sampled, values: readonly number[]): string[] {
+  const shown = values.slice(0, 3).map((i) => `"${names[i]}"`);
+  if (!header)
+    return [`no names in the first row: the series are ${shown.join(", ")}${values.length > 3 ? ", …" : ""}`];
+  const again = values.filter((i) => cells[i] !== "" && cells[i] !== names[i]);
+  return again
+    .map((i) => `another column is called "${cells[i]}", too: this one is "${names[i]}"`)
+    .slice(0, 3);
 }
 
 /** Whether cells count up by one, as an index does. */
@@ -206,7 +223,11 @@ function dateCells(table: Sampled, o: CsvSettings): number[] {
     return parts.slice(0, upTo < 0 ? parts.length : upTo);
   }
   const byNumber = names.findIndex(
-    (candidate, i) => dateLike.test(candidate) && numericPatterns(first[i] ?? "").length > 0,
+    (candidate, i) =>
+      dateLike.test(candidate) &&
+      numericPatterns(first[i] ?? "").length > 0 &&
+      // Any number of four digits may be a year where the name says so, and elsewhere the usual ones.
+      (!/^\d{4}$/.test(first[i]!) || yearNames.test(candidate) || /^(?:1[89]|20)/.test(first[i]!)),
   );
   return byNumber < 0 ? [] : withTime(table, byNumber);
 }

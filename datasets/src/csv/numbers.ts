@@ -1,7 +1,7 @@
 import type { NumberMarks } from "./cells.ts";
 
 const groupMarks = " \u00A0\u202F\u2009'’_";
-const number = new RegExp(`^[+-]?([\\d.,${groupMarks}]*\\d)(?:[eE][+-]?\\d+)?$`);
+const number = new RegExp(`^[+\u2212-]?([\\d.,${groupMarks}]*\\d)(?:[eE][+-]?\\d+)?$`);
 const grouped = (mark: string) => new RegExp(`^\\d{1,3}(?:\\${mark}\\d{3})+$`);
 
 /** Decimal and thousands marks, as seen in the cells. */

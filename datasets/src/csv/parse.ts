@@ -260,6 +260,13 @@ function turned(raw: RawRows): RawRows {
 }
 
 function repeated(rows: FileRows, layout: Layout, { pivot }: CsvSettings): EspalierError {
+  const texts = new Set(rows.dates[0]!.map((_, row) => rows.dates.map((one) => one[row]).join(" ")));
+  if (2 * texts.size > rows.rows) {
+    return csvError(
+      rows.name,
+      "most rows are less than a millisecond after the one before, and dates are kept to the millisecond. Give --date-column none.",
+    );
+  }
   const width = layout.series.length;
   const sample = Array.from({ length: Math.min(rows.rows, 1000) }, (_, row) => {
     const cells = Array<string>(layout.width).fill("");

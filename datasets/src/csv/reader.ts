@@ -162,10 +162,17 @@ export class RowReader {
         column,
       );
     }
-    const separator = [";", "\t", "|", ","].find((mark) => cell.includes(mark));
+    const separator = [";", "\t", "|", ",", "^", "~", "¦"].find((mark) => cell.includes(mark));
     if (width === 1 && separator !== undefined) {
       const mark = separator === "\t" ? "a tab" : `"${separator}"`;
       return this.#error(`${what}. Does ${mark} separate the cells? Give it by --delimiter.`, line, column);
+    }
+    if (width === 1 && /\S {2,}\S/.test(cell)) {
+      return this.#error(
+        `${what}. Do blanks separate the cells? Make a CSV file of it: pandas.read_fwf reads columns of fixed width.`,
+        line,
+        column,
+      );
     }
     const numbers = series.filter((index) => parseNumber(cells[index]!, this.#marks) !== undefined);
     // A row of units stands below the names, and none of its cells is a number.
@@ -189,7 +196,12 @@ export class RowReader {
     }
     const others = numbers.slice(0, 3).map((index) => names[index]!);
     const example = others.length > 0 ? `--series ${others.join(",")}` : "--series";
-    return this.#error(`${what}. Correct the cell, or take other columns: ${example}.`, line, column);
+    // A word among numbers.
+    const na =
+      this.#rows > 0 && !/\d/.test(cell)
+        ? ` If it stands for a missing value, give --na "${shown(cell)}".`
+        : "";
+    return this.#error(`${what}. Correct the cell, or take other columns: ${example}.${na}`, line, column);
   }
 
   #id(cell: string, line: number, column: string): string {

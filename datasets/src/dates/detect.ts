@@ -120,7 +120,8 @@ function clockPattern({
 }: Record<string, string | undefined>): string {
   const of = wide(half === undefined ? "H" : "h", hour);
   const rest = fraction === undefined ? "" : `${mark}${"S".repeat(fraction.length)}`;
-  const behind = half === undefined ? "" : `${gap}a`;
+  const letter = half?.includes(".") ? "aaaa" : /^[ap]/.test(half ?? "") ? "aaa" : "a";
+  const behind = half === undefined ? "" : `${gap}${letter}`;
   return `${of}:mm${second === undefined ? "" : `:ss${rest}`}${behind}`;
 }
 
@@ -140,9 +141,11 @@ export function numericPatterns(text: string): string[] {
   const [digits = "", rest] = text.split(/[.,]/);
   const n = Number(digits);
   if (rest === undefined) {
-    if (/^(?:1[89]|20)\d\d$/.test(digits)) return ["yyyy"];
+    if (/^[12]\d{3}$/.test(digits)) return ["yyyy"];
     if (/^(?:19|20)\d\d(?:0[1-9]|1[0-2])$/.test(digits)) return ["yyyyMM"];
     if (/^(?:19|20)\d{6}$/.test(digits)) return ["yyyyMMdd"];
+    if (/^(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[01]\d|2[0-3])$/.test(digits))
+      return ["yyyyMMddHH", "unix"];
     if (/^(?:19|20)\d{10}$/.test(digits)) return ["yyyyMMddHHmm", "unix-ms"];
     if (/^(?:19|20)\d{12}$/.test(digits)) return ["yyyyMMddHHmmss"];
     if (/^\d{15,17}$/.test(digits)) return ["unix-us"];

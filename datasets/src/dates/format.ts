@@ -116,6 +116,16 @@ function zone(colon: boolean, zulu: boolean, hoursOnly: boolean): Symbol {
   };
 }
 
+function half(am: string, pm: string): Symbol {
+  return {
+    source: "([AaPp]\\.?[Mm]\\.?)",
+    read: (text, into) => {
+      into.pm = /^p/i.test(text);
+    },
+    write: (date) => (date.getUTCHours() < 12 ? am : pm),
+  };
+}
+
 const month = (date: Date) => date.getUTCMonth() + 1;
 const hour12 = (date: Date) => date.getUTCHours() % 12 || 12;
 
@@ -149,13 +159,10 @@ const symbols: Readonly<Record<string, Symbol>> = {
   m: digits("minute", false, (date) => date.getUTCMinutes()),
   ss: digits("second", true, (date) => date.getUTCSeconds()),
   s: digits("second", false, (date) => date.getUTCSeconds()),
-  a: {
-    source: "([AaPp]\\.?[Mm]\\.?)",
-    read: (text, into) => {
-      into.pm = /^p/i.test(text);
-    },
-    write: (date) => (date.getUTCHours() < 12 ? "AM" : "PM"),
-  },
+  // As date-fns has them.
+  a: half("AM", "PM"),
+  aaa: half("am", "pm"),
+  aaaa: half("a.m.", "p.m."),
   EEEE: named("weekday", weekdays, false, weekday),
   EEE: named("weekday", weekdays, true, weekday),
   Q: {

@@ -1,18 +1,18 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import { stripTypeScriptTypes } from "node:module";
 import { type AddressInfo, createServer as createSocket } from "node:net";
 import { tmpdir } from "node:os";
-import { extname, join } from "node:path";
+import { extname, join, parse } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
 import { forecastingDataOf, loadSynthetic, withData } from "@espalier/datasets";
 import { createForecaster } from "@espalier/forecaster";
-import { encodeModel } from "@espalier/formats";
+import { encodeModel, roundWeights } from "@espalier/formats";
 import { patchTST } from "@espalier/models";
 import { build, version as esbuildVersion } from "esbuild";
 import { type Browser, chromium, firefox as playwrightFirefox, webkit } from "playwright-core";
@@ -35,7 +35,8 @@ beforeAll(async () => {
   const model = patchTST({ ...lengths, series: 3, width: 8, feedForward: 8, heads: 2, layers: 1 }).initialize(
     1,
   );
-  const bytes = encodeModel(withData(model, forecastingDataOf(loaded, lengths)));
+  // A packed file, which every engine unpacks in its own way.
+  const bytes = encodeModel(roundWeights(withData(model, forecastingDataOf(loaded, lengths)), "int8"));
   const { values, columns } = loaded.table;
   rows = Array.from({ length: 30 }, (_, row) => [
     ...values.subarray(row * columns.length, (row + 1) * columns.length),
@@ -77,7 +78,8 @@ function whereThere(
   test: () => Promise<string | undefined>,
 ): void {
   const why = present ? "" : " (skipped: not in the cache; node examples/deploy/runtimes.ts gets it)";
-  it.skipIf(!present)(`${name}${why}`, async ({ task }) => {
+  // Building with Next takes half a minute where nothing else runs.
+  it.skipIf(!present)(`${name}${why}`, { timeout: 300_000 }, async ({ task }) => {
     const version = await test();
     if (version !== undefined) task.meta.ran = [name, version, file];
   });
@@ -199,17 +201,19 @@ beforeAll(async () => {
     if (path.endsWith("/sent")) {
       sent.set(path, await text(request));
       response.end();
-    } else if (path.endsWith("/")) {
+    } else if (path.endsWith("/") && !existsSync(at(path, "index.html"))) {
       const kind = Object.keys(documents).find((one) => path.startsWith(one)) ?? "";
       response.setHeader("content-type", "text/html");
       response.end(`<!doctype html><output></output>${documents[kind] ?? ""}`);
     } else {
-      const body = await readFile(at(path)).catch(() => undefined);
+      const body = await readFile(at(path.endsWith("/") ? `${path}index.html` : path)).catch(() => undefined);
       if (body !== undefined && extname(path) === ".js") {
         const folder = path.split("/", 3).join("/");
         loaded.set(folder, (loaded.get(folder) ?? 0) + gzipSync(body, { level: 9 }).length / 1000);
       }
-      response.writeHead(body === undefined ? 404 : 200, { "content-type": types[extname(path)] ?? "" });
+      response.writeHead(body === undefined ? 404 : 200, {
+        "content-type": types[extname(path)] ?? "text/html",
+      });
       response.end(body);
     }
   }).listen(0, "127.0.0.1");
@@ -240,22 +244,52 @@ const byEsbuild =
       },
     });
 
+/** A page that says itself what it forecasts, in a browser that the test cannot look into. */
+async function readAlone(name: string, program: string, args: readonly string[]): Promise<void> {
+  const url = await place(`alone/${name}`, byEsbuild("page.js", "esm", true));
+  const child = spawn(program, [...args, url], { detached: true });
+  try {
+    while (!sent.has(`/alone/${name}/sent`)) {
+      if (child.exitCode !== null) throw new Error(`${name} ended with ${child.exitCode}`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    expectForecast(sent.get(`/alone/${name}/sent`)!.split(" ").map(Number));
+  } finally {
+    // The whole group: a browser's own processes, and the screen that xvfb-run made.
+    process.kill(-child.pid!);
+  }
+}
+
 const firefox = [process.env.FIREFOX ?? "/usr/bin/firefox-esr"].find(existsSync);
 const noFirefox = firefox === undefined ? " (skipped: no /usr/bin/firefox-esr; name one with FIREFOX)" : "";
 
 it.skipIf(firefox === undefined)(`a page in Firefox${noFirefox}`, async ({ task }) => {
-  const url = await place("alone/firefox", byEsbuild("page.js", "esm", true));
-  const child = spawn(firefox!, ["--headless", "--no-remote", "--profile", mkdtempSync(at("profile-")), url]);
-  try {
-    while (!sent.has("/alone/firefox/sent")) {
-      if (child.exitCode !== null) throw new Error(`Firefox ended with ${child.exitCode}`);
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-    expectForecast(sent.get("/alone/firefox/sent")!.split(" ").map(Number));
-  } finally {
-    child.kill();
-  }
+  await readAlone("firefox", firefox!, [
+    "--headless",
+    "--no-remote",
+    "--profile",
+    mkdtempSync(at("profile-")),
+  ]);
   const browser = `firefox ${await versionOf(firefox!)}`;
+  task.meta.ran = ["a page, bundled by esbuild", `${esbuildVersion}, ${browser}`, "page.js"];
+});
+
+/** WebKitGTK's own small browser (Debian: webkit2gtk-driver), which needs a screen (xvfb). */
+const webkitGtk = [
+  process.env.WEBKIT ??
+    `/usr/lib/${process.arch === "arm64" ? "aarch64" : "x86_64"}-linux-gnu/webkit2gtk-4.1/MiniBrowser`,
+].find(existsSync);
+const screen = "/usr/bin/xvfb-run";
+const noWebkit =
+  webkitGtk === undefined || !existsSync(screen)
+    ? " (skipped: apt-get install webkit2gtk-driver xvfb xauth, or name a MiniBrowser with WEBKIT)"
+    : "";
+
+it.skipIf(noWebkit !== "")(`a page in WebKit${noWebkit}`, async ({ task }) => {
+  const onScreen = ["--auto-servernum", webkitGtk!];
+  await readAlone("webkit", screen, onScreen);
+  const { stdout } = await run(screen, [...onScreen, "--version"]);
+  const browser = `WebKitGTK ${/\d[\d.]*/.exec(stdout)![0]}`;
   task.meta.ran = ["a page, bundled by esbuild", `${esbuildVersion}, ${browser}`, "page.js"];
 });
 
@@ -349,14 +383,30 @@ describe.skipIf(!there)(`in a browser${why}`, () => {
       if ((stats as { hasErrors(): boolean }).hasErrors()) throw new Error(`${stats}`);
     },
   };
+  /** Next's own bundler, Turbopack: a static site with a page that runs `page.js`. */
+  bundlers.next = async (out) => {
+    for (const name of ["next", "react", "react-dom"])
+      symlinkSync(cached(name), at("node_modules", name), "junction");
+    const root = JSON.stringify(parse(folder).root);
+    await writeFile(
+      at("next/next.config.js"),
+      // What is linked lies outside the folder.
+      `export default { output: "export", basePath: "/page/next", turbopack: { root: ${root} }, outputFileTracingRoot: ${root} };`,
+    );
+    const env = { ...process.env, NODE_ENV: "production", NEXT_TELEMETRY_DISABLED: "1" };
+    await run(process.execPath, [join(cached("next"), "dist/bin/next"), "build"], { cwd: at("next"), env });
+    cpSync(at("next/out"), out, { recursive: true });
+  };
+
   for (const [name, bundle] of Object.entries(bundlers)) {
     const present = name === "esbuild" || existsSync(cached(name));
-    whereThere(present, `a page, bundled by ${name}`, "page.js", async () => {
+    const file = name === "next" ? "next/app/page.js" : "page.js";
+    whereThere(present, `a page, bundled by ${name}`, file, async () => {
       await readPage(await place(`page/${name}`, bundle));
       const kilobytes = loaded.get(`/page/${name}`)!;
       console.log(`a page, bundled by ${name}: ${kilobytes.toFixed(1)} kB gzip`);
-      // Rollup alone makes nothing shorter.
-      if (name !== "rollup") expect(kilobytes).toBeLessThan(55);
+      // Rollup alone makes nothing shorter, and Next brings React.
+      if (name !== "rollup" && name !== "next") expect(kilobytes).toBeLessThan(55);
       const bundler = name === "esbuild" ? esbuildVersion : (await manifestOf(name)).version;
       return `${bundler}, ${version}`;
     });

@@ -34,7 +34,7 @@ describe("espalier replay", () => {
     );
     expect(code, stderr).toBe(0);
     expect(stdout).toMatch(
-      /^iTransformer, replayed from m.safetensors\n {2}1 {2}prune by channel .*\n {2}2 {2}tune for 1 epoch .*\n {2}3 {2}tune for 2 epochs .*\nidentical to small.safetensors, byte for byte; written to again.safetensors\n$/,
+      /^iTransformer, replayed from m.safetensors\n {2}1 {2}prune by channel [\s\S]*\n {2}2 {2}tune for 1 epoch [\s\S]*\n {2}3 {2}tune for 2 epochs [\s\S]*\nidentical to small.safetensors, byte for byte; written to again.safetensors\n$/,
     );
     expect(await bytes("again.safetensors")).toEqual(await bytes("small.safetensors"));
     const json = await run("replay small.safetensors --from m.safetensors --json");

@@ -1,4 +1,5 @@
 import type { Answers } from "./answers.ts";
+import { chartPadding, paper } from "./charts/theme.ts";
 import { type Block, type Document, tableToggle } from "./document.ts";
 import type { Figure } from "./figure.ts";
 import { styleSheet } from "./style.ts";
@@ -94,9 +95,26 @@ ${caption === "" ? "" : `<figcaption>${escapeHtml(caption)}</figcaption>`}${deta
 </figure>`;
 }
 
-/** Makes an SVG fit for a page with others: one image for a screen reader, and unique names. */
+/** The least size of a chart's letters in a narrow page, relative to a wide one; a chart that is still wider is scrolled. */
+const leastScale = 0.8;
+
+/**
+ * Makes an SVG fit for a page with others: one image for a screen reader, unique names, and the left edge of the text around
+ * it at every scale. The page shows through: its shadow says that a chart goes on. A pointer that rests on a mark with a
+ * description shows it.
+ */
 function inline(svg: string, name: string, alt: string): string {
   return svg
+    .replace(
+      /<path aria-label="([^"]*)" role="graphics-symbol" aria-roledescription="[^"]*"([^>]*)\/>/g,
+      "<path$2><title>$1</title></path>",
+    )
+    .replace(/ width="\d+" height="\d+" viewBox="0 0 (\d+) (\d+)"/, (_, width: string, height: string) => {
+      const shown = Number(width) - chartPadding;
+      const least = Math.round(leastScale * shown);
+      return ` width="${shown}" height="${height}" style="min-width:${least}px" viewBox="${chartPadding} 0 ${shown} ${height}"`;
+    })
+    .replace(new RegExp(`(<svg [^>]*>)<rect [^>]*fill="${paper}"/>`), "$1")
     .replace(/^<svg /, `<svg role="img" aria-label="${escapeHtml(alt)}" `)
     .replace(/\bid="([^"]+)"/g, `id="${name}-$1"`)
     .replace(/url\(#([^)]+)\)/g, `url(#${name}-$1)`);

@@ -29,7 +29,6 @@ a { color: var(--link); }
 main > h2:first-child { margin-top: 1.5rem; }
 figure { margin: 2.25rem 0; }
 .unseen { position: absolute; width: 1px; height: 1px; margin: -1px; overflow: hidden; clip-path: inset(50%); }
-.chart { margin-left: -16px; }
 .chart svg { display: block; width: auto; max-width: 100%; height: auto; }
 .row { display: flex; flex-wrap: wrap; gap: 0 2.5rem; }
 .row figure { margin: 1rem 0; max-width: 100%; }
@@ -46,7 +45,8 @@ figure { margin: 2.25rem 0; }
 figcaption { max-width: 46rem; margin-top: 0.3rem; color: var(--muted); font-size: 0.9rem; }
 details { margin-top: 0.6rem; }
 summary { color: var(--link); cursor: pointer; font-size: 0.9rem; }
-.table { overflow-x: auto; margin: 0.6rem 0 1rem; background: linear-gradient(to right, var(--paper), var(--paper)) 0 0 / 1.5rem 100% no-repeat local,
+.table { margin: 0.6rem 0 1rem; }
+.table, .chart { overflow-x: auto; background: linear-gradient(to right, var(--paper), var(--paper)) 0 0 / 1.5rem 100% no-repeat local,
   linear-gradient(to right, var(--paper), var(--paper)) 100% 0 / 1.5rem 100% no-repeat local,
   linear-gradient(to right, var(--line), transparent) 0 0 / 0.7rem 100% no-repeat scroll, linear-gradient(to left, var(--line), transparent) 100% 0 / 0.7rem 100% no-repeat scroll; }
 table { border-collapse: collapse; font-size: 0.84rem; font-variant-numeric: tabular-nums; }
@@ -70,6 +70,7 @@ ${swaps.join("\n")}
   nav { display: none; }
   details::details-content { content-visibility: visible; }
   figure, tr { break-inside: avoid; }
+  .chart svg { min-width: 0 !important; }
 }
 `;
 }

@@ -5,6 +5,7 @@ import { isLatency, procedureOf, type ResultRecord } from "@espalier/bench";
 import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { documentOf, figuresIn } from "../src/document.ts";
 import type { Figure } from "../src/figure.ts";
+import { drawFigures } from "../src/folder.ts";
 import { toHtml } from "../src/html.ts";
 import { summaryLines, writeReport } from "../src/index.ts";
 import { toMarkdown } from "../src/markdown.ts";
@@ -258,6 +259,27 @@ describe("rows", () => {
     ]);
     expect(sections[0]!.timings).toEqual([]);
   });
+});
+
+it("shows charts from the page's left edge on, no smaller than can be read, and scrolled instead", async () => {
+  const document = documentOf(
+    [trainRecord(denseCell()), pruneRecord(pruneCell(denseCell(), "channel", { sparsity: 0.5 }))],
+    {
+      title: "Pruning report",
+      sparsity: 0.5,
+    },
+  );
+  const { svgs } = await drawFigures(document);
+  const html = toHtml(document, svgs);
+  for (const figure of figuresIn(document.blocks)) {
+    const [, width, height] = / width="(\d+)" height="(\d+)"/.exec(svgs.get(figure.name)!)!;
+    const shown = Number(width) - 16;
+    expect(html).toContain(
+      `width="${shown}" height="${height}" style="min-width:${Math.round(0.8 * shown)}px" viewBox="16 0 ${shown} ${height}">`,
+    );
+  }
+  // The page's shadow shows through where a chart goes on.
+  expect(html).not.toMatch(/viewBox="[^"]*"><rect[^>]*fill="#ffffff"\/>/);
 });
 
 describe("writeReport", () => {

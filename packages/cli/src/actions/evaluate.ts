@@ -5,6 +5,7 @@ import type { EvaluateOptions } from "../commands/evaluate.ts";
 import type { Context } from "../context.ts";
 import { comparisonJson, metricsLines } from "../output/metrics.ts";
 import { openBar } from "../output/progress.ts";
+import { headingLines } from "../output/table.ts";
 import { openBackend } from "../shared/backend.ts";
 import { loadSourceFor } from "../shared/data.ts";
 import { showEvaluation } from "../shared/fitting.ts";
@@ -37,7 +38,11 @@ export async function evaluate(file: string, options: EvaluateOptions, context: 
     }
     const { colors } = context;
     context.print([
-      `${colors.bold(model.name)} on ${data.name}, ${data.test.inputLength} → ${data.test.horizon}`,
+      ...headingLines(
+        model.name,
+        ` on ${data.name}, ${data.test.inputLength} → ${data.test.horizon}`,
+        colors,
+      ),
       "",
       ...metricsLines(metrics, comparison, { split, data, detail }, colors),
     ]);

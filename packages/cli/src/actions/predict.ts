@@ -7,6 +7,7 @@ import type { PredictOptions } from "../commands/predict.ts";
 import type { Context } from "../context.ts";
 import { required } from "../options/groups.ts";
 import { openBar } from "../output/progress.ts";
+import { textLines } from "../output/table.ts";
 import { openBackend } from "../shared/backend.ts";
 import { loadSourceFor } from "../shared/data.ts";
 
@@ -31,7 +32,9 @@ export async function predict(file: string, options: PredictOptions, context: Co
     else {
       const { rows, columns } = forecast;
       context.print([
-        `${context.colors.green(out)}  ${rows} rows of ${columns.length} series, after the ${formatCount(table.rows)} of ${table.name}`,
+        ...textLines(
+          `${context.colors.green(out)}  ${rows} rows of ${columns.length} series, after the ${formatCount(table.rows)} of ${table.name}`,
+        ),
       ]);
     }
   } finally {

@@ -2,12 +2,13 @@ import { digest, EspalierError } from "@espalier/core";
 import { encodeModel } from "@espalier/formats";
 import { checkReplaceable, loadModel, writeFileAtomically } from "@espalier/formats/node";
 import { type PastRun, type RecipeEvent, replay, runsOf } from "@espalier/recipe";
+import { stepTexts } from "@espalier/report/text";
 import { dataOf } from "@espalier/training";
 import type { ReplayOptions } from "../commands/replay.ts";
 import type { Context } from "../context.ts";
 import { required } from "../options/groups.ts";
 import { openBar } from "../output/progress.ts";
-import { stepTexts } from "../output/steps.ts";
+import { headingLines, textLines } from "../output/table.ts";
 import { registryWith } from "../shared/plugins.ts";
 import { showRun } from "../shared/run-progress.ts";
 import { CommandWorkbench } from "../shared/workbench.ts";
@@ -59,8 +60,8 @@ export async function replayed(
       return;
     }
     context.print([
-      `${context.colors.bold(model.name)}, replayed from ${given}`,
-      ...steps.map((text, i) => `  ${i + 1}  ${text}`),
+      ...headingLines(model.name, `, replayed from ${given}`, context.colors),
+      ...steps.flatMap((text, i) => textLines(`  ${i + 1}  ${text}`)),
       `${context.colors.green("identical")} to ${file}, byte for byte${out === undefined ? "" : `; written to ${out}`}`,
     ]);
   } finally {

@@ -30,6 +30,7 @@ import type { Context } from "../context.ts";
 import { fitSettings, required } from "../options/groups.ts";
 import { comparisonJson, metricsLines } from "../output/metrics.ts";
 import { type Bar, openBar } from "../output/progress.ts";
+import { headingLines } from "../output/table.ts";
 import { resumingCommand } from "../shared/again.ts";
 import { openBackend } from "../shared/backend.ts";
 import { loadSource, loadSourceFor } from "../shared/data.ts";
@@ -277,7 +278,7 @@ class Training {
     const { inputLength, horizon } = data.test;
     const options = { split: "test", data, detail: this.#options.detail };
     print([
-      `${colors.bold(model.name)} on ${data.name}, ${inputLength} → ${horizon}, ${fitted}`,
+      ...headingLines(model.name, ` on ${data.name}, ${inputLength} → ${horizon}, ${fitted}`, colors),
       "",
       ...metricsLines(test, comparison, options, colors),
       "",

@@ -19,7 +19,7 @@ import {
 import { dataOf } from "@espalier/training";
 import type { Colors } from "../context.ts";
 import { headDensityLines } from "./insight.ts";
-import { shareBar, shortName, tableLines } from "./table.ts";
+import { headingLines, shareBar, shortName, tableLines, textLines } from "./table.ts";
 
 export interface InspectedOptions {
   /** Size of the model's file. */
@@ -62,7 +62,7 @@ function headLines(model: Model, colors: Colors): string[] {
   const data = dataOf(model);
   const options = Object.entries(model.options as object).map(([key, value]) => `${key} ${value}`);
   return [
-    `${colors.bold(model.name)}${data === undefined ? "" : `, trained on ${data.name}`}`,
+    ...headingLines(model.name, data === undefined ? "" : `, trained on ${data.name}`, colors),
     ...wrap(options, 78, ", ").map((line) => colors.dim(line)),
   ];
 }
@@ -131,7 +131,7 @@ function fixedLines(model: Model, all: boolean, colors: Colors): string[] {
 }
 
 function historyLines(history: readonly Json[]): string[] {
-  return history.map((entry, i) => `${i + 1}  ${historyLine(entry as Record<string, Json>)}`);
+  return history.flatMap((entry, i) => textLines(`${i + 1}  ${historyLine(entry as Record<string, Json>)}`));
 }
 
 /** A target as it is stored in the history. */

@@ -52,9 +52,8 @@ export function metricsLines(
   const from = season === 1 ? "the row before" : `the value ${season} rows before`;
   const lines = [
     ...tableLines(rows),
-    colors.dim(
-      `over ${plural(metrics.windows, "window")}; MASE: the error relative to that of ${from} in training`,
-    ),
+    colors.dim(`over ${plural(metrics.windows, "window")}`),
+    colors.dim(`MASE: the error relative to that of ${from} in training`),
   ];
   const detailed = original ?? metrics;
   const units = original === undefined ? scaled : "original units";

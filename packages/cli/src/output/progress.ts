@@ -1,4 +1,5 @@
-import { cutMiddle, formatClock } from "@espalier/report/text";
+import { stripVTControlCharacters } from "node:util";
+import { cutMiddle, formatClock, wrapText } from "@espalier/report/text";
 import type { Context } from "../context.ts";
 import { shareBar } from "./table.ts";
 
@@ -54,7 +55,9 @@ async function terminalBar(context: Context): Promise<Bar> {
       draw(last);
     },
     line(text) {
-      draw.persist(text);
+      const { columns = 80 } = context.stderr;
+      const long = stripVTControlCharacters(text).length > columns;
+      draw.persist(long ? wrapText(text, columns, "  ").join("\n") : text);
       if (last !== undefined) draw(last);
     },
     stop() {

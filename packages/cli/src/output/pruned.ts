@@ -5,7 +5,7 @@ import type { Metrics } from "@espalier/training";
 import type { Colors } from "../context.ts";
 import type { Rounding } from "../shared/rounding.ts";
 import { roundingLines } from "./exported.ts";
-import { tableLines } from "./table.ts";
+import { headingLines, tableLines, textLines } from "./table.ts";
 
 interface Side {
   readonly model: Model;
@@ -51,8 +51,10 @@ export function prunedLines(report: PrunedReport, colors: Colors): string[] {
   const asked = target === undefined ? "" : `; asked for ${wanted}`;
   const nearest = target === undefined || target.met ? "" : " (the nearest possible)";
   return [
-    `${colors.bold(before.model.name)}, pruned by ${strategy}`,
-    `sparsity ${formatShare(a.sparsity, 1)} → ${formatShare(b.sparsity, 1)} of the unpruned model${asked}${nearest}`,
+    ...headingLines(before.model.name, `, pruned by ${strategy}`, colors),
+    ...textLines(
+      `sparsity ${formatShare(a.sparsity, 1)} → ${formatShare(b.sparsity, 1)} of the unpruned model${asked}${nearest}`,
+    ),
     ...goals.flatMap(timedLines),
     ...(tuningEpochs > 0 ? [`fine-tuned for ${plural(tuningEpochs, "epoch")}`] : []),
     "",
@@ -60,7 +62,7 @@ export function prunedLines(report: PrunedReport, colors: Colors): string[] {
     ...(stored === undefined
       ? []
       : ["", ...roundingLines(stored.rounding, colors, { before: after.bytes, after: stored.bytes })]),
-    ...notes.map((note) => colors.dim(note)),
+    ...notes.flatMap(textLines).map(colors.dim),
   ];
 }
 

@@ -1,12 +1,12 @@
 import { layerOf, type MaskPicture } from "@espalier/core";
 import { formatShare } from "../numbers.ts";
 import { shortNames } from "./heat-map.ts";
-import { font, ink, muted, palette, paper } from "./theme.ts";
+import { chartPadding, font, ink, muted, palette, paper } from "./theme.ts";
 
 /** Number of shades for a share. */
 const shades = 10;
 /** Longest side of a picture, and the margins around it. */
-const [side, gap, caption, margin] = [200, 22, 40, 16];
+const [side, gap, caption, margin] = [200, 22, 40, chartPadding];
 const perRow = 4;
 
 /**

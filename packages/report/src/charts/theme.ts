@@ -52,6 +52,9 @@ export const dashes: readonly (readonly number[])[] = [
 
 export const font = "Inter, system-ui, 'Helvetica Neue', Arial, sans-serif";
 
+/** Pixels around a chart. */
+export const chartPadding = 16;
+
 /**
  * Settings that all charts share. The first line under the title names the models; lines are broken after a number of
  * letters.
@@ -60,7 +63,7 @@ export function chart(title: string, section: string, note: string, body: Spec, 
   return {
     $schema: "https://vega.github.io/schema/vega-lite/v6.json",
     background: paper,
-    padding: 16,
+    padding: chartPadding,
     // At the edge of the whole, so that charts of one page share it.
     title: {
       text: wrap(title, Math.floor(0.8 * letters)),
