@@ -29,6 +29,7 @@ export { type FittedDataOptions, forecastingDataFor } from "./model-data.ts";
 export {
   type FitOptions,
   type FitSettings,
+  mostEpochs,
   type RegrowSettings,
   readSettings,
   settingsSchema,

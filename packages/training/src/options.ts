@@ -14,10 +14,13 @@ const regrowSchema = z.strictObject({
 /** How masks regrow during training. */
 export type RegrowSettings = z.output<typeof regrowSchema>;
 
+/** More is a slip of the keyboard, not a training. */
+export const mostEpochs = 1_000_000;
+
 /** The settings of a fit, with their bounds. */
 export const settingsSchema = z.strictObject({
-  epochs: z.int().min(0).default(10),
-  batchSize: z.int().min(1).default(32),
+  epochs: z.int().min(0).max(mostEpochs).default(10),
+  batchSize: z.int().min(1).max(1_000_000).default(32),
   learningRate: z.number().positive().default(1e-4),
   /**
    * `cosine`: falls to a hundredth, step by step, over all epochs; `halving`: halves after each epoch, so that epochs

@@ -11,19 +11,19 @@ import {
   targetSchema,
   useSchema,
 } from "@espalier/recipe";
-import { settingsSchema } from "@espalier/training";
+import { mostEpochs, settingsSchema } from "@espalier/training";
 import { z } from "zod";
 
 /** Settings of a fit; keys that are left out stay so, and the names of cells with them. */
 export const trainingSchema: z.ZodType<TrainingConfig, TrainingConfig> = z.strictObject({
   ...withoutDefaults(settingsSchema.omit({ seed: true, epochs: true }).shape),
-  epochs: z.int().min(0),
+  epochs: z.int().min(0).max(mostEpochs),
 }) as unknown as z.ZodType<TrainingConfig, TrainingConfig>;
 
 /** Settings of a fine-tuning, likewise. */
 export const tuningSchema: z.ZodType<TuningConfig, TuningConfig> = z.strictObject({
   ...withoutDefaults(settingsSchema.omit({ seed: true, epochs: true }).shape),
-  epochs: z.int().min(0),
+  epochs: z.int().min(0).max(mostEpochs),
   distill: distillSchema.optional(),
 }) as unknown as z.ZodType<TuningConfig, TuningConfig>;
 

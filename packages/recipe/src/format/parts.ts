@@ -1,9 +1,11 @@
 import { type GapRule, gapRules, missingRules, scaleKinds, splitRule } from "@espalier/datasets";
-import { reconstructSchema, settingsSchema } from "@espalier/training";
+import { mostEpochs, reconstructSchema, settingsSchema } from "@espalier/training";
 import { z } from "zod";
 
 /** Settings of one fit. The seed is the recipe's, or the step's. */
-export const fittingSchema = settingsSchema.omit({ seed: true }).extend({ epochs: z.int().min(1) });
+export const fittingSchema = settingsSchema
+  .omit({ seed: true })
+  .extend({ epochs: z.int().min(1).max(mostEpochs) });
 
 /** Settings of reconstruction. The seed is the recipe's, or the step's. */
 export const reconstructionSchema = reconstructSchema.omit({ seed: true });

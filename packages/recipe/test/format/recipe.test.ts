@@ -197,6 +197,11 @@ describe("a recipe that is not sound is refused with line, key and what is allow
       /^recipe r.yaml, line 28, finetuning: is not known\. Did you mean "fineTuning"\? Known: \$schema, label, .*fineTuning\.$/,
     ],
     [
+      "more epochs than anybody means",
+      changed("epochs: 2", "epochs: 1e12"),
+      /epochs: expected at most 1000000/,
+    ],
+    [
       "a slip in a key that must be there",
       changed("strategies:", "stategies:"),
       /^recipe r.yaml, line 12, stategies: is not known\. Did you mean "strategies"\?/,
