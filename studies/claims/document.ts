@@ -1,16 +1,9 @@
-import { denseCell, labelOf, type ResultRecord, type SweepConfig, stableKey } from "@espalier/bench";
-import { type Block, type Document, machinesOf } from "@espalier/report";
-import type { Claim } from "./claim.ts";
+import { type Block, type Document, paragraph } from "@espalier/report";
+import type { Study } from "./comparisons.ts";
 import { kieferClaims } from "./kiefer.ts";
+import { commandBlocks, denseTable, machineText, progressTable, settingsTable } from "./progress.ts";
+import { type Claim, howJudged, sentence } from "./rule.ts";
 import { sedimarkClaims } from "./sedimark.ts";
-
-/** A repeated study: its sweep file and the results so far. */
-export interface Study {
-  /** Path of the sweep file within the repository. */
-  readonly file: string;
-  readonly config: SweepConfig;
-  readonly records: readonly ResultRecord[];
-}
 
 /** The sweeps that repeat published work. */
 export interface Studies {
@@ -20,31 +13,25 @@ export interface Studies {
 
 /** What was published beside what was measured, also where that contradicts it. */
 export function claimsDocument({ sedimark, kiefer }: Studies): Document {
-  const machines = machinesOf([...sedimark.records, ...kiefer.records]).map(
-    ({ processor, cores }) => `${processor}, ${cores} cores`,
-  );
   return {
     title: "Published claims, measured",
-    lead: `Both studies at reduced width and with short training; each report says how far. Verdicts are about these runs (one seed), not about the published ones. Fine-tuned models have seen more training than the dense ones: an error below theirs may owe as much to that as to pruning. Measured on: ${[...new Set(machines)].join("; ")}.`,
+    lead: "Each claim is judged by a rule that was written down before the runs. Where the runs do not bear a verdict yet, none is given: the figures so far stand beside it.",
     blocks: [
-      ...part("SEDIMARK: pruning a Crossformer for air quality", sedimark, sedimarkClaims(sedimark.records)),
+      { kind: "heading", level: 2, text: "How claims are judged" },
+      { kind: "list", items: howJudged },
+      ...part("SEDIMARK: pruning a Crossformer for air quality", sedimark, sedimarkClaims(sedimark)),
       ...part(
         "Kiefer et al.: pruning transformers for time series (arXiv 2412.12883)",
         kiefer,
-        kieferClaims(kiefer.records),
+        kieferClaims(kiefer),
       ),
     ],
   };
 }
 
 function part(title: string, study: Study, claims: readonly Claim[]): Block[] {
-  const missing = missingModels(study);
   return [
     { kind: "heading", level: 2, text: title },
-    { kind: "code", language: "sh", text: `espalier sweep ${study.file}` },
-    ...(missing.length === 0
-      ? []
-      : [{ kind: "paragraph", text: `Not measured yet: ${missing.join(", ")}.` } as const]),
     {
       kind: "table",
       table: {
@@ -53,20 +40,33 @@ function part(title: string, study: Study, claims: readonly Claim[]): Block[] {
         rows: claims.map(({ says, verdict }) => [says, verdict]),
       },
     },
-    ...claims.flatMap(({ says, verdict, because, figures }): Block[] => [
+    { kind: "table", table: progressTable(study) },
+    { kind: "table", table: settingsTable(study) },
+    ...claims.flatMap(({ says, verdict, rule, because, figures }): Block[] => [
       { kind: "heading", level: 3, text: says },
-      { kind: "paragraph", text: `${capital(verdict)}. ${because}` },
-      { kind: "table", table: figures },
+      paragraph(`${sentence(verdict)} ${because}`),
+      paragraph(`Rule: ${rule}`),
+      ...(figures === undefined ? [] : [{ kind: "table", table: figures } as const]),
     ]),
   ];
 }
 
-/** Models of a study without results. */
-function missingModels({ config, records }: Study): string[] {
-  const found = new Set(records.map(({ cell }) => stableKey(denseCell(cell).model)));
-  return config.models.flatMap((model) => (found.has(stableKey(model)) ? [] : [labelOf(model)]));
-}
-
-function capital(text: string): string {
-  return text[0]!.toUpperCase() + text.slice(1);
+/** The page of a study's results: what is done, whether the dense models are trained, what differs, how to go on. */
+export function studyDocument(study: Study): Document {
+  const machine = machineText(study.records);
+  return {
+    title: study.title,
+    lead: study.about,
+    blocks: [
+      { kind: "table", table: progressTable(study) },
+      paragraph(
+        machine === ""
+          ? "Nothing has run yet."
+          : `Backend ${study.config.trainingBackend}, one thread; ${machine}. What follows for the published claims is in results/CLAIMS.md.`,
+      ),
+      { kind: "table", table: denseTable(study) },
+      { kind: "table", table: settingsTable(study) },
+      ...commandBlocks(study),
+    ],
+  };
 }

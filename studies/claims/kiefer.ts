@@ -1,17 +1,18 @@
-import type { ResultRecord } from "@espalier/bench";
-import { formatError, formatShare, type RunRow, rowsOf, type Section, type Table } from "@espalier/report";
+import { formatShare, rowsOf } from "@espalier/report";
+import { type Comparison, comparisonsOf, modelsOf, type Study, within } from "./comparisons.ts";
+import { errorClaim } from "./errors.ts";
 import {
   type Claim,
   changeText,
   comparable,
   countOf,
-  errorRatio,
-  faster,
   lossless,
-  runAt,
+  type Outcome,
+  outcomeText,
+  sentence,
   verdictOf,
-} from "./claim.ts";
-import { gainsOf, gainsText, speedupTable } from "./timing.ts";
+} from "./rule.ts";
+import { speedClaim } from "./timing.ts";
 
 const [weights, channels] = ["unstructured", "structured"] as const;
 /** Models that work on frequencies. */
@@ -19,155 +20,160 @@ const fourier: readonly string[] = ["Autoformer", "FEDformer"];
 /** 0.8³: the density nearest to a half. */
 const half = 0.488;
 
-/** What Kiefer et al. (arXiv 2412.12883) found, beside results of the preset `kiefer`. */
-export function kieferClaims(records: readonly ResultRecord[]): Claim[] {
-  const { sections } = rowsOf(records);
+/** What Kiefer et al. (arXiv 2412.12883) found, beside results of their study. */
+export function kieferClaims(study: Study): Claim[] {
+  const { sections } = rowsOf(study.untrained);
   return [
-    halfClaim(sections),
-    fourierClaim(sections),
-    tuningClaim(sections),
-    timeClaim(sections),
-    sparseTimeClaim(sections),
+    errorClaim(study, {
+      says: "About half of the weights can go without loss.",
+      strategy: weights,
+      sparsity: half,
+      tolerance: lossless,
+    }),
+    fourierClaim(study),
+    tuningClaim(study),
+    negated(
+      "“Even with corresponding hardware and software support, structured pruning is unable to provide significant time savings.”",
+      speedClaim(sections, channels, "Speed-up of the sparsest structured model, dense = 1"),
+    ),
+    {
+      ...speedClaim(sections, weights, "Speed-up of the sparsest masked model, dense = 1"),
+      says: "Unstructured pruning was not timed: nothing ran sparse weights.",
+      verdict: "not claimed, measured",
+      rule: "No rule: there is no claim.",
+    },
   ];
 }
 
-function halfClaim(sections: readonly Section[]): Claim {
-  const outcomes = sections.map((section) => {
-    const run = runAt(section, weights, half, true);
-    return run !== undefined && errorRatio(section, run) <= 1 + lossless;
-  });
+/** The claim that nothing gets faster, from one that all does. */
+function negated(says: string, { verdict, ...rest }: Omit<Claim, "says">): Claim {
+  const opposite = { holds: "does not hold", "does not hold": "holds" } as const;
   return {
-    says: "About half of the weights can go without loss.",
-    verdict: verdictOf(outcomes),
-    because: `With ${formatShare(half)} of the parameters masked by global magnitude, and fine-tuning, the error is within ${formatShare(lossless)} of the dense model's in ${countOf(outcomes, "models")}.`,
-    figures: errorTable(sections, weights, half),
+    says,
+    ...rest,
+    verdict: verdict === "holds" || verdict === "does not hold" ? opposite[verdict] : verdict,
   };
 }
 
-function fourierClaim(sections: readonly Section[]): Claim {
-  const reach = sections.map((section) => ({ section, run: sparsestWithin(section, weights) }));
-  const of = (is: boolean) =>
-    reach.filter(({ section }) => fourier.includes(section.model) === is).map(({ run }) => run?.asked ?? 0);
-  const [theirs, others] = [of(true), of(false)];
-  const outcomes = theirs.map((sparsity) => others.every((other) => sparsity > other));
+/** How far a model can be pruned. */
+interface Reach {
+  readonly model: string;
+  /** Of each sparsity that the study asks for, whether the error is comparable. */
+  readonly outcomes: readonly Outcome[];
+  readonly furthest: Comparison | undefined;
+}
+
+function fourierClaim(study: Study): Claim {
+  const reach = reachOf(study);
+  const others = reach.filter(({ model }) => !fourier.includes(model));
+  const whole = reach.every(({ outcomes }) => !outcomes.includes("missing"));
+  const outcomes = reach
+    .filter(({ model }) => fourier.includes(model))
+    .map(({ furthest }): Outcome => {
+      if (!whole) return "missing";
+      return others.every((other) => (furthest?.sparsity ?? 0) > (other.furthest?.sparsity ?? 0))
+        ? "yes"
+        : "no";
+    });
   return {
     says: "Models that work on frequencies (Autoformer, FEDformer) can lose far more than the others.",
     verdict: verdictOf(outcomes),
-    because: `Ranked by the sparsest model within ${formatShare(comparable)} of the dense error after fine-tuning, ${countOf(outcomes, "of them")} go further than every other model.`,
-    figures: {
-      caption: `Sparsest model within ${formatShare(comparable)} of the dense error, by global magnitude and fine-tuning`,
-      columns: [
-        { label: "model" },
-        { label: "works on frequencies" },
-        { label: "sparsity", numeric: true },
-        { label: "MSE against dense", numeric: true },
-      ],
-      rows: reach.map(({ section, run }) => [
-        section.model,
-        fourier.includes(section.model) ? "yes" : "no",
-        run === undefined ? "none of those tried" : formatShare(run.sparsity),
-        run === undefined ? "" : changeText(errorRatio(section, run)),
-      ]),
-    },
+    rule: `Global magnitude, fine-tuned: the sparsest model whose MSE is at most ${formatShare(comparable)} above the dense one's is sparser than that of every model that does not work on frequencies. All densities 0.8ⁿ, n = 1 to 9.`,
+    because: sentence(countOf(outcomes, "models that work on frequencies")),
+    figures: reach.every(({ outcomes: own }) => own.every((outcome) => outcome === "missing"))
+      ? undefined
+      : {
+          caption: `Sparsest model within ${formatShare(comparable)} of the dense error, by global magnitude and fine-tuning`,
+          columns: [
+            { label: "model" },
+            { label: "works on frequencies" },
+            { label: "densities run in full", numeric: true },
+            { label: "sparsity", numeric: true },
+            { label: "MSE against dense", numeric: true },
+          ],
+          rows: reach.map(({ model, outcomes: own, furthest }) => [
+            model,
+            fourier.includes(model) ? "yes" : "no",
+            `${own.filter((outcome) => outcome !== "missing").length} of ${own.length}`,
+            furthest === undefined ? "" : formatShare(furthest.sparsity),
+            furthest === undefined ? "" : changeText(furthest.ratio),
+          ]),
+        },
   };
 }
 
-function tuningClaim(sections: readonly Section[]): Claim {
-  const all = sections.flatMap((section) =>
-    [weights, channels].flatMap((strategy) =>
-      sparsitiesOf(section).flatMap((sparsity) => {
-        const [before, after] = [
-          runAt(section, strategy, sparsity, false),
-          runAt(section, strategy, sparsity, true),
-        ];
-        return before === undefined || after === undefined
-          ? []
-          : [{ section, strategy, sparsity, before, after }];
+function reachOf(study: Study): Reach[] {
+  const all = comparisonsOf(study).filter(({ strategy, tuned }) => strategy === weights && tuned);
+  return modelsOf(study).map((model) => {
+    const own = sparsitiesOf(study).map((sparsity) =>
+      all.find((one) => one.model === model && one.sparsity === sparsity),
+    );
+    const outcomes = own.map((one) => within(one, 1 + comparable));
+    return { model, outcomes, furthest: own[outcomes.lastIndexOf("yes")] };
+  });
+}
+
+function tuningClaim(study: Study): Claim {
+  const all = comparisonsOf(study);
+  const pairs = modelsOf(study).flatMap((model) =>
+    [weights, channels].map((strategy) => ({
+      model,
+      strategy,
+      cells: sparsitiesOf(study).map((sparsity) => {
+        const find = (tuned: boolean) =>
+          all.find(
+            (one) =>
+              one.model === model &&
+              one.strategy === strategy &&
+              one.sparsity === sparsity &&
+              one.tuned === tuned,
+          );
+        const [before, after] = [find(false), find(true)];
+        return { before, after, outcome: neededTuning(before, after) };
       }),
-    ),
+    })),
   );
-  // Where the error is small without it, it is not needed.
-  const outcomes = all.map(
-    ({ section, before, after }) =>
-      errorRatio(section, before) > 1 + comparable && after.after.mse.mean < before.after.mse.mean,
-  );
+  const outcomes = pairs.flatMap(({ cells }) => cells.map(({ outcome }) => outcome));
   return {
     says: "Fine-tuning is necessary.",
     verdict: verdictOf(outcomes),
-    because: `Without it the error is more than ${formatShare(comparable)} above the dense one, and lower with it, in ${countOf(outcomes, "pruned models")}.`,
-    figures: {
-      caption: "MSE against the dense model's, before → after fine-tuning",
-      columns: [
-        { label: "model" },
-        { label: "strategy" },
-        ...sparsitiesOf(sections[0]).map((sparsity) => ({ label: formatShare(sparsity), numeric: true })),
-      ],
-      rows: sections.flatMap((section) =>
-        [weights, channels].map((strategy) => [
-          section.model,
-          strategy,
-          ...sparsitiesOf(section).map((sparsity) => {
-            const found = all.find(
-              (one) => one.section === section && one.strategy === strategy && one.sparsity === sparsity,
-            );
-            if (found === undefined) return "";
-            return `${changeText(errorRatio(section, found.before))} → ${changeText(errorRatio(section, found.after))}`;
-          }),
-        ]),
-      ),
-    },
+    rule: `Both strategies, every density: without fine-tuning the MSE is more than ${formatShare(comparable)} above the dense one's, and with it lower than without, beyond both spreads.`,
+    because: sentence(countOf(outcomes, "pruned models")),
+    figures:
+      all.length === 0
+        ? undefined
+        : {
+            caption: "MSE against the dense model's, before → after fine-tuning",
+            columns: [
+              { label: "model" },
+              { label: "strategy" },
+              ...sparsitiesOf(study).map((sparsity) => ({ label: formatShare(sparsity), numeric: true })),
+            ],
+            rows: pairs.map(({ model, strategy, cells }) => [
+              model,
+              strategy,
+              ...cells.map(({ before, after, outcome }) =>
+                before === undefined || after === undefined
+                  ? ""
+                  : `${changeText(before.ratio)} → ${changeText(after.ratio)}${outcome === "missing" ? " (seeds missing)" : ` (${outcomeText[outcome]})`}`,
+              ),
+            ]),
+          },
   };
 }
 
-function timeClaim(sections: readonly Section[]): Claim {
-  const gains = gainsOf(sections, channels);
-  return {
-    says: "“Even with corresponding hardware and software support, structured pruning is unable to provide significant time savings.”",
-    verdict: verdictOf(gains.outcomes.map((gain) => !gain)),
-    because: `The sparsest structured model that was timed is more than ${faster} times as fast as the dense one, beyond the spread, in ${gainsText(gains)}. (The study: CUDA, batch 3.)`,
-    figures: speedupTable(sections, channels, "Speed-up of the sparsest structured model, dense = 1"),
-  };
+function neededTuning(before: Comparison | undefined, after: Comparison | undefined): Outcome {
+  const small = within(before, 1 + comparable);
+  if (small === "missing" || !after?.counts) return "missing";
+  // Where the error is small without it, it is not needed.
+  if (small === "yes") return "no";
+  if (small === "open") return "open";
+  const [high, low] = [before!.ratio, after.ratio];
+  if (low.mean + low.spread < high.mean - high.spread) return "yes";
+  return low.mean - low.spread >= high.mean + high.spread ? "no" : "open";
 }
 
-function sparseTimeClaim(sections: readonly Section[]): Claim {
-  const gains = gainsOf(sections, weights);
-  return {
-    says: "Unstructured pruning was not timed: nothing ran sparse weights.",
-    verdict: "not claimed, measured",
-    because: `The sparsest masked model that was timed is more than ${faster} times as fast as the dense one, beyond the spread, in ${gainsText(gains)}. Only wasm skips zeros.`,
-    figures: speedupTable(sections, weights, "Speed-up of the sparsest masked model, dense = 1"),
-  };
-}
-
-function errorTable(sections: readonly Section[], strategy: string, sparsity: number): Table {
-  return {
-    caption: `${strategy}, ${formatShare(sparsity)} sparsity`,
-    columns: [
-      { label: "model" },
-      ...["dense MSE", "pruned", "against dense", "fine-tuned", "against dense"].map((label) => ({
-        label,
-        numeric: true,
-      })),
-    ],
-    rows: sections.map((section) => [
-      section.model,
-      formatError(section.dense.errors.mse.mean),
-      ...[false, true].flatMap((tuned) => {
-        const run = runAt(section, strategy, sparsity, tuned);
-        return run === undefined
-          ? ["", ""]
-          : [formatError(run.after.mse.mean), changeText(errorRatio(section, run))];
-      }),
-    ]),
-  };
-}
-
-function sparsestWithin(section: Section, strategy: string): RunRow | undefined {
-  return sparsitiesOf(section)
-    .map((sparsity) => runAt(section, strategy, sparsity, true))
-    .findLast((run) => run !== undefined && errorRatio(section, run) <= 1 + comparable);
-}
-
-function sparsitiesOf(section: Section | undefined): number[] {
-  return [...new Set(section?.runs.map(({ asked }) => asked))].sort((a, b) => a - b);
+/** Sparsities that the study asks for, ascending. */
+function sparsitiesOf({ config }: Study): number[] {
+  return config.targets.flatMap(({ sparsity }) => sparsity ?? []).sort((a, b) => a - b);
 }

@@ -1,148 +1,106 @@
-import type { ResultRecord } from "@espalier/bench";
+import { labelOf } from "@espalier/bench";
 import { account } from "@espalier/core";
 import { sedimarkCrossformer } from "@espalier/models";
-import {
-  formatBytes,
-  formatChange,
-  formatError,
-  formatShare,
-  formatShort,
-  rowsOf,
-  type Section,
-  type Table,
-} from "@espalier/report";
-import { type Claim, changeText, comparable, countOf, errorRatio, runAt, verdictOf } from "./claim.ts";
-import { gainsOf, gainsText, speedupTable } from "./timing.ts";
+import { formatShare, formatShort, rowsOf, type Table } from "@espalier/report";
+import type { Study } from "./comparisons.ts";
+import { type ErrorRule, errorClaim } from "./errors.ts";
+import { type Claim, comparable } from "./rule.ts";
+import { speedClaim } from "./timing.ts";
 
-const [structured, both, weights] = ["channel", "combined", "unstructured (WSAP)"];
+const [structured, both, weights] = ["channel", "combined", "unstructured (WSAP)"] as const;
 
-/** What SEDIMARK published of its pruning, beside results of the preset `sedimark`. */
-export function sedimarkClaims(records: readonly ResultRecord[]): Claim[] {
-  const { sections } = rowsOf(records);
+/** What SEDIMARK published of errors. */
+const errors: readonly ErrorRule[] = [
+  {
+    says: "Structured pruning alone makes the model about 50 % smaller at comparable error.",
+    strategy: structured,
+    sparsity: 0.5,
+    tolerance: comparable,
+  },
+  {
+    says: "Structured and unstructured pruning together make it up to 80 % smaller at comparable error.",
+    strategy: both,
+    sparsity: 0.8,
+    tolerance: comparable,
+  },
+  {
+    says: "Unstructured pruning by weight statistics (WSAP), at its published ratios, keeps the error.",
+    strategy: weights,
+    sparsity: 0.5,
+    tolerance: comparable,
+  },
+];
+
+/** Share of dead parameters from which on a model counts as partly dead. */
+const dead = 0.01;
+
+/** What SEDIMARK published of its pruning, beside results of its study. */
+export function sedimarkClaims(study: Study): Claim[] {
   return [
-    sizeClaim(
-      sections,
-      structured!,
-      0.5,
-      "Structured pruning alone makes the model about 50 % smaller at comparable error.",
-    ),
-    sizeClaim(
-      sections,
-      both!,
-      0.8,
-      "Structured and unstructured pruning together make it up to 80 % smaller at comparable error.",
-    ),
-    sizeClaim(
-      sections,
-      weights!,
-      0.5,
-      "Unstructured pruning by weight statistics (WSAP), at its published ratios, keeps the error.",
-    ),
-    deadClaim(sections),
-    timeClaim(sections),
+    ...errors.map((rule) => errorClaim(study, rule)),
+    deadClaim(study),
+    {
+      ...speedClaim(rowsOf(study.untrained).sections, both, "Speed-up of the combined model, dense = 1"),
+      says: "Time was not published.",
+      verdict: "not claimed, measured",
+      rule: "No rule: there is no claim.",
+    },
   ];
 }
 
-function sizeClaim(sections: readonly Section[], strategy: string, sparsity: number, says: string): Claim {
-  const found = sections.flatMap((section) => {
-    const run = runAt(section, strategy, sparsity, true);
-    return run === undefined ? [] : [{ section, run, untuned: runAt(section, strategy, sparsity, false) }];
+/** Nothing published says that parts of the model are dead: it follows from its graph, whatever the training. */
+function deadClaim(study: Study): Claim {
+  const variants = (["asPublished", "connected"] as const).map((variant) => {
+    const { graph } = sedimarkCrossformer({ variant });
+    const counts = account({ graph, tensors: new Map(), masks: new Map() }).parameters;
+    return { variant, ...counts };
   });
-  const outcomes = found.map(({ section, run }) => errorRatio(section, run) <= 1 + comparable);
-  return {
-    says,
-    verdict: verdictOf(outcomes),
-    because: `After fine-tuning the error is within ${formatShare(comparable)} of the dense model's in ${countOf(outcomes, "variants")}.`,
-    figures: {
-      caption: `${strategy}, ${formatShare(sparsity)} of the parameters zero or gone`,
-      columns: [
-        { label: "model" },
-        ...["size", "FLOPs", "dense MSE", "pruned", "fine-tuned", "against dense"].map((label) => ({
-          label,
-          numeric: true,
-        })),
-      ],
-      rows: found.map(({ section, run, untuned }) => {
-        const { size, errors } = section.dense;
-        return [
-          section.model,
-          `${formatBytes(run.size.bytes.stored)} (${formatChange(run.size.bytes.stored / size.bytes.stored)})`,
-          formatChange(run.size.flops.effective / size.flops.effective),
-          formatError(errors.mse.mean),
-          untuned === undefined ? "" : formatError(untuned.after.mse.mean),
-          formatError(run.after.mse.mean),
-          changeText(errorRatio(section, run)),
-        ];
-      }),
-    },
-  };
-}
-
-/** Nothing published says that parts of the model are dead: it follows from its graph. */
-function deadClaim(sections: readonly Section[]): Claim {
-  const dead = sections.map(({ dense }) => dense.size.parameters.dead / dense.size.parameters.total);
-  const largest = Math.max(0, ...dead);
+  const [published] = variants;
+  const share = published!.dead / published!.total;
   return {
     says: "The share of parameters removed is a share of the model that forecasts.",
-    verdict: verdictOf(dead.map((share) => share < 0.01)),
-    because: `As published, ${formatShare(largest)} of the parameters reach no output: the decoder reads the embedding only, so no encoder block does. At the published widths it is ${publishedDead()}. What is removed there costs no error.`,
-    figures: deadTable(sections),
+    verdict: share < dead ? "holds" : "does not hold",
+    rule: `By the graph alone, at the published widths, without training: of the model as its code executes it, less than ${formatShare(dead)} of the parameters reach no output.`,
+    because: `${formatShort(published!.dead)} of ${formatShort(published!.total)} parameters (${formatShare(share)}) reach no output: the decoder reads the embedding only, so no encoder block does. What is removed there costs no error.`,
+    figures: deadTable(study, variants),
   };
 }
 
-/** Of the model as its code has it by default. */
-function publishedDead(): string {
-  const { graph } = sedimarkCrossformer({ variant: "asPublished" });
-  const { total, dead } = account({ graph, tensors: new Map(), masks: new Map() }).parameters;
-  return `${formatShort(dead)} of ${formatShort(total)} (${formatShare(dead / total)})`;
-}
-
-function deadTable(sections: readonly Section[]): Table {
-  const rows = sections.flatMap((section) => {
-    const { parameters } = section.dense.size;
-    const dense = [
-      section.model,
-      "dense",
-      formatShort(parameters.total - parameters.dead),
-      formatShort(parameters.dead),
-      "",
-    ];
-    const pruned = [structured!, weights!, both!].flatMap((strategy) => {
-      const run = runAt(section, strategy, 0.8, true);
-      if (run === undefined) return [];
-      const { nonzero, deadNonzero } = run.size.parameters;
-      const live = nonzero - deadNonzero;
+function deadTable(
+  study: Study,
+  variants: readonly { readonly variant: string; readonly total: number; readonly dead: number }[],
+): Table {
+  const { sections } = rowsOf(study.untrained);
+  const rows = variants.flatMap(({ variant, total, dead: none }) => {
+    const model = labelOf(study.config.models.find((one) => one.variant === variant)!);
+    const live = total - none;
+    const pruned = [structured, weights, both].flatMap((strategy) => {
+      const found = sections
+        .find((section) => section.model === model)
+        ?.runs.find((run) => run.strategy === strategy && run.asked === 0.8);
+      if (found === undefined) return [];
+      const { nonzero, deadNonzero } = found.size.parameters;
+      const kept = nonzero - deadNonzero;
       return [
         [
-          section.model,
+          model,
           `${strategy}, 80 %`,
-          formatShort(live),
+          formatShort(kept),
           formatShort(deadNonzero),
-          formatChange(live / (parameters.total - parameters.dead)),
+          formatShare(1 - kept / live),
+          formatShare(1 - nonzero / total),
         ],
       ];
     });
-    return [dense, ...pruned];
+    return [[model, "dense", formatShort(live), formatShort(none), "", ""], ...pruned];
   });
   return {
     caption: "Parameters kept, live and dead",
     columns: [
       { label: "model" },
       { label: "" },
-      { label: "live", numeric: true },
-      { label: "dead", numeric: true },
-      { label: "live against dense", numeric: true },
+      ...["live", "dead", "gone of the live", "gone of all"].map((label) => ({ label, numeric: true })),
     ],
     rows,
-  };
-}
-
-function timeClaim(sections: readonly Section[]): Claim {
-  const gains = gainsOf(sections, both!);
-  return {
-    says: "Time was not published.",
-    verdict: "not claimed, measured",
-    because: `Combined pruning at its sparsest timed model is faster, beyond the spread, in ${gainsText(gains)}.`,
-    figures: speedupTable(sections, both!, "Speed-up of the combined model, dense = 1"),
   };
 }

@@ -1,8 +1,25 @@
 import { formatSpeedupStat, type Section, type Stat, type Table, type TimingRow } from "@espalier/report";
-import { countOf, faster } from "./claim.ts";
+import { atMost, type Claim, countOf, faster, type Outcome, sentence, verdictOf } from "./rule.ts";
+
+/** Judges that a strategy's sparsest model that was timed is faster than the dense one, wherever it was timed. */
+export function speedClaim(
+  sections: readonly Section[],
+  strategy: string,
+  caption: string,
+): Omit<Claim, "says"> {
+  const outcomes = sections
+    .flatMap((section) => sparsestTimings(section, strategy))
+    .map(({ speedup }) => outcomeOf(speedup));
+  return {
+    verdict: verdictOf(outcomes),
+    rule: `In every model, on every backend and at every batch size that was timed, dense and pruned taking turns: more than ${faster} times as fast as the dense model, beyond the spread of the measurement. Times whose spread is more than ${maxNoise * 100} % are open. (The study: CUDA, batch 3.)`,
+    because: outcomes.length === 0 ? "Nothing is timed yet." : sentence(countOf(outcomes, "timings")),
+    figures: outcomes.length === 0 ? undefined : speedupTable(sections, strategy, caption),
+  };
+}
 
 /** Speed-ups of one strategy's sparsest model that was timed: a row a model, a column a backend and batch size. */
-export function speedupTable(sections: readonly Section[], strategy: string, caption: string): Table {
+function speedupTable(sections: readonly Section[], strategy: string, caption: string): Table {
   const rows = sections.map((section) => ({ section, timings: sparsestTimings(section, strategy) }));
   const places = distinctPlaces(rows.flatMap(({ timings }) => timings));
   return {
@@ -22,14 +39,6 @@ export function speedupTable(sections: readonly Section[], strategy: string, cap
   };
 }
 
-/** Timings of one strategy's sparsest models: which are faster than their dense ones, and how many tell nothing. */
-export interface Gains {
-  /** Of each timing that tells: whether the pruned model is faster, beyond the spread. */
-  readonly outcomes: readonly boolean[];
-  /** Timings whose spread is too large to tell. */
-  readonly noisy: number;
-}
-
 /** Spread ÷ speed-up beyond which a timing tells nothing: the machine did something else. */
 const maxNoise = 0.25;
 
@@ -37,19 +46,10 @@ function isNoisy({ mean, spread }: Stat): boolean {
   return spread > maxNoise * mean;
 }
 
-export function gainsOf(sections: readonly Section[], strategy: string): Gains {
-  const all = sections.flatMap((section) => sparsestTimings(section, strategy).map(({ speedup }) => speedup));
-  const clear = all.filter((speedup) => !isNoisy(speedup));
-  return {
-    outcomes: clear.map(({ mean, spread }) => mean - spread > faster),
-    noisy: all.length - clear.length,
-  };
-}
-
-/** `3 of 5 timings (and 2 too noisy to tell)`. */
-export function gainsText({ outcomes, noisy }: Gains): string {
-  const more = noisy === 0 ? "" : ` (and ${noisy} too noisy to tell: the machine was busy beside)`;
-  return `${countOf(outcomes, "timings")}${more}`;
+function outcomeOf(speedup: Stat): Outcome {
+  if (isNoisy(speedup)) return "open";
+  const slow = atMost(speedup, faster);
+  return slow === "open" ? "open" : slow === "yes" ? "no" : "yes";
 }
 
 function sparsestTimings({ timings }: Section, strategy: string): TimingRow[] {

@@ -7,7 +7,7 @@ import { expect, it } from "vitest";
 it.each(["sedimark", "sedimark-full", "kiefer", "kiefer-full"])(
   "%s, a preset once, is a sweep file",
   (name) => {
-    const file = `studies/${name.replace("-full", "")}/${name.endsWith("-full") ? "full" : "reduced"}.yaml`;
+    const file = `studies/${name.replace("-full", "")}/${name.endsWith("-full") ? "full" : "smoke"}.yaml`;
     const text = readFileSync(new URL(`../../${file}`, import.meta.url), "utf8");
     expect(cellsOf(parseSweepConfig(text, file)).length).toBeGreaterThan(50);
     expect(() => findPreset(name)).toThrow(

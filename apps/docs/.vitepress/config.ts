@@ -23,6 +23,7 @@ const guides: DefaultTheme.SidebarItem[] = [
       guide("Your own PyTorch model", "pytorch-model"),
       guide("Your own CSV", "your-own-csv"),
       guide("Write a recipe", "recipes"),
+      guide("Search for a recipe", "search"),
       guide("Run the benchmark", "benchmark"),
       guide("A sweep on many machines", "many-machines"),
       guide("Deploy", "deploy"),

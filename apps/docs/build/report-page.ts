@@ -2,9 +2,15 @@ import { cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ResultsPage } from "./results-page.ts";
 
-/** The report that a folder of results comes with, in Markdown; undefined if it has none. */
+/** The report that a folder of results comes with, in Markdown, or else its README; undefined if it has neither. */
 export async function reportIn(folder: string): Promise<string | undefined> {
-  return (await readdir(folder)).find((file) => file.endsWith(".md") && file !== "README.md");
+  const files = (await readdir(folder)).filter((file) => file.endsWith(".md"));
+  return files.find((file) => file !== "README.md") ?? files[0];
+}
+
+/** A text of a folder of results with its links to files beside it as the site has them. */
+export function withFilesOf(name: string, text: string): string {
+  return text.replaceAll(/\]\((?![a-z]+:|\/|#)([^)\s]+)\)/g, `](/data/${name}/$1)`);
 }
 
 /** Results of a kind without charts of its own here: the report as it was written, with its files to download. */
@@ -20,8 +26,8 @@ export async function writeReportPage(
   const files = (await readdir(raw, { withFileTypes: true })).filter((file) => file.isFile());
   const downloads = files.map((file) => `- [${file.name}](/data/${name}/${file.name}){download}`);
   const text = await readFile(join(folder, report), "utf8");
-  const body = text.replaceAll(/\]\((?![a-z]+:|\/|#)([^)\s]+)\)/g, `](/data/${name}/$1)`);
-  return writePage(name, `${body.trim()}\n\n## Files\n\n${downloads.join("\n")}\n`, site);
+  const list = downloads.length === 0 ? "" : `\n## Files\n\n${downloads.join("\n")}\n`;
+  return writePage(name, `${withFilesOf(name, text).trim()}\n${list}`, site);
 }
 
 /** A text that lies beside the folders of results, such as a comparison with what was published. */

@@ -1,11 +1,11 @@
 import { existsSync } from "node:fs";
-import { copyFile, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { copyFile, cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { readResults } from "@espalier/bench";
 import { configurationsOf, dataOf, machinesOf, type Rows, rowsOf } from "@espalier/report";
 import { stringify } from "yaml";
 import { writePeers } from "./peers.ts";
-import { reportIn, writeReportPage, writeTextPage } from "./report-page.ts";
+import { reportIn, withFilesOf, writeReportPage, writeTextPage } from "./report-page.ts";
 import type { ResultsPage } from "./results-page.ts";
 
 /** Data for a page of results. */
@@ -48,6 +48,8 @@ async function writeSweep(name: string, folder: string, site: string): Promise<R
   const raw = join(site, "public", "data", name);
   await mkdir(raw, { recursive: true });
   await copyFile(join(folder, "results.jsonl"), join(raw, "results.jsonl"));
+  const charts = join(folder, "charts");
+  if (existsSync(charts)) await cp(charts, join(raw, "charts"), { recursive: true });
   const configurations = configurationsOf(records);
   const files = configurations.map((_, i) =>
     configurations.length === 1 ? "sweep.yaml" : `sweep-${i + 1}.yaml`,
@@ -84,7 +86,7 @@ import ResultsExplorer from "../.vitepress/theme/results/ResultsExplorer.vue";
 
 # ${title}
 
-${body.join("\n").trim() || summary}
+${withFilesOf(name, body.join("\n").trim()) || summary}
 
 <ResultsExplorer :data="data" />
 

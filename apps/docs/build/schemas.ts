@@ -1,6 +1,7 @@
 import { sweepJsonSchema } from "@espalier/bench";
 import { recipeJsonSchema } from "@espalier/recipe";
 import { createRegistry } from "@espalier/recipe/standard";
+import { searchJsonSchema } from "@espalier/search";
 
 /** The page of one kind of file. */
 export interface SchemaPage {
@@ -49,6 +50,13 @@ run.\n\n${schemaTables(recipeJsonSchema(createRegistry()) as Schema)}\n`,
       summary,
       text: `# Sweep files\n\nWhat \`espalier sweep FILE\` runs over, as YAML or JSON. Every combination of models, data sets, strategies, targets and
 fine-tuning is one cell. [Run the benchmark](../guides/benchmark.md) has one that runs.\n\n${schemaTables(sweepJsonSchema() as Schema)}\n`,
+    },
+    {
+      slug: "search",
+      title: "Search files",
+      summary: "what `espalier search` looks for, as YAML or JSON.",
+      text: `# Search files\n\nWhat \`espalier search FILE\` looks for, as YAML or JSON. [Search for a recipe](../guides/search.md) has one that
+runs.\n\n${schemaTables(searchJsonSchema() as Schema)}\n`,
     },
   ];
 }

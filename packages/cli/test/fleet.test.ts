@@ -66,10 +66,7 @@ describe.skipIf(binaries === undefined)(`the commands of a sweep on many machine
     expect((await run("queue")).stdout).toMatch(/\bsmall +0 +0 +3\n\nno workers/);
 
     const kept = new AbortController();
-    const workers = Promise.all([
-      run("worker --keep-waiting", { signal: kept.signal }),
-      run("worker --only train,prune"),
-    ]);
+    const workers = Promise.all([run("worker --keep-waiting", { signal: kept.signal }), run("worker")]);
     onTestFinished(() => kept.abort());
     const done = await run("sweep sweep.yaml --out out --json");
     expect(done.code).toBe(0);
@@ -83,12 +80,19 @@ describe.skipIf(binaries === undefined)(`the commands of a sweep on many machine
     expect(counts[0]! + counts[1]!).toBe(3);
 
     expect((await run("queue --gc")).stdout).toBe("0 objects removed, 0 B\n");
-    expect((await run("queue --cancel nonesuch")).stderr).toMatch(
-      /sweep in the queue "nonesuch" is not known/,
-    );
     expect((await run(`queue --cancel ${status.sweeps[0].id}`)).stdout).toBe("0 cells cancelled\n");
-    const failing = await run(`worker --queue ${queue.replace("/postgres", "/nowhere")}`);
-    expect(failing.stderr).toContain('there is no database "nowhere"');
+    for (const [line, message] of [
+      ["queue --cancel nonesuch", /sweep in the queue "nonesuch" is not known/],
+      [`worker --queue ${queue.replace("/postgres", "/nowhere")}`, /there is no database "nowhere"/],
+      [
+        `queue --queue ${queue.replace("espalier:", "guest:")}`,
+        /the password of "guest" is missing or wrong/,
+      ],
+    ] as const) {
+      const { code, stderr } = await run(line);
+      expect([code, stderr], line).toEqual([1, expect.stringMatching(/^espalier: [^\n]+\n$/)]);
+      expect(stderr).toMatch(message);
+    }
 
     const files = await readdir(folder, { recursive: true, withFileTypes: true });
     const written = files.filter((file) => file.isFile());
@@ -103,6 +107,12 @@ describe.skipIf(binaries === undefined)(`the commands of a sweep on many machine
       "sweep sweep.yaml --out other --models DLinear --processor Nonesuch --timing-host elsewhere";
     await writeFile(join(folder, "sweep.yaml"), sweep.replace("0.5", "0.6"));
     await runUntil(config, "no worker is running");
+    const refused = await run("worker --backends tfjs-cpu");
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain("they need the backend wasm, which --backends leaves out");
+    expect(refused.stderr).toMatch(
+      /\nespalier: this worker can take none of the cells in the queue: [^\n]+\n$/,
+    );
     const { stderr, stdout } = await run("worker");
     // The dense model is there from the sweep before.
     expect(stdout).toBe("1 cell done\n");

@@ -100,10 +100,15 @@ const leastScale = 0.8;
 
 /**
  * Makes an SVG fit for a page with others: one image for a screen reader, unique names, and the left edge of the text around
- * it at every scale. The page shows through: its shadow says that a chart goes on.
+ * it at every scale. The page shows through: its shadow says that a chart goes on. A pointer that rests on a mark with a
+ * description shows it.
  */
 function inline(svg: string, name: string, alt: string): string {
   return svg
+    .replace(
+      /<path aria-label="([^"]*)" role="graphics-symbol" aria-roledescription="[^"]*"([^>]*)\/>/g,
+      "<path$2><title>$1</title></path>",
+    )
     .replace(/ width="\d+" height="\d+" viewBox="0 0 (\d+) (\d+)"/, (_, width: string, height: string) => {
       const shown = Number(width) - chartPadding;
       const least = Math.round(leastScale * shown);

@@ -2,5 +2,7 @@
 export { comparisonTable } from "./insight/comparison.ts";
 export type { Comparison, Insight, Side } from "./insight/insight.ts";
 export * from "./numbers.ts";
+export { goalText, searchTable } from "./search/table.ts";
+export { stepTexts } from "./steps.ts";
 export type { Column, Table } from "./table.ts";
 export { cutMiddle, wrap, wrapText } from "./wrap.ts";

@@ -8,7 +8,7 @@ export type Job =
   | { readonly does: "propose" };
 
 /**
- * Asynchronous successive halving (Li et al., MLSys 2020): promotes the best candidate that is in the top
+ * Asynchronous successive halving (Li et al., MLSys 2020): promotes the most promising candidate that is in the top
  * `1 / reduction` of its rung and not on the next one yet, from the highest rung down; if there is none, asks for a new
  * candidate. `rungs` is their number; `tried` says whether a trial exists, failed ones included.
  */
@@ -29,7 +29,7 @@ export function nextJob(
   for (let rung = rungs - 2; rung >= 0; rung--) {
     const here = trials
       .filter((trial) => trial.rung === rung)
-      .toSorted((a, b) => ranking.compare(a.result, b.result, rung) || a.of - b.of);
+      .toSorted((a, b) => ranking.promise(a.result, rung) - ranking.promise(b.result, rung) || a.of - b.of);
     const best = here.slice(0, Math.floor(here.length / reduction)).find(({ of }) => !tried(of, rung + 1));
     if (best !== undefined) return { does: "promote", candidate: best.of, rung: rung + 1 };
   }

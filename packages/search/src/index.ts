@@ -1,5 +1,6 @@
 export type { Conclusion, Rival } from "./conclude.ts";
 export { frontOf } from "./conclude.ts";
+export { partsOf, readSearchFile, type SearchFile, searchJsonSchema, secondsOf } from "./file.ts";
 export { type ErrorLimit, errorLimitOf, type Goal, limitText, type Metric, readGoal } from "./goal.ts";
 export type { Finished } from "./ranking.ts";
 export { isFinished, longestOf } from "./ranking.ts";

@@ -45,7 +45,10 @@ export async function proposeNext(
     tried.push({ point, ...outcome });
   }
   const possible = tried.filter(({ oneShot }) => oneShot !== undefined);
-  const best = possible.toSorted((a, b) => a.oneShot! - b.oneShot!)[0] ?? tried[0]!;
+  // Widths are whole: points that differ a little may prune to the same model, which is known already.
+  const known = new Set(candidates.map(({ oneShot }) => oneShot));
+  const isKnown = ({ oneShot }: Proposal) => Number(known.has(oneShot));
+  const [best = tried[0]!] = possible.toSorted((a, b) => isKnown(a) - isKnown(b) || a.oneShot! - b.oneShot!);
   return { from, ...best, others: tried.filter((other) => other !== best).slice(0, proposals) };
 }
 
@@ -72,7 +75,7 @@ function drawn({ space, candidates, trials, ranking, rungs, proposals, random }:
 }
 
 /**
- * Points from the best to the worst: of the highest rung with enough results (as in BOHB; Falkner et al., ICML 2018),
+ * Points from the most to the least promising: of the highest rung with enough results (as in BOHB; Falkner et al., ICML 2018),
  * and after them those of lower rungs. Recipes that cannot be carried out are worst. Undefined before there is enough.
  */
 function rankedPoints(
@@ -81,14 +84,16 @@ function rankedPoints(
   ranking: Ranking,
   rungs: number,
 ): Point[] | undefined {
+  const promise = ({ result, rung }: Finished) => ranking.promise(result, rung);
+  const byPromise = (a: Finished, b: Finished) => promise(a) - promise(b) || a.of - b.of;
   for (let rung = rungs - 1; rung >= 0; rung--) {
     const here = trials.filter((trial) => trial.rung === rung);
     if (here.length < enough) continue;
-    const best = here.toSorted((a, b) => ranking.compare(a.result, b.result, rung) || a.of - b.of);
+    const best = here.toSorted(byPromise);
     const reached = new Set(best.map(({ of }) => of));
     const lower = longestOf(trials)
       .filter(({ of }) => !reached.has(of))
-      .toSorted((a, b) => b.rung - a.rung || ranking.compare(a.result, b.result, a.rung) || a.of - b.of);
+      .toSorted((a, b) => b.rung - a.rung || byPromise(a, b));
     const pointOf = ({ of }: Finished) => candidates[of]!.point;
     const impossible = candidates.filter(({ candidate }) => !trials.some(({ of }) => of === candidate));
     return [...best.map(pointOf), ...lower.map(pointOf), ...impossible.map(({ point }) => point)];

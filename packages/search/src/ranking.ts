@@ -23,12 +23,23 @@ export function allowedError(
 export interface Ranking {
   /** How far limits are exceeded, as a sum of logarithms; 0 if all are kept. */
   excess(measured: Measured, rung: number): number;
-  /** Negative if the first model is better. */
+  /** Negative if the first model is the better choice. */
   compare(a: Measured, b: Measured, rung: number): number;
+  /**
+   * How promising a recipe is, the less the better: the logarithm of what is minimized, extrapolated to the limit of the
+   * error. A larger model with error to spare can be made smaller.
+   */
+  promise(measured: Measured, rung: number): number;
 }
 
 /**
- * The ranking of a goal (feasibility rules of Deb, 2000). After a short fine-tuning errors are larger than after a full
+ * How many per cent of size one per cent of error is worth: on ETTh1, between 0.8 and 15 % of the bytes, the logarithm of
+ * the size of the best models found by hand falls by 0.36 for each per cent of error, of iTransformer and PatchTST alike.
+ */
+const exchange = 36;
+
+/**
+ * The ranking of a goal. Choices follow the feasibility rules of Deb (2000); what is tried next follows `promise`. After a short fine-tuning errors are larger than after a full
  * one: there, the limit is raised by the gain of the candidates that were tuned further, the median from rung to rung.
  */
 export function rankingOf(
@@ -43,13 +54,17 @@ export function rankingOf(
     metrics.reduce((sum, metric) => {
       if (goal[metric] === undefined) return sum;
       const most = metric === "error" ? limit(rung) : goal[metric]!;
-      // Counted sizes are met by construction, up to rounding.
+      // A pruning step may end a little above its target; what counts is the size that was reached.
       return sum + Math.max(0, Math.log(measureOf(metric, measured) / most) - 1e-6);
     }, 0);
   const value = (measured: Measured) => measureOf(goal.minimize, measured);
+  const spare = (measured: Measured, rung: number) =>
+    allowed === undefined ? 0 : Math.max(0, Math.log(limit(rung) / measureOf("error", measured)));
   return {
     excess,
     compare: (a, b, rung) => excess(a, rung) - excess(b, rung) || value(a) - value(b),
+    promise: (measured, rung) =>
+      Math.log(value(measured)) + exchange * (excess(measured, rung) - spare(measured, rung)),
   };
 }
 

@@ -161,7 +161,8 @@ export class Work {
 
   async #resumable(recipe: Recipe, key: string, keeps: boolean): Promise<RunCheckpoint | undefined> {
     const { model, store } = this.#parts;
-    const stopped = keeps ? await store.unfinished?.load() : undefined;
+    // If it is damaged, the trial begins again, with the same result.
+    const stopped = keeps ? await store.unfinished?.load().catch(unlessDamaged) : undefined;
     if (stopped?.run === runIdentity(recipe, model)) return stopped;
     const known = this.#pruned.get(key);
     return known && continueWith(known.checkpoint, known.recipe, recipe, model);
@@ -175,6 +176,9 @@ export class Work {
   }
 }
 
+/** Batches for refitting a layer after a one-shot mask: refitting with as many as a recipe does takes as long as an epoch. */
+const batches = 4;
+
 /** Steps that prune, with the masks of tunings as steps of their own. */
 function withoutTuning({ steps, ...rest }: Recipe): Recipe {
   const pruning = steps.flatMap((step): Step[] => {
@@ -187,11 +191,15 @@ function withoutTuning({ steps, ...rest }: Recipe): Recipe {
         strategy,
         ...(target && { target }),
         ...(acceptNearest && { acceptNearest }),
-        reconstruct: {},
+        reconstruct: { batches },
       },
     ];
   });
   return { ...rest, steps: pruning as Recipe["steps"] };
+}
+
+function unlessDamaged(error: unknown): undefined {
+  if (!(error instanceof EspalierError)) throw error;
 }
 
 /** What work results in, or the message of the error that users are told. */

@@ -8,9 +8,9 @@ export const presets: Readonly<Record<string, SweepInput>> = { quick };
 
 /** Presets of earlier versions that are now sweep files of the repository. */
 const moved: ReadonlyMap<string, string> = new Map([
-  ["sedimark", "studies/sedimark/reduced.yaml"],
+  ["sedimark", "studies/sedimark/smoke.yaml"],
   ["sedimark-full", "studies/sedimark/full.yaml"],
-  ["kiefer", "studies/kiefer/reduced.yaml"],
+  ["kiefer", "studies/kiefer/smoke.yaml"],
   ["kiefer-full", "studies/kiefer/full.yaml"],
 ]);
 

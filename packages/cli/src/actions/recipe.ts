@@ -13,11 +13,11 @@ import {
   type Registry,
   recipeJsonSchema,
 } from "@espalier/recipe";
+import { stepTexts } from "@espalier/report/text";
 import type { RecipeOptions } from "../commands/recipe.ts";
 import type { Context } from "../context.ts";
 import type { TrainingDataOptions } from "../options/groups.ts";
 import { type Bar, openBar } from "../output/progress.ts";
-import { stepTexts } from "../output/steps.ts";
 import { loadSource } from "../shared/data.ts";
 import { registryWith } from "../shared/plugins.ts";
 import { type LoadedRecipe, loadRecipe } from "../shared/recipe.ts";

@@ -13,6 +13,11 @@ export const commands: readonly CommandEntry[] = [
   { name: "train", summary: "Train a model on a data set.", load: () => import("./train.ts") },
   { name: "prune", summary: "Prune a model and fine-tune it.", load: () => import("./prune.ts") },
   {
+    name: "search",
+    summary: "Find the smallest or fastest model within an error.",
+    load: () => import("./search.ts"),
+  },
+  {
     name: "inspect",
     summary: "Show the costs of a model and which parts can be pruned.",
     load: () => import("./inspect.ts"),

@@ -1,8 +1,7 @@
 import type { Recipe, RecipeEvent, RunCheckpoint } from "@espalier/recipe";
-import { formatShare } from "@espalier/report/text";
+import { formatShare, stepTexts } from "@espalier/report/text";
 import type { Context } from "../context.ts";
 import type { Bar } from "../output/progress.ts";
-import { stepTexts } from "../output/steps.ts";
 import { type ShownFit, showEvaluation, showFit } from "./fitting.ts";
 import { showSearch } from "./search.ts";
 

@@ -28,7 +28,7 @@ const index = "run.json";
 export class RunStore {
   readonly #folder: string;
   /** Names of models that are already written. */
-  readonly #written = new WeakMap<Model, string>();
+  #written = new WeakMap<Model, string>();
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -87,6 +87,7 @@ export class RunStore {
   async clear(): Promise<void> {
     if ((await this.#read().catch(() => undefined)) === undefined) return;
     await rm(this.#folder, { recursive: true, force: true });
+    this.#written = new WeakMap();
   }
 
   async #model(model: Model): Promise<string> {

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { randomStream } from "@espalier/core/graph";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { RunStore } from "../../src/node/index.ts";
+import { model } from "./small.ts";
 
 const script = fileURLToPath(new URL("killed-run.ts", import.meta.url));
 
@@ -53,6 +54,16 @@ describe("a run that is killed", () => {
 });
 
 describe("the store of a run", () => {
+  it("writes all models again after it was cleared", async () => {
+    const path = await folder();
+    const store = new RunStore(path);
+    const checkpoint = { run: "a", outcomes: [], dense: model, model };
+    await store.save(checkpoint);
+    await store.clear();
+    await store.save({ ...checkpoint, run: "b" });
+    expect((await new RunStore(path).load())!.run).toBe("b");
+  });
+
   it("says what to do where it is damaged, and reads nothing outside its folder", async () => {
     const path = await folder();
     await attempt(path, 25);

@@ -1,7 +1,7 @@
 import type { StrategySpec, Target } from "@espalier/core";
 import { readTarget } from "@espalier/core/pruning";
 import { type Recipe, type Step, targetsOf, targetText } from "@espalier/recipe";
-import { plural } from "@espalier/report/text";
+import { plural } from "./numbers.ts";
 
 /** Describes each step of a recipe in words. */
 export function stepTexts(recipe: Pick<Recipe, "steps" | "target">): string[] {

@@ -1,0 +1,50 @@
+import { formatDuration, formatError, formatShare, plural } from "@espalier/report/text";
+import type { SearchEvent, SearchRecord, TrialRecord } from "@espalier/search";
+import type { Context } from "../context.ts";
+import type { Bar } from "../output/progress.ts";
+
+/** Shows a search: a bar over its budget, and a line for everything that was found. */
+export function showSearch(bar: Bar, { noteColors: c }: Context): (event: SearchEvent) => void {
+  let label = "search";
+  let share = 0;
+  return (event) => {
+    if (event.kind === "started") {
+      const { of, epochs, seed } = event.task;
+      label = `${nameOf(of)}, ${plural(epochs, "epoch")}, seed ${seed}`;
+      share = event.done;
+      bar.update({ label, share, remaining: null });
+    } else if (event.kind === "run") {
+      const { event: inner } = event;
+      if (inner.kind === "epoch")
+        bar.update({ label, share, remaining: null, detail: `epoch ${inner.record.epoch}` });
+      else if (inner.kind === "progress") bar.update({ label, share, remaining: null });
+    } else {
+      const line = lineOf(event.record);
+      if (line !== undefined) bar.line("error" in event.record && event.record.error ? c.dim(line) : line);
+    }
+  };
+}
+
+function lineOf(record: SearchRecord): string | undefined {
+  if (record.kind === "candidate") {
+    const { candidate, from, oneShot, error } = record;
+    const source = from === "model" ? "estimator" : from;
+    const outcome = oneShot === undefined ? error! : `one-shot MSE ${formatError(oneShot)}`;
+    return `candidate ${candidate} (${source}): ${outcome}`;
+  }
+  if (record.kind === "trial") return trialLine(record);
+  if (record.kind === "test") return `test ${record.model}: MSE ${formatError(record.mse)}`;
+  return `dense: validation MSE ${formatError(record.dense.validation.mse)}`;
+}
+
+function trialLine({ of, epochs, seed, result, error, seconds }: TrialRecord): string {
+  const what = `${nameOf(of)}, ${plural(epochs, "epoch")}, seed ${seed}`;
+  if (result === undefined) return `${what}: ${error}`;
+  const { validation, bytes, flops, latency } = result;
+  const time = latency === undefined ? "" : `, ${formatShare(latency.share, 1)} of the time`;
+  return `${what}: validation MSE ${formatError(validation.mse)}, ${formatShare(bytes, 2)} of the bytes, ${formatShare(flops, 2)} of the FLOPs${time}  ${formatDuration(seconds)}`;
+}
+
+function nameOf(of: number | string): string {
+  return typeof of === "number" ? `candidate ${of}` : of;
+}
