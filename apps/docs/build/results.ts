@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { copyFile, cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { readResults } from "@espalier/bench";
+import { isPrune, readResults } from "@espalier/bench";
 import { configurationsOf, dataOf, machinesOf, type Rows, rowsOf } from "@espalier/report";
 import { stringify } from "yaml";
 import { writePeers } from "./peers.ts";
@@ -31,7 +31,7 @@ export async function writeResults(workspace: string, site: string): Promise<Res
     if (!entry.isDirectory()) continue;
     const folder = join(from, name);
     const report = await reportIn(folder);
-    if (existsSync(join(folder, "results.jsonl"))) pages.push(await writeSweep(name, folder, site));
+    if (await hasPruned(join(folder, "results.jsonl"))) pages.push(await writeSweep(name, folder, site));
     else if (existsSync(join(folder, "peers.json"))) pages.unshift(await writePeers(name, folder, site));
     else if (report !== undefined) pages.push(await writeReportPage(name, folder, report, site));
     else
@@ -40,6 +40,11 @@ export async function writeResults(workspace: string, site: string): Promise<Res
       );
   }
   return pages;
+}
+
+/** Whether results have something to draw: a study that has just begun has dense models only, and its README says so. */
+async function hasPruned(path: string): Promise<boolean> {
+  return existsSync(path) && (await readResults(path)).some(isPrune);
 }
 
 async function writeSweep(name: string, folder: string, site: string): Promise<ResultsPage> {

@@ -254,6 +254,30 @@ describe("numbers at their limits", () => {
     }
   });
 
+  it("those of newer operator sets: RMSNormalization, Swish", async () => {
+    for (const axis of [-1, 1]) {
+      await agrees({
+        inputs: { x: ["batch", 4, 3] },
+        opset: 23,
+        nodes: [node("RMSNormalization", ["x", "gamma"], "y", { axis: int(axis), epsilon: float(1e-4) })],
+        initializers: [
+          axis === 1
+            ? floats(
+                "gamma",
+                [4, 3],
+                Array.from({ length: 12 }, (_, i) => 1 + i / 10),
+              )
+            : floats("gamma", [3], [0.5, 1, 2]),
+        ],
+      });
+    }
+    await agrees({
+      inputs: { x: ["batch", 3] },
+      opset: 24,
+      nodes: [node("Swish", ["x"], "y", { alpha: float(1.5) })],
+    });
+  });
+
   it("infinities are told apart as asked", async () => {
     for (const [negative, positive] of [
       [0, 1],

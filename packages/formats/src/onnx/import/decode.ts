@@ -4,7 +4,7 @@ import { type GraphProto, type ModelProto, ModelProtoSchema } from "onnx-buf";
 import { shown } from "./text.ts";
 
 /** Supported versions of ONNX's operators. */
-export const opsets = { oldest: 13, newest: 21 } as const;
+export const opsets = { oldest: 13, newest: 28 } as const;
 
 /** A file's message, decoded. */
 export interface OnnxFile {
@@ -34,7 +34,7 @@ export function decode(bytes: Uint8Array): OnnxFile {
     const named =
       standard === undefined ? `operators of ${shown(opsetImport[0]!.domain)} only` : `opset ${opset}`;
     throw new EspalierError(
-      `it uses ${named}, but only opset ${opsets.oldest} to ${opsets.newest} can be read. Export it with opset_version=${opsets.newest - 1}.`,
+      `it uses ${named}, but only opset ${opsets.oldest} to ${opsets.newest} can be read. Export it with opset_version=20.`,
     );
   }
   if (graph.sparseInitializer.length > 0)

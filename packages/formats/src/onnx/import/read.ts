@@ -47,7 +47,7 @@ export type OnnxImportOptions = z.input<typeof schema>;
 type Options = z.output<typeof schema>;
 
 /**
- * Reads an ONNX model (opset 13 to 21, float32) as a graph like any other: it runs, trains, is pruned and exported.
+ * Reads an ONNX model (opset 13 to 28, float32) as a graph like any other: it runs, trains, is pruned and exported.
  * Constants are computed, shapes with the batch as a symbol; GELU, normalisations and softmax written as many nodes
  * become one. Trained are the weights of products, convolutions and normalisations, and all other tensors that the
  * exporter named as the model does; running statistics, tables of sines and what exporters made up are buffers, numbers

@@ -152,6 +152,9 @@ export const activations: Readonly<Record<string, Rule>> = {
   HardSigmoid: unary((call, x) =>
     ramp(call, x, call.attributes.float("alpha", 0.2), call.attributes.float("beta", 0.5)),
   ),
+  Swish: unary((call, x) =>
+    mul(call.b, x, sigmoid(call.b, scale(call.b, x, call.attributes.float("alpha", 1)))),
+  ),
   HardSwish: unary((call, x) => mul(call.b, x, ramp(call, x, 1 / 6, 0.5))),
   Mish: unary((call, x) => mul(call.b, x, tanh(call.b, softplus(call, x)))),
 };

@@ -82,6 +82,18 @@ const layerNormalizationRule: Rule = (call) => {
   return [y, mean, div(b, call.context.weights.number(1), deviation)];
 };
 
+/** x ÷ √(mean x² + ε) · γ over the axes from a given one on (opset 23; Zhang and Sennrich, 2019). */
+const rmsNormalization: Rule = (call) => {
+  const { b, attributes, context } = call;
+  const [x, axis] = last(call);
+  fixedExtent(elementsOf(x.shape.slice(axis)), "a normalisation over the batch axis");
+  const axes = x.shape.slice(axis).map((_, i) => axis + i);
+  const power = reduceMean(b, mul(b, x, x), axes, true);
+  const epsilon = context.weights.number(attributes.float("epsilon", 1e-5));
+  const gamma = valueInput(call, 1, { as: "weight", ...nameOf(call, "weight") });
+  return mul(b, div(b, x, sqrt(b, add(b, power, epsilon))), gamma);
+};
+
 const batchNormalizationRule: Rule = (call) => {
   const { b, attributes } = call;
   if (attributes.int("training_mode", 0) !== 0)
@@ -183,4 +195,5 @@ export const normalizations: Readonly<Record<string, Rule>> = {
   GroupNormalization: groupNormalization,
   MeanVarianceNormalization: meanVarianceNormalization,
   LpNormalization: lpNormalization,
+  RMSNormalization: rmsNormalization,
 };
