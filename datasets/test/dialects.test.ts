@@ -371,6 +371,16 @@ describe("what a reader of a file is told", () => {
       /the column "meter" counts up by one .* leave it out/,
     ],
     [
+      "a time in fractions of years",
+      days((i) => `${(1950 + i / 12).toFixed(4)},${value(i)}`, "decimal date,a"),
+      /the column "decimal date" only rises/,
+    ],
+    [
+      "a row of totals with a date",
+      `${days((i) => `2024-01-01 00:${`${i}`.padStart(2, "0")},${i % 7},2.5`, "date,a,b")}2024-01-01 01:00,174,150\n`,
+      /the last row is the sum of all others/,
+    ],
+    [
       "half an hour of summer time",
       days(
         (i) => `${iso(new Date(Date.UTC(2024, 3, 6, 0) + i * hour - (i > 25 ? hour / 2 : 0)))},${value(i)}`,
@@ -420,6 +430,26 @@ describe("what a reader of a file is told", () => {
       "a row of totals",
       `${file((d, a, b) => `${d},${a},${b}`)}Total,1,2\n`,
       /row 62, column "date": "Total" is not a date\. Does the last row hold totals/,
+    ],
+    [
+      "a header in the middle",
+      `${file((d, a, b) => `${d},${a},${b}`)}2024-02-01,a,b\n`,
+      /row 62: "a" is the name of the column\. Were files put one after the other\? Delete the row/,
+    ],
+    [
+      "numbers with letters",
+      file((d, a, b) => `${d},${a}M,${b}k`),
+      /row 2, column "a": "1000.00M" is not a number\. Correct/,
+    ],
+    [
+      "blanks between cells",
+      file((d, a, b) => `${d.replace(" ", "T")} ${a} ${b}`, "date a b"),
+      /Give --delimiter " "/,
+    ],
+    [
+      "series in rows",
+      `name,${hours.map(iso).join()}\na,${hours.map((_, i) => i).join()}\n`,
+      /turn the table round/,
     ],
     [
       "a rare separator",

@@ -49,6 +49,11 @@ export function layoutOf(name: string, sample: readonly (readonly string[])[], o
       `data ${name}: columnNames has ${names.length} names, the file's rows have ${width} cells.`,
     );
   }
+  if (header && first.length > 3 && 2 * first.filter((cell) => looksLikeDate(cell)).length > first.length) {
+    throw new EspalierError(
+      `data ${name}: the first row holds dates. One row a time step is needed, one column a series: turn the table round.`,
+    );
+  }
   const rows = (header ? rest : sample).filter((row) => row.length === width);
   const table: Sampled = { name, names, cells, header, rows };
   const dates = dateCells(table, o);
@@ -126,7 +131,12 @@ function valueCells(
     if (text) notes.push(`the column "${names[i]}" holds text: left out`);
     if (dated) notes.push(`the column "${names[i]}" holds dates: left out`);
     if (serial) notes.push(`the column "${names[i]}" only rises: left out`);
-    if (header && !serial && values.length > 1 && texts.length > 9 && counts(texts))
+    const timeLike = header && dates.length === 0 && dateLike.test(names[i]!) && values.length > 1;
+    if (timeLike && !dated && !serial && rises(texts))
+      notes.push(
+        `the column "${names[i]}" only rises: if it is a time and no series, leave it out (--series)`,
+      );
+    else if (header && !serial && values.length > 1 && texts.length > 9 && counts(texts))
       notes.push(
         `the column "${names[i]}" counts up by one from row to row: if it is no series, leave it out (--series)`,
       );

@@ -155,6 +155,12 @@ export class RowReader {
   #notANumber(cells: readonly string[], cell: string, line: number, column: string): EspalierError {
     const { series, names, header, width } = this.#layout;
     const what = `"${shown(cell)}" is not a number`;
+    if (this.#rows > 0 && cell === column) {
+      return this.#error(
+        `"${shown(cell)}" is the name of the column. Were files put one after the other? Delete the row.`,
+        line,
+      );
+    }
     if (this.#pivot !== undefined) {
       return this.#error(
         `${what}. Does each row hold one series, named by "${this.#pivot}"? Then give --pivot "${this.#pivot}".`,
@@ -167,6 +173,9 @@ export class RowReader {
       const mark = separator === "\t" ? "a tab" : `"${separator}"`;
       return this.#error(`${what}. Does ${mark} separate the cells? Give it by --delimiter.`, line, column);
     }
+    if (width === 1 && /\S \S/.test(cell) && /\S \S/.test(column)) {
+      return this.#error(`${what}. Do blanks separate the cells? Give --delimiter " ".`, line, column);
+    }
     if (width === 1 && /\S {2,}\S/.test(cell)) {
       return this.#error(
         `${what}. Do blanks separate the cells? Make a CSV file of it: pandas.read_fwf reads columns of fixed width.`,
@@ -176,7 +185,8 @@ export class RowReader {
     }
     const numbers = series.filter((index) => parseNumber(cells[index]!, this.#marks) !== undefined);
     // A row of units stands below the names, and none of its cells is a number.
-    if (header && this.#rows === 0 && numbers.length === 0 && series.length > 1) {
+    const unit = header && this.#rows === 0 && numbers.length === 0 && !/^[+-]?\d/.test(cell);
+    if (unit && series.length > 1) {
       return this.#error(`${what}, nor is any cell of the row. Does it hold units? Delete it.`, line, column);
     }
     if (/[%$€£¥]/.test(cell)) {

@@ -10,9 +10,13 @@ const usual =
  *
  * @returns a line for each.
  */
-export function suspects({ columns, rows, values }: RawRows): string[] {
+export function suspects(raw: RawRows): string[] {
+  const { columns, rows, values } = raw;
   const series = new Float64Array(rows);
-  return columns.flatMap((name, column) => {
+  const totals = endsInTotals(raw)
+    ? ["the last row is the sum of all others: if it holds totals, delete it"]
+    : [];
+  const lines = columns.flatMap((name, column) => {
     let count = 0;
     for (let at = column; at < values.length; at += columns.length) {
       if (!Number.isNaN(values[at])) series[count++] = values[at]!;
@@ -24,6 +28,23 @@ export function suspects({ columns, rows, values }: RawRows): string[] {
         ({ value, count, low, high }) =>
           `column "${name}": ${value} stands there ${count === 1 ? "once" : `${count} times`}, far from all other values (${low} to ${high}); if it stands for missing ones, give --na ${value}`,
       );
+  });
+  return [...totals, ...lines];
+}
+
+/** Whether the last row holds, in every column, what the rows before it add up to. */
+function endsInTotals({ columns, rows, values }: RawRows): boolean {
+  if (rows < 10) return false;
+  return columns.every((_, column) => {
+    let [sum, size] = [0, 0];
+    for (let row = 0; row < rows - 1; row++) {
+      const value = values[row * columns.length + column]!;
+      if (Number.isNaN(value)) continue;
+      sum += value;
+      size += Math.abs(value);
+    }
+    const last = values[(rows - 1) * columns.length + column]!;
+    return size > 0 && Math.abs(last - sum) <= 1e-4 * size && Math.abs(last) > 0.5 * size;
   });
 }
 

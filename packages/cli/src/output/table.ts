@@ -25,10 +25,12 @@ export function tableLines(rows: readonly (readonly string[])[], options: TableO
   const align = rows[0]!.map((_, i) => options.align?.[i] ?? (i === 0 ? "left" : "right"));
   const widths = fittedWidths(rows, align, lineWidth - indent.length);
   const text = table(
-    rows.map(([name = "", ...cells]) => [
-      length(name) > widths[0]! ? cutMiddle(name, widths[0]!) : name,
-      ...cells,
-    ]),
+    rows
+      .map((row) => row.map(onOneLine))
+      .map(([name = "", ...cells]) => [
+        length(name) > widths[0]! ? cutMiddle(name, widths[0]!) : name,
+        ...cells,
+      ]),
     {
       border: getBorderCharacters("void"),
       columnDefault: { paddingLeft: 0, paddingRight: 2 },
@@ -54,6 +56,12 @@ function fittedWidths(
     widths[texts.indexOf(widest)]!--;
   }
   return widths;
+}
+
+/** Names in files may hold tabs and line ends, which no cell may. */
+function onOneLine(text: string): string {
+  // Colours begin with an escape.
+  return text.replaceAll(/\p{Cc}/gu, (mark) => (mark === "\u001b" ? mark : " "));
 }
 
 /** Columns that a text takes up, colours aside. */
