@@ -1,4 +1,5 @@
 import {
+  type Files,
   isPrune,
   isTrain,
   type LatencyRecord,
@@ -13,7 +14,7 @@ import {
 import type { Accounting } from "@espalier/core";
 import { groupBy } from "./labels.ts";
 import { type Names, targetOf } from "./names.ts";
-import type { DenseRow, ErrorStats, RunRow, Size, Stat, TimingRow } from "./section.ts";
+import type { DenseRow, ErrorStats, FileForm, RunRow, Size, Stat, TimingRow } from "./section.ts";
 
 /** The dense model of a section, from its own records, or from the records of its pruned models. */
 export function denseRow(group: readonly ResultRecord[]): DenseRow | undefined {
@@ -31,6 +32,7 @@ export function denseRow(group: readonly ResultRecord[]): DenseRow | undefined {
     epochs: Math.max(...seen.map(({ epochs }) => epochs)),
     size: sizeOf(seen),
     errors: errorsOf(seen.map(({ test }) => test)),
+    rounded: roundedOf(seen),
     parts: trained[0]?.result.parts,
     naive: trained[0]?.result.naive,
     series: trained[0]?.result.test.bySeries,
@@ -60,6 +62,7 @@ export function runRow(group: readonly PruneRecord[], names: Names): RunRow {
     size: sizeOf(results),
     before: errorsOf(results.map(({ pruned }) => pruned)),
     after: errorsOf(results.map(({ tuned }) => tuned)),
+    rounded: roundedOf(results),
     tuningEpochs: Math.max(...results.map(({ tuningEpochs }) => tuningEpochs)),
     parts: results[0]!.parts,
     series: results[0]!.tuned.bySeries,
@@ -120,6 +123,27 @@ export function timingRows(
 interface Counted {
   readonly counts: Accounting;
   readonly parts?: Parts;
+  readonly files?: Files;
+}
+
+const forms: readonly FileForm[] = ["float32", "float16", "int8"];
+
+/** Values by form that every model has. */
+function byForm<T, R>(
+  models: readonly Counted[],
+  of: (files: Files, form: FileForm) => T | undefined,
+  combine: (values: readonly T[]) => R,
+): ReadonlyMap<FileForm, R> {
+  return new Map(
+    forms.flatMap((form): [FileForm, R][] => {
+      const values = models.flatMap(({ files }) => (files && of(files, form)) ?? []) as T[];
+      return values.length === models.length ? [[form, combine(values)]] : [];
+    }),
+  );
+}
+
+function roundedOf(models: readonly Counted[]): ReadonlyMap<FileForm, ErrorStats> {
+  return byForm(models, ({ errors }, form) => (form === "float32" ? undefined : errors?.[form]), errorsOf);
 }
 
 function sizeOf(models: readonly Counted[]): Size {
@@ -138,6 +162,7 @@ function sizeOf(models: readonly Counted[]): Size {
       dead: over(({ flops }) => flops.dead),
     },
     bytes: { dense: over(({ bytes }) => bytes.dense), stored: over(({ bytes }) => bytes.stored) },
+    files: byForm(models, ({ bytes }, form) => bytes[form], mean),
   };
 }
 

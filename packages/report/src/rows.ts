@@ -85,7 +85,10 @@ function settingOf({ cell, environment }: ResultRecord): unknown {
   return { ...rest, data: lengths, checksum: environment.dataChecksum };
 }
 
-function sectionOptions({ data, training, backend }: TrainCell, checksum: string): Record<string, unknown> {
+function sectionOptions(
+  { data, training, backend, store }: TrainCell,
+  checksum: string,
+): Record<string, unknown> {
   const { dataset: _, ...lengths } = data;
-  return { ...lengths, training, trainedOn: backend, checksum: checksum.slice(0, 8) };
+  return { ...lengths, training, trainedOn: backend, store, checksum: checksum.slice(0, 8) };
 }

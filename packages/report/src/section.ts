@@ -1,4 +1,4 @@
-import type { NaiveErrors, Parts, SeriesErrors } from "@espalier/bench";
+import type { Files, NaiveErrors, Parts, SeriesErrors } from "@espalier/bench";
 import type { Sensitivity } from "@espalier/core";
 
 /** A number over seeds: its mean, and the sample standard deviation (0 for one seed). */
@@ -26,7 +26,12 @@ export interface Size {
   /** In full, of live nodes with zeros skipped, and of dead nodes. */
   readonly flops: { readonly total: number; readonly effective: number; readonly dead: number };
   readonly bytes: { readonly dense: number; readonly stored: number };
+  /** Bytes of the file by how it stores weights, as far as known for every seed; results of earlier versions lack them. */
+  readonly files: ReadonlyMap<FileForm, number>;
 }
+
+/** A form in which a file stores weights. */
+export type FileForm = keyof Files["bytes"];
 
 /** A dense model on its data, the reference for its pruned models. */
 export interface DenseRow {
@@ -34,6 +39,8 @@ export interface DenseRow {
   readonly epochs: number;
   readonly size: Size;
   readonly errors: ErrorStats;
+  /** With rounded weights, by form, if it was measured. */
+  readonly rounded: ReadonlyMap<FileForm, ErrorStats>;
   /** From the first seed; results of earlier versions lack it. */
   readonly parts?: Parts | undefined;
   /** Forecasts that need no model, from the first seed; results of earlier versions lack them. */
@@ -63,6 +70,8 @@ export interface RunRow {
   /** Right after pruning, and after fine-tuning. */
   readonly before: ErrorStats;
   readonly after: ErrorStats;
+  /** After fine-tuning with rounded weights, by form, if it was measured. */
+  readonly rounded: ReadonlyMap<FileForm, ErrorStats>;
   readonly tuningEpochs: number;
   /** From the first seed; results of earlier versions lack it. */
   readonly parts?: Parts | undefined;

@@ -65,6 +65,11 @@ function markNote(runs: readonly { readonly met: boolean }[]): string {
 
 /** Sizes of models, dense first. */
 export function sizeTable(section: Section, runs: readonly RunRow[], caption: string): Table {
+  const { files } = section.dense.size;
+  const whole = files.get("float32");
+  const forms = [...files.keys()];
+  const file = (bytes: number | undefined): string =>
+    bytes === undefined ? "" : `${formatBytes(bytes)} (${formatShare(bytes / whole!, 1)})`;
   const cells = (size: Size): string[] => [
     formatShort(size.parameters.nonzero),
     formatShort(size.parameters.total),
@@ -72,9 +77,11 @@ export function sizeTable(section: Section, runs: readonly RunRow[], caption: st
     formatFlops(size.flops.total),
     formatBytes(size.bytes.stored),
     formatBytes(size.bytes.dense),
+    ...forms.map((form) => file(size.files.get(form))),
   ];
+  const share = forms.length === 0 ? "" : ". Files on disk: share of the dense float32 file";
   return {
-    caption: `${caption}${markNote(runs)}`,
+    caption: `${caption}${share}${markNote(runs)}`,
     columns: [
       text("strategy"),
       text("target"),
@@ -85,12 +92,13 @@ export function sizeTable(section: Section, runs: readonly RunRow[], caption: st
       number("FLOPs, executed densely"),
       number("bytes stored"),
       number("bytes uncompressed"),
+      ...forms.map((form) => number(`${form} file`)),
     ],
     rows: [
       ["dense", "", formatShare(0, 1), ...cells(section.dense.size)],
       ...runs.map((run) => [
         ...runCells(run),
-        ...(run.applicable ? cells(run.size) : Array<string>(6).fill("")),
+        ...(run.applicable ? cells(run.size) : Array<string>(6 + forms.length).fill("")),
       ]),
     ],
   };
@@ -98,7 +106,15 @@ export function sizeTable(section: Section, runs: readonly RunRow[], caption: st
 
 /** Errors before and after fine-tuning, dense first. */
 export function errorTable(section: Section, withTuning: boolean): Table {
-  const { errors } = section.dense;
+  const { errors, rounded } = section.dense;
+  const forms = [...rounded.keys()];
+  const roundedCells = (from: Pick<RunRow, "after" | "rounded">): string[] =>
+    forms.map((form) => {
+      const mse = from.rounded.get(form)?.mse;
+      return mse === undefined
+        ? ""
+        : `${formatErrorStat(mse)} (${formatChange(mse.mean / from.after.mse.mean)})`;
+    });
   return {
     caption: `Test errors before and after fine-tuning${markNote(section.runs)}`,
     columns: [
@@ -112,6 +128,7 @@ export function errorTable(section: Section, withTuning: boolean): Table {
       number("MAE before"),
       number("MAE after"),
       number("against dense"),
+      ...forms.map((form) => number(`MSE after, ${form}`)),
     ],
     rows: [
       [
@@ -125,10 +142,11 @@ export function errorTable(section: Section, withTuning: boolean): Table {
         "",
         formatErrorStat(errors.mae),
         "",
+        ...roundedCells({ after: errors, rounded }),
       ],
       ...section.runs.map((run) => {
         const lead = [...runCells(run), ...(withTuning ? [run.tuning] : [])];
-        if (!run.applicable) return [...lead, ...Array<string>(6).fill("")];
+        if (!run.applicable) return [...lead, ...Array<string>(6 + forms.length).fill("")];
         return [
           ...lead,
           ...(["mse", "mae"] as const).flatMap((metric) => [
@@ -136,6 +154,7 @@ export function errorTable(section: Section, withTuning: boolean): Table {
             formatErrorStat(run.after[metric]),
             formatChange(run.after[metric].mean / errors[metric].mean),
           ]),
+          ...roundedCells(run),
         ];
       }),
     ],

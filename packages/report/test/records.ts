@@ -2,6 +2,7 @@ import {
   type Cell,
   cellId,
   denseCell as denseCellOf,
+  type Files,
   type LatencyRecord,
   type PruneCell,
   type PruneRecord,
@@ -90,9 +91,23 @@ export function trainRecord(dense: TrainCell): TrainRecord {
     ...(dense.data.dataset === "synthetic" && { naive }),
     epochs: 3,
     counts: counts(parameters, parameters),
+    ...filesOf(counts(parameters, parameters), denseErrors(dense.seed, dense.data.dataset), dense),
     digest: `dense ${dense.seed}`,
   };
   return { ...envelope(dense, dense.data.dataset), result };
+}
+
+/** Files as they might come out, with errors of rounded weights; results of earlier versions, as of the other data set, lack them. */
+function filesOf({ bytes }: Accounting, test: TestErrors, { data }: TrainCell): { files?: Files } {
+  if (data.dataset !== "synthetic") return {};
+  const float32 = bytes.stored + 6000;
+  const { mse, mae, rmse } = test;
+  return {
+    files: {
+      bytes: { float32, int8: Math.round(0.23 * float32) },
+      errors: { int8: { mse: 1.001 * mse, mae, rmse } },
+    },
+  };
 }
 
 interface PruneOptions {
@@ -124,6 +139,7 @@ export function pruneRecord(
   const kept = Math.round(parameters * (1 - sparsity));
   const after = counts(masks ? parameters : kept, kept);
   const base = denseErrors(cell.dense.seed, cell.dense.data.dataset).mse;
+  const tuned = scaledErrors(base * (0.97 + (masks ? 0.1 : 0.3) * sparsity ** 2), cell.dense.data.dataset);
   const result: PruneRecord["result"] = {
     applicable: notes.length === 0,
     notes,
@@ -147,7 +163,8 @@ export function pruneRecord(
       test: denseErrors(cell.dense.seed, cell.dense.data.dataset),
     },
     pruned: errors(base * (1 + 5 * sparsity ** 2)),
-    tuned: scaledErrors(base * (0.97 + (masks ? 0.1 : 0.3) * sparsity ** 2), cell.dense.data.dataset),
+    tuned,
+    ...filesOf(after, tuned, cell.dense),
     tuningEpochs: cell.fineTuning.epochs,
     planSeconds: 0.02,
     digest: `${cell.strategy.use} ${asked}`,

@@ -40,6 +40,7 @@ export interface SearchRequest {
   /** Recorded with the search: versions, processor. */
   readonly environment?: Json;
   readonly signal?: AbortSignal;
+  /** Called with every event. */
   readonly onEvent?: (event: SearchEvent) => void;
 }
 

@@ -8,13 +8,17 @@ export interface SearchStore {
   readonly records: readonly SearchRecord[];
   /** Stored for good when the promise resolves. */
   append(record: SearchRecord): Promise<void>;
+  /** Keeps a model under a name. */
   keep(name: string, model: Model): Promise<void>;
   /** A kept model; undefined if it is missing. */
   model(name: string): Promise<Model | undefined>;
   /** The trial in progress, so that it continues after its last epoch. */
   readonly unfinished?: {
+    /** Keeps the state of the trial that runs. */
     save(checkpoint: RunCheckpoint): Promise<void>;
+    /** The state that a stopped process left; undefined if there is none. */
     load(): Promise<RunCheckpoint | undefined>;
+    /** Forgets it, because the trial has ended. */
     clear(): Promise<void>;
   };
 }

@@ -6,6 +6,7 @@ import type {
   Sensitivity,
   TargetReport,
 } from "@espalier/core";
+import type { StoredWeights } from "@espalier/formats";
 import type { Errors } from "@espalier/training";
 import type { Cell, LatencyCell, PruneCell, SensitivityCell, TrainCell } from "../sweep/cells.ts";
 
@@ -46,6 +47,17 @@ export interface Parts {
   readonly heads: readonly HeadDensity[];
 }
 
+/** A model's file by how it stores the weights. */
+export interface Files {
+  /**
+   * Bytes of the file. Those of rounded weights depend on the platform's zlib, and are absent if a weight cannot be stored
+   * so, as those of a model that diverged.
+   */
+  readonly bytes: { readonly float32: number } & { readonly [form in StoredWeights]?: number };
+  /** Test errors with rounded weights, if the sweep's `store` asks for them. */
+  readonly errors?: { readonly [form in StoredWeights]?: TestErrors };
+}
+
 /** The result of training a dense model. */
 export interface TrainRecord extends Common {
   readonly cell: TrainCell;
@@ -56,6 +68,8 @@ export interface TrainRecord extends Common {
     readonly parts?: Parts;
     /** Forecasts that need no model, over the same windows. Results of earlier versions lack them. */
     readonly naive?: NaiveErrors;
+    /** Results of earlier versions lack them. */
+    readonly files?: Files;
     /** Digest of the model, for comparison with other machines. */
     readonly digest: string;
   };
@@ -110,6 +124,8 @@ export interface PruneRecord extends Common {
     readonly tuningEpochs: number;
     /** Errors over the validation windows of the best epoch; results of earlier versions lack them. */
     readonly validation?: { readonly mse: number; readonly mae: number };
+    /** Of the model after fine-tuning; results of earlier versions lack them. */
+    readonly files?: Files;
     /** Seconds for planning and for carrying out plans, including reconstruction. */
     readonly planSeconds: number;
     readonly digest: string;

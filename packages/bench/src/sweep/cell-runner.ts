@@ -1,6 +1,7 @@
 import {
   account,
   digest,
+  EspalierError,
   headDensities,
   layerCounts,
   layerSensitivity,
@@ -9,6 +10,7 @@ import {
 } from "@espalier/core";
 import { expectedAfter } from "@espalier/core/pruning";
 import { type ForecastingData, spacedWindows } from "@espalier/datasets";
+import { encodeModel, roundWeights, type StoredWeights } from "@espalier/formats";
 import { UnwritableError } from "@espalier/formats/node";
 import {
   type Outcome,
@@ -35,6 +37,7 @@ import { measureLatency } from "../measure/latency.ts";
 import { latencyMeter } from "../measure/meter.ts";
 import { environment } from "../results/environment.ts";
 import type {
+  Files,
   LatencyRecord,
   Parts,
   PruneRecord,
@@ -135,6 +138,7 @@ export class CellRunner {
       epochs,
       counts: account(model),
       parts: partsOf(model),
+      files: await this.#files(cell, model, data),
       digest: digest(model),
     };
   }
@@ -180,6 +184,7 @@ export class CellRunner {
       tuned: errorsBySeries(model === pruned ? metrics : await this.#metrics(model, data, backend), data),
       tuningEpochs: fits.length,
       ...(best && { validation: best.validation }),
+      files: await this.#files(cell.dense, model, data),
       planSeconds: planned.reduce((sum, { does, seconds }) => sum + (does === "tune" ? 0 : seconds), 0),
       digest: digest(model),
     };
@@ -310,6 +315,21 @@ export class CellRunner {
     return { counts: account(model), test };
   }
 
+  /** The model's file in each form; with errors in those that its dense cell asks for. */
+  async #files({ backend, store = [] }: TrainCell, model: Model, data: ForecastingData): Promise<Files> {
+    const bytes: { float32: number } & { [form in StoredWeights]?: number } = {
+      float32: encodeModel(model).length,
+    };
+    const errors: { [form in StoredWeights]?: TestErrors } = {};
+    for (const form of new Set<StoredWeights>(["int8", ...store])) {
+      const stored = rounded(model, form);
+      if (stored === undefined) continue;
+      bytes[form] = encodeModel(stored).length;
+      if (store.includes(form)) errors[form] = errorsOf(await this.#metrics(stored, data, backend), data);
+    }
+    return { bytes, ...(store.length > 0 && { errors }) };
+  }
+
   #metrics(model: Model, data: ForecastingData, backend: string): Promise<Metrics> {
     const { registry, signal, onProgress } = this.#context;
     return evaluate({
@@ -328,6 +348,16 @@ class NothingToPrune extends Error {}
 
 /** The target of a recipe that prunes nothing. */
 const nothingAsked = { metric: "sparsity", asked: 0, achieved: 0, met: true } as const;
+
+/** The model with rounded weights; undefined if it has a weight that the form cannot hold. */
+function rounded(model: Model, form: StoredWeights): Model | undefined {
+  try {
+    return roundWeights(model, form);
+  } catch (error) {
+    if (error instanceof EspalierError) return undefined;
+    throw error;
+  }
+}
 
 function partsOf(model: Model): Parts {
   return { layers: layerCounts(model), heads: headDensities(model) };

@@ -29,6 +29,8 @@ export interface TrainCell {
   readonly training: TrainingConfig;
   readonly seed: number;
   readonly backend: string;
+  /** Forms of rounded weights to evaluate this model and those made from it with. */
+  readonly store?: SweepConfig["store"];
 }
 
 interface PruneCellOf {
@@ -95,7 +97,7 @@ export function cellsOf(config: SweepConfig): Cell[] {
 
 /** The cells of a data set and a seed, without times. */
 function modelCells(config: SweepConfig, dataset: string, seed: number): (ModelCell | SensitivityCell)[] {
-  const { inputLength, horizon, scale, missing, evaluationWindows, sensitivity } = config;
+  const { inputLength, horizon, scale, missing, evaluationWindows, sensitivity, store } = config;
   const data: DataConfig = {
     dataset,
     inputLength,
@@ -112,6 +114,7 @@ function modelCells(config: SweepConfig, dataset: string, seed: number): (ModelC
       training: config.training,
       seed,
       backend: config.trainingBackend,
+      ...(store && { store }),
     }),
   );
   const place = new Map(config.targets.map((target, i) => [stableKey(target), i]));

@@ -51,6 +51,9 @@ export type SweepRecipe = z.input<typeof recipeSchema>;
 /** Kinds of cells of a sweep. */
 export const cellKinds = ["train", "prune", "sensitivity", "latency"] as const;
 
+/** Forms in which a model file can store rounded weights. */
+export const storeSchema = z.array(z.enum(["int8", "float16"])).nonempty();
+
 /** A sweep file. */
 export const sweepSchema = z.strictObject({
   /** Shown as the report's title. */
@@ -108,6 +111,15 @@ export const sweepSchema = z.strictObject({
       windows: z.int().min(1).default(256),
     })
     .optional(),
+  /**
+   * Forms of rounded weights to evaluate every model with, too: one evaluation each. By default only the size of the int8
+   * file is recorded. Models of a sweep without it are made again.
+   */
+  store: storeSchema
+    .optional()
+    .describe(
+      "Also evaluates every model with its weights rounded to int8 or float16, as its file may store them.",
+    ),
   /** Kinds of cells to run; all by default. Times can so be taken later, when the machine has nothing else to do. */
   only: z.array(z.enum(cellKinds)).nonempty().optional(),
 });

@@ -10,7 +10,7 @@ import {
 } from "@espalier/recipe";
 import { z } from "zod";
 import type { Cell } from "./cells.ts";
-import { recipeSchema, sweepSchema, trainingSchema, tuningSchema } from "./config.ts";
+import { recipeSchema, storeSchema, sweepSchema, trainingSchema, tuningSchema } from "./config.ts";
 
 const dataSchema = z.strictObject({
   dataset: z.string(),
@@ -28,6 +28,7 @@ const trainCell = z.strictObject({
   training: trainingSchema,
   seed: z.int().min(0),
   backend: z.string(),
+  store: storeSchema.optional(),
 });
 
 const pruneShape = {

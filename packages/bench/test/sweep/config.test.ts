@@ -5,6 +5,7 @@ import {
   labelOf,
   parseSweepConfig,
   presets,
+  readCell,
   readSweepConfig,
   type StrategyCell,
   type SweepInput,
@@ -46,6 +47,7 @@ describe("a sweep's configuration", () => {
       /fineTuning\.1\.epoch: is not known\. Did you mean "epochs"/,
     ],
     [{ batchSizes: [0] }, /batchSizes\.0/],
+    [{ store: ["float32"] }, /store\.0: "float32" is not one of these/],
     [{ sparsities: [0.5] }, /sparsities/],
   ])("names the place of a mistake: %j", (changes, place) => {
     const wrong = () => parseSweepConfig(JSON.stringify({ ...smallest, ...changes }), "sweep my.json");
@@ -127,6 +129,12 @@ describe("the cells of a sweep", () => {
     const same = new Map([["/elsewhere/copy.csv", "0".repeat(64)]]);
     expect(cellId(moved, same)).toBe(cellId(cell!, sums));
     expect(cellId(cell!, new Map([["synthetic", "1".repeat(64)]]))).not.toBe(cellId(cell!, sums));
+  });
+
+  it("have other names with rounded weights", () => {
+    const [cell] = cellsOf({ ...config, store: ["int8"] });
+    expect(cellId(cell!, sums)).not.toBe(cellId(cells[0]!, sums));
+    expect(readCell(cell, "cell")).toBe(cell);
   });
 
   it("keep their names from version to version", () => {

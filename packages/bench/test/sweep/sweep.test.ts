@@ -251,6 +251,30 @@ describe("a sweep with options", () => {
     expect(layers.some(({ errors }) => errors[1] !== error)).toBe(true);
   });
 
+  it("records the size of each model's file, and where asked the errors of rounded weights", async () => {
+    const input = tiny({ ...quiet, timedTargets: [] });
+    const out = await temporaryFolder();
+    const { records } = await run(out, input);
+    for (const record of records) {
+      if (!isTrain(record) && !isPrune(record)) throw new Error(record.cell.kind);
+      const { bytes, errors } = record.result.files!;
+      const file = await readFile(join(out, "models", `${record.id}.safetensors`));
+      expect(bytes).toEqual({ float32: file.length, int8: expect.any(Number) });
+      expect(bytes.int8).toBeLessThan(bytes.float32);
+      expect(errors).toBeUndefined();
+    }
+    const asked = await run(await temporaryFolder(), { ...input, store: ["int8", "float16"] });
+    const [dense, pruned] = [asked.records.find(isTrain)!.result, asked.records.find(isPrune)!.result];
+    for (const [{ mse }, { errors }] of [
+      [dense.test, dense.files!],
+      [pruned.tuned, pruned.files!],
+    ] as const) {
+      expect(errors!.float16!.mse / mse).toBeCloseTo(1, 3);
+      expect(errors!.int8!.mse / mse).toBeCloseTo(1, 1);
+      expect(errors!.int8!.mse).not.toBe(mse);
+    }
+  });
+
   it("evaluates on some windows, evenly spaced", async () => {
     const errors = async (evaluationWindows: number) => {
       const input = tiny({ ...quiet, timedTargets: [], evaluationWindows });
