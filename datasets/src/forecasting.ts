@@ -105,7 +105,7 @@ export function forecastingDataOf(source: LoadedDataset, options: ForecastingOpt
   const scaler = o.scaler ?? fitScaler(table, split.train, o.scale);
   if (scaler.center.length !== table.columns.length) {
     throw new EspalierError(
-      `data ${table.name}: ${table.columns.length} series, the scaling is of ${scaler.center.length}. Select the series it was learnt from.`,
+      `data ${table.name}: ${table.columns.length} series, but the scaling has ${scaler.center.length}. Select the series it was learnt from.`,
     );
   }
   const scaled = scaleTable(table, scaler);

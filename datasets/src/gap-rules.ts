@@ -1,5 +1,5 @@
 /**
- * What happens where rows are not one step apart. `warn`: nothing, but it is said. `error`: they are refused. `fill`: rows
+ * Handling of rows that are not one step apart. `warn`: they are kept, with a note. `error`: they are refused. `fill`: rows
  * that are missing are put in, with values by the rule for missing ones (forward-fill where there is none), and of rows
  * of one moment the last counts. `split`: no window reaches across.
  */

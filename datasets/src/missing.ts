@@ -1,7 +1,7 @@
 import { EspalierError } from "@espalier/core/inference";
 
 /**
- * What happens to missing values. `error`: none is accepted. `forward-fill`: the last known value of the series stays
+ * Handling of missing values. `error`: none is accepted. `forward-fill`: the last known value of the series stays
  * (before the first known value, that one). `interpolate`: a straight line between the known neighbours, by rows; held
  * at both ends. It looks ahead in time, `forward-fill` does not (but for a series' start). `drop`: a row with a
  * missing value is left out.

@@ -121,7 +121,7 @@ export function dataOf(model: Model): ModelData | undefined {
   const fault = modelDataForm(data);
   if (fault === undefined) return data as unknown as ModelData;
   throw new EspalierError(
-    `model ${model.name}: what it says of its data is damaged at ${fault.at || "the top"}: ${fault.problem}.`,
+    `model ${model.name}: its description of its data is damaged at ${fault.at || "the top"}: ${fault.problem}.`,
   );
 }
 

@@ -11,7 +11,7 @@ export interface Studies {
   readonly kiefer: Study;
 }
 
-/** What was published beside what was measured, also where that contradicts it. */
+/** Published claims next to measurements, including those that contradict them. */
 export function claimsDocument({ sedimark, kiefer }: Studies): Document {
   return {
     title: "Published claims, measured",

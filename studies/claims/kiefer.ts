@@ -20,7 +20,7 @@ const fourier: readonly string[] = ["Autoformer", "FEDformer"];
 /** 0.8³: the density nearest to a half. */
 const half = 0.488;
 
-/** What Kiefer et al. (arXiv 2412.12883) found, beside results of their study. */
+/** Findings of Kiefer et al. (arXiv 2412.12883), next to results of their study. */
 export function kieferClaims(study: Study): Claim[] {
   const { sections } = rowsOf(study.untrained);
   return [
@@ -58,7 +58,7 @@ function negated(says: string, { verdict, ...rest }: Omit<Claim, "says">): Claim
 /** How far a model can be pruned. */
 interface Reach {
   readonly model: string;
-  /** Of each sparsity that the study asks for, whether the error is comparable. */
+  /** Whether the error is comparable, for each sparsity of the study. */
   readonly outcomes: readonly Outcome[];
   readonly furthest: Comparison | undefined;
 }

@@ -83,7 +83,7 @@ export function denseTable(study: Study): Table {
   };
 }
 
-/** What was published of the set-up, and what differs here. */
+/** The published set-up, and the differences here. */
 export function settingsTable({ config, settings }: Study): Table {
   return {
     caption: "Set-up",

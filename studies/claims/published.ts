@@ -8,7 +8,7 @@ export interface Setting {
   readonly here: (config: SweepConfig) => string;
 }
 
-/** What was published of a study, apart from its claims. */
+/** Published facts about a study, apart from its claims. */
 export interface Published {
   readonly title: string;
   readonly about: string;

@@ -1,6 +1,6 @@
 import { formatShare, type Stat, type Table } from "@espalier/report";
 
-/** What the runs say about a claim. */
+/** Verdict of the runs on a claim. */
 export type Verdict =
   | "holds"
   | "holds in part"
@@ -8,7 +8,7 @@ export type Verdict =
   | "cannot be judged here"
   | "not claimed, measured";
 
-/** What was published, what the runs say about it, and the figures. */
+/** The published claim, the verdict of the runs, and the figures. */
 export interface Claim {
   /** In the words of the work, or what it implies. */
   readonly says: string;

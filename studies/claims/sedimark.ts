@@ -9,7 +9,7 @@ import { speedClaim } from "./timing.ts";
 
 const [structured, both, weights] = ["channel", "combined", "unstructured (WSAP)"] as const;
 
-/** What SEDIMARK published of errors. */
+/** Errors published by SEDIMARK. */
 const errors: readonly ErrorRule[] = [
   {
     says: "Structured pruning alone makes the model about 50 % smaller at comparable error.",
@@ -34,7 +34,7 @@ const errors: readonly ErrorRule[] = [
 /** Share of dead parameters from which on a model counts as partly dead. */
 const dead = 0.01;
 
-/** What SEDIMARK published of its pruning, beside results of its study. */
+/** Results of pruning published by SEDIMARK, next to results of its study. */
 export function sedimarkClaims(study: Study): Claim[] {
   return [
     ...errors.map((rule) => errorClaim(study, rule)),

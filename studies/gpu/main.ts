@@ -1,5 +1,5 @@
 /**
- * What a GPU machine runs out of the archive that `pnpm bench:gpu` packs: conformance, then latency; results as JSON that
+ * Program that a GPU machine runs from the archive of `pnpm bench:gpu`: conformance, then latency; results as JSON that
  * `pnpm bench:peers --from` draws. Needs no network and no installation.
  */
 import { existsSync, readFileSync } from "node:fs";

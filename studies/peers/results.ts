@@ -25,7 +25,7 @@ const run = z.strictObject({
   task: z.enum(["forecast", "training", "compile", "threads forecast", "threads training"]),
   entries: z.array(entry),
   /**
-   * How far outputs (of training: the first loss) are from those of another runtime: ‖a − b‖ ÷ ‖b‖; null where they are
+   * How far outputs (of training: the first loss) are from those of another runtime: ‖a − b‖ ÷ ‖b‖; null if they are
    * no numbers.
    */
   agreement: z.array(z.strictObject({ peer: z.string(), variant: z.string(), error: count.nullable() })),

@@ -31,7 +31,7 @@ export type FromWorker =
 
 export interface WorkProgress {
   readonly what: string;
-  /** In [0, 1]; absent where nobody knows. */
+  /** In [0, 1]; absent if unknown. */
   readonly share?: number;
   /** Seconds that remain. */
   readonly remaining?: number;

@@ -150,7 +150,7 @@ function valueCells(
   return { series, empty, notes };
 }
 
-/** What columns are called, if the file does not say so or says it twice. */
+/** Column names, for a file that has none or repeats some. */
 function nameNotes({ names, cells, header }: Sampled, values: readonly number[]): string[] {
   const shown = values.slice(0, 3).map((i) => `"${names[i]}"`);
   if (!header)

@@ -215,7 +215,7 @@ export class RowReader {
   }
 
   #id(cell: string, line: number, column: string): string {
-    if (cell === "") throw this.#error("is empty, so the row is of no series.", line, column);
+    if (cell === "") throw this.#error("is empty, so the row belongs to no series.", line, column);
     return cell;
   }
 

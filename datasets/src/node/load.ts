@@ -46,7 +46,7 @@ export interface DatasetFile {
  * Loads data by name: `synthetic`; a name of the catalogue, from `ESPALIER_DATA`, the cache, or the network, in this
  * order and with its checksum verified; or the path of a CSV file, packed by gzip or not.
  *
- * Where a catalogue entry has sentinels and a rule on missing values they apply, unless the options say otherwise
+ * If a catalogue entry has sentinels and a rule on missing values, they apply unless the options say otherwise
  * (weather: -9999 is missing and filled forward; the literature's own numbers keep it: `sentinels: []`).
  *
  * @throws EspalierError for an unknown name, a checksum that does not match, data that cannot be read, and where

@@ -1,5 +1,5 @@
 /**
- * What planning takes at the size of foundation models: seconds, and the most memory of the process, for an iTransformer of
+ * Cost of planning at the size of foundation models: seconds, and peak memory of the process, for an iTransformer of
  * 12.6 million parameters a layer. `node --conditions=@espalier/source bench/planning-large.ts [layers, 8 by default]`.
  */
 import { account, digest, meet, prune, type Strategy, type Target } from "@espalier/core";

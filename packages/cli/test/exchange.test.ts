@@ -291,7 +291,7 @@ describe("bad input ends in one line, and writes nothing:", () => {
     ["import w.safetensors --model iTrans --out new", 'model "iTrans" is not known.'],
     [
       "import module.pth --model PatchTST --out new",
-      'module.pth: this is no checkpoint of PatchTST: "patch_embedding',
+      'module.pth: this is not a checkpoint of PatchTST: "patch_embedding',
     ],
     [
       "import w.safetensors --model iTransformer --set heads=3 --set series=2 --set marks=0 --set widht=1 --out new",

@@ -1,5 +1,5 @@
 /**
- * What the queue itself does: 10,000 cells without training through 8 worker processes, 100,000 planned and submitted.
+ * Throughput of the queue: 10,000 cells without training through 8 worker processes, 100,000 planned and submitted.
  * `queue.ts [cells] [workers] [submitted]`.
  */
 import { mkdtemp, rm } from "node:fs/promises";

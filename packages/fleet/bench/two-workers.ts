@@ -1,5 +1,5 @@
 /**
- * What a second worker gains: the training and pruning cells of a preset by two workers of one thread each, and by one
+ * Gain of a second worker: the training and pruning cells of a preset by two workers of one thread each, and by one
  * process, in turn. Ends with an error if a digest or an error of a model differs, or a cell is missing or there twice.
  * `two-workers.ts [rounds] [preset]`, on at least two processors.
  */

@@ -5,7 +5,7 @@ import { submitLock } from "./schema.ts";
 /** Queue of jobs whose workers stopped answering too often. */
 export const lostQueue = "espalier-lost";
 
-/** What a job holds: the name of its cell. The cell itself, and all that came of it, is in our own tables. */
+/** Data of a job: the name of its cell. The cell itself and its results are in our own tables. */
 export interface CellJob {
   readonly cell: string;
 }

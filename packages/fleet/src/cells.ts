@@ -8,7 +8,7 @@ import type { Objects } from "./objects.ts";
 /** A user's file as cells name it on the way: never a path. */
 const reference = /^sha256:([0-9a-f]{64})\/([\w. ()+,-]{1,200})$/;
 
-/** What a cell needs the model of: a latency cell that of a prune cell, others that of the dense cell. */
+/** The cell whose model a cell needs: a prune cell for a latency cell, otherwise the dense cell. */
 export function parentOf(cell: Cell): Cell | undefined {
   if (cell.kind === "train") return undefined;
   return cell.kind === "latency" ? cell.pruned : cell.dense;

@@ -87,7 +87,7 @@ export class Database implements Queryable {
     );
   }
 
-  /** As pg-boss takes a database. It tries again by itself. */
+  /** The database as pg-boss expects it, which retries by itself. */
   get raw(): { executeSql(text: string, values?: unknown[]): Promise<{ rows: unknown[] }> } {
     return executor({ query: (text, values) => onClient(this.#pool, (c) => c.query(text, values)) });
   }

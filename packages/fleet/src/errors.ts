@@ -17,7 +17,7 @@ export function isTransient(error: unknown): boolean {
   );
 }
 
-/** Where a database is, without what must stay secret. */
+/** Address of a database, without secrets. */
 export interface Address {
   readonly host: string;
   readonly port: number;

@@ -3,7 +3,7 @@ import type { Held, Jobs } from "./boss.ts";
 import type { Queryable } from "./database.ts";
 import { addJobs } from "./submit.ts";
 
-/** What came of a cell. */
+/** Outcome of a cell. */
 export interface Finished {
   readonly held: Held;
   readonly state: "done" | "failed";

@@ -15,14 +15,14 @@ const needsSchema = z.strictObject({
   processor: z.string().optional(),
 });
 
-/** What a worker must have, be and offer for a cell. Cells with equal needs share a queue. */
+/** Requirements of a cell for its worker. Cells with equal requirements share a queue. */
 export type Needs = z.output<typeof needsSchema>;
 
 export function readNeeds(value: unknown): Needs {
   return needsSchema.parse(value);
 }
 
-/** What a coordinator says about all of its cells. */
+/** Requirements that a coordinator sets for all of its cells. */
 export interface Setting {
   readonly registry: Registry;
   /** Checksums of plug-ins, by the strategy that they bring. */
@@ -31,7 +31,7 @@ export interface Setting {
   readonly timingProcessor?: string | undefined;
 }
 
-/** What a worker must have for a cell. */
+/** Requirements of a cell for its worker. */
 export function needsOf(cell: Cell, setting: Setting): Needs {
   const backends = backendsOf(cell);
   const takes = measures(cell) ? "times" : "work";
@@ -80,7 +80,7 @@ function usedIn(value: unknown, into = new Set<string>()): Set<string> {
   return into;
 }
 
-/** What a worker is and offers. */
+/** Properties of a worker. */
 export interface Offer {
   readonly registry: Registry;
   readonly plugins: Readonly<Record<string, string>>;
@@ -91,7 +91,7 @@ export interface Offer {
   readonly processor: string;
 }
 
-/** Why a worker cannot take cells with these needs, and what to do about it; undefined if it can. */
+/** The reason why a worker cannot take cells with these requirements, and what to do; undefined if it can. */
 export async function refusal(needs: Needs, offer: Offer): Promise<string | undefined> {
   const own = packageVersions();
   for (const [name, version] of Object.entries(needs.versions)) {

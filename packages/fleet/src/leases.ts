@@ -31,7 +31,7 @@ export interface Batch {
 /** Milliseconds between two looks for lanes that are new, and between two tries to have the machine alone. */
 const [lanesEvery, machineEvery] = [5000, 500];
 
-/** What a worker holds of what all share: its entry in the list of workers, its cell, its machine. */
+/** A worker's share of the common state: its entry in the list of workers, its cell, its machine. */
 export class Leases {
   readonly worker: string = randomUUID();
   readonly #database: Database;
@@ -134,7 +134,7 @@ export class Leases {
     while (!signal.aborted && !(await this.#takeMachine(true))) await pause(machineEvery, signal);
   }
 
-  /** Which lanes this worker serves; what they need may be new to it. */
+  /** The lanes that this worker serves; their requirements may be new to it. */
   async #lookForLanes(): Promise<void> {
     if (performance.now() - this.#lanesAt < lanesEvery && this.#lanes.length > 0) return;
     this.#lanesAt = performance.now();

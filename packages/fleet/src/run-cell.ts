@@ -30,7 +30,7 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
 }
 
-/** What came of a run. */
+/** Outcome of a run. */
 export interface Ran {
   readonly record: ResultRecord;
   /** Models that it made, as files, by the name of the cell that they belong to. */

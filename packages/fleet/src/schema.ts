@@ -86,7 +86,7 @@ export async function prepareTables(database: Database): Promise<void> {
     if (rows[0]?.version === format) return;
     if ((rows[0]?.version ?? 0) > format)
       throw new EspalierError(
-        `queue ${database.address.database}: its tables are of format ${rows[0]!.version}, this Espalier knows ${format}. Install a newer Espalier.`,
+        `queue ${database.address.database}: its tables have format ${rows[0]!.version}, this Espalier knows ${format}. Install a newer Espalier.`,
       );
   }
   await database.transaction(async (client) => {

@@ -21,7 +21,7 @@ export interface RunningWorker {
   readonly processor: string;
   /** Cells that it has finished. */
   readonly done: number;
-  /** What it runs; undefined if it waits. */
+  /** Its current cell; undefined if it waits. */
   readonly cell: Cell | undefined;
 }
 
@@ -40,7 +40,7 @@ export interface QueueStatus {
   readonly failed: readonly FailedCell[];
 }
 
-/** What is in the queue. Throws an EspalierError if the database cannot be used. */
+/** Reads the state of the queue. Throws an EspalierError if the database cannot be used. */
 export async function queueStatus(queue: string): Promise<QueueStatus> {
   return withQueue(queue, async (database) => {
     const sweeps = await database.query<QueuedSweep>(
@@ -105,7 +105,7 @@ export async function cancelSweep(queue: string, sweep: string): Promise<number>
   );
 }
 
-/** What was removed. */
+/** Counts of removed objects. */
 export interface Collected {
   readonly objects: number;
   readonly bytes: number;

@@ -6,7 +6,7 @@ import { laneName, type Needs, needsOf, type Setting } from "./lanes.ts";
 import { type Objects, sha256 } from "./objects.ts";
 import { submitLock } from "./schema.ts";
 
-/** What is submitted, and on what terms. */
+/** Cells to submit, and their terms. */
 export interface Submission extends Setting {
   readonly name: string;
   readonly plan: SweepPlan;
@@ -14,7 +14,7 @@ export interface Submission extends Setting {
   readonly lease: number;
   /** How often workers may be lost on a cell, or give it back, before it counts as failed. */
   readonly losses: number;
-  /** Where files of weights are looked for. */
+  /** Folder in which weight files are searched. */
   readonly data?: { readonly beside?: string | undefined } | undefined;
 }
 

@@ -116,6 +116,8 @@ describe("examples", () => {
     await writeFile(at("text.json"), "x = 1");
     await expect(loadExample(at("text.json"), graph())).rejects.toThrow(/it is not JSON/);
     await writeFile(at("ragged.json"), JSON.stringify({ x: [[1, 2], [3]] }));
-    await expect(loadExample(at("ragged.json"), graph())).rejects.toThrow(/array "x" is no array of numbers/);
+    await expect(loadExample(at("ragged.json"), graph())).rejects.toThrow(
+      /array "x" is not an array of numbers/,
+    );
   });
 });

@@ -173,7 +173,7 @@ class Shapes {
     if (shape?.length === rank) return shape;
     const found = shape === undefined ? "is not there" : `has the shape [${shape.join(", ")}]`;
     throw new EspalierError(
-      `this is no checkpoint of ${this.#model}: "${name}", a tensor with ${rank} axes, ${found}.`,
+      `this is not a checkpoint of ${this.#model}: "${name}", a tensor with ${rank} axes, ${found}.`,
     );
   }
 

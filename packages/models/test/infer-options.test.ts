@@ -80,7 +80,7 @@ describe("options of a model's own weights", () => {
   it("are refused for the checkpoint of another model", () => {
     const { tensors } = small.get("DLinear")!.initialize(0);
     expect(() => inferOptions("PatchTST", tensors)).toThrow(
-      'this is no checkpoint of PatchTST: "patch_embedding.value_embedding.weight", a tensor with 2 axes, is not there.',
+      'this is not a checkpoint of PatchTST: "patch_embedding.value_embedding.weight", a tensor with 2 axes, is not there.',
     );
     const flat: Tensors = new Map([
       ["Linear_Seasonal.weight", { dtype: "float32", shape: [4], data: new Float32Array(4) }],

@@ -14,7 +14,7 @@ export interface Rival {
   readonly recipe: Recipe;
 }
 
-/** What a search ends with. */
+/** Result of a search. */
 export interface Conclusion {
   /** The recipe that reaches the goal on the mean of its seeds. */
   readonly chosen?: {
@@ -37,7 +37,7 @@ export interface Conclusion {
   readonly front?: readonly Finished[];
 }
 
-/** What the end of a search works with. */
+/** Input for the end of a search. */
 export interface ConclusionRequest {
   readonly goal: Goal;
   readonly settings: Settings;

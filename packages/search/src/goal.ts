@@ -38,7 +38,7 @@ export const goalShape = {
 
 const goalSchema = z.strictObject(goalShape);
 
-/** What a search is for. Shares are relative to the model before any pruning. */
+/** Goal of a search. Shares are relative to the model before any pruning. */
 export type Goal = z.input<typeof goalSchema>;
 
 /** A goal's limit to the error: absolute, or a factor of the reference's. */

@@ -5,7 +5,7 @@ import type { CandidateRecord, Proposal } from "./records.ts";
 import type { Point, SearchSpace } from "./space/space.ts";
 import { likelyPoint, randomPoint } from "./tpe.ts";
 
-/** What a proposal depends on. */
+/** Input of a proposal. */
 export interface ProposalRequest {
   readonly space: SearchSpace;
   readonly candidates: readonly CandidateRecord[];

@@ -88,7 +88,7 @@ function firstSeeds(trials: readonly Finished[]): Finished[] {
   return trials.filter(({ seed }) => seed === first!.seed);
 }
 
-/** Of each candidate, the trial that was tuned for longest; with the seed of the search. */
+/** For each candidate, the trial that was tuned for longest with the seed of the search. */
 export function longestOf(trials: readonly Finished[]): Finished[] {
   const longest = new Map<number, Finished>();
   for (const trial of firstSeeds(trials))

@@ -43,7 +43,7 @@ export interface Proposal {
   readonly point: Point;
   /** Mean squared error on validation windows, evenly spaced. */
   readonly oneShot?: number;
-  /** Why its recipe cannot be carried out. */
+  /** The reason why its recipe cannot be carried out. */
   readonly error?: string;
 }
 
@@ -51,7 +51,7 @@ export interface Proposal {
 export interface CandidateRecord extends Proposal {
   readonly kind: "candidate";
   readonly candidate: number;
-  /** Where it comes from: a seed's label, `random` or `model`. */
+  /** Its origin: a seed's label, `random` or `model`. */
   readonly from: string;
   /** The proposals that it was preferred to. */
   readonly others: readonly Proposal[];
@@ -69,7 +69,7 @@ export interface TrialRecord {
   readonly seed: number;
   readonly recipe: Recipe;
   readonly result?: Measured;
-  /** Why there is no result. */
+  /** The reason why there is no result. */
   readonly error?: string;
   readonly seconds: number;
 }

@@ -3,7 +3,7 @@ import { refuseNewerFormat } from "@espalier/core/documents";
 import type { RunCheckpoint } from "@espalier/recipe";
 import type { SearchRecord } from "./records.ts";
 
-/** Where a search keeps what it found: lines that are only ever added, and models by name. */
+/** Storage for a search: records, which are only ever appended, and models by name. */
 export interface SearchStore {
   readonly records: readonly SearchRecord[];
   /** Stored for good when the promise resolves. */

@@ -15,7 +15,7 @@ import {
 const goodShare = 0.25;
 const draws = 24;
 
-/** What the estimator knows: points from the best to the worst. */
+/** Points known to the estimator, from the best to the worst. */
 export type Ranked = readonly Point[];
 
 /** Draws a point from the whole space. Values that are given are kept. */

@@ -20,7 +20,7 @@ import { type Measured, modelName, type TrialRecord } from "./records.ts";
 import type { Settings } from "./settings.ts";
 import type { SearchStore } from "./store.ts";
 
-/** What trials are run with. */
+/** Tools to run trials with. */
 export interface WorkParts {
   readonly model: Model;
   readonly goal: Goal;
@@ -31,7 +31,7 @@ export interface WorkParts {
   readonly onEvent: (event: RecipeEvent) => void;
 }
 
-/** What a trial is: everything but its outcome. */
+/** A trial without its outcome. */
 export type Task = Pick<TrialRecord, "of" | "rung" | "epochs" | "seed" | "recipe">;
 
 /** Pruned models that are remembered, so that the next rung does not prune again. */
@@ -202,7 +202,7 @@ function unlessDamaged(error: unknown): undefined {
   if (!(error instanceof EspalierError)) throw error;
 }
 
-/** What work results in, or the message of the error that users are told. */
+/** Returns the result of the work, or the message of its EspalierError. */
 async function settled<T>(
   work: () => Promise<T>,
   signal: AbortSignal | undefined,

@@ -34,7 +34,7 @@ describe("what a model knows of its data", () => {
 
   it("is refused where it is damaged, with the place", () => {
     const metadata = { data: { ...(model.metadata.data as object), scaler: { kind: "standard" } } };
-    expect(() => dataOf({ ...model, metadata })).toThrow("what it says of its data is damaged at scaler");
+    expect(() => dataOf({ ...model, metadata })).toThrow("its description of its data is damaged at scaler");
   });
 
   it("scales other data as the model was trained, and splits the same data as it was split", () => {

@@ -1,5 +1,5 @@
 /**
- * What a training step costs against a forward pass on tfjs-wasm: a 2-layer encoder of width 128 over 2688 tokens
+ * Cost of a training step relative to a forward pass on tfjs-wasm: a 2-layer encoder of width 128 over 2688 tokens
  * (32 × 7 series of 12 patches). `pnpm --filter @espalier/backend-tfjs bench`. Medians of alternating runs.
  */
 

@@ -79,7 +79,7 @@ function eightQueries(
   }
 }
 
-/** What is left over, or all there is where few queries ask (Crossformer's routers). */
+/** The remaining queries, or all of them if there are few (Crossformer's routers). */
 function fourQueries(
   columns: i32, S: i32, C: i32, CV: i32, q: usize, qc: usize, k: usize, kc: usize, v: usize, vc: usize,
   y: usize, yc: usize, scale: v128, scratch: usize,

@@ -1,4 +1,4 @@
-/** What running a model calls, without training. Kernels take pointers and counts; what they need beside their operands is passed in. */
+/** Kernels for running a model, without training. They take pointers and counts; scratch memory is passed in. */
 export { attention } from "./attention";
 export { dense, packPanels, panelRows, product } from "./dense";
 export { affine, binary, unary } from "./elementwise";
@@ -11,7 +11,7 @@ export { softmaxLanes, softmaxRows } from "./softmax";
 export { countBlocks, fillBlocks, firstNonFinite, gatherValues, opensMask } from "./sparse";
 export { random } from "./training";
 
-/** Where memory that no constant occupies begins. */
+/** Start of the memory after the constants. */
 export function heapBase(): usize {
   return __heap_base;
 }

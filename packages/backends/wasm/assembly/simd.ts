@@ -1,4 +1,4 @@
-/** What every kernel is made of. With relaxed SIMD products and sums fuse; without it the same code rounds twice. */
+/** Building blocks of all kernels. With relaxed SIMD, products and sums fuse; without it, the same code rounds twice. */
 
 // @ts-ignore: decorator
 @inline export function zero(): v128 {

@@ -52,7 +52,7 @@ function lanesAxis(rank: i32, dims: usize, y: usize, x: usize, extent: i32, ya: 
   }
 }
 
-/** As softmaxLanes with the axis innermost: `n` neighbours form a row, `dims` walks over rows. */
+/** Like softmaxLanes, for the innermost axis: `n` neighbours form a row, `dims` walks over rows. */
 export function softmaxRows(dims: usize, y: usize, x: usize, n: i32): void {
   rowsAxis(load<i32>(dims), dims + 4, y, x, n);
 }

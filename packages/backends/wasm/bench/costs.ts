@@ -1,5 +1,5 @@
 /**
- * What calls are expected to cost, by which it is decided whether threads share them, beside what they cost here:
+ * Expected costs of calls, which decide whether threads share them, next to measured ones:
  * `node --conditions=@espalier/source bench/costs.ts`. A factor of two does no harm.
  */
 import { autoformer, informer, iTransformer, patchTST } from "@espalier/models";

@@ -1,5 +1,5 @@
 /**
- * Where a forward pass spends its time, by kernel and by node: `node --conditions=@espalier/source bench/profile.ts
+ * Time of a forward pass by kernel and by node: `node --conditions=@espalier/source bench/profile.ts
  * iTransformer 1 0.9 [training]`. Every call is timed alone, many runs, medians.
  */
 

@@ -1,5 +1,5 @@
 /**
- * What a training step costs: dense on own kernels and on tfjs-wasm, and with masks at several densities. Alternating
+ * Cost of a training step: dense on own kernels and on tfjs-wasm, and with masks at several densities. Alternating
  * runs in one process: `node --conditions=@espalier/source bench/training-step.ts iTransformer 32 [0,0.5,0.9] [tfjs]`.
  */
 

@@ -17,7 +17,7 @@ export class Placement {
   readonly #heap: Heap;
   readonly #blocks: number[] = [];
 
-  /** Throws an EspalierError where memory is too small; nothing stays allocated then. */
+  /** Throws an EspalierError if memory is too small; nothing stays allocated then. */
   constructor(heap: Heap, plan: Plan, arenas: number) {
     this.#heap = heap;
     try {

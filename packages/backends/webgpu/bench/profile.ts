@@ -1,5 +1,5 @@
 /**
- * Where a forward pass or a training step spends its time, kernel by kernel:
+ * Time of a forward pass or a training step, kernel by kernel:
  * `pnpm --filter @espalier/backend-webgpu bench:profile [forward|training] [batch]`. Each kernel is timed alone, often
  * enough to outweigh its submission; medians. On a software adapter the shares are those of a processor.
  */

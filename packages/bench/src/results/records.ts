@@ -124,7 +124,7 @@ export interface PruneRecord extends Common {
     readonly tuningEpochs: number;
     /** Errors over the validation windows of the best epoch; results of earlier versions lack them. */
     readonly validation?: { readonly mse: number; readonly mae: number };
-    /** Of the model after fine-tuning; results of earlier versions lack them. */
+    /** Sizes after fine-tuning; results of earlier versions lack them. */
     readonly files?: Files;
     /** Seconds for planning and for carrying out plans, including reconstruction. */
     readonly planSeconds: number;

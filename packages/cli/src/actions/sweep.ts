@@ -98,7 +98,7 @@ function chosen(
 function kindsIn(given: readonly string[]): SweepConfig["only"] {
   const wrong = given.find((name) => !cellKinds.some((kind) => kind === name));
   if (wrong !== undefined)
-    throw new EspalierError(`--only: "${wrong}" is no kind of cell. Known: ${cellKinds.join(", ")}.`);
+    throw new EspalierError(`--only: "${wrong}" is not a kind of cell. Known: ${cellKinds.join(", ")}.`);
   return given as SweepConfig["only"];
 }
 

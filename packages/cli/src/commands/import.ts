@@ -25,7 +25,7 @@ export function define(command: Command, context: Context): void {
   command
     .description(
       "Makes a model file of an ONNX model (.onnx), or of weights (.pth, .pt, .safetensors). Of weights, --model says " +
-        "which architecture they are of; its sizes are read off their shapes, and what no shape tells is asked for. Says what " +
+        "the architecture they belong to; its sizes are read off their shapes, and what no shape tells is asked for. Says what " +
         "was understood: inputs, parameters, what can be pruned, what cannot and why, which roles were guessed, and how " +
         "far its outputs are from expected ones.",
     )
@@ -40,7 +40,7 @@ export function define(command: Command, context: Context): void {
     .option("--buffers <pattern>", "tensors that are not, such as tables; repeatable", several(text))
     .optionsGroup("Check:")
     .option("--check <file>", "inputs and expected outputs by name (.npz, .json), or a folder of .pb files")
-    .option("--no-check", "not against test_data_set_0, … beside an ONNX file either")
+    .option("--no-check", "don't compare with test_data_set_0, … next to an ONNX file")
     .optionsGroup("Output:")
     .option("--out <file>", "the model file to write (.safetensors)");
   addForce(command);

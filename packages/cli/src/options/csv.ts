@@ -27,7 +27,7 @@ export function addCsv(command: Command): Command {
     .addOption(new Option("--gaps <rule>", "about rows that are not one step apart").choices(gaps))
     .option(
       "--na <values>",
-      "what stands for a missing value, such as -9999,x; column=values for one column; repeatable",
+      "marker of a missing value, such as -9999,x; column=values for one column; repeatable",
       several(naRule),
     )
     .option("--date-column <name>", 'the column of dates; "none" for none')

@@ -3,7 +3,7 @@ import type { SearchResult } from "@espalier/search";
 import type { Colors } from "../context.ts";
 import { headingLines, tableLines, textLines } from "./table.ts";
 
-/** What a search found: the goal, one table, and the recipe in words. */
+/** Result of a search: the goal, one table, and the recipe in words. */
 export function searchLines(result: SearchResult, colors: Colors): string[] {
   const { header, chosen, candidates, trials } = result;
   const { caption, columns, rows } = searchTable(result);

@@ -7,7 +7,7 @@ import { Solver } from "./solver.ts";
 import { sumsOfMore } from "./sums.ts";
 
 /**
- * What is already known about the axes of a graph: expressions over dimensions of these sizes. A model that was pruned
+ * Known facts about the axes of a graph: expressions over dimensions of these sizes. A model that was pruned
  * to a single head still has that dimension, though its shapes no longer show it.
  */
 export interface KnownAxes {
@@ -164,7 +164,7 @@ function nameOf(
 }
 
 /**
- * Which dimension is split into which, in tensors: `of` gives the dimension that one is always the direct inner factor
+ * Splits of dimensions in tensors: `of` gives the dimension that one is always the direct inner factor
  * of, `all` those that it ever is, and `inner` the reverse.
  */
 function outerFactors(graph: Graph, axes: readonly (readonly Expression[])[]) {

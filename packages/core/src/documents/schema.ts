@@ -18,7 +18,7 @@ export function jsonSchemaOf(schema: Schema<unknown> | undefined): unknown {
 }
 
 /**
- * What a schema makes of a value. Throws an EspalierError of one line: where, what is wrong, what is allowed, and the
+ * Parses a value with a schema. Throws an EspalierError of one line: where, what is wrong, what is allowed, and the
  * nearest of it. `where` names the whole, or says where a path is.
  */
 export function readBy<T>(

@@ -1,7 +1,7 @@
 import { findRank, type RankedScores } from "./ranks.ts";
 
 /**
- * Which scores are compared. `local`: every tensor (or dimension) loses the same share. `global`: all are ranked
+ * The scores that are compared. `local`: every tensor (or dimension) loses the same share. `global`: all are ranked
  * together. `isomorphic`: those that play the same part in different layers are ranked together (Fang et al., ECCV
  * 2024).
  */

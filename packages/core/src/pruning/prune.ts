@@ -214,7 +214,7 @@ function keptIndices(
     const outer = dimension.within === undefined ? undefined : list[dimension.within]!.size;
     if (outer === undefined) {
       throw new EspalierError(
-        `dimension "${step.dimension}" takes one list of indices, because it also occurs by itself.`,
+        `dimension "${step.dimension}" takes one list of indices, because it also occurs on its own.`,
       );
     }
     if (removed.length !== outer || removed.some((indices) => indices.length !== removed[0]!.length)) {

@@ -44,7 +44,7 @@ function arrayOf(given: unknown, where: string): TensorData {
   const numbers = flat.map((one) => (typeof one === "string" ? notFinite[one.toLowerCase()] : one));
   const size = shape.reduce((n, extent) => n * extent, 1);
   if (numbers.length !== size || !numbers.every((one) => typeof one === "number"))
-    throw new EspalierError(`${where} is no array of numbers with the same length on every axis.`);
+    throw new EspalierError(`${where} is not an array of numbers with the same length on every axis.`);
   return float32(shape, numbers as number[]);
 }
 

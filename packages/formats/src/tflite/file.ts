@@ -14,7 +14,7 @@ export interface FileTensor {
   readonly name: string;
   readonly type: TensorType;
   readonly shape: readonly number[];
-  /** Of constants. */
+  /** Data of a constant. */
   readonly data?: Float32Array | Int32Array;
 }
 

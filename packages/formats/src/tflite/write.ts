@@ -102,7 +102,7 @@ class Writing {
     return copy!.number;
   }
 
-  /** What depends on tensors alone is computed here, once; repeating is left to the file. */
+  /** Values that depend on tensors alone are computed here, once; repeating is left to the file. */
   #isConstant({ node }: LiveNode): boolean {
     return (
       node.outputs.every((output) => this.#survey.isFixed(output)) &&

@@ -8,7 +8,7 @@ export interface SearchPoint {
   readonly y: number;
   /** How it was tuned: one colour each. */
   readonly kind: string;
-  /** What it is, shown when a pointer rests on it. */
+  /** Text shown when a pointer rests on it. */
   readonly text: string;
 }
 

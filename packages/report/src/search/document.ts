@@ -243,7 +243,7 @@ function figuresOf(result: SearchResult): Figure[] {
   });
 }
 
-/** What one wants to see is near the limit; failures may be far above. */
+/** Upper end of the axis: interesting points are near the limit, but failures may be far above. */
 function topOf(errors: readonly number[], dense: number, allowed: number | undefined): number {
   const high = Math.max(dense, allowed ?? 0);
   return Math.min(Math.max(...errors, high), 1.3 * Math.max(high, Math.min(...errors))) * 1.01;
@@ -261,7 +261,7 @@ function frontBy(trials: readonly Finished[], size: (trial: Finished) => number)
     });
 }
 
-/** What was done, and how well one-shot errors predicted the outcome. */
+/** Summary of the work, and of how well one-shot errors predicted the outcome. */
 function course(result: SearchResult): string {
   const { candidates, trials, header } = result;
   const tuned = longest(result);

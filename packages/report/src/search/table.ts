@@ -51,7 +51,7 @@ export function searchTable(result: SearchResult): Table {
       ? "One seed each"
       : `The chosen recipe: mean of ${plural(chosen.trials.length, "seed")}, test ± sample standard deviation; others: one seed`;
   return {
-    caption: `Errors are mean squared errors in the model's units. ${seeds}. Shares are of the dense model.`,
+    caption: `Errors are mean squared errors in the model's units. ${seeds}. Shares are relative to the dense model.`,
     columns: [
       { label: "model" },
       { label: "validation", numeric: true },

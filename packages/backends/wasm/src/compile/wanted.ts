@@ -9,7 +9,7 @@ import {
 import { axes, featureMajor, type Layout } from "./view.ts";
 
 /**
- * Which layout each value's readers want, walking backwards: what is stored that way to begin with is not copied later.
+ * Finds the layout that each value's readers want, walking backwards: a value stored that way is not copied later.
  * A wish, not a duty: whoever needs a layout makes a copy where it did not come true.
  */
 export function wantedLayouts(
@@ -91,7 +91,7 @@ function lanesBeside(axis: number, rank: number): Layout | undefined {
   return { order: [...axes(rank - 2), rank - 1, rank - 2], run: 1 };
 }
 
-/** The order of axes before a reshape that gives an order after it; undefined where axes of both sides interleave. */
+/** The order of axes before a reshape that gives an order after it; undefined if axes of both sides interleave. */
 export function throughReshape(
   { order, run }: Layout,
   after: readonly number[],

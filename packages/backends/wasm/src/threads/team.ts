@@ -11,7 +11,7 @@ import { startThread, type Thread } from "./worker.ts";
 /** Characters of a failure's message that come back. */
 const maxText = 160;
 /**
- * What threads tell each other, as int32 words; what many write is on a cache line of its own. Each thread has a queue of
+ * Shared state of the threads, as int32 words; words that many write have a cache line of their own. Each thread has a queue of
  * parts: `next` and `limit` of a queue, like `done`, count parts from the beginning of time, and wrap around.
  */
 const words = {

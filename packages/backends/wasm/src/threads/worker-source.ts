@@ -1,5 +1,5 @@
 /**
- * What a worker runs, as text: bundlers need not find a file, and Node and browsers run the same. It makes its own
+ * Source of a worker, as text: bundlers do not have to find a file, and Node and browsers run the same. It makes its own
  * instance of the kernels on the shared memory and then takes parts of jobs (see job.ts) for as long as it lives, in the
  * order of team.ts: first those of its own queue, then those of others.
  */

@@ -9,7 +9,7 @@ export interface WeightSource {
   readonly ns: number;
   readonly ks: number;
   /**
-   * What tells which weights may be other than zero: their own values; nothing, because training changes all of them; or
+   * Source of the pattern of zeros: the weights' own values; none, because training changes all of them; or
    * a mask that training keeps to.
    */
   readonly pattern: "values" | "any" | { readonly mask: Slot };

@@ -42,7 +42,7 @@ export class WeightStore {
     return packed;
   }
 
-  /** Rows of a mask over a parameter seen as W[k, n]; undefined where all gradients cost less than those alone. */
+  /** Rows of a mask over a parameter seen as W[k, n]; undefined if all gradients cost less than those alone. */
   masked(parameter: Slot, mask: Slot, matrix: View, pitch: number, tokens: number): MaskedRows | undefined {
     const [K, N] = matrix.shape as [number, number];
     const [ks, ns] = matrix.strides as [number, number];

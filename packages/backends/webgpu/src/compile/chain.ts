@@ -39,7 +39,7 @@ export interface ChainOptions {
 const maxLength = 60;
 
 /**
- * What follows a kernel's result and is computed before it is stored: element-wise operators whose other operands are
+ * Operations on a kernel's result before it is stored: element-wise operators whose other operands are
  * there already, and changes of layout between them or before memory. A result that others read as well is stored too.
  */
 export class Chain {
