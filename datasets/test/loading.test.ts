@@ -92,7 +92,7 @@ describe("forecasting data", () => {
     const data = await forecastingData({ ...request, series: ["s1"], scaler });
     expect(data.scaler).toEqual(scaler);
     expect(data.train.batch([0]).x[0]).toBeCloseTo((data.table.values[0]! - 1) / 2, 5);
-    await expect(forecastingData({ ...request, scaler })).rejects.toThrow("7 series, the scaling is of 1");
+    await expect(forecastingData({ ...request, scaler })).rejects.toThrow("7 series, but the scaling has 1");
   });
 
   it("has no marks without dates, and none if told so", async () => {

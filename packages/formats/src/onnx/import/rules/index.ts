@@ -1,6 +1,7 @@
 import type { Rule } from "../call.ts";
 import { activations } from "./activations.ts";
 import { arithmetic } from "./arithmetic.ts";
+import { attentions } from "./attention.ts";
 import { choices } from "./choices.ts";
 import { constants } from "./constants.ts";
 import { einsums } from "./einsum.ts";
@@ -29,6 +30,7 @@ export const rules: ReadonlyMap<string, Rule> = new Map(
     ...positions,
     ...padding,
     ...products,
+    ...attentions,
     ...einsums,
     ...reductions,
     ...recurrences,
