@@ -1,5 +1,4 @@
 import {
-  type Backend,
   digest,
   EspalierError,
   float32,
@@ -26,6 +25,7 @@ import type { FitSettings } from "./options.ts";
 import { createPause } from "./pause.ts";
 import { progressReporter } from "./progress.ts";
 import { rateAt } from "./rate.ts";
+import { TeacherForecasts } from "./teacher.ts";
 import { defaultAdam, drawTrainingStep, type TrainingStep } from "./training-step.ts";
 
 /** A running fit. */
@@ -36,7 +36,7 @@ export class TrainingRun {
   readonly #step: Program;
   readonly #evaluation: Program;
   readonly #drawn: TrainingStep;
-  readonly #teacher: { readonly state: State; readonly program: Program } | undefined;
+  readonly #teacher: TeacherForecasts | undefined;
   readonly #gradual: GradualSchedule | undefined;
   readonly #masks: MaskChanges | undefined;
   readonly #records: EpochRecord[];
@@ -51,7 +51,7 @@ export class TrainingRun {
       readonly step: Program;
       readonly evaluation: Program;
       readonly drawn: TrainingStep;
-      readonly teacher: { readonly state: State; readonly program: Program } | undefined;
+      readonly teacher: TeacherForecasts | undefined;
       readonly gradual: GradualSchedule | undefined;
       readonly masks: MaskChanges | undefined;
     },
@@ -85,7 +85,14 @@ export class TrainingRun {
     const state = await backend.createState(new Map([...model.tensors, ...masked, ...drawn.tensors]));
     const step = await backend.compile(drawn.graph, { state, batch: [settings.batchSize] });
     const evaluation = await backend.compile(model.graph, { state });
-    const teacher = request.teacher && (await compileModel(request.teacher.model, backend));
+    const { train } = request;
+    const teacher =
+      request.teacher &&
+      (await TeacherForecasts.create({
+        ...{ teacher: request.teacher, backend, train },
+        batchSize: Math.min(settings.batchSize, train.count),
+        batchesPerEpoch: batchesPerEpoch(train.count, settings),
+      }));
     const masks = await MaskChanges.create({ model, backend, state, gradual, regrow, loss });
     const parts = { state, step, evaluation, drawn, teacher, gradual, masks };
     const run = new TrainingRun(request, settings, parts);
@@ -124,8 +131,7 @@ export class TrainingRun {
     this.#masks?.dispose();
     this.#evaluation.dispose();
     this.#state.dispose();
-    this.#teacher?.program.dispose();
-    this.#teacher?.state.dispose();
+    this.#teacher?.dispose();
   }
 
   /** Runs one epoch; undefined if the signal stopped it. */
@@ -135,7 +141,6 @@ export class TrainingRun {
     const start = performance.now();
     const batches = shuffledBatches(train.count, epoch, this.#settings);
     const inputs = inputsFrom(fromData(this.#drawn.graph), train);
-    const teach = this.#teaching();
     const report = progressReporter(batches.length, onProgress);
     const total = epochs * batches.length;
     let learningRate = rate;
@@ -146,7 +151,7 @@ export class TrainingRun {
       const step = (epoch - 1) * batches.length + i;
       learningRate = rateAt(step, batches.length, this.#settings);
       const given = inputs(indices).set("learningRate", float32([], [learningRate]));
-      if (teach !== undefined) given.set("teacher", await teach(indices));
+      if (this.#teacher !== undefined) given.set("teacher", await this.#teacher.of(indices));
       if (!(await this.#changeMasks(step, total, given))) return undefined;
       const loss = (await this.#step.run(given)).get("loss")!.data[0]!;
       if (!Number.isFinite(loss)) {
@@ -213,16 +218,6 @@ export class TrainingRun {
       if (signal?.aborted) return undefined;
       throw error;
     }
-  }
-
-  /** Forecasts of the teacher, if there is one. */
-  #teaching(): ((indices: Int32Array) => Promise<TensorData>) | undefined {
-    const { teacher, train } = this.#request;
-    if (teacher === undefined || this.#teacher === undefined) return undefined;
-    const { program } = this.#teacher;
-    const inputs = inputsFrom(teacher.model.graph, train);
-    const output = teacher.model.graph.outputs[0]!.name;
-    return async (indices) => (await program.run(inputs(indices), { read: [output] })).get(output)!;
   }
 
   async #checkpoint(): Promise<void> {
@@ -294,11 +289,6 @@ function originOf({ model, data, teacher, gradual }: FitRequest): FitOrigin {
   const taught = teacher && `${digest(teacher.model)} ${teacher.weight}`;
   const pruning = gradual && JSON.stringify(settingsOf(gradual));
   return { model: digest(model), data: data?.checksum, teacher: taught, gradual: pruning };
-}
-
-async function compileModel(model: Model, backend: Backend): Promise<{ state: State; program: Program }> {
-  const state = await backend.createState(model.tensors);
-  return { state, program: await backend.compile(model.graph, { state }) };
 }
 
 function batchesPerEpoch(count: number, { batchSize, batchesPerEpoch: most }: FitSettings): number {

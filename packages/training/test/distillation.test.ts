@@ -1,4 +1,4 @@
-import { digest, reference } from "@espalier/core";
+import { type Backend, digest, reference, type State } from "@espalier/core";
 import { forecastingDataOf, loadSynthetic } from "@espalier/datasets";
 import { iTransformer } from "@espalier/models";
 import { describe, expect, it } from "vitest";
@@ -51,6 +51,43 @@ describe("distillation", () => {
     const again = { ...common, model: dense, settings: { ...settings, epochs: 2 }, resume: checkpoint! };
     await expect(fit(again)).rejects.toThrow("with another teacher");
     expect((await fit({ ...again, teacher })).epochs).toHaveLength(2);
+  });
+
+  it("computes each forecast of the teacher once, if every epoch passes over all windows", async () => {
+    const whole = { ...settings, epochs: 3, batchesPerEpoch: undefined };
+    const teacher = { model: other, weight: 0.5 };
+    let asked = 0;
+    const counting: Backend = {
+      ...reference,
+      async compile(graph, options) {
+        const program = await reference.compile(graph, options);
+        const isTeacher = states.length === 2 && options.state === states[1];
+        return {
+          ...program,
+          run(inputs, how) {
+            if (isTeacher) asked += inputs.get("x_enc")!.shape[0]!;
+            return program.run(inputs, how);
+          },
+        };
+      },
+      async createState(tensors) {
+        states.push(await reference.createState(tensors));
+        return states.at(-1)!;
+      },
+    };
+    const states: State[] = [];
+    const kept = await fit({ ...common, backend: counting, model: dense, teacher, settings: whole });
+    expect(asked).toBe(train.count);
+
+    // A resumed fit computes them again, the same.
+    let checkpoint: TrainingCheckpoint | undefined;
+    const onCheckpoint = (made: TrainingCheckpoint) => {
+      checkpoint ??= made;
+    };
+    const request = { ...common, model: dense, teacher, settings: whole };
+    await fit({ ...request, onCheckpoint });
+    const resumed = await fit({ ...request, resume: checkpoint! });
+    expect(digest(resumed.model)).toBe(digest(kept.model));
   });
 
   it("refuses a weight outside (0, 1]", async () => {
