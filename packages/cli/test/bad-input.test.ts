@@ -18,12 +18,12 @@ beforeAll(async () => {
   const files: Record<string, string | Uint8Array> = {
     "truncated.safetensors": model.subarray(0, model.length - 100),
     "foreign.safetensors": writeSafetensors(new Map([["a", float32([2], [1, 2])]])),
-    "newer.safetensors": writeSafetensors(all, { ...metadata, "espalier.version": "2" }),
+    "newer.safetensors": writeSafetensors(all, { ...metadata, "espalier.version": "9" }),
     "other.safetensors": writeSafetensors(tensors),
     "text.txt": "no model",
     "words.csv": rows(400, (i) => (i === 57 ? "1,seven" : `${i},${i % 7}`)),
     "gaps.csv": rows(400, (i) => (i === 57 ? "1," : `${i},${i % 7}`)),
-    "short.csv": rows(30, (i) => `${i},${i % 7}`),
+    "short.csv": rows(30, (i) => `${i % 5},${i % 7}`),
     "plan.json": "{}",
     "newer.json": '{"format": 9}',
     "results.jsonl": "not json\n",
@@ -242,7 +242,7 @@ describe("bad input ends in one line and exit code 1, and writes nothing:", () =
     [
       "a model file of a newer format",
       words("inspect newer.safetensors"),
-      /model format 2 is newer than this version of Espalier knows \(1\). Update Espalier./,
+      /model format 9 is newer than this version of Espalier knows \(2\). Update Espalier./,
     ],
     [
       "a checkpoint with other names",

@@ -160,7 +160,7 @@ describe("espalier prune --recipe", () => {
       /2 {2}pruned by unstructured to sparsity 70\.\d %\n3 {2}refitted to the unpruned outputs: \d+ layers, errors \d+\.\d % → \d+\.\d %\n/,
     );
     expect((await run("inspect grad-a.safetensors")).stdout).toMatch(
-      /2 {2}trained on synthetic, pruned by unstructured to sparsity 70\.\d %: 1 epoch, /,
+      /2 {2}trained on synthetic, pruned by unstructured to sparsity 70\.\d %: 1 epoch,\s/,
     );
     expect(await history("grad-a.safetensors")).toMatchObject([
       { did: "fit" },

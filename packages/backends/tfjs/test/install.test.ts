@@ -175,7 +175,7 @@ describe("the backend tensorflow", () => {
     const cache = await temporaryFolder();
     expect(await tfjs({ kind: "tensorflow", cache }).availability()).toEqual({
       available: false,
-      detail: "libtensorflow is not installed: espalier backends install tensorflow",
+      detail: "libtensorflow is missing: espalier backends install tensorflow",
       command: "espalier backends install tensorflow",
     });
   });

@@ -35,7 +35,10 @@ export function backendLines(listed: readonly ListedBackend[], bench: boolean, c
   return [
     ...tableLines([titles.map((title) => colors.dim(title)), ...rows], { align }),
     ...(gone.length === 0 ? [] : [""]),
-    ...gone.map(({ name, detail }) => `${colors.dim("○")}  ${colors.bold(name.padEnd(width))}  ${detail}`),
+    ...tableLines(
+      gone.map(({ name, detail }) => [colors.dim("○"), colors.bold(name.padEnd(width)), detail]),
+      { align: ["left", "left", "left"] },
+    ),
     ...(bench ? ["", ...footnotes(here).map((line) => colors.dim(line))] : []),
   ];
 }

@@ -76,7 +76,7 @@ function loadPackage(): void {
   try {
     entry = require.resolve("@tensorflow/tfjs-node");
   } catch {
-    throw new EspalierError(`libtensorflow is not installed: ${installCommand}`);
+    throw new EspalierError(`libtensorflow is missing: ${installCommand}`);
   }
   try {
     require(entry);
