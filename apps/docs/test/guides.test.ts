@@ -6,6 +6,7 @@ import { dirname, join, relative } from "node:path";
 import { parseSweepConfig } from "@espalier/bench";
 import { readRecipe } from "@espalier/recipe";
 import { createRegistry } from "@espalier/recipe/standard";
+import { readSearchFile } from "@espalier/search";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { binaries, lacking, startPostgres } from "../../../packages/fleet/test/postgres.ts";
 import { type Block, blocksOf } from "./blocks.ts";
@@ -132,9 +133,7 @@ async function perform(block: Block, folder: string, commands: readonly string[]
     await mkdir(dirname(join(folder, file)), { recursive: true });
     await writeFile(join(folder, file), text);
   }
-  // Of the two kinds of files only recipes have a format version.
-  if (language === "yaml" && /^format:/m.test(code)) readRecipe(code, file ?? "block", createRegistry());
-  else if (language === "yaml") parseSweepConfig(code, file ?? "block");
+  if (language === "yaml") readerOf(code)(code, file ?? "block");
   if (language === "json") JSON.parse(code);
   if (language === "sh" && !code.includes("npm install")) return run(code, folder);
   if (language === "ts") {
@@ -142,6 +141,12 @@ async function perform(block: Block, folder: string, commands: readonly string[]
     if (!commands.some((command) => command.includes(file))) return run(`node ${file}`, folder);
   }
   return "";
+}
+
+/** Recipes have a format version, searches one model, sweeps neither. */
+function readerOf(yaml: string): (text: string, where: string) => unknown {
+  if (/^format:/m.test(yaml)) return (text, where) => readRecipe(text, where, createRegistry());
+  return /^model:/m.test(yaml) ? readSearchFile : parseSweepConfig;
 }
 
 /** A shell's commands, with this process's Node first. Throws an Error with what they print if one of them fails. */
