@@ -35,7 +35,7 @@ export interface WorkProgress {
   readonly share?: number;
   /** Seconds that remain. */
   readonly remaining?: number;
-  /** Epochs of fine-tuning so far. */
+  /** Errors during fine-tuning so far. */
   readonly curve?: TuningCurve;
 }
 
@@ -73,7 +73,7 @@ export interface OpenedModel {
   readonly file: string;
   readonly counts: Counts;
   readonly window?: { readonly inputLength: number; readonly horizon: number; readonly series: number };
-  /** The conversion between the model's series and the ones shown; absent if they are the same. */
+  /** The reason why the model cannot forecast the shown series; absent if it can. */
   readonly misfit?: string;
   readonly fit?: Fit;
 }

@@ -47,7 +47,7 @@ export function start(role: "worker" | "sweep" | "alone", settings: Settings): M
 export async function workersReady(url: string, count: number): Promise<void> {
   const database = new Database(url, { name: "bench" });
   const ready = "SELECT 1 FROM espalier.worker";
-  // There is no such table before the first of them.
+  // The table does not exist before the first of them.
   while ((await database.query(ready).catch(() => ({ count: 0 }))).count < count) await pause(100);
   await database.close();
 }

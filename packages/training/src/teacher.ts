@@ -2,7 +2,7 @@ import { type Backend, float32, type Program, type State, type TensorData } from
 import { inputsFrom, type WindowSet } from "@espalier/datasets";
 import type { Teacher } from "./fit-request.ts";
 
-/** Forecasts are kept up to this size in bytes; of larger data sets they are computed for every batch anew. */
+/** Forecasts are kept up to this size in bytes; for larger data sets they are computed again for each batch. */
 const maxKept = 2 ** 28;
 
 /** Input of the teacher's forecasts. */

@@ -80,7 +80,7 @@ export interface CellContext {
 /** Runs cells, each by itself: what other cells have made comes from the store, or is made again. */
 export class CellRunner {
   readonly #context: CellContext;
-  /** Start of the current cell. */
+  /** Clock of the current cell. */
   #clock = startClock();
 
   constructor(context: CellContext) {

@@ -5,7 +5,7 @@ import { RunStore } from "@espalier/recipe/node";
 import type { PruneOptions } from "../commands/prune.ts";
 import type { Context } from "../context.ts";
 
-/** Path of an unfinished run. */
+/** Storage for an unfinished run. */
 export interface Unfinished {
   /** Absent if there is nothing to keep: the recipe trains nothing, or writes no model. */
   readonly store?: RunStore;

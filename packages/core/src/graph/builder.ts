@@ -56,7 +56,7 @@ interface Draft {
   readonly tensorsByName: Map<string, TensorSpec>;
   readonly data: Map<string, TensorData>;
   readonly initializers: Map<string, Initializer>;
-  /** Total elements of all tensors so far. */
+  /** Size of all tensors so far. */
   bytes: number;
 }
 

@@ -1,6 +1,6 @@
 import { loadAndCompile, loadLiteRt, Tensor } from "@litertjs/core";
 
-/** What the page offers to its test. */
+/** Functions of the page that its test calls. */
 export interface Offers {
   /** Runs a file; inputs by name, and all outputs by name. */
   forecast(

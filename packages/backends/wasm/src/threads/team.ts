@@ -34,7 +34,7 @@ const words = {
   queue: 16,
   next: 0,
   limit: 1,
-  /** The first number of a part. */
+  /** Number from which parts are counted. */
   base: 2,
 } as const;
 

@@ -27,7 +27,7 @@ export interface Lowered {
   readonly inputs: readonly Storage[];
   /** Memory that must hold what it does until the run ends: outputs and updates. */
   readonly kept: readonly Storage[];
-  /** The part of it that an output or update uses. */
+  /** The storage that holds the whole of a value, for an output or update. */
   whole(value: ValueId): Storage;
 }
 
