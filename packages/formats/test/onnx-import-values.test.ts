@@ -1,4 +1,12 @@
-import { float32, int32, type Model, randomInputs, reference, runModel, type TensorData } from "@espalier/core";
+import {
+  float32,
+  int32,
+  type Model,
+  randomInputs,
+  reference,
+  runModel,
+  type TensorData,
+} from "@espalier/core";
 import { batch } from "@espalier/core/graph";
 import { readOnnx } from "@espalier/formats";
 import { TensorProto_DataType as Type } from "onnx-buf";
