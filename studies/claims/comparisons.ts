@@ -8,7 +8,7 @@ import {
   type ResultRecord,
   type SweepConfig,
 } from "@espalier/bench";
-import type { Stat } from "@espalier/report";
+import { type Stat, statOf } from "@espalier/report";
 import type { Published } from "./published.ts";
 import { atMost, type Outcome, seedsNeeded, trainedWithin } from "./rule.ts";
 
@@ -117,11 +117,4 @@ export function comparisonsOf(study: Study): Comparison[] {
 /** Whether a pruned model's error is at most so many times the dense one's. */
 export function within(comparison: Comparison | undefined, bound: number): Outcome {
   return comparison?.counts ? atMost(comparison.ratio, bound) : "missing";
-}
-
-/** Mean and sample standard deviation. */
-export function statOf(values: readonly number[]): Stat {
-  const mean = values.reduce((a, b) => a + b, 0) / values.length;
-  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return { mean, spread: values.length < 2 ? 0 : Math.sqrt(squares / (values.length - 1)) };
 }

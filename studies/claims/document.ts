@@ -1,7 +1,14 @@
 import { type Block, type Document, paragraph } from "@espalier/report";
 import type { Study } from "./comparisons.ts";
 import { kieferClaims } from "./kiefer.ts";
-import { commandBlocks, denseTable, machineText, progressTable, settingsTable } from "./progress.ts";
+import {
+  commandBlocks,
+  denseTable,
+  machineText,
+  progressTable,
+  settingsTable,
+  tunedTable,
+} from "./progress.ts";
 import { type Claim, howJudged, sentence } from "./rule.ts";
 import { sedimarkClaims } from "./sedimark.ts";
 
@@ -54,6 +61,7 @@ function part(title: string, study: Study, claims: readonly Claim[]): Block[] {
 /** The page of a study's results: what is done, whether the dense models are trained, what differs, how to go on. */
 export function studyDocument(study: Study): Document {
   const machine = machineText(study.records);
+  const tuned = tunedTable(study);
   return {
     title: study.title,
     lead: study.about,
@@ -65,6 +73,7 @@ export function studyDocument(study: Study): Document {
           : `Backend ${study.config.trainingBackend}, one thread; ${machine}. What follows for the published claims is in results/CLAIMS.md.`,
       ),
       { kind: "table", table: denseTable(study) },
+      ...(tuned === undefined ? [] : [{ kind: "table", table: tuned } as const]),
       { kind: "table", table: settingsTable(study) },
       ...commandBlocks(study),
     ],

@@ -78,7 +78,7 @@ function fourierClaim(study: Study): Claim {
   return {
     says: "Models that work on frequencies (Autoformer, FEDformer) can lose far more than the others.",
     verdict: verdictOf(outcomes),
-    rule: `Global magnitude, fine-tuned: the sparsest model whose MSE is at most ${formatShare(comparable)} above the dense one's is sparser than that of every model that does not work on frequencies. All densities 0.8ⁿ, n = 1 to 9.`,
+    rule: `Global magnitude, fine-tuned: the sparsest model whose MSE is at most ${formatShare(comparable)} above the dense one's is sparser than that of every model that does not work on frequencies. All densities of the study.`,
     because: sentence(countOf(outcomes, "models that work on frequencies")),
     figures: reach.every(({ outcomes: own }) => own.every((outcome) => outcome === "missing"))
       ? undefined

@@ -9,7 +9,8 @@ import {
   type Stat,
   type Table,
 } from "@espalier/report";
-import { densesOf, modelsOf, type Study } from "./comparisons.ts";
+import { comparisonsOf, densesOf, modelsOf, type Study } from "./comparisons.ts";
+import { changeText } from "./rule.ts";
 
 const kinds = {
   train: "dense models trained",
@@ -83,6 +84,34 @@ export function denseTable(study: Study): Table {
   };
 }
 
+/** Errors of all pruned models after fine-tuning, those by Espalier's own recipes among them; undefined while there are none. */
+export function tunedTable(study: Study): Table | undefined {
+  const tuned = comparisonsOf(study).filter((one) => one.tuned);
+  if (tuned.length === 0) return undefined;
+  const sparsities = [...new Set(tuned.map(({ sparsity }) => sparsity))].sort((a, b) => a - b);
+  const seeds = (n: number) => `${n} ${n === 1 ? "seed" : "seeds"}`;
+  return {
+    caption:
+      "MSE against the dense model's, pruned and fine-tuned, by the share of parameters that are zero or gone",
+    columns: [
+      { label: "model" },
+      { label: "pruned by" },
+      ...sparsities.map((sparsity) => ({ label: formatShare(sparsity), numeric: true })),
+    ],
+    rows: modelsOf(study).flatMap((model) => {
+      const own = tuned.filter((one) => one.model === model);
+      return [...new Set(own.map(({ strategy }) => strategy))].map((strategy) => [
+        model,
+        strategy,
+        ...sparsities.map((sparsity) => {
+          const found = own.find((one) => one.strategy === strategy && one.sparsity === sparsity);
+          return found === undefined ? "" : `${changeText(found.ratio)} (${seeds(found.seeds)})`;
+        }),
+      ]);
+    }),
+  };
+}
+
 /** The published set-up, and the differences here. */
 export function settingsTable({ config, settings }: Study): Table {
   return {
@@ -100,6 +129,7 @@ export function commandBlocks({ name, file }: Study): Block[] {
   ];
 }
 
-function statText({ mean, spread }: Stat): string {
+/** `0.394 ± 0.002`; without a spread if there is one value. */
+export function statText({ mean, spread }: Stat): string {
   return spread > 0 ? `${formatError(mean)} ± ${formatError(spread)}` : formatError(mean);
 }

@@ -33,7 +33,7 @@ const tuning: Setting["here"] = ({ fineTuning }) =>
     .filter(({ epochs }) => epochs > 0)
     .map(({ epochs, batchesPerEpoch, learningRate }) =>
       batchesPerEpoch === undefined
-        ? `${epochs} epochs, rate ${learningRate}`
+        ? `${epochs} ${epochs === 1 ? "epoch" : "epochs"}, rate ${learningRate}`
         : `${epochs * batchesPerEpoch} steps, rate ${learningRate}`,
     )
     .join("; ");

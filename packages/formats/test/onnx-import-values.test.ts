@@ -1,4 +1,12 @@
-import { int32, type Model, randomInputs, reference, runModel, type TensorData } from "@espalier/core";
+import {
+  float32,
+  int32,
+  type Model,
+  randomInputs,
+  reference,
+  runModel,
+  type TensorData,
+} from "@espalier/core";
 import { batch } from "@espalier/core/graph";
 import { readOnnx } from "@espalier/formats";
 import { TensorProto_DataType as Type } from "onnx-buf";
@@ -299,6 +307,27 @@ describe("numbers at their limits", () => {
           node("Add", ["kf", "h"], "y"),
         ],
         initializers: [infinite, number("half", 0.5)],
+      });
+    }
+  });
+
+  it("the remainder by an infinite divisor is right, whatever its sign", async () => {
+    const infinite = Number.POSITIVE_INFINITY;
+    const divisors = [infinite, -infinite, 0.3, -0.3];
+    for (const fmod of [0, 1]) {
+      const parts: FileParts = {
+        inputs: { x: ["batch", 4] },
+        nodes: [node("Mod", ["x", "d"], "y", { fmod: int(fmod) })],
+        initializers: [floats("d", [4], divisors)],
+      };
+      const model = readOnnx(onnxFile(parts));
+      const inputs = new Map([["x", float32([2, 4], [1, 1, 1, 1, -1, -1, -1, -1])]]);
+      const y = (await runModel(model, reference, inputs)).get("y")!;
+      const floored = [1, -infinite, 0.1, -0.2, infinite, -1, 0.2, -0.1];
+      const truncated = [1, 1, 0.1, 0.1, -1, -1, -0.1, -0.1];
+      (fmod === 0 ? floored : truncated).forEach((number, i) => {
+        if (Number.isFinite(number)) expect(y.data[i]).toBeCloseTo(number, 5);
+        else expect(y.data[i]).toBe(number);
       });
     }
   });

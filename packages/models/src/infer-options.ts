@@ -4,7 +4,7 @@ import { findModel } from "./registry.ts";
 /** Options of a model inferred from a checkpoint. */
 export interface InferredOptions {
   /** Options seen in the names and shapes of its tensors. */
-  readonly seen: Readonly<Record<string, number | boolean | readonly number[]>>;
+  readonly seen: Readonly<Record<string, number | boolean | string | readonly number[]>>;
   /** Names of the options that no shape shows and that have no suitable default: the caller has to give them. */
   readonly needed: readonly string[];
 }
@@ -21,6 +21,7 @@ export function inferOptions(model: string, tensors: Tensors): InferredOptions {
 
 const inferences: Readonly<Record<string, (shapes: Shapes) => InferredOptions>> = {
   PatchTST: patchTST,
+  HuggingFacePatchTST: huggingFacePatchTST,
   iTransformer,
   Crossformer: crossformer,
   SedimarkCrossformer: sedimarkCrossformer,
@@ -40,6 +41,43 @@ function patchTST(shapes: Shapes): InferredOptions {
   return {
     seen: { horizon, width, ...encoder(shapes), patchLength },
     needed: ["inputLength", "series", "heads"],
+  };
+}
+
+/** Without embeddings of their own, series are independent. */
+function huggingFacePatchTST(shapes: Shapes): InferredOptions {
+  const [encoder, own] = ["model.encoder", "model.encoder.embedder.input_embedding"];
+  const series = shapes.count(own);
+  const [width, patchLength] = shapes.of(`${own}${series > 0 ? ".0" : ""}.weight`, 2);
+  const layer = `${encoder}.layers.0`;
+  const [feedForward] = shapes.of(`${layer}.ff.0.weight`, 2);
+  const [horizon, vector] = shapes.of("head.projection.weight", 2);
+  const classToken = shapes.find(`${encoder}.positional_encoder.cls_token`) !== undefined;
+  const batchNorms = shapes.find(`${layer}.norm_sublayer1.batchnorm.weight`) !== undefined;
+  const norm = `${layer}.norm_sublayer2${batchNorms ? ".batchnorm" : ""}.weight`;
+  const pooled = vector === width;
+  return {
+    seen: {
+      ...(series > 0 ? { series } : {}),
+      sharedEmbedding: series === 0,
+      horizon,
+      width,
+      feedForward,
+      layers: shapes.count(`${encoder}.layers`),
+      patchLength,
+      norm: batchNorms ? "batch" : "layer",
+      seriesAttention: shapes.find(norm) !== undefined,
+      feedForwardBias: shapes.find(`${layer}.ff.0.bias`) !== undefined,
+      classToken,
+      ...(pooled ? {} : { pooling: "none" }),
+    },
+    needed: [
+      "inputLength",
+      ...(series > 0 ? [] : ["series"]),
+      "heads",
+      "stride",
+      ...(pooled && !classToken ? ["pooling"] : []),
+    ],
   };
 }
 

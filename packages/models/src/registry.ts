@@ -4,6 +4,7 @@ import { autoformer } from "./autoformer.ts";
 import { crossformer } from "./crossformer.ts";
 import { dLinear } from "./d-linear.ts";
 import { fedformer } from "./fedformer.ts";
+import { huggingFacePatchTST } from "./hugging-face-patch-tst.ts";
 import { iTransformer } from "./i-transformer.ts";
 import { informer } from "./informer.ts";
 import { nonstationaryTransformer } from "./nonstationary-transformer.ts";
@@ -16,6 +17,7 @@ import { transformer } from "./transformer.ts";
 export const models: ReadonlyMap<string, ModelFactory<never>> = new Map(
   [
     patchTST,
+    huggingFacePatchTST,
     iTransformer,
     timeXer,
     crossformer,

@@ -179,7 +179,8 @@ function errorsOf(tests: readonly TestErrors[]): ErrorStats {
   };
 }
 
-function statOf(values: readonly (number | null)[]): Stat {
+/** Mean and sample standard deviation of values; null, as files hold what is no number, makes both NaN. */
+export function statOf(values: readonly (number | null)[]): Stat {
   // JSON has no NaN: an error that overflowed is null in the file.
   const numbers = values.map((value) => value ?? Number.NaN);
   const center = mean(numbers);

@@ -1,3 +1,4 @@
+export { statOf } from "./aggregate.ts";
 export { legend } from "./charts/legend.ts";
 export { type Level, type Point, panel } from "./charts/panel.ts";
 export { chart, looksOf, type Spec } from "./charts/theme.ts";

@@ -19,21 +19,21 @@ import { type Settings, settingsOf } from "../options/settings.ts";
 import { type ImportedReport, importedJson, importedLines } from "../output/imported.ts";
 import { openBar, stage } from "../output/progress.ts";
 import { openBackend } from "../shared/backend.ts";
+import { located } from "../shared/located.ts";
 import { type Parity, parityOf } from "../shared/parity.ts";
+import { isFolder, readPretrained } from "../shared/pretrained.ts";
 
 /** `espalier import`. */
 export async function importModel(file: string, options: ImportOptions, context: Context): Promise<void> {
   const out = required(options.out, "--out FILE for the model");
-  const onnx = extname(file).toLowerCase() === ".onnx";
-  refuseStrange(onnx, options);
+  const kind = await kindOf(context.path(file));
+  refuseStrange(kind, options);
   const { force = false } = options;
   await checkReplaceable(context.path(out), force);
   const bar = await openBar(context);
   try {
     const reading = stage(bar, "reading", 0);
-    const imported = onnx
-      ? { model: await importOnnx(file, options, context, reading) }
-      : await importWeights(file, options, context, reading);
+    const imported = await readers[kind](file, options, context, reading);
     const parity = await compared(imported.model, file, options, context);
     await saveModel(context.path(out), imported.model, { force, onProgress: stage(bar, "writing", 0.5) });
     bar.stop();
@@ -61,28 +61,58 @@ async function compared(
   return parity;
 }
 
-function refuseStrange(onnx: boolean, options: ImportOptions): void {
-  const { model, set, openBatch, axis, trainable, buffers } = options;
-  const strange = onnx
-    ? { "--model": model, "--set": set }
-    : { "--open-batch": openBatch, "--axis": axis, "--trainable": trainable, "--buffers": buffers };
-  const given = Object.entries(strange).find(([, value]) => value !== undefined)?.[0];
-  if (given === undefined) return;
-  throw new EspalierError(
-    onnx
-      ? `${given} only applies to weights: an ONNX file already says what it computes. Drop it.`
-      : `${given} only applies to ONNX files (.onnx). Drop it.`,
-  );
+type Kind = "onnx" | "weights" | "folder";
+type Imported = Omit<ImportedReport, "file" | "out" | "parity">;
+type Reader = (
+  file: string,
+  options: ImportOptions,
+  context: Context,
+  onProgress: OnProgress,
+) => Promise<Imported>;
+
+const readers: Readonly<Record<Kind, Reader>> = {
+  onnx: importOnnx,
+  weights: importWeights,
+  folder: (folder, _options, context, onProgress) => readPretrained(folder, context.path(folder), onProgress),
+};
+
+async function kindOf(path: string): Promise<Kind> {
+  if (await isFolder(path)) return "folder";
+  return extname(path).toLowerCase() === ".onnx" ? "onnx" : "weights";
 }
 
-function importOnnx(
+function refuseStrange(kind: Kind, options: ImportOptions): void {
+  const { model, set, openBatch, axis, trainable, buffers } = options;
+  const ofWeights = { "--model": model, "--set": set };
+  const ofOnnx = {
+    "--open-batch": openBatch,
+    "--axis": axis,
+    "--trainable": trainable,
+    "--buffers": buffers,
+  };
+  const given = (group: Readonly<Record<string, unknown>>) =>
+    Object.entries(group).find(([, value]) => value !== undefined)?.[0];
+  const forWeights = kind === "weights" ? undefined : given(ofWeights);
+  if (forWeights !== undefined) {
+    throw new EspalierError(
+      kind === "onnx"
+        ? `${forWeights} only applies to weights: an ONNX file already says what it computes. Drop it.`
+        : `${forWeights} does not apply to a folder: its config.json says which model it is. Drop it.`,
+    );
+  }
+  const forOnnx = kind === "onnx" ? undefined : given(ofOnnx);
+  if (forOnnx !== undefined)
+    throw new EspalierError(`${forOnnx} only applies to ONNX files (.onnx). Drop it.`);
+}
+
+async function importOnnx(
   file: string,
   { openBatch = false, axis, trainable = [], buffers = [] }: ImportOptions,
   context: Context,
   onProgress: OnProgress,
-) {
+): Promise<Imported> {
   const axes = settingsOf(axis) as Record<string, number>;
-  return loadOnnx(context.path(file), { openBatch, axes, trainable, buffers, onProgress });
+  return { model: await loadOnnx(context.path(file), { openBatch, axes, trainable, buffers, onProgress }) };
 }
 
 /** Builds a model of the named architecture, and lists the options that the shapes gave and those that they did not. */
@@ -91,7 +121,7 @@ async function importWeights(
   options: ImportOptions,
   context: Context,
   onProgress: OnProgress,
-): Promise<Pick<ImportedReport, "model" | "seen" | "given" | "assumed">> {
+): Promise<Imported> {
   const tensors = await readWeights(file, context, onProgress);
   if (options.model === undefined) {
     throw new EspalierError(
@@ -130,13 +160,4 @@ async function readWeights(file: string, context: Context, onProgress: OnProgres
     );
   }
   return readCheckpoint(bytes, { name });
-}
-
-function located<T>(file: string, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof EspalierError) throw new EspalierError(`${file}: ${error.message}`);
-    throw error;
-  }
 }

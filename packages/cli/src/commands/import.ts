@@ -24,12 +24,13 @@ export interface ImportOptions extends CommonOptions, OutputOptions {
 export function define(command: Command, context: Context): void {
   command
     .description(
-      "Makes a model file of an ONNX model (.onnx), or of weights (.pth, .pt, .safetensors). Of weights, --model says " +
-        "the architecture they belong to; its sizes are read off their shapes, and what no shape tells is asked for. Says what " +
+      "Makes a model file of an ONNX model (.onnx), of weights (.pth, .pt, .safetensors), or of a folder that Hugging " +
+        "Face's save_pretrained wrote (PatchTSTForPrediction). Of weights, --model says the architecture they belong to; " +
+        "its sizes are read off their shapes, and what no shape tells is asked for. Says what " +
         "was understood: inputs, parameters, what can be pruned, what cannot and why, which roles were guessed, and how " +
         "far its outputs are from expected ones.",
     )
-    .argument("<file>", "an .onnx, .pth, .pt or .safetensors file")
+    .argument("<file>", "an .onnx, .pth, .pt or .safetensors file, or a folder with config.json")
     .optionsGroup("Weights:")
     .option("--model <name>", "architecture of the weights, such as PatchTST (see espalier train --help)")
     .option("--set <key=value>", "a model option, such as heads=8; repeatable", several(assignment))
@@ -49,6 +50,7 @@ export function define(command: Command, context: Context): void {
     "import forecaster.onnx --open-batch --out model.safetensors",
     "import forecaster.onnx --check example.npz --out model.safetensors",
     "import forecaster.onnx --axis sequence=96 --out model.safetensors",
+    "import patchtst-etth1/ --out model.safetensors",
     "import w.pth --model PatchTST --set heads=4 --set series=7 \\\n      --set inputLength=96 --out model.safetensors",
   ]);
   command.action(async (file: string, options: ImportOptions) => {

@@ -157,7 +157,7 @@ export function addModel(command: Command): Command {
     .optionsGroup("Model:")
     .option(
       "--model <name>",
-      "an architecture: PatchTST, iTransformer, TimeXer, Crossformer, SedimarkCrossformer, Transformer, NonstationaryTransformer, Informer, Autoformer, FEDformer, DLinear",
+      "an architecture: PatchTST, HuggingFacePatchTST, iTransformer, TimeXer, Crossformer, SedimarkCrossformer, Transformer, NonstationaryTransformer, Informer, Autoformer, FEDformer, DLinear",
     )
     .option("--from <file>", "start from a model file or, with --model, from weights (.safetensors, .pth)")
     .option("--input-length <rows>", "rows that the model sees (96)", wholeNumber({ from: 1 }))

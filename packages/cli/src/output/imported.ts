@@ -7,11 +7,13 @@ import type { Parity } from "../shared/parity.ts";
 import { type InputFacts, type Understanding, understand } from "../shared/understanding.ts";
 import { shortName, tableLines } from "./table.ts";
 
-/** The result of an import. Options only apply to weights: an ONNX file needs none. */
+/** The result of an import. An ONNX file needs no options; a folder has a configuration, of other weights shapes tell. */
 export interface ImportedReport {
   readonly file: string;
   readonly out: string;
   readonly model: Model;
+  /** Options in a configuration beside the weights. */
+  readonly configured?: Settings;
   /** Options seen in the shapes of the weights. */
   readonly seen?: Settings;
   readonly given?: Settings;
@@ -40,7 +42,7 @@ const [width, room] = [80, 62];
 const maxNames = 3;
 
 export function importedLines(report: ImportedReport, colors: Colors): string[] {
-  const { model, file, out, seen, given, assumed } = report;
+  const { model, file, out, configured, seen, given, assumed } = report;
   const facts = understand(model);
   const title = (text: string) => ["", colors.bold(text)];
   const option = (name: string, settings: Settings = {}) =>
@@ -63,6 +65,7 @@ export function importedLines(report: ImportedReport, colors: Colors): string[] 
         ]),
     ["a window", formatFlops(account(model).flops.total)],
     ...titled("operators", [plural(model.graph.nodes.length, "node"), ...recognised(model.graph)]),
+    ...option("in config.json", configured),
     ...option("seen in shapes", seen),
     ...option("given", given),
     ...option("by default", assumed),
@@ -235,11 +238,21 @@ function operators(nodes: Graph["nodes"]): Record<string, number> {
   return counts;
 }
 
-export function importedJson({ model, file, out, seen, given, assumed, parity }: ImportedReport): object {
+export function importedJson({
+  model,
+  file,
+  out,
+  configured,
+  seen,
+  given,
+  assumed,
+  parity,
+}: ImportedReport): object {
   return {
     file,
     model: model.name,
     options: model.options,
+    ...(configured === undefined ? {} : { configured }),
     ...(seen === undefined ? {} : { seen, given, assumed }),
     ...account(model),
     ...understand(model),

@@ -18,6 +18,10 @@ export function pool(opType: "AveragePool" | "MaxPool"): Rule<PoolAttributes> {
   return (call) => {
     const { writer, name, inputs, shapes, outputShapes, attributes, emit } = call;
     const { axis, kernel, stride, before, after } = attributes;
+    if (opType === "MaxPool" && kernel === shapes[0]![axis] && before + after === 0) {
+      largest(call, axis);
+      return;
+    }
     const [outer, extent, inner] = aroundAxis(shapes[0]!, axis);
     const images = reshaped(call, inputs[0]!, [outer, 1, extent, inner]);
     const pooled = writer.node(`${name}/${opType}`, opType, [images], {
@@ -28,6 +32,12 @@ export function pool(opType: "AveragePool" | "MaxPool"): Rule<PoolAttributes> {
     });
     emit("Reshape", [pooled, writer.openShape(outputShapes[0]!)]);
   };
+}
+
+/** The largest number along a whole axis. MaxPool would not do: in ONNX Runtime, the largest of −∞ is a finite number. */
+function largest({ writer, inputs, opset, emit }: NodeCall<PoolAttributes>, axis: number): void {
+  if (opset < 18) emit("ReduceMax", inputs, { axes: ints([axis]), keepdims: int(1) });
+  else emit("ReduceMax", [...inputs, writer.integers([axis])], { keepdims: int(1) });
 }
 
 /**

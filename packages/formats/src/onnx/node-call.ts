@@ -15,6 +15,8 @@ export interface NodeCall<A = Attributes> {
   readonly outputs: readonly string[];
   readonly outputShapes: readonly Shape[];
   readonly attributes: A;
+  /** Version of ONNX's operators. */
+  readonly opset: number;
   /** Whether Gelu is written as the operator of opset 20, or as Div, Erf, Add, Mul. */
   readonly gelu: "operator" | "decomposed";
   /** Adds the node that computes the first output: the only one of nearly all operators. */

@@ -111,7 +111,7 @@ function writeTensors(writer: GraphWriter, model: Model, { weights }: Options): 
   return names;
 }
 
-function writeNodes(writer: GraphWriter, { graph }: Model, { gelu }: Options): void {
+function writeNodes(writer: GraphWriter, { graph }: Model, { gelu, opset }: Options): void {
   const outputName = new Map<number, string>();
   for (const { name, value } of graph.outputs.toReversed()) outputName.set(value, name);
   const absorbed = absorbedNodes(graph);
@@ -135,6 +135,7 @@ function writeNodes(writer: GraphWriter, { graph }: Model, { gelu }: Options): v
       outputs,
       outputShapes: node.outputs.map((id) => graph.values[id]!.shape),
       attributes: node.attributes,
+      opset,
       gelu,
       emit: (opType, inputs, attributes) => writer.node(node.name, opType, inputs, attributes, outputs[0]),
     };

@@ -1,7 +1,7 @@
 import { EspalierError } from "@espalier/core";
 import type { Builder } from "@espalier/core/graph";
 import type { AttributeProto, FunctionProto, GraphProto, NodeProto } from "onnx-buf";
-import { Attributes } from "./attributes.ts";
+import { Attributes, unsupported } from "./attributes.ts";
 import type { Call, Context, Rule } from "./call.ts";
 import { isStandard } from "./decode.ts";
 import { locate, UnreadableError } from "./errors.ts";
@@ -188,7 +188,9 @@ export class GraphReader {
       },
       scoped: isScoped(node),
     };
-    return this.#checked(call.b, outputsOf(rule, call));
+    const outputs = outputsOf(rule, call);
+    call.attributes.checkAllRead();
+    return this.#checked(call.b, outputs);
   }
 
   /** If the batch was opened, samples have to stay separate. */
@@ -207,7 +209,9 @@ export class GraphReader {
     const answer = condition !== undefined && isKnown(condition) ? onlyNumber(condition) : undefined;
     if (answer === undefined)
       throw new UnreadableError("its condition is computed from the input; it must be a constant");
-    const branch = attributes.get(answer === 0 ? "else_branch" : "then_branch")?.g;
+    const [yes, no] = ["then_branch", "else_branch"].map((name) => attributes.get(name)?.g);
+    attributes.checkAllRead();
+    const branch = answer === 0 ? no : yes;
     if (branch === undefined) throw new UnreadableError("it has no branch for that");
     return this.#graph(branch, new Names(body.names), body.depth + 1, moduleOf(node) || body.module);
   }
@@ -220,6 +224,9 @@ export class GraphReader {
     inputs: readonly (Item | undefined)[],
     body: Body,
   ): readonly (Item | undefined)[] {
+    const declared = new Set([...f.attribute, ...f.attributeProto.map(({ name }) => name)]);
+    const undeclared = attributes.find(({ name }) => !declared.has(name));
+    if (undeclared !== undefined) throw unsupported(undeclared);
     const names = new Names();
     f.input.forEach((name, i) => {
       const item = inputs[i];

@@ -4,12 +4,15 @@ import {
   equalOperator,
   greaterOperator,
   logOperator,
+  matMulOperator,
   reluOperator,
   softmaxOperator,
   subOperator,
   type Value,
 } from "@espalier/core/graph";
-import { drawnBy, inputsOf, type Scalars } from "./match.ts";
+import { foldBinary } from "../arithmetic.ts";
+import type { Known } from "../known.ts";
+import { drawnBy, inputsOf, type Scalars, unscaled } from "./match.ts";
 
 /**
  * A choice that exporters put around an operator for numbers that ours never sees:
@@ -53,18 +56,36 @@ function isSoftplusOf(b: Builder, value: Value, x: Value): boolean {
   return drawnBy(b, left, reluOperator)?.inputs[0] === x.id && drawnBy(b, right, logOperator) !== undefined;
 }
 
+/** Whether no row of a softmax can consist of −∞ only: its scores are products, and what is added to them is known. */
 function isSoftmaxWithoutEmptyRows(b: Builder, value: Value, scalars: Guards): boolean {
   const softmax = drawnBy(b, value, softmaxOperator);
   if (softmax === undefined) return false;
-  const sum = drawnBy(b, b.value(softmax.inputs[0]!), addOperator);
-  const masks = sum === undefined ? [] : inputsOf(b, sum).filter((part) => b.producer(part) === undefined);
-  return masks.every((mask) => {
-    const numbers = scalars.numbersOf(mask);
-    const width = numbers?.shape.at(-1) ?? 0;
-    if (numbers === undefined || width === 0) return false;
-    const rows = numbers.data.length / width;
-    return Array.from({ length: rows }, (_, row) => row * width).every((start) =>
-      Array.from({ length: width }, (_, i) => numbers.data[start + i]!).some(Number.isFinite),
-    );
-  });
+  const masks: Known[] = [];
+  for (const part of addends(b, b.value(softmax.inputs[0]!))) {
+    const numbers = scalars.numbersOf(part);
+    if (numbers !== undefined)
+      masks.push({ kind: "float", shape: numbers.shape, data: Float64Array.from(numbers.data) });
+    else if (drawnBy(b, unscaled(b, unmoved(b, part)).value, matMulOperator) === undefined) return false;
+  }
+  if (masks.length === 0) return true;
+  const { shape, data } = masks.reduce((x, y) => foldBinary("Add", x, y));
+  const width = shape.at(-1) ?? 0;
+  return (
+    width > 0 &&
+    Array.from({ length: data.length / width }, (_, row) =>
+      data.subarray(row * width, (row + 1) * width),
+    ).every((row) => row.some(Number.isFinite))
+  );
+}
+
+/** The terms of a sum. */
+function addends(b: Builder, value: Value): readonly Value[] {
+  const sum = drawnBy(b, value, addOperator);
+  return sum === undefined ? [value] : inputsOf(b, sum).flatMap((part) => addends(b, part));
+}
+
+/** A value before it was moved to other positions. */
+function unmoved(b: Builder, value: Value): Value {
+  const producer = b.producer(value);
+  return producer?.operator.rearranges === undefined ? value : unmoved(b, b.value(producer.inputs[0]!));
 }

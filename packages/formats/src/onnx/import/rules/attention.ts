@@ -1,6 +1,8 @@
 import {
   add,
+  clip,
   expand,
+  greater,
   matMul,
   mul,
   reshape,
@@ -8,14 +10,17 @@ import {
   scale,
   softmax,
   swapAxes,
+  tanh,
   transpose,
   type Value,
   where,
 } from "@espalier/core/graph";
-import { type Call, isPlain, lift, operandItem, type Rule, valueInput } from "../call.ts";
+import { foldBinary, foldWhere } from "../arithmetic.ts";
+import { type Call, isPlain, lift, operandItem, type Rule, shapeOf, valueInput } from "../call.ts";
 import { UnreadableError } from "../errors.ts";
-import { isTruth } from "../items.ts";
-import { build, plainNumbers } from "../known.ts";
+import { type Item, isKnown, isTruth } from "../items.ts";
+import { build, type Known, scalar } from "../known.ts";
+import { ofOneSample } from "../repeated.ts";
 
 /** Attention as one node, of opset 23 and later: softmax(Q·Kᵀ ÷ √channels + mask) · V, drawn with core's operators. */
 
@@ -53,17 +58,9 @@ function forQueries({ b }: Call, x: Value, heads: Shape[number]): Value {
   return reshape(b, repeated, [batch, heads, tokens, channels]);
 }
 
-/** Zeros where a token is seen, −∞ where it is hidden. */
-function hiding(call: Call, shape: readonly number[], isSeen: (i: number) => boolean): Value {
-  const width = shape.at(-1)!;
-  const bias = build("float", shape, (i) => [isSeen(i) ? 0 : Number.NEGATIVE_INFINITY, 0]);
-  for (let row = 0; row < bias.data.length; row += width)
-    if (bias.data.subarray(row, row + width).every((number) => number !== 0))
-      throw new UnreadableError("a row of its mask hides every key");
-  return lift(call, bias, { as: "operand", name: [call.module, "mask"].filter(Boolean).join(".") });
-}
+const hidden = Number.NEGATIVE_INFINITY;
 
-/** How many keys before and behind a query's own position are seen. */
+/** How far before and behind a query's own position keys are seen. */
 function reach({ attributes }: Call): readonly [before: number, behind: number] {
   const [left, right] = ["left_window_size", "right_window_size"].map((name) => {
     const size = attributes.int(name, -1);
@@ -72,40 +69,81 @@ function reach({ attributes }: Call): readonly [before: number, behind: number] 
   return [left, attributes.int("is_causal", 0) === 0 ? right : 0];
 }
 
-/** Hides keys that are too far before or behind the query. */
-function within(call: Call, scores: Value): Value {
+/** Zeros for the keys within reach of a query, −∞ for others; undefined if all are within reach. */
+function windowOf(call: Call, scores: Value): Known | undefined {
   const [before, behind] = reach(call);
-  if (before === Number.POSITIVE_INFINITY && behind === Number.POSITIVE_INFINITY) return scores;
+  if (before === Number.POSITIVE_INFINITY && behind === Number.POSITIVE_INFINITY) return undefined;
   const [rows, columns] = scores.shape.slice(-2);
   if (typeof rows !== "number" || typeof columns !== "number")
     throw new UnreadableError("a window over the batch axis would mix the samples of a batch");
   const distance = (i: number) => (i % columns) - Math.floor(i / columns);
-  const bias = hiding(call, [rows, columns], (i) => distance(i) >= -before && distance(i) <= behind);
-  return add(call.b, scores, bias);
+  const isSeen = (i: number) => distance(i) >= -before && distance(i) <= behind;
+  return build("float", [rows, columns], (i) => [isSeen(i) ? 0 : hidden, 0]);
 }
 
-/** The shares of the keys. What depends on the input may hide all keys of a query, which then sees nothing. */
+/** The mask, cut to one sample if the batch was opened. */
+function maskOf(call: Call, scores: Value): Item | undefined {
+  if (call.inputs[mask] === undefined) return undefined;
+  const item = ofOneSample(call, operandItem(call, mask), scores.shape);
+  const [keys, width] = [scores.shape.at(-1), shapeOf(item).at(-1)];
+  if (keys !== width)
+    throw new UnreadableError(`its mask ends in ${width} positions, but there are ${keys} keys`);
+  return item;
+}
+
+/** A mask that hides something known at import, as numbers to add to the scores. */
+function knownMask(call: Call, item: Item | undefined): Known | undefined {
+  if (item === undefined || !isKnown(item)) return undefined;
+  if (item.kind === "bool") return foldWhere(item, scalar("float", 0), scalar("float", hidden));
+  const { kind, shape, data } = item;
+  return isPlain(call, item) || data.includes(hidden) ? { kind, shape, data } : undefined;
+}
+
+/** Ones for the queries that see a key, zeros for the others: [… queries, 1]. */
+function queriesThatSee(bias: Known): Known {
+  const width = bias.shape.at(-1)!;
+  return build("float", bias.shape.with(-1, 1), (row) => [
+    bias.data.subarray(row * width, (row + 1) * width).some((number) => number !== hidden) ? 1 : 0,
+    0,
+  ]);
+}
+
+/** The shares of the keys. A query that sees no key has shares of zero (not NaN, as its softmax would be). */
 function shares(call: Call, scores: Value): Value {
   const { b, context } = call;
-  if (call.inputs[mask] === undefined) return softmax(b, scores, -1);
-  const item = operandItem(call, mask);
-  if (isTruth(item)) {
-    const seen = where(b, item.truth, scores, context.weights.number(-3e38));
-    return mul(b, softmax(b, seen, -1), item.truth);
+  const operand = (known: Known, name: string) =>
+    lift(call, known, { as: "operand", name: [call.module, name].filter(Boolean).join(".") });
+  const item = maskOf(call, scores);
+  const known = knownMask(call, item);
+  const fixed = [windowOf(call, scores), known].filter((part) => part !== undefined);
+  let seen = scores;
+  const factors: Value[] = [];
+  if (fixed.length > 0) {
+    const bias = fixed.reduce((x, y) => foldBinary("Add", x, y));
+    const seeing = queriesThatSee(bias);
+    const allSee = seeing.data.every((one) => one === 1);
+    const finite = allSee ? bias : foldWhere(seeing, bias, scalar("float", 0));
+    seen = add(b, seen, operand(finite, "mask"));
+    if (!allSee) factors.push(operand(seeing, "seeing"));
   }
-  if (isPlain(call, item) && item.kind === "bool") {
-    const numbers = plainNumbers(item);
-    return softmax(
-      b,
-      add(
-        b,
-        scores,
-        hiding(call, item.shape, (i) => numbers[i] !== 0),
-      ),
-      -1,
-    );
+  if (item !== undefined && known === undefined) {
+    const least = context.weights.number(-3e38);
+    if (isTruth(item)) {
+      seen = where(b, item.truth, seen, least);
+      factors.push(item.truth);
+    } else {
+      const bias = lift(call, item);
+      seen = add(b, seen, isKnown(item) ? bias : clip(b, bias, { min: -3e38 }));
+      if (!isKnown(item)) factors.push(greater(b, bias, least));
+    }
   }
-  return softmax(b, add(b, scores, lift(call, item)), -1);
+  return factors.reduce((x, factor) => mul(b, x, factor), softmax(b, seen, -1));
+}
+
+/** Scores drawn towards zero, beyond which none gets by more than the cap. */
+function capped({ b, attributes }: Call, scores: Value): Value {
+  const cap = attributes.float("softcap", 0);
+  return cap === 0 ? scores : scale(b, tanh(b, scale(b, scores, 1 / cap)), cap);
 }
 
 const attention: Rule = (call) => {
@@ -114,7 +152,6 @@ const attention: Rule = (call) => {
     if (inputs[i] !== undefined) throw new UnreadableError(`${what} are not supported`);
   if (wants.slice(1).some(Boolean))
     throw new UnreadableError("outputs other than its first are not supported");
-  if (attributes.float("softcap", 0) !== 0) throw new UnreadableError("softcap is not supported");
   const joined = valueInput(call, queries).shape.length === 3;
   const q = byHead(call, queries, attributes.int("q_num_heads", 0));
   const [k, v] = [keys, values].map((i) =>
@@ -122,7 +159,7 @@ const attention: Rule = (call) => {
   ) as [Value, Value];
   const by = attributes.float("scale", 1 / Math.sqrt(q.shape[3] as number));
   const scores = scale(b, matMul(b, q, swapAxes(b, k, -1, -2)), by);
-  const y = matMul(b, shares(call, within(call, scores)), v);
+  const y = matMul(b, shares(call, capped(call, scores)), v);
   if (!joined) return y;
   const [batch, heads, tokens, channels] = y.shape as [Shape[number], number, Shape[number], number];
   return reshape(b, transpose(b, y, [0, 2, 1, 3]), [batch, tokens, heads * channels]);

@@ -143,27 +143,36 @@ function stepped(draw: (call: Call, x: Value) => Value): Rule {
 const infinite: Rule = (call) => {
   const [negative, positive] = ["detect_negative", "detect_positive"].map(
     (name) => call.attributes.int(name, 1) !== 0,
-  );
+  ) as [boolean, boolean];
   const item = input(call, 0);
   if (isPlain(call, item)) {
-    const infinity = (x: number) =>
-      (x < 0 ? negative! : positive!) && !Number.isFinite(x) && !Number.isNaN(x);
-    return build("bool", item.shape, (i) => [infinity(item.data[i]!) ? 1 : 0, 0]);
+    const found = (x: number) => (x < 0 ? negative : positive) && Math.abs(x) === Number.POSITIVE_INFINITY;
+    return build("bool", item.shape, (i) => [found(item.data[i]!) ? 1 : 0, 0]);
   }
-  const { b, context } = call;
   const x = lift(call, item);
-  const is = (infinity: number) => equal(b, x, context.weights.number(infinity));
-  const questions = [
-    ...(positive ? [is(Number.POSITIVE_INFINITY)] : []),
-    ...(negative ? [is(Number.NEGATIVE_INFINITY)] : []),
-  ];
-  if (questions.length === 0)
+  if (!negative && !positive)
     return repeated(
       build("bool", [], () => [0, 0]),
       x.shape,
     );
-  return { truth: questions.reduce((either, question) => add(b, either, question)) };
+  return { truth: infinity(call, x, { negative, positive }) };
 };
+
+/** Ones where a value is infinite, or has that sign and is. */
+function infinity(
+  { b, context }: Call,
+  x: Value,
+  { negative = true, positive = true }: { readonly negative?: boolean; readonly positive?: boolean } = {},
+): Value {
+  const is = (number: number) => equal(b, x, context.weights.number(number));
+  const questions = [
+    ...(positive ? [is(Number.POSITIVE_INFINITY)] : []),
+    ...(negative ? [is(Number.NEGATIVE_INFINITY)] : []),
+  ];
+  return questions.reduce((either, question) => add(b, either, question));
+}
+
+const isAllFinite = (item: Item) => isKnown(item) && item.data.every(Number.isFinite);
 
 /** The remainder of a division: with the divisor's sign, or with `fmod` the dividend's. */
 const modulo: Rule = (call) => {
@@ -174,16 +183,18 @@ const modulo: Rule = (call) => {
   const [x, y] = [lift(call, left), lift(call, right)];
   const zero = numberLike(call, x, 0);
   const quotient = div(b, x, y);
-  const whole =
-    x.dtype === "int32"
-      ? quotient
-      : where(
-          b,
-          greater(b, zero, quotient),
-          sub(b, zero, floor(b, sub(b, zero, quotient))),
-          floor(b, quotient),
-        );
-  const rest = sub(b, x, mul(b, whole, y));
+  const isWhole = x.dtype === "int32";
+  const whole = isWhole
+    ? quotient
+    : where(
+        b,
+        greater(b, zero, quotient),
+        sub(b, zero, floor(b, sub(b, zero, quotient))),
+        floor(b, quotient),
+      );
+  const exact = sub(b, x, mul(b, whole, y));
+  // Zero times infinity is not a number: what an infinite divisor leaves is the dividend.
+  const rest = isWhole || isAllFinite(right) ? exact : where(b, infinity(call, y), x, exact);
   if (fmod) return rest;
   const differ = greater(b, zero, mul(b, rest, y));
   return where(b, differ, add(b, rest, y), rest);

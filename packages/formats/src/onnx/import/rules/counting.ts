@@ -13,7 +13,7 @@ import {
 import { UnreadableError } from "../errors.ts";
 import { type Counting, isCounting } from "../items.ts";
 import { reshapeTarget } from "../layout.ts";
-import { extentsOf } from "./constants.ts";
+import { extentsOf, knownKind } from "./constants.ts";
 
 /**
  * The numbers from 0 to the batch size, which cannot be written as a constant. They have one use: as the first of the
@@ -30,7 +30,11 @@ function along(counting: Counting, shape: Shape): Counting {
 
 const rules: Readonly<Record<string, (call: Call, counting: Counting) => ReturnType<Rule>>> = {
   Identity: (_call, counting) => counting,
-  Cast: (_call, counting) => counting,
+  Cast: (call, counting) => {
+    if (knownKind(call.attributes.int("to")) !== "int")
+      throw new UnreadableError("it turns the numbers of the batch into something other than positions");
+    return counting;
+  },
   Reshape: (call, counting) => {
     const target = extentsOf(needed(knownInput(call, 1, "shape"), "shape"));
     const shape = reshapeTarget(counting.shape, target, call.attributes.int("allowzero", 0) !== 0);

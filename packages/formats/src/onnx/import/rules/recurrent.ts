@@ -58,12 +58,6 @@ function cellOf(call: Call, gates: number): Cell {
     throw new UnreadableError(
       `its activations are not the usual ${usual.join(", ")}; others are not supported`,
     );
-  const clipped = attributes.has("clip") && attributes.float("clip") > 0;
-  for (const [name, used] of Object.entries({
-    clip: clipped,
-    input_forget: attributes.int("input_forget", 0) !== 0,
-  }))
-    if (used) throw new UnreadableError(`its attribute ${name} is not supported`);
   const own = valueInput(call, 0);
   if (own.shape.length !== 3)
     throw new UnreadableError(`its input ${printShape(own.shape)} must have three axes`);
@@ -73,6 +67,9 @@ function cellOf(call: Call, gates: number): Cell {
     throw new UnreadableError("it runs along the batch axis, which would mix the samples of a batch");
   const width = shapeOf(input(call, 2))[2];
   if (typeof width !== "number") throw new UnreadableError("its recurrent weight must have three axes");
+  const stated = attributes.int("hidden_size", width);
+  if (stated !== width)
+    throw new UnreadableError(`its hidden_size ${stated} does not fit a recurrent weight for ${width}`);
   const lengths = call.inputs[4];
   const whole = lengths === undefined || (isKnown(lengths) && lengths.data.every((n) => n === steps));
   if (!whole)

@@ -40,8 +40,9 @@ import { largestAlong } from "./windows.ts";
 /** The axes of a reduction: an attribute in older versions, an input in newer ones; none means all, or no reduction. */
 function axesOf(call: Call, rank: number): number[] {
   const given = call.attributes.ints("axes") ?? knownIntegers(call, 1, "axes") ?? [];
+  const noneMeansAll = call.attributes.int("noop_with_empty_axes", 0) === 0;
   if (given.length > 0) return [...new Set(given.map((axis) => axisOf(axis, rank)))];
-  if (call.attributes.int("noop_with_empty_axes", 0) !== 0) return [];
+  if (!noneMeansAll) return [];
   return Array.from({ length: rank }, (_, axis) => axis);
 }
 
@@ -118,8 +119,6 @@ function extremePosition(sign: 1 | -1): Rule {
   return (call) => {
     const x = lift(call, input(call, 0));
     const axis = axisOf(call.attributes.int("axis", 0), x.shape.length);
-    if (call.attributes.int("select_last_index", 0) !== 0)
-      throw new UnreadableError("select_last_index is not supported");
     const [, positions] = topK(call.b, sign === 1 ? x : negative(call, x), axis, 1);
     const kept = call.attributes.int("keepdims", 1) !== 0;
     return reshape(call.b, positions, kept ? positions.shape : positions.shape.toSpliced(axis, 1));

@@ -41,13 +41,26 @@ const nearest: Readonly<Record<string, (x: number) => number>> = {
   ceil: Math.ceil,
 };
 
+/** How a node interpolates. */
+function interpolationOf({ attributes }: Call) {
+  return {
+    mode: attributes.text("mode", "nearest"),
+    rounding: attributes.text("nearest_mode", "round_prefer_floor"),
+    a: attributes.float("cubic_coeff_a", -0.75),
+    coordinates: attributes.text("coordinate_transformation_mode", "half_pixel"),
+    exclude: attributes.int("exclude_outside", 0) !== 0,
+  };
+}
+type Interpolation = ReturnType<typeof interpolationOf>;
+
 /** Weights of neighbours: [offset from the position's floor, weight]. */
-function neighbours({ attributes }: Call, x: number): readonly (readonly [at: number, weight: number])[] {
-  const mode = attributes.text("mode", "nearest");
+function neighbours(
+  { mode, rounding, a }: Interpolation,
+  x: number,
+): readonly (readonly [at: number, weight: number])[] {
   const floor = Math.floor(x);
   const part = x - floor;
   if (mode === "nearest") {
-    const rounding = attributes.text("nearest_mode", "round_prefer_floor");
     const pick = Object.hasOwn(nearest, rounding) ? nearest[rounding] : undefined;
     if (pick === undefined)
       throw new UnreadableError(`its rounding ${rounding.slice(0, 30)} is not supported`);
@@ -59,7 +72,6 @@ function neighbours({ attributes }: Call, x: number): readonly (readonly [at: nu
       [floor + 1, part],
     ];
   if (mode !== "cubic") throw new UnreadableError(`its mode ${mode.slice(0, 30)} is not supported`);
-  const a = attributes.float("cubic_coeff_a", -0.75);
   const near = (t: number) => ((a + 2) * t - (a + 3)) * t * t + 1;
   const far = (t: number) => ((a * t - 5 * a) * t + 8 * a) * t - 4 * a;
   return [
@@ -71,15 +83,13 @@ function neighbours({ attributes }: Call, x: number): readonly (readonly [at: nu
 }
 
 /** The interpolation of one axis as a matrix [from, to]; beyond the borders the outermost value counts, or nothing. */
-function matrix(call: Call, grid: Grid): Float32Array {
+function matrix(by: Interpolation, grid: Grid): Float32Array {
   const { from, to } = grid;
-  const mode = call.attributes.text("coordinate_transformation_mode", "half_pixel");
-  const exclude = call.attributes.int("exclude_outside", 0) !== 0;
   const entries = new Float64Array(from * to);
   for (let column = 0; column < to; column++) {
-    const all = neighbours(call, coordinate(mode, column, grid));
-    const inside = exclude ? all.filter(([at]) => at >= 0 && at < from) : all;
-    const total = exclude ? inside.reduce((sum, [, weight]) => sum + weight, 0) : 1;
+    const all = neighbours(by, coordinate(by.coordinates, column, grid));
+    const inside = by.exclude ? all.filter(([at]) => at >= 0 && at < from) : all;
+    const total = by.exclude ? inside.reduce((sum, [, weight]) => sum + weight, 0) : 1;
     for (const [at, weight] of inside) {
       const row = Math.min(Math.max(at, 0), from - 1);
       entries[row * to + column]! += weight / total;
@@ -91,9 +101,7 @@ function matrix(call: Call, grid: Grid): Float32Array {
 const resize: Rule = (call) => {
   const { b, attributes } = call;
   const x = valueInput(call, 0);
-  if (attributes.int("antialias", 0) !== 0) throw new UnreadableError("antialias is not supported");
-  if (attributes.text("keep_aspect_ratio_policy", "stretch") !== "stretch")
-    throw new UnreadableError("its aspect ratio policy is not supported");
+  const interpolation = interpolationOf(call);
   const rank = x.shape.length;
   const axes = (attributes.ints("axes") ?? x.shape.map((_, i) => i)).map((axis) => axisOf(axis, rank));
   const scales = knownInput(call, 2, "scales");
@@ -115,7 +123,7 @@ const resize: Rule = (call) => {
     if (to === from && factors === undefined) return value;
     if (!(to >= 1 && from * to <= 2 ** 22))
       throw new UnreadableError(`it resamples ${from} positions to ${to}`);
-    const entries = matrix(call, { from, to, scale: factors?.[i] ?? to / from });
+    const entries = matrix(interpolation, { from, to, scale: factors?.[i] ?? to / from });
     const known = build("float", [from, to], (at) => [entries[at]!, 0]);
     const weights = lift(call, known, {
       as: "operand",

@@ -44,7 +44,7 @@ const split: Rule = (call) => {
     given !== undefined && given.shape.length > 0
       ? Array.from(given.data)
       : Array.from({ length: Math.ceil(extent / each) }, (_, i) => Math.min(each, extent - i * each));
-  const kept = given !== undefined || call.attributes.int("keepdims", 1) !== 0;
+  const kept = call.attributes.int("keepdims", 1) !== 0 || given !== undefined;
   let start = 0;
   const items = sizes.map((size) => {
     const part = sliceAlong(call.b, x, axis, start, start + size);

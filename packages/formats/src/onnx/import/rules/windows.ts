@@ -231,9 +231,10 @@ function unfold(
 }
 
 /** Pools one axis after the other, which is equivalent to pooling all at once. */
-function pooling(pool: typeof averagePool, countsPadding: (call: Call) => boolean): Rule {
+function pooling(pool: typeof averagePool, countsPaddingOf: (call: Call) => boolean): Rule {
   return (call) => {
     const { b, attributes } = call;
+    const countsPadding = countsPaddingOf(call);
     if (call.wants[1]) throw new UnreadableError("its positions are used, which is not supported");
     const x = valueInput(call, 0);
     if (x.dtype !== "float32") throw new UnreadableError("it takes floating-point numbers only");
@@ -243,7 +244,7 @@ function pooling(pool: typeof averagePool, countsPadding: (call: Call) => boolea
     return windows.reduce((value, { kernel, stride, before, after }, i) => {
       if (kernel === 1 && stride === 1 && before + after === 0) return value;
       const axis = i + 2;
-      if (before + after === 0 || !countsPadding(call)) {
+      if (before + after === 0 || !countsPadding) {
         return beforeReshape(b, value, axis, (y, at) => pool(b, y, at, { kernel, stride, before, after }));
       }
       const ceil = attributes.int("ceil_mode", 0) !== 0;

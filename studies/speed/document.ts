@@ -1,0 +1,190 @@
+import { ratioOf } from "@espalier/bench/measure";
+import {
+  type Block,
+  type Document,
+  formatBytes,
+  formatShare,
+  formatSpeedup,
+  formatTime,
+  paragraph,
+  statOf,
+  type Table,
+} from "@espalier/report";
+import { statText } from "../claims/progress.ts";
+import type { PeerResults, PeerRun } from "../peers/index.ts";
+import { entryOf } from "../peers/results.ts";
+import { type Findings, flopsOf, forecastsAsWell, type Outcome } from "./outcomes.ts";
+
+/** A study with its times. */
+export interface SpeedStudy {
+  /** Name of its sweep file. */
+  readonly name: string;
+  readonly findings: Findings;
+  readonly times: PeerResults;
+}
+
+const own = "wasm";
+/** What the fastest pruned model is compared with. */
+const contenders = [
+  { label: "own dense", peer: own, dense: true },
+  { label: "dense, ONNX Runtime web", peer: "onnxruntime-web", dense: true },
+  { label: "dense, ONNX Runtime native", peer: "onnxruntime-node", dense: true },
+  { label: "the same model, ONNX Runtime native", peer: "onnxruntime-node", dense: false },
+] as const;
+
+/** Results of the studies on speed at equal error, as a page. */
+export function speedDocument(studies: readonly SpeedStudy[]): Document {
+  const machines = [
+    ...new Set(
+      studies.map(({ times: { environment } }) => `${environment.processor}, ${environment.cores} cores`),
+    ),
+  ];
+  return {
+    title: "Speed at equal error",
+    lead: `How many times as fast is a pruned model that forecasts no worse than its dense one? Times: ${machines.join("; ")}; one thread, all models and runtimes taking turns in one process, medians over rounds.`,
+    blocks: [
+      paragraph(
+        "The dense model is trained, then trained on for as long as the pruned ones are tuned, at the better of two rates: that is the reference. Of the pruned models whose MSE on validation data, mean over the seeds, is at most the reference's, the fastest counts at each batch size. Test errors decided nothing.",
+      ),
+      { kind: "table", table: errorTable(studies) },
+      { kind: "table", table: speedTable(studies) },
+      ...studies.flatMap(studyBlocks),
+      paragraph("To repeat a study, and the page:"),
+      {
+        kind: "code",
+        language: "sh",
+        text: "npx -y pnpm@12 sweep studies/speed/itransformer-etth1.yaml --only train,prune --out runs/speed-itransformer-etth1\nnpx -y pnpm@12 bench:speed --runs runs",
+      },
+    ],
+  };
+}
+
+function errorTable(studies: readonly SpeedStudy[]): Table {
+  return {
+    caption: "Test MSE, every window of the test split",
+    columns: [
+      { label: "study" },
+      { label: "batch", numeric: true },
+      { label: "the fastest model that is as good" },
+      ...["seeds", "trained", "trained on", "pruned", "file", "FLOPs"].map((label) => ({
+        label,
+        numeric: true,
+      })),
+    ],
+    rows: studies.flatMap(({ name, findings, times }) =>
+      times.runs.map((run) => {
+        const best = fastest(findings, run);
+        const dense = statOf(findings.dense.map(({ result }) => result.test.mse));
+        const head = [name, `${run.batch}`];
+        if (best === undefined)
+          return [
+            ...head,
+            "none",
+            `${findings.reference.records.length}`,
+            statText(dense),
+            statText(findings.reference.test),
+            "",
+            "",
+            "",
+          ];
+        return [
+          ...head,
+          best.recipe,
+          `${best.records.length}`,
+          statText(dense),
+          statText(findings.reference.test),
+          statText(best.test),
+          ...sizesIn(best),
+        ];
+      }),
+    ),
+  };
+}
+
+function speedTable(studies: readonly SpeedStudy[]): Table {
+  return {
+    caption: "How many times as fast as",
+    columns: [
+      { label: "study" },
+      { label: "batch", numeric: true },
+      { label: "time", numeric: true },
+      ...contenders.map(({ label }) => ({ label, numeric: true })),
+    ],
+    rows: studies.flatMap(({ name, findings, times }) =>
+      times.runs.flatMap((run) => {
+        const best = fastest(findings, run);
+        const pruned = best && entryOf(run, own, best.recipe);
+        if (pruned === undefined) return [];
+        return [
+          [
+            name,
+            `${run.batch}`,
+            formatTime(pruned.timing.median),
+            ...contenders.map(({ peer, dense }) => {
+              const other = entryOf(run, peer, dense ? "dense" : best!.recipe);
+              return other === undefined ? "" : formatSpeedup(ratioOf(other, pruned).median);
+            }),
+          ],
+        ];
+      }),
+    ),
+  };
+}
+
+/** The fastest of the pruned models that forecast as well as the reference. */
+function fastest(findings: Findings, run: PeerRun): Outcome | undefined {
+  const timeOf = ({ recipe }: Outcome) =>
+    entryOf(run, own, recipe)?.timing.median ?? Number.POSITIVE_INFINITY;
+  return findings.pruned
+    .filter((outcome) => forecastsAsWell(outcome, findings))
+    .sort((a, b) => timeOf(a) - timeOf(b))[0];
+}
+
+function studyBlocks({ name, findings, times }: SpeedStudy): Block[] {
+  const { cell } = findings.dense[0]!;
+  const all = [findings.reference, ...findings.pruned];
+  return [
+    { kind: "heading", level: 2, text: name },
+    {
+      kind: "table",
+      table: {
+        caption: `Every recipe on ${cell.data.dataset}, ${cell.data.inputLength} → ${cell.data.horizon}`,
+        columns: [
+          { label: "recipe" },
+          ...["seeds", "validation MSE", "test MSE", "file", "FLOPs"].map((label) => ({
+            label,
+            numeric: true,
+          })),
+          { label: "as good as the reference" },
+          ...times.runs.map(({ batch }) => ({ label: `time, batch ${batch}`, numeric: true })),
+        ],
+        rows: all.map((outcome) => [
+          outcome.recipe,
+          `${outcome.records.length}`,
+          statText(outcome.validation),
+          statText(outcome.test),
+          ...sizesIn(outcome),
+          outcome === findings.reference
+            ? "the reference"
+            : forecastsAsWell(outcome, findings)
+              ? "yes"
+              : "no",
+          ...times.runs.map((run) => {
+            const entry = entryOf(run, own, outcome === findings.reference ? "dense" : outcome.recipe);
+            return entry === undefined ? "" : formatTime(entry.timing.median);
+          }),
+        ]),
+      },
+    },
+  ];
+}
+
+/** Size of the file, and FLOPs, with the share of the dense model's that is left. */
+function sizesIn(outcome: Outcome): string[] {
+  const { counts, dense } = outcome.records[0]!.result;
+  const bytes = counts.bytes.stored;
+  return [
+    `${formatBytes(bytes)} (${formatShare(bytes / dense.counts.bytes.stored, 1)})`,
+    formatShare(flopsOf(outcome) / dense.counts.flops.effective, 1),
+  ];
+}
