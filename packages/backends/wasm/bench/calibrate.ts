@@ -212,7 +212,7 @@ const write = (value: object) =>
   JSON.stringify(value).replaceAll('"', "").replaceAll(":", ": ").replaceAll(",", ", ");
 await writeFile(
   new URL("../src/weights/calibration.ts", import.meta.url),
-  `import type { Format, Rates } from "./cost.ts";
+  `import type { Format, Rates } from "./format.ts";
 
 /** Nanoseconds, written by bench/calibrate.ts: do not edit. Only their ratios matter, which differ little between machines. */
 export const calibration: {

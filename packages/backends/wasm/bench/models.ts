@@ -42,7 +42,7 @@ export const benchModels = {
       variant: "connected",
       inputLength: 24,
       horizon: 24,
-      series: 10,
+      series: 7,
       width: 256,
       feedForward: 512,
       heads: 8,
