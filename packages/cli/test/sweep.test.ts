@@ -91,4 +91,17 @@ describe("a report", () => {
     expect(JSON.parse((await draw("--force", "--json")).stdout)).toMatchObject({ records: 3 });
     expect((await readdir(join(cwd, "page"))).sort()).toEqual(["charts", "report.html", "report.md"]);
   });
+
+  it("is drawn from the results of several sweeps, each of which holds some", async () => {
+    const results = join("espalier-out", "tiny", "results.jsonl");
+    const lines = (await readFile(join(cwd, results), "utf8")).trimEnd().split("\n");
+    await writeFile(join(cwd, "first.jsonl"), `${lines[0]}\n`);
+    await writeFile(join(cwd, "second.jsonl"), `${lines.slice(1).join("\n")}\n`);
+    await writeFile(join(cwd, "empty.jsonl"), "");
+    const draw = (...files: string[]) =>
+      espalier(["report", ...files, "--out", "both", "--force", "--json"], { cwd });
+    expect(JSON.parse((await draw("first.jsonl", "second.jsonl")).stdout)).toMatchObject({ records: 3 });
+    const { code, stderr } = await draw("first.jsonl", "empty.jsonl");
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/empty\.jsonl: the file holds no results yet/)]);
+  });
 });

@@ -39,8 +39,8 @@ export function denseRow(group: readonly ResultRecord[]): DenseRow | undefined {
   };
 }
 
-/** Combines the records of one pruned model with several seeds into a row. */
-export function runRow(group: readonly PruneRecord[], names: Names): RunRow {
+/** Combines the records of one pruned model with several seeds into a row; `reference` replaces the dense models' MSE. */
+export function runRow(group: readonly PruneRecord[], names: Names, reference?: number): RunRow {
   const { cell } = group[0]!;
   const results = group.map(({ result }) => result);
   const applicable = results.some((result) => result.applicable);
@@ -55,6 +55,7 @@ export function runRow(group: readonly PruneRecord[], names: Names): RunRow {
     asked: results[0]!.target.asked,
     tuning: names.tuning(cell),
     seeds: group.map(({ cell: { dense } }) => dense.seed),
+    reference: reference ?? statOf(results.map(({ dense }) => dense.test.mse)).mean,
     applicable,
     met,
     reasons: [...new Set(reasons)],

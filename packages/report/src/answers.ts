@@ -27,7 +27,7 @@ export function answersOf(section: Section): Answer[] {
   const runs = section.runs.filter(({ applicable, after }) => applicable && Number.isFinite(after.mse.mean));
   const shown = shownTiming(section);
   return allowances.flatMap((allowance) => {
-    const within = runs.filter(({ after }) => after.mse.mean <= (1 + allowance) * section.reference);
+    const within = runs.filter(({ after, reference }) => after.mse.mean <= (1 + allowance) * reference);
     const said = `within ${formatShare(allowance)}`;
     const smallest = least(within, ({ size }) => size.bytes.stored);
     if (smallest === undefined) return [noneOf(said, runs, section)];
@@ -38,7 +38,7 @@ export function answersOf(section: Section): Answer[] {
       who: nameOf(smallest, section),
       facts: [
         `${formatChange(bytes / section.dense.size.bytes.stored)} of the dense size`,
-        errorOf(smallest, section),
+        errorOf(smallest),
       ],
     };
     const timed = within.flatMap((run) => {
@@ -61,18 +61,18 @@ function speedOf(
     question: `fastest ${said}`,
     figure: formatSpeedup(timing.speedup.mean),
     who: nameOf(run, section),
-    facts: [`on ${timing.backend}, batch ${timing.batch}`, errorOf(run, section)],
+    facts: [`on ${timing.backend}, batch ${timing.batch}`, errorOf(run)],
   };
 }
 
 /** If no model is within an allowance, the error that comes closest. */
 function noneOf(said: string, runs: readonly RunRow[], section: Section): Answer {
-  const nearest = least(runs, ({ after }) => after.mse.mean);
+  const nearest = least(runs, ({ after, reference }) => after.mse.mean / reference);
   return {
     question: said,
     figure: "none",
     who: nearest === undefined ? "" : `nearest: ${nameOf(nearest, section)}`,
-    facts: nearest === undefined ? [] : [errorOf(nearest, section)],
+    facts: nearest === undefined ? [] : [errorOf(nearest)],
   };
 }
 
@@ -83,7 +83,7 @@ function nameOf({ strategy, target, met, sparsity, tuning }: RunRow, { runs }: S
   return [strategy, reached, ...(varied ? [`fine-tuning ${tuning}`] : [])].join(", ");
 }
 
-function errorOf({ after }: RunRow, { reference }: Section): string {
+function errorOf({ after, reference }: RunRow): string {
   return `MSE ${formatErrorStat(after.mse)} (${formatChange(after.mse.mean / reference)})`;
 }
 

@@ -43,11 +43,12 @@ export function rowsOf(
   const files = slugs(titles);
   const sections = groups.map(({ group, dense, cell }, i): Section => {
     const pruned = group.filter(isPrune);
+    const given = references[names.model(cell.model)];
     const runs = groupBy(pruned, ({ cell: c }) => [
       procedureOf(c),
       c.target,
       "strategy" in c ? c.fineTuning : {},
-    ]).map((g) => runRow(g, names));
+    ]).map((g) => runRow(g, names, given));
     return {
       title: titles[i]!,
       slug: files[i]!,
@@ -55,7 +56,7 @@ export function rowsOf(
       dataset: datasetLabel(cell.data.dataset),
       lengths: `${cell.data.inputLength} → ${cell.data.horizon}`,
       dense,
-      reference: references[names.model(cell.model)] ?? dense.errors.mse.mean,
+      reference: given ?? dense.errors.mse.mean,
       runs,
       timings: timingRows(group.filter(isLatency), runs, names),
       sensitivity: group.find(isSensitivity)?.result,

@@ -58,6 +58,8 @@ export interface RunRow {
   readonly asked: number;
   readonly tuning: string;
   readonly seeds: readonly number[];
+  /** Test MSE to compare with: by default the mean of the dense models of these seeds. */
+  readonly reference: number;
   /** False if the strategy finds nothing to prune in the model. */
   readonly applicable: boolean;
   /** Whether the target was reached with every seed. */
@@ -116,7 +118,7 @@ export interface Section {
   readonly dataset: string;
   readonly lengths: string;
   readonly dense: DenseRow;
-  /** Test MSE to compare pruned models with: by default the dense model's mean. */
+  /** Test MSE to compare models with that have no seeds of their own: by default the dense model's mean. */
   readonly reference: number;
   readonly runs: readonly RunRow[];
   readonly timings: readonly TimingRow[];

@@ -223,7 +223,7 @@ export function everythingTable({ sections, tunings }: Rows): Table {
       ...section.runs.map((run) => {
         if (!run.applicable)
           return row(title, runCells(run), run.tuning, Array<string>(scaled ? 9 : 8).fill(""), "");
-        const { size, before, after } = run;
+        const { size, before, after, reference: own } = run;
         const cells = [
           `${run.seeds.length}`,
           change(formatShort(size.parameters.nonzero), size.parameters.nonzero / dense.size.parameters.total),
@@ -231,7 +231,7 @@ export function everythingTable({ sections, tunings }: Rows): Table {
           change(formatFlops(size.flops.effective), size.flops.effective / dense.size.flops.effective),
           formatErrorStat(before.mse),
           formatErrorStat(after.mse),
-          formatChange(after.mse.mean / reference),
+          formatChange(after.mse.mean / own),
           formatErrorStat(after.mae),
           ...mase(after),
         ];

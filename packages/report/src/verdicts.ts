@@ -18,9 +18,8 @@ export function verdictsOf(section: Section): Verdict[] {
   const strategies = [...new Set(applicable.map(({ strategy }) => strategy))];
   return strategies.flatMap((strategy) =>
     allowances.map((allowance): Verdict => {
-      const limit = (1 + allowance) * section.reference;
       const run = applicable
-        .filter((r) => r.strategy === strategy && r.after.mse.mean <= limit)
+        .filter((r) => r.strategy === strategy && r.after.mse.mean <= (1 + allowance) * r.reference)
         .reduce<RunRow | undefined>(
           (a, b) => (a !== undefined && a.sparsity >= b.sparsity ? a : b),
           undefined,

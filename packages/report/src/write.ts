@@ -1,4 +1,4 @@
-import { stat } from "node:fs/promises";
+import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { ResultRecord } from "@espalier/bench";
 import { EspalierError } from "@espalier/core";
@@ -31,10 +31,10 @@ export interface ReportOptions extends WriteOptions {
   /** The sparsity at which the model-size chart compares strategies: uses the nearest target. Default 0.5. */
   readonly sparsity?: number;
   /**
-   * Folder with the models of the results, as a sweep keeps them (`models`), to draw their masks and the importance of
+   * Folders with the models of the results, as sweeps keep them (`models`), to draw their masks and the importance of
    * their weights. Missing and damaged models are left out.
    */
-  readonly models?: string | undefined;
+  readonly models?: string | readonly string[] | undefined;
   /** Told, in a line, about each damaged model that is left out. */
   readonly onNote?: ((line: string) => void) | undefined;
 }
@@ -86,13 +86,14 @@ export async function writeDocument(document: Document, options: WriteOptions): 
 async function picturesOf(
   records: readonly ResultRecord[],
   sparsity: number,
-  { models: folder, onNote }: ReportOptions,
+  { models = [], onNote }: ReportOptions,
 ): Promise<Map<string, readonly Figure[]>> {
   const pictures = new Map<string, readonly Figure[]>();
-  if (folder === undefined) return pictures;
+  const folders = [models].flat();
+  if (folders.length === 0) return pictures;
   const find = async (id: string) => {
-    const path = join(folder, `${id}.safetensors`);
-    if ((await stat(path).catch(() => undefined)) === undefined) return undefined;
+    const path = folders.map((folder) => join(folder, `${id}.safetensors`)).find(existsSync);
+    if (path === undefined) return undefined;
     return loadModel(path).catch((error: unknown) => {
       if (!(error instanceof EspalierError)) throw error;
       onNote?.(`${error.message} Its charts are left out.`);

@@ -91,6 +91,20 @@ it("the table of every model has means ± deviations over seeds, against the ref
   expect(caption).toContain("reference MSE 0.1200 (iTransformer on synthetic)");
 });
 
+it("compares a model with the dense ones of its own seeds, where others have not run yet", () => {
+  const dense = [0, 1, 2].map((seed) => trainRecord(denseCell("synthetic", seed)));
+  const pruned = pruneRecord(pruneCell(denseCell("synthetic", 0), "channel", { sparsity: 0.5 }));
+  const change = pruned.result.tuned.mse / dense[0]!.result.test.mse;
+  for (const records of [
+    [dense[0]!, pruned],
+    [...dense, pruned],
+  ]) {
+    const [section] = rowsOf(records).sections;
+    const [run] = section!.runs;
+    expect(run!.after.mse.mean / run!.reference).toBeCloseTo(change, 12);
+  }
+});
+
 it("keeps times of two processors apart, by the name of the backend", () => {
   const timed = [0, 1].flatMap((seed) => {
     const dense = denseCell("synthetic", seed);

@@ -29,4 +29,5 @@ export type {
 export { type StandardSpaceOptions, standardSpace } from "./space/standard.ts";
 export { hypervolume, partialRankCorrelation, rankCorrelation } from "./statistics.ts";
 export { memoryStore, parseRecords, type SearchStore } from "./store.ts";
+export { randomPoint } from "./tpe.ts";
 export type { Task } from "./work.ts";

@@ -1,9 +1,11 @@
-import { EspalierError } from "@espalier/core";
+import { EspalierError, type Json } from "@espalier/core";
 import { canonicalJson } from "@espalier/core/documents";
+import { pointAtLimit } from "./limit.ts";
 import { type Finished, longestOf, type Ranking } from "./ranking.ts";
 import type { CandidateRecord, Proposal } from "./records.ts";
 import type { Point, SearchSpace } from "./space/space.ts";
-import { likelyPoint, randomPoint } from "./tpe.ts";
+import { partialRankCorrelation, rankCorrelation } from "./statistics.ts";
+import { likelyPoint, neighbour, randomPoint } from "./tpe.ts";
 
 /** Input of a proposal. */
 export interface ProposalRequest {
@@ -21,8 +23,17 @@ export interface ProposalRequest {
 
 /** Results on a rung from which on the estimator learns from it. */
 const enough = 8;
-/** Share of points that are drawn at random once the estimator has learned something, so that no region is forgotten. */
+/** Rank correlation from which on one-shot errors are worth their time. */
+const telling = 0.3;
+/** Share of candidates that are drawn at random once the estimator has learned something, so that no region is forgotten. */
 const wild = 0.2;
+/** Share that repeat a good recipe at the size at which it should just keep the limit of the error. */
+const atLimit = 0.4;
+/** Of those that the estimator draws, the share that keep most of a good point. */
+const nearby = 0.5;
+
+/** Draws after which a candidate may repeat a model that is known. */
+const attempts = 3;
 
 /**
  * The next candidate: a seed of the space; then the best, by one-shot error, of a few points of one size. Undefined if
@@ -31,47 +42,107 @@ const wild = 0.2;
 export async function proposeNext(
   request: ProposalRequest,
 ): Promise<Omit<CandidateRecord, "kind" | "candidate" | "seconds"> | undefined> {
-  const { space, candidates, proposals } = request;
-  const seed = space.seeds?.[candidates.length];
-  const { from, points } = seed === undefined ? drawn(request) : { from: seed.label, points: [seed.point] };
-  if (points.length === 0) return undefined;
-  // A point without a rival only has to be possible.
-  const tried: Proposal[] = [];
-  for (const point of points) {
-    const outcome = await request.oneShot(point).catch((error: unknown) => {
-      if (error instanceof EspalierError) return { error: error.message };
-      throw error;
-    });
-    tried.push({ point, ...outcome });
-  }
-  const possible = tried.filter(({ oneShot }) => oneShot !== undefined);
-  // Widths are whole: points that differ a little may prune to the same model, which is known already.
-  const known = new Set(candidates.map(({ oneShot }) => oneShot));
-  const isKnown = ({ oneShot }: Proposal) => Number(known.has(oneShot));
-  const [best = tried[0]!] = possible.toSorted((a, b) => isKnown(a) - isKnown(b) || a.oneShot! - b.oneShot!);
-  return { from, ...best, others: tried.filter((other) => other !== best).slice(0, proposals) };
-}
-
-function drawn({ space, candidates, trials, ranking, rungs, proposals, random }: ProposalRequest): {
-  from: string;
-  points: Point[];
-} {
-  const ranked = rankedPoints(candidates, trials, ranking, rungs);
-  const guided = ranked !== undefined && random() >= wild;
+  const { space, candidates } = request;
   const seen = new Set(
     candidates.flatMap(({ point, others }) => [point, ...others.map((o) => o.point)]).map(nameOf),
   );
+  const seed = space.seeds?.find(({ point }) => !seen.has(nameOf(point)) && !isTooLarge(point, request));
+  // Widths are whole: points that differ a little may prune to the same model and tune it in the same way.
+  const outcomeOf = ({ point, oneShot }: Proposal) =>
+    canonicalJson([oneShot ?? null, tuningOf(point, space)]);
+  const known = new Set(candidates.map(outcomeOf));
+  const tried: Proposal[] = [];
+  let from = seed?.label ?? "";
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    const drawn = seed === undefined ? draw(request, seen) : { from: seed.label, points: [seed.point] };
+    if (drawn.points.length === 0) break;
+    from = drawn.from;
+    for (const point of drawn.points)
+      tried.push({ point, ...(await request.oneShot(point).catch(messageOf)) });
+    const isNew = tried.some((one) => one.oneShot !== undefined && !known.has(outcomeOf(one)));
+    if (isNew || seed !== undefined) break;
+  }
+  if (tried.length === 0) return undefined;
+  const possible = tried.filter(({ oneShot }) => oneShot !== undefined);
+  const isKnown = (one: Proposal) => Number(known.has(outcomeOf(one)));
+  const [best = tried[0]!] = possible.toSorted((a, b) => isKnown(a) - isKnown(b) || a.oneShot! - b.oneShot!);
+  return { from, ...best, others: tried.filter((other) => other !== best) };
+}
+
+/** Whether a model of less than half the size keeps the limit of the error already. */
+function isTooLarge(point: Point, { space, candidates, trials, ranking }: ProposalRequest): boolean {
+  const { size } = space;
+  if (size === undefined) return false;
+  return trials.some(
+    ({ of, result, rung }) =>
+      (ranking.spare(result, rung) ?? -1) >= 0 &&
+      2 * (candidates[of]!.point[size] as number) < (point[size] as number),
+  );
+}
+
+/** The steps of a point's recipe that tune. */
+function tuningOf(point: Point, space: SearchSpace): Json {
+  return space.recipe(point, 1).steps.filter((step) => "fit" in step) as unknown as Json;
+}
+
+function messageOf(error: unknown): { error: string } {
+  if (error instanceof EspalierError) return { error: error.message };
+  throw error;
+}
+
+/** Points to choose the next candidate from, and their origin. */
+function draw(request: ProposalRequest, seen: Set<string>): { from: string; points: Point[] } {
+  const { space, candidates, trials, ranking, rungs, random } = request;
+  const ranked = rankedPoints(candidates, trials, ranking, rungs);
+  const way = random();
+  if (ranked === undefined || way < wild)
+    return { from: "random", points: rivals(request, seen, (given) => randomPoint(space, random, given)) };
+  if (way < wild + atLimit) {
+    const point = pointAtLimit(space, ranked, candidates, longestOf(trials), ranking);
+    if (point !== undefined && !seen.has(nameOf(point))) {
+      seen.add(nameOf(point));
+      return { from: "limit", points: [point] };
+    }
+  }
+  const drawn =
+    random() < nearby
+      ? (given: Point) => neighbour(space, ranked, random, given)
+      : (given: Point) => likelyPoint(space, ranked, random, given);
+  return { from: "model", points: rivals(request, seen, drawn) };
+}
+
+/** Points of one size that have not been tried; a single one, if one-shot errors say little about the outcome. */
+function rivals(request: ProposalRequest, seen: Set<string>, drawn: (given: Point) => Point): Point[] {
+  const { space } = request;
+  const proposals = predicts(request) ? request.proposals : 1;
   const points: Point[] = [];
   let given: Point = {};
   for (let i = 0; i < 20 * proposals && points.length < proposals; i++) {
-    const point = guided ? likelyPoint(space, ranked, random, given) : randomPoint(space, random, given);
+    const point = drawn(given);
     if (seen.has(nameOf(point))) continue;
     seen.add(nameOf(point));
     points.push(point);
     const size = space.size === undefined ? undefined : point[space.size];
     if (size !== undefined) given = { [space.size!]: size };
   }
-  return { from: guided ? "model" : "random", points };
+  return points;
+}
+
+/** Whether one-shot errors predict errors after fine-tuning, at equal size, on the highest rung with enough results. */
+function predicts({ space, candidates, trials, rungs }: ProposalRequest): boolean {
+  for (let rung = rungs - 1; rung >= 0; rung--) {
+    const known = trials.filter(
+      (trial) => trial.rung === rung && candidates[trial.of]!.oneShot !== undefined,
+    );
+    if (known.length < enough) continue;
+    const before = known.map(({ of }) => candidates[of]!.oneShot!);
+    const after = known.map(({ result }) => result.validation.mse);
+    const { size } = space;
+    if (size === undefined) return !(rankCorrelation(before, after) < telling);
+    const sizes = known.map(({ of }) => candidates[of]!.point[size] as number);
+    return !(partialRankCorrelation(before, after, sizes) < telling);
+  }
+  return true;
 }
 
 /**

@@ -30,13 +30,15 @@ export interface Ranking {
    * error. A larger model with error to spare can be made smaller.
    */
   promise(measured: Measured, rung: number): number;
+  /** The logarithm of the allowed error over the model's, negative beyond the limit; undefined without a limit. */
+  spare(measured: Measured, rung: number): number | undefined;
 }
 
 /**
  * How many per cent of size one per cent of error is worth: on ETTh1, between 0.8 and 15 % of the bytes, the logarithm of
  * the size of the best models found by hand falls by 0.36 for each per cent of error, of iTransformer and PatchTST alike.
  */
-const exchange = 36;
+export const exchange = 36;
 
 /**
  * The ranking of a goal. Choices follow the feasibility rules of Deb (2000); what is tried next follows `promise`. After a short fine-tuning errors are larger than after a full
@@ -59,12 +61,14 @@ export function rankingOf(
     }, 0);
   const value = (measured: Measured) => measureOf(goal.minimize, measured);
   const spare = (measured: Measured, rung: number) =>
-    allowed === undefined ? 0 : Math.max(0, Math.log(limit(rung) / measureOf("error", measured)));
+    allowed === undefined ? undefined : Math.log(limit(rung) / measureOf("error", measured));
   return {
     excess,
+    spare,
     compare: (a, b, rung) => excess(a, rung) - excess(b, rung) || value(a) - value(b),
     promise: (measured, rung) =>
-      Math.log(value(measured)) + exchange * (excess(measured, rung) - spare(measured, rung)),
+      Math.log(value(measured)) +
+      exchange * (excess(measured, rung) - Math.max(0, spare(measured, rung) ?? 0)),
   };
 }
 

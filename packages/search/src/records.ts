@@ -51,7 +51,7 @@ export interface Proposal {
 export interface CandidateRecord extends Proposal {
   readonly kind: "candidate";
   readonly candidate: number;
-  /** Its origin: a seed's label, `random` or `model`. */
+  /** Its origin: a seed's label, `random`, `model` (the estimator), or `limit` (a known recipe at the size that it can keep the limit with). */
   readonly from: string;
   /** The proposals that it was preferred to. */
   readonly others: readonly Proposal[];

@@ -34,7 +34,7 @@ export function likelyPoint(
   random: () => number,
   given: Point = {},
 ): Point {
-  const count = Math.max(1, Math.ceil(goodShare * ranked.length));
+  const count = goodCount(ranked);
   const [good, bad] = [ranked.slice(0, count), ranked.slice(count)];
   const densities = new Map(
     space.parameters.map((parameter) => [
@@ -54,6 +54,28 @@ export function likelyPoint(
     if (best === undefined || score > best.score) best = { point, score };
   }
   return best!.point;
+}
+
+/** Share of its parameters that a neighbour draws anew. */
+const changed = 0.2;
+
+/**
+ * One of the best quarter of the points seen, with some of its parameters drawn anew by the estimator: what made it good
+ * may be a combination, which parameters that are estimated by themselves do not repeat.
+ */
+export function neighbour(
+  space: SearchSpace,
+  ranked: Ranked,
+  random: () => number,
+  given: Point = {},
+): Point {
+  const near = ranked[Math.floor(random() * goodCount(ranked))]!;
+  const kept = Object.entries(near).filter(() => random() >= changed);
+  return likelyPoint(space, ranked, random, { ...Object.fromEntries(kept), ...given });
+}
+
+function goodCount({ length }: Ranked): number {
+  return Math.max(1, Math.ceil(goodShare * length));
 }
 
 interface Density {

@@ -34,7 +34,7 @@ export interface WorkParts {
 /** A trial without its outcome. */
 export type Task = Pick<TrialRecord, "of" | "rung" | "epochs" | "seed" | "recipe">;
 
-/** Pruned models that are remembered, so that the next rung does not prune again. */
+/** Pruned models that are remembered: for the next rung, and for recipes that begin with the same steps. */
 const remembered = 64;
 
 /** Runs recipes and measures models. Data, backend and meter are opened once, when they are first needed. */
@@ -135,23 +135,21 @@ export class Work {
     return { mse, mae };
   }
 
-  /** Runs a recipe, from the pruned model of an earlier run with the same first steps. Throws where the signal stopped it. */
+  /** Runs a recipe, from the pruned model of an earlier run with the same first steps. Throws the signal's reason if it aborts. */
   async #run(given: Recipe, keeps: boolean): Promise<Outcome> {
     const { model, settings, store, signal, onEvent } = this.#parts;
     const recipe = { ...given, backend: settings.backend };
-    const tuned = recipe.steps.findIndex(({ do: verb }) => verb === "tune" || verb === "train");
-    const first = tuned < 0 ? recipe.steps.length : tuned;
-    const key = canonicalJson([recipe.steps.slice(0, first), recipe.seed ?? 0] as never);
     const outcome = await run({
       recipe,
       model,
       workbench: this.#workbench,
       signal,
       onEvent,
-      resume: await this.#resumable(recipe, key, keeps),
+      resume: await this.#resumable(recipe, keeps),
       onCheckpoint: async (checkpoint) => {
-        if (checkpoint.training === undefined && checkpoint.outcomes.length === first)
-          this.#remember(key, { checkpoint, recipe });
+        const { length } = checkpoint.outcomes;
+        if (checkpoint.training === undefined && length <= stepsBeforeTuning(recipe))
+          this.#remember(beginning(recipe, length), { checkpoint, recipe });
         if (keeps) await store.unfinished?.save(checkpoint);
       },
     });
@@ -159,13 +157,18 @@ export class Work {
     return outcome;
   }
 
-  async #resumable(recipe: Recipe, key: string, keeps: boolean): Promise<RunCheckpoint | undefined> {
+  async #resumable(recipe: Recipe, keeps: boolean): Promise<RunCheckpoint | undefined> {
     const { model, store } = this.#parts;
     // If it is damaged, the trial begins again, with the same result.
     const stopped = keeps ? await store.unfinished?.load().catch(unlessDamaged) : undefined;
     if (stopped?.run === runIdentity(recipe, model)) return stopped;
-    const known = this.#pruned.get(key);
-    return known && continueWith(known.checkpoint, known.recipe, recipe, model);
+    for (let steps = stepsBeforeTuning(recipe); steps > 0; steps--) {
+      const known = this.#pruned.get(beginning(recipe, steps));
+      if (known === undefined) continue;
+      this.#remember(beginning(recipe, steps), known);
+      return continueWith(known.checkpoint, known.recipe, recipe, model);
+    }
+    return undefined;
   }
 
   #remember(key: string, pruned: { checkpoint: RunCheckpoint; recipe: Recipe }): void {
@@ -174,6 +177,16 @@ export class Work {
     const [oldest] = this.#pruned.keys();
     if (this.#pruned.size > remembered) this.#pruned.delete(oldest!);
   }
+}
+
+function stepsBeforeTuning({ steps }: Recipe): number {
+  const tuned = steps.findIndex(({ do: verb }) => verb === "tune" || verb === "train");
+  return tuned < 0 ? steps.length : tuned;
+}
+
+/** Identifies the first steps of a recipe. */
+function beginning({ steps, seed = 0 }: Recipe, count: number): string {
+  return canonicalJson([steps.slice(0, count), seed] as never);
 }
 
 /** Batches for refitting a layer after a one-shot mask: refitting with as many as a recipe does takes as long as an epoch. */

@@ -1,6 +1,15 @@
-import { type Backend, float32, type Program, type State, type TensorData } from "@espalier/core";
+import { type Backend, digest, float32, type Program, type State, type TensorData } from "@espalier/core";
 import { inputsFrom, type WindowSet } from "@espalier/datasets";
 import type { Teacher } from "./fit-request.ts";
+
+/** Forecasts by block of neighbouring windows, and the teacher that made them. */
+interface Kept {
+  readonly by: string;
+  readonly blocks: (TensorData | undefined)[];
+}
+
+/** Forecasts of the last teacher for each set of windows: in a search, all fits have the same one. */
+const lastKept = new WeakMap<WindowSet, Kept>();
 
 /** Forecasts are kept up to this size in bytes; for larger data sets they are computed again for each batch. */
 const maxKept = 2 ** 28;
@@ -17,8 +26,8 @@ interface TeacherRequest {
 
 /**
  * Forecasts of a teacher for batches of training windows. If every epoch passes over all windows, each forecast is
- * computed once and kept: in blocks of neighbouring windows, so that a resumed fit is given the same numbers as an
- * uninterrupted one.
+ * computed once and kept, for further fits with the same windows and teacher too: in blocks of neighbouring windows, so that
+ * a resumed fit is given the same numbers as an uninterrupted one.
  */
 export class TeacherForecasts {
   readonly #state: State;
@@ -45,10 +54,12 @@ export class TeacherForecasts {
       (await program.run(inputs(indices), { read: [output.name] })).get(output.name)!;
     this.#windows = train.count;
     this.#block = batchSize;
-    this.#kept =
-      batchesPerEpoch >= Math.floor(train.count / batchSize) && 4 * numbers <= maxKept
-        ? Array.from({ length: blocks }, () => undefined)
-        : undefined;
+    if (batchesPerEpoch < Math.floor(train.count / batchSize) || 4 * numbers > maxKept) return;
+    const by = `${digest(teacher.model)} ${request.backend.name} ${batchSize}`;
+    let kept = lastKept.get(train);
+    if (kept?.by !== by) kept = { by, blocks: Array.from({ length: blocks }, () => undefined) };
+    lastKept.set(train, kept);
+    this.#kept = kept.blocks;
   }
 
   static async create(request: TeacherRequest): Promise<TeacherForecasts> {

@@ -26,10 +26,10 @@ export interface ReportOptions extends CommonOptions, OutputOptions {
 export function define(command: Command, context: Context): void {
   command
     .description(
-      "Draws the report of a results file: a self-contained page, Markdown, and charts as SVG and PNG. If the models are " +
-        "still next to the file (models/), the report also shows their masks and the importance of their weights.",
+      "Draws the report of results files: a self-contained page, Markdown, and charts as SVG and PNG. If the models are " +
+        "still next to their file (models/), the report also shows their masks and the importance of their weights.",
     )
-    .argument("<results>", "results.jsonl of a sweep")
+    .argument("<results...>", "results.jsonl of a sweep; of several sweeps, one report of all")
     .option("--out <folder>", "where to write it; created if it does not exist")
     .option("--title <text>", "heading of the report")
     .option("--note <text>", "text under the heading")
@@ -42,9 +42,10 @@ export function define(command: Command, context: Context): void {
   addCommon(command);
   addExamples(command, [
     "report espalier-out/quick/results.jsonl --out report",
+    "report iTransformer/results.jsonl PatchTST/results.jsonl --out report",
     'report results.jsonl --out report --title "ETTh1, 96 → 96" --force',
   ]);
-  command.action(async (results: string, options: ReportOptions) => {
+  command.action(async (results: readonly string[], options: ReportOptions) => {
     const { report } = await import("../actions/report.ts");
     await report(results, options, context);
   });

@@ -11,7 +11,7 @@ export function searchLines(result: SearchResult, colors: Colors): string[] {
   return [
     ...headingLines(header.model.name, ` on ${header.data.name}: ${goalText(header.goal)}`, colors),
     "",
-    ...tableLines([columns.map(({ label }) => colors.bold(label)), ...rows]),
+    ...tableLines([columns.map(({ label }) => colors.bold(label)), ...rows], { names: "wrap" }),
     "",
     ...textLines(caption).map(colors.dim),
     ...(chosen === undefined

@@ -13,22 +13,24 @@ export interface TableOptions {
   readonly align?: readonly ("left" | "right")[];
   /** Prefix of each line. */
   readonly indent?: string;
+  /** Whether names in the first column that are too long are shortened in the middle (the default), or wrapped. */
+  readonly names?: "shorten" | "wrap";
 }
 
 /**
  * Formats cells in aligned columns without borders, as lines. Cells may contain colours. Where lines would be too long, texts
- * give way: names in the first column are shortened in the middle, other columns wrapped.
+ * give way: names in the first column are shortened in the middle or wrapped, other columns wrapped.
  */
 export function tableLines(rows: readonly (readonly string[])[], options: TableOptions = {}): string[] {
   if (rows.length === 0) return [];
-  const { indent = "" } = options;
+  const { indent = "", names = "shorten" } = options;
   const align = rows[0]!.map((_, i) => options.align?.[i] ?? (i === 0 ? "left" : "right"));
   const widths = fittedWidths(rows, align, lineWidth - indent.length);
   const text = table(
     rows
       .map((row) => row.map(onOneLine))
       .map(([name = "", ...cells]) => [
-        length(name) > widths[0]! ? cutMiddle(name, widths[0]!) : name,
+        names === "shorten" && length(name) > widths[0]! ? cutMiddle(name, widths[0]!) : name,
         ...cells,
       ]),
     {

@@ -3,21 +3,31 @@ import type { SearchEvent, SearchRecord, TrialRecord } from "@espalier/search";
 import type { Context } from "../context.ts";
 import type { Bar } from "../output/progress.ts";
 
+/** Share of the budget after which the pace is reliable. */
+const settled = 0.02;
+
 /** Shows a search: a bar over its budget, and a line for everything that was found. */
 export function showSearch(bar: Bar, { noteColors: c }: Context): (event: SearchEvent) => void {
   let label = "search";
   let share = 0;
+  let begin: { readonly at: number; readonly share: number } | undefined;
+  const update = (detail?: string) => bar.update({ label, share, remaining: remaining(), detail });
+  /** By the pace since this command began: a search that is continued was partly done before. */
+  const remaining = () => {
+    if (begin === undefined || share - begin.share < settled) return null;
+    return (((performance.now() - begin.at) / 1000) * (1 - share)) / (share - begin.share);
+  };
   return (event) => {
     if (event.kind === "started") {
       const { of, epochs, seed } = event.task;
       label = `${nameOf(of)}, ${plural(epochs, "epoch")}, seed ${seed}`;
       share = event.done;
-      bar.update({ label, share, remaining: null });
+      begin ??= { at: performance.now(), share };
+      update();
     } else if (event.kind === "run") {
       const { event: inner } = event;
-      if (inner.kind === "epoch")
-        bar.update({ label, share, remaining: null, detail: `epoch ${inner.record.epoch}` });
-      else if (inner.kind === "progress") bar.update({ label, share, remaining: null });
+      if (inner.kind === "epoch") update(`epoch ${inner.record.epoch}`);
+      else if (inner.kind === "progress") update();
     } else {
       const line = lineOf(event.record);
       if (line !== undefined) bar.line("error" in event.record && event.record.error ? c.dim(line) : line);
@@ -28,7 +38,7 @@ export function showSearch(bar: Bar, { noteColors: c }: Context): (event: Search
 function lineOf(record: SearchRecord): string | undefined {
   if (record.kind === "candidate") {
     const { candidate, from, oneShot, error } = record;
-    const source = from === "model" ? "estimator" : from;
+    const source = { model: "estimator", limit: "size at the limit" }[from] ?? from;
     const outcome = oneShot === undefined ? error! : `one-shot MSE ${formatError(oneShot)}`;
     return `candidate ${candidate} (${source}): ${outcome}`;
   }

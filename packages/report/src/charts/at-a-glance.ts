@@ -14,7 +14,7 @@ const shares = [0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.2, 0.3, 0.5, 0.7, 1];
 /** The overview chart of a section: the size of each model against its error, relative to the reference. */
 export function atAGlance(section: Section, looks: readonly Look[], tunings: readonly string[]): Spec {
   const all = contestants(section).map(({ run, size, error }): Point => {
-    const cost = error / section.reference - 1;
+    const cost = error / run.reference - 1;
     return {
       strategy: run.strategy,
       tuning: run.tuning,
@@ -22,7 +22,7 @@ export function atAGlance(section: Section, looks: readonly Look[], tunings: rea
       x: size,
       y: cost,
       xSpread: 0,
-      ySpread: run.after.mse.spread / section.reference,
+      ySpread: run.after.mse.spread / run.reference,
       order: run.sparsity,
     };
   });

@@ -155,7 +155,7 @@ function candidateTable(result: SearchResult): Table {
       const trial = trials.get(candidate);
       return [
         `${candidate}`,
-        from === "model" ? "estimator" : from,
+        { model: "estimator", limit: "size at the limit" }[from] ?? from,
         oneShot === undefined ? "impossible" : formatError(oneShot),
         trial === undefined ? "" : `${trial.epochs}`,
         trial === undefined ? "" : formatError(trial.result.validation.mse),

@@ -23,6 +23,7 @@ export function searchTable(result: SearchResult): Table {
   const tested = new Map(tests.map((test) => [test.model, test.mse]));
   const { bytes } = header.model;
   const timed = header.dense.latency !== undefined;
+  const share = (of: number) => formatShare(of, of === 1 ? 0 : 2);
   const row = (name: string, measured: Measured, test: readonly (number | undefined)[]): string[] => {
     const known = test.filter((mse) => mse !== undefined);
     const stat = { mean: meanOf(known), spread: spreadOf(known) };
@@ -31,27 +32,19 @@ export function searchTable(result: SearchResult): Table {
       formatError(measured.validation.mse),
       ...(tests.length === 0 ? [] : [known.length === 0 ? "" : formatErrorStat(stat)]),
       formatBytes(measured.bytes * bytes),
-      formatShare(measured.bytes, 2),
-      formatShare(measured.flops, 2),
+      share(measured.bytes),
+      share(measured.flops),
       ...(timed ? [formatShare(measured.latency!.share, 1)] : []),
     ];
   };
   const testOf = (trial: TrialRecord) => tested.get(modelName(trial));
-  const lacking = (trial: TrialRecord): string[] => [
-    fixedName(trial),
-    "cannot have this size",
-    ...(tests.length === 0 ? [] : [""]),
-    "",
-    "",
-    "",
-    ...(timed ? [""] : []),
-  ];
+  const lacking = rivals.filter(({ result: one }) => one === undefined).map(fixedName);
   const seeds =
     chosen === undefined
       ? "One seed each"
       : `The chosen recipe: mean of ${plural(chosen.trials.length, "seed")}, test ± sample standard deviation; others: one seed`;
   return {
-    caption: `Errors are mean squared errors in the model's units. ${seeds}. Shares are relative to the dense model.`,
+    caption: `Errors are mean squared errors in the model's units. ${seeds}. Shares are relative to the dense model.${lacking.length === 0 ? "" : ` Cannot have the size of the chosen one: ${lacking.join(", ")}.`}`,
     columns: [
       { label: "model" },
       { label: "validation", numeric: true },
@@ -69,8 +62,8 @@ export function searchTable(result: SearchResult): Table {
           : [],
       ),
       ...(chosen === undefined ? [] : [row("chosen", chosen.mean, chosen.trials.map(testOf))]),
-      ...rivals.map((trial) =>
-        trial.result === undefined ? lacking(trial) : row(fixedName(trial), trial.result, [testOf(trial)]),
+      ...rivals.flatMap((trial) =>
+        trial.result === undefined ? [] : [row(fixedName(trial), trial.result, [testOf(trial)])],
       ),
     ],
   };

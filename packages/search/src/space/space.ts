@@ -91,7 +91,7 @@ export function positionOf({ from, to, log }: Range, value: Value): number {
 }
 
 /** Four digits: enough for a setting, and short in a recipe. */
-function rounded(x: number): number {
+export function rounded(x: number): number {
   return Number(x.toPrecision(4));
 }
 

@@ -18,7 +18,7 @@ export interface StandardSpaceOptions {
 }
 
 /** Sizes that a free size is chosen from, as shares of the dense model. */
-const sizes = { from: 0.002, to: 0.5, log: true } as const;
+const sizes = { from: 0.001, to: 0.5, log: true } as const;
 
 /**
  * The space that `espalier search` uses: which modules, heads and channels are removed, in which order and by which
@@ -32,8 +32,8 @@ export function standardSpace(options: StandardSpaceOptions): SearchSpace {
     ...(size === undefined ? [] : [{ name: "size", ...sizes, to: Math.min(sizes.to, goal[size] ?? 1) }]),
     ...structure(options),
     ...masking(options),
-    { name: "learningRate", from: 0.001, to: 0.01, log: true },
-    { name: "distill", options: [0.5, 0, 0.25, 0.75] },
+    { name: "learningRate", from: 0.001, to: 0.03, log: true },
+    { name: "distill", options: [0.5, 0, 0.25] },
   ];
   const usual = (parameter: Parameter) =>
     isChoice(parameter) ? parameter.options[0] : (parameter.from + parameter.to) / 2;
@@ -42,7 +42,7 @@ export function standardSpace(options: StandardSpaceOptions): SearchSpace {
     parameters,
     ...(size !== undefined && { size: "size" }),
     seeds: galleryPoints.flatMap(({ label, point }) =>
-      label === "removed-then-masked" && !known.has("attention")
+      ["attention", "feedForward"].some((kind) => kind in point && !known.has(kind))
         ? []
         : [{ label, point: fillPoint({ parameters }, within(parameters, point), usual) }],
     ),

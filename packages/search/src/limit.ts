@@ -1,0 +1,74 @@
+import { canonicalJson } from "@espalier/core/documents";
+import { exchange, type Finished, type Ranking } from "./ranking.ts";
+import type { CandidateRecord } from "./records.ts";
+import { isChoice, type Point, type Range, rounded, type SearchSpace } from "./space/space.ts";
+
+/** A size at which a recipe was tried, and the error that it left to spare. */
+interface Tried {
+  readonly size: number;
+  readonly spare: number;
+}
+
+/** Recipes that are asked for a size, the most promising first. */
+const asked = 6;
+/** Sizes closer than this are the same. */
+const closest = 0.04;
+
+/**
+ * A point that was tried, at the size at which its error should just reach the limit: between the largest size that missed it
+ * and the smallest that kept it (false position, kept off the ends), or beyond all of them, by what a change of the error
+ * usually is worth. `ranked` holds points from the most promising on; the first whose size can still be improved is taken.
+ * Undefined if none can, or if size is not free.
+ */
+export function pointAtLimit(
+  space: SearchSpace,
+  ranked: readonly Point[],
+  candidates: readonly CandidateRecord[],
+  longest: readonly Finished[],
+  ranking: Ranking,
+): Point | undefined {
+  const range = space.parameters.find(({ name }) => name === space.size);
+  if (range === undefined || isChoice(range)) return undefined;
+  const seen = new Set<string>();
+  for (const point of ranked) {
+    const name = familyOf(point, range);
+    if (seen.has(name)) continue;
+    if (seen.size === asked) return undefined;
+    seen.add(name);
+    const tried = longest.flatMap(({ of, result, rung }) => {
+      const other = candidates[of]!.point;
+      const spare = ranking.spare(result, rung);
+      if (spare === undefined || familyOf(other, range) !== name) return [];
+      return [{ size: other[range.name] as number, spare }];
+    });
+    const size = sizeAtLimit(tried, range);
+    if (size !== undefined) return { ...point, [range.name]: size };
+  }
+  return undefined;
+}
+
+function sizeAtLimit(tried: readonly Tried[], range: Range): number | undefined {
+  if (tried.length === 0) return undefined;
+  const kept = tried.filter(({ spare }) => spare >= 0).toSorted((a, b) => a.size - b.size)[0];
+  const missed = tried
+    .filter(({ size, spare }) => spare < 0 && (kept === undefined || size < kept.size))
+    .toSorted((a, b) => b.size - a.size)[0];
+  const from = kept ?? missed!;
+  let change = -exchange * from.spare;
+  if (kept !== undefined && missed !== undefined) {
+    const gap = Math.log(missed.size / kept.size);
+    const share = kept.spare / (kept.spare - missed.spare);
+    change = gap * Math.min(0.8, Math.max(0.2, share));
+  }
+  // Further than a factor of two is a guess.
+  const size = from.size * Math.exp(Math.min(Math.LN2, Math.max(-Math.LN2, change)));
+  const inside = rounded(Math.min(range.to, Math.max(range.from, size)));
+  const isNew = tried.every((one) => Math.abs(Math.log(one.size / inside)) > closest);
+  return isNew ? inside : undefined;
+}
+
+/** The name of a point without its size. */
+function familyOf(point: Point, { name }: Range): string {
+  const { [name]: _size, ...rest } = point;
+  return canonicalJson(rest);
+}

@@ -1,0 +1,66 @@
+import { describe, expect, it } from "vitest";
+import type { CandidateRecord, Finished, Point, SearchSpace } from "../src/index.ts";
+import { pointAtLimit } from "../src/limit.ts";
+import { rankingOf } from "../src/ranking.ts";
+
+const recipe = { format: 2, steps: [{ do: "prune", strategy: { use: "unstructured" } }] } as const;
+const space: SearchSpace = {
+  parameters: [
+    { name: "size", from: 0.01, to: 0.5, log: true },
+    { name: "kind", options: ["a", "b"] },
+  ],
+  size: "size",
+  recipe: () => recipe as never,
+};
+
+/** The next size, after models of given sizes and errors; the error may be 0.4. */
+function next(tried: readonly (readonly [kind: string, size: number, mse: number])[], free = space) {
+  const candidates = tried.map(([kind, size], candidate): CandidateRecord => {
+    return { kind: "candidate", candidate, from: "", point: { size, kind }, others: [], seconds: 0 };
+  });
+  const trials = tried.map(([, bytes, mse], of): Finished => {
+    const result = { validation: { mse, mae: mse }, bytes, flops: bytes, digest: "" };
+    return { kind: "trial", of, rung: 0, epochs: 1, seed: 0, recipe: recipe as never, result, seconds: 0 };
+  });
+  const ranking = rankingOf({ minimize: "bytes", error: 0.4 }, 0.4, trials, 0);
+  const ranked: Point[] = candidates.map(({ point }) => point);
+  return pointAtLimit(free, ranked, candidates, trials, ranking);
+}
+
+describe("the size at the limit of the error", () => {
+  it("is smaller with error to spare and larger beyond the limit, at most by half or twice", () => {
+    const { size, kind } = next([["a", 0.1, 0.399]])!;
+    expect(kind).toBe("a");
+    expect(size).toBeLessThan(0.1);
+    expect(size).toBeGreaterThan(0.08);
+    expect(next([["a", 0.1, 0.2]])!.size).toBe(0.05);
+    expect(next([["a", 0.1, 0.401]])!.size).toBeGreaterThan(0.1);
+    expect(next([["a", 0.1, 0.8]])!.size).toBe(0.2);
+  });
+
+  it("is between the nearest sizes that missed and kept it, nearer to the one with less to go", () => {
+    const tried = [
+      ["a", 0.2, 0.37],
+      ["a", 0.1, 0.399],
+      ["a", 0.05, 0.42],
+      ["b", 0.07, 0.39],
+    ] as const;
+    const size = next(tried)!.size as number;
+    expect(size).toBeGreaterThan(0.07);
+    expect(size).toBeLessThan(0.1);
+  });
+
+  it("goes on to the next recipe once it is known, and ends with the last", () => {
+    const known = [
+      ["a", 0.1, 0.399],
+      ["a", 0.098, 0.401],
+    ] as const;
+    expect(next([...known, ["b", 0.3, 0.39]])!.kind).toBe("b");
+    expect(next(known)).toBeUndefined();
+  });
+
+  it("is not asked for if size is not free", () => {
+    const { size: _size, ...fixed } = space;
+    expect(next([["a", 0.1, 0.39]], fixed)).toBeUndefined();
+  });
+});
