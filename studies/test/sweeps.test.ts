@@ -16,8 +16,14 @@ it.each(["sedimark", "sedimark-full", "kiefer", "kiefer-full"])(
   },
 );
 
-it.each(["itransformer", "patchtst"])("etth1-pruning/%s is a sweep over recipes", (name) => {
-  const file = `studies/etth1-pruning/${name}.yaml`;
+it.each([
+  "etth1-pruning/itransformer",
+  "etth1-pruning/patchtst",
+  "speed/itransformer-etth1",
+  "speed/patchtst-etth1",
+  "speed/itransformer-weather",
+])("%s is a sweep over recipes", (name) => {
+  const file = `studies/${name}.yaml`;
   const config = parseSweepConfig(readFileSync(new URL(`../../${file}`, import.meta.url), "utf8"), file);
   const pruned = cellsOf(config).filter((cell) => cell.kind === "prune");
   expect(pruned.length).toBe(3 * config.recipes.length);
