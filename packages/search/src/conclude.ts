@@ -55,7 +55,7 @@ export interface ConclusionRequest {
   append(record: SearchRecord): Promise<void>;
 }
 
-/** Candidates that are tuned fully at the end, if none that was reaches the goal. */
+/** Candidates that are tuned fully at the end, because they promise to be better than those that were. */
 const lastTries = 3;
 
 /** Chooses, repeats the choice with further seeds, compares it with fixed recipes, and tests once. */
@@ -66,14 +66,14 @@ export async function conclude(request: ConclusionRequest): Promise<Conclusion> 
   let chosen: Conclusion["chosen"];
   for (let tries = 0; chosen === undefined; ) {
     const [next] = reaching(request).filter(({ of }) => !replaced.includes(of));
-    if (next !== undefined) {
+    const below = tries < lastTries ? bestBelow(request, next) : undefined;
+    if (below !== undefined) {
+      tries++;
+      await request.trial(request.taskOf(below.of, top, withEpochs(below, request.rungs[top]!)));
+    } else if (next !== undefined) {
       chosen = await repeated(next, request);
       if (chosen === undefined) replaced.push(next.of);
-    } else {
-      const last = tries++ < lastTries ? bestBelow(request) : undefined;
-      if (last === undefined) break;
-      await request.trial(request.taskOf(last.of, top, withEpochs(last, request.rungs[top]!)));
-    }
+    } else break;
   }
   const finished = store.records.flatMap((r) => (r.kind === "trial" && isFinished(r) ? [r] : []));
   const longest = longestOf(finished.filter(({ seed }) => seed === settings.seed));
@@ -104,22 +104,26 @@ function reaching(request: ConclusionRequest): Finished[] {
     .toSorted((a, b) => ranking.compare(a.result, b.result, top) || a.of - b.of);
 }
 
-/** The most promising candidate that has not been tuned fully. */
-function bestBelow(request: ConclusionRequest): Finished | undefined {
+/** The best candidate that has not been tuned fully, if it can be expected to be better than `than`. */
+function bestBelow(request: ConclusionRequest, than: Finished | undefined): Finished | undefined {
   const top = request.rungs.length - 1;
   const ranking = request.ranking();
   const tried = new Set(
     request.store.records.flatMap((r) => (r.kind === "trial" && r.rung === top ? [r.of] : [])),
   );
-  return longestOf(finishedOf(request))
+  const [best] = longestOf(finishedOf(request))
     .filter(({ of }) => !tried.has(of))
     .toSorted(
       (a, b) =>
         ranking.excess(a.result, a.rung) - ranking.excess(b.result, b.rung) ||
-        b.rung - a.rung ||
-        ranking.compare(a.result, b.result, a.rung) ||
+        measureOf(request.goal.minimize, a.result) - measureOf(request.goal.minimize, b.result) ||
         a.of - b.of,
-    )[0];
+    );
+  if (best === undefined || than === undefined) return best;
+  const isBetter =
+    ranking.excess(best.result, best.rung) === 0 &&
+    measureOf(request.goal.minimize, best.result) < measureOf(request.goal.minimize, than.result);
+  return isBetter ? best : undefined;
 }
 
 /** The recipe of a shorter trial at full length. */

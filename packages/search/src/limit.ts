@@ -11,14 +11,16 @@ interface Tried {
 
 /** Recipes that are asked for a size, the most promising first. */
 const asked = 6;
+/** Chance that a recipe whose size can be improved is taken; otherwise the next one is asked. */
+const taken = 0.5;
 /** Sizes closer than this are the same. */
 const closest = 0.04;
 
 /**
  * A point that was tried, at the size at which its error should just reach the limit: between the largest size that missed it
  * and the smallest that kept it (false position, kept off the ends), or beyond all of them, by what a change of the error
- * usually is worth. `ranked` holds points from the most promising on; the first whose size can still be improved is taken.
- * Undefined if none can, or if size is not free.
+ * usually is worth. `ranked` holds points from the most promising on; of those whose size can still be improved, the first
+ * is taken half of the time. Undefined if none can, or if size is not free.
  */
 export function pointAtLimit(
   space: SearchSpace,
@@ -26,14 +28,16 @@ export function pointAtLimit(
   candidates: readonly CandidateRecord[],
   longest: readonly Finished[],
   ranking: Ranking,
+  random: () => number,
 ): Point | undefined {
   const range = space.parameters.find(({ name }) => name === space.size);
   if (range === undefined || isChoice(range)) return undefined;
   const seen = new Set<string>();
+  let first: Point | undefined;
   for (const point of ranked) {
     const name = familyOf(point, range);
     if (seen.has(name)) continue;
-    if (seen.size === asked) return undefined;
+    if (seen.size === asked) break;
     seen.add(name);
     const tried = longest.flatMap(({ of, result, rung }) => {
       const other = candidates[of]!.point;
@@ -42,9 +46,12 @@ export function pointAtLimit(
       return [{ size: other[range.name] as number, spare }];
     });
     const size = sizeAtLimit(tried, range);
-    if (size !== undefined) return { ...point, [range.name]: size };
+    if (size === undefined) continue;
+    const found = { ...point, [range.name]: size };
+    if (random() < taken) return found;
+    first ??= found;
   }
-  return undefined;
+  return first;
 }
 
 function sizeAtLimit(tried: readonly Tried[], range: Range): number | undefined {

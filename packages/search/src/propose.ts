@@ -98,7 +98,7 @@ function draw(request: ProposalRequest, seen: Set<string>): { from: string; poin
   if (ranked === undefined || way < wild)
     return { from: "random", points: rivals(request, seen, (given) => randomPoint(space, random, given)) };
   if (way < wild + atLimit) {
-    const point = pointAtLimit(space, ranked, candidates, longestOf(trials), ranking);
+    const point = pointAtLimit(space, ranked, candidates, longestOf(trials), ranking, random);
     if (point !== undefined && !seen.has(nameOf(point))) {
       seen.add(nameOf(point));
       return { from: "limit", points: [point] };

@@ -24,7 +24,7 @@ function next(tried: readonly (readonly [kind: string, size: number, mse: number
   });
   const ranking = rankingOf({ minimize: "bytes", error: 0.4 }, 0.4, trials, 0);
   const ranked: Point[] = candidates.map(({ point }) => point);
-  return pointAtLimit(free, ranked, candidates, trials, ranking);
+  return pointAtLimit(free, ranked, candidates, trials, ranking, () => 0);
 }
 
 describe("the size at the limit of the error", () => {

@@ -1,0 +1,31 @@
+import { describe, expect, it } from "vitest";
+import { areaOf, type ContestRun, markdown } from "../search/document.ts";
+
+const run = (way: string, made: ContestRun["made"], seed = 0): ContestRun => ({
+  ...{ model: "iTransformer", dataset: "ETTh1", way, seed, seconds: 40, cpu: "EPYC", made },
+  dense: { bytes: 1000, validation: 1, test: 2 },
+});
+
+describe("the comparison of the search with chance", () => {
+  it("counts the area of the front on validation data, and the test errors of the same models", () => {
+    const made = [
+      { bytes: 0.1, validation: 1, test: 1.8 },
+      // Beaten by the first on validation data, whatever its test error is.
+      { bytes: 0.2, validation: 1.05, test: 1 },
+      { bytes: 0.01, validation: 1.2, test: 1 },
+    ];
+    expect(areaOf(run("search", made), "validation")).toBeCloseTo(0.1, 10);
+    // One decade × (1.1 − 0.9), and one more × (1.1 − 0.5) for the smallest.
+    expect(areaOf(run("search", made), "test")).toBeCloseTo(2 * 0.6, 10);
+  });
+
+  it("sets means against random search, subject by subject", () => {
+    const text = markdown([
+      run("search", [{ bytes: 0.1, validation: 1, test: 2 }]),
+      run("search", [{ bytes: 0.01, validation: 1, test: 2 }], 1),
+      run("random search", [{ bytes: 0.1, validation: 1, test: 2 }]),
+    ]);
+    expect(text).toContain("| iTransformer on ETTh1, 40 s | search | 2 | 1 | 0.150 ± 0.071 | 1.50 × |");
+    expect(text).toContain("| random search | 1 | 1 | 0.100 ± 0.000 | 1.00 × |");
+  });
+});
