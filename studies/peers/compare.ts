@@ -108,7 +108,8 @@ export async function compareTraining(
     .filter(({ variant }) => isDenseOrNinety(variant))
     .map(({ variant, model }) => {
       const { graph, tensors } = drawTrainingStep(model, { seed: 1 });
-      return { variant, runnable: { graph, tensors: new Map([...model.tensors, ...tensors]) } };
+      const runnable = { graph, tensors: new Map([...model.tensors, ...tensors]), trains: model };
+      return { variant, runnable };
     });
   const { graph } = steps[0]!.runnable;
   const inputs = new Map(randomInputs({ ...models[0]!.model, graph }, batch));

@@ -154,6 +154,7 @@ function modelBlocks(results: PeerResults, model: string): Block[] {
 
 const tasks = {
   forecast: "a forecast",
+  browser: "a forecast in a page, processor time",
   training: "a training step",
   compile: "making the model ready",
   "threads forecast": "a forecast on one thread and on more",
@@ -161,7 +162,14 @@ const tasks = {
 } as const;
 
 /** Peers to compare with, if they ran the dense model, after the own backend. */
-const references = ["onnxruntime-web", "onnxruntime-node", "tfjs-wasm", "tfjs-webgpu"];
+const references = [
+  "onnxruntime-web",
+  "litert.js",
+  "onnxruntime-node",
+  "pytorch",
+  "tfjs-wasm",
+  "tfjs-webgpu",
+];
 
 interface Column {
   readonly label: string;

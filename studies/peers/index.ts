@@ -15,6 +15,7 @@ export { backendPeer, type Loaded, type Peer, type Runnable } from "./peer.ts";
 export {
   agrees,
   type Conformance,
+  mergePeerResults,
   onSoftware,
   type PeerResults,
   type PeerRun,

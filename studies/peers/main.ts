@@ -1,5 +1,5 @@
 /**
- * Espalier's own backend against TensorFlow.js and ONNX Runtime, one thread each, taking turns in this process:
+ * Espalier's own backend against other runtimes, one thread each, taking turns in this process and in Chromium:
  * `pnpm bench:peers`. Writes peers.json, peers.md and the speed-up curves (SVG, PNG).
  */
 
@@ -15,7 +15,9 @@ import { unknownName } from "@espalier/core/documents";
 import { readBytes, writeFolderAtomically } from "@espalier/formats/node";
 import { createRegistry } from "@espalier/recipe/standard";
 import { drawFigures, toMarkdown } from "@espalier/report";
+import { litertInNode, litertVersion } from "@espalier/runtimes/litert-node";
 import { runScript } from "../script.ts";
+import { type BrowserBench, openBrowser } from "./browser/browser.ts";
 import {
   agrees,
   backendPeer,
@@ -23,6 +25,7 @@ import {
   compareForecasts,
   compareThreads,
   compareTraining,
+  mergePeerResults,
   own,
   ownOnTwoThreads,
   type Peer,
@@ -39,17 +42,19 @@ import {
   trainedSubjects,
   verdicts,
 } from "./index.ts";
+import { litert } from "./litert.ts";
 import { onnxruntime } from "./onnxruntime.ts";
+import { pytorch } from "./pytorch.ts";
 
 const usage = `pnpm bench:peers [options]
   --quick             few samples: to see that all works, not to quote
   --models a,b        of iTransformer, PatchTST, Crossformer (all)
   --batches 1,3,32    batch sizes (1,3,32)
   --variants a,b      families or ids, such as unstructured,4x1-50 (all)
-  --peers a,b         of wasm, tfjs-wasm, onnxruntime-web, onnxruntime-node (all)
-  --tasks a,b         of forecast, training, compile, threads (all)
+  --peers a,b         of wasm, tfjs-wasm, onnxruntime-web, litert.js, onnxruntime-node, pytorch (all)
+  --tasks a,b         of forecast, browser, training, compile, threads (all)
   --trained           also checkpoints trained on ETTh1, masked by magnitude (../shared/reference/trained)
-  --from FILE         draw results measured before, and measure nothing
+  --from a,b          draw results measured before, of one machine and one commit, and measure nothing
   --out FOLDER        espalier-out/peers; what is there is replaced`;
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
@@ -81,8 +86,12 @@ async function main(): Promise<void> {
   if (missed || wrong || results.failures.length > 0) process.exitCode = 1;
 }
 
-async function readBack(path: string): Promise<PeerResults> {
-  return parsePeerResults(new TextDecoder().decode(await readBytes(path, "results")), path);
+/** Results of one run, or of several that measured parts of it. */
+async function readBack(paths: string): Promise<PeerResults> {
+  const parts: PeerResults[] = [];
+  for (const path of paths.split(","))
+    parts.push(parsePeerResults(new TextDecoder().decode(await readBytes(path, "results")), path));
+  return mergePeerResults(parts);
 }
 
 /** Only what this script wrote is replaced. Asked before anything is measured. */
@@ -121,19 +130,19 @@ async function measure(flags: Flags): Promise<PeerResults> {
   }));
   const tasks = choose(
     flags.tasks,
-    ["forecast", "training", "compile", "threads"].map((name) => ({ name })),
+    ["forecast", "browser", "training", "compile", "threads"].map((name) => ({ name })),
     "task",
   );
   const does = (task: string) => tasks.some(({ name }) => name === task);
+  const browser = does("browser") ? await availableBrowser() : undefined;
   const batches = flags.batches.split(",").map(Number);
   if (!batches.every((batch) => Number.isInteger(batch) && batch > 0))
     throw new EspalierError(`--batches ${flags.batches}: give whole numbers, such as 1,3,32.`);
-  const backends = peers.filter(({ name }) => !name.startsWith("onnxruntime"));
   const threads = peers
     .filter(({ name }) => name === own)
     .flatMap((one) => [one, backendPeer(registry.backend(ownOnTwoThreads), true)]);
   const options = {
-    peers,
+    peers: peers.filter(({ tasks }) => tasks.includes("forecast")),
     oracle: onnxruntime("node"),
     alone: peers.find(({ name }) => name === "onnxruntime-node"),
     timing,
@@ -161,17 +170,26 @@ async function measure(flags: Flags): Promise<PeerResults> {
     results.sizes.push(...sizesOf(prepared));
     for (const batch of does("forecast") ? batches : [])
       await attempt(name, batch, "forecast", () => compareForecasts(prepared, batch, options));
-    if (!subject.training || backends.length === 0) continue;
-    const own = { ...options, peers: backends };
+    if (browser !== undefined) {
+      for (const batch of batches)
+        await attempt(name, batch, "browser", () => browser.compare(prepared, batch, options));
+    }
+    if (!subject.training) continue;
     const largest = Math.max(...batches);
-    if (does("training"))
-      await attempt(name, largest, "training", () => compareTraining(prepared, largest, own));
-    if (does("compile")) await attempt(name, 1, "compile", () => compareCompiling(prepared, own));
+    const able = (task: Peer["tasks"][number]) => ({
+      ...options,
+      peers: peers.filter(({ tasks, models = [name] }) => tasks.includes(task) && models.includes(name)),
+    });
+    if (does("training") && able("training").peers.length > 0)
+      await attempt(name, largest, "training", () => compareTraining(prepared, largest, able("training")));
+    if (does("compile") && able("compile").peers.length > 0)
+      await attempt(name, 1, "compile", () => compareCompiling(prepared, able("compile")));
     if (does("threads") && threads.length > 1) {
       const few = { ...options, peers: threads };
       await attempt(name, largest, "threads forecast", () => compareThreads(prepared, largest, few));
     }
   }
+  await browser?.close();
   const described = await Promise.all(
     [...peers, ...(does("threads") ? threads.slice(1) : [])].map(async (peer) => ({
       name: peer.name,
@@ -182,7 +200,7 @@ async function measure(flags: Flags): Promise<PeerResults> {
     format: 1,
     environment: machine(await versions()),
     settings: timing,
-    peers: described,
+    peers: [...described, ...(browser?.peers.filter(({ name }) => name === "browser") ?? [])],
     modules: { relaxed: await kernelSize("relaxed"), plain: await kernelSize("plain") },
     ...results,
   };
@@ -197,7 +215,9 @@ async function availablePeers(
   const all = [
     ...names.map((name) => backendPeer(registry.backend(name), name === own)),
     onnxruntime("web"),
+    litert(litertInNode, litertVersion),
     onnxruntime("node"),
+    pytorch(),
   ];
   const peers: Peer[] = [];
   for (const peer of choose(asked, all, "peer")) {
@@ -209,6 +229,16 @@ async function availablePeers(
     }
   }
   return peers;
+}
+
+/** A page in Chromium, where there is one. */
+async function availableBrowser(): Promise<BrowserBench | undefined> {
+  try {
+    return await openBrowser();
+  } catch (error) {
+    console.error(`without Chromium: ${(error as Error).message}`);
+    return undefined;
+  }
 }
 
 /** Things by name out of a list with commas; all where none is asked for. */

@@ -3,7 +3,8 @@ import { writeOnnx } from "@espalier/formats";
 import type * as Native from "onnxruntime-node";
 import type { Peer } from "./index.ts";
 
-type Runtime = typeof Native;
+/** The module, in Node or in a page. */
+export type Runtime = typeof Native;
 
 const session = {
   intraOpNumThreads: 1,
@@ -13,17 +14,22 @@ const session = {
   logSeverityLevel: 3,
 } as const;
 
-/** ONNX Runtime with one thread, native or as WebAssembly: it runs the model as `writeOnnx` exports it. */
-export function onnxruntime(kind: "node" | "web"): Peer {
-  const runtime = async (): Promise<Runtime> => {
-    if (kind === "node") return import("onnxruntime-node");
-    const web = await import("onnxruntime-web");
-    web.env.wasm.numThreads = 1;
-    return web as unknown as Runtime;
-  };
+async function load(kind: "node" | "web"): Promise<Runtime> {
+  if (kind === "node") return import("onnxruntime-node");
+  const web = await import("onnxruntime-web");
+  web.env.wasm.numThreads = 1;
+  return web as unknown as Runtime;
+}
+
+/**
+ * ONNX Runtime with one thread, native or as WebAssembly: it runs the model as `writeOnnx` exports it. `runtime` loads it,
+ * where a page does so in another way.
+ */
+export function onnxruntime(kind: "node" | "web", runtime: () => Promise<Runtime> = () => load(kind)): Peer {
   return {
     name: `onnxruntime-${kind}`,
     sparse: false,
+    tasks: ["forecast"],
     async describe() {
       const { env } = await runtime();
       const what = kind === "node" ? "native CPU" : "WebAssembly with SIMD";

@@ -1,4 +1,5 @@
 import { parseDocument } from "@espalier/bench";
+import { EspalierError } from "@espalier/core";
 import { z } from "zod";
 
 const positive = z.number().positive();
@@ -19,10 +20,10 @@ const run = z.strictObject({
   model: z.string(),
   batch: z.int().positive(),
   /**
-   * A forecast, a step of training (forward, backward, Adam), or making a model ready; `threads`: the first two by the own
-   * backend on one thread and on more.
+   * A forecast, in Node or in a page (`browser`: milliseconds of processor time), a step of training (forward, backward,
+   * Adam), or making a model ready; `threads`: forecasts and training by the own backend on one thread and on more.
    */
-  task: z.enum(["forecast", "training", "compile", "threads forecast", "threads training"]),
+  task: z.enum(["forecast", "browser", "training", "compile", "threads forecast", "threads training"]),
   entries: z.array(entry),
   /**
    * How far outputs (of training: the first loss) are from those of another runtime: ‖a − b‖ ÷ ‖b‖; null if they are
@@ -108,6 +109,35 @@ export function onSoftware({ peers }: Pick<PeerResults, "peers">): boolean {
 /** Reads results back. Throws an EspalierError if the text is not that, or is of a newer format. */
 export function parsePeerResults(text: string, where: string): PeerResults {
   return parseDocument(text, where, results, { content: "results of a comparison", format: "comparison" });
+}
+
+/** What several runs on one machine measured, as one result. Throws an EspalierError if they are of different machines. */
+export function mergePeerResults(parts: readonly PeerResults[]): PeerResults {
+  const [first] = parts as [PeerResults];
+  const other = parts.find(
+    ({ environment: { processor, node } }) =>
+      processor !== first.environment.processor || node !== first.environment.node,
+  );
+  if (other !== undefined)
+    throw new EspalierError(
+      `results of ${first.environment.processor}, Node ${first.environment.node} and of ${other.environment.processor}, Node ${other.environment.node} cannot be one comparison.`,
+    );
+  /** The first of those that mean the same. */
+  const each = <T>(all: readonly T[], key: (one: T) => string) =>
+    [...new Map(all.toReversed().map((one) => [key(one), one])).values()].toReversed();
+  return {
+    ...first,
+    peers: each(
+      parts.flatMap(({ peers }) => peers),
+      ({ name }) => name,
+    ),
+    sizes: each(
+      parts.flatMap(({ sizes }) => sizes),
+      ({ model, variant }) => `${model} ${variant}`,
+    ),
+    runs: parts.flatMap(({ runs }) => runs),
+    failures: parts.flatMap(({ failures }) => failures),
+  };
 }
 
 /** Largest error between outputs of two runtimes: beyond it one of them computes something else. */

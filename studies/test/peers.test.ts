@@ -11,6 +11,7 @@ import {
 } from "@espalier/core";
 import { drawEncoder, modelOf } from "@espalier/core/testing";
 import { renderSvg, toMarkdown } from "@espalier/report";
+import { litertInNode, litertVersion } from "@espalier/runtimes/litert-node";
 import { describe, expect, it } from "vitest";
 import { speedUpCurves } from "../peers/chart.ts";
 import {
@@ -20,6 +21,7 @@ import {
   compareForecasts,
   compareThreads,
   compareTraining,
+  mergePeerResults,
   type Peer,
   type PeerResults,
   type PeerRun,
@@ -33,6 +35,7 @@ import {
   variants,
   verdicts,
 } from "../peers/index.ts";
+import { litert } from "../peers/litert.ts";
 import { onnxruntime } from "../peers/onnxruntime.ts";
 
 const model = modelOf(drawEncoder({ tokens: 4, width: 16, feedForward: 32, heads: 4, layers: 1 }));
@@ -106,7 +109,13 @@ const options = {
 
 describe("a comparison", () => {
   it("times what each peer has a use for, and finds that they compute the same", async () => {
-    const peers = [own, backendPeer(tfjs({ kind: "wasm" }), false), onnxruntime("web"), onnxruntime("node")];
+    const peers = [
+      own,
+      backendPeer(tfjs({ kind: "wasm" }), false),
+      onnxruntime("web"),
+      litert(litertInNode, litertVersion),
+      onnxruntime("node"),
+    ];
     const run = await compareForecasts(await prepared(), 1, { ...options, peers });
     const names = run.entries.map(({ peer, variant: id, alone }) => `${peer} ${id}${alone ? " alone" : ""}`);
     expect(names).toEqual([
@@ -248,7 +257,7 @@ describe("promises", () => {
     expect(first).toMatchObject({ batch: 1, measured: undefined, met: false });
     const text = toMarkdown(peersDocument(results));
     expect(text).toContain("outputs of wasm unstructured-90 differ");
-    expect(text).toContain("outputs differ (≥ 3.60×) ✗");
+    expect(text).toContain("outputs differ (≥ 4.20×) ✗");
   });
 
   it("are shown beside times, and as curves", async () => {
@@ -256,7 +265,7 @@ describe("promises", () => {
     const results = await resultsWith(times);
     const text = toMarkdown(peersDocument(results));
     expect(text).toContain("Test CPU (2 cores)");
-    expect(text).toContain("| 90 % unstructured against own dense | 5.00× (≥ 3.60×) ✓ | 5.00× (≥ 3.60×) ✓ |");
+    expect(text).toContain("| 90 % unstructured against own dense | 5.00× (≥ 4.20×) ✓ | 5.00× (≥ 4.20×) ✓ |");
     expect(text).toMatch(/\| wasm \| unstructured-90 \| 8\d\.\d % \|.*\| 1 ± 0.1 ms \| 5.00× \| 10.0× \|/);
     const svg = await renderSvg(speedUpCurves(results, "PatchTST")!);
     for (const label of ["single weights", "4×1 blocks", "onnxruntime-node", "batch 32"])
@@ -266,6 +275,15 @@ describe("promises", () => {
 });
 
 describe("a results file", () => {
+  it("may be what several runs on one machine measured", async () => {
+    const [one, two] = [await resultsWith({ dense: 5 }), await resultsWith({ dense: 4 })];
+    const both = mergePeerResults([one, { ...two, runs: two.runs.map((run) => ({ ...run, batch: 3 })) }]);
+    expect(both.runs.map(({ batch }) => batch)).toEqual([1, 32, 3, 3]);
+    expect(both.sizes).toEqual(one.sizes);
+    const elsewhere = { ...two, environment: { ...two.environment, processor: "Other CPU" } };
+    expect(() => mergePeerResults([one, elsewhere])).toThrow(/Test CPU.*Other CPU/);
+  });
+
   it("is read back as it was, and refused where it is damaged or newer", async () => {
     const results = await resultsWith({ dense: 5 });
     expect(parsePeerResults(JSON.stringify(results), "peers.json")).toEqual(results);

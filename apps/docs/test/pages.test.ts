@@ -4,9 +4,10 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, normalize } from "node:path";
 import { AxeBuilder } from "@axe-core/playwright";
+import { chromiumPath } from "@espalier/runtimes/chromium";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { chromiumPath, dist, launch, pagesOf, type Server, serve, site } from "./site.ts";
+import { dist, launch, pagesOf, type Server, serve, site } from "./site.ts";
 
 if (!existsSync(dist)) throw new Error("there is no built site: run `npx -y pnpm@12 docs:build` first.");
 
@@ -45,7 +46,7 @@ describe("links", () => {
   });
 });
 
-describe.skipIf(chromiumPath() === undefined)("in a browser (Debian's package chromium)", () => {
+describe.skipIf(chromiumPath === undefined)("in a browser (Debian's package chromium)", () => {
   let server: Server;
   let browser: Browser;
   beforeAll(async () => {

@@ -6,10 +6,11 @@ import { AxeBuilder } from "@axe-core/playwright";
 import { digest, type TensorData } from "@espalier/core";
 import { formatCsv, synthetic } from "@espalier/datasets";
 import { decodeModel, writeSafetensors } from "@espalier/formats";
+import { chromiumPath } from "@espalier/runtimes/chromium";
 import { run } from "espalier";
 import type { Browser, Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { chromiumPath, dist, launch, type Server, serve } from "./site.ts";
+import { dist, launch, type Server, serve } from "./site.ts";
 
 if (!existsSync(dist)) throw new Error("there is no built site: run `npx -y pnpm@12 docs:build` first.");
 
@@ -20,7 +21,7 @@ interface Counts {
   readonly bytes: number;
 }
 
-describe.skipIf(chromiumPath() === undefined)("the playground", () => {
+describe.skipIf(chromiumPath === undefined)("the playground", () => {
   let server: Server;
   let browser: Browser;
   let page: Page;

@@ -1,11 +1,12 @@
-import { existsSync, globSync } from "node:fs";
+import { globSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { type Browser, chromium } from "playwright-core";
+import { launchChromium } from "@espalier/runtimes/chromium";
+import type { Browser } from "playwright-core";
 
 /** The site's folder, and where `docs:build` writes it. */
 export const site: string = fileURLToPath(new URL("..", import.meta.url));
@@ -69,24 +70,4 @@ export function pagesOf(folder: string): string[] {
     .sort();
 }
 
-/** The Chromium that `CHROMIUM` names, or Debian's; undefined if it does not exist. */
-export function chromiumPath(): string | undefined {
-  const { CHROMIUM } = process.env;
-  const paths = CHROMIUM === undefined ? ["/usr/bin/chromium", "/usr/bin/chromium-browser"] : [CHROMIUM];
-  return paths.find((path) => existsSync(path));
-}
-
-export async function launch(): Promise<Browser> {
-  return chromium.launch({
-    executablePath: chromiumPath()!,
-    chromiumSandbox: false,
-    args: [
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-      "--enable-unsafe-webgpu",
-    ],
-  });
-}
+export const launch = (): Promise<Browser> => launchChromium(["--enable-unsafe-webgpu"]);

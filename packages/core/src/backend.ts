@@ -84,6 +84,8 @@ export interface ProgramDescription {
   /** Memory in addition to the state's tensors: intermediate values, packed weights, and values kept between runs. */
   readonly bytes: { readonly arena: number; readonly weights: number; readonly kept: number };
   readonly calls: readonly CallDescription[];
+  /** Machine on which the rates behind `cost` were measured, which decide how weights are stored. */
+  readonly rates?: string;
 }
 
 /** One call of a kernel. */

@@ -1,8 +1,8 @@
 import { caseName } from "@espalier/core/testing";
+import { withLiteRt } from "@espalier/runtimes/litert-node";
 import { describe, it } from "vitest";
 import { writeTflite } from "../src/index.ts";
 import { emitters } from "../src/tflite/operators.ts";
-import { withLiteRt } from "./litert-runtime.ts";
 import { caseModel, evaluationCases, expectComplete, expectOutputs } from "./operator-forms.ts";
 
 describe("operators in LiteRT", () => {

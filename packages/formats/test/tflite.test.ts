@@ -12,9 +12,9 @@ import {
 import { add, Builder, batch } from "@espalier/core/graph";
 import { drawEncoder, largestError, modelOf } from "@espalier/core/testing";
 import { writeTflite } from "@espalier/formats";
+import { withLiteRt } from "@espalier/runtimes/litert-node";
 import { unstructured } from "@espalier/strategy-unstructured";
 import { describe, expect, it } from "vitest";
-import { withLiteRt } from "./litert-runtime.ts";
 import { caseModel, evaluationCases } from "./operator-forms.ts";
 import { models, strategies } from "./subjects.ts";
 

@@ -5,7 +5,7 @@ export { affine, binary, unary } from "./elementwise";
 export { fill, gather, reduce, transposed } from "./layout";
 export { sparsePairs, sparsePairStrips, sparseQuads, sparseRows, sparseRowStrips } from "./micro-kernels";
 export { foldStatistics, layerNorm } from "./normalization";
-export { pool } from "./pooling";
+export { averageRows, pool } from "./pooling";
 export { cumulativeSum, topK } from "./ranking";
 export { softmaxLanes, softmaxRows } from "./softmax";
 export { countBlocks, fillBlocks, firstNonFinite, gatherValues, opensMask } from "./sparse";

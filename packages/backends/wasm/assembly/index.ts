@@ -1,7 +1,7 @@
 /** Everything the compiler calls: what runs models, and what trains them. */
 export * from "./forward";
 export { batchNormGradient, batchNormTraining, layerNormGradient, layerNormSums } from "./normalization";
-export { averagePoolGradient, maxPoolGradient } from "./pooling";
+export { averageGradientRows, averagePoolGradient, maxPoolGradient } from "./pooling";
 export { softmaxGradientLanes, softmaxGradientRows } from "./softmax";
 export { maskedGradient } from "./sparse";
 export { adam, adamAt } from "./training";

@@ -80,12 +80,13 @@ function gatherAxis(rank: i32, dims: usize, y: usize, x: usize, indices: usize, 
     }
     return;
   }
-  if (is == 0 && ys == 4 && xs == 4 && what != ADD) {
+  if (is == 0 && ys == 4 && xs == 4) {
     // One index for neighbours.
     const index = load<u32>(indices);
     if (index >= extent) unreachable();
     const at = x + <usize>index * step;
     if (what == TAKE) memory.copy(y, at, <usize>n << 2);
+    else if (what == ADD) addRow(n, at, y);
     else memory.copy(at, y, <usize>n << 2);
     return;
   }
@@ -121,12 +122,7 @@ function reduceAxis(rank: i32, dims: usize, y: usize, x: usize): void {
   if (ys == 0 && xs == 4) {
     store<f32>(y, load<f32>(y) + sumRow(n, x));
   } else if (ys == 4 && xs == 4) {
-    for (; n >= 4; n -= 4) {
-      v128.store(y, f32x4.add(v128.load(y), v128.load(x)));
-      y += 16;
-      x += 16;
-    }
-    if (n > 0) storeLanes(y, f32x4.add(v128.load(y), v128.load(x)), n);
+    addRow(n, y, x);
   } else {
     for (let i = 0; i < n; i++) {
       store<f32>(y, load<f32>(y) + load<f32>(x));
@@ -134,6 +130,16 @@ function reduceAxis(rank: i32, dims: usize, y: usize, x: usize): void {
       x += xs;
     }
   }
+}
+
+/** y += x, n neighbours of both. */
+function addRow(n: i32, y: usize, x: usize): void {
+  for (; n >= 4; n -= 4) {
+    v128.store(y, f32x4.add(v128.load(y), v128.load(x)));
+    y += 16;
+    x += 16;
+  }
+  if (n > 0) storeLanes(y, f32x4.add(v128.load(y), v128.load(x)), n);
 }
 
 /** Sums blocks of 512 before it adds them up, so that rounding grows slowly. */

@@ -5,16 +5,11 @@
  */
 import { writeFile } from "node:fs/promises";
 import { cpus } from "node:os";
-import { randomStream } from "@espalier/core/graph";
-import { Heap } from "../src/memory/heap.ts";
 import { countsOf } from "../src/weights/cost.ts";
-import { packDense } from "../src/weights/dense-pack.ts";
-import { type Format, formats, type Rates, type SparseFormat } from "../src/weights/format.ts";
-import { blockRows, countBlocks, packSparse, type SparseOptions } from "../src/weights/sparse-pack.ts";
-import type { WeightSource } from "../src/weights/weight-source.ts";
-import { quantile } from "./models.ts";
+import { type Format, formats, type Rates } from "../src/weights/format.ts";
+import { blockRows, packSparse } from "../src/weights/sparse-pack.ts";
+import { heap, measure, patternOf, room, timeProduct, weight } from "./products.ts";
 
-const heap = await Heap.create("relaxed");
 const { kernels } = heap;
 const sizes = [
   { N: 512, K: 512 },
@@ -29,82 +24,12 @@ interface Sample {
   readonly time: number;
 }
 
-function measure(run: () => void): number {
-  const times: number[] = [];
-  const end = performance.now() + 60;
-  while (performance.now() < end || times.length < 20) {
-    const start = performance.now();
-    run();
-    times.push(performance.now() - start);
-  }
-  return 1e6 * quantile(times, 0.1);
-}
-
-function room(floats: number, value = 1): number {
-  const address = heap.allocate(4 * floats, "calibration");
-  heap.floats(address, floats).fill(value);
-  return address;
-}
-
-function weight(N: number, K: number, density: number, rows: number): WeightSource {
-  const address = room(N * K, 0);
-  const random = randomStream(1, `${N} ${K} ${density} ${rows}`);
-  const data = heap.floats(address, N * K);
-  for (let n = 0; n < N; n += rows) {
-    for (let k = 0; k < K; k++) {
-      if (random() < density) for (let i = n; i < n + rows; i++) data[i * K + k] = random() - 0.5;
-    }
-  }
-  const slot = {
-    name: "calibration",
-    dtype: "float32",
-    shape: [N, K],
-    length: N * K,
-    address,
-    version: 0,
-  } as const;
-  return { slot, offset: 0, N, K, ns: 4 * K, ks: 4, pattern: "values" };
-}
-
-function patternOf(source: WeightSource, format: SparseFormat, keepsSources: boolean): SparseOptions {
-  const { address } = source.slot;
-  return { address, sizes: countBlocks(heap, source, address)[format], keepsSources };
-}
-
 function sample(format: Format, N: number, K: number, density: number, vectors: number): Sample {
-  const pitch = 4 * vectors;
-  const [x, y, bias, strip] = [room(K * pitch), room(N * pitch), room(N), room(32 * K)];
   const rows = format === "panels" ? 1 : blockRows[format];
   const source = weight(N, K, format === "panels" ? 1 : density, rows);
-  const pack =
-    format === "panels"
-      ? packDense(heap, source)
-      : packSparse(heap, source, format, { x: pitch, y: pitch }, patternOf(source, format, false));
-  const time = measure(() => {
-    if (pack.format === "panels") {
-      kernels.dense(
-        vectors,
-        N,
-        K,
-        x,
-        4 * pitch,
-        pack.address,
-        bias,
-        y,
-        4 * pitch,
-        0,
-        vectors > 2 ? strip : 0,
-      );
-      return;
-    }
-    const kernel = { rows: "sparseRows", pairs: "sparsePairs", quads: "sparseQuads" } as const;
-    const { rows: table, offsets, values } = pack.address;
-    kernels[kernel[pack.format]](vectors, pack.count, x, table, offsets, values, bias, y, 0, 4 * pitch);
-  });
-  const values = pack.format === "panels" ? N * K : pack.values;
+  const { time, values } = timeProduct(source, format, vectors);
+  heap.free(source.slot.address);
   const pattern = { N, K, nonzero: values, pairs: values / 2, quads: values / 4 };
-  pack.dispose();
-  for (const address of [x, y, bias, strip, source.slot.address]) heap.free(address);
   return { counts: countsOf(format, pattern, vectors, kernels.panelRows()), time };
 }
 
@@ -212,7 +137,7 @@ const write = (value: object) =>
   JSON.stringify(value).replaceAll('"', "").replaceAll(":", ": ").replaceAll(",", ", ");
 await writeFile(
   new URL("../src/weights/calibration.ts", import.meta.url),
-  `import type { Format, Rates } from "./cost.ts";
+  `import type { Format, Rates } from "./format.ts";
 
 /** Nanoseconds, written by bench/calibrate.ts: do not edit. Only their ratios matter, which differ little between machines. */
 export const calibration: {

@@ -1,47 +1,51 @@
 import { float32, type Mask, type Model, type TensorData, type Tensors } from "@espalier/core";
 import { maskFrom, randomStream } from "@espalier/core/graph";
-import { crossformer, iTransformer, patchTST } from "@espalier/models";
+import {
+  autoformer,
+  crossformer,
+  fedformer,
+  informer,
+  iTransformer,
+  patchTST,
+  sedimarkCrossformer,
+  transformer,
+} from "@espalier/models";
+
+const etth1 = { inputLength: 96, horizon: 96, series: 7 };
+/** Widths of the studies that train for days. */
+const narrow = { ...etth1, width: 128, feedForward: 512, heads: 8 };
 
 /** The models that kernels are measured on, with random weights. */
 export const benchModels = {
   iTransformer: () =>
-    iTransformer({
-      ...{
-        inputLength: 96,
-        horizon: 96,
-        series: 7,
-        width: 512,
-        feedForward: 512,
-        heads: 8,
-        layers: 3,
-        dropout: 0,
-      },
-    }).initialize(1),
+    iTransformer({ ...etth1, width: 512, feedForward: 512, heads: 8, layers: 3, dropout: 0 }).initialize(1),
   PatchTST: () =>
     patchTST({
-      ...{
-        inputLength: 336,
-        horizon: 96,
-        series: 7,
-        width: 128,
-        feedForward: 256,
-        heads: 8,
-        layers: 3,
-        dropout: 0,
-      },
+      ...etth1,
+      inputLength: 336,
+      width: 128,
+      feedForward: 256,
+      heads: 8,
+      layers: 3,
+      dropout: 0,
     }).initialize(1),
   Crossformer: () =>
-    crossformer({
-      ...{
-        inputLength: 96,
-        horizon: 96,
-        series: 7,
-        width: 256,
-        feedForward: 512,
-        heads: 4,
-        layers: 3,
-        dropout: 0,
-      },
+    crossformer({ ...etth1, width: 256, feedForward: 512, heads: 4, layers: 3, dropout: 0 }).initialize(1),
+  Transformer: () => transformer(narrow).initialize(1),
+  Autoformer: () => autoformer(narrow).initialize(1),
+  FEDformer: () => fedformer(narrow).initialize(1),
+  Informer: () => informer(narrow).initialize(1),
+  narrowCrossformer: () => crossformer({ ...narrow, layers: 2 }).initialize(1),
+  /** SEDIMARK's, as its paper connects it, at its published width on the air quality of Helsinki. */
+  connected: () =>
+    sedimarkCrossformer({
+      variant: "connected",
+      inputLength: 24,
+      horizon: 24,
+      series: 7,
+      width: 256,
+      feedForward: 512,
+      heads: 8,
     }).initialize(1),
 } satisfies Record<string, () => Model>;
 

@@ -67,7 +67,10 @@ function report(plan: PlacedPlan, calls: ReturnType<PlacedPlan["calls"]>): void 
     );
   }
   console.log("slowest:");
-  for (const row of rows.toSorted((a, b) => b.microseconds - a.microseconds).slice(0, 12)) {
-    console.log(`  ${row.microseconds.toFixed(1).padStart(9)} µs  ${row.kernel.padEnd(18)} ${row.node}`);
+  for (const row of rows.toSorted((a, b) => b.microseconds - a.microseconds).slice(0, 60)) {
+    const rate = row.macs > 0 ? ` ${((2 * row.macs) / row.microseconds / 1000).toFixed(1)} GFLOP/s` : "";
+    console.log(
+      `  ${row.microseconds.toFixed(1).padStart(9)} µs  ${row.kernel.padEnd(18)} ${row.node}${rate}`,
+    );
   }
 }

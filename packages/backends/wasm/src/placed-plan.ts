@@ -14,6 +14,7 @@ import { PartsAtOnce } from "./parts-at-once.ts";
 import { Placement } from "./placement.ts";
 import type { WasmState } from "./state.ts";
 import type { Surroundings } from "./threads/divide/divider.ts";
+import { calibration } from "./weights/calibration.ts";
 import { Repacking } from "./weights/repacking.ts";
 
 /** A plan with addresses: memory is taken once, then every run is a list of calls. */
@@ -119,6 +120,7 @@ export class PlacedPlan {
       bytes: { arena, kept, weights: this.plan.weights.bytes },
       ...(threads > 1 ? { threads } : {}),
       calls: [...this.calls("main"), ...this.calls("update")].map((step) => described(step, apart)),
+      rates: calibration.machine,
     };
   }
 

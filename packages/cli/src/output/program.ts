@@ -14,7 +14,7 @@ export interface DescribedProgram extends ProgramDescription {
 const besideNode = 62;
 
 export function programLines(
-  { name, backend, batch, part, threads = 1, bytes: memory, calls }: DescribedProgram,
+  { name, backend, batch, part, threads = 1, bytes: memory, calls, rates }: DescribedProgram,
   columns = Number.POSITIVE_INFINITY,
   colors: Colors,
 ): string[] {
@@ -26,7 +26,7 @@ export function programLines(
   const expected =
     costs.length === 0
       ? ""
-      : `; ${plural(costs.length, "product")} with weights, expected ${formatTime(total / 1e6)}`;
+      : `; ${plural(costs.length, "product")} with weights, expected ${formatTime(total / 1e6)}${rates === undefined ? "" : `, by rates of ${rates}`}`;
   return [
     `${colors.bold(name)} on ${backend}, batch ${formatCount(batch)}${parted}`,
     `${plural(calls.length, "call")}${expected}`,

@@ -165,6 +165,20 @@ export const operatorCases: readonly OperatorCase[] = [
   one("AveragePool", [x(batch, 33, 7)], { axis: 1, kernel: 25, stride: 1, before: 0, after: 0 }),
   one("AveragePool", [x(batch, 7, 31)], { axis: 2, kernel: 3, stride: 2, before: 1, after: 2 }),
   one("AveragePool", [x(batch, 4, 3)], { axis: 1, kernel: 3, stride: 1, before: 2, after: 2 }),
+  ...[
+    { axis: 1, shape: [batch, 38, 7] as const },
+    { axis: 2, shape: [batch, 7, 38] as const },
+  ].flatMap(({ axis, shape }) => [
+    one("AveragePool", [x(...shape)], { axis, kernel: 8, stride: 1, before: 0, after: 0 }),
+    one("AveragePoolGradient", [x(...shape)], {
+      axis,
+      kernel: 9,
+      stride: 1,
+      before: 0,
+      after: 0,
+      extent: 46,
+    }),
+  ]),
   one("AveragePoolGradient", [x(batch, 3, 7)], {
     ...{ axis: 1, kernel: 5, stride: 2, before: 1, after: 0 },
     extent: 8,

@@ -6,20 +6,17 @@ import { fileURLToPath } from "node:url";
 import { type Model, randomInputs, reference, runModel } from "@espalier/core";
 import { largestError } from "@espalier/core/testing";
 import { writeTflite } from "@espalier/formats";
+import { chromiumPath, launchChromium, withoutChromium } from "@espalier/runtimes/chromium";
+import { litertFolder } from "@espalier/runtimes/litert-node";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { chromiumPath, launch } from "../../../backends/wasm/test/browser/page.ts";
-import { litertFolder } from "../litert-runtime.ts";
 import { models } from "../subjects.ts";
 import type { Offers } from "./litert-page.ts";
 
-const missing = chromiumPath === undefined;
-const why = missing ? " (skipped: no /usr/bin/chromium; name one with CHROMIUM)" : "";
-
-describe.skipIf(missing)(`LiteRT.js in a page, in Chromium${why}`, () => {
+describe.skipIf(chromiumPath === undefined)(`LiteRT.js in a page, in Chromium${withoutChromium}`, () => {
   const server = createServer();
   const files = new Map<string, Uint8Array>();
-  let browser: Awaited<ReturnType<typeof launch>>;
+  let browser: Awaited<ReturnType<typeof launchChromium>>;
   let page: Awaited<ReturnType<typeof browser.newPage>>;
 
   beforeAll(async () => {
@@ -38,7 +35,7 @@ describe.skipIf(missing)(`LiteRT.js in a page, in Chromium${why}`, () => {
       else response.end(files.get(name) ?? (await readFile(join(litertFolder, name)).catch(() => "")));
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    browser = await launch();
+    browser = await launchChromium();
     page = await browser.newPage();
     await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
     await page.waitForFunction(() => "forecast" in globalThis);

@@ -1,6 +1,6 @@
 import type { PoolAttributes } from "@espalier/core/graph";
 import { type Emitter, pointer } from "../compile/emitter.ts";
-import type { View } from "../compile/view.ts";
+import { layoutOf, type View } from "../compile/view.ts";
 import { ofFloats } from "./by-definition.ts";
 import type { Emit, Emits, NodeCall } from "./kernel.ts";
 import { alongside, outputBeside } from "./lanes.ts";
@@ -21,10 +21,41 @@ const pool = (largest: 0 | 1): Emit<PoolAttributes> =>
     e.call("pool", dims, pointer(y), pointer(x), ...extents, ...steps, kernel, stride, before, largest);
   });
 
+/**
+ * A moving average: windows are whole, each one position after the one before. Where positions are neighbours it runs along
+ * them, so that nothing changes its place for it. Returns whether it was emitted.
+ */
+function emitAlong(
+  e: Emitter,
+  kernel: "averageRows" | "averageGradientRows",
+  { inputs, node }: NodeCall<PoolAttributes>,
+  { axis, kernel: window, stride, before }: PoolAttributes,
+): boolean {
+  const given = e.view(inputs[0]!);
+  const shape = e.shape(node.outputs[0]!);
+  const [few, many] = [given.shape[axis]!, shape[axis]!].sort((a, b) => a - b) as [number, number];
+  const moves = stride === 1 && before === 0 && many === few + window - 1;
+  const layout = e.wanted(node.outputs[0]!) ?? layoutOf(given);
+  const along = layout.order.findLast((one) => shape[one]! > 1) === axis;
+  if (!moves || !along || (kernel === "averageGradientRows" && few < window)) return false;
+  const y = e.allocate(shape, layout);
+  e.set(node.outputs[0]!, y);
+  const x = given.strides[axis] === 1 ? given : e.copy(given, layout);
+  e.call(kernel, e.walk(y, [x], shape.with(axis, 1)), pointer(y), pointer(x), few, window);
+  return true;
+}
+
+const averagePool = pool(0);
+
 export const pooling: Emits = {
-  AveragePool: pool(0),
+  AveragePool: ofFloats((e, call) => {
+    if (!emitAlong(e, "averageRows", call, call.attributes)) averagePool(e, call);
+  }),
   MaxPool: pool(1),
-  AveragePoolGradient: ofWindows((e, { inputs, node }, { axis, kernel, stride, before }) => {
+  AveragePoolGradient: ofWindows((e, call, attributes) => {
+    if (emitAlong(e, "averageGradientRows", call, attributes)) return;
+    const { inputs, node } = call;
+    const { axis, kernel, stride, before } = attributes;
     const given = e.view(inputs[0]!);
     const dx = outputBeside(e, node.outputs[0]!, axis, given);
     const dy = alongside(e, given, dx);

@@ -1,9 +1,10 @@
 import type { Availability } from "@espalier/core";
 import { backendChecks } from "@espalier/core/testing";
+import { chromiumPath, launchChromium, withoutChromium } from "@espalier/runtimes/chromium";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type WasmOptions, wasm } from "../../src/index.ts";
-import { chromiumPath, launch, type Site, servePage } from "./page.ts";
+import { type Site, servePage } from "./page.ts";
 
 /** What the page offers. */
 interface Offers {
@@ -11,16 +12,14 @@ interface Offers {
   conformance(options: WasmOptions): Promise<{ checks: number; failures: string[] }>;
 }
 
-const missing = chromiumPath === undefined;
-const why = missing ? " (skipped: no /usr/bin/chromium; name one with CHROMIUM)" : "";
 const all = backendChecks(wasm()).length;
 
-describe.skipIf(missing)(`in Chromium, from a plain page${why}`, () => {
+describe.skipIf(chromiumPath === undefined)(`in Chromium, from a plain page${withoutChromium}`, () => {
   let site: Site;
   let browser: Browser;
 
   beforeAll(async () => {
-    [site, browser] = await Promise.all([servePage(), launch()]);
+    [site, browser] = await Promise.all([servePage(), launchChromium()]);
   });
   afterAll(async () => {
     await browser?.close();

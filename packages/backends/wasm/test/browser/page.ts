@@ -1,11 +1,10 @@
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { stripTypeScriptTypes } from "node:module";
 import type { AddressInfo } from "node:net";
 import { posix } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Browser, chromium } from "playwright-core";
 
 const root = fileURLToPath(new URL("../../../../../", import.meta.url));
 
@@ -83,22 +82,4 @@ export async function servePage(): Promise<Site> {
     isolated: `${url}/isolated`,
     close: () => new Promise((resolve) => server.close(() => resolve())),
   };
-}
-
-/** The Chromium that `CHROMIUM` names, or Debian's; undefined if it does not exist. */
-export const chromiumPath: string | undefined = [process.env.CHROMIUM ?? "/usr/bin/chromium"].find((path) =>
-  existsSync(path),
-);
-
-export function launch(): Promise<Browser> {
-  return chromium.launch({
-    executablePath: chromiumPath!,
-    chromiumSandbox: false,
-    args: [
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-    ],
-  });
 }

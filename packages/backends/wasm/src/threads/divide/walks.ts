@@ -78,6 +78,18 @@ const rules = {
     vectors: 1,
     element: (call) => 0.7 * numberAt(call, 3) * numberAt(call, 7),
   },
+  averageRows: {
+    walk: 0,
+    operands: [1, 2],
+    vectors: 0,
+    element: (call) => 0.04 * numberAt(call, 3) * numberAt(call, 4),
+  },
+  averageGradientRows: {
+    walk: 0,
+    operands: [1, 2],
+    vectors: 0,
+    element: (call) => 0.04 * numberAt(call, 3) * numberAt(call, 4),
+  },
   maxPoolGradient: {
     walk: 0,
     operands: [1, 2, 3],

@@ -2,15 +2,18 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import vm from "node:vm";
-import type { Tensors } from "@espalier/core";
-import type { CompiledModel } from "@litertjs/core";
+import { type Litert, type LitertModel, openLitert } from "./litert.ts";
 
 const require = createRequire(import.meta.url);
+const main = require.resolve("@litertjs/core");
 /** The folder of LiteRT's WebAssembly, for engines with 128-bit SIMD. */
-export const litertFolder = join(dirname(require.resolve("@litertjs/core")), "../wasm");
+export const litertFolder: string = join(dirname(main), "../wasm");
+export const litertVersion: string = JSON.parse(
+  readFileSync(join(dirname(main), "../package.json"), "utf8"),
+).version;
 
 /** LiteRT.js in Node. It is made for pages, and loads its engine by a script: that script is run here. */
-async function load(): Promise<typeof import("@litertjs/core")> {
+async function load(): Promise<Litert> {
   const script = join(litertFolder, "litert_wasm_internal.js");
   const page = globalThis as unknown as Record<string, unknown>;
   page.self = globalThis;
@@ -34,32 +37,23 @@ async function load(): Promise<typeof import("@litertjs/core")> {
   }
 }
 
-let runtime: ReturnType<typeof load> | undefined;
+let runtime: Promise<Litert> | undefined;
+
+/** LiteRT.js in this process, loaded once. */
+export function litertInNode(): Promise<Litert> {
+  runtime ??= load();
+  return runtime;
+}
 
 /** A file in LiteRT: all outputs by name, and whether its fast engine (XNNPACK) runs all of it. */
 export async function withLiteRt<T>(
   file: Uint8Array,
-  use: (run: (inputs: Tensors) => Promise<Tensors>, model: CompiledModel) => Promise<T>,
+  use: (run: LitertModel["run"], model: LitertModel["model"]) => Promise<T>,
 ): Promise<T> {
-  runtime ??= load();
-  const { loadAndCompile, Tensor } = await runtime;
-  const model = await loadAndCompile(file, { accelerator: "wasm" });
+  const { model, run, dispose } = await openLitert(await litertInNode(), file);
   try {
-    return await use(async (inputs) => {
-      const given = Object.fromEntries(
-        [...inputs].map(([name, { data, shape }]) => [name, new Tensor(data, [...shape])]),
-      );
-      const results = Object.entries(await model.run(given));
-      const outputs = results.map(([name, tensor]) => {
-        const { dtype, layout } = tensor.type;
-        const data = tensor.toTypedArray().slice() as Float32Array | Int32Array;
-        tensor.delete();
-        return [name, { dtype: dtype as "float32" | "int32", shape: [...layout.dimensions], data }] as const;
-      });
-      for (const tensor of Object.values(given)) tensor.delete();
-      return new Map(outputs);
-    }, model);
+    return await use(run, model);
   } finally {
-    model.delete();
+    dispose();
   }
 }
