@@ -1,4 +1,11 @@
-import { EspalierError, float32, type Graph, resolveShape, type TensorData } from "@espalier/core/inference";
+import {
+  EspalierError,
+  float32,
+  type Graph,
+  printShape,
+  resolveShape,
+  type TensorData,
+} from "@espalier/core/inference";
 import type { Batch, WindowSet } from "./windows.ts";
 
 /** The part of a batch of windows that each graph input takes, by Time-Series-Library's names. */
@@ -38,11 +45,20 @@ export function inputsFrom(
         const size = concrete.reduce((n, extent) => n * extent, 1);
         if (size !== data.length) {
           throw new EspalierError(
-            `the model's input "${name}" has shape [${concrete.join(", ")}], the data's windows hold ${data.length / indices.length} numbers each: input length ${windows.inputLength}, horizon ${windows.horizon}, ${windows.series} series.`,
+            `the model's input "${name}" has shape ${printShape(shape)}, the data gives [${indices.length}, ${contentOf(part, windows)}.`,
           );
         }
         return [name, float32(concrete, data)];
       }),
     );
   };
+}
+
+/** A part of each window in words: `96, 5]: 96 rows of 5 time marks`. */
+function contentOf(part: keyof Batch, windows: WindowSet): string {
+  const { inputLength, horizon, labelLength, series, marks } = windows;
+  const rows =
+    { x: inputLength, xMark: inputLength, y: horizon, xDec: 0, yMark: 0 }[part] || labelLength + horizon;
+  if (part !== "xMark" && part !== "yMark") return `${rows}, ${series}]: ${rows} rows of ${series} series`;
+  return `${rows}, ${marks}]: ${rows} rows of ${marks} time marks, whose number depends on the step between rows`;
 }

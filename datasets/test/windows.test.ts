@@ -1,6 +1,15 @@
+import { Builder, batch } from "@espalier/core/graph";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { spacedWindows, splitOf, synthetic, type Table, windows, withHistory } from "../src/index.ts";
+import {
+  inputsFrom,
+  spacedWindows,
+  splitOf,
+  synthetic,
+  type Table,
+  windows,
+  withHistory,
+} from "../src/index.ts";
 
 /** Row r of series s holds 100 r + s. */
 function counting(rows: number, series: number): Table {
@@ -47,6 +56,26 @@ describe("windows", () => {
     expect([...xDec]).toEqual([300, 301, 0, 0, 0, 0, 500, 501, 0, 0, 0, 0]);
     expect(xMark).toBeUndefined();
     expect(set.marks).toBe(0);
+  });
+
+  it("that do not fit a model say what they hold", () => {
+    const set = windows(
+      synthetic({ rows: 40, series: 2 }),
+      { start: 0, end: 40 },
+      { inputLength: 4, horizon: 2, labelLength: 1 },
+    );
+    const given = (name: string, shape: readonly [number, number]) => {
+      const b = Builder.create();
+      b.output("y", b.input(name, [batch, ...shape]));
+      return () => inputsFrom(b.build().graph, set)([0, 1, 2]);
+    };
+    expect(given("x_enc", [4, 2])().get("x_enc")!.shape).toEqual([3, 4, 2]);
+    expect(given("x_enc", [4, 3])).toThrow(
+      `input "x_enc" has shape [batch, 4, 3], the data gives [3, 4, 2]: 4 rows of 2 series.`,
+    );
+    expect(given("x_mark_dec", [3, 9])).toThrow(
+      `input "x_mark_dec" has shape [batch, 3, 9], the data gives [3, 3, ${set.marks}]: 3 rows of ${set.marks} time marks, whose number depends on the step`,
+    );
   });
 
   it("with history forecast every row of their split, the first one included", () => {

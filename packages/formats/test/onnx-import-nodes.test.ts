@@ -90,6 +90,29 @@ describe("shapes that follow the batch", () => {
   });
 });
 
+describe("a table of which parts are read", () => {
+  it("is a tensor for each part", async () => {
+    const angle = (i: number) => Math.floor(i / 4) / (1 + (i % 2) * 9);
+    const waves = Array.from({ length: 40 }, (_, i) => (i % 4 < 2 ? Math.sin : Math.cos)(angle(i)));
+    const model = await agrees({
+      inputs: { x: ["batch", 5, 4] },
+      nodes: [
+        node("Slice", ["table", "zero", "five", "zero"], "first"),
+        node("Slice", ["table", "five", "ten", "zero"], "second"),
+        node("Mul", ["x", "first"], "product"),
+        node("Add", ["product", "second"], "y"),
+      ],
+      initializers: [
+        floats("table", [10, 4], waves),
+        longs("zero", [0]),
+        longs("five", [5]),
+        longs("ten", [10]),
+      ],
+    });
+    expect(roles(model)).toEqual({ table: "buffer", table_1: "buffer" });
+  });
+});
+
 describe("open axes", () => {
   const mean: FileParts = {
     inputs: { x: ["n", "time", 4] },

@@ -87,6 +87,22 @@ describe.each(cells)("%s, %s", (cell, direction) => {
   });
 });
 
+describe("a GRU that resets its state before the product", () => {
+  it.each(["forward", "reverse", "bidirectional"])("%s: is drawn step by step", async (direction) => {
+    const { nodes, ...rest } = forecaster("GRU", direction);
+    const [before, cell, ...after] = nodes;
+    const first = {
+      ...cell!,
+      attribute: cell!.attribute.filter(({ name }) => name !== "linear_before_reset"),
+    };
+    const model = await agrees({ ...rest, nodes: [before!, first, ...after] });
+    expect(operators(model)).not.toContain("GRU");
+    const dimension = model.dimensions.list.find(({ size, fixed }) => size === width && fixed === undefined);
+    expect(dimension?.members.length).toBeGreaterThan(2);
+    for (const { run } of modelChecks(model)) await run();
+  });
+});
+
 describe("states and layouts", () => {
   it("begin with what they are given, and end as outputs", async () => {
     for (const cell of ["LSTM", "GRU"] as const) {
@@ -152,7 +168,6 @@ describe("what a cell cannot do", () => {
     });
 
   it("is said in one line", () => {
-    expect(one("GRU", { linear_before_reset: int(0) })).toMatch(/resets its state before the product/);
     expect(one("LSTM", {}, ["", "", "", "p"])).toMatch(/peepholes are not supported/);
     expect(one("LSTM", {}, ["n"])).toMatch(/sequences are of different lengths/);
     expect(one("LSTM", { direction: text("sideways") })).toMatch(/direction sideways is not known/);

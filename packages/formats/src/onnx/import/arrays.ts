@@ -83,6 +83,14 @@ export function takeKnown(x: Known, axis: number, positions: readonly number[]):
   });
 }
 
+/** Positions along an axis of an initialiser, as a weight or table of their own. */
+export function partOf(x: Known, axis: number, positions: readonly number[]): Known {
+  const { source } = x;
+  const taken = takeKnown(x, axis, positions);
+  if (source === undefined) return taken;
+  return { ...taken, source: { ...source, part: `${source.part ?? ""}${axis}:${positions.join()};` } };
+}
+
 export function reshapeKnown(x: Known, shape: readonly number[]): Known {
   const { source: _source, ...rest } = x;
   return { ...rest, shape };

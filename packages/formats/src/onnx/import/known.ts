@@ -9,6 +9,8 @@ export interface Source {
   readonly name: string;
   /** Place among the file's initialisers. */
   readonly order: number;
+  /** The positions that it was cut to: parts of one initialiser are different tensors. */
+  readonly part?: string;
 }
 
 /**

@@ -106,7 +106,7 @@ export class Weights {
     { source, role, own }: { readonly source: Source; readonly role: TensorRole; readonly own: string },
     use: Use,
   ): Value {
-    const key = `${source.name} ${role} ${known.shape.join()}`;
+    const key = `${source.name} ${source.part ?? ""} ${role} ${known.shape.join()}`;
     const drawn = this.#drawn.get(key) ?? [];
     this.#drawn.set(key, drawn);
     const [first] = drawn;

@@ -14,6 +14,7 @@ import { products } from "./products.ts";
 import { recurrences } from "./recurrent.ts";
 import { reductions } from "./reductions.ts";
 import { resampling } from "./resize.ts";
+import { rotations } from "./rotary.ts";
 import { sequences } from "./sequences.ts";
 import { spectra } from "./spectra.ts";
 import { windows } from "./windows.ts";
@@ -31,6 +32,7 @@ export const rules: ReadonlyMap<string, Rule> = new Map(
     ...padding,
     ...products,
     ...attentions,
+    ...rotations,
     ...einsums,
     ...reductions,
     ...recurrences,

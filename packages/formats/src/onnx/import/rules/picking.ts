@@ -18,7 +18,7 @@ import {
   type Value,
   where,
 } from "@espalier/core/graph";
-import { takeKnown } from "../arrays.ts";
+import { partOf, takeKnown } from "../arrays.ts";
 import {
   axisOf,
   type Call,
@@ -90,7 +90,7 @@ export function take(call: Call, item: Item, axis: number, positions: readonly n
   if (isPlain(call, item)) return takeKnown(item, axis, positions);
   // Of 5,000 positions only a dozen are read: the table gets that length.
   if (isKnown(item) && item.source !== undefined && call.context.weights.isTable(item))
-    return { ...takeKnown(item, axis, positions), source: item.source };
+    return partOf(item, axis, positions);
   const x = lift(call, item);
   // In Espalier's own files, the nodes are those of the model.
   const [first = 0] = positions;

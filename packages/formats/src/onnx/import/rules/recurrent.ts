@@ -7,12 +7,16 @@ import {
   isBatch,
   lstm,
   matMul,
+  mul,
   printShape,
   reshape,
   type Shape,
   sameShape,
+  sigmoid,
   slice,
+  sub,
   swapAxes,
+  tanh,
   transpose,
   type Value,
 } from "@espalier/core/graph";
@@ -203,20 +207,55 @@ const lstmRule: Rule = (call) => {
 };
 
 const gruRule: Rule = (call) => {
-  if (call.attributes.int("linear_before_reset", 0) === 0)
-    throw new UnreadableError(
-      "it resets its state before the product (linear_before_reset = 0), which is not supported; PyTorch's GRU resets after it",
-    );
   const cell = cellOf(call, 3);
   const { b } = call;
+  const resetsAfter = call.attributes.int("linear_before_reset", 0) !== 0;
   const cells = cell.backwards.map((reverse, direction) => {
     const biases = biasesOf(cell, direction);
+    if (!resetsAfter) {
+      const gates = gatesOf(cell, direction, biases ?? []);
+      return [unrolled(cell, gates, recurrentWeight(cell, direction), initial(cell, 5, direction), reverse)];
+    }
     const gates = gatesOf(cell, direction, biases?.slice(0, 1) ?? []);
     const bias = biases === undefined ? noBias(call, cell) : reshape(b, biases[1], [cell.gates, cell.width]);
     return [gru(b, gates, recurrentWeight(cell, direction), bias, initial(cell, 5, direction), reverse)];
   });
   return outputs(cell, cells);
 };
+
+/** Maximum number of steps drawn one by one. */
+const maxSteps = 1024;
+
+/**
+ * A GRU that resets its state before the product (Cho et al., EMNLP 2014; TensorFlow's before version 2), step by step:
+ * core's operator resets after it, as PyTorch does. Gives h [steps, sequences, width].
+ */
+function unrolled(cell: Cell, gates: Value, weight: Value, first: Value, reverse: boolean): Value {
+  const { b } = cell.call;
+  const { steps, sequences, width } = cell;
+  if (steps > maxSteps)
+    throw new UnreadableError(
+      `it resets its state before the product (linear_before_reset = 0), which is supported for up to ${maxSteps} steps, not ${steps}`,
+    );
+  const weights = [0, 1, 2].map((gate) =>
+    swapAxes(b, reshape(b, slice(b, weight, 0, gate, gate + 1), [width, width]), 0, 1),
+  );
+  const states: Value[] = [];
+  let state = first;
+  for (let i = 0; i < steps; i++) {
+    const t = reverse ? steps - 1 - i : i;
+    const now = slice(b, gates, 0, t, t + 1);
+    const sum = (gate: number, seen: Value) => {
+      const own = reshape(b, slice(b, now, 2, gate, gate + 1), [sequences, width]);
+      return add(b, own, matMul(b, seen, weights[gate]!));
+    };
+    const [update, reset] = [sigmoid(b, sum(0, state)), sigmoid(b, sum(1, state))];
+    const next = tanh(b, sum(2, mul(b, reset, state)));
+    state = add(b, next, mul(b, update, sub(b, state, next)));
+    states[t] = reshape(b, state, [1, sequences, width]);
+  }
+  return states.length === 1 ? states[0]! : concat(b, states, 0);
+}
 
 function noBias(call: Call, { gates, width }: Cell): Value {
   return lift(
