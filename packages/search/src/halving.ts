@@ -10,7 +10,8 @@ export type Job =
 /**
  * Asynchronous successive halving (Li et al., MLSys 2020): promotes the most promising candidate that is in the top
  * `1 / reduction` of its rung and not on the next one yet, from the highest rung down; if there is none, asks for a new
- * candidate. `rungs` is their number; `tried` says whether a trial exists, failed ones included.
+ * candidate. `rungs` is their number; `tried` says whether a trial exists, failed ones included; candidates that are not
+ * `worthwhile` stay where they are.
  */
 export function nextJob(
   trials: readonly Finished[],
@@ -19,16 +20,18 @@ export function nextJob(
     reduction,
     ranking,
     tried,
+    worthwhile = () => true,
   }: {
     readonly rungs: number;
     readonly reduction: number;
     readonly ranking: Ranking;
     readonly tried: (candidate: number, rung: number) => boolean;
+    readonly worthwhile?: (candidate: number) => boolean;
   },
 ): Job {
   for (let rung = rungs - 2; rung >= 0; rung--) {
     const here = trials
-      .filter((trial) => trial.rung === rung)
+      .filter((trial) => trial.rung === rung && worthwhile(trial.of))
       .toSorted((a, b) => ranking.promise(a.result, rung) - ranking.promise(b.result, rung) || a.of - b.of);
     const best = here.slice(0, Math.floor(here.length / reduction)).find(({ of }) => !tried(of, rung + 1));
     if (best !== undefined) return { does: "promote", candidate: best.of, rung: rung + 1 };

@@ -1,5 +1,5 @@
 import { canonicalJson } from "@espalier/core/documents";
-import { exchange, type Finished, type Ranking } from "./ranking.ts";
+import { exchange, type Finished, longestOf, type Ranking } from "./ranking.ts";
 import type { CandidateRecord } from "./records.ts";
 import { isChoice, type Point, type Range, rounded, type SearchSpace } from "./space/space.ts";
 
@@ -52,6 +52,30 @@ export function pointAtLimit(
     first ??= found;
   }
   return first;
+}
+
+/** Whether a point has more than so many times the size of a model that keeps the limit of the error already. */
+export function isTooLarge(
+  point: Point,
+  {
+    space: { size },
+    candidates,
+    trials,
+    ranking,
+  }: {
+    readonly space: SearchSpace;
+    readonly candidates: readonly CandidateRecord[];
+    readonly trials: readonly Finished[];
+    readonly ranking: Ranking;
+  },
+  times: number,
+): boolean {
+  if (size === undefined) return false;
+  return longestOf(trials).some(
+    ({ of, result, rung }) =>
+      (ranking.spare(result, rung) ?? -1) >= 0 &&
+      times * (candidates[of]!.point[size] as number) < (point[size] as number),
+  );
 }
 
 function sizeAtLimit(tried: readonly Tried[], range: Range): number | undefined {

@@ -1,6 +1,6 @@
 import { EspalierError, type Json } from "@espalier/core";
 import { canonicalJson } from "@espalier/core/documents";
-import { pointAtLimit } from "./limit.ts";
+import { isTooLarge, pointAtLimit } from "./limit.ts";
 import { type Finished, longestOf, type Ranking } from "./ranking.ts";
 import type { CandidateRecord, Proposal } from "./records.ts";
 import type { Point, SearchSpace } from "./space/space.ts";
@@ -46,7 +46,7 @@ export async function proposeNext(
   const seen = new Set(
     candidates.flatMap(({ point, others }) => [point, ...others.map((o) => o.point)]).map(nameOf),
   );
-  const seed = space.seeds?.find(({ point }) => !seen.has(nameOf(point)) && !isTooLarge(point, request));
+  const seed = space.seeds?.find(({ point }) => !seen.has(nameOf(point)) && !isTooLarge(point, request, 2));
   // Widths are whole: points that differ a little may prune to the same model and tune it in the same way.
   const outcomeOf = ({ point, oneShot }: Proposal) =>
     canonicalJson([oneShot ?? null, tuningOf(point, space)]);
@@ -67,17 +67,6 @@ export async function proposeNext(
   const isKnown = (one: Proposal) => Number(known.has(outcomeOf(one)));
   const [best = tried[0]!] = possible.toSorted((a, b) => isKnown(a) - isKnown(b) || a.oneShot! - b.oneShot!);
   return { from, ...best, others: tried.filter((other) => other !== best) };
-}
-
-/** Whether a model of less than half the size keeps the limit of the error already. */
-function isTooLarge(point: Point, { space, candidates, trials, ranking }: ProposalRequest): boolean {
-  const { size } = space;
-  if (size === undefined) return false;
-  return trials.some(
-    ({ of, result, rung }) =>
-      (ranking.spare(result, rung) ?? -1) >= 0 &&
-      2 * (candidates[of]!.point[size] as number) < (point[size] as number),
-  );
 }
 
 /** The steps of a point's recipe that tune. */
@@ -117,15 +106,20 @@ function rivals(request: ProposalRequest, seen: Set<string>, drawn: (given: Poin
   const proposals = predicts(request) ? request.proposals : 1;
   const points: Point[] = [];
   let given: Point = {};
+  let large: Point | undefined;
   for (let i = 0; i < 20 * proposals && points.length < proposals; i++) {
     const point = drawn(given);
     if (seen.has(nameOf(point))) continue;
+    if (isTooLarge(point, request, 4)) {
+      large ??= point;
+      continue;
+    }
     seen.add(nameOf(point));
     points.push(point);
     const size = space.size === undefined ? undefined : point[space.size];
     if (size !== undefined) given = { [space.size!]: size };
   }
-  return points;
+  return points.length > 0 || large === undefined ? points : [large];
 }
 
 /** Whether one-shot errors predict errors after fine-tuning, at equal size, on the highest rung with enough results. */

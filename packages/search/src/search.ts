@@ -6,6 +6,7 @@ import type { Recipe, RecipeEvent, Workbench } from "@espalier/recipe";
 import { type Conclusion, conclude, type Rival } from "./conclude.ts";
 import { errorLimitOf, type Goal, readGoal } from "./goal.ts";
 import { nextJob } from "./halving.ts";
+import { isTooLarge } from "./limit.ts";
 import { proposeNext } from "./propose.ts";
 import { allowedError, type Finished, isFinished, type Ranking, rankingOf } from "./ranking.ts";
 import type { CandidateRecord, HeaderRecord, SearchRecord, TestRecord, TrialRecord } from "./records.ts";
@@ -206,20 +207,24 @@ class Search {
 
   /** Does the next piece of work; false if the space is exhausted. */
   async #next(): Promise<boolean> {
-    const { settings } = this.#parts;
+    const { settings, space } = this.#parts;
     const trials = this.#finished();
+    const candidates = this.#candidates();
+    const ranking = this.#ranking();
     const job = nextJob(trials, {
       rungs: this.#rungs.length,
       reduction: settings.reduction,
-      ranking: this.#ranking(),
+      ranking,
+      // A good recipe that is large is tried at a smaller size instead.
+      worthwhile: (of) => !isTooLarge(candidates[of]!.point, { space, candidates, trials, ranking }, 2),
       tried: (candidate, rung) => this.#trials().some((t) => t.of === candidate && t.rung === rung),
     });
     // A candidate that was made right before the search was stopped.
-    const untried = this.#candidates().find(
+    const untried = candidates.find(
       ({ candidate, error }) => error === undefined && !this.#trials().some(({ of }) => of === candidate),
     );
     if (untried !== undefined) await this.#tune(untried, 0);
-    else if (job.does === "promote") await this.#tune(this.#candidates()[job.candidate]!, job.rung);
+    else if (job.does === "promote") await this.#tune(candidates[job.candidate]!, job.rung);
     else {
       const candidate = await this.#propose();
       if (candidate === undefined) return false;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { CandidateRecord, Finished, Point, SearchSpace } from "../src/index.ts";
-import { pointAtLimit } from "../src/limit.ts";
+import { isTooLarge, pointAtLimit } from "../src/limit.ts";
 import { rankingOf } from "../src/ranking.ts";
 
 const recipe = { format: 2, steps: [{ do: "prune", strategy: { use: "unstructured" } }] } as const;
@@ -62,5 +62,25 @@ describe("the size at the limit of the error", () => {
   it("is not asked for if size is not free", () => {
     const { size: _size, ...fixed } = space;
     expect(next([["a", 0.1, 0.39]], fixed)).toBeUndefined();
+  });
+});
+
+describe("a point that is too large", () => {
+  it("has more than some times the size of a model that keeps the limit, after its longest fine-tuning", () => {
+    const candidates: CandidateRecord[] = [
+      { kind: "candidate", candidate: 0, from: "", point: { size: 0.1 }, others: [], seconds: 0 },
+    ];
+    const trial = (rung: number, mse: number): Finished => {
+      const result = { validation: { mse, mae: mse }, bytes: 0.1, flops: 0.1, digest: "" };
+      return { kind: "trial", of: 0, rung, epochs: 1, seed: 0, recipe: recipe as never, result, seconds: 0 };
+    };
+    const known = (trials: readonly Finished[]) => {
+      const ranking = rankingOf({ minimize: "bytes", error: 0.4 }, 0.4, trials, 1);
+      return { space, candidates, trials, ranking };
+    };
+    const short = known([trial(0, 0.39)]);
+    expect(isTooLarge({ size: 0.21 }, short, 2)).toBe(true);
+    expect(isTooLarge({ size: 0.19 }, short, 2)).toBe(false);
+    expect(isTooLarge({ size: 0.21 }, known([trial(0, 0.39), trial(1, 0.41)]), 2)).toBe(false);
   });
 });
