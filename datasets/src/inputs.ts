@@ -2,8 +2,8 @@ import {
   EspalierError,
   float32,
   type Graph,
-  printShape,
   int32,
+  printShape,
   resolveShape,
   type TensorData,
 } from "@espalier/core/inference";
