@@ -2,6 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type ApiPage, publicPackages, writeApi } from "./api.ts";
 import { commandHelp, commandPage } from "./commands.ts";
+import { incomingPage } from "./incoming.ts";
 import { operatorPage } from "./operators.ts";
 import { schemaPages } from "./schemas.ts";
 
@@ -24,6 +25,7 @@ export async function writeReference(workspace: string, site: string): Promise<S
   const schemas = schemaPages();
   for (const { slug, text } of schemas) await writeFile(join(folder, `${slug}.md`), text);
   await writeFile(join(folder, "operators.md"), await operatorPage());
+  await writeFile(join(folder, "what-comes-in.md"), await incomingPage(workspace));
 
   const inCore = (page: ApiPage) => page.package === "@espalier/core";
   const entry = ({ slug, title }: ApiPage): SidebarEntry => ({ text: title, link: `/reference/api/${slug}` });
@@ -52,6 +54,7 @@ ${commands.map(({ name, summary }) => `| [\`espalier ${name}\`](./cli/${name}.md
 
 ${schemas.map(({ slug, title, summary }) => `- [${title}](./${slug}.md): ${summary}`).join("\n")}
 - [Operators](./operators.md): what graphs are made of, and which backend runs what.
+- [What comes in](./what-comes-in.md): models that PyTorch exports, and what can be done with them.
 `;
   await writeFile(join(folder, "index.md"), index);
   return [
@@ -65,6 +68,7 @@ ${schemas.map(({ slug, title, summary }) => `- [${title}](./${slug}.md): ${summa
       items: [
         ...schemas.map(({ slug, title }) => ({ text: title, link: `/reference/${slug}` })),
         { text: "Operators", link: "/reference/operators" },
+        { text: "What comes in", link: "/reference/what-comes-in" },
       ],
     },
     { text: "@espalier/core", items: api.filter(inCore).map(entry) },

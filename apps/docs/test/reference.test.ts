@@ -7,6 +7,7 @@ import { lacks } from "../../../packages/backends/webgpu/test/lacks.ts";
 import { commands } from "../../../packages/cli/src/commands/index.ts";
 import { publicPackages, writeApi } from "../build/api.ts";
 import { commandHelp, commandPage } from "../build/commands.ts";
+import { incomingMarkdown } from "../build/incoming.ts";
 import { operatorPage } from "../build/operators.ts";
 import { site } from "./site.ts";
 
@@ -94,5 +95,53 @@ describe("the reference", () => {
       return marks.slice(0, 6).flatMap((mark, i) => (/^(●|○|◐|product)$/.test(mark) ? [] : [`${name} ${i}`]));
     });
     expect(empty.sort()).toEqual(lacks.map((name) => `\`${name}\` 5`).sort());
+  });
+});
+
+describe("what comes in", () => {
+  const about = (model: string, exporter: "TorchScript" | "torch.export") => ({
+    library: "L",
+    model,
+    exporter,
+  });
+  const whole = {
+    in: true,
+    error: 2e-7,
+    openBatch: true,
+    heads: 4,
+    channels: 9,
+    pruned: true,
+    roundTrip: 1e-7,
+  } as const;
+  const page = incomingMarkdown({
+    format: 1,
+    torch: "2.13",
+    rows: [
+      {
+        ...about("A", "TorchScript"),
+        exported: true,
+        outcome: { ...whole, heads: 0, openBatch: "a <node> fixes it" },
+      },
+      { ...about("A", "torch.export"), exported: true, outcome: whole },
+      { ...about("B_C", "TorchScript"), exported: true, outcome: { in: false, why: 'node "a": no' } },
+      { ...about("B_C", "torch.export"), exported: true, outcome: { in: false, why: 'node "b": no' } },
+      { ...about("D", "TorchScript"), exported: false, why: "it fails" },
+    ],
+  });
+
+  it("is a line for each exporter, one for both that came to the same, and sums", () => {
+    expect(page).toContain("2 of the 4 files that PyTorch 2.13 exports from the 2 models");
+    expect(page).toContain(
+      "| A | TorchScript | ● | – | – | 9 | ● | ● |\n| A | torch.export | ● | ● | 4 | 9 | ● | ● |",
+    );
+    expect(page).toContain("| B C | both | – |  |  |  |  |  |");
+  });
+
+  it("gives each reason once, with all that it holds for", () => {
+    expect(page).toContain("- **A, TorchScript**: a &lt;node> fixes it");
+    expect(page).toContain('- **B C**: node "a": no');
+    expect(page).toMatch(
+      /## Not exported: a model that cannot be built here, or that an exporter refuses\n\n- \*\*D, TorchScript\*\*: it fails/,
+    );
   });
 });
