@@ -8,6 +8,7 @@ import { fitScaler, type ScaleKind, type Scaler, scaleKinds, scalerForm, scaleTa
 import { type Split, type SplitRule, splitOf, splitRule, withHistory } from "./split.ts";
 import type { Table } from "./table.ts";
 import {
+  calendarNumbers,
   type Frequency,
   frequencies,
   frequencyOf,
@@ -49,6 +50,8 @@ export interface ForecastingOptions {
   readonly stride?: number | undefined;
   /** The time marks' frequency; `false` for no marks. Default: by the step of the data, none without dates. */
   readonly frequency?: Frequency | false | undefined;
+  /** Make marks of calendar numbers, for models with tables, instead of features. Default `false`. */
+  readonly calendar?: boolean | undefined;
 }
 
 /** Everything that training and evaluation need to know about the data. */
@@ -88,6 +91,7 @@ const forecastingOptions = z.strictObject({
   splits: splitRule.optional(),
   stride: length.default(1),
   frequency: z.union([z.enum(frequencies), z.literal(false)]).optional(),
+  calendar: z.boolean().default(false),
 });
 
 /**
@@ -111,7 +115,8 @@ export function forecastingDataOf(source: LoadedDataset, options: ForecastingOpt
   const scaled = scaleTable(table, scaler);
   const frequency =
     o.frequency === undefined && table.step && table.timestamps ? frequencyOf(table) : o.frequency;
-  const marks: TimeFeatures | false = frequency ? timeFeatures(timestampsOf(table), frequency) : false;
+  const make = o.calendar ? calendarNumbers : timeFeatures;
+  const marks: TimeFeatures | false = frequency ? make(timestampsOf(table), frequency) : false;
   const { inputLength, horizon, labelLength } = o;
   const shape = { inputLength, horizon, labelLength, marks };
   const [train, validation, test] = [

@@ -48,6 +48,7 @@ export {
 export { loadSynthetic, type SyntheticOptions, synthetic } from "./synthetic.ts";
 export { type RowRange, selectSeries, type Table } from "./table.ts";
 export {
+  calendarNumbers,
   type Frequency,
   frequencies,
   frequencyOf,

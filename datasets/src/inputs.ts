@@ -2,6 +2,7 @@ import {
   EspalierError,
   float32,
   type Graph,
+  int32,
   printShape,
   resolveShape,
   type TensorData,
@@ -34,12 +35,12 @@ export function inputsFrom(
         `the model's input "${name}" takes time marks, but the data has no dates. Draw the model with marks: 0.`,
       );
     }
-    return { name, part, shape: graph.values[value]!.shape };
+    return { name, part, ...graph.values[value]! };
   });
   return (indices) => {
     const batch = windows.batch(indices);
     return new Map(
-      wanted.map(({ name, part, shape }) => {
+      wanted.map(({ name, part, shape, dtype }) => {
         const concrete = resolveShape(shape, indices.length);
         const data = batch[part]!;
         const size = concrete.reduce((n, extent) => n * extent, 1);
@@ -48,7 +49,7 @@ export function inputsFrom(
             `the model's input "${name}" has shape ${printShape(shape)}, the data gives [${indices.length}, ${contentOf(part, windows)}.`,
           );
         }
-        return [name, float32(concrete, data)];
+        return [name, dtype === "int32" ? int32(concrete, data) : float32(concrete, data)];
       }),
     );
   };

@@ -133,6 +133,8 @@ export interface WindowShape {
   readonly series: number;
   /** Width of the time marks, 0 without. */
   readonly marks: number;
+  /** Whether marks are calendar numbers, which index tables (int32), instead of features. */
+  readonly calendar: boolean;
 }
 
 /**
@@ -140,10 +142,11 @@ export interface WindowShape {
  * `x_mark_dec`, and the forecast [batch, horizon, series] as its first output. Throws an EspalierError for any other.
  */
 export function windowShapeOf(graph: Graph): WindowShape {
-  const shape = (name: string): readonly Extent[] | undefined => {
+  const typeOf = (name: string) => {
     const input = graph.inputs.find((candidate) => candidate.name === name);
-    return input && graph.values[input.value]!.shape;
+    return input && graph.values[input.value]!;
   };
+  const shape = (name: string): readonly Extent[] | undefined => typeOf(name)?.shape;
   const [x, forecast] = [shape("x_enc"), graph.values[graph.outputs[0]!.value]!.shape];
   const numbers = [...(x?.slice(1) ?? []), ...forecast.slice(1)];
   if (x?.length !== 3 || forecast.length !== 3 || numbers.some((extent) => typeof extent !== "number")) {
@@ -153,12 +156,13 @@ export function windowShapeOf(graph: Graph): WindowShape {
   }
   const [inputLength, series, horizon] = numbers as number[];
   const decoded = (shape("x_dec")?.[1] ?? shape("x_mark_dec")?.[1]) as number | undefined;
-  const marks = (shape("x_mark_enc") ?? shape("x_mark_dec"))?.[2] as number | undefined;
+  const marks = typeOf("x_mark_enc") ?? typeOf("x_mark_dec");
   return {
     inputLength: inputLength!,
     horizon: horizon!,
     labelLength: Math.max(0, (decoded ?? 0) - horizon!),
     series: series!,
-    marks: marks ?? 0,
+    marks: (marks?.shape[2] as number | undefined) ?? 0,
+    calendar: marks?.dtype === "int32",
   };
 }

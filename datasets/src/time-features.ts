@@ -8,7 +8,7 @@ export type Frequency = "s" | "t" | "h" | "d" | "w" | "m" | "q" | "y";
 /** Every frequency, for help texts and validation. */
 export const frequencies: readonly Frequency[] = ["s", "t", "h", "d", "w", "m", "q", "y"];
 
-/** Calendar features of every row of a table, each in [-0.5, 0.5]. */
+/** Time marks of every row of a table: calendar features in [-0.5, 0.5], or calendar numbers. */
 export interface TimeFeatures {
   readonly frequency: Frequency;
   /** The features' names, in their order along the last axis. */
@@ -48,12 +48,38 @@ const features: Readonly<Record<Frequency, readonly Feature[]>> = {
  * @param timestamps `[rows]`, milliseconds of the wall clock read as UTC.
  */
 export function timeFeatures(timestamps: Float64Array, frequency: Frequency): TimeFeatures {
-  const chosen = features[frequency];
+  return valuesOf(timestamps, frequency, features[frequency], -0.5);
+}
+
+const calendar: readonly Feature[] = [
+  ["Month", (date) => date.getUTCMonth() + 1],
+  ["DayOfMonth", (date) => date.getUTCDate()],
+  ["DayOfWeek", (date) => (date.getUTCDay() + 6) % 7],
+  ["HourOfDay", (date) => date.getUTCHours()],
+];
+const quarterOfHour: Feature = ["QuarterOfHour", (date) => Math.floor(date.getUTCMinutes() / 15)];
+
+/**
+ * Calendar numbers as Time-Series-Library has them (`embed: fixed` or `learned`), in its order: month (from 1), day of the
+ * month, weekday (Monday 0), hour; for `t` also the quarter of the hour.
+ *
+ * @param timestamps `[rows]`, milliseconds of the wall clock read as UTC.
+ */
+export function calendarNumbers(timestamps: Float64Array, frequency: Frequency): TimeFeatures {
+  return valuesOf(timestamps, frequency, frequency === "t" ? [...calendar, quarterOfHour] : calendar, 0);
+}
+
+function valuesOf(
+  timestamps: Float64Array,
+  frequency: Frequency,
+  chosen: readonly Feature[],
+  shift: number,
+): TimeFeatures {
   const values = new Float32Array(timestamps.length * chosen.length);
   let to = 0;
   for (const timestamp of timestamps) {
     const date = new Date(timestamp);
-    for (const [, of] of chosen) values[to++] = of(date) - 0.5;
+    for (const [, of] of chosen) values[to++] = of(date) + shift;
   }
   return { frequency, names: chosen.map(([name]) => name), values };
 }

@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { type Frequency, frequencyOf, type Table, timeFeatureNames, timeFeatures } from "../src/index.ts";
+import {
+  calendarNumbers,
+  type Frequency,
+  frequencyOf,
+  type Table,
+  timeFeatureNames,
+  timeFeatures,
+} from "../src/index.ts";
 
 /** By Python's datetime. */
 const leapDay = {
@@ -58,5 +65,14 @@ describe("time features", () => {
     };
     expect(frequencyOf(table)).toBe(expected);
     expect(() => frequencyOf({ ...table, step: undefined })).toThrow("data a: has no dates");
+  });
+
+  it("as calendar numbers count from where Time-Series-Library's tables do, and minutes by the quarter", () => {
+    const moment = Float64Array.of(Date.UTC(2024, 1, 29, 23, 46));
+    expect([...calendarNumbers(moment, "t").values]).toEqual([2, 29, 3, 23, 3]);
+    expect(calendarNumbers(moment, "d")).toMatchObject({
+      names: ["Month", "DayOfMonth", "DayOfWeek", "HourOfDay"],
+      values: Float32Array.of(2, 29, 3, 23),
+    });
   });
 });

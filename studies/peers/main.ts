@@ -55,6 +55,7 @@ const usage = `pnpm bench:peers [options]
   --tasks a,b         of forecast, browser, training, compile, threads (all)
   --trained           also checkpoints trained on ETTh1, masked by magnitude (../shared/reference/trained)
   --from a,b          draw results measured before, of one machine and one commit, and measure nothing
+  --processor NAME    the processor, where its own name says little: "AMD EPYC (Zen 5)"
   --out FOLDER        espalier-out/peers; what is there is replaced`;
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
@@ -71,6 +72,7 @@ async function main(): Promise<void> {
       peers: { type: "string" },
       tasks: { type: "string" },
       from: { type: "string" },
+      processor: { type: "string" },
       out: { type: "string", default: "espalier-out/peers" },
     },
   });
@@ -79,7 +81,12 @@ async function main(): Promise<void> {
     return;
   }
   await checkFolder(flags.out);
-  const results = flags.from === undefined ? await measure(flags) : await readBack(flags.from);
+  const measured = flags.from === undefined ? await measure(flags) : await readBack(flags.from);
+  const { environment } = measured;
+  const results = {
+    ...measured,
+    environment: { ...environment, processor: flags.processor ?? environment.processor },
+  };
   await write(results, flags.out);
   const missed = verdicts(results).some(({ met }) => met === false);
   const wrong = results.runs.some((run) => run.agreement.some((a) => !agrees(run, a.peer, a.variant)));

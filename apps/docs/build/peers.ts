@@ -45,8 +45,17 @@ const own = "wasm";
 const runtimeNames: Readonly<Record<string, string>> = {
   "tfjs-wasm": "TensorFlow.js (WebAssembly)",
   "onnxruntime-web": "ONNX Runtime (WebAssembly)",
+  "litert.js": "LiteRT.js (WebAssembly)",
   "onnxruntime-node": "ONNX Runtime (native)",
+  pytorch: "PyTorch (native)",
 };
+
+/** Names of the other runtimes that took part. */
+const listed = ({ peers }: PeerResults) =>
+  peers.flatMap(({ name }) => (name in runtimeNames ? [runtimeNames[name]!] : [])).join(", ");
+
+const batchesOf = ({ runs }: PeerResults) =>
+  [...new Set(runs.map(({ batch }) => batch))].sort((a, b) => a - b);
 
 /** The comparison with other runtimes: an interactive chart, what was promised, raw data, and how to repeat it. */
 export async function writePeers(name: string, folder: string, site: string): Promise<ResultsPage> {
@@ -57,7 +66,8 @@ export async function writePeers(name: string, folder: string, site: string): Pr
   await writeFile(join(site, "generated", "results", `${name}.json`), JSON.stringify(dataOf(results)));
   const { processor, cores, platform, node, date } = results.environment;
   const trained = results.runs.some(({ model }) => model.includes("trained"));
-  const title = "Speed against other runtimes";
+  const title =
+    name === "peers" ? "Speed against other runtimes" : `Speed against other runtimes, ${processor}`;
   const text = `---
 title: ${title}
 aside: false
@@ -71,7 +81,7 @@ import PeersExplorer from "../.vitepress/theme/results/PeersExplorer.vue";
 
 # ${title}
 
-The \`wasm\` backend against TensorFlow.js and ONNX Runtime, one thread each, dense and pruned. All contenders take turns in one
+The \`wasm\` backend against ${listed(results)}, one thread each, dense and pruned. All contenders take turns in one
 process; outputs are compared before anything is timed.
 
 <PeersExplorer :data="data" />
@@ -101,7 +111,7 @@ npx -y pnpm@12 bench:peers${trained ? " --trained" : ""}
   return {
     title,
     link: `/results/${name}`,
-    summary: `\`wasm\` and ${Object.values(runtimeNames).join(", ")}, one thread, dense and pruned, batches of 1, 3 and 32.`,
+    summary: `\`wasm\` and ${listed(results)}, one thread, dense and pruned, batches of ${batchesOf(results).join(", ")}.`,
   };
 }
 
@@ -118,7 +128,10 @@ function dataOf(results: PeerResults): PeersData {
   const runs = results.runs.filter(({ task }) => task === "forecast");
   const charts = runs.map((run) => ({ model: run.model, batch: run.batch, points: pointsOf(results, run) }));
   const lines = [...new Set(charts.flatMap(({ points }) => points.map(({ line }) => line)))];
-  return { lines, runtimes: results.peers.map(({ name }) => name), charts };
+  const runtimes = results.peers
+    .map(({ name }) => name)
+    .filter((name) => runs.some((run) => entryOf(run, name, "dense") !== undefined));
+  return { lines, runtimes, charts };
 }
 
 function pointsOf(results: PeerResults, run: PeerRun): PeerPoint[] {

@@ -22,6 +22,7 @@ export async function writeResults(workspace: string, site: string): Promise<Res
   await mkdir(join(site, "generated", "results"), { recursive: true });
   await mkdir(join(site, "results"), { recursive: true });
   const pages: ResultsPage[] = [];
+  const comparisons: ResultsPage[] = [];
   for (const entry of (await readdir(from, { withFileTypes: true })).sort((a, b) =>
     a.name.localeCompare(b.name),
   )) {
@@ -32,14 +33,14 @@ export async function writeResults(workspace: string, site: string): Promise<Res
     const folder = join(from, name);
     const report = await reportIn(folder);
     if (await hasPruned(join(folder, "results.jsonl"))) pages.push(await writeSweep(name, folder, site));
-    else if (existsSync(join(folder, "peers.json"))) pages.unshift(await writePeers(name, folder, site));
+    else if (existsSync(join(folder, "peers.json"))) comparisons.push(await writePeers(name, folder, site));
     else if (report !== undefined) pages.push(await writeReportPage(name, folder, report, site));
     else
       throw new Error(
         `results/${name} holds neither results.jsonl, nor peers.json, nor a report in Markdown.`,
       );
   }
-  return pages;
+  return [...comparisons, ...pages];
 }
 
 /** Whether results have something to draw: a study that has just begun has dense models only, and its README says so. */

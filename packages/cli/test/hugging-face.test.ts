@@ -6,8 +6,9 @@ import { writeSafetensors } from "@espalier/formats";
 import { loadModel, loadOnnx } from "@espalier/formats/node";
 import { fromHuggingFaceConfig, huggingFacePatchTST } from "@espalier/models";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import forecasts from "../../models/test/torch/hugging-face.json" with { type: "json" };
+import { checkpointOf, numbers, scaled } from "../../models/test/torch/numbers.ts";
 import { espalier, temporaryFolder, words } from "./espalier.ts";
-import forecasts from "./hugging-face/forecasts.json" with { type: "json" };
 
 let cwd: string;
 const at = (name: string) => join(cwd, name);
@@ -18,46 +19,19 @@ const json = async (line: string) => {
   return JSON.parse(stdout);
 };
 
-/** The numbers of hugging-face/make.py: FNV-1a of a name, and an integer hash of the position. */
-function numbers(name: string, shape: readonly number[]): TensorData {
-  let seed = 2166136261;
-  for (const byte of new TextEncoder().encode(name)) seed = Math.imul(seed ^ byte, 16777619);
-  const size = shape.reduce((n, extent) => n * extent, 1);
-  const data = Float32Array.from({ length: size }, (_, i) => {
-    let x = (seed + Math.imul(i + 1, 2654435761)) | 0;
-    x = Math.imul(x ^ (x >>> 16), 0x7feb352d);
-    x = Math.imul(x ^ (x >>> 15), 0x846ca68b);
-    return ((x ^ (x >>> 16)) >>> 0) / 2 ** 32 - 0.5;
-  });
-  return float32(shape, data);
-}
-
-const raised = ({ shape, data }: TensorData, by: number, factor = 1) =>
-  float32(
-    shape,
-    data.map((value) => factor * value + by),
-  );
-
 type Config = (typeof forecasts)[number]["config"];
 
 /** Writes a folder as `save_pretrained` does. */
 async function save(folder: string, config: Config): Promise<void> {
   const { options } = fromHuggingFaceConfig(config);
-  const { graph } = huggingFacePatchTST(options);
-  const tensors = new Map<string, TensorData>();
-  for (const { name, role, value } of graph.tensors) {
-    if (role === "constant" || (name.endsWith("position_enc") && role === "buffer")) continue;
-    const shape = graph.values[value]!.shape as number[];
-    const aroundOne = name.endsWith("running_var") || (name.endsWith("weight") && shape.length === 1);
-    tensors.set(name, raised(numbers(name, shape), aroundOne ? 1 : 0));
-  }
+  const tensors = checkpointOf(huggingFacePatchTST(options).graph);
   await mkdir(at(folder), { recursive: true });
   await writeFile(at(`${folder}/config.json`), JSON.stringify(config));
   await writeFile(at(`${folder}/model.safetensors`), writeSafetensors(tensors, { format: "pt" }));
 }
 
 const history = ({ context_length, num_input_channels }: Config) =>
-  raised(numbers("x_enc", [2, context_length, num_input_channels]), 1, 4);
+  scaled(numbers("x_enc", [2, context_length, num_input_channels]), 4, 1);
 
 const expected = ({ prediction_length, num_input_channels }: Config, y: readonly number[]) =>
   float32([2, prediction_length, num_input_channels], y);

@@ -10,6 +10,7 @@ import {
   type Tensors,
 } from "@espalier/core/inference";
 import {
+  calendarNumbers,
   dataOf,
   frequencyOf,
   inputsFrom,
@@ -220,7 +221,7 @@ class ModelForecaster implements Forecaster {
 
   /** The model's inputs for the last rows of a table, and how to read its output. */
   #window(table: Table) {
-    const { inputLength, horizon, labelLength, marks } = this.#shape;
+    const { inputLength, horizon, labelLength, marks, calendar } = this.#shape;
     const { scaler, frequency, constant = [] } = this.#data;
     const { name, columns, rows } = table;
     if (rows < inputLength) {
@@ -238,6 +239,7 @@ class ModelForecaster implements Forecaster {
         `data ${name}: the last ${inputLength} rows, which the model sees, reach across a gap ${rows - gap} rows before the end. Give --gaps fill or warn.`,
       );
     }
+    const makeMarks = calendar ? calendarNumbers : timeFeatures;
     const extended = withFutureRows(table, horizon, stepFor(this.#data, table));
     const seen = lastRows(extended, inputLength + horizon);
     const window = windows(
@@ -247,7 +249,7 @@ class ModelForecaster implements Forecaster {
         inputLength,
         horizon,
         labelLength,
-        marks: marks > 0 && timeFeatures(seen.timestamps!, frequency ?? frequencyOf(table)),
+        marks: marks > 0 && makeMarks(seen.timestamps!, frequency ?? frequencyOf(table)),
       },
     );
     return {
@@ -303,11 +305,12 @@ function lastRows(table: Table, rows: number): Table {
 
 /** One input of several windows, in one batch. */
 function joined(all: readonly { readonly inputs: Tensors }[], name: string): TensorData {
-  const { shape } = all[0]!.inputs.get(name)!;
+  const { shape, dtype } = all[0]!.inputs.get(name)!;
   const parts = all.map(({ inputs }) => inputs.get(name)!.data);
-  const data = new Float32Array(parts.length * parts[0]!.length);
+  const size = parts.length * parts[0]!.length;
+  const data = dtype === "int32" ? new Int32Array(size) : new Float32Array(size);
   parts.forEach((part, i) => {
     data.set(part, i * part.length);
   });
-  return float32([parts.length * shape[0]!, ...shape.slice(1)], data);
+  return { dtype, shape: [parts.length * shape[0]!, ...shape.slice(1)], data } as TensorData;
 }

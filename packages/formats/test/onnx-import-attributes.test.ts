@@ -50,6 +50,16 @@ describe("an attribute that no rule reads", () => {
   });
 
   it("is let pass with the value that it has by default, and where it has no effect", async () => {
+    const none = refusal({
+      inputs: { x: ["batch", 4] },
+      nodes: [
+        node("SequenceEmpty", [], "empty", { dtype: int(Type.FLOAT) }),
+        node("SequenceLength", ["empty"], "length"),
+        node("Cast", ["length"], "zero", { to: int(Type.FLOAT) }),
+        node("Add", ["x", "zero"], "y"),
+      ],
+    });
+    expect(none).toBe("not refused");
     expect(refusal(one("ArgMax", { axis: int(1), select_last_index: int(0) }))).toBe("not refused");
     await agrees({
       inputs: { x: ["batch", 4, 6] },
@@ -61,6 +71,7 @@ describe("an attribute that no rule reads", () => {
           mode: text("linear"),
           nearest_mode: text("floor"),
           cubic_coeff_a: float(-0.75),
+          extrapolation_value: float(0),
         }),
         node("TopK", ["resized", "k"], ["best", "at"], { sorted: int(1) }),
         node("ReduceMean", ["best", "axes"], "mean", { noop_with_empty_axes: int(1) }),

@@ -6,7 +6,15 @@ import { drawDecomposition } from "./layers/decomposition-layers.ts";
 import { positionTables } from "./layers/embedding.ts";
 import type { Attend } from "./layers/encoder.ts";
 import { decoderRows } from "./layers/encoder-decoder.ts";
-import { decomposing, headsDivide, headsMessage, labelFits, labelMessage } from "./options.ts";
+import {
+  decomposing,
+  headsDivide,
+  headsMessage,
+  labelFits,
+  labelMessage,
+  marksFit,
+  marksMessage,
+} from "./options.ts";
 
 const options = z
   .strictObject({
@@ -16,6 +24,7 @@ const options = z
   })
   .refine(headsDivide, headsMessage)
   .refine(labelFits, labelMessage)
+  .refine(marksFit, marksMessage)
   .refine(
     ({ factor, ...o }) =>
       [o.inputLength, decoderRows(o)].every((rows) => rows > 1 && aggregatedDelays(factor, rows) >= 1),

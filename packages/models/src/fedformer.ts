@@ -13,7 +13,15 @@ import {
   fourierWeights,
 } from "./layers/fourier.ts";
 import { NumpyRandom } from "./numpy-random.ts";
-import { decomposing, headsDivide, headsMessage, labelFits, labelMessage } from "./options.ts";
+import {
+  decomposing,
+  headsDivide,
+  headsMessage,
+  labelFits,
+  labelMessage,
+  marksFit,
+  marksMessage,
+} from "./options.ts";
 
 const modeList = z.array(z.int().min(0)).nonempty();
 const options = z
@@ -31,7 +39,8 @@ const options = z
       .optional(),
   })
   .refine(headsDivide, headsMessage)
-  .refine(labelFits, labelMessage);
+  .refine(labelFits, labelMessage)
+  .refine(marksFit, marksMessage);
 
 /** Options of a FEDformer; all have defaults. */
 export type FEDformerOptions = z.input<typeof options>;

@@ -123,12 +123,26 @@ function sedimarkCrossformer(): InferredOptions {
 /** For Transformer, Informer, Autoformer and FEDformer: time is not an axis of any weight. */
 function encoderDecoder(shapes: Shapes): InferredOptions {
   const [width, series] = shapes.of("enc_embedding.value_embedding.tokenConv.weight", 3);
-  const marks = shapes.find("enc_embedding.temporal_embedding.embed.weight")?.[1] ?? 0;
   const decoderLayers = shapes.count("decoder.layers");
   return {
-    seen: { series, marks, width, ...encoder(shapes), decoderLayers },
+    seen: { series, ...marks(shapes), width, ...encoder(shapes), decoderLayers },
     needed: ["inputLength", "horizon", "labelLength", "heads"],
   };
+}
+
+/** A linear layer has an axis of marks; of tables, minutes have one of their own. */
+function marks(shapes: Shapes): { readonly marks: number; readonly timeEmbedding?: string } {
+  const own = "enc_embedding.temporal_embedding";
+  const features = shapes.find(`${own}.embed.weight`)?.[1];
+  if (features !== undefined) return { marks: features, timeEmbedding: "linear" };
+  for (const [timeEmbedding, name] of [
+    ["learned", "weight"],
+    ["fixed", "emb.weight"],
+  ] as const) {
+    if (shapes.find(`${own}.hour_embed.${name}`) === undefined) continue;
+    return { marks: shapes.find(`${own}.minute_embed.${name}`) === undefined ? 4 : 5, timeEmbedding };
+  }
+  return { marks: 0 };
 }
 
 /** The shapes of its two networks contain time and series. */

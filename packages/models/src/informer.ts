@@ -7,7 +7,16 @@ import { positionTables } from "./layers/embedding.ts";
 import type { Attend } from "./layers/encoder.ts";
 import { decoderRows, drawEncoderDecoder } from "./layers/encoder-decoder.ts";
 import { probSparseAttention } from "./layers/prob-sparse-attention.ts";
-import { encoderDecoder, headsDivide, headsMessage, labelFits, labelMessage, width } from "./options.ts";
+import {
+  encoderDecoder,
+  headsDivide,
+  headsMessage,
+  labelFits,
+  labelMessage,
+  marksFit,
+  marksMessage,
+  width,
+} from "./options.ts";
 
 const options = z
   .strictObject({
@@ -20,7 +29,8 @@ const options = z
     seed: z.int().min(0).default(0),
   })
   .refine(headsDivide, headsMessage)
-  .refine(labelFits, labelMessage);
+  .refine(labelFits, labelMessage)
+  .refine(marksFit, marksMessage);
 
 /** Options of an Informer; all have defaults. */
 export type InformerOptions = z.input<typeof options>;

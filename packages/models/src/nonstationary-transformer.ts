@@ -24,7 +24,16 @@ import type { Attend } from "./layers/encoder.ts";
 import { decoderRows, encodeDecode, marksInput } from "./layers/encoder-decoder.ts";
 import { linear } from "./layers/linear.ts";
 import { windowNormalization } from "./layers/window-normalization.ts";
-import { encoderDecoder, headsDivide, headsMessage, labelFits, labelMessage, width } from "./options.ts";
+import {
+  encoderDecoder,
+  headsDivide,
+  headsMessage,
+  labelFits,
+  labelMessage,
+  marksFit,
+  marksMessage,
+  width,
+} from "./options.ts";
 
 const options = z
   .strictObject({
@@ -34,7 +43,8 @@ const options = z
     projectorWidths: z.array(width).nonempty().default([128, 128]),
   })
   .refine(headsDivide, headsMessage)
-  .refine(labelFits, labelMessage);
+  .refine(labelFits, labelMessage)
+  .refine(marksFit, marksMessage);
 
 /** Options of a Nonstationary Transformer; all have defaults. */
 export type NonstationaryTransformerOptions = z.input<typeof options>;
@@ -58,8 +68,8 @@ export const nonstationaryTransformer: ModelFactory<NonstationaryTransformerOpti
   draw(b: Builder, o: Options) {
     const rows = decoderRows(o);
     const raw = b.input("x_enc", [batch, o.inputLength, o.series]);
-    const historyMarks = marksInput(b, "x_mark_enc", o.inputLength, o.marks);
-    const startMarks = marksInput(b, "x_mark_dec", rows, o.marks);
+    const historyMarks = marksInput(b, "x_mark_enc", o.inputLength, o);
+    const startMarks = marksInput(b, "x_mark_dec", rows, o);
     const { normalized, mean, deviation, restore } = windowNormalization(b, raw);
     const learnt = projector(b, "tau_learner", raw, deviation, 1, o);
     const factor = reshape(b, exp(b, clip(b, learnt, { max: largestExponent })), [batch, 1, 1, 1]);

@@ -41,6 +41,11 @@ export const encoderDecoder = {
   labelLength: z.int().min(0).default(48),
   /** Width of the time marks (inputs `x_mark_enc`, `x_mark_dec`): 4 for hourly data; 0 for none. */
   marks: z.int().min(0).default(4),
+  /**
+   * How time marks are embedded: features of the date by a linear layer; or calendar numbers (month, day, weekday, hour
+   * and, for minutes, the quarter: marks 4 or 5) by tables, sinusoidal (`fixed`) or `learned`.
+   */
+  timeEmbedding: z.enum(["linear", "fixed", "learned"]).default("linear"),
   width: width.default(64),
   feedForward: width.default(128),
   heads: width.default(4),
@@ -57,6 +62,22 @@ export function labelFits(options: { readonly labelLength: number; readonly inpu
 }
 
 export const labelMessage = { message: "is longer than inputLength", path: ["labelLength"] };
+
+/** Calendar numbers have a table each. */
+export function marksFit({
+  timeEmbedding,
+  marks,
+}: {
+  readonly timeEmbedding: string;
+  readonly marks: number;
+}): boolean {
+  return timeEmbedding === "linear" || marks === 0 || marks === 4 || marks === 5;
+}
+
+export const marksMessage = {
+  message: "must be 4, or 5 for minutes, for tables of calendar numbers",
+  path: ["marks"],
+};
 
 /** Options of models that remove the trend from the series: the decoder's start must not be empty. */
 export const decomposing = {

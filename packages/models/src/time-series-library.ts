@@ -74,12 +74,18 @@ export function fromOriginalConfig(model: string, config: Config): Record<string
   const decodes = "labelLength" in table;
   const inverted = model === "iTransformer" || model === "TimeXer";
   if (decodes) refuseUnknown(model, config);
+  if (inverted && (config.embed ?? "timeF") !== "timeF") {
+    throw new EspalierError(
+      `${model} with embed "${config.embed}" has calendar numbers as tokens, which are not supported; only "timeF" is.`,
+    );
+  }
   if (model === "TimeXer" && (config.features ?? "M") !== "M") {
     throw new EspalierError(
       `TimeXer with features "${config.features}" forecasts only one of the series it sees; only "M", all of them, is supported.`,
     );
   }
   if (decodes || inverted) options.marks = markWidth(config);
+  if (decodes && config.embed !== undefined) options.timeEmbedding = timeEmbeddingOf(model, config.embed);
   if (inverted && config.use_norm !== undefined) options.normalize = Boolean(config.use_norm);
   if (model === "FEDformer" && config.frequencyModes !== undefined)
     options.frequencies = frequenciesOf(config.frequencyModes as Readonly<Record<string, readonly number[]>>);
@@ -101,15 +107,14 @@ function markWidth({ freq = "h", embed = "timeF" }: Config): number {
   return width;
 }
 
-function refuseUnknown(
-  model: string,
-  { embed = "timeF", enc_in, dec_in = enc_in, c_out = enc_in }: Config,
-): void {
-  if (embed !== "timeF") {
-    throw new EspalierError(
-      `${model} with embed "${embed}" (calendar tables) is not supported; only "timeF" is.`,
-    );
-  }
+/** The library's `embed`: how time marks are embedded. */
+function timeEmbeddingOf(model: string, embed: unknown): string {
+  if (embed === "timeF") return "linear";
+  if (embed === "fixed" || embed === "learned") return embed;
+  throw new EspalierError(`${model} with embed "${embed}" is not known. Known: timeF, fixed, learned.`);
+}
+
+function refuseUnknown(model: string, { enc_in, dec_in = enc_in, c_out = enc_in }: Config): void {
   if (dec_in !== enc_in || c_out !== enc_in) {
     throw new EspalierError(
       `${model} with enc_in ${enc_in}, dec_in ${dec_in}, c_out ${c_out} is not supported: a model forecasts the series that it sees.`,

@@ -5,12 +5,21 @@ import { causalMask, multiHeadAttention } from "./layers/attention.ts";
 import { positionTables } from "./layers/embedding.ts";
 import type { Attend } from "./layers/encoder.ts";
 import { decoderRows, drawEncoderDecoder } from "./layers/encoder-decoder.ts";
-import { encoderDecoder, headsDivide, headsMessage, labelFits, labelMessage } from "./options.ts";
+import {
+  encoderDecoder,
+  headsDivide,
+  headsMessage,
+  labelFits,
+  labelMessage,
+  marksFit,
+  marksMessage,
+} from "./options.ts";
 
 const options = z
   .strictObject(encoderDecoder)
   .refine(headsDivide, headsMessage)
-  .refine(labelFits, labelMessage);
+  .refine(labelFits, labelMessage)
+  .refine(marksFit, marksMessage);
 
 /** Options of a Transformer; all have defaults. */
 export type TransformerOptions = z.input<typeof options>;

@@ -68,12 +68,17 @@ export function formatChange(ratio: number): string {
 
 /** 1.4142 → 1.41×. */
 export function formatSpeedup(ratio: number): string {
-  return `${ratio.toFixed(2)}×`;
+  return `${speedupDigits(ratio)}×`;
+}
+
+/** Two decimals, and no more than three digits if it is 10 or more. */
+function speedupDigits(ratio: number): string {
+  return ratio.toFixed(ratio < 10 ? 2 : ratio < 100 ? 1 : 0);
 }
 
 /** A speed-up with its spread: 1.41 ± 0.02×. */
 export function formatSpeedupStat({ mean, spread }: { mean: number; spread: number }): string {
-  return spread > 0 ? `${mean.toFixed(2)} ± ${formatSpeedup(spread)}` : formatSpeedup(mean);
+  return spread > 0 ? `${speedupDigits(mean)} ± ${formatSpeedup(spread)}` : formatSpeedup(mean);
 }
 
 /** An error or a loss of any scale, four significant digits: 0.1310, 12.35, 12,346, 1.231e-5. */

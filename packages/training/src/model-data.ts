@@ -26,7 +26,7 @@ export function forecastingDataFor(
   source: LoadedDataset,
   options: FittedDataOptions = {},
 ): ForecastingData {
-  const { inputLength, horizon, labelLength, series, marks } = windowShapeOf(model.graph);
+  const { inputLength, horizon, labelLength, series, marks, calendar } = windowShapeOf(model.graph);
   if (source.table.columns.length !== series) {
     throw new EspalierError(
       `data ${source.name}: it has ${source.table.columns.length} series, but the model forecasts ${series}. Select them by name.`,
@@ -43,5 +43,6 @@ export function forecastingDataFor(
     ...(options.scale === undefined ? { scaler: known?.scaler } : { scale: options.scale }),
     splits,
     frequency: marks === 0 ? false : known?.frequency,
+    calendar,
   });
 }

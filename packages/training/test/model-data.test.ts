@@ -92,7 +92,13 @@ describe("what a model knows of its data", () => {
 describe("the windows of a model", () => {
   it("are read off its graph, time marks included", () => {
     const marked = iTransformer({ ...small, series: 3, marks: 4 }).initialize(1);
-    expect(windowShapeOf(marked.graph)).toEqual({ ...lengths, labelLength: 0, series: 3, marks: 4 });
+    expect(windowShapeOf(marked.graph)).toEqual({
+      ...lengths,
+      labelLength: 0,
+      series: 3,
+      marks: 4,
+      calendar: false,
+    });
     expect(windowShapeOf(model.graph).marks).toBe(0);
   });
 });

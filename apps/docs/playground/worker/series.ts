@@ -2,6 +2,7 @@ import { EspalierError, type Model } from "@espalier/core";
 import { sha256 } from "@espalier/core/documents";
 import {
   type CsvReading,
+  calendarNumbers,
   fitScaler,
   frequencyOf,
   parseCsv,
@@ -56,7 +57,7 @@ export function readSeries(file: string, bytes: Uint8Array): Series & { readonly
  * EspalierError if they do not go together.
  */
 export function frameFor(model: Model, { table: given, missing, reading, checksum }: Series): Frame {
-  const { inputLength, horizon, labelLength, series, marks } = windowShapeOf(model.graph);
+  const { inputLength, horizon, labelLength, series, marks, calendar } = windowShapeOf(model.graph);
   const known = dataOf(model);
   const table =
     known?.series.every((name) => given.columns.includes(name)) === true
@@ -87,7 +88,7 @@ export function frameFor(model: Model, { table: given, missing, reading, checksu
     inputLength,
     horizon,
     labelLength,
-    marks: marks === 0 ? (false as const) : timeFeatures(timestamps!, frequency),
+    marks: marks > 0 && (calendar ? calendarNumbers : timeFeatures)(timestamps!, frequency),
   };
   const cut = (start: number, end: number) =>
     windows(scaled, withHistory({ start, end }, inputLength), options);

@@ -74,12 +74,13 @@ export class SweepData {
   async windows({ model, data }: TrainCell): Promise<ForecastingData> {
     const source = await this.source(data);
     const { graph } = drawModel(this.#registry, model, { ...data, series: source.table.columns.length });
-    const { inputLength, horizon, labelLength, marks } = windowShapeOf(graph);
+    const { inputLength, horizon, labelLength, marks, calendar } = windowShapeOf(graph);
     const shape = {
       inputLength,
       horizon,
       labelLength,
       frequency: marks === 0 ? (false as const) : undefined,
+      calendar,
     };
     const key = JSON.stringify([data, shape, marks]);
     const known = this.#windows.get(key);

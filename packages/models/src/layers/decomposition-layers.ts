@@ -42,8 +42,8 @@ export interface DecompositionParts {
 export function drawDecomposition(b: Builder, o: DecompositionOptions, parts: DecompositionParts): Value {
   const rows = decoderRows(o);
   const history = b.input("x_enc", [batch, o.inputLength, o.series]);
-  const historyMarks = marksInput(b, "x_mark_enc", o.inputLength, o.marks);
-  const startMarks = marksInput(b, "x_mark_dec", rows, o.marks);
+  const historyMarks = marksInput(b, "x_mark_enc", o.inputLength, o);
+  const startMarks = marksInput(b, "x_mark_dec", rows, o);
   const start = decompose(b, history, o.movingAverage);
   const label = (x: Value) => slice(b, x, 1, o.inputLength - o.labelLength, o.inputLength);
   const mean = expand(b, reduceMean(b, history, [1], true), [batch, o.horizon, o.series]);

@@ -1,4 +1,5 @@
 import { type Builder, batch, slice, type Value } from "@espalier/core/graph";
+import type { TimeEmbedding } from "./calendar.ts";
 import { decoderLayer } from "./decoder.ts";
 import { dataEmbedding } from "./embedding.ts";
 import { type Attend, encoderLayer, type FeedForwardOptions } from "./encoder.ts";
@@ -11,6 +12,7 @@ export interface EncoderDecoderOptions extends FeedForwardOptions {
   readonly horizon: number;
   readonly series: number;
   readonly marks: number;
+  readonly timeEmbedding: TimeEmbedding;
   readonly heads: number;
   readonly layers: number;
   readonly decoderLayers: number;
@@ -35,9 +37,18 @@ export function decoderRows({
   return labelLength + horizon;
 }
 
-/** The time marks of the encoder's or decoder's rows [batch, rows, marks]; undefined if the model has none. */
-export function marksInput(b: Builder, name: string, rows: number, marks: number): Value | undefined {
-  return marks === 0 ? undefined : b.input(name, [batch, rows, marks]);
+/**
+ * The time marks of the encoder's or decoder's rows [batch, rows, marks]: features, or (int32) calendar numbers for tables;
+ * undefined if the model has none.
+ */
+export function marksInput(
+  b: Builder,
+  name: string,
+  rows: number,
+  { marks, timeEmbedding }: Pick<EncoderDecoderOptions, "marks" | "timeEmbedding">,
+): Value | undefined {
+  if (marks === 0) return undefined;
+  return b.input(name, [batch, rows, marks], timeEmbedding === "linear" ? "float32" : "int32");
 }
 
 /** Input of encoder and decoder: rows [batch, rows, series] and their marks. */
@@ -56,9 +67,9 @@ export interface EncoderDecoderInputs {
 export function drawEncoderDecoder(b: Builder, o: EncoderDecoderOptions, parts: EncoderDecoderParts): Value {
   const rows = decoderRows(o);
   const history = b.input("x_enc", [batch, o.inputLength, o.series]);
-  const historyMarks = marksInput(b, "x_mark_enc", o.inputLength, o.marks);
+  const historyMarks = marksInput(b, "x_mark_enc", o.inputLength, o);
   const start = b.input("x_dec", [batch, rows, o.series]);
-  const startMarks = marksInput(b, "x_mark_dec", rows, o.marks);
+  const startMarks = marksInput(b, "x_mark_dec", rows, o);
   return encodeDecode(b, { history, historyMarks, start, startMarks }, o, parts);
 }
 

@@ -100,10 +100,11 @@ const defaults: Readonly<Record<string, number | string>> = {
 };
 
 /**
- * Attributes that change no output that can be read: of types and outputs that are refused, of activations that have no
- * parameters, of an order that is left open, and of random numbers that are not drawn.
+ * Attributes that change no output that can be read: of types, modes and outputs that are refused, of activations that
+ * have no parameters, of empty lists, of an order that is left open, and of random numbers that are not drawn.
  */
 const ineffective = new Set([
+  ...["dtype", "extrapolation_value"],
   ...["activation_alpha", "activation_beta", "qk_matmul_output_mode", "round_mode", "saturate", "seed"],
   ...["sorted", "storage_order"],
 ]);

@@ -1,5 +1,5 @@
 """
-Writes forecasts.json beside this file (seen with transformers 5.18 and torch 2.13): configurations of PatchTST as
+Writes hugging-face.json beside this file (seen with transformers 5.18 and torch 2.13): configurations of PatchTST as
 save_pretrained writes them, and what PatchTSTForPrediction forecasts with weights that the test makes by the same rule.
 With a folder as argument it also saves each model there. Not needed to run the tests.
 """
@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import torch
+from numbers_of import fill, numbers
 from transformers import PatchTSTConfig, PatchTSTForPrediction
 
 small = dict(
@@ -30,32 +31,12 @@ cases = {
 }  # fmt: skip
 
 
-def numbers(name, shape):
-    """Numbers in [-0.5, 0.5) of a name and a position: FNV-1a and an integer hash, exact in any language."""
-    seed = 2166136261
-    for byte in name.encode():
-        seed = ((seed ^ byte) * 16777619) & 0xFFFFFFFF
-    out = []
-    for i in range(torch.Size(shape).numel()):
-        x = (seed + (i + 1) * 2654435761) & 0xFFFFFFFF
-        x = ((x ^ (x >> 16)) * 0x7FEB352D) & 0xFFFFFFFF
-        x = ((x ^ (x >> 15)) * 0x846CA68B) & 0xFFFFFFFF
-        out.append((x ^ (x >> 16)) / 2**32 - 0.5)
-    return torch.tensor(out, dtype=torch.float32).reshape(shape)
-
-
 results = []
 for title, case in cases.items():
     config = PatchTSTConfig(**small | case)
     model = PatchTSTForPrediction(config).eval()
+    fill(model, kept=("position_enc",) if config.positional_encoding_type == "sincos" else ())
     with torch.no_grad():
-        for name, tensor in model.state_dict().items():
-            if name.endswith("num_batches_tracked"):
-                continue
-            if name.endswith("position_enc") and config.positional_encoding_type == "sincos":
-                continue
-            around_one = name.endswith("running_var") or (name.endswith("weight") and tensor.ndim == 1)
-            tensor.copy_(numbers(name, tensor.shape) + (1 if around_one else 0))
         x = 4 * numbers("x_enc", (2, config.context_length, config.num_input_channels)) + 1
         y = model(past_values=x).prediction_outputs
     config.architectures = ["PatchTSTForPrediction"]
@@ -69,4 +50,4 @@ for title, case in cases.items():
         torch.save(model.state_dict(), folder / "state.bin")
 
 lines = ",\n".join("  " + json.dumps(result) for result in results)
-(Path(__file__).parent / "forecasts.json").write_text(f"[\n{lines}\n]\n")
+(Path(__file__).parent / "hugging-face.json").write_text(f"[\n{lines}\n]\n")
