@@ -3,6 +3,7 @@
  * but that axis; `outputs` and `extent` are its positions behind and before the window, a byte stride belongs to each
  * operand. Positions outside never count.
  */
+import { trains } from "./scope";
 import { storeLanes, zero } from "./simd";
 
 const AXIS: usize = 20;
@@ -71,7 +72,7 @@ function poolAxis(
     }
     return;
   }
-  const whole = !largest && stride == 1 && before == 0 && kernel >= SHARES && extent == outputs + kernel - 1;
+  const whole = trains && !largest && stride == 1 && before == 0 && kernel >= SHARES && extent == outputs + kernel - 1;
   const share = f32x4.splat(<f32>1 / <f32>kernel);
   for (; n > 0; n -= 4) {
     if (whole) {
@@ -112,7 +113,7 @@ function poolAxis(
  * beyond their end.
  */
 function slidingRow(count: i32, kernel: i32, x: usize, y: usize, factor: v128): void {
-  for (; count >= 16; count -= 16) {
+  for (; trains && count >= 16; count -= 16) {
     let a = zero(), b = zero(), c = zero(), d = zero(), p = x;
     for (let k = 0; k < kernel; k++) {
       a = f32x4.add(a, v128.load(p));

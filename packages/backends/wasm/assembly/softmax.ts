@@ -1,5 +1,6 @@
 /** Softmax and its gradient along one axis, over lanes (the axis is strided) or along rows (it is contiguous). */
 import { EXP, exp2, FAINT } from "./math";
+import { trains } from "./scope";
 import { keepLanes, madd, maxLanes, most, storeLanes, sumLanes, zero } from "./simd";
 
 const AXIS: usize = 20;
@@ -25,7 +26,7 @@ function lanesAxis(rank: i32, dims: usize, y: usize, x: usize, extent: i32, ya: 
   const c3 = v128.load(EXP, 80), c4 = v128.load(EXP, 96), c5 = v128.load(EXP, 112);
   const log = f32x4.splat(LOG2E);
   // Two vectors at a time, whose sums do not wait for each other.
-  for (; n >= 8; n -= 8) {
+  for (; trains && n >= 8; n -= 8) {
     let top0 = v128.load(x), top1 = v128.load(x, 16), p = x + xa;
     for (let e = 1; e < extent; e++) {
       top0 = most(top0, v128.load(p));

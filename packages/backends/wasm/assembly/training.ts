@@ -1,4 +1,5 @@
 /** Randomness and the optimiser. */
+import { trains } from "./scope";
 import { keepLanes, madd, storeLanes, zero } from "./simd";
 
 const AXIS: usize = 20;
@@ -46,7 +47,7 @@ function randomAxis(rank: i32, dims: usize, y: usize, index: u32, key: v128, thr
   }
   let at = i32x4.add(i32x4.splat(index + 0x632be5ab), i32x4.mul(i32x4(0, 1, 2, 3), i32x4.splat(stride)));
   const next = i32x4.splat(4 * stride), limit = i32x4.splat(threshold), unit = f32x4.splat(1.0 / 16777216.0);
-  if (threshold >= 0) {
+  if (trains && threshold >= 0) {
     // Two at a time: products of integers take long.
     for (; n >= 8; n -= 8) {
       const later = i32x4.add(at, next);

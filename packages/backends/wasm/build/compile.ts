@@ -25,7 +25,8 @@ export const modules: readonly { readonly level: SimdLevel; readonly scope: Scop
 );
 
 const folder = new URL("../assembly/", import.meta.url);
-const generated = "micro-kernels.ts";
+/** Whether a module trains, for kernels of which forecasts need the short form only. */
+const scopeSource = (scope: Scope): string => `export const trains: bool = ${scope === "all"};\n`;
 
 /**
  * The module of one SIMD level; with `audit`, one that counts operations on subnormal numbers (see audit.ts). Throws with
@@ -37,10 +38,12 @@ export async function compileKernels(
 ): Promise<Uint8Array<ArrayBuffer>> {
   const relaxed = level === "relaxed";
   let binary: Uint8Array<ArrayBuffer> | undefined;
+  const generated: Readonly<Record<string, () => string>> = {
+    "micro-kernels.ts": () => microKernels({ relaxed }),
+    "scope.ts": () => scopeSource(scope),
+  };
   const sourceOf = async (name: string) =>
-    name === generated
-      ? microKernels({ relaxed })
-      : readFile(new URL(name, folder), "utf8").catch(() => null);
+    generated[name]?.() ?? readFile(new URL(name, folder), "utf8").catch(() => null);
   // Addresses have 32 bits here (201), and vectors pass between functions of this module only (112).
   const quiet = ["--disableWarning", "201,112"];
   const features = ["--enable", "simd", ...(relaxed ? ["--enable", "relaxed-simd"] : [])];
