@@ -1,21 +1,16 @@
 import { EspalierError } from "@espalier/core";
 import { z } from "zod";
 import type { CsvReading } from "./csv/reading.ts";
+import { type Frequency, frequencies, frequencyOf } from "./frequency.ts";
 import type { GapRule } from "./gap-rules.ts";
 import type { MissingReport } from "./missing.ts";
 import { formed, parseOptions } from "./options.ts";
 import { fitScaler, type ScaleKind, type Scaler, scaleKinds, scalerForm, scaleTable } from "./scaling.ts";
 import { type Split, type SplitRule, splitOf, splitRule, withHistory } from "./split.ts";
 import type { Table } from "./table.ts";
-import {
-  calendarNumbers,
-  type Frequency,
-  frequencies,
-  frequencyOf,
-  type TimeFeatures,
-  timeFeatures,
-} from "./time-features.ts";
-import { type WindowSet, windows } from "./windows.ts";
+import { calendarNumbers, type TimeFeatures, timeFeatures } from "./time-features.ts";
+import type { WindowSet } from "./windows.ts";
+import { windows } from "./windows-by-date.ts";
 
 /** A data set as it was loaded, whatever it came from. */
 export interface LoadedDataset {

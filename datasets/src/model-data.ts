@@ -2,13 +2,13 @@ import * as forms from "@espalier/core/forms";
 import { EspalierError, type Extent, type Graph, type Json, type Model } from "@espalier/core/inference";
 import { type CsvReading, readingForm } from "./csv/reading.ts";
 import type { ForecastingData } from "./forecasting.ts";
+import { type Frequency, frequencies } from "./frequency.ts";
 import { type GapRule, gapRules } from "./gap-rules.ts";
 import { type MissingRule, missingRules } from "./missing.ts";
 import { type Scaler, scalerForm } from "./scaling.ts";
 import type { SplitRule } from "./split.ts";
 import { irregularCount, type KnownStep, sameStep, stepForm } from "./step.ts";
 import type { Table } from "./table.ts";
-import { type Frequency, frequencies } from "./time-features.ts";
 
 /** A model file's description of its training data: enough to evaluate it again, and to forecast in original units. */
 export interface ModelData {

@@ -1,12 +1,5 @@
-import { EspalierError } from "@espalier/core/inference";
 import { isoWeek } from "./dates/week.ts";
-import type { Table } from "./table.ts";
-
-/** How often a row comes, by pandas' letters: second, minute (t), hour, day, week, month, quarter, year. */
-export type Frequency = "s" | "t" | "h" | "d" | "w" | "m" | "q" | "y";
-
-/** Every frequency, for help texts and validation. */
-export const frequencies: readonly Frequency[] = ["s", "t", "h", "d", "w", "m", "q", "y"];
+import type { Frequency } from "./frequency.ts";
 
 /** Time marks of every row of a table: calendar features in [-0.5, 0.5], or calendar numbers. */
 export interface TimeFeatures {
@@ -87,27 +80,6 @@ function valuesOf(
 /** Names of the features of a frequency, without any data: their count is the width of a model's time marks. */
 export function timeFeatureNames(frequency: Frequency): readonly string[] {
   return features[frequency].map(([name]) => name);
-}
-
-/**
- * The frequency of a table's step: a step of 15 minutes counts as `t`, of 6 hours as `h`, of 30 days as `m`.
- *
- * @throws EspalierError if the step of the table is not known.
- */
-export function frequencyOf(table: Table): Frequency {
-  if (table.step === undefined) {
-    throw new EspalierError(
-      `data ${table.name}: has no dates, so no frequency. Give one, or do without time marks.`,
-    );
-  }
-  const days = table.step.milliseconds / 86_400_000;
-  if (days < 1 / 1440) return "s";
-  if (days < 1 / 24) return "t";
-  if (days < 1) return "h";
-  if (days < 7) return "d";
-  if (days < 28) return "w";
-  if (days < 89) return "m";
-  return days < 365 ? "q" : "y";
 }
 
 function daysIntoYear(date: Date): number {

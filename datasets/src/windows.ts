@@ -1,7 +1,7 @@
 import * as forms from "@espalier/core/forms";
 import { EspalierError } from "@espalier/core/inference";
 import type { RowRange, Table } from "./table.ts";
-import { frequencyOf, type TimeFeatures, timeFeatures } from "./time-features.ts";
+import type { TimeFeatures } from "./time-features.ts";
 
 /** How windows are cut. Lengths are in rows. */
 export interface WindowOptions {
@@ -76,14 +76,12 @@ function checkOptions(options: WindowOptions): void {
 }
 
 /**
- * The windows that lie wholly inside a range of rows: (rows − inputLength − horizon) / stride + 1 of them, none if the
- * range is too short; those that reach across one of the table's breaks are left out. For validation and test give a
- * range {@link withHistory}.
+ * Like `windows`, but with those marks only that are given: none by default. So a page loads the code that makes
+ * calendar features only if its model has marks.
  *
- * @param table values in the units that the model sees, so mostly a scaled table.
  * @throws EspalierError for options or a range that make no sense.
  */
-export function windows(table: Table, range: RowRange, options: WindowOptions): WindowSet {
+export function cutWindows(table: Table, range: RowRange, options: WindowOptions): WindowSet {
   checkOptions(options);
   const { inputLength, horizon, labelLength = 0, stride = 1, marks } = options;
   const { start, end } = range;
@@ -195,10 +193,7 @@ export function spacedWindows(set: WindowSet, most: number): WindowSet {
 }
 
 function marksOf(table: Table, marks: TimeFeatures | false | undefined): TimeFeatures | undefined {
-  if (marks === false) return undefined;
-  if (marks === undefined) {
-    return table.timestamps && table.step && timeFeatures(table.timestamps, frequencyOf(table));
-  }
+  if (marks === false || marks === undefined) return undefined;
   if (marks.values.length !== table.rows * marks.names.length) {
     throw new EspalierError(`data ${table.name}: the marks are not those of its ${table.rows} rows.`);
   }

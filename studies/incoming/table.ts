@@ -41,7 +41,7 @@ export type Row = z.infer<typeof row>;
 
 const table = z.strictObject({ format: z.literal(1), torch: z.string(), rows: z.array(row).min(1) });
 
-/** Findings on all models, as results/incoming/incoming.json holds them. */
+/** Findings on all models, as results/incoming.json holds them. */
 export type IncomingTable = z.infer<typeof table>;
 
 /** Reads a table. Throws an EspalierError that names the place for any other file. */

@@ -44,7 +44,7 @@ export function speedDocument(studies: readonly SpeedStudy[]): Document {
     lead: `How many times as fast is a pruned model that forecasts no worse than its dense one? Times: ${machines.join("; ")}; one thread, all models and runtimes taking turns in one process, medians over rounds.`,
     blocks: [
       paragraph(
-        "The dense model is trained, then trained on for as long as the pruned ones are tuned, at the rate that is best on validation data: that is the reference. Of the pruned models whose MSE on validation data, mean over the seeds, is at most the reference's, the fastest counts at each batch size. Test errors decided nothing.",
+        "The dense model is trained, then trained on for as long as the pruned ones are tuned, at the rate that is best on validation data: that is the reference. Of the pruned models whose MSE on validation data, mean over the seeds that have run, is at most the reference's with the same seeds, the fastest counts at each batch size. Test errors decided nothing.",
       ),
       { kind: "table", table: errorTable(studies) },
       { kind: "table", table: speedTable(studies) },

@@ -44,9 +44,18 @@ export function findingsOf(records: readonly ResultRecord[]): Findings | undefin
   return { dense: records.filter(isTrain).sort((a, b) => a.cell.seed - b.cell.seed), reference, pruned };
 }
 
-/** Whether a pruned model is as good as the reference on validation data. */
-export function forecastsAsWell({ validation }: Outcome, { reference }: Findings): boolean {
-  return validation.mean <= reference.validation.mean;
+/** Whether a pruned model is as good as the reference on validation data, mean over the seeds that both have. */
+export function forecastsAsWell({ records }: Outcome, { reference }: Findings): boolean {
+  const errors = errorsBySeed(reference);
+  const changes = [...errorsBySeed({ records })].flatMap(([seed, mse]) => {
+    const other = errors.get(seed);
+    return other === undefined ? [] : [mse - other];
+  });
+  return changes.length > 0 && changes.reduce((sum, change) => sum + change, 0) <= 0;
+}
+
+function errorsBySeed({ records }: Pick<Outcome, "records">): Map<number, number> {
+  return new Map(records.map(({ cell, result }) => [cell.dense.seed, result.validation!.mse]));
 }
 
 /** FLOPs of one forecast of the first seed's model, zeros skipped. */

@@ -10,7 +10,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { measureFolder } from "../incoming/rows.ts";
 import { parseIncoming, type Row } from "../incoming/table.ts";
 
-const committed = fileURLToPath(new URL("../../results/incoming/incoming.json", import.meta.url));
+const committed = fileURLToPath(new URL("../../results/incoming.json", import.meta.url));
 const exported = process.env.ESPALIER_INCOMING;
 if (exported === undefined)
   console.warn(

@@ -9,7 +9,7 @@ import {
 
 /** The page of a workspace's measured table. */
 export async function incomingPage(workspace: string): Promise<string> {
-  const text = await readFile(join(workspace, "results/incoming/incoming.json"), "utf8");
+  const text = await readFile(join(workspace, "results/incoming.json"), "utf8");
   return incomingMarkdown(parseIncoming(text));
 }
 

@@ -10,7 +10,7 @@ import {
   type Tensors,
 } from "@espalier/core/inference";
 import {
-  calendarNumbers,
+  cutWindows,
   dataOf,
   frequencyOf,
   inputsFrom,
@@ -19,13 +19,11 @@ import {
   scaleTable,
   stepFor,
   type Table,
-  timeFeatures,
   unscaleValues,
   type WindowShape,
   windowShapeOf,
-  windows,
   withFutureRows,
-} from "@espalier/datasets";
+} from "@espalier/datasets/inference";
 import { decodeModelOnDemand } from "@espalier/formats";
 import { RecentRows } from "./recent-rows.ts";
 import { checkRows, type GivenRows, type Moment, type RowOptions, tableOf } from "./rows.ts";
@@ -131,11 +129,18 @@ export async function createForecaster(
   const state = await backend.createState(model.tensors);
   try {
     const program = await backend.compile(model.graph, { state, batch: [1] });
-    return new ModelForecaster(model, data, shape, state, program);
+    return new ModelForecaster(model, data, shape, await marksOf(shape), state, program);
   } catch (error) {
     state.dispose();
     throw error;
   }
+}
+
+/** Makes the time marks of a model that has some: loaded for it alone. */
+async function marksOf({ marks, calendar }: WindowShape) {
+  if (marks === 0) return undefined;
+  const { calendarNumbers, timeFeatures } = await import("@espalier/datasets/time-features");
+  return calendar ? calendarNumbers : timeFeatures;
 }
 
 async function modelOf(source: Uint8Array | ArrayBuffer | Model): Promise<Model> {
@@ -153,11 +158,19 @@ class ModelForecaster implements Forecaster {
   readonly #model: Model;
   readonly #data: Known;
   readonly #shape: WindowShape;
+  readonly #marks: Awaited<ReturnType<typeof marksOf>>;
   readonly #state: State;
   readonly #program: Program;
   #disposed = false;
 
-  constructor(model: Model, data: Known, shape: WindowShape, state: State, program: Program) {
+  constructor(
+    model: Model,
+    data: Known,
+    shape: WindowShape,
+    marks: Awaited<ReturnType<typeof marksOf>>,
+    state: State,
+    program: Program,
+  ) {
     this.columns = data.series;
     this.inputLength = shape.inputLength;
     this.horizon = shape.horizon;
@@ -165,6 +178,7 @@ class ModelForecaster implements Forecaster {
     this.#model = model;
     this.#data = data;
     this.#shape = shape;
+    this.#marks = marks;
     this.#state = state;
     this.#program = program;
   }
@@ -221,7 +235,7 @@ class ModelForecaster implements Forecaster {
 
   /** The model's inputs for the last rows of a table, and how to read its output. */
   #window(table: Table) {
-    const { inputLength, horizon, labelLength, marks, calendar } = this.#shape;
+    const { inputLength, horizon, labelLength } = this.#shape;
     const { scaler, frequency, constant = [] } = this.#data;
     const { name, columns, rows } = table;
     if (rows < inputLength) {
@@ -230,7 +244,7 @@ class ModelForecaster implements Forecaster {
       );
     }
     checkRows(table, rows - inputLength);
-    if (marks > 0 && table.timestamps === undefined) {
+    if (this.needsTimestamps && table.timestamps === undefined) {
       throw new EspalierError(`data ${name}: it has no dates, but the model needs time features.`);
     }
     const gap = table.breaks?.find((row) => row > rows - inputLength);
@@ -239,17 +253,16 @@ class ModelForecaster implements Forecaster {
         `data ${name}: the last ${inputLength} rows, which the model sees, reach across a gap ${rows - gap} rows before the end. Give --gaps fill or warn.`,
       );
     }
-    const makeMarks = calendar ? calendarNumbers : timeFeatures;
     const extended = withFutureRows(table, horizon, stepFor(this.#data, table));
     const seen = lastRows(extended, inputLength + horizon);
-    const window = windows(
+    const window = cutWindows(
       scaleTable(seen, scaler),
       { start: 0, end: seen.rows },
       {
         inputLength,
         horizon,
         labelLength,
-        marks: marks > 0 && makeMarks(seen.timestamps!, frequency ?? frequencyOf(table)),
+        marks: this.#marks?.(seen.timestamps!, frequency ?? frequencyOf(table)),
       },
     );
     return {

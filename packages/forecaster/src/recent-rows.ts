@@ -1,5 +1,5 @@
 import { EspalierError } from "@espalier/core/inference";
-import { stepOf, type Table } from "@espalier/datasets";
+import { stepOf, type Table } from "@espalier/datasets/inference";
 import { checkRows } from "./rows.ts";
 
 /** The last rows of a series that grows row by row. */

@@ -1,5 +1,5 @@
 import { EspalierError } from "@espalier/core/inference";
-import { parseTimestamp, stepOf, type Table } from "@espalier/datasets";
+import { parseTimestamp, stepOf, type Table } from "@espalier/datasets/inference";
 
 /** A point in time: milliseconds since 1970, a `Date`, or text such as `2016-07-01 00:00` or `2016-07-01T00:00Z`. */
 export type Moment = number | Date | string;
