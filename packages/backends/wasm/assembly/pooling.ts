@@ -13,8 +13,8 @@ const SHARES: i32 = 6;
 
 /**
  * Sums of `count` windows of `kernel` positions (SHARES or more), each one position after the one before, times `factor`:
- * the first `left` lanes. Four windows at a time add up once what they share. A moving average over 25 rows takes a third of
- * the time, its gradient a sixth (AMD EPYC).
+ * the first `left` lanes. Four windows at a time add up once what they share: the gradient of a moving average over 25 rows
+ * takes a sixth of the time (AMD EPYC).
  */
 function slidingSums(count: i32, kernel: i32, left: i32, from: usize, step: usize, to: usize, ts: usize, factor: v128): void {
   for (; count >= 4; count -= 4) {
@@ -50,7 +50,10 @@ function slidingSums(count: i32, kernel: i32, left: i32, from: usize, step: usiz
   }
 }
 
-/** y = the mean of each window of x, or with `largest` its largest value. */
+/**
+ * y = the mean of each window of x, or with `largest` its largest value. Sums go from the first position to the last, as those
+ * of averageRows do: a forecast has the same digits in every batch, whichever of the two its layout takes.
+ */
 export function pool(
   dims: usize, y: usize, x: usize, outputs: i32, extent: i32, ya: usize, xa: usize,
   kernel: i32, stride: i32, before: i32, largest: i32,
@@ -72,15 +75,7 @@ function poolAxis(
     }
     return;
   }
-  const whole = trains && !largest && stride == 1 && before == 0 && kernel >= SHARES && extent == outputs + kernel - 1;
-  const share = f32x4.splat(<f32>1 / <f32>kernel);
   for (; n > 0; n -= 4) {
-    if (whole) {
-      slidingSums(outputs, kernel, n, x, xa, y, ya, share);
-      y += 16;
-      x += 16;
-      continue;
-    }
     let to = y;
     for (let o = 0; o < outputs; o++) {
       const start = max(0, o * stride - before), end = min(extent, o * stride - before + kernel);

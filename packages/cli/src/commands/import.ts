@@ -49,7 +49,6 @@ export function define(command: Command, context: Context): void {
   addExamples(command, [
     "import forecaster.onnx --open-batch --out model.safetensors",
     "import forecaster.onnx --check example.npz --out model.safetensors",
-    "import forecaster.onnx --axis sequence=96 --out model.safetensors",
     "import patchtst-etth1/ --out model.safetensors",
     "import w.pth --model PatchTST --set heads=4 --set series=7 \\\n      --set inputLength=96 --out model.safetensors",
   ]);

@@ -42,7 +42,7 @@ export function define(command: Command, context: Context): void {
   addCommon(command);
   addExamples(command, [
     "report espalier-out/quick/results.jsonl --out report",
-    "report iTransformer/results.jsonl PatchTST/results.jsonl --out report",
+    "report first/results.jsonl second/results.jsonl --out both",
     'report results.jsonl --out report --title "ETTh1, 96 → 96" --force',
   ]);
   command.action(async (results: readonly string[], options: ReportOptions) => {

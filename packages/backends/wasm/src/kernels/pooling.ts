@@ -1,6 +1,6 @@
 import type { PoolAttributes } from "@espalier/core/graph";
 import { type Emitter, pointer } from "../compile/emitter.ts";
-import { layoutOf, type View } from "../compile/view.ts";
+import { layoutOf, place, type View } from "../compile/view.ts";
 import { ofFloats } from "./by-definition.ts";
 import type { Emit, Emits, NodeCall } from "./kernel.ts";
 import { alongside, outputBeside } from "./lanes.ts";
@@ -36,7 +36,8 @@ function emitAlong(
   const [few, many] = [given.shape[axis]!, shape[axis]!].sort((a, b) => a - b) as [number, number];
   const moves = stride === 1 && before === 0 && many === few + window - 1;
   const layout = e.wanted(node.outputs[0]!) ?? layoutOf(given);
-  const along = layout.order.findLast((one) => shape[one]! > 1) === axis;
+  // Not by its place in the order: an axis of one position behind it may be padded.
+  const along = place(shape, layout).strides[axis] === 1 && place(given.shape, layout).strides[axis] === 1;
   if (!moves || !along || (kernel === "averageGradientRows" && few < window)) return false;
   const y = e.allocate(shape, layout);
   e.set(node.outputs[0]!, y);
