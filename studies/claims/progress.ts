@@ -2,11 +2,10 @@ import { cellsOf, isFailure, stableKey } from "@espalier/bench";
 import {
   type Block,
   formatDuration,
-  formatError,
+  formatErrorStat,
   formatShare,
   machinesOf,
   paragraph,
-  type Stat,
   type Table,
 } from "@espalier/report";
 import { comparisonsOf, densesOf, modelsOf, type Study } from "./comparisons.ts";
@@ -75,8 +74,8 @@ export function denseTable(study: Study): Table {
         model,
         `${dense.seeds}`,
         dense.epochs.join(", "),
-        statText(dense.mse),
-        statText(dense.mae),
+        formatErrorStat(dense.mse),
+        formatErrorStat(dense.mae),
         ...published,
         ...(literature ? [difference] : []),
       ];
@@ -127,9 +126,4 @@ export function commandBlocks({ name, file }: Study): Block[] {
     paragraph("The same command goes on where it was stopped, within a cell after its last epoch:"),
     { kind: "code", language: "sh", text: `npx -y pnpm@12 sweep ${file} --out runs/${name}` },
   ];
-}
-
-/** `0.394 ± 0.002`; without a spread if there is one value. */
-export function statText({ mean, spread }: Stat): string {
-  return spread > 0 ? `${formatError(mean)} ± ${formatError(spread)}` : formatError(mean);
 }

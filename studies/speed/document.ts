@@ -1,8 +1,10 @@
+import { labelOf } from "@espalier/bench";
 import { ratioOf } from "@espalier/bench/measure";
 import {
   type Block,
   type Document,
   formatBytes,
+  formatErrorStat,
   formatShare,
   formatSpeedup,
   formatTime,
@@ -10,7 +12,6 @@ import {
   statOf,
   type Table,
 } from "@espalier/report";
-import { statText } from "../claims/progress.ts";
 import type { PeerResults, PeerRun } from "../peers/index.ts";
 import { entryOf } from "../peers/results.ts";
 import { type Findings, flopsOf, forecastsAsWell, type Outcome } from "./outcomes.ts";
@@ -46,8 +47,8 @@ export function speedDocument(studies: readonly SpeedStudy[]): Document {
       paragraph(
         "The dense model is trained, then trained on for as long as the pruned ones are tuned, at the rate that is best on validation data: that is the reference. Of the pruned models whose MSE on validation data, mean over the seeds that have run, is at most the reference's with the same seeds, the fastest counts at each batch size. Test errors decided nothing.",
       ),
-      { kind: "table", table: errorTable(studies) },
       { kind: "table", table: speedTable(studies) },
+      { kind: "table", table: errorTable(studies) },
       ...studies.flatMap(studyBlocks),
       paragraph("To repeat a study, and the page:"),
       {
@@ -63,7 +64,7 @@ function errorTable(studies: readonly SpeedStudy[]): Table {
   return {
     caption: "Test MSE, every window of the test split",
     columns: [
-      { label: "study" },
+      { label: "model" },
       { label: "batch", numeric: true },
       { label: "the fastest model that is as good" },
       ...["seeds", "trained", "trained on", "pruned", "file", "FLOPs"].map((label) => ({
@@ -71,18 +72,18 @@ function errorTable(studies: readonly SpeedStudy[]): Table {
         numeric: true,
       })),
     ],
-    rows: studies.flatMap(({ name, findings, times }) =>
+    rows: studies.flatMap(({ findings, times }) =>
       times.runs.map((run) => {
         const best = fastest(findings, run);
         const dense = statOf(findings.dense.map(({ result }) => result.test.mse));
-        const head = [name, `${run.batch}`];
+        const head = [titleOf(findings), `${run.batch}`];
         if (best === undefined)
           return [
             ...head,
             "none",
             `${findings.reference.records.length}`,
-            statText(dense),
-            statText(findings.reference.test),
+            formatErrorStat(dense),
+            formatErrorStat(findings.reference.test),
             "",
             "",
             "",
@@ -91,9 +92,9 @@ function errorTable(studies: readonly SpeedStudy[]): Table {
           ...head,
           best.recipe,
           `${best.records.length}`,
-          statText(dense),
-          statText(findings.reference.test),
-          statText(best.test),
+          formatErrorStat(dense),
+          formatErrorStat(findings.reference.test),
+          formatErrorStat(best.test),
           ...sizesIn(best),
         ];
       }),
@@ -105,19 +106,19 @@ function speedTable(studies: readonly SpeedStudy[]): Table {
   return {
     caption: "How many times as fast as",
     columns: [
-      { label: "study" },
+      { label: "model" },
       { label: "batch", numeric: true },
       { label: "time", numeric: true },
       ...contenders.map(({ label }) => ({ label, numeric: true })),
     ],
-    rows: studies.flatMap(({ name, findings, times }) =>
+    rows: studies.flatMap(({ findings, times }) =>
       times.runs.flatMap((run) => {
         const best = fastest(findings, run);
         const pruned = best && entryOf(run, own, best.recipe);
         if (pruned === undefined) return [];
         return [
           [
-            name,
+            titleOf(findings),
             `${run.batch}`,
             formatTime(pruned.timing.median),
             ...contenders.map(({ peer, dense }) => {
@@ -131,6 +132,11 @@ function speedTable(studies: readonly SpeedStudy[]): Table {
   };
 }
 
+function titleOf({ dense }: Findings): string {
+  const { model, data } = dense[0]!.cell;
+  return `${labelOf(model)} on ${data.dataset}`;
+}
+
 /** The fastest of the pruned models that forecast as well as the reference. */
 function fastest(findings: Findings, run: PeerRun): Outcome | undefined {
   const timeOf = ({ recipe }: Outcome) =>
@@ -140,11 +146,11 @@ function fastest(findings: Findings, run: PeerRun): Outcome | undefined {
     .sort((a, b) => timeOf(a) - timeOf(b))[0];
 }
 
-function studyBlocks({ name, findings, times }: SpeedStudy): Block[] {
+function studyBlocks({ findings, times }: SpeedStudy): Block[] {
   const { cell } = findings.dense[0]!;
   const all = [findings.reference, ...findings.pruned];
   return [
-    { kind: "heading", level: 2, text: name },
+    { kind: "heading", level: 2, text: titleOf(findings) },
     {
       kind: "table",
       table: {
@@ -161,8 +167,8 @@ function studyBlocks({ name, findings, times }: SpeedStudy): Block[] {
         rows: all.map((outcome) => [
           outcome.recipe,
           `${outcome.records.length}`,
-          statText(outcome.validation),
-          statText(outcome.test),
+          formatErrorStat(outcome.validation),
+          formatErrorStat(outcome.test),
           ...sizesIn(outcome),
           outcome === findings.reference
             ? "the reference"
