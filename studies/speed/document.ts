@@ -80,7 +80,7 @@ function errorTable(studies: readonly SpeedStudy[]): Table {
         if (best === undefined)
           return [
             ...head,
-            "none",
+            nearestText(findings),
             `${findings.reference.records.length}`,
             formatErrorStat(dense),
             formatErrorStat(findings.reference.test),
@@ -130,6 +130,13 @@ function speedTable(studies: readonly SpeedStudy[]): Table {
       }),
     ),
   };
+}
+
+/** Where no pruned model is as good: which comes nearest, by how much. */
+function nearestText({ pruned, reference }: Findings): string {
+  const nearest = pruned.toSorted((a, b) => a.validation.mean - b.validation.mean)[0]!;
+  const change = nearest.validation.mean / reference.validation.mean - 1;
+  return `none; nearest: ${nearest.recipe}, +${formatShare(change, 1)} on validation data`;
 }
 
 function titleOf({ dense }: Findings): string {
