@@ -1,7 +1,7 @@
-import { type Model, randomInputs, reference, runModel } from "@espalier/core";
+import { float32, type Model, randomInputs, reference, runModel } from "@espalier/core";
 import type { ModelFactory } from "@espalier/core/graph";
 import { largestError } from "@espalier/core/testing";
-import { crossformer, models as everyModel, iTransformer, patchTST } from "@espalier/models";
+import { crossformer, dLinear, models as everyModel, iTransformer, patchTST } from "@espalier/models";
 import { drawTrainingStep } from "@espalier/training";
 import { describe, expect, it } from "vitest";
 import { sparsified } from "../bench/models.ts";
@@ -46,6 +46,28 @@ it.each([...everyModel.keys()])("every operator of %s has a kernel", async (name
 
 describe.each(["relaxed", "plain"] satisfies Simd[])("wasm, %s SIMD", (simd) => {
   const backend = wasm({ simd });
+
+  // The products ask for tokens in whole vectors: beside one series lie three of padding, beside seven lies one.
+  it.each([1, 2, 7])("averages %i series as the reference does, beside a product", async (series) => {
+    const drawn = dLinear({ inputLength: 48, horizon: 24, series }).initialize(1);
+    // Equal weights for the average and for the rest, as a fresh model has them, would hide a wrong average.
+    const tensors = [...drawn.tensors].map(([name, { shape, data }], at) => {
+      return [
+        name,
+        float32(
+          shape,
+          Float32Array.from(data as Float32Array, (_, i) => Math.cos(i + at)),
+        ),
+      ] as const;
+    });
+    const model = { ...drawn, tensors: new Map(tensors) };
+    for (const batchSize of [1, 3, 16]) {
+      const inputs = randomInputs(model, batchSize);
+      const [expected] = (await runModel(model, reference, inputs)).values();
+      const [got] = (await runModel(model, backend, inputs)).values();
+      expect(largestError(got!, expected!)).toBeLessThan(1e-4);
+    }
+  });
 
   describe.each(Object.entries(models))("%s", (_name, model) => {
     it.each([
