@@ -1,4 +1,4 @@
-/** What a forecast needs of data; no files are read, and calendar features are an entry of their own. */
+/** Windows, scaling and dates, without files; calendar features are in the entry `time-features`, to be loaded on demand. */
 export { withFutureRows } from "./continue.ts";
 export { frequencyOf } from "./frequency.ts";
 export { inputsFrom } from "./inputs.ts";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type Listed, measure } from "./measure.ts";
 import type { Row } from "./table.ts";
 
-/** What export.py says of a model and an exporter. */
+/** A model and an exporter in export.py's output. */
 interface Said {
   readonly library: string;
   readonly model: string;

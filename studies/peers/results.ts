@@ -111,7 +111,7 @@ export function parsePeerResults(text: string, where: string): PeerResults {
   return parseDocument(text, where, results, { content: "results of a comparison", format: "comparison" });
 }
 
-/** What several runs on one machine measured, as one result. Throws an EspalierError if they are of different machines. */
+/** Merges the results of several runs. Throws an EspalierError if they ran on different machines. */
 export function mergePeerResults(parts: readonly PeerResults[]): PeerResults {
   const [first] = parts as [PeerResults];
   const other = parts.find(

@@ -1,6 +1,6 @@
 import { hypervolume } from "@espalier/search";
 
-/** What one contestant made in one run. */
+/** One contestant's results in one run. */
 export interface ContestRun {
   readonly model: string;
   readonly dataset: string;

@@ -25,7 +25,7 @@ export interface SpeedStudy {
 }
 
 const own = "wasm";
-/** What the fastest pruned model is compared with. */
+/** Runtimes and models that the fastest pruned model is compared with. */
 const contenders = [
   { label: "own dense", peer: own, dense: true },
   { label: "dense, ONNX Runtime web", peer: "onnxruntime-web", dense: true },
@@ -40,9 +40,10 @@ export function speedDocument(studies: readonly SpeedStudy[]): Document {
       studies.map(({ times: { environment } }) => `${environment.processor}, ${environment.cores} cores`),
     ),
   ];
+  const hasty = studies.some(({ times }) => times.settings.rounds < 7);
   return {
     title: "Speed at equal error",
-    lead: `How many times as fast is a pruned model that forecasts no worse than its dense one? Times: ${machines.join("; ")}; one thread, all models and runtimes taking turns in one process, medians over rounds.`,
+    lead: `How many times as fast is a pruned model that forecasts no worse than its dense one? Times: ${machines.join("; ")}; one thread, models of the first seed and all runtimes taking turns in one process, medians over rounds.${hasty ? " So few rounds are for trying out, not for quoting." : ""}`,
     blocks: [
       paragraph(
         "The dense model is trained, then trained on for as long as the pruned ones are tuned, at the rate that is best on validation data: that is the reference. Of the pruned models whose MSE on validation data, mean over the seeds that have run, is at most the reference's with the same seeds, the fastest counts at each batch size. Test errors decided nothing.",

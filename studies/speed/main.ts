@@ -9,6 +9,7 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { machine, readResults } from "@espalier/bench";
 import type { Model } from "@espalier/core";
+import { unknownName } from "@espalier/core/documents";
 import { loadModel } from "@espalier/formats/node";
 import { createRegistry } from "@espalier/recipe/standard";
 import { toMarkdown } from "@espalier/report";
@@ -52,13 +53,20 @@ async function main(): Promise<void> {
   await mkdir(results, { recursive: true });
   const names = await studyNames();
   if (flags.runs !== undefined)
-    for (const name of names.filter((one) => flags.only?.split(",").includes(one) ?? true))
+    for (const name of chosen(names, flags.only))
       await take(name, join(resolve(flags.runs), `speed-${name}`), flags.quick);
   const studies = await Promise.all(names.map(studyOf));
   await writeFile(
     join(results, "README.md"),
     toMarkdown(speedDocument(studies.filter((study) => study !== undefined))),
   );
+}
+
+function chosen(names: readonly string[], asked: string | undefined): readonly string[] {
+  const wanted = asked?.split(",") ?? names;
+  const strange = wanted.find((name) => !names.includes(name));
+  if (strange !== undefined) throw unknownName("study", strange, names);
+  return wanted;
 }
 
 async function studyNames(): Promise<string[]> {

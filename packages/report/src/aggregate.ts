@@ -180,7 +180,7 @@ function errorsOf(tests: readonly TestErrors[]): ErrorStats {
   };
 }
 
-/** Mean and sample standard deviation of values; null, as files hold what is no number, makes both NaN. */
+/** Mean and sample standard deviation. A null, by which JSON stands for NaN, makes both NaN. */
 export function statOf(values: readonly (number | null)[]): Stat {
   // JSON has no NaN: an error that overflowed is null in the file.
   const numbers = values.map((value) => value ?? Number.NaN);
