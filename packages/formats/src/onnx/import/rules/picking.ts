@@ -36,7 +36,7 @@ import {
   shapeOf,
 } from "../call.ts";
 import { UnreadableError } from "../errors.ts";
-import { type Item, isKnown } from "../items.ts";
+import { type Item, isKnown, isMerged, type Merged } from "../items.ts";
 import { plainNumbers } from "../known.ts";
 import { sliceAlong, takeAlong } from "../layout.ts";
 import { ofOneSample } from "../repeated.ts";
@@ -138,7 +138,22 @@ function fromFront(call: Call, indices: Value, extent: number): Value {
   return where(b, negative, add(b, indices, indexValue(call, [], [extent])), indices);
 }
 
+/** Positions along a leading axis into which samples were merged, each within its own sample. */
+function gatherMerged(call: Call, { within, times, offsets }: Merged): Value {
+  const { b } = call;
+  const data = lift(call, input(call, 0));
+  const rest = data.shape.slice(1);
+  const whole = isBatch(within) ? { batch: within.batch * times } : within * times;
+  if (axisOf(call.attributes.int("axis", 0), data.shape.length) !== 0 || !sameExtent(data.shape[0]!, whole))
+    throw new UnreadableError("its positions do not belong to the samples of its data");
+  const apart = reshape(b, data, [within, times, ...rest]);
+  const tuples = reshape(b, fromFront(call, offsets, times), [...offsets.shape, 1]);
+  return gatherND(b, apart, tuples, 1);
+}
+
 const gatherRule: Rule = (call) => {
+  const merged = call.inputs[1];
+  if (merged !== undefined && isMerged(merged)) return gatherMerged(call, merged);
   const [item, indices] = [input(call, 0), input(call, 1)];
   const shape = shapeOf(item);
   const axis = axisOf(call.attributes.int("axis", 0), shape.length);
