@@ -266,6 +266,20 @@ describe("integers that are computed", () => {
     });
   });
 
+  it("become ones at their positions", async () => {
+    const model = await agrees({
+      inputs: { x: ["batch", 5, 4] },
+      nodes: [
+        node("ArgMax", ["x"], "largest", { axis: int(2), keepdims: int(0) }),
+        node("OneHot", ["largest", "four", "values"], "hot", { axis: int(1) }),
+        node("Transpose", ["hot"], "back", { perm: ints([0, 2, 1]) }),
+        node("Mul", ["back", "x"], "y"),
+      ],
+      initializers: [long("four", 4), floats("values", [2], [-1, 2])],
+    });
+    expect(operators(model)).toContain("Equal");
+  });
+
   it("are steps: no gradient passes, and nothing is trained through them", () => {
     const model = readOnnx(
       onnxFile({

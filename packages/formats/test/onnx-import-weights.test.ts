@@ -1,5 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { prunableDimensions, reference, runModel } from "@espalier/core";
+import { modelChecks } from "@espalier/core/testing";
 import { readOnnx } from "@espalier/formats";
 import { TensorProtoSchema, TensorProto_DataType as Type } from "onnx-buf";
 import { describe, expect, it } from "vitest";
@@ -239,5 +240,52 @@ describe("weights", () => {
     const y = (await runModel(model, reference, given)).get("y")!;
     expect(Array.from(y.data)).toEqual([20 - 2 + 4 + 2, 0]);
     expect(roles(model)).toMatchObject({ half: "trainable", double: "trainable", single: "trainable" });
+  });
+
+  it("divided by their norms are masked with them", async () => {
+    const model = await agrees({
+      inputs: x,
+      nodes: [
+        node("ReduceL2", ["layer.direction", "rows"], "norms", { keepdims: int(1) }),
+        node("Div", ["layer.direction", "norms"], "unit"),
+        node("Mul", ["unit", "layer.length"], "weight"),
+        node("Transpose", ["weight"], "turned"),
+        node("MatMul", ["x", "turned"], "hidden"),
+        node("Relu", ["hidden"], "active"),
+        node("MatMul", ["active", "head.weight"], "y"),
+      ],
+      initializers: [
+        weight("layer.direction", 5, 4),
+        weight("layer.length", 5, 1),
+        weight("head.weight", 5, 3),
+        longs("rows", [1]),
+      ],
+      opset: 18,
+    });
+    expect(model.dimensions.list.some(({ size, fixed }) => size === 5 && fixed === undefined)).toBe(true);
+    for (const { run } of modelChecks(model)) await run();
+  });
+
+  it("are one for two uses of a layer, as it is and transposed, with its one bias", async () => {
+    const model = await agrees({
+      inputs: { x: ["batch", 4] },
+      nodes: [
+        node("MatMul", ["x", "onnx::MatMul_7"], "product"),
+        node("Add", ["product", "layer.bias"], "first"),
+        node("Relu", ["x"], "active"),
+        node("Gemm", ["active", "layer.weight", "layer.bias"], "second", { transB: int(1) }),
+        node("Add", ["first", "second"], "y"),
+      ],
+      initializers: [
+        floats("onnx::MatMul_7", [4, 3], varied(12)),
+        floats(
+          "layer.weight",
+          [3, 4],
+          Array.from({ length: 12 }, (_, i) => varied(12)[(i % 4) * 3 + Math.floor(i / 4)]!),
+        ),
+        weight("layer.bias", 3),
+      ],
+    });
+    expect([...model.tensors.values()].filter(({ data }) => data.length === 12)).toHaveLength(1);
   });
 });

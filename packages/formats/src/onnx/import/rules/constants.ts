@@ -129,7 +129,8 @@ export function triangle(call: Call, x: { readonly shape: Shape }): Known {
   });
 }
 
-const oneHot: Rule = (call) => {
+/** Ones (or another value) at the positions that a constant gives. */
+export const oneHotKnown: Rule = (call) => {
   const indices = needed(knownInput(call, 0, "indices"), "indices");
   const depth = needed(knownNumber(call, 1, "depth"), "depth");
   const values = needed(knownInput(call, 2, "values"), "values");
@@ -152,5 +153,4 @@ export const constants: Readonly<Record<string, Rule>> = {
   ConstantOfShape: constantOfShape,
   Range: range,
   EyeLike: eyeLike,
-  OneHot: oneHot,
 };

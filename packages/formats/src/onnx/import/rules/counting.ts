@@ -1,4 +1,4 @@
-import { broadcastShapes, concat, expand, type Shape, sameExtent } from "@espalier/core/graph";
+import { add, broadcastShapes, concat, expand, type Shape, sameExtent } from "@espalier/core/graph";
 import {
   axisOf,
   type Call,
@@ -34,6 +34,7 @@ function along(counting: Counting, shape: Shape): Counting {
 
 const rules: Readonly<Record<string, (call: Call, counting: Counting) => ReturnType<Rule>>> = {
   Identity: (_call, counting) => counting,
+  Shape: (call, counting) => shapePart(call, counting.shape),
   Cast: (call, counting) => {
     if (knownKind(call.attributes.int("to")) !== "int")
       throw new UnreadableError("it turns the numbers of the batch into something other than positions");
@@ -103,6 +104,10 @@ function otherThan(call: Call, counting: Counting): Item {
 export function ofCounting(call: Call): ReturnType<Rule> | undefined {
   const [first, second] = call.inputs;
   if (first !== undefined && isMerged(first)) {
+    if (call.operator === "Add") {
+      const sum = add(call.b, first.offsets, lift(call, input(call, 1)));
+      if (sum.shape.length === first.offsets.shape.length) return { ...first, offsets: sum };
+    }
     if (call.operator === "Shape") return shapePart(call, first.offsets.shape);
     if (call.operator === "Cast" && knownKind(call.attributes.int("to")) === "int") return first;
   }

@@ -35,6 +35,7 @@ import {
   shapeOf,
 } from "../call.ts";
 import { UnreadableError } from "../errors.ts";
+import { isKnown } from "../items.ts";
 import { type Known, type Pair, scalar } from "../known.ts";
 import { absolute } from "./activations.ts";
 import { largerOf, smallerOf } from "./choices.ts";
@@ -82,7 +83,9 @@ function reduction({ known, draw, pair }: Reduction): Rule {
     const result = shape.flatMap((extent, axis): Extent[] =>
       !axes.includes(axis) ? [extent] : kept ? [1] : [],
     );
-    if (isPlain(call, item) && known !== undefined)
+    // The norm of a weight is a number that it is divided by: trained or masked apart from it, it would be a fault.
+    const ofWeight = call.operator === "ReduceL2" && isKnown(item);
+    if ((isPlain(call, item) || ofWeight) && known !== undefined)
       return reshapeKnown(known(item, new Set(axes)), result as number[]);
     if (draw === undefined) throw new UnreadableError("it can only be computed for constants");
     const x = lift(call, item);
