@@ -41,8 +41,8 @@ export interface SearchRequest {
   /** Recorded with the search: versions, processor. */
   readonly environment?: Json;
   readonly signal?: AbortSignal;
-  /** Called with every event. */
-  readonly onEvent?: (event: SearchEvent) => void;
+  /** Called with every event, and awaited: a browser can let messages in here. */
+  readonly onEvent?: (event: SearchEvent) => void | Promise<void>;
 }
 
 /** An event of a search: plain data. */
@@ -273,7 +273,7 @@ class Search {
     const known = this.#trials().find(same);
     if (known !== undefined) return known;
     request.signal?.throwIfAborted();
-    request.onEvent?.({ kind: "started", task, done: Math.min(1, this.#spent()) });
+    await request.onEvent?.({ kind: "started", task, done: Math.min(1, this.#spent()) });
     const record = await work.trial(task);
     await this.#append(record);
     return record;
@@ -293,7 +293,7 @@ class Search {
     );
     const counted = evaluations === undefined ? 0 : (done.length + impossible.length) / evaluations;
     if (seconds === undefined) return counted;
-    return Math.max(counted, (this.#seconds() + this.#toRepeat()) / seconds);
+    return Math.max(counted, (this.#seconds() + this.#toRepeat(seconds)) / seconds);
   }
 
   /** Seconds of all work so far. */
@@ -304,15 +304,17 @@ class Search {
     );
   }
 
-  /** Seconds that full fine-tunings at the end will take, by the pace of the candidates so far. */
-  #toRepeat(): number {
+  /**
+   * Seconds that full fine-tunings at the end will take, at the pace of the fastest candidate so far: a short trial takes
+   * longer per epoch, because of its pruning. At most half of the budget.
+   */
+  #toRepeat(budget: number): number {
     const trials = this.#finished();
-    const epochs = trials.reduce((sum, trial) => sum + trial.epochs, 0);
-    if (epochs === 0) return 0;
-    const pace = trials.reduce((sum, { seconds }) => sum + seconds, 0) / epochs;
+    if (trials.length === 0) return 0;
+    const pace = Math.min(...trials.map(({ seconds, epochs }) => seconds / epochs));
     const full = trials.some(({ rung }) => rung === this.#rungs.length - 1);
     const left = this.#parts.settings.repeats - (full ? 1 : 0);
-    return left * pace * this.#rungs.at(-1)!;
+    return Math.min(left * pace * this.#rungs.at(-1)!, budget / 2);
   }
 
   #ranking(): Ranking {
@@ -344,7 +346,7 @@ class Search {
 
   async #append(record: SearchRecord): Promise<void> {
     await this.#parts.store.append(record);
-    this.#parts.request.onEvent?.({ kind: "record", record });
+    await this.#parts.request.onEvent?.({ kind: "record", record });
   }
 }
 

@@ -28,7 +28,7 @@ export interface WorkParts {
   readonly workbench: Workbench;
   readonly store: SearchStore;
   readonly signal?: AbortSignal | undefined;
-  readonly onEvent: (event: RecipeEvent) => void;
+  readonly onEvent: (event: RecipeEvent) => void | Promise<void>;
 }
 
 /** A trial without its outcome. */
