@@ -264,7 +264,7 @@ describe.skipIf(chromiumPath === undefined)("the playground", () => {
     await cancelled("[data-action=find]");
     expect(await counts("after")).toEqual(before);
     await page.getByRole("radio", { name: "+5 %", exact: true }).check({ force: true });
-    await page.getByRole("radio", { name: "20 s", exact: true }).check({ force: true });
+    await page.getByRole("radio", { name: "1 min", exact: true }).check({ force: true });
     await page.locator("[data-action=find]").click();
     await page.locator("[data-line=found]").waitFor();
     await idle();
