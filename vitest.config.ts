@@ -10,5 +10,7 @@ export default defineConfig({
     exclude: ["**/node_modules/**", "**/dist/**"],
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // Vitest keeps a core free by default, which on two cores leaves one.
+    maxWorkers: "100%",
   },
 });

@@ -1,5 +1,4 @@
 import { labelOf } from "@espalier/bench";
-import { ratioOf } from "@espalier/bench/measure";
 import {
   type Block,
   type Document,
@@ -12,26 +11,10 @@ import {
   statOf,
   type Table,
 } from "@espalier/report";
-import type { PeerResults, PeerRun } from "../peers/index.ts";
 import { entryOf } from "../peers/results.ts";
+import { contenders, fastestIn } from "./fastest.ts";
 import { type Findings, flopsOf, forecastsAsWell, type Outcome } from "./outcomes.ts";
-
-/** A study with its times. */
-export interface SpeedStudy {
-  /** Name of its sweep file. */
-  readonly name: string;
-  readonly findings: Findings;
-  readonly times: PeerResults;
-}
-
-const own = "wasm";
-/** Runtimes and models that the fastest pruned model is compared with. */
-const contenders = [
-  { label: "own dense", peer: own, dense: true },
-  { label: "dense, ONNX Runtime web", peer: "onnxruntime-web", dense: true },
-  { label: "dense, ONNX Runtime native", peer: "onnxruntime-node", dense: true },
-  { label: "the same model, ONNX Runtime native", peer: "onnxruntime-node", dense: false },
-] as const;
+import type { SpeedStudy } from "./results.ts";
 
 /** Results of the studies on speed at equal error, as a page. */
 export function speedDocument(studies: readonly SpeedStudy[]): Document {
@@ -75,7 +58,7 @@ function errorTable(studies: readonly SpeedStudy[]): Table {
     ],
     rows: studies.flatMap(({ findings, times }) =>
       times.runs.map((run) => {
-        const best = fastest(findings, run);
+        const best = fastestIn(findings, run)?.outcome;
         const dense = statOf(findings.dense.map(({ result }) => result.test.mse));
         const head = [titleOf(findings), `${run.batch}`];
         if (best === undefined)
@@ -114,18 +97,14 @@ function speedTable(studies: readonly SpeedStudy[]): Table {
     ],
     rows: studies.flatMap(({ findings, times }) =>
       times.runs.flatMap((run) => {
-        const best = fastest(findings, run);
-        const pruned = best && entryOf(run, own, best.recipe);
-        if (pruned === undefined) return [];
+        const best = fastestIn(findings, run);
+        if (best === undefined) return [];
         return [
           [
             titleOf(findings),
             `${run.batch}`,
-            formatTime(pruned.timing.median),
-            ...contenders.map(({ peer, dense }) => {
-              const other = entryOf(run, peer, dense ? "dense" : best!.recipe);
-              return other === undefined ? "" : formatSpeedup(ratioOf(other, pruned).median);
-            }),
+            formatTime(best.milliseconds),
+            ...best.speedups.map((speedup) => (speedup === undefined ? "" : formatSpeedup(speedup))),
           ],
         ];
       }),
@@ -143,15 +122,6 @@ function nearestText({ pruned, reference }: Findings): string {
 function titleOf({ dense }: Findings): string {
   const { model, data } = dense[0]!.cell;
   return `${labelOf(model)} on ${data.dataset}`;
-}
-
-/** The fastest of the pruned models that forecast as well as the reference. */
-function fastest(findings: Findings, run: PeerRun): Outcome | undefined {
-  const timeOf = ({ recipe }: Outcome) =>
-    entryOf(run, own, recipe)?.timing.median ?? Number.POSITIVE_INFINITY;
-  return findings.pruned
-    .filter((outcome) => forecastsAsWell(outcome, findings))
-    .sort((a, b) => timeOf(a) - timeOf(b))[0];
 }
 
 function studyBlocks({ findings, times }: SpeedStudy): Block[] {
@@ -184,7 +154,7 @@ function studyBlocks({ findings, times }: SpeedStudy): Block[] {
               ? "yes"
               : "no",
           ...times.runs.map((run) => {
-            const entry = entryOf(run, own, outcome === findings.reference ? "dense" : outcome.recipe);
+            const entry = entryOf(run, "wasm", outcome === findings.reference ? "dense" : outcome.recipe);
             return entry === undefined ? "" : formatTime(entry.timing.median);
           }),
         ]),

@@ -4,7 +4,7 @@
  * validation data, and writes `results/speed`.
  */
 import { existsSync } from "node:fs";
-import { copyFile, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { machine, readResults } from "@espalier/bench";
@@ -19,13 +19,13 @@ import {
   type Peer,
   type PeerResults,
   type PreparedSubject,
-  parsePeerResults,
   sizesOf,
 } from "../peers/index.ts";
 import { onnxruntime } from "../peers/onnxruntime.ts";
 import { runScript } from "../script.ts";
-import { type SpeedStudy, speedDocument } from "./document.ts";
+import { speedDocument } from "./document.ts";
 import { type Findings, findingsOf, forecastsAsWell } from "./outcomes.ts";
+import { filesOf, speedStudy } from "./results.ts";
 
 const usage = `pnpm bench:speed [options]
   --runs FOLDER   take over and time what sweeps left in FOLDER/speed-<name>
@@ -55,7 +55,7 @@ async function main(): Promise<void> {
   if (flags.runs !== undefined)
     for (const name of chosen(names, flags.only))
       await take(name, join(resolve(flags.runs), `speed-${name}`), flags.quick);
-  const studies = await Promise.all(names.map(studyOf));
+  const studies = await Promise.all(names.map(speedStudy));
   await writeFile(
     join(results, "README.md"),
     toMarkdown(speedDocument(studies.filter((study) => study !== undefined))),
@@ -74,11 +74,6 @@ async function studyNames(): Promise<string[]> {
   return files.flatMap((file) => /^(.+)\.yaml$/.exec(file)?.[1] ?? []).sort();
 }
 
-const [errorsFile, timesOf] = [
-  (name: string) => join(results, `${name}.jsonl`),
-  (name: string) => join(results, `${name}-times.json`),
-];
-
 /** Takes over the results of a sweep, and times its models. */
 async function take(name: string, folder: string, quick: boolean): Promise<void> {
   const from = join(folder, "results.jsonl");
@@ -87,9 +82,10 @@ async function take(name: string, folder: string, quick: boolean): Promise<void>
     console.error(`${name}: no pruned models and their reference in ${folder} yet`);
     return;
   }
-  await copyFile(from, errorsFile(name));
+  const files = filesOf(name);
+  await copyFile(from, files.errors);
   const times = await time(name, findings, join(folder, "models"), quick);
-  await writeFile(timesOf(name), `${JSON.stringify(times, null, 1)}\n`);
+  await writeFile(files.times, `${JSON.stringify(times, null, 1)}\n`);
 }
 
 /** Times the first seed's models, on the own backend and in ONNX Runtime, all taking turns on one thread. */
@@ -128,14 +124,6 @@ async function time(name: string, findings: Findings, models: string, quick: boo
     runs,
     failures: [],
   };
-}
-
-async function studyOf(name: string): Promise<SpeedStudy | undefined> {
-  if (!existsSync(errorsFile(name))) return undefined;
-  const findings = findingsOf(await readResults(errorsFile(name)));
-  if (findings === undefined) return undefined;
-  const times = parsePeerResults(await readFile(timesOf(name), "utf8"), timesOf(name));
-  return { name, findings, times };
 }
 
 await runScript("bench:speed", main);

@@ -1,13 +1,30 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type LatencyRecord, labelOf, type PruneRecord, procedureOf, readResults } from "@espalier/bench";
+import { statOf } from "@espalier/report";
 import { parsePeerResults } from "../../../studies/peers/results.ts";
+import { contenders, fastestIn } from "../../../studies/speed/fastest.ts";
+import { flopsOf } from "../../../studies/speed/outcomes.ts";
+import { speedStudy } from "../../../studies/speed/results.ts";
 
 /** Content of the landing page. */
 export interface LandingFigures {
+  readonly equalError: EqualErrorFigures;
   readonly slider: SliderFigures;
   readonly race: RaceFigures;
   readonly smallest: readonly SmallestFigures[];
+}
+
+/** How many times as fast a pruned model is that forecasts no worse than the dense one. Test errors are means over the seeds. */
+export interface EqualErrorFigures {
+  readonly title: string;
+  readonly processor: string;
+  readonly seeds: number;
+  readonly mse: { readonly trained: number; readonly trainedOn: number; readonly pruned: number };
+  /** Share of the dense model's FLOPs. */
+  readonly flops: number;
+  readonly batches: readonly number[];
+  readonly rows: readonly { readonly than: string; readonly speedups: readonly number[] }[];
 }
 
 /** A model and the smallest that a recipe of the gallery made of it; the test error is the mean of the seeds. */
@@ -53,7 +70,45 @@ const shown = { model: "iTransformer", strategy: "combined", backend: "wasm", ba
 
 /** Everything the landing page shows, out of the committed results. */
 export async function landing(root: string): Promise<LandingFigures> {
-  return { slider: await slider(root), race: await race(root), smallest: await smallest(root) };
+  return {
+    equalError: await equalError(),
+    slider: await slider(root),
+    race: await race(root),
+    smallest: await smallest(root),
+  };
+}
+
+async function equalError(): Promise<EqualErrorFigures> {
+  const name = "itransformer-etth1";
+  const study = await speedStudy(name);
+  const fastest = study?.times.runs.map((run) => fastestIn(study.findings, run));
+  const best = fastest?.[0]?.outcome;
+  if (study === undefined || fastest === undefined || best === undefined)
+    throw new Error(`landing: no pruned model of results/speed/${name}.jsonl is as good as the dense one`);
+  const { findings, times } = study;
+  const [{ cell, result }] = findings.dense as [(typeof findings.dense)[0]];
+  const { model, data } = cell;
+  return {
+    title: `${model.use} of width ${model.width} on ${data.dataset}, ${data.inputLength} → ${data.horizon} steps`,
+    processor: times.environment.processor,
+    seeds: best.records.length,
+    mse: {
+      trained: statOf(findings.dense.map(({ result: { test } }) => test.mse)).mean,
+      trainedOn: findings.reference.test.mean,
+      pruned: best.test.mean,
+    },
+    flops: flopsOf(best) / result.counts.flops.effective,
+    batches: times.runs.map(({ batch }) => batch),
+    rows: contenders.map(({ label }, i) => ({
+      than: label,
+      speedups: fastest.map((one) => {
+        const speedup = one?.speedups[i];
+        if (speedup === undefined)
+          throw new Error(`landing: results/speed/${name}-times.json lacks "${label}"`);
+        return speedup;
+      }),
+    })),
+  };
 }
 
 const smallestRecipes = [

@@ -131,15 +131,6 @@ describe("elements at positions of their own", () => {
       opset: 18,
     });
   });
-
-  it("cannot be counted by what is computed", () => {
-    const line = refusal({
-      inputs: { x: ["batch", 3] },
-      nodes: [node("Greater", ["x", "z"], "t"), node("NonZero", ["t"], "y")],
-      initializers: [number("z", 0)],
-    });
-    expect(line).toMatch(/the length of its result would depend on the input/);
-  });
 });
 
 describe("a constant that was written for one batch size", () => {

@@ -25,7 +25,8 @@ export interface ProposalRequest {
 const enough = 8;
 /** Rank correlation from which on one-shot errors are worth their time. */
 const telling = 0.3;
-/** Share of candidates that are drawn at random once the estimator has learned something, so that no region is forgotten. */
+/** Share of candidates that are drawn at random, so that no region is forgotten: at first, and once the estimator has learned. */
+const early = 0.5;
 const wild = 0.2;
 /** Share that repeat a good recipe at the size at which it should just keep the limit of the error. */
 const atLimit = 0.4;
@@ -83,15 +84,24 @@ function messageOf(error: unknown): { error: string } {
 function draw(request: ProposalRequest, seen: Set<string>): { from: string; points: Point[] } {
   const { space, candidates, trials, ranking, rungs, random } = request;
   const ranked = rankedPoints(candidates, trials, ranking, rungs);
+  const longest = longestOf(trials);
+  const learned = longest.length >= enough;
   const way = random();
-  if (ranked === undefined || way < wild)
-    return { from: "random", points: rivals(request, seen, (given) => randomPoint(space, random, given)) };
-  if (way < wild + atLimit) {
-    const point = pointAtLimit(space, ranked, candidates, longestOf(trials), ranking, random);
+  if (way >= (learned ? wild : early) && (!learned || way < wild + atLimit)) {
+    const point = pointAtLimit(space, ranked, candidates, longest, ranking, random);
     if (point !== undefined && !seen.has(nameOf(point))) {
       seen.add(nameOf(point));
       return { from: "limit", points: [point] };
     }
+  }
+  if (!learned || way < wild) {
+    // Every other one has the size of a good one: how good it is shows at once.
+    const near = random() < 0.5 ? ranked[Math.floor(random() * Math.ceil(ranked.length / 4))] : undefined;
+    const size = near === undefined || space.size === undefined ? {} : { [space.size]: near[space.size]! };
+    const drawn = (given: Point) => randomPoint(space, random, { ...size, ...given });
+    const points = rivals(request, seen, drawn);
+    if (points.length > 0 || near === undefined) return { from: "random", points };
+    return { from: "random", points: rivals(request, seen, (given) => randomPoint(space, random, given)) };
   }
   const drawn =
     random() < nearby
@@ -122,7 +132,7 @@ function rivals(request: ProposalRequest, seen: Set<string>, drawn: (given: Poin
   return points.length > 0 || large === undefined ? points : [large];
 }
 
-/** Whether one-shot errors predict errors after fine-tuning, at equal size, on the highest rung with enough results. */
+/** Whether one-shot errors have predicted errors after fine-tuning, at equal size, on the highest rung with enough results. */
 function predicts({ space, candidates, trials, rungs }: ProposalRequest): boolean {
   for (let rung = rungs - 1; rung >= 0; rung--) {
     const known = trials.filter(
@@ -132,38 +142,38 @@ function predicts({ space, candidates, trials, rungs }: ProposalRequest): boolea
     const before = known.map(({ of }) => candidates[of]!.oneShot!);
     const after = known.map(({ result }) => result.validation.mse);
     const { size } = space;
-    if (size === undefined) return !(rankCorrelation(before, after) < telling);
+    if (size === undefined) return rankCorrelation(before, after) >= telling;
     const sizes = known.map(({ of }) => candidates[of]!.point[size] as number);
-    return !(partialRankCorrelation(before, after, sizes) < telling);
+    return partialRankCorrelation(before, after, sizes) >= telling;
   }
-  return true;
+  return false;
 }
 
 /**
  * Points from the most to the least promising: of the highest rung with enough results (as in BOHB; Falkner et al., ICML 2018),
- * and after them those of lower rungs. Recipes that cannot be carried out are worst. Undefined before there is enough.
+ * and after them those of lower rungs; of all, as long as no rung has enough. Recipes that cannot be carried out are worst.
  */
 function rankedPoints(
   candidates: readonly CandidateRecord[],
   trials: readonly Finished[],
   ranking: Ranking,
   rungs: number,
-): Point[] | undefined {
+): Point[] {
   const promise = ({ result, rung }: Finished) => ranking.promise(result, rung);
   const byPromise = (a: Finished, b: Finished) => promise(a) - promise(b) || a.of - b.of;
-  for (let rung = rungs - 1; rung >= 0; rung--) {
-    const here = trials.filter((trial) => trial.rung === rung);
-    if (here.length < enough) continue;
-    const best = here.toSorted(byPromise);
-    const reached = new Set(best.map(({ of }) => of));
-    const lower = longestOf(trials)
-      .filter(({ of }) => !reached.has(of))
-      .toSorted((a, b) => b.rung - a.rung || byPromise(a, b));
-    const pointOf = ({ of }: Finished) => candidates[of]!.point;
-    const impossible = candidates.filter(({ candidate }) => !trials.some(({ of }) => of === candidate));
-    return [...best.map(pointOf), ...lower.map(pointOf), ...impossible.map(({ point }) => point)];
-  }
-  return undefined;
+  const longest = longestOf(trials);
+  const onRung = (rung: number) => trials.filter((trial) => trial.rung === rung);
+  const full = Array.from({ length: rungs }, (_, i) => rungs - 1 - i).find((r) => onRung(r).length >= enough);
+  const best = (full === undefined ? longest : onRung(full)).toSorted(byPromise);
+  const reached = new Set(best.map(({ of }) => of));
+  const lower = longest
+    .filter(({ of }) => !reached.has(of))
+    .toSorted((a, b) => b.rung - a.rung || byPromise(a, b));
+  const impossible = candidates.filter(({ candidate }) => !longest.some(({ of }) => of === candidate));
+  return [
+    ...[...best, ...lower].map(({ of }) => candidates[of]!.point),
+    ...impossible.map(({ point }) => point),
+  ];
 }
 
 function nameOf(point: Point): string {

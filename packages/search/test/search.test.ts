@@ -2,7 +2,9 @@ import { digest } from "@espalier/core";
 import { run } from "@espalier/recipe";
 import { describe, expect, it } from "vitest";
 import {
+  findingsOf,
   memoryStore,
+  parseRecords,
   type SearchEvent,
   type SearchRecord,
   type SearchRequest,
@@ -58,6 +60,14 @@ describe("a search", () => {
     expect(smaller).toEqual([]);
   });
 
+  it("can be read from its records alone", async () => {
+    const { ended: _, chosen, ...findings } = await whole;
+    const { model: __, ...choice } = chosen!;
+    expect(
+      findingsOf(parseRecords(store.records.map((r) => `${JSON.stringify(r)}\n`).join(""), "").records),
+    ).toEqual(JSON.parse(JSON.stringify({ ...findings, chosen: choice })));
+  });
+
   it("gives the recipe that makes the same model", async () => {
     const { chosen } = await whole;
     const again = await run({ recipe: chosen!.recipe, model: request.model, workbench });
@@ -78,7 +88,7 @@ describe("a search", () => {
   it("filters proposals of one size by their one-shot error", async () => {
     const { candidates } = await whole;
     for (const { from, point, oneShot, others } of candidates.slice(1)) {
-      expect(["random", "model"]).toContain(from);
+      expect(["random", "model", "limit"]).toContain(from);
       for (const other of others) {
         expect(other.point.size).toBe(point.size);
         if (other.oneShot !== undefined) expect(other.oneShot).toBeGreaterThanOrEqual(oneShot!);

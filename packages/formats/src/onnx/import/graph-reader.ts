@@ -21,6 +21,7 @@ import {
 import { alignedToBatch, ofRepeated } from "./repeated.ts";
 import { ofCounting } from "./rules/counting.ts";
 import { rules } from "./rules/index.ts";
+import { ofListed } from "./rules/listed.ts";
 import { readTensor } from "./tensor-data.ts";
 import { shown } from "./text.ts";
 
@@ -273,6 +274,8 @@ const moves: Readonly<Record<string, readonly number[] | undefined>> = {
 };
 
 function outputsOf(rule: Rule, given: Call): readonly (Item | undefined)[] {
+  const listed = ofListed(given, (inputs) => outputsOf(rule, { ...given, inputs }));
+  if (listed !== undefined) return listed;
   if (given.inputs.some((item) => item !== undefined && isRepeated(item)))
     return ofRepeated(given, (inputs) => outputsOf(rule, { ...given, inputs }));
   const call = alignedToBatch(given);

@@ -33,8 +33,25 @@ export interface Repeated {
   readonly shape: Shape;
 }
 
+/**
+ * A list with an entry for each position at which a truth value holds. Its length depends on the input, so it is drawn
+ * for all positions: a column is an axis, for the position along it, or a value in the shape of the truth value.
+ */
+export interface Listed {
+  /** Ones at the positions that are in the list. */
+  readonly where: Value;
+  readonly columns: readonly (number | Value)[];
+  /** The file's shape of it, in which `undefined` stands for the number of positions. */
+  readonly listed: readonly (number | undefined)[];
+}
+
+/** The shape of a list in the file. */
+export interface ListedShape {
+  readonly shapeOf: Listed;
+}
+
 /** The item behind a name in the file: numbers, a value of the drawing, or one of those above. */
-export type Item = Known | Value | Sequence | Truth | Counting | Tuples | Repeated;
+export type Item = Known | Value | Sequence | Truth | Counting | Tuples | Repeated | Listed | ListedShape;
 
 export function isKnown(item: Item): item is Known {
   return "data" in item;
@@ -58,6 +75,14 @@ export function isTuples(item: Item): item is Tuples {
 
 export function isRepeated(item: Item): item is Repeated {
   return "repeats" in item;
+}
+
+export function isListed(item: Item): item is Listed {
+  return "listed" in item;
+}
+
+export function isListedShape(item: Item): item is ListedShape {
+  return "shapeOf" in item;
 }
 
 export function isTruth(item: Item): item is Truth {

@@ -17,7 +17,7 @@ import { decode, type OnnxFile } from "./decode.ts";
 import { attach, type ExternalRange, externalRanges } from "./external.ts";
 import { GraphReader } from "./graph-reader.ts";
 import { type GraphInput, readInputs, withOpenBatch } from "./inputs.ts";
-import { type Item, isKnown, isRepeated, isTruth, isValue } from "./items.ts";
+import { type Item, isKnown, isListed, isListedShape, isRepeated, isTruth, isValue } from "./items.ts";
 import { readOwnMetadata, restore, rolesOf } from "./own.ts";
 import type { GuessedRoles } from "./roles.ts";
 import { OpenedBatch } from "./samples.ts";
@@ -175,6 +175,10 @@ function outputValue(b: Builder, context: Context, name: string, item: Item): Va
   if (isRepeated(item)) return expand(b, outputValue(b, context, name, item.repeats), item.shape);
   // Truth values are ones and zeros.
   if (isTruth(item)) return item.truth;
+  if (isListed(item) || isListedShape(item))
+    throw new EspalierError(
+      `output ${shown(name)}: its length would depend on the input, but shapes must not.`,
+    );
   if (!isKnown(item)) throw new EspalierError(`output ${shown(name)} is a list of values.`);
   return context.weights.lift(b, item, { as: "operand", name });
 }

@@ -19,7 +19,7 @@ import { build, type Known, pairAt } from "./known.ts";
 /** Constants that are equal for all samples: masks with a batch axis stay numbers under any operation. */
 
 /** Operators that work element by element, with broadcasting. */
-const byElement = new Set([
+export const byElement: ReadonlySet<string> = new Set([
   ...["Add", "Sub", "Mul", "Div", "Mod", "Pow", "Max", "Min", "Sum", "Mean", "PRelu", "Where", "Clip"],
   ...["Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "And", "Or", "Xor", "Not"],
   ...["Cast", "CastLike", "IsNaN", "IsInf", "Abs", "Neg", "Sign", "Floor", "Ceil", "Round", "Reciprocal"],

@@ -1,5 +1,4 @@
 import { type Extent, isBatch, type Shape } from "@espalier/core/graph";
-import { indexOf } from "../arrays.ts";
 import {
   axisOf,
   type Call,
@@ -12,7 +11,7 @@ import {
   shapeOf,
 } from "../call.ts";
 import { UnreadableError } from "../errors.ts";
-import { type Counting, isKnown } from "../items.ts";
+import type { Counting } from "../items.ts";
 import { build, integers, type Kind, type Known, type Pair, scalar } from "../known.ts";
 import { repeated } from "../repeated.ts";
 import { kindOf, typeName } from "../tensor-data.ts";
@@ -129,20 +128,6 @@ export function triangle(call: Call, x: { readonly shape: Shape }): Known {
   });
 }
 
-const nonZero: Rule = (call) => {
-  const given = operandItem(call, 0);
-  if (!isKnown(given))
-    throw new UnreadableError("the length of its result would depend on the input, but shapes must not");
-  const x = given;
-  const found = Array.from(x.data.keys()).filter((i) => x.data[i] !== 0);
-  const rank = Math.max(1, x.shape.length);
-  const positions = found.map((i) => indexOf(x.shape, i));
-  return build("int", [rank, found.length], (i) => {
-    const index = positions[i % found.length]!;
-    return [index[Math.floor(i / found.length)] ?? 0, 0];
-  });
-};
-
 const oneHot: Rule = (call) => {
   const indices = needed(knownInput(call, 0, "indices"), "indices");
   const depth = needed(knownNumber(call, 1, "depth"), "depth");
@@ -166,6 +151,5 @@ export const constants: Readonly<Record<string, Rule>> = {
   ConstantOfShape: constantOfShape,
   Range: range,
   EyeLike: eyeLike,
-  NonZero: nonZero,
   OneHot: oneHot,
 };

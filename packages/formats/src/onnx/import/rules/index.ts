@@ -6,6 +6,7 @@ import { choices } from "./choices.ts";
 import { constants } from "./constants.ts";
 import { einsums } from "./einsum.ts";
 import { layout } from "./layout.ts";
+import { positionLists } from "./listed.ts";
 import { normalizations } from "./normalizations.ts";
 import { padding } from "./padding.ts";
 import { picking } from "./picking.ts";
@@ -29,6 +30,7 @@ export const rules: ReadonlyMap<string, Rule> = new Map(
     ...layout,
     ...picking,
     ...positions,
+    ...positionLists,
     ...padding,
     ...products,
     ...attentions,
