@@ -28,35 +28,35 @@ export const published: readonly PublishedSearch[] = [
     name: "itransformer-given",
     model: "iTransformer 128",
     data: etth1,
-    options: `--error +0% --evaluations 48 --no-compare ${full}`,
+    options: `--error +0% --evaluations 60 ${full}`,
     asked: { test: 0.3991, factor: 1, byHand: 0.0079, share: 0.006 },
   },
   {
     name: "itransformer-tuned",
     model: "iTransformer 128",
     data: etth1,
-    options: `--error +1% --reference tuned --evaluations 36 ${full}`,
+    options: `--error +1% --reference tuned --evaluations 60 ${full}`,
     asked: { test: 0.3831, factor: 1.01, byHand: 0.015, share: 0.012 },
   },
   {
     name: "itransformer-latency",
     model: "iTransformer 128",
     data: etth1,
-    options: `--error +1% --reference tuned --minimize latency --latency-backend wasm --batch 32 --evaluations 24 ${full}`,
+    options: `--error +1% --reference tuned --minimize latency --latency-backend wasm --batch 32 --evaluations 40 ${full}`,
     asked: { test: 0.3831, factor: 1.01, share: 1 / 15 },
   },
   {
     name: "patchtst-given",
     model: "PatchTST 64",
     data: etth1,
-    options: `--error +0% --evaluations 24 --no-compare ${full}`,
+    options: `--error +0% --evaluations 40 ${full}`,
     asked: { test: 0.3938, factor: 1, byHand: 0.04, share: 0.025 },
   },
   {
     name: "patchtst-tuned",
     model: "PatchTST 64",
     data: etth1,
-    options: `--error +1% --reference tuned --evaluations 36 ${full}`,
+    options: `--error +1% --reference tuned --evaluations 60 ${full}`,
     asked: { test: 0.3757, factor: 1.01, byHand: 0.148, share: 0.07 },
   },
   ...["exchange_rate", "weather"].map((data) => ({
@@ -65,6 +65,6 @@ export const published: readonly PublishedSearch[] = [
     data,
     trained: `--model iTransformer --dataset ${data} --set width=64 --set feedForward=64 --set heads=4 --set layers=2 --epochs 5 --batches-per-epoch 200 --learning-rate 0.001 --patience 0`,
     options:
-      "--error +1% --reference tuned --evaluations 30 --epochs 6 --batches-per-epoch 100 --proposals 2",
+      "--error +1% --reference tuned --evaluations 40 --epochs 6 --batches-per-epoch 100 --proposals 2",
   })),
 ];
