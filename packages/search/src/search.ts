@@ -275,7 +275,7 @@ class Search {
     );
     const counted = evaluations === undefined ? 0 : (done.length + impossible.length) / evaluations;
     if (seconds === undefined) return counted;
-    return Math.max(counted, (this.#seconds() + this.#toRepeat()) / seconds);
+    return Math.max(counted, (this.#seconds() + this.#toRepeat(seconds)) / seconds);
   }
 
   /** Seconds of all work so far. */
@@ -286,15 +286,17 @@ class Search {
     );
   }
 
-  /** Seconds that full fine-tunings at the end will take, by the pace of the candidates so far. */
-  #toRepeat(): number {
+  /**
+   * Seconds that full fine-tunings at the end will take, at the pace of the fastest candidate so far: a short trial takes
+   * longer per epoch, because of its pruning. At most half of the budget.
+   */
+  #toRepeat(budget: number): number {
     const { finished: trials, top } = this.#view;
-    const epochs = trials.reduce((sum, trial) => sum + trial.epochs, 0);
-    if (epochs === 0) return 0;
-    const pace = trials.reduce((sum, { seconds }) => sum + seconds, 0) / epochs;
+    if (trials.length === 0) return 0;
+    const pace = Math.min(...trials.map(({ seconds, epochs }) => seconds / epochs));
     const full = trials.some(({ rung }) => rung === top);
     const left = this.#parts.settings.repeats - (full ? 1 : 0);
-    return left * pace * this.#rungs.at(-1)!;
+    return Math.min(left * pace * this.#rungs.at(-1)!, budget / 2);
   }
 
   get #view(): View {
