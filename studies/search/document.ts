@@ -30,15 +30,14 @@ export function searchesDocument(found: readonly Found[], contest: readonly Cont
   const processors = [...new Set(found.map(({ findings }) => processorOf(findings)))].join("; ");
   return {
     title: "The smallest model within an error",
-    lead: `Results of ${plural(found.length, "search", "searches")} by \`espalier search\`. Only validation data decided; each chosen recipe ran with three seeds, and test errors were measured once, after that. Processor: ${processors}.`,
+    lead: `Results of ${plural(found.length, "search", "searches")} by espalier search. Only validation data decided; each chosen recipe ran with three seeds, and test errors were measured once, after that. Processor: ${processors}.`,
     blocks: [
       { kind: "table", table: promisesTable(found) },
       paragraph(
         "The space was widened while it was tried on ETTh1, where test errors of recipes made by hand were looked at: one of its starts has neither attention nor feed-forward modules, because such models were good there. ETTh1 is therefore no clean check of the search. The other data sets are: nothing was changed after they were searched.",
       ),
       { kind: "table", table: outcomesTable(found) },
-      { kind: "heading", level: 2, text: "At the same size" },
-      { kind: "table", table: rivalsTable(found) },
+      ...rivalsBlocks(found),
       { kind: "heading", level: 2, text: "What the best have in common" },
       ...commonBlocks(found),
       ...contestBlocks(contest),
@@ -138,9 +137,17 @@ function outcomesTable(found: readonly Found[]): Table {
   };
 }
 
-/** The gallery's recipes at the size of the chosen one. */
-function rivalsTable(found: readonly Found[]): Table {
+/** The gallery's recipes at the sizes of the chosen ones. */
+function rivalsBlocks(found: readonly Found[]): Block[] {
   const compared = found.filter(({ findings: { rivals = [] } }) => rivals.length > 0);
+  if (compared.length === 0) return [];
+  return [
+    { kind: "heading", level: 2, text: "At the same size" },
+    { kind: "table", table: rivalsTable(compared) },
+  ];
+}
+
+function rivalsTable(compared: readonly Found[]): Table {
   const labelOf = (of: string | number) => `${of}`.replace(/ at \S+ \w+$/, "");
   const labels = [
     ...new Set(compared.flatMap(({ findings }) => findings.rivals!.map(({ of }) => labelOf(of)))),
@@ -230,7 +237,7 @@ function repeatBlocks(found: readonly Found[]): Block[] {
   return [
     { kind: "heading", level: 2, text: "Repeat it" },
     paragraph(
-      "Errors come out the same to the last digit on the same kind of processor; times do not. The checkpoints of iTransformer and PatchTST on ETTh1 are those of Time-Series-Library, taken over with `espalier import`.",
+      "Errors come out the same to the last digit on the same kind of processor; times do not. The checkpoints of iTransformer and PatchTST on ETTh1 are those of Time-Series-Library, taken over with espalier import.",
     ),
     {
       kind: "code",

@@ -86,7 +86,9 @@ describe("the page of a search", () => {
     const { svgs } = await drawFigures(document);
     expect([...svgs.keys()]).toEqual(["error-bytes", "error-flops"]);
     const html = toHtml(document, svgs);
-    expect(html.match(/<title>candidate \d+: MSE/g)!.length).toBe(32);
+    // Those with far more error than the limit are counted, not drawn.
+    expect(html.match(/<title>candidate \d+: MSE/g)!.length).toBe(2 * 7);
+    expect(html).toContain("10 with more error are above the edge.");
     expect(html).toMatch(
       /<title>candidate 4: MSE 0\.4040, 5\.00 %&#xA;prune by channel to flops ≤ 20 %&#xA;tune for 3 epochs, the unpruned/,
     );

@@ -1,11 +1,11 @@
 import { EspalierError, type Json } from "@espalier/core";
 import { canonicalJson } from "@espalier/core/documents";
-import { isTooLarge, pointAtLimit } from "./limit.ts";
+import { aimedSize, isTooLarge, pointAtLimit } from "./limit.ts";
 import { type Finished, longestOf, type Ranking } from "./ranking.ts";
 import type { CandidateRecord, Proposal } from "./records.ts";
 import type { Point, SearchSpace } from "./space/space.ts";
 import { partialRankCorrelation, rankCorrelation } from "./statistics.ts";
-import { likelyPoint, neighbour, randomPoint } from "./tpe.ts";
+import { goodPoint, likelyPoint, neighbour, randomPoint } from "./tpe.ts";
 
 /** Input of a proposal. */
 export interface ProposalRequest {
@@ -94,28 +94,35 @@ function draw(request: ProposalRequest, seen: Set<string>): { from: string; poin
       return { from: "limit", points: [point] };
     }
   }
-  if (!learned || way < wild) {
-    // Every other one has the size of a good one: how good it is shows at once.
-    const near = random() < 0.5 ? ranked[Math.floor(random() * Math.ceil(ranked.length / 4))] : undefined;
-    const size = near === undefined || space.size === undefined ? {} : { [space.size]: near[space.size]! };
-    const drawn = (given: Point) => randomPoint(space, random, { ...size, ...given });
-    const points = rivals(request, seen, drawn);
-    if (points.length > 0 || near === undefined) return { from: "random", points };
-    return { from: "random", points: rivals(request, seen, (given) => randomPoint(space, random, given)) };
-  }
-  const drawn =
-    random() < nearby
-      ? (given: Point) => neighbour(space, ranked, random, given)
-      : (given: Point) => likelyPoint(space, ranked, random, given);
-  return { from: "model", points: rivals(request, seen, drawn) };
+  const near = goodPoint(ranked, random);
+  // The size at which a good recipe should just keep the limit: how much better or worse another one is shows at once.
+  const aimed = near && aimedSize(space, near, candidates, longest, ranking);
+  const given: Point = aimed === undefined ? {} : { [space.size!]: aimed };
+  const anywhere = (size: Point) => randomPoint(space, random, size);
+  const drawn = (): Point[] => {
+    // Every other one has any size.
+    if (!learned || way < wild) return rivals(request, seen, random() < 0.5 ? given : {}, anywhere);
+    return random() < nearby
+      ? rivals(request, seen, given, (size) => neighbour(space, ranked, near!, random, size))
+      : rivals(request, seen, {}, (size) => likelyPoint(space, ranked, random, size));
+  };
+  const points = drawn();
+  if (points.length > 0) return { from: learned && way >= wild ? "model" : "random", points };
+  // Everything there has been tried.
+  return { from: "random", points: rivals(request, seen, {}, anywhere) };
 }
 
 /** Points of one size that have not been tried; a single one, if one-shot errors say little about the outcome. */
-function rivals(request: ProposalRequest, seen: Set<string>, drawn: (given: Point) => Point): Point[] {
+function rivals(
+  request: ProposalRequest,
+  seen: Set<string>,
+  first: Point,
+  drawn: (given: Point) => Point,
+): Point[] {
   const { space } = request;
   const proposals = predicts(request) ? request.proposals : 1;
   const points: Point[] = [];
-  let given: Point = {};
+  let given = first;
   let large: Point | undefined;
   for (let i = 0; i < 20 * proposals && points.length < proposals; i++) {
     const point = drawn(given);

@@ -81,7 +81,7 @@ describe("a search", () => {
       trials.filter((t) => typeof t.of === "number" && t.rung === rung && t.seed === 5);
     expect([0, 1, 2].map((rung) => on(rung)[0]!.epochs)).toEqual([1, 2, 4]);
     expect(on(0).length).toBeGreaterThan(on(1).length);
-    expect(on(1).length).toBeGreaterThan(on(2).length);
+    expect(on(1).length).toBeGreaterThanOrEqual(on(2).length);
     expect(on(0).length + on(1).length + on(2).length).toBeGreaterThanOrEqual(18);
   });
 

@@ -247,7 +247,7 @@ export function searchFigures(result: Findings): Figure[] {
 /** Upper end of the axis: interesting points are near the limit, but failures may be far above. */
 function topOf(errors: readonly number[], dense: number, allowed: number | undefined): number {
   const high = Math.max(dense, allowed ?? 0);
-  return Math.min(Math.max(...errors, high), 1.3 * Math.max(high, Math.min(...errors))) * 1.01;
+  return Math.min(Math.max(...errors, high), 1.15 * Math.max(high, Math.min(...errors))) * 1.01;
 }
 
 function frontBy(trials: readonly Finished[], size: (trial: Finished) => number): { x: number; y: number }[] {
