@@ -24,8 +24,9 @@ export function attention(shape: usize, q: usize, k: usize, v: usize, y: usize, 
   const scale = v128.load_splat<f32>(shape, 72);
   const first = scratch + (<usize>C << 5), second = first + (<usize>(S + 1) << 5);
   let scores = first, values: usize = 0, to: usize = 0, columns = 0;
-  for (let b = 0; b < sequences; b++) {
-    for (let h = 0; h < heads; h++) {
+  // Neighbouring sequences share cache lines and pages, heads do not.
+  for (let h = 0; h < heads; h++) {
+    for (let b = 0; b < sequences; b++) {
       const queries = q + b * qb + h * qh, keys = k + b * kb + h * kh;
       for (let l = 0; l < L; l += 8) {
         const left = min(8, L - l), next = scores == first ? second : first;
