@@ -1,21 +1,28 @@
 /**
- * Compares the search with random search and with the gallery's fixed recipes, at equal processor time: `pnpm bench:search`.
- * Writes `results/search/hypervolume.json` and the table next to it; runs that are there already are kept.
+ * Compares the search with random search and with the gallery's fixed recipes, at equal processor time: `pnpm bench:search`;
+ * runs that are in `results/search` already are kept. With `--from`, takes over what `espalier search` left in folders
+ * instead. Both write the page again.
  */
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { cpus } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { account, EspalierError, type Model } from "@espalier/core";
-import { forecastingDataOf } from "@espalier/datasets";
+import { account, type Model } from "@espalier/core";
+import { unknownName } from "@espalier/core/documents";
+import { forecastingDataOf, spacedWindows } from "@espalier/datasets";
 import { loadDataset } from "@espalier/datasets/node";
 import { iTransformer, patchTST } from "@espalier/models";
 import { run, type Workbench } from "@espalier/recipe";
 import { createRegistry } from "@espalier/recipe/standard";
+import { drawFigures, toMarkdown } from "@espalier/report";
+import { findingsOf, parseRecords } from "@espalier/search";
 import { evaluate } from "@espalier/training";
 import { runScript } from "../script.ts";
+import { published } from "./asked.ts";
 import { type Contestant, contestants } from "./contest.ts";
-import { type ContestRun, markdown } from "./document.ts";
+import { type Found, searchesDocument } from "./document.ts";
+import { areaOf, type ContestRun } from "./hypervolume.ts";
 
 const lengths = { inputLength: 96, horizon: 24 };
 const sizes = { ...lengths, width: 32, feedForward: 64, heads: 4, layers: 2, dropout: 0.1 };
@@ -27,7 +34,9 @@ const datasets = ["ETTh1", "exchange_rate"] as const;
 
 /** The limit steers only the search. The front counts whole: random search and the gallery have no goal. */
 const goal = { minimize: "bytes", error: "+1%" } as const;
-const settings = { epochs: 6, batchesPerEpoch: 60, proposals: 2, repeats: 1 } as const;
+const settings = { epochs: 6, batchesPerEpoch: 40, proposals: 2, repeats: 1 } as const;
+/** Validation windows, evenly spaced: all of them would take longer than training does. */
+const validated = 400;
 
 /** Runs work until this process has spent its processor seconds. */
 async function within<T>(seconds: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
@@ -44,43 +53,109 @@ async function within<T>(seconds: number, work: (signal: AbortSignal) => Promise
   }
 }
 
+const usage = `pnpm bench:search [options]
+  --from FOLDER    take over the searches in FOLDER/<name>, and write the page; nothing is run
+  --model NAME     of these models only: ${Object.keys(models).join(", ")}; repeatable
+  --dataset NAME   on these data sets only: ${datasets.join(", ")}; repeatable
+  --seconds N      processor time of each contestant (30)
+  --runs N         runs with different seeds (3)
+  --out FOLDER     where results are and go (results/search)`;
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
+      from: { type: "string" },
       model: { type: "string", multiple: true },
       dataset: { type: "string", multiple: true },
-      seconds: { type: "string", default: "90" },
+      seconds: { type: "string", default: "30" },
       runs: { type: "string", default: "3" },
       out: { type: "string", default: "results/search" },
+      help: { type: "boolean", default: false },
     },
   });
+  if (values.help) {
+    console.log(usage);
+    return;
+  }
   const out = resolve(values.out);
-  const file = join(out, "hypervolume.json");
   await mkdir(out, { recursive: true });
-  const seconds = Number(values.seconds);
-  const known: ContestRun[] = await readFile(file, "utf8").then(JSON.parse, () => []);
-  const of = <T extends string>(all: readonly T[], asked: readonly string[] = all): T[] =>
-    asked.map((name) => {
-      const found = all.find((one) => one === name);
-      if (found === undefined) throw new EspalierError(`${name} is not known. Known: ${all.join(", ")}.`);
-      return found;
+  if (values.from !== undefined) {
+    for (const { name } of published) {
+      const made = join(resolve(values.from), name, "search.jsonl");
+      if (existsSync(made)) await copyFile(made, join(out, `${name}.jsonl`));
+    }
+  } else {
+    const of = <T extends string>(what: string, all: readonly T[], asked: readonly string[] = all): T[] =>
+      asked.map((name) => {
+        const found = all.find((one) => one === name);
+        if (found === undefined) throw unknownName(what, name, all);
+        return found;
+      });
+    await contendAll({
+      names: of("model", Object.keys(models) as (keyof typeof models)[], values.model),
+      sets: of("data set", datasets, values.dataset),
+      seconds: Number(values.seconds),
+      runs: Number(values.runs),
+      out,
     });
-  for (const name of of(Object.keys(models) as (keyof typeof models)[], values.model))
-    for (const dataset of of(datasets, values.dataset)) {
+  }
+  await writePage(out);
+}
+
+const contestFile = "hypervolume.json";
+
+function contestIn(out: string): Promise<ContestRun[]> {
+  return readFile(join(out, contestFile), "utf8").then(JSON.parse, () => []);
+}
+
+/** Runs every contestant on every model and data set, except those whose results are there. */
+async function contendAll({
+  names,
+  sets,
+  seconds,
+  runs,
+  out,
+}: {
+  readonly names: readonly (keyof typeof models)[];
+  readonly sets: readonly (typeof datasets)[number][];
+  readonly seconds: number;
+  readonly runs: number;
+  readonly out: string;
+}): Promise<void> {
+  const known = await contestIn(out);
+  for (const name of names)
+    for (const dataset of sets) {
       const subject = await subjectOf(name, dataset);
-      for (let seed = 0; seed < Number(values.runs); seed++)
+      for (let seed = 0; seed < runs; seed++)
         for (const [way, contestant] of Object.entries(contestants)) {
           const same = { model: name, dataset, way, seed, seconds };
           const isSame = (run: ContestRun) =>
             Object.entries(same).every(([key, value]) => run[key as keyof ContestRun] === value);
           if (known.some(isSame)) continue;
           known.push({ ...same, ...(await contend(subject, contestant, seed, seconds)) });
-          await writeFile(file, `${JSON.stringify(known, null, 1)}\n`);
-          await writeFile(join(out, "hypervolume.md"), markdown(known));
+          await writeFile(join(out, contestFile), `${JSON.stringify(known, null, 1)}\n`);
           const last = known.at(-1)!;
-          console.log(`${name} on ${dataset}, ${way}, seed ${seed}: ${last.made.length} models, ${last.cpu}`);
+          console.log(
+            `${name} on ${dataset}, ${way}, seed ${seed}: ${last.made.length} models, hypervolume ${areaOf(last, "validation").toFixed(3)}`,
+          );
         }
     }
+}
+
+/** Draws the page from the results in a folder. */
+async function writePage(out: string): Promise<void> {
+  const found: Found[] = [];
+  for (const search of published) {
+    const path = join(out, `${search.name}.jsonl`);
+    if (!existsSync(path)) continue;
+    const { records } = parseRecords(await readFile(path, "utf8"), path);
+    found.push({ search, findings: findingsOf(records) });
+  }
+  const document = searchesDocument(found, await contestIn(out));
+  await mkdir(join(out, "charts"), { recursive: true });
+  for (const [file, content] of (await drawFigures(document)).files)
+    await writeFile(join(out, file), content);
+  await writeFile(join(out, "README.md"), toMarkdown(document));
 }
 
 /** A small model, trained for a few epochs, and its data. */
@@ -108,13 +183,17 @@ async function contend(
   seconds: number,
 ): Promise<Pick<ContestRun, "made" | "dense" | "cpu">> {
   // Windows of its own: forecasts of the teacher that are kept for one contestant must not help the next.
-  const own = { ...data, train: { ...data.train } };
+  const own = {
+    ...data,
+    train: { ...data.train },
+    validation: spacedWindows(data.validation, validated),
+  };
   const contest = { model, data: own, workbench: { ...workbench, data: async () => own }, goal };
   const models = await within(seconds, (signal) =>
     contestant({ ...contest, settings: { ...settings, seed }, signal }),
   );
   const test = async (one: Model) => (await evaluate({ model: one, backend: wasm, windows: data.test })).mse;
-  const validation = (await evaluate({ model, backend: wasm, windows: data.validation })).mse;
+  const validation = (await evaluate({ model, backend: wasm, windows: own.validation })).mse;
   const made = [];
   for (const { model: one, ...rest } of models) made.push({ ...rest, test: await test(one) });
   const { bytes } = account(model);

@@ -1,5 +1,6 @@
+import { toMarkdown } from "@espalier/report";
 import { describe, expect, it } from "vitest";
-import { areaOf, type ContestRun, markdown } from "../search/document.ts";
+import { areaOf, type ContestRun, contestBlocks } from "../search/hypervolume.ts";
 
 const run = (way: string, made: ContestRun["made"], seed = 0): ContestRun => ({
   ...{ model: "iTransformer", dataset: "ETTh1", way, seed, seconds: 40, cpu: "EPYC", made },
@@ -20,11 +21,12 @@ describe("the comparison of the search with chance", () => {
   });
 
   it("sets means against random search, subject by subject", () => {
-    const text = markdown([
+    const blocks = contestBlocks([
       run("search", [{ bytes: 0.1, validation: 1, test: 2 }]),
       run("search", [{ bytes: 0.01, validation: 1, test: 2 }], 1),
       run("random search", [{ bytes: 0.1, validation: 1, test: 2 }]),
     ]);
+    const text = toMarkdown({ title: "", lead: "", blocks });
     expect(text).toContain("| iTransformer on ETTh1, 40 s | search | 2 | 1 | 0.150 ± 0.071 | 1.50 × |");
     expect(text).toContain("| random search | 1 | 1 | 0.100 ± 0.000 | 1.00 × |");
   });

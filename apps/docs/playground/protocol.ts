@@ -9,6 +9,8 @@ export interface Calls {
   prune(choice: Choice): Pruned;
   /** Prunes again, with fine-tuning after it. */
   tune(choice: Choice): Tuned;
+  /** Searches for the smallest model within an error. */
+  find(wish: Wish): Found;
   forecast(window: number): Forecast;
   backends(nothing: undefined): readonly BackendState[];
   measure(request: MeasureRequest): Latency;
@@ -37,6 +39,8 @@ export interface WorkProgress {
   readonly remaining?: number;
   /** Errors during fine-tuning so far. */
   readonly curve?: TuningCurve;
+  /** Models that a search has made so far. */
+  readonly tried?: Tried;
 }
 
 /** How the error (MSE) on the validation rows goes while a model is fine-tuned. */
@@ -49,6 +53,26 @@ export interface TuningCurve {
   readonly best: number;
   /** Epochs that were asked for. */
   readonly epochs: number;
+}
+
+/** What a search is asked for. */
+export interface Wish {
+  /** Per cent that the error (MSE) on the validation rows may be above the unpruned model's. */
+  readonly percent: number;
+  /** Budget. */
+  readonly seconds: number;
+}
+
+/** The models of a search, and its limit. */
+export interface Tried {
+  /** The unpruned model's error (MSE) on the validation rows, and the largest that is allowed. */
+  readonly dense: number;
+  readonly allowed: number;
+  readonly models: readonly {
+    /** Share of the unpruned model's. */
+    readonly bytes: number;
+    readonly mse: number;
+  }[];
 }
 
 export type ModelSource =
@@ -139,22 +163,38 @@ export interface Errors {
 
 export interface Pruned {
   readonly counts: Counts;
-  readonly target: TargetReport;
-  readonly steps: number;
-  readonly notes: readonly string[];
+  /** Absent for a model that a search found: its recipe may have several plans, and masks that tighten. */
+  readonly plan?: PlanSummary;
   readonly pictures: readonly Picture[];
   readonly heads: readonly HeadRow[];
   readonly errors?: Errors;
+}
+
+export interface PlanSummary {
+  readonly target: TargetReport;
+  readonly steps: number;
+  readonly notes: readonly string[];
   /** Milliseconds from the question to the plan. */
   readonly planning: number;
 }
 
-/** A model that was pruned and fine-tuned here. */
-export interface Tuned extends Pruned {
-  readonly curve: TuningCurve;
+/** A model that was fine-tuned here. */
+export interface Trained extends Pruned {
   readonly seconds: number;
   /** The recipe as a file: `espalier prune --recipe` gives the same model of the same files. */
   readonly recipe: string;
+}
+
+/** A model that was pruned as chosen, and fine-tuned. */
+export interface Tuned extends Trained {
+  readonly curve: TuningCurve;
+}
+
+/** The smallest model that a search found. */
+export interface Found extends Trained {
+  readonly tried: Tried;
+  /** Its place in `tried`. */
+  readonly best: number;
 }
 
 /** Values by series, in the data's own units. */

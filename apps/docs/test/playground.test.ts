@@ -244,7 +244,8 @@ describe.skipIf(chromiumPath === undefined)("the playground", () => {
     expect((await error("pruned")) / dense).toBeLessThan(1.03);
   });
 
-  it("gives a recipe of it, by which the command writes the same bytes", async () => {
+  /** The recipe on the page, given to the command, makes the model on the page. */
+  async function expectSameBytes(): Promise<void> {
     const recipe = await readFile(await saved("recipe"), "utf8");
     expect(await page.locator("[data-recipe]").textContent()).toBe(recipe);
     await saved("dense");
@@ -253,6 +254,25 @@ describe.skipIf(chromiumPath === undefined)("the playground", () => {
     const [own, theirs] = [await saved("safetensors"), join(folder, "tuned.safetensors")];
     expect(digest(await decoded(theirs))).toBe(digest(await decoded(own)));
     expect(Buffer.compare(await readFile(theirs), await readFile(own))).toBe(0);
+  }
+
+  it("gives a recipe of it, by which the command writes the same bytes", expectSameBytes);
+
+  it("searches for the smallest model within an error, whose recipe gives the same bytes", async () => {
+    await prune("Combined", 60);
+    const before = await counts("after");
+    await cancelled("[data-action=find]");
+    expect(await counts("after")).toEqual(before);
+    await page.getByRole("radio", { name: "+5 %", exact: true }).check({ force: true });
+    await page.getByRole("radio", { name: "1 min", exact: true }).check({ force: true });
+    await page.locator("[data-action=find]").click();
+    await page.locator("[data-line=found]").waitFor();
+    await idle();
+    const [{ bytes: dense }, { bytes: found }] = [await counts("before"), await counts("after")];
+    expect(found).toBeLessThan(dense);
+    expect(await textOf(page.locator("[data-line=found]"))).toMatch(/ → .* of the bytes; MSE .*, one seed$/);
+    expect(await page.locator("[data-save=plan]").isDisabled()).toBe(true);
+    await expectSameBytes();
   });
 
   it("writes a model that the command reads, as safetensors and as ONNX", async () => {

@@ -186,7 +186,7 @@ describe("a constant that was written for one batch size", () => {
   it("may be repeated, written to, or say where to write", async () => {
     const bySample = longs("tuples", [0, 3, 0, 1, 1, 3, 1, 1]);
     bySample.dims = [2n, 2n, 2n];
-    const at = longs("at", [0, 2, 2, 0]);
+    const at = longs("at", [0, 2, 0, 2]);
     at.dims = [2n, 2n, 1n];
     const one = Array.from({ length: 8 }, (_, i) => i);
     const opened = readOnnx(

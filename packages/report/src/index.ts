@@ -10,7 +10,7 @@ export { toMarkdown } from "./markdown.ts";
 export { renderSvg } from "./render.ts";
 export { configurationsOf, dataOf, machinesOf } from "./repeat.ts";
 export { rowsOf } from "./rows.ts";
-export { searchDocument } from "./search/document.ts";
+export { bestOf, searchDocument, searchFigures } from "./search/document.ts";
 export type { Rows, RunRow, Section, Stat, TimingRow } from "./section.ts";
 export { summaryLines } from "./summary.ts";
 export * from "./text.ts";

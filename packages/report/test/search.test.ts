@@ -1,4 +1,4 @@
-import type { Finished, Measured, SearchResult, TrialRecord } from "@espalier/search";
+import type { Findings, Finished, Measured, TrialRecord } from "@espalier/search";
 import { describe, expect, it } from "vitest";
 import { drawFigures } from "../src/folder.ts";
 import { searchDocument, searchTable, toHtml, toMarkdown } from "../src/index.ts";
@@ -48,7 +48,6 @@ const rivals: TrialRecord[] = [
 ];
 const chosen = [full[1]!, ...repeats];
 const result = {
-  ended: "finished",
   header: {
     ...{ format: 1, kind: "search", search: "0", goal: { minimize: "bytes", error: "+1%" } },
     settings: { seed: 0, backend: "wasm" },
@@ -65,11 +64,11 @@ const result = {
     })),
   ],
   allowed: 0.4141,
-  chosen: { candidate: 4, trials: chosen, mean: measured(0.405, 0.05), model: {}, recipe: recipe(0.5) },
+  chosen: { candidate: 4, trials: chosen, mean: measured(0.405, 0.05), best: full[1], recipe: recipe(0.5) },
   replaced: [0],
   rivals,
   front: full,
-} as unknown as SearchResult;
+} as unknown as Findings;
 
 describe("the page of a search", () => {
   const document = searchDocument(result, "A search");
@@ -87,7 +86,9 @@ describe("the page of a search", () => {
     const { svgs } = await drawFigures(document);
     expect([...svgs.keys()]).toEqual(["error-bytes", "error-flops"]);
     const html = toHtml(document, svgs);
-    expect(html.match(/<title>candidate \d+: MSE/g)!.length).toBe(32);
+    // Those with far more error than the limit are counted, not drawn.
+    expect(html.match(/<title>candidate \d+: MSE/g)!.length).toBe(2 * 7);
+    expect(html).toContain("10 with more error are above the edge.");
     expect(html).toMatch(
       /<title>candidate 4: MSE 0\.4040, 5\.00 %&#xA;prune by channel to flops ≤ 20 %&#xA;tune for 3 epochs, the unpruned/,
     );

@@ -1,6 +1,6 @@
-export type { Conclusion, Rival } from "./conclude.ts";
-export { frontOf } from "./conclude.ts";
+export type { Rival } from "./conclude.ts";
 export { partsOf, readSearchFile, type SearchFile, searchJsonSchema, secondsOf } from "./file.ts";
+export { type Chosen, type Findings, findingsOf } from "./findings.ts";
 export { type ErrorLimit, errorLimitOf, type Goal, limitText, type Metric, readGoal } from "./goal.ts";
 export type { Finished } from "./ranking.ts";
 export { isFinished, longestOf } from "./ranking.ts";
@@ -11,6 +11,7 @@ export {
   modelName,
   type Proposal,
   type SearchRecord,
+  type Task,
   type TestRecord,
   type TrialRecord,
 } from "./records.ts";
@@ -30,4 +31,3 @@ export { type StandardSpaceOptions, standardSpace } from "./space/standard.ts";
 export { hypervolume, partialRankCorrelation, rankCorrelation } from "./statistics.ts";
 export { memoryStore, parseRecords, type SearchStore } from "./store.ts";
 export { randomPoint } from "./tpe.ts";
-export type { Task } from "./work.ts";

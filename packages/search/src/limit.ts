@@ -30,8 +30,8 @@ export function pointAtLimit(
   ranking: Ranking,
   random: () => number,
 ): Point | undefined {
-  const range = space.parameters.find(({ name }) => name === space.size);
-  if (range === undefined || isChoice(range)) return undefined;
+  const range = sizeRange(space);
+  if (range === undefined) return undefined;
   const seen = new Set<string>();
   let first: Point | undefined;
   for (const point of ranked) {
@@ -39,19 +39,49 @@ export function pointAtLimit(
     if (seen.has(name)) continue;
     if (seen.size === asked) break;
     seen.add(name);
-    const tried = longest.flatMap(({ of, result, rung }) => {
-      const other = candidates[of]!.point;
-      const spare = ranking.spare(result, rung);
-      if (spare === undefined || familyOf(other, range) !== name) return [];
-      return [{ size: other[range.name] as number, spare }];
-    });
+    const tried = triedSizes(point, range, candidates, longest, ranking);
     const size = sizeAtLimit(tried, range);
-    if (size === undefined) continue;
+    // Known already.
+    if (size === undefined || tried.some((one) => Math.abs(Math.log(one.size / size)) <= closest)) continue;
     const found = { ...point, [range.name]: size };
     if (random() < taken) return found;
     first ??= found;
   }
   return first;
+}
+
+/** The size at which a point that was tried should just keep the limit of the error; undefined if size is not free, or without a limit. */
+export function aimedSize(
+  space: SearchSpace,
+  point: Point,
+  candidates: readonly CandidateRecord[],
+  longest: readonly Finished[],
+  ranking: Ranking,
+): number | undefined {
+  const range = sizeRange(space);
+  return range && sizeAtLimit(triedSizes(point, range, candidates, longest, ranking), range);
+}
+
+function sizeRange(space: SearchSpace): Range | undefined {
+  const range = space.parameters.find(({ name }) => name === space.size);
+  return range === undefined || isChoice(range) ? undefined : range;
+}
+
+/** Sizes at which a recipe was tried. */
+function triedSizes(
+  point: Point,
+  range: Range,
+  candidates: readonly CandidateRecord[],
+  longest: readonly Finished[],
+  ranking: Ranking,
+): Tried[] {
+  const name = familyOf(point, range);
+  return longest.flatMap(({ of, result, rung }) => {
+    const other = candidates[of]!.point;
+    const spare = ranking.spare(result, rung);
+    if (spare === undefined || familyOf(other, range) !== name) return [];
+    return [{ size: other[range.name] as number, spare }];
+  });
 }
 
 /** Whether a point has more than so many times the size of a model that keeps the limit of the error already. */
@@ -93,9 +123,7 @@ function sizeAtLimit(tried: readonly Tried[], range: Range): number | undefined 
   }
   // Further than a factor of two is a guess.
   const size = from.size * Math.exp(Math.min(Math.LN2, Math.max(-Math.LN2, change)));
-  const inside = rounded(Math.min(range.to, Math.max(range.from, size)));
-  const isNew = tried.every((one) => Math.abs(Math.log(one.size / inside)) > closest);
-  return isNew ? inside : undefined;
+  return rounded(Math.min(range.to, Math.max(range.from, size)));
 }
 
 /** The name of a point without its size. */

@@ -1,11 +1,11 @@
 import { EspalierError, type Json } from "@espalier/core";
 import { canonicalJson } from "@espalier/core/documents";
-import { isTooLarge, pointAtLimit } from "./limit.ts";
+import { aimedSize, isTooLarge, pointAtLimit } from "./limit.ts";
 import { type Finished, longestOf, type Ranking } from "./ranking.ts";
 import type { CandidateRecord, Proposal } from "./records.ts";
 import type { Point, SearchSpace } from "./space/space.ts";
 import { partialRankCorrelation, rankCorrelation } from "./statistics.ts";
-import { likelyPoint, neighbour, randomPoint } from "./tpe.ts";
+import { goodPoint, likelyPoint, neighbour, randomPoint } from "./tpe.ts";
 
 /** Input of a proposal. */
 export interface ProposalRequest {
@@ -25,7 +25,8 @@ export interface ProposalRequest {
 const enough = 8;
 /** Rank correlation from which on one-shot errors are worth their time. */
 const telling = 0.3;
-/** Share of candidates that are drawn at random once the estimator has learned something, so that no region is forgotten. */
+/** Share of candidates that are drawn at random, so that no region is forgotten: at first, and once the estimator has learned. */
+const early = 0.5;
 const wild = 0.2;
 /** Share that repeat a good recipe at the size at which it should just keep the limit of the error. */
 const atLimit = 0.4;
@@ -83,29 +84,45 @@ function messageOf(error: unknown): { error: string } {
 function draw(request: ProposalRequest, seen: Set<string>): { from: string; points: Point[] } {
   const { space, candidates, trials, ranking, rungs, random } = request;
   const ranked = rankedPoints(candidates, trials, ranking, rungs);
+  const longest = longestOf(trials);
+  const learned = longest.length >= enough;
   const way = random();
-  if (ranked === undefined || way < wild)
-    return { from: "random", points: rivals(request, seen, (given) => randomPoint(space, random, given)) };
-  if (way < wild + atLimit) {
-    const point = pointAtLimit(space, ranked, candidates, longestOf(trials), ranking, random);
+  if (way >= (learned ? wild : early) && (!learned || way < wild + atLimit)) {
+    const point = pointAtLimit(space, ranked, candidates, longest, ranking, random);
     if (point !== undefined && !seen.has(nameOf(point))) {
       seen.add(nameOf(point));
       return { from: "limit", points: [point] };
     }
   }
-  const drawn =
-    random() < nearby
-      ? (given: Point) => neighbour(space, ranked, random, given)
-      : (given: Point) => likelyPoint(space, ranked, random, given);
-  return { from: "model", points: rivals(request, seen, drawn) };
+  const near = goodPoint(ranked, random);
+  // The size at which a good recipe should just keep the limit: how much better or worse another one is shows at once.
+  const aimed = near && aimedSize(space, near, candidates, longest, ranking);
+  const given: Point = aimed === undefined ? {} : { [space.size!]: aimed };
+  const anywhere = (size: Point) => randomPoint(space, random, size);
+  const drawn = (): Point[] => {
+    // Every other one has any size.
+    if (!learned || way < wild) return rivals(request, seen, random() < 0.5 ? given : {}, anywhere);
+    return random() < nearby
+      ? rivals(request, seen, given, (size) => neighbour(space, ranked, near!, random, size))
+      : rivals(request, seen, {}, (size) => likelyPoint(space, ranked, random, size));
+  };
+  const points = drawn();
+  if (points.length > 0) return { from: learned && way >= wild ? "model" : "random", points };
+  // Everything there has been tried.
+  return { from: "random", points: rivals(request, seen, {}, anywhere) };
 }
 
 /** Points of one size that have not been tried; a single one, if one-shot errors say little about the outcome. */
-function rivals(request: ProposalRequest, seen: Set<string>, drawn: (given: Point) => Point): Point[] {
+function rivals(
+  request: ProposalRequest,
+  seen: Set<string>,
+  first: Point,
+  drawn: (given: Point) => Point,
+): Point[] {
   const { space } = request;
   const proposals = predicts(request) ? request.proposals : 1;
   const points: Point[] = [];
-  let given: Point = {};
+  let given = first;
   let large: Point | undefined;
   for (let i = 0; i < 20 * proposals && points.length < proposals; i++) {
     const point = drawn(given);
@@ -122,7 +139,7 @@ function rivals(request: ProposalRequest, seen: Set<string>, drawn: (given: Poin
   return points.length > 0 || large === undefined ? points : [large];
 }
 
-/** Whether one-shot errors predict errors after fine-tuning, at equal size, on the highest rung with enough results. */
+/** Whether one-shot errors have predicted errors after fine-tuning, at equal size, on the highest rung with enough results. */
 function predicts({ space, candidates, trials, rungs }: ProposalRequest): boolean {
   for (let rung = rungs - 1; rung >= 0; rung--) {
     const known = trials.filter(
@@ -132,38 +149,38 @@ function predicts({ space, candidates, trials, rungs }: ProposalRequest): boolea
     const before = known.map(({ of }) => candidates[of]!.oneShot!);
     const after = known.map(({ result }) => result.validation.mse);
     const { size } = space;
-    if (size === undefined) return !(rankCorrelation(before, after) < telling);
+    if (size === undefined) return rankCorrelation(before, after) >= telling;
     const sizes = known.map(({ of }) => candidates[of]!.point[size] as number);
-    return !(partialRankCorrelation(before, after, sizes) < telling);
+    return partialRankCorrelation(before, after, sizes) >= telling;
   }
-  return true;
+  return false;
 }
 
 /**
  * Points from the most to the least promising: of the highest rung with enough results (as in BOHB; Falkner et al., ICML 2018),
- * and after them those of lower rungs. Recipes that cannot be carried out are worst. Undefined before there is enough.
+ * and after them those of lower rungs; of all, as long as no rung has enough. Recipes that cannot be carried out are worst.
  */
 function rankedPoints(
   candidates: readonly CandidateRecord[],
   trials: readonly Finished[],
   ranking: Ranking,
   rungs: number,
-): Point[] | undefined {
+): Point[] {
   const promise = ({ result, rung }: Finished) => ranking.promise(result, rung);
   const byPromise = (a: Finished, b: Finished) => promise(a) - promise(b) || a.of - b.of;
-  for (let rung = rungs - 1; rung >= 0; rung--) {
-    const here = trials.filter((trial) => trial.rung === rung);
-    if (here.length < enough) continue;
-    const best = here.toSorted(byPromise);
-    const reached = new Set(best.map(({ of }) => of));
-    const lower = longestOf(trials)
-      .filter(({ of }) => !reached.has(of))
-      .toSorted((a, b) => b.rung - a.rung || byPromise(a, b));
-    const pointOf = ({ of }: Finished) => candidates[of]!.point;
-    const impossible = candidates.filter(({ candidate }) => !trials.some(({ of }) => of === candidate));
-    return [...best.map(pointOf), ...lower.map(pointOf), ...impossible.map(({ point }) => point)];
-  }
-  return undefined;
+  const longest = longestOf(trials);
+  const onRung = (rung: number) => trials.filter((trial) => trial.rung === rung);
+  const full = Array.from({ length: rungs }, (_, i) => rungs - 1 - i).find((r) => onRung(r).length >= enough);
+  const best = (full === undefined ? longest : onRung(full)).toSorted(byPromise);
+  const reached = new Set(best.map(({ of }) => of));
+  const lower = longest
+    .filter(({ of }) => !reached.has(of))
+    .toSorted((a, b) => b.rung - a.rung || byPromise(a, b));
+  const impossible = candidates.filter(({ candidate }) => !longest.some(({ of }) => of === candidate));
+  return [
+    ...[...best, ...lower].map(({ of }) => candidates[of]!.point),
+    ...impossible.map(({ point }) => point),
+  ];
 }
 
 function nameOf(point: Point): string {

@@ -68,10 +68,26 @@ export interface TrialRecord {
   readonly epochs: number;
   readonly seed: number;
   readonly recipe: Recipe;
+  /** Made at the end, because the candidate promised to be better than those that were tuned fully. */
+  readonly last?: boolean;
   readonly result?: Measured;
   /** The reason why there is no result. */
   readonly error?: string;
   readonly seconds: number;
+}
+
+/** A trial without its outcome. */
+export type Task = Pick<TrialRecord, "of" | "rung" | "epochs" | "seed" | "recipe" | "last">;
+
+/** The trial of a recipe. */
+export function taskOf(of: Task["of"], rung: number, recipe: Recipe, seed: number): Task {
+  const fits = recipe.steps.flatMap((step) => ("fit" in step ? [step.fit.epochs] : []));
+  return { of, rung, epochs: fits.reduce((sum, n) => sum + n, 0), seed, recipe };
+}
+
+/** Whether two trials are the same. */
+export function isSame(a: Task, b: Task): boolean {
+  return a.of === b.of && a.rung === b.rung && a.seed === b.seed;
 }
 
 /** Test errors of one model, measured once everything is decided. */

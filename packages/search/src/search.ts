@@ -3,18 +3,26 @@ import { canonicalJson, sha256 } from "@espalier/core/documents";
 import { randomStream } from "@espalier/core/graph";
 import type { WindowSet } from "@espalier/datasets";
 import type { Recipe, RecipeEvent, Workbench } from "@espalier/recipe";
-import { type Conclusion, conclude, type Rival } from "./conclude.ts";
+import { conclude, type Rival } from "./conclude.ts";
+import { type Chosen, type Findings, findingsOf, type View, viewOf } from "./findings.ts";
 import { errorLimitOf, type Goal, readGoal } from "./goal.ts";
 import { nextJob } from "./halving.ts";
 import { isTooLarge } from "./limit.ts";
 import { proposeNext } from "./propose.ts";
-import { allowedError, type Finished, isFinished, type Ranking, rankingOf } from "./ranking.ts";
-import type { CandidateRecord, HeaderRecord, SearchRecord, TestRecord, TrialRecord } from "./records.ts";
+import {
+  type CandidateRecord,
+  type HeaderRecord,
+  isSame,
+  type SearchRecord,
+  type Task,
+  type TrialRecord,
+  taskOf,
+} from "./records.ts";
 import { readSettings, rungsOf, type Settings, type SettingsInput } from "./settings.ts";
 import type { SearchSpace } from "./space/space.ts";
 import { standardSpace } from "./space/standard.ts";
 import { memoryStore, type SearchStore } from "./store.ts";
-import { type Task, Work } from "./work.ts";
+import { Work } from "./work.ts";
 
 /** Input of a search. */
 export interface SearchRequest {
@@ -41,8 +49,8 @@ export interface SearchRequest {
   /** Recorded with the search: versions, processor. */
   readonly environment?: Json;
   readonly signal?: AbortSignal;
-  /** Called with every event. */
-  readonly onEvent?: (event: SearchEvent) => void;
+  /** Called with every event, and awaited: a browser can let messages in here. */
+  readonly onEvent?: (event: SearchEvent) => void | Promise<void>;
 }
 
 /** An event of a search: plain data. */
@@ -55,14 +63,12 @@ export type SearchEvent =
   | { readonly kind: "record"; readonly record: SearchRecord };
 
 /** The result of a search. */
-export interface SearchResult extends Conclusion {
+export interface SearchResult extends Findings {
   readonly ended: "finished" | "aborted";
-  readonly header: HeaderRecord;
-  readonly candidates: readonly CandidateRecord[];
-  readonly trials: readonly TrialRecord[];
-  readonly tests: readonly TestRecord[];
-  /** The largest validation error that the goal allows; absent if it sets no limit. */
-  readonly allowed?: number;
+  readonly chosen?: Chosen & {
+    /** The model of the best seed. */
+    readonly model: Model;
+  };
 }
 
 /**
@@ -120,7 +126,6 @@ const fewestWindows = 30;
 class Search {
   readonly #parts: Parts;
   readonly #rungs: readonly number[];
-  #header!: HeaderRecord;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -128,47 +133,35 @@ class Search {
   }
 
   async toTheEnd(): Promise<SearchResult> {
-    const { request, goal } = this.#parts;
-    this.#header = await this.#begin();
+    const { request, goal, settings, work, store } = this.#parts;
+    await this.#begin();
     try {
       const limit = errorLimitOf(goal);
       if (limit !== undefined && "reference" in limit && limit.reference === "tuned")
-        await this.#trial(this.#taskOf("dense", this.#rungs.length - 1, trainedOn(this.#parts.settings)));
+        await this.#trial(taskOf("dense", this.#rungs.length - 1, trainedOn(settings), settings.seed));
       while (!this.#isOver() && (await this.#next()));
-      const { work, settings, store } = this.#parts;
-      const conclusion = await conclude({
-        ...{ goal, settings, work, store, rivals: request.rivals, test: request.test },
-        model: request.model,
-        ranking: () => this.#ranking(),
-        allowed: this.#allowed(),
-        rungs: this.#rungs,
+      await conclude({
+        ...{ store, work, model: request.model, rivals: request.rivals, test: request.test },
         trial: (task) => this.#trial(task),
-        taskOf: (of, rung, recipe, seed) => this.#taskOf(of, rung, recipe, seed),
         append: (record) => this.#append(record),
       });
-      return this.#result("finished", conclusion);
+      return await this.#result();
     } catch (error) {
       if (!request.signal?.aborted) throw error;
-      return this.#result("aborted", {});
+      const { chosen: _, unmet: __, ...findings } = findingsOf(store.records);
+      return { ended: "aborted", ...findings };
     }
   }
 
-  #result(ended: SearchResult["ended"], conclusion: Conclusion): SearchResult {
-    const { records } = this.#parts.store;
-    const allowed = this.#allowed();
-    return {
-      ended,
-      header: this.#header,
-      candidates: this.#candidates(),
-      trials: this.#trials(),
-      tests: records.filter((record) => record.kind === "test"),
-      ...(allowed !== undefined && { allowed }),
-      ...conclusion,
-    };
+  async #result(): Promise<SearchResult> {
+    const { store, work } = this.#parts;
+    const { chosen, ...findings } = findingsOf(store.records);
+    if (chosen === undefined) return { ended: "finished", ...findings };
+    return { ended: "finished", ...findings, chosen: { ...chosen, model: await work.modelOf(chosen.best) } };
   }
 
-  /** The header: of the store, or a new one. */
-  async #begin(): Promise<HeaderRecord> {
+  /** Stores the header; or checks that the stored one is of the same search. */
+  async #begin(): Promise<void> {
     const { request, goal, settings, space, store, work } = this.#parts;
     const { model } = request;
     const { validation, name, checksum } = await work.data();
@@ -184,7 +177,7 @@ class Search {
     );
     const [known] = store.records;
     if (known !== undefined) {
-      if (known.kind === "search" && known.search === hash) return known;
+      if (known.kind === "search" && known.search === hash) return;
       throw new EspalierError(
         "the search that is kept there has another goal, model, data, space or settings. Choose another folder, or start again.",
       );
@@ -202,26 +195,23 @@ class Search {
       ...(request.environment !== undefined && { environment: request.environment }),
     };
     await this.#append(header);
-    return header;
   }
 
   /** Does the next piece of work; false if the space is exhausted. */
   async #next(): Promise<boolean> {
     const { settings, space } = this.#parts;
-    const trials = this.#finished();
-    const candidates = this.#candidates();
-    const ranking = this.#ranking();
+    const { trials: all, candidates, finished: trials, ranking, top } = this.#view;
     const job = nextJob(trials, {
-      rungs: this.#rungs.length,
+      rungs: top + 1,
       reduction: settings.reduction,
       ranking,
       // A good recipe that is large is tried at a smaller size instead.
       worthwhile: (of) => !isTooLarge(candidates[of]!.point, { space, candidates, trials, ranking }, 2),
-      tried: (candidate, rung) => this.#trials().some((t) => t.of === candidate && t.rung === rung),
+      tried: (candidate, rung) => all.some((t) => t.of === candidate && t.rung === rung),
     });
     // A candidate that was made right before the search was stopped.
     const untried = candidates.find(
-      ({ candidate, error }) => error === undefined && !this.#trials().some(({ of }) => of === candidate),
+      ({ candidate, error }) => error === undefined && !all.some(({ of }) => of === candidate),
     );
     if (untried !== undefined) await this.#tune(untried, 0);
     else if (job.does === "promote") await this.#tune(candidates[job.candidate]!, job.rung);
@@ -235,19 +225,16 @@ class Search {
 
   async #tune({ candidate, point }: CandidateRecord, rung: number): Promise<void> {
     const recipe = this.#parts.space.recipe(point, this.#rungs[rung]!);
-    await this.#trial(this.#taskOf(candidate, rung, recipe));
+    await this.#trial(taskOf(candidate, rung, recipe, this.#parts.settings.seed));
   }
 
   async #propose(): Promise<CandidateRecord | undefined> {
     const { space, settings, work, request } = this.#parts;
     const start = performance.now();
-    const candidates = this.#candidates();
+    const { candidates, finished: trials, ranking } = this.#view;
     const number = candidates.length;
     const proposed = await proposeNext({
-      space,
-      candidates,
-      trials: this.#finished(),
-      ranking: this.#ranking(),
+      ...{ space, candidates, trials, ranking },
       rungs: this.#rungs.length,
       proposals: settings.proposals,
       random: randomStream(settings.seed, `candidate ${number}`),
@@ -261,19 +248,13 @@ class Search {
     return { kind: "candidate", candidate: number, ...proposed, seconds };
   }
 
-  #taskOf(of: Task["of"], rung: number, recipe: Recipe, seed = this.#parts.settings.seed): Task {
-    const fits = recipe.steps.flatMap((step) => ("fit" in step ? [step.fit.epochs] : []));
-    return { of, rung, epochs: fits.reduce((sum, n) => sum + n, 0), seed, recipe };
-  }
-
   /** Runs a trial, or returns the stored one. */
   async #trial(task: Task): Promise<TrialRecord> {
     const { request, work } = this.#parts;
-    const same = ({ of, rung, seed }: Task) => of === task.of && rung === task.rung && seed === task.seed;
-    const known = this.#trials().find(same);
+    const known = this.#view.trials.find((trial) => isSame(trial, task));
     if (known !== undefined) return known;
     request.signal?.throwIfAborted();
-    request.onEvent?.({ kind: "started", task, done: Math.min(1, this.#spent()) });
+    await request.onEvent?.({ kind: "started", task, done: Math.min(1, this.#spent()) });
     const record = await work.trial(task);
     await this.#append(record);
     return record;
@@ -287,13 +268,14 @@ class Search {
   /** The share of the budget that is used up. What repeating the chosen recipe will take counts as spent. */
   #spent(): number {
     const { evaluations, seconds } = this.#parts.request;
-    const impossible = this.#candidates().filter(({ error }) => error !== undefined);
-    const done = this.#trials().filter(
+    const { candidates, trials } = this.#view;
+    const impossible = candidates.filter(({ error }) => error !== undefined);
+    const done = trials.filter(
       ({ of, seed }) => typeof of === "number" && seed === this.#parts.settings.seed,
     );
     const counted = evaluations === undefined ? 0 : (done.length + impossible.length) / evaluations;
     if (seconds === undefined) return counted;
-    return Math.max(counted, (this.#seconds() + this.#toRepeat()) / seconds);
+    return Math.max(counted, (this.#seconds() + this.#toRepeat(seconds)) / seconds);
   }
 
   /** Seconds of all work so far. */
@@ -304,47 +286,26 @@ class Search {
     );
   }
 
-  /** Seconds that full fine-tunings at the end will take, by the pace of the candidates so far. */
-  #toRepeat(): number {
-    const trials = this.#finished();
-    const epochs = trials.reduce((sum, trial) => sum + trial.epochs, 0);
-    if (epochs === 0) return 0;
-    const pace = trials.reduce((sum, { seconds }) => sum + seconds, 0) / epochs;
-    const full = trials.some(({ rung }) => rung === this.#rungs.length - 1);
+  /**
+   * Seconds that full fine-tunings at the end will take, at the pace of the fastest candidate so far: a short trial takes
+   * longer per epoch, because of its pruning. At most half of the budget.
+   */
+  #toRepeat(budget: number): number {
+    const { finished: trials, top } = this.#view;
+    if (trials.length === 0) return 0;
+    const pace = Math.min(...trials.map(({ seconds, epochs }) => seconds / epochs));
+    const full = trials.some(({ rung }) => rung === top);
     const left = this.#parts.settings.repeats - (full ? 1 : 0);
-    return left * pace * this.#rungs.at(-1)!;
+    return Math.min(left * pace * this.#rungs.at(-1)!, budget / 2);
   }
 
-  #ranking(): Ranking {
-    return rankingOf(this.#parts.goal, this.#allowed(), this.#finished(), this.#rungs.length - 1);
-  }
-
-  #allowed(): number | undefined {
-    const tuned = this.#trials().find(({ of }) => of === "dense");
-    return allowedError(this.#parts.goal, (reference) =>
-      reference === "given"
-        ? this.#header.dense.validation.mse
-        : (tuned?.result?.validation.mse ?? Number.NaN),
-    );
-  }
-
-  #candidates(): CandidateRecord[] {
-    return this.#parts.store.records.filter((record) => record.kind === "candidate");
-  }
-
-  #trials(): TrialRecord[] {
-    return this.#parts.store.records.filter((record) => record.kind === "trial");
-  }
-
-  #finished(): Finished[] {
-    return this.#trials()
-      .filter(isFinished)
-      .filter(({ seed }) => seed === this.#parts.settings.seed);
+  get #view(): View {
+    return viewOf(this.#parts.store.records);
   }
 
   async #append(record: SearchRecord): Promise<void> {
     await this.#parts.store.append(record);
-    this.#parts.request.onEvent?.({ kind: "record", record });
+    await this.#parts.request.onEvent?.({ kind: "record", record });
   }
 }
 

@@ -59,17 +59,22 @@ export function likelyPoint(
 /** Share of its parameters that a neighbour draws anew. */
 const changed = 0.2;
 
+/** One of the best quarter of the points seen; undefined if there is none. */
+export function goodPoint(ranked: Ranked, random: () => number): Point | undefined {
+  return ranked[Math.floor(random() * goodCount(ranked))];
+}
+
 /**
- * One of the best quarter of the points seen, with some of its parameters drawn anew by the estimator: what made it good
- * may be a combination, which parameters that are estimated by themselves do not repeat.
+ * A good point with some of its parameters drawn anew by the estimator: what made it good may be a combination, which
+ * parameters that are estimated by themselves do not repeat.
  */
 export function neighbour(
   space: SearchSpace,
   ranked: Ranked,
+  near: Point,
   random: () => number,
   given: Point = {},
 ): Point {
-  const near = ranked[Math.floor(random() * goodCount(ranked))]!;
   const kept = Object.entries(near).filter(() => random() >= changed);
   return likelyPoint(space, ranked, random, { ...Object.fromEntries(kept), ...given });
 }

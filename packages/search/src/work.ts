@@ -16,7 +16,7 @@ import {
 } from "@espalier/recipe";
 import { evaluate } from "@espalier/training";
 import { type Goal, isTimed } from "./goal.ts";
-import { type Measured, modelName, type TrialRecord } from "./records.ts";
+import { type Measured, modelName, type Task, type TrialRecord } from "./records.ts";
 import type { Settings } from "./settings.ts";
 import type { SearchStore } from "./store.ts";
 
@@ -28,11 +28,8 @@ export interface WorkParts {
   readonly workbench: Workbench;
   readonly store: SearchStore;
   readonly signal?: AbortSignal | undefined;
-  readonly onEvent: (event: RecipeEvent) => void;
+  readonly onEvent: (event: RecipeEvent) => void | Promise<void>;
 }
-
-/** A trial without its outcome. */
-export type Task = Pick<TrialRecord, "of" | "rung" | "epochs" | "seed" | "recipe">;
 
 /** Pruned models that are remembered: for the next rung, and for recipes that begin with the same steps. */
 const remembered = 64;

@@ -7,6 +7,7 @@ import type {
   Choice,
   Fit,
   Forecast,
+  Found,
   Latency,
   ModelSource,
   OpenedModel,
@@ -30,6 +31,9 @@ export interface Settings {
   metric: Metric;
   /** Share to remove, in hundredths. */
   percent: number;
+  /** Per cent of error that a search may cost, and its seconds. */
+  allowed: number;
+  budget: number;
   batch: number;
   window: number;
   series: number;
@@ -46,6 +50,8 @@ interface Known {
   pruned: Pruned | undefined;
   /** Result of fine-tuning, if `pruned` was fine-tuned. */
   tuned: Tuned | undefined;
+  /** Result of a search, if `pruned` was searched for. */
+  found: Found | undefined;
   /** The target that `pruned` was made for. */
   choice: Choice | undefined;
   forecast: Forecast | undefined;
@@ -88,6 +94,8 @@ export function createPlayground(start: () => Worker) {
     structure: "",
     metric: "sparsity",
     percent: 60,
+    allowed: 1,
+    budget: 60,
     batch: 1,
     window: 0,
     series: 0,
@@ -100,6 +108,7 @@ export function createPlayground(start: () => Worker) {
     misfit: undefined,
     pruned: undefined,
     tuned: undefined,
+    found: undefined,
     choice: undefined,
     forecast: undefined,
     backends: [],
@@ -128,6 +137,9 @@ export function createPlayground(start: () => Worker) {
       target: targetOf(metric, percent / 100),
     };
   });
+
+  /** The model on the page, if it was fine-tuned: as chosen, or by a search. */
+  const trained = computed(() => known.tuned ?? known.found);
 
   /** One call, shown while it runs; undefined if it was cancelled or failed, which is then said. */
   async function work<K extends CallName>(
@@ -162,12 +174,17 @@ export function createPlayground(start: () => Worker) {
     if (!stopping.some((controller) => running.has(controller))) return;
     client.end();
     const shown = known.pruned && known.choice;
-    known.pruned = undefined;
-    known.tuned = undefined;
-    known.forecast = undefined;
+    forget();
     if (opened.series !== undefined) await work("read", opened.series);
     if (opened.model !== undefined) await work("open", opened.model);
     if (shown !== undefined) await prune(shown);
+  }
+
+  function forget(): void {
+    known.pruned = undefined;
+    known.tuned = undefined;
+    known.found = undefined;
+    known.forecast = undefined;
   }
 
   function stopResting(): void {
@@ -198,9 +215,7 @@ export function createPlayground(start: () => Worker) {
     known.weights = undefined;
     known.model = found;
     known.shipped = "shipped" in source ? source.shipped : undefined;
-    known.pruned = undefined;
-    known.tuned = undefined;
-    known.forecast = undefined;
+    forget();
     known.latencies = [];
     refit(found);
     if (!controller.signal.aborted) await prune();
@@ -232,29 +247,46 @@ export function createPlayground(start: () => Worker) {
     known.error = undefined;
     const pruned = await work("prune", asked, controller);
     if (pruned === undefined || planning !== controller) return;
-    known.tuned = undefined;
-    await show(pruned, asked);
+    await show({ pruned }, asked);
   }
 
   /** Prunes what is chosen again, with fine-tuning; cancelled, the pruned model stays. */
   async function tune(): Promise<void> {
-    const controller = new AbortController();
-    supersede(controller);
     const asked = choice.value;
-    known.error = undefined;
-    const tuned = await work("tune", asked, controller);
-    if (tuned === undefined || planning !== controller) return;
-    // Told to stop when it was done already: the worker goes back to what is shown.
-    if (controller.signal.aborted) {
-      await prune(known.choice);
-      return;
-    }
-    known.tuned = tuned;
-    await show(tuned, asked);
+    const tuned = await train("tune", asked);
+    if (tuned !== undefined) await show({ pruned: tuned, tuned }, asked);
   }
 
-  async function show(pruned: Pruned, asked: Choice): Promise<void> {
-    known.pruned = pruned;
+  /** Searches for the smallest model within an error; cancelled, the pruned model stays. */
+  async function find(): Promise<void> {
+    const asked = choice.value;
+    const found = await train("find", { percent: settings.allowed, seconds: settings.budget });
+    if (found !== undefined) await show({ pruned: found, found }, asked);
+  }
+
+  /** Undefined if nothing came of it, or if its result is no longer wanted. */
+  async function train<K extends "tune" | "find">(
+    call: K,
+    argument: Argument<K>,
+  ): Promise<Result<K> | undefined> {
+    const controller = new AbortController();
+    supersede(controller);
+    known.error = undefined;
+    const trained = await work(call, argument, controller);
+    if (trained === undefined || planning !== controller) return undefined;
+    if (!controller.signal.aborted) return trained;
+    // Told to stop when it was done already: the worker goes back to what is shown.
+    await prune(known.choice);
+    return undefined;
+  }
+
+  async function show(
+    made: { readonly pruned: Pruned; readonly tuned?: Tuned; readonly found?: Found },
+    asked: Choice,
+  ): Promise<void> {
+    known.pruned = made.pruned;
+    known.tuned = made.tuned;
+    known.found = made.found;
     known.choice = asked;
     known.latencies = [];
     await forecast();
@@ -283,9 +315,9 @@ export function createPlayground(start: () => Worker) {
     if (file !== undefined) download(file.name, new Blob([file.bytes], { type: file.type }));
   }
 
-  /** The recipe that fine-tuned the model, as a file. */
+  /** The recipe of the model, as a file. */
   function saveRecipe(): void {
-    download(recipeFile, new Blob([known.tuned!.recipe], { type: "application/yaml" }));
+    download(recipeFile, new Blob([trained.value!.recipe], { type: "application/yaml" }));
   }
 
   function download(name: string, content: Blob): void {
@@ -327,5 +359,19 @@ export function createPlayground(start: () => Worker) {
     client.end();
   });
 
-  return { settings, known, choice, begin, open, read, tune, measure, save, saveRecipe, cancel };
+  return {
+    settings,
+    known,
+    choice,
+    trained,
+    begin,
+    open,
+    read,
+    tune,
+    find,
+    measure,
+    save,
+    saveRecipe,
+    cancel,
+  };
 }

@@ -1,6 +1,7 @@
 import { EspalierError } from "@espalier/core";
 import type { CallName, FromWorker, ToWorker } from "../protocol.ts";
-import { Session, type Work } from "./session.ts";
+import { Session } from "./session.ts";
+import type { Work } from "./work.ts";
 
 /** Takes calls one after the other, and cancels them when told to, those that wait as well. */
 const session = new Session(async (url) => {

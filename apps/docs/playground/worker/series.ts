@@ -78,8 +78,9 @@ export function frameFor(model: Model, { table: given, missing, reading, checksu
     throw new EspalierError(`${name} has no dates, and the model reads them. Add a column named date.`);
   }
   const middle = Math.max(inputLength, Math.min(Math.floor(rows / 2), rows - horizon));
-  // Validation needs the rows of a forecast at least; what is left of the first half is for training.
-  const held = Math.min(Math.max(horizon, Math.floor(rows / 8)), middle - inputLength);
+  // Validation needs the rows of a forecast at least, and of thirty for a search, unless too little is left for training.
+  const many = horizon + 29 <= middle / 3 ? horizon + 29 : horizon;
+  const held = Math.min(Math.max(many, Math.floor(rows / 8)), middle - inputLength);
   const split: [number, number, number] = [middle - held, held, rows - middle];
   const scaler = known?.scaler ?? fitScaler(table, { start: 0, end: split[0] }, "standard");
   const scaled = scaleTable(table, scaler);

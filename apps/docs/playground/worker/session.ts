@@ -17,7 +17,15 @@ import {
 } from "@espalier/core";
 import { spacedWindows, unscaleValues } from "@espalier/datasets";
 import { encodeModel, writeOnnx } from "@espalier/formats";
-import { formatRecipe, type RecipeEvent, registryOf, run, standardStrategies } from "@espalier/recipe";
+import {
+  formatRecipe,
+  type Recipe,
+  type RecipeEvent,
+  registryOf,
+  run,
+  standardStrategies,
+  type Workbench,
+} from "@espalier/recipe";
 import { createPause, evaluate, inputsFrom, type Metrics, windowShapeOf } from "@espalier/training";
 import type {
   BackendName,
@@ -27,6 +35,7 @@ import type {
   Errors,
   Fit,
   Forecast,
+  Found,
   Latency,
   MeasureRequest,
   ModelSource,
@@ -36,34 +45,42 @@ import type {
   SavedFile,
   SaveFormat,
   SeriesSource,
+  Trained,
   Tuned,
   TuningCurve,
   WeightsOnly,
-  WorkProgress,
+  Wish,
 } from "../protocol.ts";
 import { recipeOf, tuning } from "../recipe.ts";
 import { measurePair } from "./latency.ts";
 import { bytesOf, candidatesOf, type Fetch, openModel } from "./open.ts";
 import { headsOf, picturesOf } from "./pictures.ts";
+import { findSmallest } from "./search.ts";
 import { describeFrame, type Frame, frameFor, readSeries, type Series } from "./series.ts";
+import type { Work } from "./work.ts";
 
-/** Progress callback and signal of every call. */
-export interface Work {
-  readonly signal: AbortSignal;
-  readonly onProgress: (progress: WorkProgress) => void;
-}
-
-const registry = registryOf({ strategies: standardStrategies, backends: [], models: new Map() });
+const backends: Readonly<Record<BackendName, Backend>> = { wasm: wasm(), webgpu: webgpu() };
+const registry = registryOf({
+  strategies: standardStrategies,
+  backends: Object.values(backends),
+  models: new Map(),
+});
 
 /** Strategies that are remembered: scores of a large model take much memory. */
 const maxStrategies = 2;
 /** Most windows that the errors are measured on. */
 const maxEvaluated = 64;
 
+interface PrunedModel {
+  readonly model: Model;
+  readonly plan?: PruningPlan;
+  /** Absent if it was not fine-tuned. */
+  readonly how?: "tuned" | "found";
+}
+
 /** One visitor's model and series, and what became of them. Calls go one after the other. */
 export class Session {
   readonly #fetch: Fetch;
-  readonly #backends: Readonly<Record<BackendName, Backend>> = { wasm: wasm(), webgpu: webgpu() };
   /** Strategies remember their scores: the same one again plans at once. */
   readonly #strategies = new Map<string, Strategy>();
   readonly #programs = new Map<Model, LoadedProgram>();
@@ -73,7 +90,7 @@ export class Session {
   #frame: Frame | undefined;
   /** On the frame, once they were asked for. */
   #denseErrors: Metrics | undefined;
-  #pruned: { readonly model: Model; readonly plan: PruningPlan; readonly tuned: boolean } | undefined;
+  #pruned: PrunedModel | undefined;
 
   constructor(fetch: Fetch) {
     this.#fetch = fetch;
@@ -125,11 +142,7 @@ export class Session {
 
   /** Prunes again, reconstructs, and fine-tunes on the first half of the shown series. */
   async tune(choice: Choice, work: Work): Promise<Tuned> {
-    const { data } = this.#frameOf("fine-tuning needs a series");
-    if (data.train.count < 1 || data.validation.count < 1)
-      throw new EspalierError(
-        `${data.name} is too short to fine-tune on: give the rows of three windows, ${3 * (data.train.inputLength + data.train.horizon)}.`,
-      );
+    const data = this.#dataToTrainOn("fine-tuning");
     const start = performance.now();
     const dense = this.#model();
     const { epochs } = tuning.fit;
@@ -137,7 +150,7 @@ export class Session {
     let fitting: number | undefined;
     const validationError = async (model: Model) => {
       const options = { windows: data.validation, batchSize: 32, signal: work.signal };
-      return (await evaluate({ ...options, backend: this.#backends.wasm, model })).mse;
+      return (await evaluate({ ...options, backend: backends.wasm, model })).mse;
     };
     const pruned = await this.#run(choice, true, work, async (event) => {
       if (event.kind === "planned") {
@@ -162,16 +175,56 @@ export class Session {
         curve,
       });
     });
-    const recipe = formatRecipe({
-      ...recipeOf(choice, true),
-      data: {
-        // A series that comes with the page has no file of that name: the command line names it.
-        ...(/\.(csv|tsv|txt)$/i.test(data.name) && { dataset: data.name }),
-        splits: data.splits,
-        missing: data.missing.rule,
-      },
-    });
-    return { ...pruned, curve: curve!, seconds: (performance.now() - start) / 1000, recipe };
+    return { ...pruned, curve: curve!, ...this.#trained(recipeOf(choice, true), start) };
+  }
+
+  /** Searches for the smallest model whose error on the validation rows is within a limit. */
+  async find(wish: Wish, work: Work): Promise<Found> {
+    this.#dataToTrainOn("a search");
+    const start = performance.now();
+    const dense = this.#model();
+    const { model, recipe, ...found } = await findSmallest(
+      { model: dense, wish, workbench: this.#workbench(work, "a search needs a series") },
+      work,
+    );
+    return {
+      ...(await this.#keep({ model, how: "found" }, work)),
+      ...found,
+      ...this.#trained(recipe, start),
+    };
+  }
+
+  #dataToTrainOn(what: string): Frame["data"] {
+    const { data } = this.#frameOf(`${what} needs a series`);
+    if (data.train.count >= 1 && data.validation.count >= 1) return data;
+    throw new EspalierError(
+      `${data.name} is too short for ${what}: give the rows of three windows, ${3 * (data.train.inputLength + data.train.horizon)}.`,
+    );
+  }
+
+  /** The recipe as a file, and how long it took. */
+  #trained(recipe: Recipe, start: number): Pick<Trained, "recipe" | "seconds"> {
+    const { name, splits, missing } = this.#frameOf("fine-tuning needs a series").data;
+    return {
+      recipe: formatRecipe({
+        ...recipe,
+        data: {
+          // A series that comes with the page has no file of that name: the command line names it.
+          ...(/\.(csv|tsv|txt)$/i.test(name) && { dataset: name }),
+          splits,
+          missing: missing.rule,
+        },
+      }),
+      seconds: (performance.now() - start) / 1000,
+    };
+  }
+
+  #workbench(work: Work, why: string): Workbench {
+    return {
+      registry: { ...registry, strategy: (spec) => this.#remembered(spec, work) },
+      data: async () => this.#frameOf(why).data,
+      backend: async () => backends.wasm,
+    };
   }
 
   async #run(
@@ -190,11 +243,7 @@ export class Session {
       recipe: recipeOf(choice, tuned),
       model: dense,
       signal,
-      workbench: {
-        registry: { ...registry, strategy: (spec) => this.#remembered(spec, work) },
-        data: async () => this.#frameOf(`criterion "${choice.criterion}" looks at data`).data,
-        backend: async () => this.#backends.wasm,
-      },
+      workbench: this.#workbench(work, `criterion "${choice.criterion}" looks at data`),
       async onEvent(event) {
         if (event.kind === "tried") onProgress({ what: `Planning, attempt ${++attempt}` });
         if (event.kind === "planned") planned = { plan: event.plan, at: performance.now() };
@@ -207,19 +256,24 @@ export class Session {
       },
     });
     if (outcome.ended === "aborted") throw signal.reason;
-    const { model } = outcome;
     const { plan, at } = planned!;
+    const kept = await this.#keep({ model: outcome.model, plan, ...(tuned && { how: "tuned" }) }, work);
+    return {
+      ...kept,
+      plan: { target: plan.target!, steps: plan.steps.length, notes: plan.notes, planning: at - start },
+    };
+  }
+
+  /** Shows a pruned model from now on. */
+  async #keep(pruned: PrunedModel, work: Work): Promise<Pruned> {
+    const [dense, { model }] = [this.#model(), pruned];
     const errors = await this.#errors(model, work);
     this.#drop(this.#pruned?.model);
-    this.#pruned = { model, plan, tuned };
+    this.#pruned = pruned;
     return {
       counts: countsOf(model),
-      target: plan.target!,
-      steps: plan.steps.length,
-      notes: plan.notes,
       pictures: picturesOf(dense, model),
       heads: headsOf(dense, model),
-      planning: at - start,
       ...(errors && { errors }),
     };
   }
@@ -251,7 +305,7 @@ export class Session {
   async backends(_nothing: undefined, _work: Work): Promise<BackendState[]> {
     const states: BackendState[] = [];
     for (const name of ["wasm", "webgpu"] as const) {
-      const { available, detail, software = false } = await this.#backends[name].availability();
+      const { available, detail, software = false } = await backends[name].availability();
       states.push({ name, available, detail, software });
     }
     return states;
@@ -264,7 +318,7 @@ export class Session {
     const measured = await measurePair({
       dense,
       pruned,
-      backend: this.#backends[backend],
+      backend: backends[backend],
       inputs,
       signal,
       onProgress,
@@ -277,9 +331,12 @@ export class Session {
     onProgress({ what: "Writing the file" });
     const binary = "application/octet-stream";
     if (format === "dense") return fileOf(`${this.#file}.safetensors`, binary, encodeModel(this.#model()));
-    const { model, plan, tuned } = this.#prunedModel();
-    const name = `${this.#file}-${tuned ? "tuned-" : ""}${plan.strategy.replace(/\(.*/, "")}-${Math.round(100 * sparsity(model))}`;
+    const { model, plan, how } = this.#prunedModel();
+    const words = [this.#file, how, plan?.strategy.replace(/\(.*/, ""), Math.round(100 * sparsity(model))];
+    const name = words.filter((word) => word !== undefined).join("-");
     if (format === "plan") {
+      if (plan === undefined)
+        throw new EspalierError("a model that was searched for has a recipe in place of a plan.");
       return fileOf(`${name}.plan.json`, "application/json", new TextEncoder().encode(planToJson(plan)));
     }
     if (format === "safetensors") return fileOf(`${name}.safetensors`, binary, encodeModel(model));
@@ -338,14 +395,14 @@ export class Session {
   async #errors(pruned: Model, { signal }: Work): Promise<Errors | undefined> {
     if (this.#frame === undefined) return undefined;
     const some = spacedWindows(this.#frame.shown, maxEvaluated);
-    const options = { backend: this.#backends.wasm, windows: some, batchSize: 32, signal };
+    const options = { backend: backends.wasm, windows: some, batchSize: 32, signal };
     this.#denseErrors ??= await evaluate({ ...options, model: this.#model() });
     const after = await evaluate({ ...options, model: pruned });
     return { windows: some.count, dense: this.#denseErrors, pruned: after };
   }
 
   async #forecastOf(model: Model, { shown }: Frame, window: number): Promise<Float64Array> {
-    const program = this.#programs.get(model) ?? (await loadProgram(model, this.#backends.wasm, 1));
+    const program = this.#programs.get(model) ?? (await loadProgram(model, backends.wasm, 1));
     this.#programs.set(model, program);
     const outputs = await program.run(inputsFrom(model.graph, shown)([window]));
     return Float64Array.from(outputs.get(model.graph.outputs[0]!.name)!.data);

@@ -1,4 +1,4 @@
-import type { Finished, SearchResult, Value } from "@espalier/search";
+import type { Findings, Finished, Value } from "@espalier/search";
 
 /** A decision that the best recipes share. */
 export interface Trait {
@@ -20,10 +20,7 @@ const fewest = 12;
  * Values that at least three quarters of the best recipes have, and clearly more of them than of all. `best` are trials
  * in any order; recipes that a parameter does not apply to count as having none.
  */
-export function traitsOf(
-  { candidates }: Pick<SearchResult, "candidates">,
-  best: readonly Finished[],
-): Trait[] {
+export function traitsOf({ candidates }: Pick<Findings, "candidates">, best: readonly Finished[]): Trait[] {
   const all = candidates.filter(({ error }) => error === undefined);
   if (all.length < fewest) return [];
   const points = new Map(candidates.map(({ candidate, point }) => [candidate, point]));

@@ -1,5 +1,6 @@
 import { formatRecipe, type Recipe } from "@espalier/recipe";
 import {
+  type Findings,
   type Finished,
   isFinished,
   longestOf,
@@ -7,7 +8,6 @@ import {
   modelName,
   partialRankCorrelation,
   rankCorrelation,
-  type SearchResult,
 } from "@espalier/search";
 import { type SearchChart, searchFront } from "../charts/search-front.ts";
 import type { Block, Document } from "../document.ts";
@@ -19,7 +19,7 @@ import { traitsOf } from "./common.ts";
 import { fixedName, goalText, searchTable } from "./table.ts";
 
 /** The page of a search: what was chosen, what fixed recipes reach, and everything that was tried. */
-export function searchDocument(result: SearchResult, title = "Search"): Document {
+export function searchDocument(result: Findings, title = "Search"): Document {
   const { header, candidates, chosen, unmet, replaced = [] } = result;
   const best = bestOf(result);
   const traits = chosen === undefined ? [] : traitsOf(result, best);
@@ -40,8 +40,8 @@ export function searchDocument(result: SearchResult, title = "Search"): Document
           ]),
       ...(chosen === undefined ? [] : recipeBlocks(chosen.recipe)),
       heading("Everything that was tried"),
-      ...figuresOf(result).map((figure): Block => ({ kind: "figure", figure })),
-      ...(result.front === undefined ? [] : [{ kind: "table", table: frontTable(result) } as const]),
+      ...searchFigures(result).map((figure): Block => ({ kind: "figure", figure })),
+      ...(result.front.length === 0 ? [] : [{ kind: "table", table: frontTable(result) } as const]),
       heading("What the best have in common"),
       ...(traits.length === 0
         ? [paragraph("Nothing that sets them apart from the others.")]
@@ -89,12 +89,12 @@ function recipeBlocks(recipe: Recipe): Block[] {
 }
 
 /** The longest trial of every candidate. */
-function longest({ trials }: SearchResult): Finished[] {
+function longest({ trials }: Findings): Finished[] {
   return longestOf(trials.filter(isFinished));
 }
 
 /** The best quarter of the candidates that were promoted at least once, and no fewer than three. */
-function bestOf(result: SearchResult): Finished[] {
+export function bestOf(result: Findings): Finished[] {
   const { header, allowed } = result;
   const { minimize } = header.goal;
   const value = ({ result: r }: Finished) =>
@@ -107,7 +107,7 @@ function bestOf(result: SearchResult): Finished[] {
   return ranked.slice(0, Math.max(3, Math.ceil(ranked.length / 4)));
 }
 
-function frontTable({ front = [], tests, chosen, header }: SearchResult): Table {
+function frontTable({ front, tests, chosen, header }: Findings): Table {
   const tested = new Map(tests.map((test) => [test.model, test.mse]));
   return {
     caption: "The front: no smaller model has less validation error. One seed each.",
@@ -138,7 +138,7 @@ function testText(mse: number | undefined): string {
   return mse === undefined ? "" : formatError(mse);
 }
 
-function candidateTable(result: SearchResult): Table {
+function candidateTable(result: Findings): Table {
   const trials = new Map(longest(result).map((trial) => [trial.of, trial]));
   return {
     caption: "In the order in which they were made; the error is that of the longest fine-tuning.",
@@ -176,7 +176,8 @@ function traitTable(traits: ReturnType<typeof traitsOf>, best: number): Table {
   };
 }
 
-function figuresOf(result: SearchResult): Figure[] {
+/** Error against bytes, FLOPs and, if it was measured, time: every candidate, the front, the choice, the limit. */
+export function searchFigures(result: Findings): Figure[] {
   const all = longest(result);
   if (all.length === 0) return [];
   const { header, allowed, chosen, trials, rivals = [] } = result;
@@ -246,7 +247,7 @@ function figuresOf(result: SearchResult): Figure[] {
 /** Upper end of the axis: interesting points are near the limit, but failures may be far above. */
 function topOf(errors: readonly number[], dense: number, allowed: number | undefined): number {
   const high = Math.max(dense, allowed ?? 0);
-  return Math.min(Math.max(...errors, high), 1.3 * Math.max(high, Math.min(...errors))) * 1.01;
+  return Math.min(Math.max(...errors, high), 1.15 * Math.max(high, Math.min(...errors))) * 1.01;
 }
 
 function frontBy(trials: readonly Finished[], size: (trial: Finished) => number): { x: number; y: number }[] {
@@ -262,7 +263,7 @@ function frontBy(trials: readonly Finished[], size: (trial: Finished) => number)
 }
 
 /** Summary of the work, and of how well one-shot errors predicted the outcome. */
-function course(result: SearchResult): string {
+function course(result: Findings): string {
   const { candidates, trials, header } = result;
   const tuned = longest(result);
   const by = new Map(candidates.map((candidate) => [candidate.candidate, candidate]));

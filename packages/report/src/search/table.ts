@@ -1,9 +1,9 @@
 import {
+  type Findings,
   type Goal,
   limitText,
   type Measured,
   modelName,
-  type SearchResult,
   type TrialRecord,
 } from "@espalier/search";
 import { formatBytes, formatError, formatErrorStat, formatShare, plural } from "../numbers.ts";
@@ -18,7 +18,7 @@ export function goalText(goal: Goal): string {
 }
 
 /** Dense, chosen, and fixed recipes at the size of the chosen one. */
-export function searchTable(result: SearchResult): Table {
+export function searchTable(result: Findings): Table {
   const { header, chosen, trials, rivals = [], tests } = result;
   const tested = new Map(tests.map((test) => [test.model, test.mse]));
   const { bytes } = header.model;
