@@ -7,23 +7,17 @@ import type { Row } from "./table.ts";
 interface Said {
   readonly library: string;
   readonly model: string;
-  readonly exporter: string;
+  readonly configuration: string;
+  readonly exporter: Row["exporter"];
   readonly why?: string;
 }
-
-const exporters = {
-  TorchScript: "TorchScript",
-  dynamo: "torch.export",
-  "torch.export": "torch.export",
-} as const;
 
 /** Measures the files that export.py wrote in a folder: `NAME.onnx` with `NAME.json`, or `NAME.fail.json`. */
 export async function measureFolder(folder: string, onRow: (row: Row) => void = () => {}): Promise<Row[]> {
   const rows: Row[] = [];
   for (const name of (await readdir(folder)).filter((one) => one.endsWith(".json")).sort()) {
     const document = JSON.parse(await readFile(join(folder, name), "utf8"));
-    const { library, model, exporter, why }: Said = document.meta ?? document;
-    const about = { library, model, exporter: exporters[exporter as keyof typeof exporters] };
+    const { why, ...about }: Said = document.meta ?? document;
     const example = document as { inputs: Listed; outputs: Listed };
     const row: Row = name.endsWith(".fail.json")
       ? { ...about, exported: false, why: why! }

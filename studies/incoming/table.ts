@@ -28,6 +28,8 @@ export type Outcome = z.infer<typeof outcome>;
 const about = {
   library: z.string().min(1),
   model: z.string().min(1),
+  /** Sizes and options of the model: see the library's file beside export.py. */
+  configuration: z.string().min(1),
   exporter: z.enum(["TorchScript", "torch.export"]),
 };
 

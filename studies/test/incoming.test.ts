@@ -27,7 +27,7 @@ describe("what comes in", () => {
     await mkdir(folder, { recursive: true });
     const model = smallModels().get("iTransformer")!.initialize(1);
     const inputs = randomInputs(model);
-    const meta = { library: "ours", model: "iTransformer", exporter: "dynamo" };
+    const meta = { library: "ours", model: "iTransformer", configuration: "a", exporter: "torch.export" };
     const example = {
       meta,
       inputs: listed(inputs),
@@ -56,7 +56,10 @@ describe("what comes in", () => {
     const { rows } = parseIncoming(await readFile(committed, "utf8"));
     for (const row of rows)
       if (row.exported && row.outcome.in) expect(row.outcome.error, row.model).toBeLessThan(1e-5);
-    expect(new Set(rows.map(({ model, exporter }) => `${model} ${exporter}`)).size).toBe(rows.length);
+    const cases = rows.map(({ library, model, configuration, exporter }) =>
+      [library, model, configuration, exporter].join(),
+    );
+    expect(new Set(cases).size).toBe(rows.length);
   });
 
   it.skipIf(exported === undefined)(

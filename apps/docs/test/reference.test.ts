@@ -102,6 +102,7 @@ describe("what comes in", () => {
   const about = (model: string, exporter: "TorchScript" | "torch.export") => ({
     library: "L",
     model,
+    configuration: "a",
     exporter,
   });
   const whole = {
@@ -125,23 +126,29 @@ describe("what comes in", () => {
       { ...about("A", "torch.export"), exported: true, outcome: whole },
       { ...about("B_C", "TorchScript"), exported: true, outcome: { in: false, why: 'node "a": no' } },
       { ...about("B_C", "torch.export"), exported: true, outcome: { in: false, why: 'node "b": no' } },
+      { ...about("B_C", "torch.export"), configuration: "b", exported: true, outcome: whole },
       { ...about("D", "TorchScript"), exported: false, why: "it fails" },
     ],
   });
 
   it("is a line for each exporter, one for both that came to the same, and sums", () => {
-    expect(page).toContain("2 of the 4 files that PyTorch 2.13 exports from the 2 models");
+    expect(page).toContain(
+      "Files that PyTorch 2.13 exports from the models of 1 libraries, imported as they are: 3 of 5.",
+    );
+    expect(page).toContain("3 of 5 files of the 2 models of");
     expect(page).toContain(
       "| A | TorchScript | ● | – | – | 9 | ● | ● |\n| A | torch.export | ● | ● | 4 | 9 | ● | ● |",
     );
-    expect(page).toContain("| B C | both | – |  |  |  |  |  |");
+    expect(page).toContain(
+      "| B C (a) | both | – |  |  |  |  |  |\n| B C (b) | torch.export | ● | ● | 4 | 9 | ● | ● |",
+    );
   });
 
   it("gives each reason once, with all that it holds for", () => {
     expect(page).toContain("- **A, TorchScript**: a &lt;node> fixes it");
     expect(page).toContain('- **B C**: node "a": no');
     expect(page).toMatch(
-      /## Not exported: a model that cannot be built here, or that an exporter refuses\n\n- \*\*D, TorchScript\*\*: it fails/,
+      /### Not exported: a model that cannot be built here, or that an exporter refuses\n\n- \*\*D, TorchScript\*\*: it fails/,
     );
   });
 });
