@@ -30,7 +30,7 @@ const early = 0.5;
 const wild = 0.2;
 /** Share that repeat a good recipe at the size at which it should just keep the limit of the error. */
 const atLimit = 0.4;
-/** Of the others, the share that keep most of a good point; the estimator draws the rest. */
+/** Of those that the estimator draws, the share that keep most of a good point. */
 const nearby = 0.5;
 
 /** Draws after which a candidate may repeat a model that is known. */
@@ -103,7 +103,7 @@ function draw(request: ProposalRequest, seen: Set<string>): { from: string; poin
     // Every other one has any size.
     if (!learned || way < wild) return rivals(request, seen, random() < 0.5 ? given : {}, anywhere);
     return random() < nearby
-      ? rivals(request, seen, given, (size) => neighbour(space, near!, random, size))
+      ? rivals(request, seen, given, (size) => neighbour(space, ranked, near!, random, size))
       : rivals(request, seen, {}, (size) => likelyPoint(space, ranked, random, size));
   };
   const points = drawn();

@@ -57,7 +57,7 @@ export function likelyPoint(
 }
 
 /** Share of its parameters that a neighbour draws anew. */
-const changed = 0.15;
+const changed = 0.2;
 
 /** One of the best quarter of the points seen; undefined if there is none. */
 export function goodPoint(ranked: Ranked, random: () => number): Point | undefined {
@@ -65,13 +65,18 @@ export function goodPoint(ranked: Ranked, random: () => number): Point | undefin
 }
 
 /**
- * A good point with a few of its parameters drawn anew from the whole space, as in evolution (Real et al., AAAI 2019): what
- * made it good may be a combination, which an estimator of each parameter by itself does not repeat; and a value that was
- * never tried with it may be better.
+ * A good point with some of its parameters drawn anew by the estimator: what made it good may be a combination, which
+ * parameters that are estimated by themselves do not repeat.
  */
-export function neighbour(space: SearchSpace, near: Point, random: () => number, given: Point = {}): Point {
+export function neighbour(
+  space: SearchSpace,
+  ranked: Ranked,
+  near: Point,
+  random: () => number,
+  given: Point = {},
+): Point {
   const kept = Object.entries(near).filter(() => random() >= changed);
-  return randomPoint(space, random, { ...Object.fromEntries(kept), ...given });
+  return likelyPoint(space, ranked, random, { ...Object.fromEntries(kept), ...given });
 }
 
 function goodCount({ length }: Ranked): number {

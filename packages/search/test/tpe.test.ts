@@ -72,7 +72,7 @@ describe("the Parzen estimator", () => {
 });
 
 describe("a neighbour", () => {
-  it("is one of the best quarter with a few of its values drawn anew, at a given size", () => {
+  it("is one of the best quarter with a few of its values drawn anew by the estimator, at a given size", () => {
     const random = randomStream(2, "neighbours");
     const ranked = Array.from(
       { length: 8 },
@@ -81,11 +81,13 @@ describe("a neighbour", () => {
     expect(goodPoint([], random)).toBeUndefined();
     const near = Array.from({ length: 100 }, () => goodPoint(ranked, random)!);
     expect(new Set(near)).toEqual(new Set(ranked.slice(0, 2)));
-    const drawn = near.map((point) => ({ point, other: neighbour(space, point, random, { size: 0.1 }) }));
+    const drawn = near.map((point) => ({
+      point,
+      other: neighbour(space, ranked, point, random, { size: 0.1 }),
+    }));
     expect(drawn.every(({ other }) => other.size === 0.1)).toBe(true);
     const kept = drawn.filter(({ point, other }) => other.kind === "b" && other.depth === point.depth).length;
     expect(kept).toBeGreaterThan(60);
     expect(kept).toBeLessThan(95);
-    expect(new Set(drawn.map(({ other }) => other.kind))).toEqual(new Set(["a", "b", "c"]));
   });
 });
