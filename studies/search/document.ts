@@ -15,7 +15,7 @@ import {
   stepTexts,
   type Table,
 } from "@espalier/report";
-import { type Findings, limitText, modelName, type Point } from "@espalier/search";
+import { type Findings, modelName, type Point } from "@espalier/search";
 import type { PublishedSearch } from "./asked.ts";
 import { type ContestRun, contestBlocks } from "./hypervolume.ts";
 
@@ -47,9 +47,12 @@ export function searchesDocument(found: readonly Found[], contest: readonly Cont
   };
 }
 
-function titleOf({ model, data }: PublishedSearch, { header }: Findings): string {
-  const measure = header.goal.minimize === "latency" ? "time" : header.goal.minimize;
-  return `${model} on ${data}, least ${measure}, ${limitText(header.goal)}`;
+/** `iTransformer 128 on ETTh1, least bytes within +1 % of the model trained on`. */
+function titleOf({ model, data }: PublishedSearch, { header: { goal } }: Findings): string {
+  const measure = goal.minimize === "latency" ? "time" : goal.minimize;
+  const limit = `${goal.error}`.replace(/ ?%$/, " %");
+  const reference = goal.reference === "tuned" ? "trained on" : "as given";
+  return `${model} on ${data}, least ${measure} within ${limit} of the model ${reference}`;
 }
 
 function processorOf({ header }: Findings): string {
@@ -206,7 +209,20 @@ function commonBlocks(found: readonly Found[]): Block[] {
     ],
     rows,
   };
-  return [{ kind: "table", table }];
+  return [paragraph(partsLost(found)), { kind: "table", table }];
+}
+
+/** Whether the best models keep their attention and feed-forward modules, by data set. */
+function partsLost(found: readonly Found[]): string {
+  const sets = [...new Set(found.map(({ search }) => search.data))];
+  const texts = sets.map((data) => {
+    const best = found
+      .filter(({ search }) => search.data === data)
+      .flatMap(({ findings }) => bestOf(findings).map(({ of }) => findings.candidates[of]!.point));
+    const without = (kind: string) => best.filter((point) => point[kind] === 0).length;
+    return `${data}: of ${best.length}, ${without("attention")} have no attention, ${without("feedForward")} no feed-forward modules`;
+  });
+  return `Do the best models keep their modules? ${texts.join("; ")}.`;
 }
 
 function searchBlocks({ search, findings }: Found): Block[] {
@@ -227,10 +243,11 @@ function searchBlocks({ search, findings }: Found): Block[] {
 
 /** Commands, models first. */
 function repeatBlocks(found: readonly Found[]): Block[] {
-  const commands = found.flatMap(({ search: { name, trained, options } }) => {
+  const commands = found.flatMap(({ search: { name, trained, options, commit } }) => {
     const model = `${trained === undefined ? name.split("-")[0] : name}.safetensors`;
     return [
       ...(trained === undefined ? [] : [`npx espalier train ${trained} --out ${model}`]),
+      ...(commit === undefined ? [] : [`# at commit ${commit}: later ones propose other candidates`]),
       `npx espalier search ${model} ${options} --out runs/${name}`,
     ];
   });
