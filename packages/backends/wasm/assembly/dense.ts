@@ -214,11 +214,12 @@ function oneProduct(shape: usize, a: usize, b: usize, c: usize, panels: usize, s
         to += PANEL * cms;
       }
     } else {
-      for (let m = 0; m < M; m += 4) {
-        const rows = min(4, M - m);
+      const tile = columns > 4 ? 4 : 8;
+      for (let m = 0; m < M; m += tile) {
+        const rows = min(tile, M - m);
         if (columns > 4) strided_2(rows, columns, K, x, ld, a + m * ams, ams, aks, to, cms, one, one);
         else strided_1(rows, columns, K, x, ld, a + m * ams, ams, aks, to, cms, one);
-        to += 4 * cms;
+        to += tile * cms;
       }
     }
   }

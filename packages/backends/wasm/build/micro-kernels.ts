@@ -27,13 +27,15 @@ export const panelRows = ({ relaxed }: MicroKernelOptions): number => (relaxed ?
 export function microKernels(options: MicroKernelOptions): string {
   const rows = panelRows(options);
   return lines([
-    'import { madd, storeLanes, zero } from "./simd";',
+    'import { madd, most, storeLanes, zero } from "./simd";',
     `export const PANEL: i32 = ${rows};`,
     panel(rows, 2),
     panel(rows, 1),
     twoPanels(rows),
     strided(4, 2),
-    strided(4, 1),
+    strided(8, 1),
+    scores(rows, 2),
+    scores(2 * rows, 1),
     ...sparseWidths.map(sparseRow),
     dispatch("sparseRows", "sparse", sparseWidths),
     strips("sparseRowStrips", "sparse", sparseWidths),
@@ -162,6 +164,41 @@ function strided(rows: number, width: number): string {
         .join(" "),
     ),
     store(rows, width),
+    "}",
+  ]);
+}
+
+/**
+ * y[keys, 4·width queries] = K·x, `rows` keys at a time while there are as many, and under `tops` the largest of each
+ * query's. Gives the number of keys done. The loop over keys is in here because products over few channels take hardly
+ * longer than a call with its cases, and the maxima because the units for sums have nothing else to do.
+ */
+function scores(rows: number, width: number): string {
+  const most = (values: readonly string[]): string => {
+    if (values.length === 1) return values[0]!;
+    const half = values.length >> 1;
+    return `most(${most(values.slice(0, half))}, ${most(values.slice(half))})`;
+  };
+  return lines([
+    `export function scores_${width}(S: i32, C: i32, x: usize, keys: usize, kc: usize, y: usize, tops: usize): i32 {`,
+    ...range(width).map((j) => `  let m${j} = f32x4.splat(-Infinity);`),
+    "  let j = 0, s: v128;",
+    `  for (; j + ${rows} <= S; j += ${rows}) {`,
+    accumulators(rows, width, () => "zero()"),
+    "    let p = x, k = keys;",
+    "    for (let c = 0; c < C; c++) {",
+    `    ${loadX(width).replaceAll("(x,", "(p,")}`,
+    ...range(rows).map((i) => multiply(i, width, `k, ${4 * i}`)),
+    `      p += ${16 * width}; k += kc;`,
+    "    }",
+    ...range(width).map((j) => `    m${j} = most(m${j}, ${most(range(rows).map((i) => `a${i}_${j}`))});`),
+    ...range(rows).flatMap((i) =>
+      range(width).map((j) => `    v128.store(y, a${i}_${j}, ${16 * (width * i + j)});`),
+    ),
+    `    y += ${16 * width * rows}; keys += ${4 * rows};`,
+    "  }",
+    ...range(width).map((j) => `  v128.store(tops, m${j}, ${16 * j});`),
+    "  return j;",
     "}",
   ]);
 }
@@ -298,7 +335,10 @@ function strips(name: string, kernel: string, widths: readonly number[], extra =
     `    const width = V <= ${largest} ? V : V < ${2 * largest} ? (V + 1) >> 1 : ${largest};`,
     "    let from = x, to = strip;",
     "    for (let k = 0; k < K; k++) {",
-    "      for (let j = 0; j < width; j++) v128.store(to + (<usize>j << 4), v128.load(from + (<usize>j << 4)));",
+    // All of the strip, for no loop as short as this is worth its branches: a pass of few vectors leaves the rest unread.
+    `      ${range(sparseStrip)
+      .map((j) => `v128.store(to, v128.load(from, ${16 * j}), ${16 * j});`)
+      .join(" ")}`,
     `      from += xld; to += ${16 * sparseStrip};`,
     "    }",
     "    switch (width) {",

@@ -162,7 +162,7 @@ export function emitAttention(
     Emitter.bits(scale * Math.LOG2E),
   ]);
   const pointers = [q, k, v, y].map(pointer);
-  const scratch = e.scratch(32 * (q.shape.at(-1)! + S + 8));
+  const scratch = e.scratch(32 * (q.shape.at(-1)! + 2 * S + 8));
   const macs =
     q.shape.slice(0, -2).reduce((n, extent) => n * extent, 1) * L * S * (q.shape.at(-1)! + v.shape.at(-1)!);
   e.push({ kernel: "attention", args: [shape, ...pointers, scratch] }, macs);
