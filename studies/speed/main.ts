@@ -30,6 +30,7 @@ import { filesOf, speedStudy } from "./results.ts";
 const usage = `pnpm bench:speed [options]
   --runs FOLDER   take over and time what sweeps left in FOLDER/speed-<name>
   --only a,b      time these studies, such as patchtst-etth1 (all)
+  --keep-times    take over errors only, of studies whose models were timed before
   --quick         few rounds: to see that all works, not to quote
 Without --runs, the page is written again from results/speed.`;
 
@@ -42,6 +43,7 @@ async function main(): Promise<void> {
     options: {
       runs: { type: "string" },
       only: { type: "string" },
+      "keep-times": { type: "boolean", default: false },
       quick: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
@@ -54,7 +56,10 @@ async function main(): Promise<void> {
   const names = await studyNames();
   if (flags.runs !== undefined)
     for (const name of chosen(names, flags.only))
-      await take(name, join(resolve(flags.runs), `speed-${name}`), flags.quick);
+      await take(name, join(resolve(flags.runs), `speed-${name}`), {
+        keep: flags["keep-times"],
+        quick: flags.quick,
+      });
   const studies = await Promise.all(names.map(speedStudy));
   await writeFile(
     join(results, "README.md"),
@@ -75,7 +80,11 @@ async function studyNames(): Promise<string[]> {
 }
 
 /** Takes over the results of a sweep, and times its models. */
-async function take(name: string, folder: string, quick: boolean): Promise<void> {
+async function take(
+  name: string,
+  folder: string,
+  { keep, quick }: { readonly keep: boolean; readonly quick: boolean },
+): Promise<void> {
   const from = join(folder, "results.jsonl");
   const findings = existsSync(from) ? findingsOf(await readResults(from)) : undefined;
   if (findings === undefined) {
@@ -84,6 +93,7 @@ async function take(name: string, folder: string, quick: boolean): Promise<void>
   }
   const files = filesOf(name);
   await copyFile(from, files.errors);
+  if (keep && existsSync(files.times)) return;
   const times = await time(name, findings, join(folder, "models"), quick);
   await writeFile(files.times, `${JSON.stringify(times, null, 1)}\n`);
 }
