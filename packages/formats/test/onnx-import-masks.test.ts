@@ -43,6 +43,38 @@ describe("indexing with a mask", () => {
     expect(operators(model)).not.toContain("ScatterND");
   });
 
+  it("takes as many values as there are positions, however they were counted", async () => {
+    const read = [
+      ...positions,
+      node("GatherND", ["x", "rows"], "values"),
+      node("Mul", ["values", "two"], "twice"),
+    ];
+    await agrees({
+      inputs,
+      nodes: [
+        ...read,
+        node("Reshape", ["mask", "flat"], "truths"),
+        node("Cast", ["truths"], "whole", { to: int(Type.INT64) }),
+        node("ReduceSum", ["whole"], "count"),
+        node("Expand", ["twice", "count"], "repeated"),
+        node("ScatterND", ["x", "rows", "repeated"], "y"),
+      ],
+      initializers: [...constants, longs("flat", [-1])],
+    });
+    await agrees({
+      inputs,
+      nodes: [
+        ...read,
+        node("Shape", ["rows"], "shape"),
+        node("Gather", ["shape", "none"], "count"),
+        node("Unsqueeze", ["count", "start"], "until"),
+        node("Slice", ["twice", "start", "until", "start"], "part"),
+        node("ScatterND", ["x", "rows", "part"], "y"),
+      ],
+      initializers: [...constants, long("none", 0), longs("start", [0])],
+    });
+  });
+
   it("adds to them", async () => {
     await agrees({
       inputs,

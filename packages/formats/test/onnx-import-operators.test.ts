@@ -1,10 +1,12 @@
-import { int32, type Model, randomInputs } from "@espalier/core";
+import { float32, int32, type Model, randomInputs, reference, runModel } from "@espalier/core";
+import { batch } from "@espalier/core/graph";
 import { modelChecks } from "@espalier/core/testing";
+import { readOnnx } from "@espalier/formats";
 import { TensorProto_DataType as Type } from "onnx-buf";
 import { describe, expect, it } from "vitest";
 import { int, ints, text } from "../src/onnx/proto.ts";
 import { agrees, refusal } from "./onnx-agreement.ts";
-import { floats, longs, node, number, weight } from "./onnx-build.ts";
+import { floats, long, longs, node, number, onnxFile, tensorAttribute, weight } from "./onnx-build.ts";
 
 /** Operators that core has none of, drawn from those it has. */
 
@@ -133,6 +135,32 @@ describe("elements at positions of their own", () => {
   });
 });
 
+describe("tuples of positions", () => {
+  it("may count from the end, also beside the number of the sample", async () => {
+    // How PyTorch writes y[:, -1, 2] = 7.
+    await agrees({
+      inputs: { x: ["batch", 5, 4] },
+      nodes: [
+        node("Shape", ["x"], "shape"),
+        node("Gather", ["shape", "zero"], "batch"),
+        node("Range", ["zero", "batch", "one"], "samples"),
+        node("Unsqueeze", ["samples", "last"], "first"),
+        node("Shape", ["first"], "column"),
+        node("Expand", ["row", "column"], "second"),
+        node("Expand", ["series", "column"], "third"),
+        node("Concat", ["first", "second", "third"], "tuples", { axis: int(-1) }),
+        node("Shape", ["samples"], "count"),
+        node("Expand", ["seven", "count"], "updates"),
+        node("ScatterND", ["x", "tuples", "updates"], "y"),
+      ],
+      initializers: [
+        ...[long("zero", 0), long("one", 1), longs("last", [-1]), number("seven", 7)],
+        ...[longs("row", [-1]), longs("series", [2])],
+      ],
+    });
+  });
+});
+
 describe("a constant that was written for one batch size", () => {
   it("counts for every size where all samples have it alike, though the file's batch is open", async () => {
     const half = Array.from({ length: 6 }, (_, i) => i / 4);
@@ -153,5 +181,45 @@ describe("a constant that was written for one batch size", () => {
     expect(refusal({ ...one, initializers: [floats("both", [2, 2, 3], [...half, ...half])] })).toBe(
       "not refused",
     );
+  });
+
+  it("may be repeated, written to, or say where to write", async () => {
+    const bySample = longs("tuples", [0, 3, 0, 1, 1, 3, 1, 1]);
+    bySample.dims = [2n, 2n, 2n];
+    const at = longs("at", [0, 2, 0, 2]);
+    at.dims = [2n, 2n, 1n];
+    const one = Array.from({ length: 8 }, (_, i) => i);
+    const opened = readOnnx(
+      onnxFile({
+        inputs: { x: [2, 5, 4] },
+        nodes: [
+          node("Slice", ["x", "zero", "two", "dim"], "rows"),
+          node("ScatterND", ["x", "tuples", "rows"], "written"),
+          node("Constant", [], "start", {
+            value: tensorAttribute(floats("", [2, 1, 4], [...one.slice(4), ...one.slice(4)])),
+          }),
+          node("Expand", ["start", "shape"], "states"),
+          node("Concat", ["written", "states"], "longer", { axis: int(1) }),
+          node("ReduceSum", ["x", "last"], "sums", { keepdims: int(1) }),
+          node("Slice", ["sums", "zero", "two", "dim"], "values"),
+          node("ScatterElements", ["nothing", "at", "values"], "scattered", { axis: int(1) }),
+          node("Add", ["longer", "scattered"], "y"),
+        ],
+        initializers: [
+          bySample,
+          ...[longs("zero", [0]), longs("two", [2]), longs("dim", [1]), longs("last", [2])],
+          ...[longs("shape", [2, 2, 4])],
+          ...[floats("nothing", [2, 7, 1], new Array(14).fill(0)), at],
+        ],
+      }),
+      { openBatch: true },
+    );
+    expect(opened.graph.values[opened.graph.outputs[0]!.value]!.shape).toEqual([batch, 7, 4]);
+    const inputs = randomInputs(opened, 3);
+    const whole = (await runModel(opened, reference, inputs)).get("y")!;
+    const { data } = inputs.get("x")!;
+    const alone = new Map([["x", float32([1, 5, 4], data.slice(20, 40))]]);
+    const second = (await runModel(opened, reference, alone)).get("y")!;
+    expect([...whole.data.slice(28, 56)]).toEqual([...second.data]);
   });
 });

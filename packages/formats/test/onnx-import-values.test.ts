@@ -204,6 +204,82 @@ describe("integers that are computed", () => {
     }
   });
 
+  it("are summed and compared exactly", async () => {
+    const large = (model: Model, size: number): Map<string, TensorData> => {
+      const { shape, data } = randomInputs(model, size).get("x")!;
+      // float32 holds no neighbours of this size apart.
+      return new Map([
+        [
+          "x",
+          int32(
+            shape,
+            Int32Array.from(data, (_, i) => 2 ** 25 + ((i * 7) % 11)),
+          ),
+        ],
+      ]);
+    };
+    for (const [operator, count] of [
+      ["ReduceSum", 7],
+      ["ReduceMax", 1],
+      ["ReduceMin", 1],
+    ] as const)
+      await agrees(
+        {
+          inputs: { x: ["batch", 7, 3] },
+          types: { x: Type.INT32 },
+          nodes: [
+            node(operator, ["x", "axes"], "reduced", { keepdims: int(0) }),
+            node("Sub", ["reduced", "offset"], "small"),
+            cast("small", "y", Type.FLOAT),
+          ],
+          initializers: [
+            longs("axes", [1]),
+            {
+              ...long("offset", 0),
+              dataType: Type.INT32,
+              rawData: new Uint8Array(Int32Array.of(count * 2 ** 25).buffer),
+            },
+          ],
+          opset: 18,
+        },
+        {},
+        large,
+      );
+  });
+
+  it("point into each sample's part of an axis that samples were merged into", async () => {
+    // How PyTorch writes x[arange(batch), positions].
+    await agrees({
+      inputs: { x: ["batch", 6, 4] },
+      nodes: [
+        node("ReduceMax", ["x"], "peaks", { axes: ints([2]), keepdims: int(0) }),
+        node("ArgMax", ["peaks"], "at", { axis: int(1), keepdims: int(0) }),
+        node("Shape", ["x"], "shape"),
+        node("Gather", ["shape", "zero"], "batch"),
+        node("Range", ["zero", "batch", "one"], "samples"),
+        node("Mul", ["samples", "six"], "starts"),
+        node("Add", ["at", "starts"], "rows"),
+        node("Flatten", ["x"], "flat", { axis: int(2) }),
+        node("Gather", ["flat", "rows"], "y"),
+      ],
+      initializers: [long("zero", 0), long("one", 1), long("six", 6)],
+    });
+  });
+
+  it("become ones at their positions", async () => {
+    const model = await agrees({
+      inputs: { x: ["batch", 5, 4] },
+      nodes: [
+        node("ArgMax", ["x"], "largest", { axis: int(2), keepdims: int(0) }),
+        node("OneHot", ["largest", "four", "values"], "hot", { axis: int(1) }),
+        node("Transpose", ["hot"], "back", { perm: ints([0, 2, 1]) }),
+        node("Mul", ["back", "x"], "y"),
+      ],
+      initializers: [long("four", 4), floats("values", [2], [-1, 2])],
+    });
+    expect(operators(model)).toContain("Equal");
+  });
+
   it("are steps: no gradient passes, and nothing is trained through them", () => {
     const model = readOnnx(
       onnxFile({

@@ -2,13 +2,14 @@ import { type Model, meet, prune, randomInputs, reference, runModel } from "@esp
 import { modelChecks, relativeError } from "@espalier/core/testing";
 import { readOnnx, writeOnnx } from "@espalier/formats";
 import { channel } from "@espalier/strategy-channel";
+import { AttributeProto_AttributeType as AttributeType } from "onnx-buf";
 import { describe, expect, it } from "vitest";
 import { int, ints, text } from "../src/onnx/proto.ts";
 import { agrees, operators, refusal, roles } from "./onnx-agreement.ts";
 import { type FileParts, floats, longs, node, onnxFile, weight } from "./onnx-build.ts";
 import { withOnnx } from "./onnx-runtime.ts";
 
-/** LSTM and GRU of ONNX: read, pruned by their width, and written again. */
+/** LSTM, GRU and RNN of ONNX: read, pruned by their width, and written again. */
 
 const gates = { LSTM: 4, GRU: 3 } as const;
 type Cell = keyof typeof gates;
@@ -171,5 +172,38 @@ describe("what a cell cannot do", () => {
     expect(one("LSTM", {}, ["", "", "", "p"])).toMatch(/peepholes are not supported/);
     expect(one("LSTM", {}, ["n"])).toMatch(/sequences are of different lengths/);
     expect(one("LSTM", { direction: text("sideways") })).toMatch(/direction sideways is not known/);
+  });
+});
+
+describe.each(["Tanh", "Relu"])("an RNN with %s", (activation) => {
+  it("is drawn step by step, and its width is a dimension", async () => {
+    const activations = (count: number) => ({
+      type: AttributeType.STRINGS,
+      strings: new Array(count).fill(new TextEncoder().encode(activation)),
+    });
+    const model = await agrees({
+      inputs: { x: ["batch", 4, features] },
+      nodes: [
+        node("Transpose", ["x"], "steps", { perm: ints([1, 0, 2]) }),
+        node("RNN", ["steps", "r.w", "r.hidden", "r.biases"], ["all", "last"], {
+          hidden_size: int(width),
+          direction: text("bidirectional"),
+          activations: activations(2),
+        }),
+        node("Transpose", ["last"], "turned", { perm: ints([1, 0, 2]) }),
+        node("Reshape", ["turned", "shape"], "flat"),
+        node("MatMul", ["flat", "head"], "y"),
+      ],
+      initializers: [
+        weight("r.w", 2, width, features),
+        weight("r.hidden", 2, width, width),
+        weight("r.biases", 2, 2 * width),
+        longs("shape", [0, 2 * width]),
+        weight("head", 2 * width, 2),
+      ],
+    });
+    for (const { run } of modelChecks(model)) await run();
+    const free = model.dimensions.list.filter(({ size, fixed }) => size === width && fixed === undefined);
+    expect(free).toHaveLength(1);
   });
 });

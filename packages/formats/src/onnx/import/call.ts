@@ -19,6 +19,7 @@ import {
   type Item,
   isCounting,
   isKnown,
+  isMerged,
   isRepeated,
   isSequence,
   isTruth,
@@ -70,7 +71,7 @@ export function input(call: Call, i: number): Item {
   if (item === undefined) throw new UnreadableError(`its input ${i} is missing`);
   if (isSequence(item)) throw new UnreadableError(`its input ${i} is a list of values`);
   if (isTruth(item)) throw new UnreadableError(`its input ${i} holds truth values`);
-  if (isCounting(item) || isTuples(item) || isRepeated(item))
+  if (isCounting(item) || isTuples(item) || isMerged(item) || isRepeated(item))
     throw new UnreadableError(
       "it computes with the numbers from 0 to the batch size, which is not supported",
     );

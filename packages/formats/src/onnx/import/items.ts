@@ -11,9 +11,10 @@ export interface Truth {
   readonly truth: Value;
 }
 
-/** The numbers from 0 to the batch size (or a multiple of it) along an axis. */
+/** The numbers from 0 to the batch size (or a multiple of it) along an axis, each multiplied by `times`. */
 export interface Counting {
   readonly counts: Extent;
+  readonly times: number;
   readonly axis: number;
   readonly shape: Shape;
 }
@@ -22,6 +23,16 @@ export interface Counting {
 export interface Tuples {
   readonly within: Extent;
   readonly tuples: Value;
+}
+
+/**
+ * Positions along an axis into which the samples of `within` were merged: `times` positions each, of which `offsets` are
+ * taken.
+ */
+export interface Merged {
+  readonly within: Extent;
+  readonly times: number;
+  readonly offsets: Value;
 }
 
 /**
@@ -51,7 +62,17 @@ export interface ListedShape {
 }
 
 /** The item behind a name in the file: numbers, a value of the drawing, or one of those above. */
-export type Item = Known | Value | Sequence | Truth | Counting | Tuples | Repeated | Listed | ListedShape;
+export type Item =
+  | Known
+  | Value
+  | Sequence
+  | Truth
+  | Counting
+  | Tuples
+  | Merged
+  | Repeated
+  | Listed
+  | ListedShape;
 
 export function isKnown(item: Item): item is Known {
   return "data" in item;
@@ -71,6 +92,10 @@ export function isCounting(item: Item): item is Counting {
 
 export function isTuples(item: Item): item is Tuples {
   return "tuples" in item;
+}
+
+export function isMerged(item: Item): item is Merged {
+  return "offsets" in item;
 }
 
 export function isRepeated(item: Item): item is Repeated {

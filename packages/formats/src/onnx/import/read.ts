@@ -22,6 +22,7 @@ import { readOwnMetadata, restore, rolesOf } from "./own.ts";
 import type { GuessedRoles } from "./roles.ts";
 import { OpenedBatch } from "./samples.ts";
 import { shown } from "./text.ts";
+import { leadingLengths } from "./traced.ts";
 import { Weights } from "./weights.ts";
 
 const schema = z.strictObject({
@@ -101,34 +102,65 @@ function readModel(file: OnnxFile, options: Options): Model {
     file.graph.input.filter(({ name }) => !initializers.has(name)),
     options.axes,
   );
-  return options.openBatch ? drawOpened(file, options, inputs) : draw(file, options, inputs);
+  if (!inputs.some(({ shape }) => shape.some(isBatch)))
+    return options.openBatch ? drawOpened(file, options, inputs) : draw(file, options, inputs);
+  try {
+    return draw(file, options, inputs);
+  } catch (error) {
+    const model = error instanceof EspalierError ? drawTraced(file, options, inputs) : undefined;
+    if (model === undefined) throw error;
+    return model;
+  }
 }
 
-/** The model with its batch open, which it may be already. Throws an EspalierError that says what keeps it closed. */
+/** The model with its batch open. Throws an EspalierError that says what keeps it closed. */
 function drawOpened(file: OnnxFile, options: Options, inputs: readonly GraphInput[]): Model {
-  if (inputs.some(({ shape }) => shape.some(isBatch))) return draw(file, options, inputs);
   const open = withOpenBatch(inputs);
   const keep =
     "Leave its batch as it is, or export the model with an open batch (dynamic_shapes or dynamic_axes).";
   if (open === undefined)
     throw new EspalierError(`its inputs have no common first axis to open as batch. ${keep}`);
-  const opened = new OpenedBatch(open.size);
+  const found = placed(file, options, open.inputs, open.size);
+  if (typeof found !== "string") return found;
+  // What cannot be read at all says so itself.
+  draw(file, options, inputs);
+  throw new EspalierError(
+    `its batch, which is ${open.size} in the file, cannot be opened: ${found.replace(/\.?$/, ".")} ${keep}`,
+  );
+}
+
+/**
+ * A model whose inputs have an open batch, though its shapes hold the batch that it was traced with, as those of
+ * TorchScript do for `len(x)`; undefined if no length in them makes a model.
+ */
+function drawTraced(file: OnnxFile, options: Options, inputs: readonly GraphInput[]): Model | undefined {
+  for (const size of leadingLengths(file.graph)) {
+    const found = placed(file, options, inputs, size);
+    if (typeof found !== "string") return found;
+  }
+  return undefined;
+}
+
+/** The model with the batch in place of a size in its shapes; the reason if there is no place for it. */
+function placed(
+  file: OnnxFile,
+  options: Options,
+  inputs: readonly GraphInput[],
+  size: number,
+): Model | string {
+  const opened = new OpenedBatch(size);
   let furthest = { nodes: -1, why: "" };
   for (let attempt = 0; attempt < maxAttempts; attempt++) {
     try {
       opened.restart();
-      return draw(file, options, open.inputs, opened);
+      return draw(file, options, inputs, opened);
     } catch (error) {
       if (!(error instanceof EspalierError)) throw error;
       if (opened.nodesRead > furthest.nodes) furthest = { nodes: opened.nodesRead, why: error.message };
       if (opened.isExhausted || !opened.next()) break;
     }
   }
-  // What cannot be read at all says so itself.
-  draw(file, options, inputs);
-  throw new EspalierError(
-    `its batch, which is ${open.size} in the file, cannot be opened: ${furthest.why.replace(/\.?$/, ".")} ${keep}`,
-  );
+  return furthest.why;
 }
 
 function draw(file: OnnxFile, options: Options, inputs: readonly GraphInput[], opened?: OpenedBatch): Model {

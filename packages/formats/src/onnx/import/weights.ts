@@ -272,7 +272,8 @@ function transposedKnown(known: Known): Known {
 /** A copied layer, with equal weights, has an equal bias under another name. */
 function isCopy(first: Drawn, own: string, { bias }: Use): boolean {
   const other = first.use.bias;
-  return own !== first.name && bias !== undefined && other !== undefined && sameNumbers(bias, other);
+  if (own === first.name || bias === undefined || other === undefined) return false;
+  return bias.source?.name !== other.source?.name && sameNumbers(bias, other);
 }
 
 interface Numbers {

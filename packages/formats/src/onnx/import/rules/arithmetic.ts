@@ -12,7 +12,7 @@ import {
   sub,
   type Value,
 } from "@espalier/core/graph";
-import { foldBinary } from "../arithmetic.ts";
+import { foldBinary, foldUnary } from "../arithmetic.ts";
 import { type Call, input, isPlain, lift, numberBeside, numberLike, type Rule, spread } from "../call.ts";
 import { UnreadableError } from "../errors.ts";
 import { type Item, isKnown, isValue } from "../items.ts";
@@ -104,6 +104,10 @@ const products: Rule = (call) => {
 };
 
 const quotients: Rule = (call) => {
+  const [x, y] = [input(call, 0), input(call, 1)];
+  // A weight over its norms: as factors, they are removed and masked with it.
+  if (isKnown(x) && !isPlain(call, x) && isPlain(call, y) && y.data.length > 1)
+    return products({ ...call, inputs: [x, foldUnary("Reciprocal", y)] });
   const drawn = quotient(call);
   return isValue(drawn) ? (recogniseSoftmax(call.b, drawn) ?? drawn) : drawn;
 };

@@ -62,8 +62,9 @@ const clipped: Rule = (call) => {
   return clip(call.b, x, { ...(min !== undefined && { min }), ...(max !== undefined && { max }) });
 };
 
-const largerOf = ({ b }: Call, x: Value, y: Value) => where(b, greater(b, x, y), x, y);
-const smallerOf = ({ b }: Call, x: Value, y: Value) => where(b, greater(b, x, y), y, x);
+/** The larger of two numbers, of any type. */
+export const largerOf = ({ b }: Call, x: Value, y: Value) => where(b, greater(b, x, y), x, y);
+export const smallerOf = ({ b }: Call, x: Value, y: Value) => where(b, greater(b, x, y), y, x);
 
 /** The larger (or smaller) of any number of values: y + max(x − y, 0). A scalar constant is a bound. */
 function extreme(largest: boolean): Rule {

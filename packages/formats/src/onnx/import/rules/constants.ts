@@ -54,13 +54,14 @@ const constant: Rule = ({ attributes }) => {
   return { kind: "float", shape: [floats.length], data: Float64Array.from(floats) };
 };
 
-const shape: Rule = (call) => {
-  const of = shapeOf(operandItem(call, 0));
+const shape: Rule = (call) => shapePart(call, shapeOf(operandItem(call, 0)));
+
+/** The part of a shape that a Shape node asks for. */
+export function shapePart({ attributes }: Call, of: Shape): Known {
   const at = (position: number) =>
     Math.min(Math.max(position < 0 ? position + of.length : position, 0), of.length);
-  const { attributes } = call;
   return shapeNumbers(of.slice(at(attributes.int("start", 0)), at(attributes.int("end", of.length))));
-};
+}
 
 const size: Rule = (call) => {
   const numbers = shapeNumbers(shapeOf(operandItem(call, 0)));
@@ -87,7 +88,7 @@ function countingRange(start: Known, limit: Known, delta: Known): Counting | und
   const power = limit.powers?.[0] ?? 0;
   if (power !== 1 || limit.data.length !== 1 || start.data[0] !== 0 || delta.data[0] !== 1) return undefined;
   const extent: Extent = { batch: limit.data[0]! };
-  return { counts: extent, axis: 0, shape: [extent] };
+  return { counts: extent, times: 1, axis: 0, shape: [extent] };
 }
 
 const range: Rule = (call) => {
@@ -128,7 +129,8 @@ export function triangle(call: Call, x: { readonly shape: Shape }): Known {
   });
 }
 
-const oneHot: Rule = (call) => {
+/** Ones (or another value) at the positions that a constant gives. */
+export const oneHotKnown: Rule = (call) => {
   const indices = needed(knownInput(call, 0, "indices"), "indices");
   const depth = needed(knownNumber(call, 1, "depth"), "depth");
   const values = needed(knownInput(call, 2, "values"), "values");
@@ -151,5 +153,4 @@ export const constants: Readonly<Record<string, Rule>> = {
   ConstantOfShape: constantOfShape,
   Range: range,
   EyeLike: eyeLike,
-  OneHot: oneHot,
 };

@@ -30,7 +30,7 @@ import {
 import { UnreadableError } from "../errors.ts";
 import { type Item, isValue } from "../items.ts";
 import { expandTo, join, permute, reshapeTarget } from "../layout.ts";
-import { repeated } from "../repeated.ts";
+import { ofOneSample, repeated } from "../repeated.ts";
 import { extentsOf } from "./constants.ts";
 
 /** Operators that move elements and change none. */
@@ -112,9 +112,9 @@ const transposeRule: Rule = (call) => {
 };
 
 const expandRule: Rule = (call) => {
-  const item = input(call, 0);
-  const from = shapeOf(item);
   const given = extentsOf(needed(knownInput(call, 1, "shape"), "shape"));
+  const item = ofOneSample(call, input(call, 0), given);
+  const from = shapeOf(item);
   const lead = given.length - from.length;
   // If the shape was written for one batch size, the batch axis already has its length.
   const target = given.map((extent, axis) => {

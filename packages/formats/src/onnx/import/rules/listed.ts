@@ -6,7 +6,10 @@ import {
   expand,
   gatherND,
   greater,
+  isBatch,
+  isCallOf,
   reshape,
+  reshapeOperator,
   type Shape,
   sameExtent,
   sameShape,
@@ -40,10 +43,12 @@ import {
   isTruth,
   isValue,
   type Listed,
+  type ListedShape,
 } from "../items.ts";
 import { build, type Known, scalar } from "../known.ts";
 import { byElement, spreadOut } from "../repeated.ts";
 import { knownKind } from "./constants.ts";
+import { fromFront } from "./positions.ts";
 
 /**
  * Lists of the positions where a truth value holds, which indexing with a mask gives. Only reading and writing at these
@@ -112,10 +117,12 @@ function tuples(call: Call, list: Listed, data: Shape): { batchDims: number; ind
   const { where: of, columns } = list;
   const shared = columns.findIndex((column, i) => column !== i || !sameExtent(data[i] ?? 1, of.shape[i]!));
   const batchDims = shared < 0 ? columns.length : shared;
-  const rest = columns.slice(batchDims).map((column) => {
+  const rest = columns.slice(batchDims).map((column, i) => {
     const at = columnValue(call, list, column);
     // What was computed for other positions may point anywhere.
-    const safe = typeof column === "number" ? at : where(call.b, of, at, indexValue(call, [], [0]));
+    const front = () =>
+      fromFront(call, at, fixedExtent(data[batchDims + i] ?? 0, "picking along the batch axis"));
+    const safe = typeof column === "number" ? at : where(call.b, of, front(), indexValue(call, [], [0]));
     return reshape(call.b, safe, [...of.shape, 1]);
   });
   if (rest.length === 0) return { batchDims, indices: undefined };
@@ -237,6 +244,7 @@ const rules: Readonly<Record<string, (call: Call, list: Listed) => Item | readon
   },
   Reshape(call, list) {
     const target = needed(knownIntegers(call, 1, "shape"), "shape");
+    call.attributes.int("allowzero", 0);
     return reshaped(
       list,
       target.map((extent, axis) => (extent === -1 ? undefined : extent === 0 ? list.listed[axis] : extent)),
@@ -337,6 +345,48 @@ function byPosition(
   });
 }
 
+/** The number of positions at which a mask holds, which PyTorch sums; undefined for any other sum. */
+function positionsCounted(call: Call): ListedShape | undefined {
+  const [item] = call.inputs;
+  if (call.operator !== "ReduceSum" || item === undefined || !isValue(item) || item.dtype !== "int32")
+    return undefined;
+  const axes = call.attributes.ints("axes") ?? knownIntegers(call, 1, "axes") ?? [];
+  if ((axes.length > 0 && axes.length < item.shape.length) || !item.shape.some(isBatch)) return undefined;
+  call.attributes.int("keepdims", 1);
+  call.attributes.int("noop_with_empty_axes", 0);
+  let where: Value = item;
+  for (;;) {
+    const producer = call.b.producer(where);
+    if (producer?.operator.name !== "Cast" && !isCallOf(producer, reshapeOperator)) break;
+    where = call.b.value(producer.inputs[0]!);
+  }
+  return { shapeOf: { where, columns: [], listed: [undefined] } };
+}
+
+/** The result of an operator that computes with the shape of a list: a list that is as long, or the number of positions. */
+function ofShape(call: Call, shape: ListedShape): Item {
+  const { shapeOf: list } = shape;
+  const [first] = call.inputs;
+  if (first === shape) {
+    if (call.operator === "ConstantOfShape") return repeatedAlong(call, list);
+    const count: ListedShape = { shapeOf: { ...list, listed: [undefined] } };
+    if (list.listed.length === 1 && ["Cast", "Squeeze", "Unsqueeze", "Identity"].includes(call.operator)) {
+      for (const name of ["to", "axes"]) call.attributes.get(name);
+      return count;
+    }
+    const axis = call.operator === "Gather" ? knownNumber(call, 1, "indices") : undefined;
+    if (axis !== undefined && call.attributes.int("axis", 0) === 0 && list.listed.at(axis) === undefined)
+      return count;
+    throw new UnreadableError(elsewhere);
+  }
+  if (first !== undefined && isListed(first)) {
+    const [start] = call.operator === "Slice" ? (knownIntegers(call, 1, "starts") ?? []) : [];
+    const whole = call.operator === "Expand" || (start === 0 && call.inputs[2] === shape);
+    if (whole && first.where.id === list.where.id && first.listed.length === 1) return first;
+  } else if (call.operator === "Expand") return repeatedAlong(call, list);
+  throw new UnreadableError(elsewhere);
+}
+
 /** The results of an operator some of whose inputs are lists of positions; undefined for any other. */
 export function ofListed(
   call: Call,
@@ -344,13 +394,12 @@ export function ofListed(
 ): readonly (Item | undefined)[] | undefined {
   const given = call.inputs.filter((item) => item !== undefined);
   const shape = given.find(isListedShape);
-  if (shape !== undefined) {
-    if (call.operator !== "Expand" && call.operator !== "ConstantOfShape")
-      throw new UnreadableError(elsewhere);
-    return [repeatedAlong(call, shape.shapeOf)];
-  }
+  if (shape !== undefined) return [ofShape(call, shape)];
   const list = given.find(isListed);
-  if (list === undefined) return undefined;
+  if (list === undefined) {
+    const counted = positionsCounted(call);
+    return counted && [counted];
+  }
   const [first, second] = call.inputs;
   if (second === list && call.operator === "GatherND") return [gatherListed(call, list)];
   if (second === list && call.operator === "ScatterND") return [scatterListed(call, list)];

@@ -1,11 +1,9 @@
 import {
-  add,
+  equal,
   expand,
   gather,
   gatherND,
-  greater,
   isBatch,
-  isCallOf,
   printShape,
   reshape,
   type Shape,
@@ -14,7 +12,6 @@ import {
   scatterND,
   slice,
   swapAxes,
-  topKOperator,
   type Value,
   where,
 } from "@espalier/core/graph";
@@ -28,6 +25,7 @@ import {
   isPlain,
   knownInput,
   knownIntegers,
+  knownNumber,
   lift,
   needed,
   positionsOf,
@@ -36,10 +34,12 @@ import {
   shapeOf,
 } from "../call.ts";
 import { UnreadableError } from "../errors.ts";
-import { type Item, isKnown } from "../items.ts";
-import { plainNumbers } from "../known.ts";
+import { type Item, isKnown, isMerged, type Merged } from "../items.ts";
+import { plainNumbers, scalar } from "../known.ts";
 import { sliceAlong, takeAlong } from "../layout.ts";
 import { ofOneSample } from "../repeated.ts";
+import { oneHotKnown } from "./constants.ts";
+import { fromFront } from "./positions.ts";
 
 /** Operators that select positions along an axis. */
 
@@ -128,17 +128,22 @@ const split: Rule = (call) => {
   });
 };
 
-/** Computed indices counted from the front: in ONNX, negative ones count from the end. Those of a TopK are never negative. */
-function fromFront(call: Call, indices: Value, extent: number): Value {
+/** Positions along a leading axis into which samples were merged, each within its own sample. */
+function gatherMerged(call: Call, { within, times, offsets }: Merged): Value {
   const { b } = call;
-  let source = b.producer(indices);
-  while (source?.operator.rearranges !== undefined) source = b.producer(b.value(source.inputs[0]!));
-  if (isCallOf(source, topKOperator)) return indices;
-  const negative = greater(b, indexValue(call, [], [0]), indices);
-  return where(b, negative, add(b, indices, indexValue(call, [], [extent])), indices);
+  const data = lift(call, input(call, 0));
+  const rest = data.shape.slice(1);
+  const whole = isBatch(within) ? { batch: within.batch * times } : within * times;
+  if (axisOf(call.attributes.int("axis", 0), data.shape.length) !== 0 || !sameExtent(data.shape[0]!, whole))
+    throw new UnreadableError("its positions do not belong to the samples of its data");
+  const apart = reshape(b, data, [within, times, ...rest]);
+  const tuples = reshape(b, fromFront(call, offsets, times), [...offsets.shape, 1]);
+  return gatherND(b, apart, tuples, 1);
 }
 
 const gatherRule: Rule = (call) => {
+  const merged = call.inputs[1];
+  if (merged !== undefined && isMerged(merged)) return gatherMerged(call, merged);
   const [item, indices] = [input(call, 0), input(call, 1)];
   const shape = shapeOf(item);
   const axis = axisOf(call.attributes.int("axis", 0), shape.length);
@@ -156,6 +161,32 @@ const gatherRule: Rule = (call) => {
   return gather(call.b, x, indexValue(call, indices.shape, positions), axis);
 };
 
+/** A new axis that holds one value at the position that an index gives, and another elsewhere. */
+const oneHot: Rule = (call) => {
+  const item = input(call, 0);
+  if (isKnown(item)) return oneHotKnown(call);
+  const { b } = call;
+  const indices = item as Value;
+  const depth = needed(knownNumber(call, 1, "depth"), "depth");
+  const values = needed(knownInput(call, 2, "values"), "values");
+  if (indices.dtype !== "int32") throw new UnreadableError("its indices must be integers");
+  const rank = indices.shape.length + 1;
+  const axis = axisOf(call.attributes.int("axis", -1), rank);
+  const at = reshape(b, fromFront(call, indices, depth), indices.shape.toSpliced(axis, 0, 1));
+  const along = Array.from({ length: rank }, (_, i) => (i === axis ? depth : 1));
+  const hot = equal(
+    b,
+    at,
+    indexValue(
+      call,
+      along,
+      Array.from({ length: depth }, (_, i) => i),
+    ),
+  );
+  const [off, on] = [0, 1].map((i) => lift(call, scalar(values.kind, values.data[i]!)));
+  return where(b, hot, on!, off!);
+};
+
 /** Positions along an axis, element by element, as tuples of one with that axis last. */
 function positionsAlong(call: Call, indices: Item, axis: number, extent: number): Value {
   const { b } = call;
@@ -166,11 +197,13 @@ function positionsAlong(call: Call, indices: Item, axis: number, extent: number)
   return reshape(b, last, [...last.shape, 1]);
 }
 
-/** Indices written for each sample of a file's batch, cut to one sample and repeated, if the batch was opened. */
-function indicesFor(call: Call, i: number, data: Shape): Item {
-  const one = ofOneSample(call, input(call, i), data);
+/** A constant written for each sample of a file's batch, cut to one sample and repeated, if the batch was opened. */
+function forEverySample(call: Call, i: number, beside: Shape): Item {
+  const one = ofOneSample(call, input(call, i), beside);
   const shape = shapeOf(one);
-  const open = shape.map((extent, axis) => (extent === 1 && isBatch(data[axis]!) ? data[axis]! : extent));
+  const open = shape.map((extent, axis) =>
+    extent === 1 && isBatch(beside[axis] ?? 1) ? beside[axis]! : extent,
+  );
   return call.context.opened === undefined || sameShape(shape, open)
     ? one
     : expand(call.b, lift(call, one), open);
@@ -193,7 +226,7 @@ const gatherElements: Rule = (call) => {
   const shape = shapeOf(item);
   const axis = axisOf(call.attributes.int("axis", 0), shape.length);
   const extent = fixedExtent(shape[axis]!, "picking along the batch axis");
-  const indices = indicesFor(call, 1, shape);
+  const indices = forEverySample(call, 1, shape);
   const { b } = call;
   const data = reached(call, lift(call, item), shapeOf(indices), axis);
   const tuples = positionsAlong(call, indices, axis, extent);
@@ -203,13 +236,15 @@ const gatherElements: Rule = (call) => {
 /** Writes, or adds, one element at a time: along the axis, each position of the other axes has its own indices. */
 const scatterElements: Rule = (call) => {
   const { b } = call;
-  const data = lift(call, input(call, 0));
+  const shapes = [0, 1, 2].map((i) => shapeOf(input(call, i)));
+  const open = shapes.find((shape) => shape.some(isBatch)) ?? [];
+  const data = lift(call, forEverySample(call, 0, open));
   const axis = axisOf(call.attributes.int("axis", 0), data.shape.length);
   const extent = fixedExtent(data.shape[axis]!, "writing along the batch axis");
   const reduction = call.attributes.text("reduction", "none");
   if (reduction !== "none" && reduction !== "add")
     throw new UnreadableError(`its reduction ${reduction.slice(0, 20)} is not supported`);
-  const indices = indicesFor(call, 1, data.shape);
+  const indices = forEverySample(call, 1, open);
   const updates = lift(call, ofOneSample(call, input(call, 2), data.shape));
   const written = expand(b, updates, shapeOf(indices));
   if (!sameShape(shapeOf(indices).with(axis, 0), data.shape.with(axis, 0)))
@@ -228,4 +263,5 @@ export const picking: Readonly<Record<string, Rule>> = {
   Gather: gatherRule,
   GatherElements: gatherElements,
   ScatterElements: scatterElements,
+  OneHot: oneHot,
 };

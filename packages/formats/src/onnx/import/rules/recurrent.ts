@@ -9,6 +9,7 @@ import {
   matMul,
   mul,
   printShape,
+  relu,
   reshape,
   type Shape,
   sameShape,
@@ -30,7 +31,7 @@ import { isMadeUp } from "../names.ts";
 import { ofOneSample } from "../repeated.ts";
 import type { Use } from "../roles.ts";
 
-/** LSTM and GRU: the product with the input is drawn for all steps at once, the recurrence is a separate operator. */
+/** LSTM, GRU and RNN: the product with the input is drawn for all steps at once, the recurrence is a separate operator. */
 
 /** Properties of a node before its cells are drawn. */
 interface Cell {
@@ -43,11 +44,14 @@ interface Cell {
   readonly backwards: readonly boolean[];
   /** [steps, sequences, features]. */
   readonly x: Value;
+  /** The activation of the new state. */
+  readonly bends: typeof tanh;
 }
 
 const activations: Readonly<Record<string, readonly string[]>> = {
   LSTM: ["Sigmoid", "Tanh", "Tanh"],
   GRU: ["Sigmoid", "Tanh"],
+  RNN: ["Tanh"],
 };
 
 function cellOf(call: Call, gates: number): Cell {
@@ -56,8 +60,8 @@ function cellOf(call: Call, gates: number): Cell {
   const backwards = { forward: [false], reverse: [true], bidirectional: [false, true] }[direction];
   if (backwards === undefined)
     throw new UnreadableError(`its direction ${direction.slice(0, 20)} is not known`);
-  const usual = activations[operator]!;
   const given = attributes.texts("activations") ?? [];
+  const usual = operator === "RNN" && given[0] === "Relu" ? ["Relu"] : activations[operator]!;
   if (given.some((name, i) => name !== usual[i % usual.length]))
     throw new UnreadableError(
       `its activations are not the usual ${usual.join(", ")}; others are not supported`,
@@ -80,7 +84,7 @@ function cellOf(call: Call, gates: number): Cell {
     throw new UnreadableError(
       "its sequences are of different lengths (sequence_lens), which is not supported. Export it for sequences of one length (without pack_padded_sequence)",
     );
-  return { call, gates, width, steps, sequences, backwards, x };
+  return { call, gates, width, steps, sequences, backwards, x, bends: usual.at(-1) === "Relu" ? relu : tanh };
 }
 
 /** PyTorch's name for a parameter of one cell. */
@@ -214,7 +218,9 @@ const gruRule: Rule = (call) => {
     const biases = biasesOf(cell, direction);
     if (!resetsAfter) {
       const gates = gatesOf(cell, direction, biases ?? []);
-      return [unrolled(cell, gates, recurrentWeight(cell, direction), initial(cell, 5, direction), reverse)];
+      return [
+        resettingFirst(cell, gates, recurrentWeight(cell, direction), initial(cell, 5, direction), reverse),
+      ];
     }
     const gates = gatesOf(cell, direction, biases?.slice(0, 1) ?? []);
     const bias = biases === undefined ? noBias(call, cell) : reshape(b, biases[1], [cell.gates, cell.width]);
@@ -226,36 +232,61 @@ const gruRule: Rule = (call) => {
 /** Maximum number of steps drawn one by one. */
 const maxSteps = 1024;
 
-/**
- * A GRU that resets its state before the product (Cho et al., EMNLP 2014; TensorFlow's before version 2), step by step:
- * core's operator resets after it, as PyTorch does. Gives h [steps, sequences, width].
- */
-function unrolled(cell: Cell, gates: Value, weight: Value, first: Value, reverse: boolean): Value {
-  const { b } = cell.call;
-  const { steps, sequences, width } = cell;
+/** A recurrence drawn step by step: `next` draws a state from its part of the gates. Gives h [steps, sequences, width]. */
+function unrolled(
+  { call: { b, operator }, steps, sequences, width }: Cell,
+  gates: Value,
+  first: Value,
+  reverse: boolean,
+  next: (state: Value, gateOf: (gate: number) => Value) => Value,
+): Value {
   if (steps > maxSteps)
     throw new UnreadableError(
-      `it resets its state before the product (linear_before_reset = 0), which is supported for up to ${maxSteps} steps, not ${steps}`,
+      `an ${operator} of this kind is drawn step by step, which is supported for up to ${maxSteps} steps, not ${steps}`,
     );
-  const weights = [0, 1, 2].map((gate) =>
-    swapAxes(b, reshape(b, slice(b, weight, 0, gate, gate + 1), [width, width]), 0, 1),
-  );
   const states: Value[] = [];
   let state = first;
   for (let i = 0; i < steps; i++) {
     const t = reverse ? steps - 1 - i : i;
     const now = slice(b, gates, 0, t, t + 1);
-    const sum = (gate: number, seen: Value) => {
-      const own = reshape(b, slice(b, now, 2, gate, gate + 1), [sequences, width]);
-      return add(b, own, matMul(b, seen, weights[gate]!));
-    };
-    const [update, reset] = [sigmoid(b, sum(0, state)), sigmoid(b, sum(1, state))];
-    const next = tanh(b, sum(2, mul(b, reset, state)));
-    state = add(b, next, mul(b, update, sub(b, state, next)));
+    state = next(state, (gate) => reshape(b, slice(b, now, 2, gate, gate + 1), [sequences, width]));
     states[t] = reshape(b, state, [1, sequences, width]);
   }
   return states.length === 1 ? states[0]! : concat(b, states, 0);
 }
+
+/**
+ * A GRU that resets its state before the product (Cho et al., EMNLP 2014; TensorFlow's before version 2): core's operator
+ * resets after it, as PyTorch does.
+ */
+function resettingFirst(cell: Cell, gates: Value, weight: Value, first: Value, reverse: boolean): Value {
+  const { b } = cell.call;
+  const weights = [0, 1, 2].map((gate) =>
+    swapAxes(b, reshape(b, slice(b, weight, 0, gate, gate + 1), [cell.width, cell.width]), 0, 1),
+  );
+  return unrolled(cell, gates, first, reverse, (state, gateOf) => {
+    const sum = (gate: number, seen: Value) => add(b, gateOf(gate), matMul(b, seen, weights[gate]!));
+    const [update, reset] = [sigmoid(b, sum(0, state)), sigmoid(b, sum(1, state))];
+    const fresh = tanh(b, sum(2, mul(b, reset, state)));
+    return add(b, fresh, mul(b, update, sub(b, state, fresh)));
+  });
+}
+
+const rnnRule: Rule = (call) => {
+  const cell = cellOf(call, 1);
+  const { b } = call;
+  const cells = cell.backwards.map((reverse, direction) => {
+    const gates = gatesOf(cell, direction, biasesOf(cell, direction) ?? []);
+    const weight = swapAxes(b, part(cell, 2, direction, "weight_hh", "weight"), 0, 1);
+    const first = initial(cell, 5, direction);
+    return [
+      unrolled(cell, gates, first, reverse, (state, gateOf) =>
+        cell.bends(b, add(b, gateOf(0), matMul(b, state, weight))),
+      ),
+    ];
+  });
+  return outputs(cell, cells);
+};
 
 function noBias(call: Call, { gates, width }: Cell): Value {
   return lift(
@@ -265,4 +296,4 @@ function noBias(call: Call, { gates, width }: Cell): Value {
   );
 }
 
-export const recurrences: Readonly<Record<string, Rule>> = { LSTM: lstmRule, GRU: gruRule };
+export const recurrences: Readonly<Record<string, Rule>> = { LSTM: lstmRule, GRU: gruRule, RNN: rnnRule };

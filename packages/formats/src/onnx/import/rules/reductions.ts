@@ -1,5 +1,7 @@
 import {
   add,
+  type Builder,
+  concat,
   cumSum,
   type Extent,
   exp,
@@ -11,6 +13,7 @@ import {
   reduceSum,
   reshape,
   scale,
+  slice,
   sqrt,
   sub,
   topK,
@@ -21,6 +24,7 @@ import { reduceKnown, reshapeKnown } from "../arrays.ts";
 import {
   axisOf,
   type Call,
+  fixedExtent,
   input,
   isPlain,
   knownIntegers,
@@ -31,8 +35,10 @@ import {
   shapeOf,
 } from "../call.ts";
 import { UnreadableError } from "../errors.ts";
+import { isKnown } from "../items.ts";
 import { type Known, type Pair, scalar } from "../known.ts";
 import { absolute } from "./activations.ts";
+import { largerOf, smallerOf } from "./choices.ts";
 import { largestAlong } from "./windows.ts";
 
 /** Sums, means and extremes along axes. */
@@ -53,9 +59,22 @@ function axesOf(call: Call, rank: number): number[] {
 interface Reduction {
   known?(x: Known, axes: ReadonlySet<number>): Known;
   draw?(call: Call, x: Value, axes: readonly number[], kept: boolean): Value;
+  /** Combines two integers, which floating-point numbers cannot hold. */
+  pair?(call: Call, x: Value, y: Value): Value;
 }
 
-function reduction({ known, draw }: Reduction): Rule {
+/** Combines all positions along an axis, half of them with the other half until one is left. */
+function pairwise(b: Builder, x: Value, axis: number, pair: (x: Value, y: Value) => Value): Value {
+  const extent = fixedExtent(x.shape[axis]!, "reducing integers along the batch axis");
+  if (extent <= 1) return x;
+  const half = extent >> 1;
+  const part = (start: number, end: number) => slice(b, x, axis, start, end);
+  const joined = pair(part(0, half), part(half, 2 * half));
+  const rest = extent % 2 === 0 ? joined : concat(b, [joined, part(2 * half, extent)], axis);
+  return pairwise(b, rest, axis, pair);
+}
+
+function reduction({ known, draw, pair }: Reduction): Rule {
   return (call) => {
     const item = input(call, 0);
     const shape = shapeOf(item);
@@ -64,12 +83,16 @@ function reduction({ known, draw }: Reduction): Rule {
     const result = shape.flatMap((extent, axis): Extent[] =>
       !axes.includes(axis) ? [extent] : kept ? [1] : [],
     );
-    if (isPlain(call, item) && known !== undefined)
+    // The norm of a weight is a number that it is divided by: trained or masked apart from it, it would be a fault.
+    const ofWeight = call.operator === "ReduceL2" && isKnown(item);
+    if ((isPlain(call, item) || ofWeight) && known !== undefined)
       return reshapeKnown(known(item, new Set(axes)), result as number[]);
     if (draw === undefined) throw new UnreadableError("it can only be computed for constants");
     const x = lift(call, item);
-    if (x.dtype !== "float32") throw new UnreadableError("it takes floating-point numbers only");
-    return reshape(call.b, draw(call, x, axes, kept), result);
+    if (x.dtype === "float32") return reshape(call.b, draw(call, x, axes, kept), result);
+    if (pair === undefined) throw new UnreadableError("it takes floating-point numbers only");
+    const drawn = axes.reduce((value, axis) => pairwise(call.b, value, axis, (a, c) => pair(call, a, c)), x);
+    return reshape(call.b, drawn, result);
   };
 }
 
@@ -159,12 +182,13 @@ function cumulativeKnown(x: Known, axis: number, exclusive: boolean, reverse: bo
 }
 
 export const reductions: Readonly<Record<string, Rule>> = {
-  ReduceSum: reduction({ known: sumKnown, draw: sumOf }),
+  ReduceSum: reduction({ known: sumKnown, draw: sumOf, pair: ({ b }, x, y) => add(b, x, y) }),
   ReduceMean: reduction({ known: meanKnown, draw: meanOf }),
-  ReduceMax: reduction({ known: combined(pairMax), draw: largestOf }),
+  ReduceMax: reduction({ known: combined(pairMax), draw: largestOf, pair: largerOf }),
   ReduceMin: reduction({
     known: combined(pairMin),
     draw: (call, x, axes) => negative(call, largestOf(call, negative(call, x), axes)),
+    pair: smallerOf,
   }),
   ReduceProd: reduction({ known: combined(pairProduct) }),
   ReduceSumSquare: reduction({
