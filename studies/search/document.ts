@@ -157,7 +157,7 @@ function rivalsTable(compared: readonly Found[]): Table {
   ];
   return {
     caption:
-      "Test MSE of the chosen recipe (mean of its seeds) and of the gallery's fixed recipes at its size (one seed), with the tuning that they have there; a dash if a recipe cannot make so small a model",
+      "Test MSE of the chosen recipe (mean of its seeds) and of the gallery's fixed recipes at its size (one seed), with the tuning that they have there (3 to 5 epochs of all batches); a dash if a recipe cannot make so small a model, or was not run",
     columns: [{ label: "search" }, ...["chosen", ...labels].map((label) => ({ label, numeric: true }))],
     rows: compared.map(({ search, findings }) => [
       titleOf(search, findings),
