@@ -174,9 +174,9 @@ function rivalsTable(compared: readonly Found[]): Table {
 /** Decisions that are counted among the best quarter and among all candidates. */
 const decisions: readonly (readonly [label: string, has: (point: Point) => boolean])[] = [
   ["no attention", ({ attention }) => attention === 0],
-  ["half of it", ({ attention }) => typeof attention === "number" && attention > 0],
+  ["half of the attention", ({ attention }) => typeof attention === "number" && attention > 0],
   ["no feed-forward", ({ feedForward }) => feedForward === 0],
-  ["half of it", ({ feedForward }) => typeof feedForward === "number" && feedForward > 0],
+  ["half of the feed-forward", ({ feedForward }) => typeof feedForward === "number" && feedForward > 0],
   ["channels, then masks", ({ channels }) => channels === "then masks"],
   ["channels only", ({ channels }) => channels === "only"],
   ["masks only", ({ channels }) => channels === "keep"],
@@ -184,30 +184,34 @@ const decisions: readonly (readonly [label: string, has: (point: Point) => boole
 ];
 
 function commonBlocks(found: readonly Found[]): Block[] {
-  const rows = found.map(({ search, findings }) => {
+  const counted = found.map(({ findings }) => {
     const { candidates } = findings;
-    const possible = candidates.filter(({ error }) => error === undefined).map(({ point }) => point);
-    const best = bestOf(findings).map(({ of }) => candidates[of]!.point);
-    const rates = best.map(({ learningRate }) => learningRate as number).sort((a, b) => a - b);
-    const share = (points: readonly Point[], has: (point: Point) => boolean) =>
-      formatShare(points.filter(has).length / points.length);
-    return [
-      titleOf(search, findings),
-      `${best.length} of ${possible.length}`,
-      ...decisions.map(([, has]) => `${share(best, has)} (${share(possible, has)})`),
-      rates.length === 0 ? "" : formatError(rates[Math.floor(rates.length / 2)]!),
-    ];
+    return {
+      best: bestOf(findings).map(({ of }) => candidates[of]!.point),
+      all: candidates.filter(({ error }) => error === undefined).map(({ point }) => point),
+    };
   });
+  const share = (points: readonly Point[], has: (point: Point) => boolean) =>
+    formatShare(points.filter(has).length / points.length);
+  const rateOf = (points: readonly Point[]) => {
+    const rates = points.map(({ learningRate }) => learningRate as number).sort((a, b) => a - b);
+    return rates.length === 0 ? "" : `${rates[Math.floor(rates.length / 2)]}`;
+  };
   const table: Table = {
     caption:
-      "Share of the best quarter of the candidates that were tuned longer (in brackets: of all candidates) with each decision, and the best quarter's median learning rate",
+      "Share of the best quarter of the candidates that were tuned longer (in brackets: of all candidates) with each decision",
     columns: [
-      { label: "search" },
-      { label: "best", numeric: true },
-      ...decisions.map(([label]) => ({ label, numeric: true })),
-      { label: "learning rate", numeric: true },
+      { label: "decision" },
+      ...found.map(({ search, findings }) => ({ label: titleOf(search, findings), numeric: true })),
     ],
-    rows,
+    rows: [
+      ["recipes", ...counted.map(({ best, all }) => `${best.length} (${all.length})`)],
+      ...decisions.map(([label, has]) => [
+        label,
+        ...counted.map(({ best, all }) => `${share(best, has)} (${share(all, has)})`),
+      ]),
+      ["median learning rate", ...counted.map(({ best, all }) => `${rateOf(best)} (${rateOf(all)})`)],
+    ],
   };
   return [paragraph(partsLost(found)), { kind: "table", table }];
 }
