@@ -15,7 +15,7 @@ import {
   stepTexts,
   type Table,
 } from "@espalier/report";
-import { type Findings, limitText, modelName, type Point } from "@espalier/search";
+import { type Findings, modelName, type Point } from "@espalier/search";
 import type { PublishedSearch } from "./asked.ts";
 import { type ContestRun, contestBlocks } from "./hypervolume.ts";
 
@@ -47,9 +47,12 @@ export function searchesDocument(found: readonly Found[], contest: readonly Cont
   };
 }
 
-function titleOf({ model, data }: PublishedSearch, { header }: Findings): string {
-  const measure = header.goal.minimize === "latency" ? "time" : header.goal.minimize;
-  return `${model} on ${data}, least ${measure}, ${limitText(header.goal)}`;
+/** `iTransformer 128 on ETTh1, least bytes within +1 % of the model trained on`. */
+function titleOf({ model, data }: PublishedSearch, { header: { goal } }: Findings): string {
+  const measure = goal.minimize === "latency" ? "time" : goal.minimize;
+  const limit = `${goal.error}`.replace(/ ?%$/, " %");
+  const reference = goal.reference === "tuned" ? "trained on" : "as given";
+  return `${model} on ${data}, least ${measure} within ${limit} of the model ${reference}`;
 }
 
 function processorOf({ header }: Findings): string {
@@ -154,7 +157,7 @@ function rivalsTable(compared: readonly Found[]): Table {
   ];
   return {
     caption:
-      "Test MSE of the chosen recipe (mean of its seeds) and of the gallery's fixed recipes at its size (one seed), with the tuning that they have there; a dash if a recipe cannot make so small a model",
+      "Test MSE of the chosen recipe (mean of its seeds) and of the gallery's fixed recipes at its size (one seed), with the tuning that they have there (3 to 5 epochs of all batches); a dash if a recipe cannot make so small a model, or was not run",
     columns: [{ label: "search" }, ...["chosen", ...labels].map((label) => ({ label, numeric: true }))],
     rows: compared.map(({ search, findings }) => [
       titleOf(search, findings),
@@ -171,9 +174,9 @@ function rivalsTable(compared: readonly Found[]): Table {
 /** Decisions that are counted among the best quarter and among all candidates. */
 const decisions: readonly (readonly [label: string, has: (point: Point) => boolean])[] = [
   ["no attention", ({ attention }) => attention === 0],
-  ["half of it", ({ attention }) => typeof attention === "number" && attention > 0],
+  ["half of the attention", ({ attention }) => typeof attention === "number" && attention > 0],
   ["no feed-forward", ({ feedForward }) => feedForward === 0],
-  ["half of it", ({ feedForward }) => typeof feedForward === "number" && feedForward > 0],
+  ["half of the feed-forward", ({ feedForward }) => typeof feedForward === "number" && feedForward > 0],
   ["channels, then masks", ({ channels }) => channels === "then masks"],
   ["channels only", ({ channels }) => channels === "only"],
   ["masks only", ({ channels }) => channels === "keep"],
@@ -181,32 +184,49 @@ const decisions: readonly (readonly [label: string, has: (point: Point) => boole
 ];
 
 function commonBlocks(found: readonly Found[]): Block[] {
-  const rows = found.map(({ search, findings }) => {
+  const counted = found.map(({ findings }) => {
     const { candidates } = findings;
-    const possible = candidates.filter(({ error }) => error === undefined).map(({ point }) => point);
-    const best = bestOf(findings).map(({ of }) => candidates[of]!.point);
-    const rates = best.map(({ learningRate }) => learningRate as number).sort((a, b) => a - b);
-    const share = (points: readonly Point[], has: (point: Point) => boolean) =>
-      formatShare(points.filter(has).length / points.length);
-    return [
-      titleOf(search, findings),
-      `${best.length} of ${possible.length}`,
-      ...decisions.map(([, has]) => `${share(best, has)} (${share(possible, has)})`),
-      rates.length === 0 ? "" : formatError(rates[Math.floor(rates.length / 2)]!),
-    ];
+    return {
+      best: bestOf(findings).map(({ of }) => candidates[of]!.point),
+      all: candidates.filter(({ error }) => error === undefined).map(({ point }) => point),
+    };
   });
+  const share = (points: readonly Point[], has: (point: Point) => boolean) =>
+    formatShare(points.filter(has).length / points.length);
+  const rateOf = (points: readonly Point[]) => {
+    const rates = points.map(({ learningRate }) => learningRate as number).sort((a, b) => a - b);
+    return rates.length === 0 ? "" : `${rates[Math.floor(rates.length / 2)]}`;
+  };
   const table: Table = {
     caption:
-      "Share of the best quarter of the candidates that were tuned longer (in brackets: of all candidates) with each decision, and the best quarter's median learning rate",
+      "Share of the best quarter of the candidates that were tuned longer (in brackets: of all candidates) with each decision",
     columns: [
-      { label: "search" },
-      { label: "best", numeric: true },
-      ...decisions.map(([label]) => ({ label, numeric: true })),
-      { label: "learning rate", numeric: true },
+      { label: "decision" },
+      ...found.map(({ search, findings }) => ({ label: titleOf(search, findings), numeric: true })),
     ],
-    rows,
+    rows: [
+      ["recipes", ...counted.map(({ best, all }) => `${best.length} (${all.length})`)],
+      ...decisions.map(([label, has]) => [
+        label,
+        ...counted.map(({ best, all }) => `${share(best, has)} (${share(all, has)})`),
+      ]),
+      ["median learning rate", ...counted.map(({ best, all }) => `${rateOf(best)} (${rateOf(all)})`)],
+    ],
   };
-  return [{ kind: "table", table }];
+  return [paragraph(partsLost(found)), { kind: "table", table }];
+}
+
+/** Whether the best models keep their attention and feed-forward modules, by data set. */
+function partsLost(found: readonly Found[]): string {
+  const sets = [...new Set(found.map(({ search }) => search.data))];
+  const texts = sets.map((data) => {
+    const best = found
+      .filter(({ search }) => search.data === data)
+      .flatMap(({ findings }) => bestOf(findings).map(({ of }) => findings.candidates[of]!.point));
+    const without = (kind: string) => best.filter((point) => point[kind] === 0).length;
+    return `${data}: of ${best.length}, ${without("attention")} have no attention, ${without("feedForward")} no feed-forward modules`;
+  });
+  return `Do the best models keep their modules? ${texts.join("; ")}.`;
 }
 
 function searchBlocks({ search, findings }: Found): Block[] {
@@ -227,10 +247,11 @@ function searchBlocks({ search, findings }: Found): Block[] {
 
 /** Commands, models first. */
 function repeatBlocks(found: readonly Found[]): Block[] {
-  const commands = found.flatMap(({ search: { name, trained, options } }) => {
+  const commands = found.flatMap(({ search: { name, trained, options, commit } }) => {
     const model = `${trained === undefined ? name.split("-")[0] : name}.safetensors`;
     return [
       ...(trained === undefined ? [] : [`npx espalier train ${trained} --out ${model}`]),
+      ...(commit === undefined ? [] : [`# at commit ${commit}: later ones propose other candidates`]),
       `npx espalier search ${model} ${options} --out runs/${name}`,
     ];
   });

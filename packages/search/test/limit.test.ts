@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { CandidateRecord, Finished, Point, SearchSpace } from "../src/index.ts";
-import { isTooLarge, pointAtLimit } from "../src/limit.ts";
+import { aimedSize, isTooLarge, pointAtLimit } from "../src/limit.ts";
 import { rankingOf } from "../src/ranking.ts";
 
 const recipe = { format: 2, steps: [{ do: "prune", strategy: { use: "unstructured" } }] } as const;
@@ -13,8 +13,10 @@ const space: SearchSpace = {
   recipe: () => recipe as never,
 };
 
-/** The next size, after models of given sizes and errors; the error may be 0.4. */
-function next(tried: readonly (readonly [kind: string, size: number, mse: number])[], free = space) {
+type Tried = readonly (readonly [kind: string, size: number, mse: number])[];
+
+/** What is known after models of given sizes and errors; the error may be 0.4. */
+function knownAfter(tried: Tried) {
   const candidates = tried.map(([kind, size], candidate): CandidateRecord => {
     return { kind: "candidate", candidate, from: "", point: { size, kind }, others: [], seconds: 0 };
   });
@@ -23,6 +25,12 @@ function next(tried: readonly (readonly [kind: string, size: number, mse: number
     return { kind: "trial", of, rung: 0, epochs: 1, seed: 0, recipe: recipe as never, result, seconds: 0 };
   });
   const ranking = rankingOf({ minimize: "bytes", error: 0.4 }, 0.4, trials, 0);
+  return { candidates, trials, ranking };
+}
+
+/** The next size. */
+function next(tried: Tried, free = space) {
+  const { candidates, trials, ranking } = knownAfter(tried);
   const ranked: Point[] = candidates.map(({ point }) => point);
   return pointAtLimit(free, ranked, candidates, trials, ranking, () => 0);
 }
@@ -57,6 +65,21 @@ describe("the size at the limit of the error", () => {
     ] as const;
     expect(next([...known, ["b", 0.3, 0.39]])!.kind).toBe("b");
     expect(next(known)).toBeUndefined();
+  });
+
+  it("is what variants of a recipe aim at, even if it was tried", () => {
+    const aim = (tried: Tried, kind = "a") => {
+      const { candidates, trials, ranking } = knownAfter(tried);
+      return aimedSize(space, { size: 0.1, kind }, candidates, trials, ranking);
+    };
+    expect(aim([["a", 0.1, 0.2]])).toBe(0.05);
+    expect(
+      aim([
+        ["a", 0.1, 0.399],
+        ["a", 0.098, 0.401],
+      ]),
+    ).toBeCloseTo(0.099, 3);
+    expect(aim([["a", 0.1, 0.2]], "b")).toBeUndefined();
   });
 
   it("is not asked for if size is not free", () => {

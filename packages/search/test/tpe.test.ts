@@ -2,7 +2,7 @@ import { randomStream } from "@espalier/core/graph";
 import { describe, expect, it } from "vitest";
 import type { Point, SearchSpace } from "../src/index.ts";
 import { fillPoint } from "../src/space/space.ts";
-import { likelyPoint, randomPoint } from "../src/tpe.ts";
+import { goodPoint, likelyPoint, neighbour, randomPoint } from "../src/tpe.ts";
 
 const space: SearchSpace = {
   parameters: [
@@ -68,5 +68,26 @@ describe("the Parzen estimator", () => {
     const propose = () => likelyPoint(space, ranked, randomStream(4, "next"), { kind: "b" });
     expect(propose()).toEqual(propose());
     expect(propose().kind).toBe("b");
+  });
+});
+
+describe("a neighbour", () => {
+  it("is one of the best quarter with a few of its values drawn anew by the estimator, at a given size", () => {
+    const random = randomStream(2, "neighbours");
+    const ranked = Array.from(
+      { length: 8 },
+      (_, i): Point => ({ size: 0.01 * (i + 1), kind: "b", depth: i }),
+    );
+    expect(goodPoint([], random)).toBeUndefined();
+    const near = Array.from({ length: 100 }, () => goodPoint(ranked, random)!);
+    expect(new Set(near)).toEqual(new Set(ranked.slice(0, 2)));
+    const drawn = near.map((point) => ({
+      point,
+      other: neighbour(space, ranked, point, random, { size: 0.1 }),
+    }));
+    expect(drawn.every(({ other }) => other.size === 0.1)).toBe(true);
+    const kept = drawn.filter(({ point, other }) => other.kind === "b" && other.depth === point.depth).length;
+    expect(kept).toBeGreaterThan(60);
+    expect(kept).toBeLessThan(95);
   });
 });
