@@ -71,6 +71,32 @@ describe("what is divided by", () => {
     for (const { run } of modelChecks(modelOf(b.build()))) await run();
   });
 
+  it("may be a table that is not trained, such as the distances of a spline's knots", async () => {
+    const b = Builder.create();
+    const x = b.input("x", [batch, 4]);
+    const hidden = linear(b, "up", x, 4, 6);
+    const knots = b.buffer("knots", { dtype: "float32", shape: [6], data: new Float32Array(6).fill(2) });
+    b.output(
+      "y",
+      linear(
+        b,
+        "down",
+        div(
+          b,
+          sub(
+            b,
+            hidden,
+            b.buffer("start", { dtype: "float32", shape: [6], data: new Float32Array(6).fill(1) }),
+          ),
+          knots,
+        ),
+        6,
+        2,
+      ),
+    );
+    for (const { run } of modelChecks(modelOf(b.build()))) await run();
+  });
+
   it("leaves a layer with one output a weight", () => {
     const b = Builder.create();
     b.output("y", linear(b, "one", b.input("x", [batch, 4]), 4, 1));

@@ -10,7 +10,7 @@ const guard = 1e-3;
 const known = new WeakMap<Graph, ReadonlyMap<string, string>>();
 
 /**
- * Trainable tensors that something is divided by (or whose logarithm is taken): a 0 in one makes outputs NaN. Returns
+ * Tensors that something is divided by (or whose logarithm is taken): a 0 in one makes outputs NaN. Returns
  * the dividing node by the tensor's name.
  */
 export function divisors({ graph, tensors }: Pick<Model, "graph" | "tensors">): ReadonlyMap<string, string> {
@@ -28,7 +28,7 @@ export function divisors({ graph, tensors }: Pick<Model, "graph" | "tensors">): 
     if (seen.has(value)) return;
     seen.add(value);
     const spec = specs.get(value);
-    if (spec?.role === "trainable" && !found.has(spec.name)) found.set(spec.name, by);
+    if (spec !== undefined && !found.has(spec.name)) found.set(spec.name, by);
     const node = producers.get(value);
     if (node === undefined) return;
     node.inputs.forEach((input, i) => {
