@@ -247,11 +247,10 @@ function searchBlocks({ search, findings }: Found): Block[] {
 
 /** Commands, models first. */
 function repeatBlocks(found: readonly Found[]): Block[] {
-  const commands = found.flatMap(({ search: { name, trained, options, commit } }) => {
+  const commands = found.flatMap(({ search: { name, trained, options } }) => {
     const model = `${trained === undefined ? name.split("-")[0] : name}.safetensors`;
     return [
       ...(trained === undefined ? [] : [`npx espalier train ${trained} --out ${model}`]),
-      ...(commit === undefined ? [] : [`# at commit ${commit}: later ones propose other candidates`]),
       `npx espalier search ${model} ${options} --out runs/${name}`,
     ];
   });
