@@ -13,7 +13,7 @@ import {
 } from "@espalier/report";
 import { entryOf } from "../peers/results.ts";
 import { contenders, fastestIn } from "./fastest.ts";
-import { type Findings, flopsOf, forecastsAsWell, type Outcome } from "./outcomes.ts";
+import { excessOf, type Findings, flopsOf, forecastsAsWell, type Outcome } from "./outcomes.ts";
 import type { SpeedStudy } from "./results.ts";
 
 /** Results of the studies on speed at equal error, as a page. */
@@ -113,10 +113,10 @@ function speedTable(studies: readonly SpeedStudy[]): Table {
 }
 
 /** Where no pruned model is as good: which comes nearest, by how much. */
-function nearestText({ pruned, reference }: Findings): string {
-  const nearest = pruned.toSorted((a, b) => a.validation.mean - b.validation.mean)[0]!;
-  const change = nearest.validation.mean / reference.validation.mean - 1;
-  return `none; nearest: ${nearest.recipe}, +${formatShare(change, 1)} on validation data`;
+function nearestText(findings: Findings): string {
+  const byExcess = findings.pruned.map((outcome) => ({ outcome, excess: excessOf(outcome, findings) }));
+  const { outcome, excess } = byExcess.sort((a, b) => a.excess - b.excess)[0]!;
+  return `none; nearest: ${outcome.recipe}, +${formatShare(excess, 1)} on validation data`;
 }
 
 function titleOf({ dense }: Findings): string {

@@ -45,13 +45,20 @@ export function findingsOf(records: readonly ResultRecord[]): Findings | undefin
 }
 
 /** Whether a pruned model is as good as the reference on validation data, mean over the seeds that both have. */
-export function forecastsAsWell({ records }: Outcome, { reference }: Findings): boolean {
+export function forecastsAsWell(outcome: Outcome, findings: Findings): boolean {
+  return excessOf(outcome, findings) <= 0;
+}
+
+/** How far a model's error on validation data is above the reference's, as a share of it: mean over the seeds that both have. */
+export function excessOf({ records }: Outcome, { reference }: Findings): number {
   const errors = errorsBySeed(reference);
-  const changes = [...errorsBySeed({ records })].flatMap(([seed, mse]) => {
-    const other = errors.get(seed);
-    return other === undefined ? [] : [mse - other];
-  });
-  return changes.length > 0 && changes.reduce((sum, change) => sum + change, 0) <= 0;
+  let [own, other] = [0, 0];
+  for (const [seed, mse] of errorsBySeed({ records })) {
+    if (!errors.has(seed)) continue;
+    own += mse;
+    other += errors.get(seed)!;
+  }
+  return other === 0 ? Number.POSITIVE_INFINITY : own / other - 1;
 }
 
 function errorsBySeed({ records }: Pick<Outcome, "records">): Map<number, number> {
