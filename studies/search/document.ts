@@ -65,7 +65,7 @@ function testsOf({ chosen, tests }: Findings): number[] {
   return (chosen?.trials ?? []).flatMap((trial) => byModel.get(modelName(trial)) ?? []);
 }
 
-/** What was asked of the search and what it reached, on the mean of the seeds. */
+/** The share asked of the search and the share reached, mean of the seeds. */
 function promisesTable(found: readonly Found[]): Table {
   return {
     caption: "Asked and reached: test MSE and share, mean of three seeds",

@@ -55,7 +55,7 @@ export interface TuningCurve {
   readonly epochs: number;
 }
 
-/** What a search is asked for. */
+/** Request for a search. */
 export interface Wish {
   /** Per cent that the error (MSE) on the validation rows may be above the unpruned model's. */
   readonly percent: number;

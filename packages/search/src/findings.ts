@@ -28,7 +28,7 @@ export interface Chosen {
   readonly recipe: Recipe;
 }
 
-/** What the records of a search say. */
+/** Result of a search, read from its records. */
 export interface Findings {
   readonly header: HeaderRecord;
   readonly candidates: readonly CandidateRecord[];

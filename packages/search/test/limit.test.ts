@@ -15,7 +15,7 @@ const space: SearchSpace = {
 
 type Tried = readonly (readonly [kind: string, size: number, mse: number])[];
 
-/** What is known after models of given sizes and errors; the error may be 0.4. */
+/** Records after models of given sizes and errors; the error may be 0.4. */
 function knownAfter(tried: Tried) {
   const candidates = tried.map(([kind, size], candidate): CandidateRecord => {
     return { kind: "candidate", candidate, from: "", point: { size, kind }, others: [], seconds: 0 };

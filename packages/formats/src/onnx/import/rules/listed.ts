@@ -188,7 +188,7 @@ function scatterListed(call: Call, list: Listed): Item {
   return isTruthful(call.inputs[0]) ? { truth: written() } : written();
 }
 
-/** What a ScatterND writes, broadcast to the shape of the truth value. */
+/** The values that a ScatterND writes, broadcast to the shape of the truth value. */
 function updatesOf(call: Call, list: Listed): Value {
   const item = call.inputs[2];
   if (item !== undefined && isListed(item)) {
