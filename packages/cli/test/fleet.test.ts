@@ -3,9 +3,9 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { binaries, lacking, type Postgres, startPostgres } from "../../fleet/test/postgres.ts";
-import { espalier, type Ran, type RanIn, temporaryFolder, words } from "./espalier.ts";
+import { espalier, type Ran, type RanIn, temporaryFolder, tinyTrain, words } from "./espalier.ts";
 
-describe("a sweep on many machines", () => {
+describe("a sweep or a search on many machines", () => {
   it.each([
     ["worker", "give --queue postgres://user@host/database, or set ESPALIER_QUEUE."],
     ["queue --cancel x", "give --queue postgres://user@host/database, or set ESPALIER_QUEUE."],
@@ -17,6 +17,10 @@ describe("a sweep on many machines", () => {
     [
       "sweep --queue postgres://me:sesame@127.0.0.1:1/db",
       "queue 127.0.0.1:1/db: no PostgreSQL answers (ECONNREFUSED).",
+    ],
+    [
+      "search m.safetensors --error +1% --minimize latency --queue postgres://db.example/espalier",
+      "--queue: times of different machines cannot be compared, so latency can neither be limited nor minimized.",
     ],
     ["worker --only train", "Allowed choices are train,prune, latency."],
   ])("%s is answered by one line", async (line, message) => {
@@ -100,6 +104,31 @@ describe.skipIf(binaries === undefined)(`the commands of a sweep on many machine
     for (const { parentPath, name } of written)
       expect(await readFile(join(parentPath, name), "latin1"), name).not.toContain("sesame");
     expect(shown.join()).not.toContain("sesame");
+  }, 60_000);
+
+  it("search by workers, after a Ctrl-C with the trials that were in flight", async () => {
+    expect(await run(tinyTrain("m.safetensors").join(" "))).toMatchObject({ code: 0 });
+    const line =
+      "search m.safetensors --error +100% --evaluations 4 --epochs 2 --reduction 2 --batches-per-epoch 3 " +
+      "--proposals 1 --repeats 2 --no-compare --out found";
+    const waiting = await runUntil(line, "candidate 0 (");
+    expect(waiting.code).toBe(130);
+    expect(waiting.stderr).toMatch(/handed out as [0-9a-f]{12}; Ctrl-C ends the waiting, not the workers/);
+    expect(waiting.stderr).toContain(
+      "no worker is running: start some with espalier worker --keep-waiting --queue",
+    );
+    const kept = new AbortController();
+    onTestFinished(() => kept.abort());
+    const worker = run("worker --keep-waiting", { signal: kept.signal });
+    const { code, stdout, stderr } = await run(`${line} --resume --json`);
+    expect(code, stderr).toBe(0);
+    expect(JSON.parse(stdout).chosen.trials).toHaveLength(2);
+    kept.abort();
+    const { stdout: done, stderr: cells } = await worker;
+    const search = JSON.parse((await run("queue --json")).stdout).sweeps.at(-1);
+    expect(search).toMatchObject({ name: "search iTransformer", failed: 0, cancelled: false });
+    expect(done).toBe(`${search.cells} cells done\n`);
+    expect(cells).toMatch(/search on synthetic, c0-rung0-seed0 +MSE [\d.]+ +[\d.]+ % +[\d.]+ m?s\n/);
   }, 60_000);
 
   it("restrict where times are taken", async () => {

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { planSweep, readSweepConfig, SweepData, type SweepInput } from "@espalier/bench";
 import { createRegistry } from "@espalier/recipe/standard";
 import { Jobs } from "../src/boss.ts";
+import { storeFiles } from "../src/cells.ts";
 import { Database } from "../src/database.ts";
 import { Objects } from "../src/objects.ts";
 import { prepareTables } from "../src/schema.ts";
@@ -85,8 +86,8 @@ async function submission(): Promise<void> {
   const database = new Database(postgres.url, { name: "bench" });
   await prepareTables(database);
   const jobs = await Jobs.open(database, 60);
-  const parts = { database, jobs, objects: new Objects(database) };
-  await submit({ name: "large", plan, registry, lease: 60, losses: 5 }, parts);
+  const names = await storeFiles(plan.cells, plan.checksums, new Objects(database));
+  await submit({ name: "large", plan, names, registry, lease: 60, losses: 5 }, { database, jobs });
   const end = performance.now();
   console.log(
     `${plan.cells.length} cells: planned in ${((planned - start) / 1000).toFixed(1)} s, submitted in ${((end - planned) / 1000).toFixed(1)} s`,

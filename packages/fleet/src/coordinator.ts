@@ -16,6 +16,7 @@ import {
 import { EspalierError } from "@espalier/core";
 import { makeFolder, writeFileAtomically } from "@espalier/formats/node";
 import { Jobs } from "./boss.ts";
+import { storeFiles } from "./cells.ts";
 import { Database, pause } from "./database.ts";
 import type { Setting } from "./lanes.ts";
 import { DamagedObject, Objects } from "./objects.ts";
@@ -73,8 +74,9 @@ export async function runFleetSweep(config: SweepConfig, options: FleetSweepOpti
     try {
       const objects = new Objects(database);
       const file = await openResults(join(out, "results.jsonl"));
-      const submission = { ...options, name: config.name, plan, lease, losses };
-      const sweep = await submit(submission, { database, jobs, objects });
+      const names = await storeFiles(plan.cells, plan.checksums, objects, options.data?.beside);
+      const submission = { ...options, name: config.name, plan, names, lease, losses };
+      const sweep = await submit(submission, { database, jobs });
       options.onSubmitted?.(sweep, plan.cells);
       return await new Gathering({ ...options, sweep, plan, file, database, objects }).run();
     } finally {

@@ -28,7 +28,7 @@ export class Files {
     });
     if (bytes === undefined)
       throw new EspalierError(
-        `queue: the file ${file} of a sweep is not stored, or was damaged. Call the sweep again, which stores it.`,
+        `queue: the file ${file} is not stored, or was damaged. Start the sweep or search again, which stores it.`,
       );
     await makeFolder(folder);
     await writeFileAtomically(path, bytes, { force: true });

@@ -1,14 +1,14 @@
-import type { ResultRecord } from "@espalier/bench";
 import type { Held, Jobs } from "./boss.ts";
 import type { Queryable } from "./database.ts";
 import { addJobs } from "./submit.ts";
+import type { QueuedRecord } from "./trial.ts";
 
 /** Outcome of a cell. */
 export interface Finished {
   readonly held: Held;
   readonly state: "done" | "failed";
   /** Without its cell, which every coordinator knows by its own names. */
-  readonly record: Omit<ResultRecord, "cell">;
+  readonly record: Omit<QueuedRecord, "cell">;
   readonly model?: string | undefined;
 }
 

@@ -1,5 +1,6 @@
 export { type FleetCell, type FleetSweepOptions, runFleetSweep } from "./coordinator.ts";
 export type { Needs, Setting } from "./lanes.ts";
+export { SearchQueue, type SearchQueueOptions } from "./search-queue.ts";
 export {
   type Collected,
   cancelSweep,
@@ -10,4 +11,5 @@ export {
   queueStatus,
   type RunningWorker,
 } from "./status.ts";
+export type { QueuedCell, QueuedRecord, TrialCell, TrialData, TrialRecord } from "./trial.ts";
 export { type WorkerEvent, type WorkerOptions, work } from "./worker.ts";

@@ -1,7 +1,8 @@
-import { type Cell, denseCell, packageVersions } from "@espalier/bench";
+import { denseCell, packageVersions } from "@espalier/bench";
 import { type Registry, standardStrategies, type UseConfig } from "@espalier/recipe";
 import { z } from "zod";
 import { sha256 } from "./objects.ts";
+import type { QueuedCell } from "./trial.ts";
 
 const needsSchema = z.strictObject({
   /** Times are taken with the machine alone; other work shares it. */
@@ -32,7 +33,7 @@ export interface Setting {
 }
 
 /** Requirements of a cell for its worker. */
-export function needsOf(cell: Cell, setting: Setting): Needs {
+export function needsOf(cell: QueuedCell, setting: Setting): Needs {
   const backends = backendsOf(cell);
   const takes = measures(cell) ? "times" : "work";
   const { espalier, ...others } = packageVersions();
@@ -53,11 +54,12 @@ export function laneName(needs: Needs): string {
 }
 
 /** Whether a cell takes times. */
-function measures(cell: Cell): boolean {
+function measures(cell: QueuedCell): boolean {
   return cell.kind === "latency" || (cell.kind === "prune" && cell.measure !== undefined);
 }
 
-function backendsOf(cell: Cell): string[] {
+function backendsOf(cell: QueuedCell): string[] {
+  if (cell.kind === "trial") return [cell.recipe.backend];
   const timed = cell.kind === "latency" ? cell.backend : undefined;
   const measured = cell.kind === "prune" ? cell.measure?.backend : undefined;
   const all = [denseCell(cell).backend, timed, measured].filter((name) => name !== undefined);
@@ -66,7 +68,7 @@ function backendsOf(cell: Cell): string[] {
 
 const standard = new Set(standardStrategies.map(({ name }) => name));
 
-function pluginsOf(cell: Cell, { plugins = {} }: Setting): Record<string, string> {
+function pluginsOf(cell: QueuedCell, { plugins = {} }: Setting): Record<string, string> {
   const used = [...usedIn(cell)].filter((name) => name in plugins && !standard.has(name)).sort();
   return Object.fromEntries(used.map((name) => [name, plugins[name]!]));
 }

@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { type Cell, readCell } from "@espalier/bench";
 import { EspalierError } from "@espalier/core";
 import { type Held, type Jobs, lostQueue } from "./boss.ts";
 import { type Database, pause } from "./database.ts";
 import { LeaseLost } from "./finish.ts";
 import { type Needs, type Offer, readNeeds, refusal } from "./lanes.ts";
 import type { Machine } from "./machine.ts";
+import { type QueuedCell, readQueued } from "./trial.ts";
 
 /** Cells with equal needs, which share a queue. */
 export interface Lane {
@@ -18,7 +18,7 @@ export interface Lane {
 /** A cell that a worker holds. */
 export interface Job {
   readonly held: Held;
-  readonly cell: Cell;
+  readonly cell: QueuedCell;
   readonly priority: number;
 }
 
@@ -174,7 +174,7 @@ export class Leases {
       const jobs = held.flatMap((own): Job[] => {
         const row = known.get(own.cell);
         if (row === undefined) return [];
-        return [{ held: own, cell: readCell(row.spec, `queue, cell ${row.id}`), priority: row.priority }];
+        return [{ held: own, cell: readQueued(row.spec, `queue, cell ${row.id}`), priority: row.priority }];
       });
       return { lane, jobs };
     }

@@ -1,10 +1,10 @@
-import type { Cell } from "@espalier/bench";
 import { EspalierError } from "@espalier/core";
 import { unknownName } from "@espalier/core/documents";
 import { Database, type Queryable } from "./database.ts";
 import { queueError } from "./errors.ts";
+import type { QueuedCell } from "./trial.ts";
 
-/** A sweep in the queue. */
+/** A sweep or a search in the queue. */
 export interface QueuedSweep {
   readonly id: string;
   readonly name: string;
@@ -22,13 +22,13 @@ export interface RunningWorker {
   /** Cells that it has finished. */
   readonly done: number;
   /** Its current cell; undefined if it waits. */
-  readonly cell: Cell | undefined;
+  readonly cell: QueuedCell | undefined;
 }
 
 /** A cell that failed, and why. */
 export interface FailedCell {
   readonly id: string;
-  readonly cell: Cell;
+  readonly cell: QueuedCell;
   readonly error: string;
   readonly host: string | undefined;
 }
@@ -49,7 +49,7 @@ export async function queueStatus(queue: string): Promise<QueueStatus> {
        FROM espalier.sweep s JOIN espalier.sweep_cell m ON m.sweep = s.id JOIN espalier.cell c ON c.id = m.cell
        GROUP BY s.id ORDER BY s.submitted`,
     );
-    const failed = await database.query<{ id: string; cell: Cell; error: string; host: string | null }>(
+    const failed = await database.query<{ id: string; cell: QueuedCell; error: string; host: string | null }>(
       `SELECT id, spec AS cell, record->>'error' AS error, record->'environment'->>'host' AS host
        FROM espalier.cell WHERE state = 'failed' ORDER BY finished LIMIT 100`,
     );
@@ -63,7 +63,12 @@ export async function queueStatus(queue: string): Promise<QueueStatus> {
 
 /** Workers that have said something within their lease; of one sweep, only those that run its cells, or none. */
 export async function liveWorkers(client: Queryable, sweep?: string): Promise<RunningWorker[]> {
-  const { rows } = await client.query<{ host: string; processor: string; done: number; cell: Cell | null }>(
+  const { rows } = await client.query<{
+    host: string;
+    processor: string;
+    done: number;
+    cell: QueuedCell | null;
+  }>(
     `SELECT w.host, w.processor, w.done, c.spec AS cell FROM espalier.worker w LEFT JOIN espalier.cell c ON c.id = w.cell
      WHERE w.seen > now() - w.lease * interval '1 second' AND ($1::text IS NULL OR c.id IS NULL
        OR EXISTS (SELECT 1 FROM espalier.sweep_cell m WHERE m.sweep = $1 AND m.cell = c.id))
@@ -145,7 +150,7 @@ async function withQueue<T>(queue: string, work: (database: Database) => Promise
     if (!rows[0]!.there) {
       const { host, port, database: name } = database.address;
       throw new EspalierError(
-        `queue ${host}:${port}/${name}: nothing was ever submitted to it. espalier sweep --queue does.`,
+        `queue ${host}:${port}/${name}: nothing was ever submitted to it. espalier sweep --queue and espalier search --queue do.`,
       );
     }
     return await work(database);

@@ -1,4 +1,4 @@
-import { type Cell, environment, isFailure, packageVersions, type ResultRecord } from "@espalier/bench";
+import { environment, packageVersions } from "@espalier/bench";
 import { type Held, Jobs, lostQueue } from "./boss.ts";
 import { Database, pause } from "./database.ts";
 import { type Finished, finish, LeaseLost } from "./finish.ts";
@@ -8,6 +8,7 @@ import { type Machine, thisMachine } from "./machine.ts";
 import { Objects } from "./objects.ts";
 import { type Ran, type RunOptions, Runs } from "./run-cell.ts";
 import { prepareTables } from "./schema.ts";
+import type { QueuedCell, QueuedRecord } from "./trial.ts";
 
 /** How a worker works. */
 export interface WorkerOptions extends RunOptions {
@@ -30,14 +31,14 @@ export interface WorkerOptions extends RunOptions {
   /** Told what a person at the worker should know. */
   readonly onNote?: (line: string) => void;
   /** Runs a cell in place of the standard way; for tests of the queue itself. */
-  readonly execute?: (cell: Cell, id: string) => Promise<ResultRecord | undefined>;
+  readonly execute?: (cell: QueuedCell, id: string) => Promise<QueuedRecord | undefined>;
 }
 
 /** A cell that a worker has begun or ended. */
 export interface WorkerEvent {
-  readonly cell: Cell;
+  readonly cell: QueuedCell;
   readonly outcome: "started" | "done" | "failed" | "retried" | "lost";
-  readonly record?: ResultRecord;
+  readonly record?: QueuedRecord;
 }
 
 /**
@@ -214,7 +215,7 @@ class Worker {
     const { execute } = this.#options;
     if (execute === undefined) return this.#runs.run(job, lane, signal);
     const record = await execute(job.cell, job.held.cell);
-    return record && { record, models: new Map(), neededFailed: false };
+    return record && { record, models: new Map(), certain: !("error" in record) };
   }
 
   /** Gives cells back as if they had never been taken. */
@@ -231,11 +232,11 @@ class Worker {
   /** Stores what came of cells, but for those that will be tried again. */
   async #conclude(lane: Lane, ran: readonly (readonly [Job, Ran])[]): Promise<void> {
     const { onCell, tries = 3 } = this.#options;
-    const finished = new Map<Finished, { readonly cell: Cell; readonly record: ResultRecord }>();
+    const finished = new Map<Finished, { readonly cell: QueuedCell; readonly record: QueuedRecord }>();
     const remade: [string, string][] = [];
-    for (const [{ held, cell }, { record, models, neededFailed }] of ran) {
-      const failed = isFailure(record);
-      if (failed && !neededFailed && (await this.#mayTryAgain(lane, held, tries, record.error))) {
+    for (const [{ held, cell }, { record, models, certain }] of ran) {
+      const failed = "error" in record;
+      if (failed && !certain && (await this.#mayTryAgain(lane, held, tries, record.error))) {
         onCell?.({ cell, outcome: "retried", record });
         continue;
       }

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { appendFile } from "node:fs/promises";
-import { type Cell, type ResultRecord, readSweepConfig, runSweep } from "@espalier/bench";
+import { type ResultRecord, readSweepConfig, runSweep } from "@espalier/bench";
 import { createRegistry } from "@espalier/recipe/standard";
-import { runFleetSweep, work } from "../src/index.ts";
+import { type QueuedCell, runFleetSweep, work } from "../src/index.ts";
 
 /**
  * A worker, a coordinator or a sweep without a queue as a process of its own, for tests that kill it and benchmarks:
@@ -47,7 +47,7 @@ if (role === "worker")
     registry,
     keepWaiting: true,
     signal: stop.signal,
-    ...(dry !== undefined && { execute: (cell: Cell, id: string) => dryRun(cell, id, dry) }),
+    ...(dry !== undefined && { execute: (cell: QueuedCell, id: string) => dryRun(cell, id, dry) }),
     async onCell({ outcome, record }) {
       if (!began) void say();
       if (journal !== undefined && outcome === "done") await appendFile(journal, `${record!.id}\n`);
@@ -72,7 +72,7 @@ await say();
 process.exit();
 
 /** A result that depends on the cell alone. */
-async function dryRun(cell: Cell, id: string, milliseconds: number): Promise<ResultRecord> {
+async function dryRun(cell: QueuedCell, id: string, milliseconds: number): Promise<ResultRecord> {
   if (milliseconds > 0) await new Promise((resolve) => setTimeout(resolve, milliseconds));
   const digest = createHash("sha256").update(id).digest("hex");
   const environment = {

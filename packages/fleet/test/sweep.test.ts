@@ -2,7 +2,6 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { cpus, hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import {
-  type Cell,
   isFailure,
   type ResultRecord,
   readResults,
@@ -18,6 +17,7 @@ import {
   cancelSweep,
   collectGarbage,
   type FleetSweepOptions,
+  type QueuedCell,
   queueStatus,
   runFleetSweep,
   type WorkerEvent,
@@ -89,10 +89,20 @@ async function now(): Promise<number> {
   return rows[0]!.now;
 }
 
+const times = [
+  "environment",
+  "seconds",
+  "processorSeconds",
+  "planSeconds",
+  "speedup",
+  "speedupSpread",
+  "waited",
+];
+
 /** A record but for times and environment. */
 function lasting(record: ResultRecord): string {
   return JSON.stringify(record, (key, value) =>
-    ["environment", "seconds", "processorSeconds", "planSeconds", "speedup", "speedupSpread"].includes(key) ||
+    times.includes(key) ||
     (record.cell.kind === "latency" && (key === "dense" || key === "pruned") && "median" in value)
       ? "left out"
       : value,
@@ -219,7 +229,7 @@ describe.skipIf(binaries === undefined)(`a sweep over a queue${lacking}`, () => 
     );
     let [running, most] = [0, 0];
     const counting = {
-      async execute(cell: Cell, id: string) {
+      async execute(cell: QueuedCell, id: string) {
         running += cell.kind === "latency" ? 100 : 1;
         most = Math.max(most, running);
         await pause(200);
@@ -277,7 +287,7 @@ describe.skipIf(binaries === undefined)(`a sweep over a queue${lacking}`, () => 
     await database.query(
       `UPDATE espalier.cell SET spec = replace(replace(spec::text, '../waves.csv', 'waves.csv'), '"seed":0', '"seed":1')::json WHERE state = 'queued'`,
     );
-    await expect(worker()).rejects.toThrow(/not what the sweep was submitted with/);
+    await expect(worker()).rejects.toThrow(/not what was submitted/);
     const { id } = (await queueStatus(postgres.url)).sweeps.at(-1)!;
     await cancelSweep(postgres.url, id);
   });
@@ -306,7 +316,7 @@ describe.skipIf(binaries === undefined)(`a sweep over a queue${lacking}`, () => 
     onTestFinished(() => database.close());
     await database.query("UPDATE espalier.object_part SET content = '\\x00'");
     await expect(worker({ files: join(folder, "other") })).rejects.toThrow(
-      /file waves\.csv of a sweep is not stored, or was damaged\. Call the sweep again, which stores it\.$/,
+      /file waves\.csv is not stored, or was damaged\. Start the sweep or search again, which stores it\.$/,
     );
     await submit();
     // Even root makes nothing there.
@@ -352,7 +362,7 @@ const broken: StrategyPlugin = {
   }),
 };
 
-function made(cell: Cell, id: string): ResultRecord {
+function made(cell: QueuedCell, id: string): ResultRecord {
   const environment = {
     date: "",
     processor: "",

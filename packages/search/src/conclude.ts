@@ -2,7 +2,7 @@ import type { Model } from "@espalier/core";
 import type { WindowSet } from "@espalier/datasets";
 import type { Recipe } from "@espalier/recipe";
 import { type Chosen, decide, findingsOf, nameAt, sizeOf, type View, viewOf } from "./findings.ts";
-import { modelName, type SearchRecord, type Task, type TrialRecord, taskOf } from "./records.ts";
+import { modelName, type SearchRecord, type Task, taskOf } from "./records.ts";
 import type { SearchStore } from "./store.ts";
 import type { Work } from "./work.ts";
 
@@ -20,7 +20,8 @@ export interface ConclusionRequest {
   readonly model: Model;
   readonly rivals: ((target: { bytes: number } | { flops: number }) => readonly Rival[]) | undefined;
   readonly test: ((model: Model) => Promise<WindowSet>) | undefined;
-  trial(task: Task): Promise<TrialRecord>;
+  /** Sees to it that trials are in the store. */
+  trials(tasks: readonly Task[]): Promise<void>;
   append(record: SearchRecord): Promise<void>;
 }
 
@@ -30,7 +31,7 @@ export async function conclude(request: ConclusionRequest): Promise<void> {
   for (;;) {
     const view = viewOf(store.records);
     const next = decide(view);
-    if ("task" in next) await request.trial(next.task);
+    if ("tasks" in next) await request.trials(next.tasks);
     else {
       if (next.choice !== undefined) await compare(next.choice, view, request);
       return test(request);
@@ -42,16 +43,21 @@ export async function conclude(request: ConclusionRequest): Promise<void> {
 async function compare(choice: Chosen, { header, top }: View, request: ConclusionRequest): Promise<void> {
   const { metric, size } = sizeOf(choice, header.goal);
   const target = metric === "bytes" ? { bytes: size } : { flops: size };
-  for (const { label, recipe } of request.rivals?.(target) ?? [])
-    await request.trial(taskOf(nameAt(label, choice, header.goal), top, recipe, header.settings.seed));
+  const rivals = request.rivals?.(target) ?? [];
+  await request.trials(
+    rivals.map(({ label, recipe }) =>
+      taskOf(nameAt(label, choice, header.goal), top, recipe, header.settings.seed),
+    ),
+  );
 }
 
 /** Test errors of the dense model, the chosen recipe's seeds, the front and the rivals: each is measured once. */
 async function test({ model: dense, work, store, test, append }: ConclusionRequest): Promise<void> {
   if (test === undefined) return;
-  const { chosen, front, trials, rivals = [] } = findingsOf(store.records);
-  const tuned = trials.filter(({ of }) => of === "dense");
-  const all = [...(chosen?.trials ?? []), ...front, ...tuned, ...rivals].filter(({ result }) => result);
+  const { chosen, front, reference, rivals = [] } = findingsOf(store.records);
+  const all = [...(chosen?.trials ?? []), ...front, ...(reference?.trials ?? []), ...rivals].filter(
+    ({ result }) => result,
+  );
   const byName = new Map(all.map((trial) => [modelName(trial), trial]));
   for (const [name, trial] of [["dense", undefined] as const, ...byName]) {
     if (store.records.some((record) => record.kind === "test" && record.model === name)) continue;

@@ -2,7 +2,7 @@ import { EspalierError } from "@espalier/core";
 import { jsonSchemaOf, readBy, refuseNewerFormat } from "@espalier/core/documents";
 import { dataSchema, readYaml } from "@espalier/recipe";
 import { z } from "zod";
-import { type Goal, goalShape, readGoal } from "./goal.ts";
+import { checkFront, type Goal, goalShape, readGoal } from "./goal.ts";
 import { type SettingsInput, settingsShape } from "./settings.ts";
 
 const duration = /^(\d+(?:\.\d+)?) ?(s|m|h)$/;
@@ -58,10 +58,12 @@ export function secondsOf(time: string): number {
 /** The goal and the settings of a search file. Throws an EspalierError for limits that contradict each other. */
 export function partsOf(
   file: SearchFile,
-  name?: (key: keyof Goal) => string,
+  name?: (key: keyof Goal | "front") => string,
 ): { goal: Goal; settings: SettingsInput } {
   const pick = (shape: object) =>
     Object.fromEntries(Object.entries(file).filter(([key, value]) => key in shape && value !== undefined));
   const goal = pick(goalShape) as Goal;
-  return { goal: readGoal(goal, name), settings: pick(settingsShape) as SettingsInput };
+  const settings = pick(settingsShape) as SettingsInput;
+  if (settings.front) checkFront(goal, name);
+  return { goal: readGoal(goal, name), settings };
 }

@@ -1,4 +1,5 @@
 import type { Recipe } from "@espalier/recipe";
+import { frontOrder } from "./front.ts";
 import { type Goal, limitText, metrics, sizeMetricOf } from "./goal.ts";
 import { allowedError, type Finished, isFinished, longestOf, type Ranking, rankingOf } from "./ranking.ts";
 import {
@@ -28,6 +29,13 @@ export interface Chosen {
   readonly recipe: Recipe;
 }
 
+/** The unpruned model, trained on. */
+export interface Reference {
+  readonly trials: readonly ReferenceTrial[];
+  readonly mean: Measured;
+}
+type ReferenceTrial = TrialRecord & { readonly of: "dense"; readonly result: Measured };
+
 /** Result of a search, read from its records. */
 export interface Findings {
   readonly header: HeaderRecord;
@@ -36,6 +44,8 @@ export interface Findings {
   readonly tests: readonly TestRecord[];
   /** The largest validation error that the goal allows; absent if it sets no limit. */
   readonly allowed?: number;
+  /** The unpruned model, trained on: one trial per seed, and their mean; absent unless the goal refers to it. */
+  readonly reference?: Reference;
   readonly chosen?: Chosen;
   /** Candidates that reach the goal with the first seed, but not on the mean of all. */
   readonly replaced?: readonly number[];
@@ -53,7 +63,7 @@ export interface Findings {
  */
 export function findingsOf(records: readonly SearchRecord[]): Findings {
   const view = viewOf(records);
-  const { header, trials, allowed } = view;
+  const { header, trials, allowed, reference } = view;
   const end = decide(view);
   const { choice } = "replaced" in end ? end : {};
   const front = frontOf(longestOf(view.finished), sizeMetricOf(header.goal) ?? "bytes");
@@ -61,6 +71,7 @@ export function findingsOf(records: readonly SearchRecord[]): Findings {
     ...{ header, candidates: view.candidates, trials, front },
     tests: records.filter((record) => record.kind === "test"),
     ...(allowed !== undefined && { allowed }),
+    ...(reference && { reference }),
     ...("replaced" in end && { replaced: end.replaced }),
     ...(choice && { chosen: choice, rivals: rivalsOf(choice, view) }),
     ...("replaced" in end && choice === undefined && { unmet: unmetBy(view) }),
@@ -78,10 +89,21 @@ export interface View {
   /** Trials of candidates that have a result, with the seed of the search. */
   readonly finished: readonly Finished[];
   readonly allowed: number | undefined;
+  readonly reference: Reference | undefined;
   readonly ranking: Ranking;
   readonly top: number;
   /** Full fine-tunings that were made at the end. */
   readonly lastTries: number;
+}
+
+/** Whether a trial is that of the unpruned model, trained on, and has a result. */
+export function isReference(trial: TrialRecord): trial is ReferenceTrial {
+  return trial.of === "dense" && trial.result !== undefined;
+}
+
+function referenceOf(all: readonly TrialRecord[]): Reference | undefined {
+  const trials = all.filter(isReference);
+  return trials.length === 0 ? undefined : { trials, mean: meanOf(trials.map(({ result }) => result)) };
 }
 
 export function viewOf(records: readonly SearchRecord[]): View {
@@ -89,38 +111,39 @@ export function viewOf(records: readonly SearchRecord[]): View {
   const { goal, settings } = header;
   const trials = records.filter((record) => record.kind === "trial");
   const finished = trials.filter(isFinished).filter(({ seed }) => seed === settings.seed);
-  const allowed = allowedError(goal, (reference) =>
-    reference === "given"
-      ? header.dense.validation.mse
-      : (trials.find(({ of }) => of === "dense")?.result?.validation.mse ?? Number.NaN),
+  const reference = referenceOf(trials);
+  const allowed = allowedError(goal, (which) =>
+    which === "given" ? header.dense.validation.mse : (reference?.mean.validation.mse ?? Number.NaN),
   );
   const top = rungsOf(settings).length - 1;
+  const ranking = rankingOf(goal, allowed, finished, top);
   const since = records.findLastIndex(({ kind }) => kind === "candidate");
   return {
-    ...{ header, trials, finished, allowed, top },
+    ...{ header, trials, finished, allowed, reference, top },
     candidates: records.filter((record) => record.kind === "candidate"),
-    ranking: rankingOf(goal, allowed, finished, top),
+    ranking: settings.front ? { ...ranking, order: frontOrder(ranking, goal.minimize) } : ranking,
     lastTries: records.slice(since).filter((record) => record.kind === "trial" && record.last).length,
   };
 }
 
-/** The trial that is needed before anything can be chosen; or the choice, and what was considered before it. */
-export function decide(view: View): { task: Task } | { choice?: Chosen; replaced: readonly number[] } {
+/** The trials that are needed before anything can be chosen; or the choice, and what was considered before it. */
+export function decide(
+  view: View,
+): { tasks: readonly Task[] } | { choice?: Chosen; replaced: readonly number[] } {
   const { header, trials, ranking, top } = view;
   const { seed, repeats } = header.settings;
   const replaced: number[] = [];
   for (;;) {
     const [next] = reaching(view).filter(({ of }) => !replaced.includes(of));
     const below = view.lastTries < lastTries ? bestBelow(view, next) : undefined;
-    if (below !== undefined) return { task: { ...atFullLength(below, header.settings), last: true } };
+    if (below !== undefined) return { tasks: [{ ...atFullLength(below, header.settings), last: true }] };
     if (next === undefined) return { replaced };
-    const all: TrialRecord[] = [next];
-    for (let i = 1; i < repeats; i++) {
-      const task = taskOf(next.of, top, next.recipe, seed + i);
-      const known = trials.find((trial) => isSame(trial, task));
-      if (known === undefined) return { task };
-      all.push(known);
-    }
+    const tasks = Array.from({ length: repeats - 1 }, (_, i) =>
+      taskOf(next.of, top, next.recipe, seed + 1 + i),
+    );
+    const known = tasks.flatMap((task) => trials.find((trial) => isSame(trial, task)) ?? []);
+    if (known.length < tasks.length) return { tasks };
+    const all: TrialRecord[] = [next, ...known];
     const choice = all.every(isFinished) ? choiceOf(all, header.settings) : undefined;
     if (choice !== undefined && ranking.excess(choice.mean, top) === 0) return { choice, replaced };
     replaced.push(next.of);

@@ -68,6 +68,20 @@ export function readGoal(goal: Goal, name: (key: keyof Goal) => string = (key) =
   return goal;
 }
 
+/**
+ * Throws an EspalierError unless a goal has a front to spread over: an error to keep, and bytes or FLOPs to minimize. `name`
+ * returns the name of a key in the words of the caller's interface.
+ */
+export function checkFront(
+  { minimize, error }: Goal,
+  name: (key: keyof Goal | "front") => string = (key) => key,
+): void {
+  if (error === undefined || sizeMetricOf({ minimize }) !== minimize)
+    throw new EspalierError(
+      `${name("front")} spreads over the sizes of models within an error: give ${name("error")}, such as +10%, and bytes or flops to minimize.`,
+    );
+}
+
 function sizes(name: (key: keyof Goal) => string): string {
   return `${name("bytes")}, ${name("flops")} or ${name("latency")}`;
 }

@@ -7,6 +7,9 @@ export type Job =
   /** Make a new candidate. */
   | { readonly does: "propose" };
 
+/** A model whose limits are exceeded by less than this, as a sum of logarithms, may keep them once it is tuned for longer. */
+const near = 0.25;
+
 /**
  * Asynchronous successive halving (Li et al., MLSys 2020): promotes the most promising candidate that is in the top
  * `1 / reduction` of its rung and not on the next one yet, from the highest rung down; if there is none, asks for a new
@@ -30,10 +33,11 @@ export function nextJob(
   },
 ): Job {
   for (let rung = rungs - 2; rung >= 0; rung--) {
-    const here = trials
-      .filter((trial) => trial.rung === rung && worthwhile(trial.of))
-      .toSorted((a, b) => ranking.promise(a.result, rung) - ranking.promise(b.result, rung) || a.of - b.of);
-    const best = here.slice(0, Math.floor(here.length / reduction)).find(({ of }) => !tried(of, rung + 1));
+    const here = ranking.order(trials.filter((trial) => trial.rung === rung && worthwhile(trial.of)));
+    // The first one near the limit shows what longer tuning is worth.
+    const first = here.filter(({ result }) => ranking.excess(result, rung) < near).slice(0, 1);
+    const count = Math.floor(here.length / reduction);
+    const best = (count === 0 ? first : here.slice(0, count)).find(({ of }) => !tried(of, rung + 1));
     if (best !== undefined) return { does: "promote", candidate: best.of, rung: rung + 1 };
   }
   return { does: "propose" };

@@ -9,6 +9,14 @@ interface Tried {
   readonly spare: number;
 }
 
+/** A search in progress. */
+interface SoFar {
+  readonly space: SearchSpace;
+  readonly candidates: readonly CandidateRecord[];
+  readonly trials: readonly Finished[];
+  readonly ranking: Ranking;
+}
+
 /** Recipes that are asked for a size, the most promising first. */
 const asked = 6;
 /** Chance that a recipe whose size can be improved is taken; otherwise the next one is asked. */
@@ -62,24 +70,30 @@ export function aimedSize(
   return range && sizeAtLimit(triedSizes(point, range, candidates, longest, ranking), range);
 }
 
+/** The size at which a model should just keep the limit, whatever its recipe; undefined before the first result. */
+export function sizeToStartAt({ space, candidates, trials, ranking }: SoFar): number | undefined {
+  const range = sizeRange(space);
+  return range && sizeAtLimit(triedSizes(undefined, range, candidates, longestOf(trials), ranking), range);
+}
+
 function sizeRange(space: SearchSpace): Range | undefined {
   const range = space.parameters.find(({ name }) => name === space.size);
   return range === undefined || isChoice(range) ? undefined : range;
 }
 
-/** Sizes at which a recipe was tried. */
+/** Sizes at which one recipe was tried, or all of them. */
 function triedSizes(
-  point: Point,
+  point: Point | undefined,
   range: Range,
   candidates: readonly CandidateRecord[],
   longest: readonly Finished[],
   ranking: Ranking,
 ): Tried[] {
-  const name = familyOf(point, range);
+  const name = point && familyOf(point, range);
   return longest.flatMap(({ of, result, rung }) => {
     const other = candidates[of]!.point;
     const spare = ranking.spare(result, rung);
-    if (spare === undefined || familyOf(other, range) !== name) return [];
+    if (spare === undefined || (name !== undefined && familyOf(other, range) !== name)) return [];
     return [{ size: other[range.name] as number, spare }];
   });
 }
@@ -87,17 +101,7 @@ function triedSizes(
 /** Whether a point has more than so many times the size of a model that keeps the limit of the error already. */
 export function isTooLarge(
   point: Point,
-  {
-    space: { size },
-    candidates,
-    trials,
-    ranking,
-  }: {
-    readonly space: SearchSpace;
-    readonly candidates: readonly CandidateRecord[];
-    readonly trials: readonly Finished[];
-    readonly ranking: Ranking;
-  },
+  { space: { size }, candidates, trials, ranking }: SoFar,
   times: number,
 ): boolean {
   if (size === undefined) return false;

@@ -1,9 +1,9 @@
 import { EspalierError, type Json } from "@espalier/core";
 import { canonicalJson } from "@espalier/core/documents";
-import { aimedSize, isTooLarge, pointAtLimit } from "./limit.ts";
+import { aimedSize, isTooLarge, pointAtLimit, sizeToStartAt } from "./limit.ts";
 import { type Finished, longestOf, type Ranking } from "./ranking.ts";
 import type { CandidateRecord, Proposal } from "./records.ts";
-import type { Point, SearchSpace } from "./space/space.ts";
+import type { NamedPoint, Point, SearchSpace } from "./space/space.ts";
 import { partialRankCorrelation, rankCorrelation } from "./statistics.ts";
 import { goodPoint, likelyPoint, neighbour, randomPoint } from "./tpe.ts";
 
@@ -47,7 +47,7 @@ export async function proposeNext(
   const seen = new Set(
     candidates.flatMap(({ point, others }) => [point, ...others.map((o) => o.point)]).map(nameOf),
   );
-  const seed = space.seeds?.find(({ point }) => !seen.has(nameOf(point)) && !isTooLarge(point, request, 2));
+  const seed = nextSeed(request);
   // Widths are whole: points that differ a little may prune to the same model and tune it in the same way.
   const outcomeOf = ({ point, oneShot }: Proposal) =>
     canonicalJson([oneShot ?? null, tuningOf(point, space)]);
@@ -68,6 +68,29 @@ export async function proposeNext(
   const isKnown = (one: Proposal) => Number(known.has(outcomeOf(one)));
   const [best = tried[0]!] = possible.toSorted((a, b) => isKnown(a) - isKnown(b) || a.oneShot! - b.oneShot!);
   return { from, ...best, others: tried.filter((other) => other !== best) };
+}
+
+/**
+ * The seed of the space whose size is nearest to that at which what was tried so far should keep the limit, first the one in
+ * the middle. One that is much smaller is tried at that size; one that is much larger than what keeps the limit already is
+ * left out. Undefined if none is left.
+ */
+function nextSeed(request: ProposalRequest): NamedPoint | undefined {
+  const { space, candidates } = request;
+  const tried = new Set(candidates.map(({ from }) => from));
+  const left = (space.seeds ?? []).filter(({ label }) => !tried.has(label));
+  const { size } = space;
+  if (size === undefined) return left[0];
+  const logs = (space.seeds ?? []).map(({ point }) => Math.log(point[size] as number));
+  const aimed = sizeToStartAt(request) ?? Math.exp((Math.min(...logs) + Math.max(...logs)) / 2);
+  const distance = ({ point }: NamedPoint) => Math.abs(Math.log((point[size] as number) / aimed));
+  const nearest = left
+    .filter(({ point }) => !isTooLarge(point, request, 2))
+    .toSorted((a, b) => distance(a) - distance(b))[0];
+  if (nearest === undefined) return undefined;
+  const { label, point } = nearest;
+  const own = point[size] as number;
+  return { label, point: 2 * own < aimed && candidates.length > 0 ? { ...point, [size]: aimed } : point };
 }
 
 /** The steps of a point's recipe that tune. */
@@ -166,16 +189,14 @@ function rankedPoints(
   ranking: Ranking,
   rungs: number,
 ): Point[] {
-  const promise = ({ result, rung }: Finished) => ranking.promise(result, rung);
-  const byPromise = (a: Finished, b: Finished) => promise(a) - promise(b) || a.of - b.of;
   const longest = longestOf(trials);
   const onRung = (rung: number) => trials.filter((trial) => trial.rung === rung);
   const full = Array.from({ length: rungs }, (_, i) => rungs - 1 - i).find((r) => onRung(r).length >= enough);
-  const best = (full === undefined ? longest : onRung(full)).toSorted(byPromise);
+  const best = ranking.order(full === undefined ? longest : onRung(full));
   const reached = new Set(best.map(({ of }) => of));
-  const lower = longest
-    .filter(({ of }) => !reached.has(of))
-    .toSorted((a, b) => b.rung - a.rung || byPromise(a, b));
+  const lower = ranking
+    .order(longest.filter(({ of }) => !reached.has(of)))
+    .toSorted((a, b) => b.rung - a.rung);
   const impossible = candidates.filter(({ candidate }) => !longest.some(({ of }) => of === candidate));
   return [
     ...[...best, ...lower].map(({ of }) => candidates[of]!.point),

@@ -25,11 +25,8 @@ export interface Ranking {
   excess(measured: Measured, rung: number): number;
   /** Negative if the first model is the better choice. */
   compare(a: Measured, b: Measured, rung: number): number;
-  /**
-   * How promising a recipe is, the less the better: the logarithm of what is minimized, extrapolated to the limit of the
-   * error. A larger model with error to spare can be made smaller.
-   */
-  promise(measured: Measured, rung: number): number;
+  /** Trials whose recipes are the most promising come first. */
+  order(trials: readonly Finished[]): Finished[];
   /** The logarithm of the allowed error over the model's, negative beyond the limit; undefined without a limit. */
   spare(measured: Measured, rung: number): number | undefined;
 }
@@ -62,13 +59,14 @@ export function rankingOf(
   const value = (measured: Measured) => measureOf(goal.minimize, measured);
   const spare = (measured: Measured, rung: number) =>
     allowed === undefined ? undefined : Math.log(limit(rung) / measureOf("error", measured));
+  // What is minimized, extrapolated to the limit of the error: a larger model with error to spare can be made smaller.
+  const promise = ({ result, rung }: Finished) =>
+    Math.log(value(result)) + exchange * (excess(result, rung) - Math.max(0, spare(result, rung) ?? 0));
   return {
     excess,
     spare,
     compare: (a, b, rung) => excess(a, rung) - excess(b, rung) || value(a) - value(b),
-    promise: (measured, rung) =>
-      Math.log(value(measured)) +
-      exchange * (excess(measured, rung) - Math.max(0, spare(measured, rung) ?? 0)),
+    order: (all) => all.toSorted((a, b) => promise(a) - promise(b) || a.of - b.of),
   };
 }
 

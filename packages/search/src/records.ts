@@ -56,6 +56,7 @@ export interface CandidateRecord extends Proposal {
   /** The proposals that it was preferred to. */
   readonly others: readonly Proposal[];
   readonly seconds: number;
+  readonly elapsed?: number;
 }
 
 /** A fine-tuning: of a candidate, of the unpruned model (`dense`), or of a fixed recipe at the chosen one's size. */
@@ -74,6 +75,10 @@ export interface TrialRecord {
   /** The reason why there is no result. */
   readonly error?: string;
   readonly seconds: number;
+  /** Seconds since the record before, if trials run elsewhere, several at once: these take what the search takes. */
+  readonly elapsed?: number;
+  /** The machine that ran it, if that was a queue's worker. */
+  readonly host?: string;
 }
 
 /** A trial without its outcome. */

@@ -1,18 +1,23 @@
-import { account, digest, EspalierError, type Json, type Model } from "@espalier/core";
-import { canonicalJson, sha256 } from "@espalier/core/documents";
+import { EspalierError, type Json, type Model } from "@espalier/core";
 import { randomStream } from "@espalier/core/graph";
 import type { WindowSet } from "@espalier/datasets";
 import type { Recipe, RecipeEvent, Workbench } from "@espalier/recipe";
+import { spentOf } from "./budget.ts";
 import { conclude, type Rival } from "./conclude.ts";
-import { type Chosen, type Findings, findingsOf, type View, viewOf } from "./findings.ts";
-import { errorLimitOf, type Goal, readGoal } from "./goal.ts";
+import { type Chosen, type Findings, findingsOf, isReference, type View, viewOf } from "./findings.ts";
+import { Flights } from "./flights.ts";
+import { errorToAimAt } from "./front.ts";
+import { checkFront, errorLimitOf, type Goal, isTimed, readGoal } from "./goal.ts";
 import { nextJob } from "./halving.ts";
+import { headerOf, nameOfSearch } from "./header.ts";
 import { isTooLarge } from "./limit.ts";
 import { proposeNext } from "./propose.ts";
+import type { HandedOut, TrialQueue } from "./queue.ts";
+import { type Ranking, rankingOf } from "./ranking.ts";
 import {
   type CandidateRecord,
-  type HeaderRecord,
   isSame,
+  modelName,
   type SearchRecord,
   type Task,
   type TrialRecord,
@@ -46,6 +51,11 @@ export interface SearchRequest {
   readonly rivals?: (target: { readonly bytes: number } | { readonly flops: number }) => readonly Rival[];
   /** Continues from what the store holds; in memory by default. */
   readonly store?: SearchStore;
+  /**
+   * Runs trials elsewhere, as many at once as it has places; by default they run here, one after the other. The order in which
+   * they end then decides, and a budget in seconds is the time that passes here.
+   */
+  readonly queue?: TrialQueue;
   /** Recorded with the search: versions, processor. */
   readonly environment?: Json;
   readonly signal?: AbortSignal;
@@ -55,8 +65,8 @@ export interface SearchRequest {
 
 /** An event of a search: plain data. */
 export type SearchEvent =
-  /** A fine-tuning starts. `done` is the share of the budget that is used up. */
-  | { readonly kind: "started"; readonly task: Task; readonly done: number }
+  /** A fine-tuning starts. `done` is the share of the budget that is used up, `inFlight` how many run now, this one included. */
+  | { readonly kind: "started"; readonly task: Task; readonly done: number; readonly inFlight: number }
   /** An event of the recipe that runs: of a fine-tuning, or of a proposal that is tried in one shot. */
   | { readonly kind: "run"; readonly event: RecipeEvent }
   /** Something was found, and is stored. */
@@ -78,15 +88,22 @@ export interface SearchResult extends Findings {
  *
  * Every decision is a function of the seed and of the results so far, in the order of candidates: a search that was
  * stopped or killed continues from its store, and proposes and chooses what an undisturbed one does (times that are
- * measured, and a budget in seconds, depend on the machine).
+ * measured, and a budget in seconds, depend on the machine). With a queue, results come in any order: trials in flight are
+ * found again, but another run proposes something else.
  *
- * @throws EspalierError for a goal that contradicts itself, data that is too short, and a store of another search.
+ * @throws EspalierError for a goal that contradicts itself, data that is too short, a store of another search, and measured
+ * times with a queue.
  */
 export async function search(request: SearchRequest): Promise<SearchResult> {
   const goal = readGoal(request.goal);
   const settings = readSettings(request.settings ?? {});
   if (request.evaluations === undefined && request.seconds === undefined)
     throw new EspalierError("search: give a budget, as a number of evaluations or in seconds.");
+  if (settings.front) checkFront(goal);
+  if (request.queue !== undefined && isTimed(goal))
+    throw new EspalierError(
+      "a queue's workers are on different machines, whose times cannot be compared: limit flops instead of latency, or search without a queue.",
+    );
   const { model, workbench, strategies, store = memoryStore() } = request;
   for (const name of strategies ?? []) workbench.registry.strategy({ use: name });
   const space =
@@ -119,13 +136,16 @@ interface Parts {
   readonly work: Work;
 }
 
-/** Windows of validation below which an error decides nothing. */
-const fewestWindows = 30;
+/** Milliseconds between two looks whether a queue has more places. */
+const placesEvery = 1000;
 
-/** A search in progress. Its state is what its store holds. */
+/** A search in progress. Its state is what its store holds, and what is in flight. */
 class Search {
   readonly #parts: Parts;
   readonly #rungs: readonly number[];
+  readonly #flights = new Flights();
+  #isExhausted = false;
+  #recordedAt = performance.now();
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -133,24 +153,42 @@ class Search {
   }
 
   async toTheEnd(): Promise<SearchResult> {
-    const { request, goal, settings, work, store } = this.#parts;
+    const { request, goal, work, store } = this.#parts;
     await this.#begin();
     try {
       const limit = errorLimitOf(goal);
-      if (limit !== undefined && "reference" in limit && limit.reference === "tuned")
-        await this.#trial(taskOf("dense", this.#rungs.length - 1, trainedOn(settings), settings.seed));
-      while (!this.#isOver() && (await this.#next()));
+      if (limit !== undefined && "reference" in limit && limit.reference === "tuned") await this.#trainOn();
+      await this.#findAgain();
+      await this.#keepBusy(async () => !this.#isOver() && this.#next());
       await conclude({
         ...{ store, work, model: request.model, rivals: request.rivals, test: request.test },
-        trial: (task) => this.#trial(task),
+        trials: (tasks) => this.#trials(tasks),
         append: (record) => this.#append(record),
       });
       return await this.#result();
     } catch (error) {
+      // Trials here end by themselves or by the signal; those that a queue has may take hours more.
+      if (request.queue === undefined || request.signal?.aborted) await this.#flights.end();
       if (!request.signal?.aborted) throw error;
       const { chosen: _, unmet: __, ...findings } = findingsOf(store.records);
       return { ended: "aborted", ...findings };
     }
+  }
+
+  /** Trains the unpruned model on, as the reference of the error: with as many seeds as the choice is judged by. */
+  async #trainOn(): Promise<void> {
+    const { settings } = this.#parts;
+    const { seed, repeats } = settings;
+    const recipe = trainedOn(settings);
+    const tasks = Array.from({ length: repeats }, (_, i) =>
+      taskOf("dense", this.#rungs.length - 1, recipe, seed + i),
+    );
+    await this.#trials(tasks);
+    const { trials } = this.#view;
+    const outcomes = tasks.map((task) => trials.findLast((trial) => isSame(trial, task))!);
+    const failed = outcomes.find((trial) => !isReference(trial));
+    if (failed !== undefined)
+      throw new EspalierError(`search: the unpruned model could not be trained on: ${failed.error}`);
   }
 
   async #result(): Promise<SearchResult> {
@@ -162,148 +200,170 @@ class Search {
 
   /** Stores the header; or checks that the stored one is of the same search. */
   async #begin(): Promise<void> {
-    const { request, goal, settings, space, store, work } = this.#parts;
-    const { model } = request;
-    const { validation, name, checksum } = await work.data();
-    if (validation.count < fewestWindows)
-      throw new EspalierError(
-        `data ${name}: ${validation.count} windows to validate on are too few to choose by; at least ${fewestWindows} are needed. Give more rows, or a larger share for validation.`,
-      );
-    const { parameters, seeds } = space;
-    const identity = { goal, settings, parameters, seeds: seeds ?? [], model: digest(model), data: checksum };
-    const hash = sha256(new TextEncoder().encode(canonicalJson(JSON.parse(JSON.stringify(identity))))).slice(
-      0,
-      24,
-    );
-    const [known] = store.records;
-    if (known !== undefined) {
-      if (known.kind === "search" && known.search === hash) return;
-      throw new EspalierError(
-        "the search that is kept there has another goal, model, data, space or settings. Choose another folder, or start again.",
-      );
-    }
-    const { bytes, flops } = account(model);
-    const header: HeaderRecord = {
-      format: 1,
-      kind: "search",
-      search: hash,
-      goal,
-      settings,
-      model: { name: model.name, digest: digest(model), bytes: bytes.stored, flops: flops.effective },
-      data: { name, checksum },
-      dense: await work.measure(model),
-      ...(request.environment !== undefined && { environment: request.environment }),
-    };
-    await this.#append(header);
+    const { request, store, work } = this.#parts;
+    const identity = { ...this.#parts, model: request.model };
+    const name = await nameOfSearch(identity, work, store.records);
+    await request.queue?.begin(name);
+    this.#recordedAt = performance.now();
+    if (store.records.length === 0)
+      await this.#append(await headerOf(name, identity, work, request.environment));
   }
 
-  /** Does the next piece of work; false if the space is exhausted. */
+  /** Trials that a process that was stopped had handed out are in flight again, and none of them is run twice. */
+  async #findAgain(): Promise<void> {
+    const { queue } = this.#parts.request;
+    if (queue === undefined) return;
+    const { candidates, trials } = this.#view;
+    const possible = candidates.filter(({ error }) => error === undefined);
+    const tasks = possible.flatMap((one) => this.#rungs.map((_, rung) => this.#taskOf(one, rung)));
+    const open = tasks.filter((task) => !trials.some((trial) => isSame(trial, task)));
+    const found = await queue.handedOut(open.map((task) => this.#handedOut(task)));
+    for (const { task } of found) await this.#start(task);
+  }
+
+  /** Begins work as long as there is a place for it, and records what has ended, until nothing is left to begin or in flight. */
+  async #keepBusy(begin: () => Promise<boolean>): Promise<void> {
+    const looksAgain = this.#parts.request.queue && placesEvery;
+    for (;;) {
+      for (const record of this.#flights.landed()) await this.#append(record);
+      const isFull = this.#flights.tasks.length >= this.#places;
+      if (!isFull && (await begin())) continue;
+      if (this.#flights.isEmpty) return;
+      await this.#flights.wait(looksAgain);
+    }
+  }
+
+  /** Begins the next piece of work; false if there is none for now, or the space is exhausted. */
   async #next(): Promise<boolean> {
     const { settings, space } = this.#parts;
-    const { trials: all, candidates, finished: trials, ranking, top } = this.#view;
-    const job = nextJob(trials, {
+    const { trials, candidates, finished, ranking, top } = this.#view;
+    const tasks: readonly Task[] = [...trials, ...this.#flights.tasks];
+    const job = nextJob(finished, {
       rungs: top + 1,
       reduction: settings.reduction,
       ranking,
       // A good recipe that is large is tried at a smaller size instead.
-      worthwhile: (of) => !isTooLarge(candidates[of]!.point, { space, candidates, trials, ranking }, 2),
-      tried: (candidate, rung) => all.some((t) => t.of === candidate && t.rung === rung),
+      worthwhile: (of) =>
+        settings.front === true ||
+        !isTooLarge(candidates[of]!.point, { space, candidates, trials: finished, ranking }, 2),
+      tried: (candidate, rung) => tasks.some((t) => t.of === candidate && t.rung === rung),
     });
     // A candidate that was made right before the search was stopped.
     const untried = candidates.find(
-      ({ candidate, error }) => error === undefined && !all.some(({ of }) => of === candidate),
+      ({ candidate, error }) => error === undefined && !tasks.some(({ of }) => of === candidate),
     );
-    if (untried !== undefined) await this.#tune(untried, 0);
-    else if (job.does === "promote") await this.#tune(candidates[job.candidate]!, job.rung);
+    if (untried !== undefined) await this.#start(this.#taskOf(untried, 0));
+    else if (job.does === "promote") await this.#start(this.#taskOf(candidates[job.candidate]!, job.rung));
     else {
-      const candidate = await this.#propose();
-      if (candidate === undefined) return false;
-      await this.#append(candidate);
+      if (this.#isExhausted || this.#flights.isProposing) return false;
+      // Not waited for: results come in meanwhile, and promote others.
+      this.#flights.start("proposal", this.#propose());
     }
     return true;
   }
 
-  async #tune({ candidate, point }: CandidateRecord, rung: number): Promise<void> {
-    const recipe = this.#parts.space.recipe(point, this.#rungs[rung]!);
-    await this.#trial(taskOf(candidate, rung, recipe, this.#parts.settings.seed));
+  #taskOf({ candidate, point }: CandidateRecord, rung: number): Task {
+    const { space, settings } = this.#parts;
+    return taskOf(candidate, rung, space.recipe(point, this.#rungs[rung]!), settings.seed);
   }
 
   async #propose(): Promise<CandidateRecord | undefined> {
     const { space, settings, work, request } = this.#parts;
     const start = performance.now();
-    const { candidates, finished: trials, ranking } = this.#view;
+    const { candidates, finished: trials } = this.#view;
     const number = candidates.length;
+    const random = randomStream(settings.seed, `candidate ${number}`);
     const proposed = await proposeNext({
-      ...{ space, candidates, trials, ranking },
+      ...{ space, candidates, trials, random },
+      ranking: this.#rankingFor(random),
       rungs: this.#rungs.length,
       proposals: settings.proposals,
-      random: randomStream(settings.seed, `candidate ${number}`),
       oneShot: (point) => {
         request.signal?.throwIfAborted();
         return work.oneShot(space.recipe(point, this.#rungs[0]!));
       },
     });
+    this.#isExhausted = proposed === undefined;
     if (proposed === undefined) return undefined;
     const seconds = (performance.now() - start) / 1000;
     return { kind: "candidate", candidate: number, ...proposed, seconds };
   }
 
-  /** Runs a trial, or returns the stored one. */
-  async #trial(task: Task): Promise<TrialRecord> {
-    const { request, work } = this.#parts;
-    const known = this.#view.trials.find((trial) => isSame(trial, task));
-    if (known !== undefined) return known;
+  /** The ranking for a new candidate: that of the goal, or with an error of its own to aim at. */
+  #rankingFor(random: () => number): Ranking {
+    const { goal, settings } = this.#parts;
+    const { finished: trials, ranking, allowed, top } = this.#view;
+    if (!settings.front) return ranking;
+    const aim = errorToAimAt(allowed!, trials, ranking, random);
+    return { ...rankingOf(goal, aim, trials, top), order: ranking.order };
+  }
+
+  /** Runs those trials that are not stored; a reference that failed is tried again. */
+  async #trials(tasks: readonly Task[]): Promise<void> {
+    const counted = this.#view.trials.filter((trial) => trial.of !== "dense" || isReference(trial));
+    const open = tasks.filter((task) => !counted.some((trial) => isSame(trial, task)));
+    await this.#keepBusy(async () => {
+      const task = open.shift();
+      if (task !== undefined) await this.#start(task);
+      return task !== undefined;
+    });
+  }
+
+  async #start(task: Task): Promise<void> {
+    const { request } = this.#parts;
     request.signal?.throwIfAborted();
-    await request.onEvent?.({ kind: "started", task, done: Math.min(1, this.#spent()) });
-    const record = await work.trial(task);
-    await this.#append(record);
-    return record;
+    const inFlight = this.#flights.tasks.length + 1;
+    const done = Math.min(1, this.#spent(this.#view.trials));
+    await request.onEvent?.({ kind: "started", task, done, inFlight });
+    this.#flights.start({ task }, this.#run(task));
   }
 
-  /** Whether the budget is used up. */
+  /** Runs a trial here, or by the queue. */
+  async #run(task: Task): Promise<TrialRecord> {
+    const { request, work, store } = this.#parts;
+    if (request.queue === undefined) return work.trial(task);
+    const { model, ...outcome } = await request.queue.run(this.#handedOut(task));
+    if (model !== undefined) await store.keep(modelName(task), model);
+    return { kind: "trial", ...task, ...outcome };
+  }
+
+  #handedOut(task: Task): HandedOut {
+    return { task, recipe: { ...task.recipe, seed: task.seed, backend: this.#parts.settings.backend } };
+  }
+
+  /** Whether the budget is used up, once everything in flight has ended. */
   #isOver(): boolean {
-    return this.#spent() >= 1;
+    return this.#spent([...this.#view.trials, ...this.#flights.tasks]) >= 1;
   }
 
-  /** The share of the budget that is used up. What repeating the chosen recipe will take counts as spent. */
-  #spent(): number {
-    const { evaluations, seconds } = this.#parts.request;
-    const { candidates, trials } = this.#view;
-    const impossible = candidates.filter(({ error }) => error !== undefined);
-    const done = trials.filter(
-      ({ of, seed }) => typeof of === "number" && seed === this.#parts.settings.seed,
-    );
-    const counted = evaluations === undefined ? 0 : (done.length + impossible.length) / evaluations;
-    if (seconds === undefined) return counted;
-    return Math.max(counted, (this.#seconds() + this.#toRepeat(seconds)) / seconds);
+  #spent(tasks: readonly Task[]): number {
+    const { request, store } = this.#parts;
+    const { records } = store;
+    // A queue has one place more than trials run.
+    const { queue } = request;
+    return spentOf(request, {
+      records,
+      view: this.#view,
+      tasks,
+      places: queue ? Math.max(1, queue.places - 1) : 1,
+    });
   }
 
-  /** Seconds of all work so far. */
-  #seconds(): number {
-    return this.#parts.store.records.reduce(
-      (sum, record) => sum + ("seconds" in record ? record.seconds : 0),
-      0,
-    );
-  }
-
-  /**
-   * Seconds that full fine-tunings at the end will take, at the pace of the fastest candidate so far: a short trial takes
-   * longer per epoch, because of its pruning. At most half of the budget.
-   */
-  #toRepeat(budget: number): number {
-    const { finished: trials, top } = this.#view;
-    if (trials.length === 0) return 0;
-    const pace = Math.min(...trials.map(({ seconds, epochs }) => seconds / epochs));
-    const full = trials.some(({ rung }) => rung === top);
-    const left = this.#parts.settings.repeats - (full ? 1 : 0);
-    return Math.min(left * pace * this.#rungs.at(-1)!, budget / 2);
+  /** Trials that may be in flight now. */
+  get #places(): number {
+    return this.#parts.request.queue?.places ?? 1;
   }
 
   get #view(): View {
     return viewOf(this.#parts.store.records);
   }
 
-  async #append(record: SearchRecord): Promise<void> {
+  async #append(given: SearchRecord): Promise<void> {
+    const { queue } = this.#parts.request;
+    const now = performance.now();
+    const elapsed = (now - this.#recordedAt) / 1000;
+    this.#recordedAt = now;
+    const record = queue !== undefined && "seconds" in given ? { ...given, elapsed } : given;
     await this.#parts.store.append(record);
     await this.#parts.request.onEvent?.({ kind: "record", record });
   }

@@ -19,6 +19,12 @@ export const settingsShape = {
     .min(1)
     .default(3)
     .describe("Points that compete for each candidate by their one-shot error; 1 trains every proposal."),
+  front: z
+    .boolean()
+    .optional()
+    .describe(
+      "Spread the search over all errors up to the limit: for the front of sizes and errors more than for the chosen model.",
+    ),
   windows: z.int().min(1).default(256).describe("Validation windows, evenly spaced, for one-shot errors."),
   repeats: z.int().min(1).default(3).describe("Seeds that the chosen recipe is run with, its own included."),
   seed: z.int().min(0).default(0).describe("Seed of the proposals and of the first run of every recipe."),

@@ -1,4 +1,4 @@
-import { account, type Backend, digest, EspalierError, type Model } from "@espalier/core";
+import { type Backend, EspalierError, type Model } from "@espalier/core";
 import { canonicalJson } from "@espalier/core/documents";
 import { spacedWindows, type WindowSet } from "@espalier/datasets";
 import {
@@ -14,9 +14,9 @@ import {
   type Step,
   type Workbench,
 } from "@espalier/recipe";
-import { evaluate } from "@espalier/training";
 import { type Goal, isTimed } from "./goal.ts";
 import { type Measured, modelName, type Task, type TrialRecord } from "./records.ts";
+import { errorsOver, measured } from "./run-trial.ts";
 import type { Settings } from "./settings.ts";
 import type { SearchStore } from "./store.ts";
 
@@ -72,7 +72,8 @@ export class Work {
     return settled(async () => {
       const { model } = await this.#run({ ...withoutTuning(recipe), seed: settings.seed }, false);
       const { validation } = await this.data();
-      return { oneShot: (await this.#errors(model, spacedWindows(validation, settings.windows))).mse };
+      const measuring = await this.#measuring(spacedWindows(validation, settings.windows));
+      return { oneShot: (await errorsOver(model, measuring)).mse };
     }, signal);
   }
 
@@ -87,21 +88,13 @@ export class Work {
   async measure(model: Model): Promise<Measured> {
     const { goal } = this.#parts;
     const { validation } = await this.data();
-    const { mse, mae } = await this.#errors(model, validation);
-    const { bytes, flops } = account(model);
-    const { dense } = model;
-    return {
-      validation: { mse, mae },
-      bytes: bytes.stored / dense.bytes.dense,
-      flops: flops.effective / dense.flops.effective,
-      ...(isTimed(goal) && { latency: await this.#timeOf(model) }),
-      digest: digest(model),
-    };
+    const { digest, ...rest } = await measured(model, await this.#measuring(validation));
+    return { ...rest, ...(isTimed(goal) && { latency: await this.#timeOf(model) }), digest };
   }
 
   /** Errors over the windows of the test split. */
   async test(model: Model, windows: WindowSet): Promise<{ mse: number; mae: number }> {
-    return this.#errors(model, windows);
+    return errorsOver(model, await this.#measuring(windows));
   }
 
   async dispose(): Promise<void> {
@@ -121,15 +114,8 @@ export class Work {
     return { share, spread };
   }
 
-  async #errors(model: Model, windows: WindowSet): Promise<{ mse: number; mae: number }> {
-    const { signal } = this.#parts;
-    const { mse, mae } = await evaluate({
-      model,
-      backend: await this.#opened(),
-      windows,
-      ...(signal && { signal }),
-    });
-    return { mse, mae };
+  async #measuring(windows: WindowSet) {
+    return { backend: await this.#opened(), windows, signal: this.#parts.signal };
   }
 
   /** Runs a recipe, from the pruned model of an earlier run with the same first steps. Throws the signal's reason if it aborts. */

@@ -9,10 +9,10 @@ const measured = (mse: number, bytes: number): Measured => ({
   digest: "",
 });
 
-const trial = (of: number, rung: number, mse: number): Finished => ({
+const trial = (of: number, rung: number, mse: number, bytes = 0.1): Finished => ({
   ...{ kind: "trial", of, rung, epochs: 1, seed: 0, seconds: 0 },
   recipe: { format: 2, steps: [{ do: "prune", strategy: { use: "unstructured" } }] },
-  result: measured(mse, 0.1),
+  result: measured(mse, bytes),
 });
 
 describe("the ranking of a goal", () => {
@@ -28,11 +28,13 @@ describe("the ranking of a goal", () => {
 
   it("finds a larger model with error to spare more promising than one at the limit", () => {
     const ranking = rankingOf(goal, 0.4, [], 0);
-    const [atLimit, spare, large] = [measured(0.399, 0.02), measured(0.385, 0.025), measured(0.39, 0.3)];
-    const promise = (model: Measured) => ranking.promise(model, 0);
-    expect(promise(spare)).toBeLessThan(promise(atLimit));
-    expect(promise(atLimit)).toBeLessThan(promise(large));
-    expect(ranking.compare(atLimit, spare, 0)).toBeLessThan(0);
+    const [atLimit, spare, large] = [
+      trial(0, 0, 0.399, 0.02),
+      trial(1, 0, 0.385, 0.025),
+      trial(2, 0, 0.39, 0.3),
+    ];
+    expect(ranking.order([large, atLimit, spare])).toEqual([spare, atLimit, large]);
+    expect(ranking.compare(atLimit.result, spare.result, 0)).toBeLessThan(0);
   });
 
   it("raises the limit on short fine-tunings by what longer ones gained, the median", () => {

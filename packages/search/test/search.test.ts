@@ -60,6 +60,22 @@ describe("a search", () => {
     expect(smaller).toEqual([]);
   });
 
+  it("compares with the unpruned model trained on, on the mean of as many seeds", async () => {
+    const goal = { minimize: "bytes", error: "+20%", reference: "tuned" } as const;
+    const { trials, allowed } = await search({
+      ...request,
+      store: memoryStore(),
+      goal,
+      settings: { ...request.settings, repeats: 2 },
+      evaluations: 1,
+    });
+    const references = trials.filter(({ of }) => of === "dense");
+    expect(references.map(({ seed }) => seed)).toEqual([5, 6]);
+    const [one, other] = references.map(({ result }) => result!.validation.mse) as [number, number];
+    expect(one).not.toBe(other);
+    expect(allowed).toBeCloseTo((1.2 * (one + other)) / 2, 10);
+  });
+
   it("can be read from its records alone", async () => {
     const { ended: _, chosen, ...findings } = await whole;
     const { model: __, ...choice } = chosen!;

@@ -71,7 +71,7 @@ describe("the standard space", () => {
       workbench: { ...workbench, registry: more },
       strategies: ["mine", "cut"],
       settings: { ...request.settings, batchesPerEpoch: 2, repeats: 1 },
-      evaluations: 8,
+      evaluations: 12,
     });
     expect(trials.length).toBeGreaterThan(5);
     expect(chosen!.mean.bytes).toBeLessThanOrEqual(0.7);

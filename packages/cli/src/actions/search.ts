@@ -9,6 +9,7 @@ import { plural } from "@espalier/report/text";
 import {
   type Goal,
   galleryAt,
+  isTimed,
   partsOf,
   readSearchFile,
   search as run,
@@ -21,6 +22,7 @@ import type { SearchOptions } from "../commands/search.ts";
 import type { Context } from "../context.ts";
 import { openBar } from "../output/progress.ts";
 import { searchJson, searchLines } from "../output/searched.ts";
+import { openSearchQueue, queueGiven } from "../shared/fleet.ts";
 import { registryWith } from "../shared/plugins.ts";
 import { showSearch } from "../shared/search-progress.ts";
 import { CommandWorkbench } from "../shared/workbench.ts";
@@ -39,6 +41,11 @@ export async function search(
     throw new EspalierError(
       "give a model file, or a search file that names one. See espalier search --help.",
     );
+  const url = queueGiven(given, context);
+  if (url !== undefined && isTimed(goal))
+    throw new EspalierError(
+      "--queue: times of different machines cannot be compared, so latency can neither be limited nor minimized. Use --flops or --minimize flops, or drop --queue (and ESPALIER_QUEUE).",
+    );
   const path = context.path(asked.model);
   const model = await loadModel(path);
   const name = basename(asked.model, extname(asked.model));
@@ -50,13 +57,20 @@ export async function search(
   const data = asked.data ?? {};
   const threads = given.threads;
   const workbench = new CommandWorkbench({ registry, data, threads, context, bar });
+  const { onEvent, onWorkers } = showSearch(bar, context);
+  let queue: Awaited<ReturnType<typeof openSearchQueue>> | undefined;
   try {
     // Loaded before anything else, so that a wrong name or path is the first thing to be known.
     await workbench.data(model);
     context.endsInOrder(bar.line);
+    if (url !== undefined) {
+      const parts = { model, workbench, registry, options: given, context, bar, onWorkers };
+      queue = await openSearchQueue({ queue: url, ...parts });
+    }
     const strategies = [...(asked.strategies ?? []), ...pluginNames(given, registry)];
     const result = await run({
-      ...{ model, goal, settings, workbench, store },
+      ...{ model, goal, settings, workbench, store, onEvent },
+      ...(queue && { queue }),
       ...(strategies.length > 0 && { strategies }),
       ...(asked.evaluations !== undefined && { evaluations: asked.evaluations }),
       ...(asked.budget !== undefined || asked.evaluations === undefined
@@ -66,12 +80,15 @@ export async function search(
       test: async () => (await workbench.data(model)).test,
       environment: machine({ ...packageVersions(), espalier: version }) as unknown as Json,
       signal: context.signal,
-      onEvent: showSearch(bar, context),
     });
+    // Nobody is told about workers any more.
+    await queue?.close();
+    queue = undefined;
     bar.stop();
     await finish(result, { out, shown, json: given.json ?? false, asked, context });
   } finally {
     bar.stop();
+    await queue?.close();
     await store.close();
   }
 }
@@ -81,7 +98,7 @@ async function searchOf(
   file: string | undefined,
   given: Partial<SearchOptions>,
   context: Context,
-): Promise<{ asked: SearchFile; named: (key: keyof Goal) => string }> {
+): Promise<{ asked: SearchFile; named: (key: keyof Goal | "front") => string }> {
   const isSearch = file !== undefined && [".yaml", ".yml", ".json"].includes(extname(file));
   const read = isSearch ? await loadSearch(file, context) : undefined;
   const { error, reference, bytes, flops, latency } = given;
@@ -97,10 +114,16 @@ async function searchOf(
     data: isGiven(data) ? { ...read?.data, ...defined(data) } : undefined,
     ...{ budget: given.budget, evaluations: given.evaluations, strategies: given.strategy },
     ...{ epochs: given.epochs, reduction: given.reduction, batchesPerEpoch: given.batchesPerEpoch },
-    ...{ proposals: given.proposals, repeats: given.repeats, seed: given.seed, backend: given.backend },
+    ...{
+      front: given.front,
+      proposals: given.proposals,
+      repeats: given.repeats,
+      seed: given.seed,
+      backend: given.backend,
+    },
   };
   const asked = { ...read, ...defined(options) } as SearchFile;
-  const named = (key: keyof Goal) => {
+  const named = (key: keyof Goal | "front") => {
     if (isSearch && (given as Record<string, unknown>)[key] === undefined) return key;
     return key === "timing" ? "--latency-backend, --batch or --latency-time" : `--${key}`;
   };

@@ -14,9 +14,11 @@ export interface QueueCommandOptions extends CommonOptions, QueueOptions {
 }
 
 export function define(command: Command, context: Context): void {
-  command.description("Lists the sweeps of a queue, its workers, and cells that failed with their errors.");
+  command.description(
+    "Lists the sweeps and searches of a queue, its workers, and cells that failed with their errors.",
+  );
   addQueue(command)
-    .option("--cancel <sweep>", "end a sweep: what it shares with others is still done")
+    .option("--cancel <id>", "end a sweep or a search: what it shares with others is still done")
     .option("--gc", "remove models and files that no cell needs any more");
   addCommon(command);
   addExamples(command, ["queue --queue postgres://espalier@db.example/espalier", "queue --cancel 3f9a0c21"]);

@@ -4,15 +4,24 @@ import {
   addBackend,
   addCommon,
   addExamples,
+  addLease,
   addPlugins,
+  addQueue,
   addTrainingData,
   type BackendOptions,
   type CommonOptions,
+  type LeaseOptions,
+  type QueueOptions,
   type TrainingDataOptions,
 } from "../options/groups.ts";
 import { positive, several, share, text, wholeNumber } from "../options/values.ts";
 
-export interface SearchOptions extends CommonOptions, TrainingDataOptions, BackendOptions {
+export interface SearchOptions
+  extends CommonOptions,
+    TrainingDataOptions,
+    BackendOptions,
+    QueueOptions,
+    LeaseOptions {
   readonly minimize?: "error" | "bytes" | "flops" | "latency";
   readonly error?: number | string;
   readonly reference?: "given" | "tuned";
@@ -28,6 +37,7 @@ export interface SearchOptions extends CommonOptions, TrainingDataOptions, Backe
   readonly reduction?: number;
   readonly batchesPerEpoch?: number;
   readonly proposals?: number;
+  readonly front?: boolean;
   readonly repeats?: number;
   readonly seed?: number;
   readonly strategy?: string[];
@@ -87,6 +97,7 @@ export function define(command: Command, context: Context): void {
       "points that compete for each candidate without fine-tuning (3)",
       wholeNumber({ from: 1 }),
     )
+    .option("--front", "spread over all errors up to --error, for the front more than for the chosen model")
     .option("--repeats <n>", "seeds that the chosen recipe is run with (3)", wholeNumber({ from: 1 }))
     .option("--seed <n>", "seed of the search (0)", wholeNumber())
     .option("--strategy <name>", "a further strategy to choose from; repeatable", several(text));
@@ -99,12 +110,13 @@ export function define(command: Command, context: Context): void {
     .option("--resume", "continue the search in the folder; an error if there is none")
     .option("--fresh", "forget the search in the folder, and start again")
     .option("--no-compare", "do not run the gallery's recipes at the size of the chosen one");
+  addLease(addQueue(command.optionsGroup("On many machines:")));
   addCommon(command.optionsGroup("Other:"));
   addExamples(command, [
     "search m.safetensors --error +1% --budget 30m",
     "search m.safetensors --error +1% --minimize latency --batch 32",
-    "search m.safetensors --bytes 0.1 --evaluations 40",
     "search search.yaml --out found",
+    "search m.safetensors --bytes 0.1 --queue postgres://alpha/espalier",
   ]);
   command.action(async (model: string | undefined, options: SearchOptions) => {
     const { search } = await import("../actions/search.ts");

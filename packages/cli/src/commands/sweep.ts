@@ -3,14 +3,16 @@ import type { Context } from "../context.ts";
 import {
   addCommon,
   addExamples,
+  addLease,
   addPlugins,
   addQueue,
   type CommonOptions,
+  type LeaseOptions,
   type QueueOptions,
 } from "../options/groups.ts";
-import { names, wholeNumber } from "../options/values.ts";
+import { names } from "../options/values.ts";
 
-export interface SweepOptions extends CommonOptions, QueueOptions {
+export interface SweepOptions extends CommonOptions, QueueOptions, LeaseOptions {
   readonly preset?: string;
   readonly dataset?: string[];
   readonly models?: string[];
@@ -20,7 +22,6 @@ export interface SweepOptions extends CommonOptions, QueueOptions {
   readonly plugin?: string[];
   readonly out?: string;
   readonly fresh?: boolean;
-  readonly lease?: number;
   readonly timingHost?: string;
   readonly processor?: string;
 }
@@ -44,12 +45,7 @@ export function define(command: Command, context: Context): void {
     .optionsGroup("Output:")
     .option("--out <folder>", "where results, models and the report go (espalier-out/<name>)")
     .option("--fresh", "forget what the folder holds, and run every cell again");
-  addQueue(command.optionsGroup("On many machines:"))
-    .option(
-      "--lease <seconds>",
-      "a worker silent for so long has lost its cell (60)",
-      wholeNumber({ from: 10 }),
-    )
+  addLease(addQueue(command.optionsGroup("On many machines:")))
     .option("--timing-host <name>", "take times on this machine only")
     .option("--processor <name>", "take times on processors with this in their name only");
   addCommon(command.optionsGroup("Other:"));

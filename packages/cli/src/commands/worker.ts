@@ -21,7 +21,7 @@ export interface WorkerOptions extends CommonOptions, QueueOptions {
 
 export function define(command: Command, context: Context): void {
   command.description(
-    "Takes cells of submitted sweeps, one at a time, until there are none. Start one for each processor or two; a cell " +
+    "Takes cells of submitted sweeps and searches, one at a time, until there are none. Start one for each processor or two; a cell " +
       "that takes times waits until it has its machine alone. Ctrl-C gives the cell back.",
   );
   addQueue(command).option("--backends <names>", "use these backends only (all that can run here)", names);

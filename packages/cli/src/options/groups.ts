@@ -196,10 +196,23 @@ export interface QueueOptions {
   readonly queue?: string;
 }
 
+export interface LeaseOptions {
+  readonly lease?: number;
+}
+
 /** Address of a queue. */
 export function addQueue(command: Command): Command {
   return command.option(
     "--queue <url>",
-    "the PostgreSQL database of a sweep on many machines (ESPALIER_QUEUE)",
+    "the PostgreSQL database that hands work out to machines (ESPALIER_QUEUE)",
+  );
+}
+
+/** The option of those who hand work out. */
+export function addLease(command: Command): Command {
+  return command.option(
+    "--lease <seconds>",
+    "a worker silent for so long has lost its cell (60)",
+    wholeNumber({ from: 10 }),
   );
 }

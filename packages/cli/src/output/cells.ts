@@ -1,7 +1,6 @@
+import { basename } from "node:path";
 import {
-  type Cell,
   type CellEvent,
-  isFailure,
   isLatency,
   isPrune,
   isSensitivity,
@@ -9,16 +8,24 @@ import {
   labelOf,
   type PruneCell,
   procedureOf,
-  type ResultRecord,
 } from "@espalier/bench";
-import { cutMiddle, formatChange, formatDuration, formatError, plural } from "@espalier/report/text";
+import type { QueuedCell, QueuedRecord, TrialRecord } from "@espalier/fleet";
+import {
+  cutMiddle,
+  formatChange,
+  formatDuration,
+  formatError,
+  formatShare,
+  plural,
+} from "@espalier/report/text";
 import type { Colors } from "../context.ts";
 
 /** Columns of a line, and of its last two parts. */
 const [lineWidth, resultWidth, secondsWidth] = [80, 18, 6];
 
 /** A cell in words. A latency cell stands under the cell whose model it times. */
-export function cellText(cell: Cell): string {
+export function cellText(cell: QueuedCell): string {
+  if (cell.kind === "trial") return `search on ${basename(cell.data.dataset)}, ${cell.label}`;
   if (cell.kind === "train") return `train ${cell.model.use} on ${cell.data.dataset}`;
   if (cell.kind === "sensitivity") return `${cell.dense.model.use}, single layers pruned`;
   if (cell.kind === "prune")
@@ -31,13 +38,16 @@ function targetOf({ target }: PruneCell): [metric: string, asked: number] {
 }
 
 /** A cell that is finished; its place among others if it has one. */
-export type FinishedCell = Pick<CellEvent, "cell" | "record"> & Partial<Pick<CellEvent, "done" | "total">>;
+export interface FinishedCell extends Partial<Pick<CellEvent, "done" | "total">> {
+  readonly cell: QueuedCell;
+  readonly record?: QueuedRecord;
+}
 
 /** The line of a cell that is finished. */
 export function cellLine({ done, total, cell, record }: FinishedCell, colors: Colors): string {
   const position = total === undefined ? "" : `${`${done}`.padStart(`${total}`.length)}/${total}  `;
   if (record === undefined) return `${colors.dim(position)}${cellText(cell)}`;
-  if (isFailure(record))
+  if ("error" in record)
     return `${colors.dim(position)}${cellText(cell)}  ${colors.red("failed:")} ${record.error}`;
   const result = resultText(record).padEnd(resultWidth);
   const seconds = formatDuration(record.seconds).padStart(secondsWidth);
@@ -47,12 +57,20 @@ export function cellLine({ done, total, cell, record }: FinishedCell, colors: Co
 }
 
 /** The value that was reached, if it is not the target. */
-function reached(record: ResultRecord): string {
-  if (!isPrune(record) || !record.result.applicable || record.result.target.met) return "";
+function reached(record: QueuedRecord): string {
+  if (isTrial(record) || !isPrune(record) || !record.result.applicable || record.result.target.met) return "";
   return ` → ${record.result.target.achieved.toFixed(2)}`;
 }
 
-function resultText(record: ResultRecord): string {
+function isTrial(record: QueuedRecord): record is TrialRecord {
+  return record.cell.kind === "trial";
+}
+
+function resultText(record: QueuedRecord): string {
+  if (isTrial(record))
+    return "result" in record
+      ? `MSE ${formatError(record.result.validation.mse)} ${formatShare(record.result.bytes, 2)}`
+      : "";
   if (isTrain(record)) return `MSE ${formatError(record.result.test.mse)}`;
   if (isPrune(record)) {
     const { tuned, dense, applicable } = record.result;

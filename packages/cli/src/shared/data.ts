@@ -72,6 +72,23 @@ export async function loadSourceFor(
   context: Context,
   bar: Bar,
 ): Promise<LoadedDataset> {
+  const { dataset, remembered } = namedFor(model, options);
+  return loadSource(dataset, options, context, bar, remembered);
+}
+
+/** The same data set, by which file and how it is read. */
+export function sourceFor(model: Model, options: TrainingDataOptions, context: Context) {
+  const { dataset, remembered } = namedFor(model, options);
+  return {
+    dataset: datasetPath(dataset, context),
+    reading: { ...remembered, ...given({ ...csvOptions(options), series: options.series }) },
+  };
+}
+
+function namedFor(
+  model: Model,
+  options: TrainingDataOptions,
+): { readonly dataset: string; readonly remembered: LoadOptions } {
   const known = dataOf(model);
   const dataset = options.dataset ?? known?.name;
   if (dataset === undefined) {
@@ -82,7 +99,7 @@ export async function loadSourceFor(
       `the model was trained on ${basename(dataset)}. Give --dataset with the path to it.`,
     );
   }
-  return loadSource(dataset, options, context, bar, readingOf(known));
+  return { dataset, remembered: readingOf(known) };
 }
 
 /** How a model's data was read, to read similar files in the same way. */

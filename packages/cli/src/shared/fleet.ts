@@ -1,16 +1,17 @@
 import { createSweepPace, type SweepConfig, type SweepResult } from "@espalier/bench";
-import { EspalierError } from "@espalier/core";
-import type { FleetCell, RunningWorker } from "@espalier/fleet";
+import { EspalierError, type Model } from "@espalier/core";
+import type { FleetCell, RunningWorker, SearchQueue } from "@espalier/fleet";
 import type { Registry } from "@espalier/recipe";
 import { plural } from "@espalier/report/text";
 import type { SweepOptions } from "../commands/sweep.ts";
 import type { Context } from "../context.ts";
-import type { QueueOptions } from "../options/groups.ts";
+import type { LeaseOptions, QueueOptions } from "../options/groups.ts";
 import { cellLine, cellText } from "../output/cells.ts";
 import type { Bar } from "../output/progress.ts";
 import { version } from "../version.ts";
 import { dataFolders } from "./data.ts";
 import { pluginChecksums } from "./plugins.ts";
+import type { CommandWorkbench } from "./workbench.ts";
 
 /** PostgreSQL's driver and pg-boss, which most who install Espalier have no need of. */
 export async function loadFleet(): Promise<typeof import("@espalier/fleet")> {
@@ -20,7 +21,7 @@ export async function loadFleet(): Promise<typeof import("@espalier/fleet")> {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code !== "ERR_MODULE_NOT_FOUND" || !message.includes("@espalier/fleet")) throw error;
     throw new EspalierError(
-      `sweeps on many machines need a package beside this one: npm install @espalier/fleet@${version}`,
+      `a queue needs a package beside this one: npm install @espalier/fleet@${version}`,
     );
   }
 }
@@ -47,6 +48,46 @@ interface FleetParts {
   readonly options: SweepOptions;
 }
 
+/** Says once that no worker is there, until there is one. */
+function aloneSayer(bar: Bar, command: string): (workers: readonly unknown[]) => void {
+  let alone = false;
+  return ({ length }) => {
+    if (length === 0 && !alone) bar.line(`no worker is running: start some with ${command}`);
+    alone = length === 0;
+  };
+}
+
+/** Options of a search's queue. */
+interface SearchQueueParts {
+  readonly queue: string;
+  readonly model: Model;
+  readonly workbench: CommandWorkbench;
+  readonly registry: Registry;
+  readonly options: QueueOptions & LeaseOptions & { readonly plugin?: readonly string[] };
+  readonly context: Context;
+  readonly bar: Bar;
+  readonly onWorkers: (workers: number) => void;
+}
+
+/** The queue to which a search hands out its trials. */
+export async function openSearchQueue(parts: SearchQueueParts): Promise<SearchQueue> {
+  const { queue, model, workbench, registry, options, context, bar, onWorkers } = parts;
+  const { SearchQueue } = await loadFleet();
+  const { checksum } = await workbench.data(model);
+  const sayIfAlone = aloneSayer(bar, "espalier worker --keep-waiting --queue …");
+  return new SearchQueue({
+    ...{ queue, model, registry, lease: options.lease, signal: context.signal },
+    data: { ...workbench.source(model), checksum },
+    plugins: await pluginChecksums(options.plugin, context),
+    onBegin: (search) => bar.line(`handed out as ${search}; Ctrl-C ends the waiting, not the workers`),
+    onWorkers(workers) {
+      sayIfAlone(workers);
+      onWorkers(workers.length);
+    },
+    onNote: (line) => bar.line(line),
+  });
+}
+
 /** Submits a sweep, and shows what workers make of it. */
 export async function runOnFleet(
   config: SweepConfig,
@@ -55,7 +96,8 @@ export async function runOnFleet(
   const { runFleetSweep } = await loadFleet();
   const pace = createSweepPace();
   const open = new Map<string, FleetCell["cell"]>();
-  let [done, total, alone] = [0, 0, false];
+  let [done, total] = [0, 0];
+  const sayIfAlone = aloneSayer(bar, "espalier worker --queue …");
   const show = (workers: readonly RunningWorker[]) => {
     const busy = workers.flatMap(({ host, cell }) =>
       cell === undefined ? [] : [`${cellText(cell).trim()} on ${host}`],
@@ -66,9 +108,7 @@ export async function runOnFleet(
       share: total === 0 ? 0 : done / total,
       remaining: rest === undefined || busy.length === 0 ? null : rest / busy.length,
     });
-    if (workers.length === 0 && !alone)
-      bar.line("no worker is running: start some with espalier worker --queue …");
-    alone = workers.length === 0;
+    sayIfAlone(workers);
   };
   return runFleetSweep(config, {
     queue,

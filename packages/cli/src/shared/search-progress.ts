@@ -7,8 +7,16 @@ import type { Bar } from "../output/progress.ts";
 const settled = 0.02;
 
 /** Shows a search: a bar over its budget, and a line for everything that was found. */
-export function showSearch(bar: Bar, { noteColors: c }: Context): (event: SearchEvent) => void {
+export function showSearch(
+  bar: Bar,
+  { noteColors: c }: Context,
+): {
+  readonly onEvent: (event: SearchEvent) => void;
+  /** Told how many workers a queue has. */
+  readonly onWorkers: (workers: number) => void;
+} {
   let label = "search";
+  let workers: number | undefined;
   let share = 0;
   let begin: { readonly at: number; readonly share: number } | undefined;
   const update = (detail?: string) => bar.update({ label, share, remaining: remaining(), detail });
@@ -17,10 +25,17 @@ export function showSearch(bar: Bar, { noteColors: c }: Context): (event: Search
     if (begin === undefined || share - begin.share < settled) return null;
     return (((performance.now() - begin.at) / 1000) * (1 - share)) / (share - begin.share);
   };
-  return (event) => {
+  const onWorkers = (count: number) => {
+    workers = count;
+    update();
+  };
+  const onEvent = (event: SearchEvent) => {
     if (event.kind === "started") {
       const { of, epochs, seed } = event.task;
-      label = `${nameOf(of)}, ${plural(epochs, "epoch")}, seed ${seed}`;
+      label =
+        workers === undefined
+          ? `${nameOf(of)}, ${plural(epochs, "epoch")}, seed ${seed}`
+          : `${plural(event.inFlight, "fine-tuning")} in flight, ${plural(workers, "worker")}`;
       share = event.done;
       begin ??= { at: performance.now(), share };
       update();
@@ -33,6 +48,7 @@ export function showSearch(bar: Bar, { noteColors: c }: Context): (event: Search
       if (line !== undefined) bar.line("error" in event.record && event.record.error ? c.dim(line) : line);
     }
   };
+  return { onEvent, onWorkers };
 }
 
 function lineOf(record: SearchRecord): string | undefined {

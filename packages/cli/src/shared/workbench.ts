@@ -1,4 +1,4 @@
-import { latencyMeter } from "@espalier/bench";
+import { type DenseMeter, latencyMeter } from "@espalier/bench";
 import { type Backend, type Model, planFromJson } from "@espalier/core";
 import type { ForecastingData } from "@espalier/datasets";
 import { readBytes, readTensors } from "@espalier/formats/node";
@@ -11,12 +11,13 @@ import {
   type Registry,
   type Workbench,
 } from "@espalier/recipe";
+import { timingRemark } from "@espalier/report/text";
 import { forecastingDataFor, withData } from "@espalier/training";
 import type { Context } from "../context.ts";
 import type { TrainingDataOptions } from "../options/groups.ts";
 import type { Bar } from "../output/progress.ts";
 import { openBackend } from "./backend.ts";
-import { loadSource, loadSourceFor } from "./data.ts";
+import { loadSource, loadSourceFor, sourceFor } from "./data.ts";
 
 /** Options of a command's workbench. */
 export interface CommandWorkbenchOptions {
@@ -52,18 +53,37 @@ export class CommandWorkbench implements Workbench {
     return this.#data;
   }
 
+  /** Which data that is, and how it is read, split and scaled: for other machines. */
+  source(model: Model) {
+    const { scale, splits } = this.#which;
+    return { ...sourceFor(model, this.#which, this.#options.context), scale, splits };
+  }
+
   backend(name = "wasm"): Promise<Backend> {
     this.#backend ??= openBackend(this.registry, { backend: name, threads: this.#options.threads });
     return this.#backend;
   }
 
-  latency(dense: Model, { backend = "wasm", batch, time }: LatencySettings) {
-    return latencyMeter(dense, {
+  /** Says once if other programs disturbed the timing. */
+  async latency(dense: Model, { backend = "wasm", batch, time }: LatencySettings): Promise<DenseMeter> {
+    const { context, bar } = this.#options;
+    const meter = await latencyMeter(dense, {
       backend: this.registry.backend(backend),
-      signal: this.#options.context.signal,
+      signal: context.signal,
       ...(batch !== undefined && { batch }),
       ...(time !== undefined && { time }),
     });
+    let said = false;
+    return {
+      ...meter,
+      async measure(pruned) {
+        const timed = await meter.measure(pruned);
+        const remark = said ? undefined : timingRemark(timed.waited ?? 0);
+        if (remark !== undefined) bar.line(remark);
+        said ||= remark !== undefined;
+        return timed;
+      },
+    };
   }
 
   async plan(path: string) {
