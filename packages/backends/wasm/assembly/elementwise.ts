@@ -10,60 +10,49 @@ import { least, madd, most, storeLanes, zero } from "./simd";
 /** Bytes of one axis in `dims`. */
 const AXIS: usize = 20;
 
-const COPY = 0, SQRT = 1, RELU = 2, SCALE = 3, GELU = 4, EXPONENTIAL = 5, ELU = 6, SIGMOID = 7, TANH = 8, AT_LEAST = 9, AT_MOST = 10;
+const COPY = 0, SQRT = 1, SCALE = 3, GELU = 4, EXPONENTIAL = 5, ELU = 6, SIGMOID = 7, TANH = 8, AT_LEAST = 9, AT_MOST = 10;
 const ADD = 0, SUB = 1, MUL = 2, DIV = 3, RELU_GRADIENT = 4, GELU_GRADIENT = 5, DROPOUT = 6, ELU_GRADIENT = 7, ADD_INTEGERS = 8, CLIP_GRADIENT = 9;
-
-/** Four numbers `stride` bytes apart. */
-// @ts-ignore: decorator
-@inline function collect(p: usize, stride: usize): v128 {
-  let x = v128.load_splat<f32>(p);
-  x = v128.load32_lane(p + stride, x, 1);
-  x = v128.load32_lane(p + 2 * stride, x, 2);
-  return v128.load32_lane(p + 3 * stride, x, 3);
-}
 
 // @ts-ignore: decorator
 @inline function applyUnary(operation: i32, x: v128, by: v128): v128 {
   if (operation == SQRT) return f32x4.sqrt(x);
-  if (operation == RELU) return f32x4.pmax(zero(), x);
   if (operation == SCALE) return f32x4.mul(x, by);
-  if (operation == AT_LEAST) return f32x4.max(x, by);
-  if (operation == AT_MOST) return f32x4.min(x, by);
+  // NaN stays NaN: both give their first operand unless the second is beyond it.
+  if (operation == AT_LEAST) return f32x4.pmax(x, by);
+  if (operation == AT_MOST) return f32x4.pmin(x, by);
   return x;
 }
 
+/** Rows `ys` and `xo` bytes apart. Most are short, so that what is done once a row counts. */
 // @ts-ignore: decorator
-@inline function unaryRow(operation: i32, n: i32, y: usize, x: usize, xs: usize, by: v128): void {
-  if (xs == 4) {
-    for (; n >= 4; n -= 4) {
-      v128.store(y, applyUnary(operation, v128.load(x), by));
-      y += 16;
-      x += 16;
+@inline function unaryRows(operation: i32, rows: i32, n: i32, y: usize, ys: usize, x: usize, xo: usize, xs: usize, by: v128): void {
+  for (; rows > 0; rows--) {
+    const end = y + (<usize>(n & ~3) << 2);
+    let to = y, from = x;
+    if (xs == 4) {
+      for (; to < end; to += 16) {
+        v128.store(to, applyUnary(operation, v128.load(from), by));
+        from += 16;
+      }
+      if (n & 3) storeLanes(to, applyUnary(operation, v128.load(from), by), n & 3);
+    } else {
+      for (let k = n; k > 0; k -= 4) {
+        storeLanes(to, applyUnary(operation, collect(from, xs, k), by), k);
+        to += 16;
+        from += 4 * xs;
+      }
     }
-    if (n > 0) storeLanes(y, applyUnary(operation, v128.load(x), by), n);
-  } else if (xs == 0) {
-    const held = applyUnary(operation, v128.load_splat<f32>(x), by);
-    for (; n >= 4; n -= 4) {
-      v128.store(y, held);
-      y += 16;
-    }
-    if (n > 0) storeLanes(y, held, n);
-  } else {
-    for (; n > 0; n -= 4) {
-      const left = n < 4 ? n : 4;
-      const value = left == 4 ? collect(x, xs) : collectPart(x, xs, left);
-      storeLanes(y, applyUnary(operation, value, by), left);
-      y += 16;
-      x += 4 * xs;
-    }
+    y += ys;
+    x += xo;
   }
 }
 
-function collectPart(p: usize, stride: usize, n: i32): v128 {
+/** Up to four numbers `stride` bytes apart. */
+function collect(p: usize, stride: usize, n: i32): v128 {
   let x = v128.load_splat<f32>(p);
   if (n > 1) x = v128.load32_lane(p + stride, x, 1);
   if (n > 2) x = v128.load32_lane(p + 2 * stride, x, 2);
-  return x;
+  return n > 3 ? v128.load32_lane(p + 3 * stride, x, 3) : x;
 }
 
 function geluRow(n: i32, y: usize, x: usize, xs: usize): void {
@@ -71,7 +60,7 @@ function geluRow(n: i32, y: usize, x: usize, xs: usize): void {
   const a0 = v128.load(GELU_TABLE, 64), r1 = v128.load(GELU_TABLE, 80), q1 = v128.load(GELU_TABLE, 96);
   const r2 = v128.load(GELU_TABLE, 112), q2 = v128.load(GELU_TABLE, 128), r3 = v128.load(GELU_TABLE, 144), q3 = v128.load(GELU_TABLE, 160);
   for (; n > 0; n -= 4) {
-    const value = xs == 4 ? v128.load(x) : collectPart(x, xs, n);
+    const value = xs == 4 ? v128.load(x) : collect(x, xs, n);
     const a = most(v128.or(value, sign), low);
     const t = f32x4.add(a, shift);
     const w = f32x4.mul(t, t);
@@ -100,7 +89,7 @@ function exponentialRow(operation: i32, n: i32, y: usize, x: usize, xs: usize, d
   const factor: f32 = operation == SIGMOID ? -1.4426950408889634 : operation == TANH ? 2.8853900817779268 : 1.4426950408889634;
   const log = f32x4.splat(factor);
   for (; n > 0; n -= 4) {
-    const value = xs == 4 ? v128.load(x) : collectPart(x, xs, n);
+    const value = xs == 4 ? v128.load(x) : collect(x, xs, n);
     let exponent = least(f32x4.mul(value, log), high);
     // What would be subnormal behind the division is 1 ÷ infinity.
     if (operation == SIGMOID) exponent = v128.bitselect(high, exponent, f32x4.gt(exponent, largest));
@@ -114,7 +103,7 @@ function exponentialRow(operation: i32, n: i32, y: usize, x: usize, xs: usize, d
       out = v128.bitselect(value, out, f32x4.gt(value, zero()));
     } else if (operation == ELU_SLOPE) {
       out = v128.bitselect(one, out, f32x4.gt(value, zero()));
-      out = f32x4.mul(out, ds == 4 ? v128.load(d) : collectPart(d, ds, n));
+      out = f32x4.mul(out, ds == 4 ? v128.load(d) : collect(d, ds, n));
       d += ds == 4 ? 16 : 4 * ds;
     }
     if (n >= 4) v128.store(y, out);
@@ -157,12 +146,12 @@ function geluGradientRow(n: i32, y: usize, x: usize, xs: usize, d: usize, ds: us
   const c3 = v128.load(EXP, 80), c4 = v128.load(EXP, 96), c5 = v128.load(EXP, 112);
   const log = f32x4.splat(-0.7213475204444817), density = f32x4.splat(0.3989422804014327);
   for (; n > 0; n -= 4) {
-    const value = xs == 4 ? v128.load(x) : collectPart(x, xs, n);
+    const value = xs == 4 ? v128.load(x) : collect(x, xs, n);
     const e = erfScaled(value, root, low, high, a13, a11, a9, a7, a5, a3, a1, b8, b6, b4, b2, b0);
     const cdf = madd(half, e, half);
     const bell = exp2(f32x4.mul(f32x4.mul(value, value), log), lo, magic, c0, c1, c2, c3, c4, c5);
     const slope = madd(f32x4.mul(value, density), bell, cdf);
-    const out = f32x4.mul(slope, ds == 4 ? v128.load(d) : collectPart(d, ds, n));
+    const out = f32x4.mul(slope, ds == 4 ? v128.load(d) : collect(d, ds, n));
     if (n >= 4) v128.store(y, out);
     else storeLanes(y, out, n);
     y += 16;
@@ -177,27 +166,28 @@ export function unary(operation: i32, dims: usize, y: usize, x: usize, by: f32):
 }
 
 function unaryAxis(operation: i32, rank: i32, dims: usize, y: usize, x: usize, by: v128): void {
-  const n = load<i32>(dims), ys = load<usize>(dims, 4), xs = load<usize>(dims, 8);
-  if (rank > 1) {
-    for (let i = 0; i < n; i++) {
+  let rows = load<i32>(dims), ys = load<usize>(dims, 4), xo = load<usize>(dims, 8);
+  if (rank > 2) {
+    for (; rows > 0; rows--) {
       unaryAxis(operation, rank - 1, dims + AXIS, y, x, by);
       y += ys;
-      x += xs;
+      x += xo;
     }
     return;
   }
+  if (rank == 2) dims += AXIS;
+  else rows = 1;
+  const n = load<i32>(dims), xs = load<usize>(dims, 8);
   switch (operation) {
-    case COPY:
-      if (xs == 4) memory.copy(y, x, <usize>n << 2);
-      else unaryRow(COPY, n, y, x, xs, by);
-      break;
-    case SQRT: unaryRow(SQRT, n, y, x, xs, by); break;
-    case RELU: unaryRow(RELU, n, y, x, xs, by); break;
-    case SCALE: unaryRow(SCALE, n, y, x, xs, by); break;
-    case AT_LEAST: unaryRow(AT_LEAST, n, y, x, xs, by); break;
-    case AT_MOST: unaryRow(AT_MOST, n, y, x, xs, by); break;
-    case GELU: geluRow(n, y, x, xs); break;
-    default: exponentialRow(operation, n, y, x, xs, 0, 0);
+    case COPY: unaryRows(COPY, rows, n, y, ys, x, xo, xs, by); break;
+    case SQRT: case SCALE: case AT_LEAST: case AT_MOST: unaryRows(operation, rows, n, y, ys, x, xo, xs, by); break;
+    default:
+      for (; rows > 0; rows--) {
+        if (operation == GELU) geluRow(n, y, x, xs);
+        else exponentialRow(operation, n, y, x, xs, 0, 0);
+        y += ys;
+        x += xo;
+      }
   }
 }
 
@@ -214,44 +204,45 @@ function unaryAxis(operation: i32, rank: i32, dims: usize, y: usize, x: usize, b
 }
 
 // @ts-ignore: decorator
-@inline function binaryRow(operation: i32, n: i32, y: usize, a: usize, sa: usize, b: usize, sb: usize, ratio: v128, scale: v128): void {
-  if (sa == 4 && sb == 4) {
-    for (; n >= 4; n -= 4) {
-      v128.store(y, applyBinary(operation, v128.load(a), v128.load(b), ratio, scale));
-      y += 16;
-      a += 16;
-      b += 16;
+@inline function binaryRows(
+  operation: i32, rows: i32, n: i32, y: usize, ys: usize, a: usize, ao: usize, sa: usize, b: usize, bo: usize, sb: usize, ratio: v128, scale: v128,
+): void {
+  for (; rows > 0; rows--) {
+    const end = y + (<usize>(n & ~3) << 2);
+    let to = y, left = a, right = b;
+    if (sa == 4 && sb == 4) {
+      for (; to < end; to += 16) {
+        v128.store(to, applyBinary(operation, v128.load(left), v128.load(right), ratio, scale));
+        left += 16;
+        right += 16;
+      }
+      if (n & 3) storeLanes(to, applyBinary(operation, v128.load(left), v128.load(right), ratio, scale), n & 3);
+    } else if (sa == 4 && sb == 0) {
+      const held = v128.load_splat<f32>(right);
+      for (; to < end; to += 16) {
+        v128.store(to, applyBinary(operation, v128.load(left), held, ratio, scale));
+        left += 16;
+      }
+      if (n & 3) storeLanes(to, applyBinary(operation, v128.load(left), held, ratio, scale), n & 3);
+    } else if (sa == 0 && sb == 4) {
+      const held = v128.load_splat<f32>(left);
+      for (; to < end; to += 16) {
+        v128.store(to, applyBinary(operation, held, v128.load(right), ratio, scale));
+        right += 16;
+      }
+      if (n & 3) storeLanes(to, applyBinary(operation, held, v128.load(right), ratio, scale), n & 3);
+    } else {
+      for (let k = n; k > 0; k -= 4) {
+        storeLanes(to, applyBinary(operation, collect(left, sa, k), collect(right, sb, k), ratio, scale), k);
+        to += 16;
+        left += 4 * sa;
+        right += 4 * sb;
+      }
     }
-    if (n > 0) storeLanes(y, applyBinary(operation, v128.load(a), v128.load(b), ratio, scale), n);
-  } else if (sa == 4 && sb == 0) {
-    const held = v128.load_splat<f32>(b);
-    for (; n >= 4; n -= 4) {
-      v128.store(y, applyBinary(operation, v128.load(a), held, ratio, scale));
-      y += 16;
-      a += 16;
-    }
-    if (n > 0) storeLanes(y, applyBinary(operation, v128.load(a), held, ratio, scale), n);
-  } else if (sa == 0 && sb == 4) {
-    const held = v128.load_splat<f32>(a);
-    for (; n >= 4; n -= 4) {
-      v128.store(y, applyBinary(operation, held, v128.load(b), ratio, scale));
-      y += 16;
-      b += 16;
-    }
-    if (n > 0) storeLanes(y, applyBinary(operation, held, v128.load(b), ratio, scale), n);
-  } else {
-    for (; n > 0; n -= 4) {
-      const left = n < 4 ? n : 4;
-      storeLanes(y, applyBinary(operation, collectPart4(a, sa, left), collectPart4(b, sb, left), ratio, scale), left);
-      y += 16;
-      a += 4 * sa;
-      b += 4 * sb;
-    }
+    y += ys;
+    a += ao;
+    b += bo;
   }
-}
-
-function collectPart4(p: usize, stride: usize, n: i32): v128 {
-  return n == 4 ? collect(p, stride) : collectPart(p, stride, n);
 }
 
 /** y = f(a, b), f by number. DROPOUT: a·scale where b ≥ ratio, else 0; CLIP_GRADIENT: b where ratio ≤ a ≤ scale, else 0. */
@@ -260,37 +251,47 @@ export function binary(operation: i32, dims: usize, y: usize, a: usize, b: usize
 }
 
 function binaryAxis(operation: i32, rank: i32, dims: usize, y: usize, a: usize, b: usize, ratio: v128, scale: v128): void {
-  const n = load<i32>(dims), ys = load<usize>(dims, 4), sa = load<usize>(dims, 8), sb = load<usize>(dims, 12);
-  if (rank > 1) {
-    for (let i = 0; i < n; i++) {
+  let rows = load<i32>(dims), ys = load<usize>(dims, 4), ao = load<usize>(dims, 8), bo = load<usize>(dims, 12);
+  if (rank > 2) {
+    for (; rows > 0; rows--) {
       binaryAxis(operation, rank - 1, dims + AXIS, y, a, b, ratio, scale);
       y += ys;
-      a += sa;
-      b += sb;
+      a += ao;
+      b += bo;
     }
     return;
   }
+  if (rank == 2) dims += AXIS;
+  else rows = 1;
+  const n = load<i32>(dims), sa = load<usize>(dims, 8), sb = load<usize>(dims, 12);
   switch (operation) {
-    case ADD: binaryRow(ADD, n, y, a, sa, b, sb, ratio, scale); break;
-    case ADD_INTEGERS: binaryRow(ADD_INTEGERS, n, y, a, sa, b, sb, ratio, scale); break;
-    case SUB: binaryRow(SUB, n, y, a, sa, b, sb, ratio, scale); break;
-    case MUL: binaryRow(MUL, n, y, a, sa, b, sb, ratio, scale); break;
-    case DIV: binaryRow(DIV, n, y, a, sa, b, sb, ratio, scale); break;
-    default: {
+    case ADD: binaryRows(ADD, rows, n, y, ys, a, ao, sa, b, bo, sb, ratio, scale); break;
+    case ADD_INTEGERS: binaryRows(ADD_INTEGERS, rows, n, y, ys, a, ao, sa, b, bo, sb, ratio, scale); break;
+    case SUB: binaryRows(SUB, rows, n, y, ys, a, ao, sa, b, bo, sb, ratio, scale); break;
+    case MUL: binaryRows(MUL, rows, n, y, ys, a, ao, sa, b, bo, sb, ratio, scale); break;
+    case DIV: binaryRows(DIV, rows, n, y, ys, a, ao, sa, b, bo, sb, ratio, scale); break;
+    default:
       // What forecasts never ask for is left out of their module.
       if (!trains) unreachable();
-      gradientRow(operation, n, y, a, sa, b, sb, ratio, scale);
-    }
+      gradientRows(operation, rows, n, y, ys, a, ao, sa, b, bo, sb, ratio, scale);
   }
 }
 
-function gradientRow(operation: i32, n: i32, y: usize, a: usize, sa: usize, b: usize, sb: usize, ratio: v128, scale: v128): void {
+function gradientRows(
+  operation: i32, rows: i32, n: i32, y: usize, ys: usize, a: usize, ao: usize, sa: usize, b: usize, bo: usize, sb: usize, ratio: v128, scale: v128,
+): void {
   switch (operation) {
-    case RELU_GRADIENT: binaryRow(RELU_GRADIENT, n, y, a, sa, b, sb, ratio, scale); break;
-    case CLIP_GRADIENT: binaryRow(CLIP_GRADIENT, n, y, a, sa, b, sb, ratio, scale); break;
-    case DROPOUT: binaryRow(DROPOUT, n, y, a, sa, b, sb, ratio, scale); break;
-    case GELU_GRADIENT: geluGradientRow(n, y, a, sa, b, sb); break;
-    default: exponentialRow(ELU_SLOPE, n, y, a, sa, b, sb);
+    case RELU_GRADIENT: binaryRows(RELU_GRADIENT, rows, n, y, ys, a, ao, sa, b, bo, sb, ratio, scale); break;
+    case CLIP_GRADIENT: binaryRows(CLIP_GRADIENT, rows, n, y, ys, a, ao, sa, b, bo, sb, ratio, scale); break;
+    case DROPOUT: binaryRows(DROPOUT, rows, n, y, ys, a, ao, sa, b, bo, sb, ratio, scale); break;
+    default:
+      for (; rows > 0; rows--) {
+        if (operation == GELU_GRADIENT) geluGradientRow(n, y, a, sa, b, sb);
+        else exponentialRow(ELU_SLOPE, n, y, a, sa, b, sb);
+        y += ys;
+        a += ao;
+        b += bo;
+      }
   }
 }
 
@@ -324,7 +325,7 @@ function affineAxis(rank: i32, dims: usize, y: usize, x: usize, factor: usize, s
   }
   for (; n > 0; n -= 4) {
     const left = n < 4 ? n : 4;
-    storeLanes(y, madd(collectPart4(x, xs, left), collectPart4(factor, fs, left), collectPart4(shift, ss, left)), left);
+    storeLanes(y, madd(collect(x, xs, left), collect(factor, fs, left), collect(shift, ss, left)), left);
     y += 16;
     x += 4 * xs;
     factor += 4 * fs;

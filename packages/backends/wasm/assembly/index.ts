@@ -3,5 +3,5 @@ export * from "./forward";
 export { batchNormGradient, batchNormTraining, layerNormGradient, layerNormSums } from "./normalization";
 export { averageGradientRows, averagePoolGradient, maxPoolGradient } from "./pooling";
 export { softmaxGradientLanes, softmaxGradientRows } from "./softmax";
-export { maskedGradient } from "./sparse";
-export { adam, adamAt } from "./training";
+export { maskedGradient, scatterValues } from "./sparse";
+export { adam } from "./training";

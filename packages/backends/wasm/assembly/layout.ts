@@ -109,31 +109,54 @@ export function reduce(dims: usize, y: usize, x: usize): void {
 }
 
 function reduceAxis(rank: i32, dims: usize, y: usize, x: usize): void {
-  let n = load<i32>(dims);
-  const ys = load<usize>(dims, 4), xs = load<usize>(dims, 8);
-  if (rank > 1) {
-    for (let i = 0; i < n; i++) {
+  let rows = load<i32>(dims), ys = load<usize>(dims, 4), xs = load<usize>(dims, 8);
+  if (rank > 2) {
+    for (; rows > 0; rows--) {
       reduceAxis(rank - 1, dims + AXIS, y, x);
       y += ys;
       x += xs;
     }
     return;
   }
-  if (ys == 0 && xs == 4) {
-    store<f32>(y, load<f32>(y) + sumRow(n, x));
-  } else if (ys == 4 && xs == 4) {
-    addRow(n, y, x);
-  } else {
-    for (let i = 0; i < n; i++) {
-      store<f32>(y, load<f32>(y) + load<f32>(x));
-      y += ys;
-      x += xs;
+  if (rank == 2) dims += AXIS;
+  else rows = 1;
+  let n = load<i32>(dims);
+  const yc = load<usize>(dims, 4), xc = load<usize>(dims, 8);
+  if (ys == 0 && yc == 4 && xc == 4 && n < 64) {
+    // Short rows into one: read again what was just stored in pieces, each would wait for the one before.
+    for (; n > 0; n -= 4) {
+      let sum = v128.load(y), from = x;
+      for (let i = 0; i < rows; i++) {
+        sum = f32x4.add(sum, v128.load(from));
+        from += xs;
+      }
+      storeLanes(y, sum, n);
+      y += 16;
+      x += 16;
     }
+    return;
+  }
+  for (; rows > 0; rows--) {
+    if (yc == 0 && xc == 4) {
+      store<f32>(y, load<f32>(y) + sumRow(n, x));
+    } else if (yc == 4 && xc == 4) {
+      addRow(n, y, x);
+    } else {
+      let to = y, from = x;
+      for (let i = 0; i < n; i++) {
+        store<f32>(to, load<f32>(to) + load<f32>(from));
+        to += yc;
+        from += xc;
+      }
+    }
+    y += ys;
+    x += xs;
   }
 }
 
 /** y += x, n neighbours of both. */
-function addRow(n: i32, y: usize, x: usize): void {
+// @ts-ignore: decorator
+@inline function addRow(n: i32, y: usize, x: usize): void {
   for (; n >= 4; n -= 4) {
     v128.store(y, f32x4.add(v128.load(y), v128.load(x)));
     y += 16;

@@ -1,5 +1,5 @@
 /** Building and refreshing sparse weights, and the gradient that exists only where a weight does. */
-import { keepLanes, madd, sumLanes, zero } from "./simd";
+import { keepLanes, madd, storeLanes, zero } from "./simd";
 
 /**
  * For W[n, k] = w + n·ns + k·ks the number of columns that hold a nonzero in each row, in each pair of rows, and in each
@@ -140,6 +140,15 @@ export function gatherValues(n: i32, from: usize, sources: usize, to: usize): vo
   }
 }
 
+/** The number `sources[i]` bytes behind `to` = from[i]. */
+export function scatterValues(n: i32, from: usize, sources: usize, to: usize): void {
+  for (let i = 0; i < n; i++) {
+    store<f32>(to + <usize>load<u32>(sources), load<f32>(from));
+    sources += 4;
+    from += 4;
+  }
+}
+
 /** Position of the first number that is NaN or infinite; −1 where there is none. */
 export function firstNonFinite(n: i32, x: usize): i32 {
   const exponent = i32x4.splat(0x7f800000);
@@ -166,15 +175,27 @@ export function opensMask(n: i32, w: usize, mask: usize): i32 {
 
 /**
  * dW where it is wanted: for each row of `rows` (as sparse products have them; one row each) and each of its `offsets`,
- * the product of a row of dy and a row of x over `tokens`. Rows of dy and x are equally far apart.
+ * the product of a row of dy and a row of x over `tokens`. Rows of dy and x are equally far apart. Long ones are taken in
+ * blocks, or x would come from memory anew for each weight.
  */
 export function maskedGradient(N: i32, rows: usize, offsets: usize, dy: usize, x: usize, tokens: i32, to: usize): void {
+  const block = tokens > 4 * BLOCK ? BLOCK : tokens;
+  for (let t = 0; t < tokens; t += block) {
+    const at = <usize>t << 2;
+    gradientOf(N, rows, offsets, dy + at, x + at, min(block, tokens - t), to, t > 0);
+  }
+}
+
+const BLOCK = 64;
+
+/** The share of some tokens, added to what is there if there is `more`. */
+function gradientOf(N: i32, rows: usize, offsets: usize, dy: usize, x: usize, tokens: i32, to: usize, more: bool): void {
   for (let n = 0; n < N; n++) {
     const d = dy + <usize>load<u32>(rows, 4);
-    const end = to + <usize>load<u32>(rows);
-    const fours = to + (<usize>load<u32>(rows) & ~15);
+    let count = load<i32>(rows) >> 2;
     rows += 16;
-    for (; to < fours; to += 16, offsets += 16) {
+    while (count > 0) {
+      // Behind a row's last one lie the next row's, or zeros: what they give is not stored.
       const x0 = x + <usize>load<u32>(offsets), x1 = x + <usize>load<u32>(offsets, 4);
       const x2 = x + <usize>load<u32>(offsets, 8), x3 = x + <usize>load<u32>(offsets, 12);
       let a = zero(), b = zero(), c = zero(), e = zero(), t = tokens, at: usize = 0;
@@ -195,17 +216,13 @@ export function maskedGradient(N: i32, rows: usize, offsets: usize, dy: usize, x
       }
       const ab = f32x4.add(v128.shuffle<f32>(a, b, 0, 4, 1, 5), v128.shuffle<f32>(a, b, 2, 6, 3, 7));
       const ce = f32x4.add(v128.shuffle<f32>(c, e, 0, 4, 1, 5), v128.shuffle<f32>(c, e, 2, 6, 3, 7));
-      v128.store(to, f32x4.add(v128.shuffle<f32>(ab, ce, 0, 1, 4, 5), v128.shuffle<f32>(ab, ce, 2, 3, 6, 7)));
-    }
-    for (; to < end; to += 4, offsets += 4) {
-      const p = x + <usize>load<u32>(offsets);
-      let a = zero(), t = tokens, at: usize = 0;
-      for (; t >= 4; t -= 4) {
-        a = madd(v128.load(d + at), v128.load(p + at), a);
-        at += 16;
-      }
-      if (t > 0) a = f32x4.add(keepLanes(f32x4.mul(v128.load(d + at), v128.load(p + at)), t), a);
-      store<f32>(to, sumLanes(a));
+      let sums = f32x4.add(v128.shuffle<f32>(ab, ce, 0, 1, 4, 5), v128.shuffle<f32>(ab, ce, 2, 3, 6, 7));
+      if (more) sums = f32x4.add(sums, v128.load(to));
+      storeLanes(to, sums, count);
+      const taken = <usize>min(4, count) << 2;
+      to += taken;
+      offsets += taken;
+      count -= 4;
     }
   }
 }

@@ -126,29 +126,3 @@ export function adam(
     v2 += 16;
   }
 }
-
-// @ts-ignore: decorator
-@inline function above(least: f32, a: f32): f32 {
-  return abs(a) < least ? 0 : a;
-}
-
-/** Adam in place, only for the elements `sources` bytes into parameter and moments; their gradients lie one after the other. */
-export function adamAt(n: i32, sources: usize, p: usize, g: usize, m: usize, v: usize, step: usize, rate: usize, settings: usize): void {
-  const beta1 = load<f64>(settings), beta2 = load<f64>(settings, 8);
-  const t = <i32>load<f32>(step);
-  const b1 = <f32>beta1, b2 = <f32>beta2, c1 = <f32>(1 - beta1), c2 = <f32>(1 - beta2);
-  const r1 = <f32>(<f64>load<f32>(rate) / (1 - power(beta1, t))), r2 = <f32>(1 / (1 - power(beta2, t)));
-  const epsilon = <f32>load<f64>(settings, 16), decay = <f32>load<f64>(settings, 24);
-  for (let i = 0; i < n; i++) {
-    const at = <usize>load<u32>(sources);
-    const old = load<f32>(p + at);
-    const gradient = above(TINY_GRADIENT, load<f32>(g) + decay * old);
-    const newM = above(TINY_M, b1 * load<f32>(m + at) + c1 * gradient);
-    const newV = above(TINY_V, b2 * load<f32>(v + at) + c2 * gradient * gradient);
-    store<f32>(m + at, newM);
-    store<f32>(v + at, newV);
-    store<f32>(p + at, old - (r1 * newM) / (Mathf.sqrt(newV * r2) + epsilon));
-    sources += 4;
-    g += 4;
-  }
-}

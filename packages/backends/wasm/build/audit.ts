@@ -1,7 +1,7 @@
 /**
  * An instrument: the same kernels with every arithmetic instruction on vectors replaced by a function that also counts
  * where an operand or the result is subnormal, or would be but for rounding to zero. That is what an Intel core spends some
- * 150 cycles on, whatever the machine that this runs on spends. Scalars (sums of a row, `adamAt`) are not watched.
+ * 150 cycles on, whatever the machine that this runs on spends. Scalars (sums of a row) are not watched.
  */
 const instructions = ["add", "sub", "mul", "div", "sqrt", "relaxed_madd"] as const;
 

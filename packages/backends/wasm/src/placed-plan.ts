@@ -75,6 +75,7 @@ export class PlacedPlan {
     if (this.#freshness.isSeen) return;
     let rebind = false;
     this.#freshness.checkFinite();
+    this.plan.weights.masked?.refresh(this.plan);
     for (const packed of this.plan.weights.packed)
       if (packed.refresh((call) => this.#repacking.add(call))) rebind = true;
     this.#repacking.run();
@@ -143,14 +144,18 @@ export class PlacedPlan {
     return { dtype, shape: [...view.shape], data: data.slice() };
   }
 
-  /** Counts the versions of what a run has changed; packs of it know that only values are new. */
-  afterUpdates(): void {
-    for (const { tensor } of this.#graph.updates) this.#state.touch(this.#state.slot(tensor));
+  /** Changes the tensors, and counts their versions; packs of them know that only values are new. */
+  update(): void {
     const { updated, weights } = this.plan;
+    this.#state.holder = weights.masked;
+    this.run("update");
+    for (const { tensor } of this.#graph.updates) this.#state.touch(this.#state.slot(tensor));
     for (const packed of weights.packed) if (updated.has(packed.source.slot.name)) packed.updated();
+    weights.masked?.updated();
   }
 
   dispose(): void {
+    this.#state.settle();
     this.#placement?.dispose();
     this.#unbind();
     this.#repacking.dispose();

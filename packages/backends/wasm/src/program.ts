@@ -1,6 +1,5 @@
 import {
   bindInputs,
-  EspalierError,
   factorOf,
   type Graph,
   isBatch,
@@ -51,6 +50,7 @@ export class WasmProgram implements Program {
   /** The plan for a batch size, weights packed. */
   prepare(batchSize: number): PlacedPlan {
     let placed = this.#plans.get(batchSize);
+    this.#state.settle(placed?.plan.weights.masked);
     if (placed !== undefined && !placed.isCurrent) {
       placed.dispose();
       placed = undefined;
@@ -68,22 +68,13 @@ export class WasmProgram implements Program {
   async run(inputs: Tensors, { read }: RunOptions = {}): Promise<Tensors> {
     const batchSize = bindInputs(this.#graph, inputs);
     const wanted = selectOutputs(this.#graph, read);
-    for (const [name, { data, shape }] of inputs) {
-      const size = shape.reduce((n, extent) => n * extent, 1);
-      if (data.length !== size) {
-        throw new EspalierError(
-          `input "${name}" holds ${data.length} numbers, but its shape [${shape.join(", ")}] needs ${size}.`,
-        );
-      }
-    }
     const parts = this.parts(batchSize);
     if (parts[0]!.size < batchSize) return this.#runParts(inputs, wanted, batchSize, parts);
     const plan = this.prepare(batchSize);
     plan.write(inputs);
     plan.run("main");
     const result = new Map<string, TensorData>(wanted.map(({ name }) => [name, plan.read(name)]));
-    plan.run("update");
-    plan.afterUpdates();
+    plan.update();
     return result;
   }
 

@@ -16,9 +16,17 @@ export interface Slot extends TensorSlot {
   readonly address: number;
 }
 
+/** Has newer numbers of some tensors than these have. */
+export interface Holder {
+  /** Brings the tensors up to date. */
+  settle(): void;
+}
+
 /** Tensors in one linear memory, which also holds the arenas and packed weights of programs compiled for it. */
 export class WasmState extends Slots<Slot> implements State {
   readonly heap: Heap;
+  /** Has the newest numbers of some tensors, until it has settled: there is never more than one. */
+  holder: Holder | undefined;
 
   private constructor(heap: Heap) {
     super();
@@ -41,18 +49,28 @@ export class WasmState extends Slots<Slot> implements State {
     return state;
   }
 
+  /** Brings all tensors up to date, unless the newest numbers are those of `but`. */
+  settle(but?: Holder): void {
+    if (this.holder === but) return;
+    this.holder?.settle();
+    this.holder = undefined;
+  }
+
   async read(names: readonly string[] = this.names): Promise<Tensors> {
+    this.settle();
     return new Map(names.map((name) => [name, this.#load(this.slot(name))]));
   }
 
   async write(tensors: Tensors): Promise<void> {
     this.checkReplaced(tensors);
+    this.settle();
     for (const [name, { data }] of tensors) this.#store(this.slot(name), data);
   }
 
   async snapshot(names: readonly string[] = this.names): Promise<Snapshot> {
     const { heap } = this;
     const slots = names.map((name) => this.slot(name));
+    this.settle();
     const copies = slots.map(({ name, length, address }) => {
       const copy = heap.allocate(4 * length, `a snapshot of tensor "${name}"`);
       heap.copy(address, copy, 4 * length);
@@ -64,6 +82,7 @@ export class WasmState extends Slots<Slot> implements State {
     return {
       restore: async () => {
         if (copies.length !== slots.length) throw new EspalierError("the snapshot is already disposed of.");
+        this.settle();
         slots.forEach((slot, i) => {
           heap.copy(copies[i]!, slot.address, 4 * slot.length);
           this.touch(slot);
@@ -75,6 +94,7 @@ export class WasmState extends Slots<Slot> implements State {
   }
 
   dispose(): void {
+    this.holder = undefined;
     for (const { address } of this.slots.values()) this.heap.free(address);
     this.slots.clear();
     this.heap.dispose();

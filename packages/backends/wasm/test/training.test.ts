@@ -93,3 +93,71 @@ it("brings weights that their mask closes to zero", async () => {
   const [expected, got] = [await train(open, reference, 2, 2), await train(open, wasm(), 2, 2)];
   expect(Math.abs(got.losses[1]! - expected.losses[1]!)).toBeLessThan(1e-4 * expected.losses[1]!);
 });
+
+/** Steps of two programs and of two batch sizes on one state, in turns with everything else that reads or writes it. */
+async function trainInTurns(model: Model, backend: Backend) {
+  const { graph, tensors } = drawTrainingStep(model, { seed: 1 });
+  const state = await backend.createState(new Map([...model.tensors, ...tensors]));
+  const [first, second] = [await backend.compile(graph, { state }), await backend.compile(graph, { state })];
+  const forecasts = await backend.compile(model.graph, { state });
+  const inputs = (batchSize: number): Tensors => {
+    const shape = [batchSize, size.horizon, size.series];
+    const target = Float32Array.from({ length: batchSize * size.horizon * size.series }, (_, i) =>
+      Math.sin(i),
+    );
+    return new Map([
+      ...randomInputs(model, batchSize),
+      ["target", float32(shape, target)],
+      ["learningRate", float32([], [1e-3])],
+    ]);
+  };
+  const [name] = model.masks.keys() as Iterable<string>;
+  const seen: Tensors[] = [];
+  await first.run(inputs(3));
+  await first.run(inputs(2));
+  await second.run(inputs(3));
+  seen.push(await forecasts.run(randomInputs(model, 2)));
+  await first.run(inputs(3));
+  const before = await state.snapshot();
+  await first.run(inputs(3));
+  seen.push(await state.read());
+  await before.restore();
+  await first.run(inputs(3));
+  // A parameter from outside, whose moments stay, and moments from outside, whose parameter stays.
+  const halved = async (tensor: string) => {
+    const { shape, data } = (await state.read([tensor])).get(tensor)!;
+    await state.write(
+      new Map([
+        [
+          tensor,
+          float32(
+            shape,
+            data.map((x) => x / 2),
+          ),
+        ],
+      ]),
+    );
+  };
+  await halved(name!);
+  await first.run(inputs(3));
+  await halved(`optimiser:m:${name}`);
+  await second.run(inputs(2));
+  second.dispose();
+  seen.push(await state.read(), await forecasts.run(randomInputs(model, 2)));
+  return seen;
+}
+
+it.each([0.5, 0.9])(
+  "keeps a state whole whoever reads and writes it, %f of its weights masked",
+  async (amount) => {
+    const sparse = masked(iTransformer({ ...size, dropout: 0 }).initialize(1), amount);
+    const [expected, got] = [await trainInTurns(sparse, reference), await trainInTurns(sparse, wasm())];
+    for (const [i, tensors] of expected.entries()) {
+      for (const [name, tensor] of tensors) {
+        const gradient = tensors.get(`optimiser:m:${name.replace(/^optimiser:.:/, "")}`);
+        if ((gradient?.data ?? [1]).every((m) => Math.abs(m) < 1e-8)) continue;
+        expect.soft(largestError(got[i]!.get(name)!, tensor), `${name}, ${i}`).toBeLessThan(2e-3);
+      }
+    }
+  },
+);

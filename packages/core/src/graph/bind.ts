@@ -51,13 +51,30 @@ function expectNumbers(name: string, { shape, data }: TensorData): void {
       `input "${name}" has ${data.length} numbers, its shape [${shape.join(", ")}] takes ${size}.`,
     );
   }
-  for (let i = 0; i < size; i++) {
-    if (Number.isNaN(data[i])) {
-      throw new EspalierError(
-        `input "${name}" holds NaN at ${i}. Fill missing values before a model sees them.`,
-      );
-    }
+  if (!Number.isNaN(sum(data))) return;
+  const at = data.findIndex(Number.isNaN);
+  if (at < 0) return;
+  throw new EspalierError(
+    `input "${name}" holds NaN at ${at}. Fill missing values before a model sees them.`,
+  );
+}
+
+/** NaN if any of the numbers is. Four sums side by side: a small model's forecast takes no longer than one number at a time. */
+function sum(data: TensorData["data"]): number {
+  const whole = data.length & ~3;
+  let a = 0;
+  let b = 0;
+  let c = 0;
+  let d = 0;
+  let i = 0;
+  for (; i < whole; i += 4) {
+    a += data[i]!;
+    b += data[i + 1]!;
+    c += data[i + 2]!;
+    d += data[i + 3]!;
   }
+  for (; i < data.length; i++) a += data[i]!;
+  return a + b + c + d;
 }
 
 /** The outputs that a run returns: the requested ones, in graph order. An unknown name is an error. */

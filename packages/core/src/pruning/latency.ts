@@ -5,6 +5,11 @@ export interface TimeShare {
   readonly share: number;
   /** Half the interquartile range over the rounds. */
   readonly spread: number;
+  /**
+   * Share of the timing in which other programs had this thread's processor; absent if unknown. A call that is
+   * interrupted counts whole, and a long one is more often than a short one: large models then seem too slow.
+   */
+  readonly waited?: number;
 }
 
 /** Times pruned models against the unpruned one. Injected by the caller, so that core needs no backend and no clock. */

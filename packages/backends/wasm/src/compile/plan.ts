@@ -68,7 +68,10 @@ function emitPlan(
   const inputs = graph.inputs.map(({ name, value }) => {
     const shape = e.shape(value);
     const view = contiguous(e.storage(4 * shape.reduce((n, extent) => n * extent, 1)), shape);
-    e.set(value, view);
+    // Laid out once as readers want it; a single reader does that itself.
+    const layout =
+      graph.nodes.filter((node) => node.inputs.includes(value)).length > 1 ? e.wanted(value) : undefined;
+    e.set(value, layout === undefined ? view : e.at(`input ${name}`).copy(view, layout));
     return { name, view };
   });
   const emit = (operation: Operation): void => {
@@ -78,15 +81,7 @@ function emitPlan(
   const adam = operations.filter((operation) => operation.kind === "adam");
   for (const operation of operations) if (operation.kind !== "adam") emit(operation);
   for (const operation of adam) {
-    kernels.training!.emitAdamInPlace(
-      e.at(operation.node.name),
-      operation,
-      {
-        get: (parameter, mask, matrix, pitch, tokens) =>
-          weights.masked(state.slot(parameter), state.slot(mask), matrix, pitch, tokens),
-      },
-      emit,
-    );
+    kernels.training!.emitAdamInPlace(e.at(operation.node.name), operation, weights, emit);
   }
   const outputs = graph.outputs.map(({ name, value }) => {
     const view = e.view(known.source(value));

@@ -6,7 +6,7 @@ import {
   transposeOperator,
   type ValueId,
 } from "@espalier/core/inference";
-import { axes, featureMajor, type Layout } from "./view.ts";
+import { axes, featureMajor, type Layout, rowMajor } from "./view.ts";
 
 /**
  * Finds the layout that each value's readers want, walking backwards: a value stored that way is not copied later.
@@ -24,6 +24,7 @@ export function wantedLayouts(
   const want = (value: ValueId, layout: Layout | undefined) => {
     if (layout !== undefined && !wanted.has(value)) wanted.set(value, layout);
   };
+  for (const { value } of graph.outputs) want(value, rowMajor(shapeOf(value).length));
   const matrix = (value: ValueId) => want(value, featureMajor(shapeOf(value).length));
   for (const operation of operations.toReversed()) {
     if (operation.kind === "linear") {
@@ -65,6 +66,9 @@ export function wantedLayouts(
       }
       case "Reshape":
         if (layout !== undefined) want(inputs[0]!, throughReshape(layout, sizes(y), sizes(inputs[0]!)));
+        break;
+      case "Concat":
+        for (const input of inputs) want(input, layout);
         break;
       case "MatMul":
       case "Gather":

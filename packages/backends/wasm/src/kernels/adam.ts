@@ -11,7 +11,9 @@ import {
 } from "@espalier/core/graph";
 import { type Emitter, pointer } from "../compile/emitter.ts";
 import { isContiguous, reshapeView, rowMajor, transposeView, type View } from "../compile/view.ts";
-import type { MaskedRows } from "../weights/weight-store.ts";
+import { MaskedWeight } from "../weights/masked-weight.ts";
+import { MaskedWeights } from "../weights/masked-weights.ts";
+import type { WeightStore } from "../weights/weight-store.ts";
 import type { NodeCall } from "./kernel.ts";
 
 /** The mask that Adam keeps each tensor to. */
@@ -64,34 +66,22 @@ export function emitAdam(
 export function emitAdamInPlace(
   e: Emitter,
   { node, inputs, masked }: AdamInPlace,
-  masks: {
-    get(parameter: string, mask: string, matrix: View, pitch: number, tokens: number): MaskedRows | undefined;
-  },
+  weights: WeightStore,
   emit: (operation: Operation) => void,
 ): void {
   const attributes = attributesOf(node, adamOperator);
   if (masked !== undefined) {
-    const rows = maskedRows(e, masked, inputs, masks);
-    if (rows !== undefined) {
+    const weight = maskedWeight(e, masked, inputs, weights);
+    if (weight !== undefined) {
       const own = adamInputs(inputs);
-      const [parameter, m, v, step, rate] = [own.parameter, own.m, own.v, own.step, own.rate].map((id) =>
-        pointer(e.view(id)),
-      );
+      const [step, rate] = [own.step, own.rate].map((id) => pointer(e.view(id)));
       const after = e.during("update");
       const settings = adamSettings(after, attributes);
+      const { parameter, gradient, m, v } = weight.address;
+      const changed = [parameter, m, v];
       after.call(
-        "adamAt",
-        ...[
-          rows.values,
-          rows.address.sources,
-          parameter!,
-          rows.address.values,
-          m!,
-          v!,
-          step!,
-          rate!,
-          settings,
-        ],
+        "adam",
+        ...[weight.rows.values, parameter, gradient, m, v, 0, ...changed, step!, rate!, settings],
       );
       return;
     }
@@ -101,31 +91,40 @@ export function emitAdamInPlace(
 }
 
 /** Computes the gradient where the mask is open; undefined if the dense product is cheaper. */
-function maskedRows(
+function maskedWeight(
   e: Emitter,
   { product, chain }: NonNullable<AdamInPlace["masked"]>,
   inputs: readonly number[],
-  masks: Parameters<typeof emitAdamInPlace>[2],
-): MaskedRows | undefined {
+  weights: WeightStore,
+): MaskedWeight | undefined {
   const [xt, dy] = product.inputs.map((id) => e.view(id)) as [View, View];
   const [tokens, N] = dy.shape as [number, number];
   const own = adamInputs(inputs);
-  const parameter = e.view(own.parameter);
-  const matrix = backThrough(e, parameter, chain, [xt.shape[0]!, N]);
+  const matrix = backThrough(e, e.view(own.parameter), chain, [xt.shape[0]!, N]);
   if (matrix === undefined) return undefined;
   // Rows of tokens, features outermost: as forward and backward pass left them.
   const perm = [1, 0];
   const x = e.matrix(transposeView(xt, perm));
   const d = e.matrix(dy);
   if (x.pitch !== d.pitch) return undefined;
-  const mask = e.view(own.mask!).storage.name!;
-  const rows = masks.get(parameter.storage.name!, mask, matrix, d.pitch, tokens);
-  if (rows === undefined) return undefined;
-  const { address, count, rowStarts } = rows;
+  const slot = (id: ValueId) => e.state.slot(e.view(id).storage.name!);
+  const slots = { parameter: slot(own.parameter), m: slot(own.m), v: slot(own.v) };
+  const [ks, ns] = matrix.strides as [number, number];
+  const source = {
+    slot: slots.parameter,
+    offset: 4 * matrix.offset,
+    ...{ N, K: xt.shape[0]!, ns: 4 * ns, ks: 4 * ks },
+    pattern: { mask: slot(own.mask!) },
+  };
+  const weight = MaskedWeight.create(e.state.heap, slots, source, { pitch: d.pitch, tokens });
+  if (weight === undefined) return undefined;
+  weights.masked ??= new MaskedWeights();
+  weights.masked.add(weight);
+  const { address, count, rowStarts } = weight.rows;
   const touches = [pointer(d.view), pointer(x.view)];
-  const args = [count, address.rows, address.offsets, ...touches, tokens, address.values];
+  const args = [count, address.rows, address.offsets, ...touches, tokens, weight.address.gradient];
   e.push({ kernel: "maskedGradient", args, rowStarts });
-  return rows;
+  return weight;
 }
 
 /** The parameter as the product's matrix [K, N]: what transposes and reshapes did to the gradient, undone. */

@@ -10,7 +10,8 @@ interface ElementFunction {
 export const unaryFunctions = {
   Identity: { code: 0, cost: 0.15 },
   Sqrt: { code: 1, cost: 0.5 },
-  Relu: { code: 2, cost: 0.15 },
+  /** At least `by`, which is 0 unless given. */
+  Relu: { code: 9, cost: 0.15 },
   Scale: { code: 3, cost: 0.15 },
   Gelu: { code: 4, cost: 0.75 },
   Exp: { code: 5, cost: 0.8 },

@@ -1,7 +1,6 @@
 /** Kernels by name, as `assembly/index.ts` exports them. */
 export const kernelNames = [
   "adam",
-  "adamAt",
   "affine",
   "attention",
   "averageGradientRows",
@@ -32,6 +31,7 @@ export const kernelNames = [
   "product",
   "random",
   "reduce",
+  "scatterValues",
   "softmaxGradientLanes",
   "softmaxGradientRows",
   "softmaxLanes",

@@ -1,9 +1,17 @@
 import type { Call } from "../compile/call.ts";
 import type { Heap } from "../memory/heap.ts";
+import type { Slot } from "../state.ts";
 import { chooseFormat, type Pattern } from "./cost.ts";
 import { type DensePack, packDense } from "./dense-pack.ts";
 import type { Format } from "./format.ts";
-import { countBlocks, type Pitches, packSparse, type SparsePack, sumOf } from "./sparse-pack.ts";
+import {
+  countBlocks,
+  type MaskedValues,
+  type Pitches,
+  packSparse,
+  type SparsePack,
+  sumOf,
+} from "./sparse-pack.ts";
 import type { WeightSource } from "./weight-source.ts";
 
 /** A weight in the form its product reads, kept in step with its tensor. */
@@ -15,6 +23,7 @@ export class PackedWeight {
   /** Formats that its product has kernels for. */
   readonly formats: readonly Format[];
   readonly #heap: Heap;
+  readonly #maskedOf: (slot: Slot) => MaskedValues | undefined;
   #pack: DensePack | SparsePack | undefined;
   #measured: Pattern | undefined;
   #seen = -1;
@@ -27,8 +36,10 @@ export class PackedWeight {
     vectors: number,
     pitches: Pitches,
     formats: readonly Format[],
+    maskedOf: (slot: Slot) => MaskedValues | undefined,
   ) {
     this.#heap = heap;
+    this.#maskedOf = maskedOf;
     this.source = source;
     this.vectors = vectors;
     this.pitches = pitches;
@@ -106,6 +117,7 @@ export class PackedWeight {
           address: patternAddress,
           sizes: sizes[format],
           keepsSources: maskSlot !== undefined,
+          masked: this.#maskedOf(slot),
         };
         this.#pack = packSparse(this.#heap, source, format, this.pitches, options);
         return;

@@ -21,7 +21,7 @@ export interface SparsePack {
     /** For each block: byte offset of its input. */
     readonly offsets: number;
     readonly values: number;
-    /** For each value: byte offset in the tensor's matrix. 0 where not kept. */
+    /** For each value: byte offset in the tensor's matrix, or in what a mask leaves of it. 0 where not kept. */
     readonly sources: number;
   };
   dispose(): void;
@@ -33,6 +33,12 @@ export interface Pitches {
   readonly y: number;
 }
 
+/** The packed weight that training changes instead of a tensor. */
+export interface MaskedValues {
+  /** Makes n byte offsets in the tensor, `by` bytes behind its beginning, ones from the address that it gives on. */
+  adopt(offsets: number, n: number, by: number): number;
+}
+
 export interface SparseOptions {
   /** The matrix whose nonzero elements are the pattern: the weight itself, or its mask. */
   readonly address: number;
@@ -40,6 +46,8 @@ export interface SparseOptions {
   readonly sizes: Int32Array;
   /** Training takes new values over in every step. */
   readonly keepsSources: boolean;
+  /** Where new values come from, if not from the tensor. */
+  readonly masked?: MaskedValues | undefined;
 }
 
 export const blockRows: Readonly<Record<SparseFormat, number>> = { rows: 1, pairs: 2, quads: 4 };
@@ -80,7 +88,7 @@ export function packSparse(
   const what = `packing tensor "${slot.name}"`;
   const rows = blockRows[format];
   const count = Math.ceil(N / rows);
-  const { sizes, keepsSources } = options;
+  const { sizes, keepsSources, masked } = options;
   const blocks = sumOf(sizes);
   const order = Int32Array.from(sizes.keys()).sort((a, b) => sizes[a]! - sizes[b]! || a - b);
 
@@ -107,7 +115,8 @@ export function packSparse(
     rowStarts[i + 1] = at;
   }
   heap.integers(rowsAt, 4 * count).set(table);
-  const gather = [blocks * rows, slot.address + source.offset, sources, values] as const;
+  const from = masked?.adopt(sources, blocks * rows, source.offset) ?? slot.address + source.offset;
+  const gather = [blocks * rows, from, sources, values] as const;
   if (keepsSources) kernels.gatherValues(...gather);
   return {
     format,

@@ -53,7 +53,6 @@ const rules = {
     moves: { 1: 4, 2: 4, 3: 4, 4: 4, 5: 4, 6: 4, 7: 4, 8: 4 },
     step: () => 0.8,
   },
-  adamAt: { count: 0, grain: 64, moves: { 1: 4, 3: 4 }, step: () => 3.5 },
   gatherValues: { count: 0, grain: 64, moves: { 2: 4, 3: 4 }, step: () => 0.7 },
 } satisfies Partial<Record<KernelName, Rule>>;
 
