@@ -42,7 +42,7 @@ export {
 export { loadSweepConfig } from "./sweep/load.ts";
 export { createSweepPace, type SweepPace } from "./sweep/pace.ts";
 export { type PlannedCell, planSweep, type SweepPlan } from "./sweep/plan.ts";
-export { readCell } from "./sweep/read-cell.ts";
+export { readCell, travellingSteps } from "./sweep/read-cell.ts";
 export { type CellEvent, lockSweep, runSweep, type SweepOptions, type SweepResult } from "./sweep/run.ts";
 export { type DataPlaces, SweepData } from "./sweep/sweep-data.ts";
 export { type Check, type TrainedOptions, verify, verifyReference, verifyTrained } from "./verify/index.ts";

@@ -47,7 +47,9 @@ describe("a latency meter", () => {
     const candidates = [0.3, 0.6].map((amount) => channel().plan({ model, amount }));
     const plans = await Promise.all(candidates);
     for (const plan of plans) {
-      const { share, spread } = await meter.measure(prune(model, plan));
+      const { share, spread, waited = 0 } = await meter.measure(prune(model, plan));
+      expect(waited).toBeGreaterThanOrEqual(0);
+      expect(waited).toBeLessThan(1);
       expect(share).toBeGreaterThan(0);
       expect(share).toBeLessThan(1);
       expect(spread).toBeGreaterThanOrEqual(0);

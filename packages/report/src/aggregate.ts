@@ -116,6 +116,7 @@ export function timingRows(
         pruned: over((r) => r.pruned),
         speedup: over((r) => ({ median: r.speedup, spread: r.speedupSpread, samples: 0 })),
         samples: results.reduce((sum, { pruned }) => sum + pruned.samples, 0),
+        waited: Math.max(...results.map(({ waited = 0 }) => waited)),
       },
     ];
   });

@@ -8,7 +8,14 @@ import { parametersFlops } from "./charts/parameters-flops.ts";
 import { looksOf } from "./charts/theme.ts";
 import type { Figure } from "./figure.ts";
 import { frontTable } from "./front.ts";
-import { formatBytes, formatChange, formatError, formatShare, formatSpeedup } from "./numbers.ts";
+import {
+  formatBytes,
+  formatChange,
+  formatError,
+  formatShare,
+  formatSpeedup,
+  timingRemark,
+} from "./numbers.ts";
 import { partFigures } from "./parts.ts";
 import type { Rows, RunRow, Section } from "./section.ts";
 import { errorTable, sizeTable, timingTable } from "./tables.ts";
@@ -83,8 +90,7 @@ export function figuresOf(section: Section, rows: Rows, sparsity: number): Figur
         title: "Speed-up per backend and batch size",
         spec: speedup(section, looks),
         alt: speedupAlt(section),
-        caption:
-          "Dense and pruned models are timed in turn in one process; the ratio is the median over rounds of dense ÷ pruned. Sparse weights are faster only on backends that skip zeros.",
+        caption: `Dense and pruned models are timed in turn in one process; the ratio is the median over rounds of dense ÷ pruned. Sparse weights are faster only on backends that skip zeros.${remark(section)}`,
       }),
       figure("latency", {
         title: "Latency per backend and batch size",
@@ -97,8 +103,7 @@ export function figuresOf(section: Section, rows: Rows, sparsity: number): Figur
         title: "Error against latency",
         spec: errorLatency(section, looks, rows.tunings),
         alt: `Marks: test MSE of ${names} against latency relative to the dense model, one panel for each backend and batch size.`,
-        caption:
-          "Latency relative to the dense model, timed in turn with it, so that other work on the machine cancels out.",
+        caption: "Latency relative to the dense model, timed in turn with it.",
       }),
     );
   }
@@ -140,6 +145,11 @@ function trainingNote({ dense, runs }: Section): string {
 
 function epochs(count: number): string {
   return `${count} epoch${count === 1 ? "" : "s"}`;
+}
+
+function remark({ timings }: Section): string {
+  const said = timingRemark(Math.max(...timings.map(({ waited }) => waited)));
+  return said === undefined ? "" : ` ${said}`;
 }
 
 function devices({ timings }: Section): string {

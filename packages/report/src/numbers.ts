@@ -121,3 +121,12 @@ function errorDecimals(size: number): number {
 function fixed(value: number, decimals: number): string {
   return value.toLocaleString("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
 }
+
+/** A timing that waited longer than this, as a share of its time, is not to be trusted. */
+const disturbing = 0.1;
+
+/** A warning about times, if other programs had the processor for a large share of the timing. */
+export function timingRemark(waited: number): string | undefined {
+  if (waited < disturbing) return undefined;
+  return `Other programs had the processor for ${formatShare(waited)} of the timing, which slows large models down more than small ones: time again on a quiet machine.`;
+}

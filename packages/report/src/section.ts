@@ -101,6 +101,8 @@ export interface TimingRow {
   readonly pruned: Stat;
   readonly speedup: Stat;
   readonly samples: number;
+  /** Largest share of the timing in which other programs had the processor; 0 if unknown. */
+  readonly waited: number;
 }
 
 /** A cell without a result. */

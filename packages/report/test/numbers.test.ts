@@ -13,9 +13,15 @@ import {
   formatTime,
   formatTimeStat,
   plural,
+  timingRemark,
 } from "../src/text.ts";
 
 describe("numbers", () => {
+  it("remark on a timing that other programs disturbed, from a tenth of it on", () => {
+    expect(timingRemark(0.09)).toBeUndefined();
+    expect(timingRemark(0.38)).toMatch(/^Other programs had the processor for 38 % of the timing/);
+  });
+
   it.each([
     [formatCount(1234567), "1,234,567"],
     [formatShort(74_840), "74.8 k"],

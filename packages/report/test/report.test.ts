@@ -251,6 +251,21 @@ describe("rows", () => {
     ]);
   });
 
+  it("are one strategy where recipes of a name only differ in the target at their end", () => {
+    const dense = denseCell();
+    const at = (sparsity: number, distill: number) => {
+      const masks = { strategy: { use: "unstructured" }, target: { sparsity } };
+      const recipe = { label: "masks", steps: [{ do: "tune", fit: { epochs: 1 }, distill, masks }] };
+      const cell = { kind: "prune", dense, recipe, target: { sparsity } };
+      return { ...pruneRecord(pruneCell(dense, "x", { sparsity })), cell } as never;
+    };
+    expect(rowsOf([trainRecord(dense), at(0.5, 0.5), at(0.8, 0.5)]).strategies).toEqual(["masks"]);
+    expect(rowsOf([trainRecord(dense), at(0.5, 0.5), at(0.8, 0.2)]).strategies).toEqual([
+      "masks (steps do tune, fit epochs 1, distill 0.5, masks strategy unstructured)",
+      "masks (steps do tune, fit epochs 1, distill 0.2, masks strategy unstructured)",
+    ]);
+  });
+
   it("do not time what could not be pruned", () => {
     const cell = pruneCell(denseCell(), "head", { sparsity: 0.5 });
     const { sections } = rowsOf([

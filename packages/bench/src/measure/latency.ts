@@ -1,6 +1,7 @@
 import { type Backend, type Model, randomInputs, type Tensors } from "@espalier/core";
 import type { Timing } from "../results/records.ts";
 import { alternate, type Contender, type Measurement, ratioOf } from "./alternate.ts";
+import { countWaiting } from "./waited.ts";
 
 /** Duration of a measurement, and a signal to stop it. */
 export interface LatencyOptions {
@@ -17,6 +18,8 @@ export interface LatencyResult {
   readonly pruned: Timing;
   readonly speedup: number;
   readonly speedupSpread: number;
+  /** As in `TimeShare`. */
+  readonly waited?: number;
 }
 
 /** Times calls of the dense and of the pruned model in turn in this process; includes copies of inputs and outputs. */
@@ -28,9 +31,9 @@ export async function measureLatency(
 ): Promise<LatencyResult> {
   const loaded = await loadContender("dense", models.dense, backend, batch);
   try {
-    const { dense, pruned } = await timeAgainst(loaded, models.pruned, backend, batch, options);
+    const { dense, pruned, ...rest } = await timeAgainst(loaded, models.pruned, backend, batch, options);
     const { median, spread } = ratioOf(dense, pruned);
-    return { dense: dense.timing, pruned: pruned.timing, speedup: median, speedupSpread: spread };
+    return { dense: dense.timing, pruned: pruned.timing, speedup: median, speedupSpread: spread, ...rest };
   } finally {
     loaded.dispose();
   }
@@ -59,11 +62,13 @@ export async function timeAgainst(
   backend: Backend,
   batch: number,
   options: LatencyOptions,
-): Promise<{ readonly dense: Measurement; readonly pruned: Measurement }> {
+): Promise<{ readonly dense: Measurement; readonly pruned: Measurement; readonly waited?: number }> {
   const loaded = await loadContender("pruned", model, backend, batch);
   try {
+    const waiting = countWaiting();
     const [first, second] = await alternate([dense, loaded], options);
-    return { dense: first!, pruned: second! };
+    const waited = waiting();
+    return { dense: first!, pruned: second!, ...(waited !== undefined && { waited }) };
   } finally {
     loaded.dispose();
   }

@@ -33,7 +33,8 @@ export async function latencyMeter(dense: Model, options: MeterOptions): Promise
       const settings = { time, samples, ...(signal === undefined ? {} : { signal }) };
       const timed = await timeAgainst(await loaded, model, backend, batch, settings);
       const { median: share, spread } = ratioOf(timed.pruned, timed.dense);
-      return { share, spread };
+      const { waited } = timed;
+      return { share, spread, ...(waited !== undefined && { waited }) };
     },
     dispose: () => void loaded?.then((contender) => contender.dispose()),
   };

@@ -150,6 +150,8 @@ export interface LatencyRecord extends Common {
     /** Median over rounds of dense ÷ pruned, and half its interquartile range. */
     readonly speedup: number;
     readonly speedupSpread: number;
+    /** Share of the timing in which other programs had the processor; absent if unknown. */
+    readonly waited?: number;
     readonly sparsity: number;
   };
 }

@@ -4,8 +4,10 @@ import {
   expand,
   followsRecipe,
   type LatencySettings,
+  pruningOf,
   type Recipe,
   type Shorthand,
+  type Step,
   targetsOf,
   type UseConfig,
 } from "@espalier/recipe";
@@ -218,8 +220,8 @@ function latencyCells(config: SweepConfig, pruned: PruneCell): LatencyCell[] {
   );
 }
 
-/** Id of a cell: a hash of everything it depends on, including the data's checksum. Labels do not count. */
-export function cellId(cell: Cell, checksums: ReadonlyMap<string, string>): string {
+/** Id of a cell of any kind: a hash of everything it depends on, including the data's checksum. Labels do not count. */
+export function cellId(cell: object, checksums: ReadonlyMap<string, string>): string {
   return sha256(new TextEncoder().encode(stableKey(cell, checksums))).slice(0, 24);
 }
 
@@ -247,11 +249,20 @@ export function denseCell(cell: Cell): TrainCell {
   return cell.kind === "latency" ? cell.pruned.dense : cell.dense;
 }
 
-/** Name in charts of what prunes in a cell: its strategy, or its recipe. */
+/**
+ * The strategy or recipe of a cell, a recipe without its last target, for that is the cell's target: recipes that differ in
+ * nothing else are one procedure at several targets.
+ */
 export function procedureOf(cell: PruneCell): UseConfig {
   if ("strategy" in cell) return cell.strategy;
   const { label, steps } = cell.recipe;
-  return { use: "recipe", label, steps };
+  const last = steps.findLastIndex((step) => pruningOf(step)?.target !== undefined);
+  return { use: "recipe", label, steps: steps.map((step, i) => (i === last ? withoutTarget(step) : step)) };
+}
+
+function withoutTarget(step: Step): object {
+  const { target: _, ...pruning } = pruningOf(step)!;
+  return step.do === "tune" ? { ...step, masks: pruning } : pruning;
 }
 
 /** Name of a strategy or recipe in charts. */

@@ -38,6 +38,12 @@ const pruneShape = {
   measure: latencySchema.optional(),
 };
 
+/** Steps of a recipe that travels: a plan by its path would be read from whatever machine the cell comes to. */
+export const travellingSteps = z
+  .array(stepSchema)
+  .nonempty()
+  .refine((steps) => steps.every((step) => step.do !== "apply" || typeof step.plan !== "string"));
+
 const pruneCell = z.union([
   z.strictObject({
     ...pruneShape,
@@ -48,12 +54,7 @@ const pruneCell = z.union([
   }),
   z.strictObject({
     ...pruneShape,
-    // A plan by its path would be read from whatever machine the cell comes to.
-    recipe: recipeSchema.extend({
-      steps: z
-        .array(stepSchema)
-        .refine((steps) => steps.every((step) => step.do !== "apply" || typeof step.plan !== "string")),
-    }),
+    recipe: recipeSchema.extend({ steps: travellingSteps }),
   }),
 ]);
 

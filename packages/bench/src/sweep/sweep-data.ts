@@ -7,7 +7,7 @@ import {
   type LoadedDataset,
   spacedWindows,
 } from "@espalier/datasets";
-import { loadDataset } from "@espalier/datasets/node";
+import { type LoadOptions, loadDataset } from "@espalier/datasets/node";
 import { readBytes, readTensors } from "@espalier/formats/node";
 import type { Registry } from "@espalier/recipe";
 import { drawModel } from "@espalier/recipe";
@@ -35,13 +35,18 @@ export class SweepData {
     this.#options = options;
   }
 
-  /** The table of a data set, read once. */
-  source({ dataset, missing }: Pick<DataConfig, "dataset" | "missing">): Promise<LoadedDataset> {
-    const key = JSON.stringify([dataset, missing]);
+  /** The table of a data set, read once; `reading` says how, for more than sweeps need. */
+  source({
+    dataset,
+    missing,
+    reading,
+  }: Pick<DataConfig, "dataset" | "missing"> & { readonly reading?: LoadOptions }): Promise<LoadedDataset> {
+    const key = JSON.stringify([dataset, missing, reading]);
     const known = this.#sources.get(key);
     if (known !== undefined) return known;
     const { signal, beside: _, ...places } = this.#options;
     const loading = loadDataset(dataset, {
+      ...reading,
       ...places,
       ...(missing && { missing }),
       ...(signal && { signal }),

@@ -19,7 +19,7 @@ export function goalText(goal: Goal): string {
 
 /** Dense, chosen, and fixed recipes at the size of the chosen one. */
 export function searchTable(result: Findings): Table {
-  const { header, chosen, trials, rivals = [], tests } = result;
+  const { header, chosen, reference, rivals = [], tests } = result;
   const tested = new Map(tests.map((test) => [test.model, test.mse]));
   const { bytes } = header.model;
   const timed = header.dense.latency !== undefined;
@@ -39,10 +39,14 @@ export function searchTable(result: Findings): Table {
   };
   const testOf = (trial: TrialRecord) => tested.get(modelName(trial));
   const lacking = rivals.filter(({ result: one }) => one === undefined).map(fixedName);
+  const repeated = [
+    { name: "the chosen recipe", trials: chosen?.trials ?? [] },
+    { name: "the model trained on", trials: reference?.trials ?? [] },
+  ].filter(({ trials }) => trials.length > 1);
   const seeds =
-    chosen === undefined
+    repeated.length === 0
       ? "One seed each"
-      : `The chosen recipe: mean of ${plural(chosen.trials.length, "seed")}, test ± sample standard deviation; others: one seed`;
+      : `For ${repeated.map(({ name }) => name).join(" and ")}: mean of ${plural(repeated[0]!.trials.length, "seed")}, test ± sample standard deviation; others: one seed`;
   return {
     caption: `Errors are mean squared errors in the model's units. ${seeds}. Shares are relative to the dense model.${lacking.length === 0 ? "" : ` Cannot have the size of the chosen one: ${lacking.join(", ")}.`}`,
     columns: [
@@ -56,11 +60,9 @@ export function searchTable(result: Findings): Table {
     ],
     rows: [
       row("dense, as given", header.dense, [tested.get("dense")]),
-      ...trials.flatMap((trial) =>
-        trial.of === "dense" && trial.result !== undefined
-          ? [row("dense, trained on", trial.result, [testOf(trial)])]
-          : [],
-      ),
+      ...(reference === undefined
+        ? []
+        : [row("dense, trained on", reference.mean, reference.trials.map(testOf))]),
       ...(chosen === undefined ? [] : [row("chosen", chosen.mean, chosen.trials.map(testOf))]),
       ...rivals.flatMap((trial) =>
         trial.result === undefined ? [] : [row(fixedName(trial), trial.result, [testOf(trial)])],
