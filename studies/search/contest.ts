@@ -1,7 +1,11 @@
+import { readdir, readFile } from "node:fs/promises";
+import { basename, extname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { account, type Model } from "@espalier/core";
 import { randomStream } from "@espalier/core/graph";
 import type { ForecastingData } from "@espalier/datasets";
-import { type Recipe, run, type Workbench } from "@espalier/recipe";
+import { type Recipe, readRecipe, run, type Workbench } from "@espalier/recipe";
+import { createRegistry } from "@espalier/recipe/standard";
 import {
   type Goal,
   galleryAt,
@@ -14,6 +18,9 @@ import {
   standardSpace,
 } from "@espalier/search";
 import { evaluate } from "@espalier/training";
+import { ownSizes } from "./own-sizes.ts";
+
+const gallery = fileURLToPath(new URL("../../recipes", import.meta.url));
 
 /** A pruned model; errors are mean squared errors. */
 export interface Made {
@@ -21,6 +28,8 @@ export interface Made {
   readonly bytes: number;
   readonly validation: number;
   readonly model: Model;
+  /** The recipe's name, if it has one. */
+  readonly label?: string;
 }
 
 /** Input of a contestant. */
@@ -73,10 +82,28 @@ const byGallery: Contestant = (contest) => {
   });
 };
 
+/** Every recipe of the gallery that prunes a model as given, as it is in its file and at its own size. */
+const eachOfGallery: Contestant = async (contest) => {
+  const registry = createRegistry();
+  const files = (await readdir(gallery)).filter((file) => extname(file) === ".yaml");
+  const recipes: { label: string; recipe: Recipe }[] = [];
+  for (const file of files) {
+    const { recipe } = readRecipe(await readFile(join(gallery, file), "utf8"), file, registry);
+    if (recipe.model === undefined) recipes.push({ label: basename(file, ".yaml"), recipe });
+  }
+  const all: Made[] = [];
+  for (const { label, recipe } of recipes) {
+    const [one] = await made(contest, (i) => (i === 0 ? recipe : undefined));
+    if (one !== undefined) all.push({ ...one, label });
+  }
+  return all;
+};
+
 export const contestants = {
   search: bySearch,
   "random search": atRandom,
   "gallery's recipes": byGallery,
+  [ownSizes]: eachOfGallery,
 } as const satisfies Record<string, Contestant>;
 export type ContestantName = keyof typeof contestants;
 
@@ -87,14 +114,16 @@ function sizeOf(i: number): number {
   return Number((0.3 * 0.01 ** place).toPrecision(3));
 }
 
-/** Runs recipes one after another; those that cannot be carried out cost their time and make nothing. */
+/** Runs recipes one after another, until there is none or the time is spent; those that cannot be carried out cost their time and make nothing. */
 async function made(
   { model, data, workbench, settings, signal }: Contest,
-  recipeOf: (i: number) => Recipe,
+  recipeOf: (i: number) => Recipe | undefined,
 ): Promise<Made[]> {
   const all: Made[] = [];
   for (let i = 0; ; i++) {
-    const recipe = { ...recipeOf(i), seed: settings.seed };
+    const next = recipeOf(i);
+    if (next === undefined) return all;
+    const recipe = { ...next, seed: settings.seed };
     const one = await run({ recipe, model, workbench, signal }).catch((error: unknown) => {
       if (signal.aborted || (error as Error).name === "EspalierError") return undefined;
       throw error;

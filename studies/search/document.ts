@@ -18,6 +18,7 @@ import {
 import { type Findings, modelName, type Point } from "@espalier/search";
 import type { PublishedSearch } from "./asked.ts";
 import { type ContestRun, contestBlocks } from "./hypervolume.ts";
+import { ownSizes, ownSizesBlocks } from "./own-sizes.ts";
 
 /** A published search and what it found. */
 export interface Found {
@@ -34,13 +35,14 @@ export function searchesDocument(found: readonly Found[], contest: readonly Cont
     blocks: [
       { kind: "table", table: promisesTable(found) },
       paragraph(
-        "The space was widened while it was tried on ETTh1, where test errors of recipes made by hand were looked at: one of its starts has neither attention nor feed-forward modules, because such models were good there. ETTh1 is therefore no clean check of the search. The other data sets are: nothing was changed after they were searched.",
+        "The space was widened while it was tried on ETTh1, where test errors of recipes made by hand were looked at: one of its starts has neither attention nor feed-forward modules, because such models were good there. ETTh1 is therefore no clean check of the search. The other data sets are, but for one change after exchange_rate had been searched without success: its reference, the model trained on, was one seed then (validation 0.1195), and is the mean of three now (0.1224), as the choice is. Test errors played no part in that.",
       ),
       { kind: "table", table: outcomesTable(found) },
       ...rivalsBlocks(found),
       { kind: "heading", level: 2, text: "What the best have in common" },
       ...commonBlocks(found),
-      ...contestBlocks(contest),
+      ...contestBlocks(contest.filter(({ way }) => way !== ownSizes)),
+      ...ownSizesBlocks(contest),
       ...found.flatMap(searchBlocks),
       ...repeatBlocks(found),
     ],
@@ -107,7 +109,7 @@ function promisesTable(found: readonly Found[]): Table {
 function outcomesTable(found: readonly Found[]): Table {
   return {
     caption:
-      "What was found. Errors: MSE in the models' units; of the chosen recipe mean and sample standard deviation of its seeds, of others one seed. Shares of the dense model.",
+      "What was found. Errors: MSE in the models' units; mean and sample standard deviation if there are several seeds. Shares of the dense model.",
     columns: [
       { label: "search" },
       ...["validation limit", "validation", "test", "test, as given", "test, trained on"].map((label) => ({
@@ -118,9 +120,9 @@ function outcomesTable(found: readonly Found[]): Table {
     ],
     rows: found.map(({ search, findings }) => {
       const { chosen, tests, trials, allowed, header } = findings;
-      const testOf = (name: string) => {
-        const test = tests.find(({ model }) => model.startsWith(name));
-        return test === undefined ? "" : formatError(test.mse);
+      const testOf = (pattern: RegExp) => {
+        const errors = tests.filter(({ model }) => pattern.test(model)).map(({ mse }) => mse);
+        return errors.length === 0 ? "" : formatErrorStat(statOf(errors));
       };
       return [
         titleOf(search, findings),
@@ -129,8 +131,8 @@ function outcomesTable(found: readonly Found[]): Table {
           ? ""
           : formatErrorStat(statOf(chosen.trials.map((t) => t.result.validation.mse))),
         chosen === undefined ? "" : formatErrorStat(statOf(testsOf(findings))),
-        tests.some(({ model }) => model === "dense") ? testOf("dense") : "",
-        testOf("dense-rung"),
+        testOf(/^dense$/),
+        testOf(/^dense-rung/),
         chosen === undefined ? "" : formatBytes(chosen.mean.bytes * header.model.bytes),
         chosen === undefined ? "" : formatShare(chosen.mean.bytes, 2),
         chosen === undefined ? "" : formatShare(chosen.mean.flops, 2),
@@ -257,7 +259,7 @@ function repeatBlocks(found: readonly Found[]): Block[] {
   return [
     { kind: "heading", level: 2, text: "Repeat it" },
     paragraph(
-      "Errors come out the same to the last digit on the same kind of processor; times do not. The checkpoints of iTransformer and PatchTST on ETTh1 are those of Time-Series-Library, taken over with espalier import.",
+      "With the same version and kind of processor, errors come out the same to the last digit; times do not. The searches above ran with the versions of their day: a later one proposes other candidates, and finds other models. The checkpoints of iTransformer and PatchTST on ETTh1 are those of Time-Series-Library, taken over with espalier import.",
     ),
     {
       kind: "code",

@@ -9,14 +9,20 @@ export interface ContestRun {
   readonly seed: number;
   /** Processor seconds that it had. */
   readonly seconds: number;
-  readonly made: readonly { readonly bytes: number; readonly validation: number; readonly test: number }[];
+  readonly made: readonly {
+    readonly bytes: number;
+    readonly validation: number;
+    readonly test: number;
+    /** The recipe's name, if it has one. */
+    readonly label?: string;
+  }[];
   readonly dense: { readonly bytes: number; readonly validation: number; readonly test: number };
   /** The processor. */
   readonly cpu: string;
 }
 
 /** Errors above this multiple of the dense model's do not count. */
-const worst = 1.1;
+export const worst = 1.1;
 
 /**
  * Area between a run's front and a corner: decades of size × error relative to the dense model. The front is made of
@@ -41,13 +47,20 @@ export function areaOf({ made, dense }: ContestRun, error: "validation" | "test"
 export function contestBlocks(runs: readonly ContestRun[]): Block[] {
   if (runs.length === 0) return [];
   const processors = [...new Set(runs.map(({ cpu }) => cpu))].join(", ");
+  const commands = new Set(
+    runs.map(({ model, dataset, seconds }) => {
+      const [name, size] = model.split(" ") as [string, string];
+      const subject = name === "small" ? `--model ${size}` : `${name.toLowerCase()}.safetensors`;
+      return `npx -y pnpm@12 bench:search ${subject} --dataset ${dataset} --seconds ${seconds}`;
+    }),
+  );
   return [
     { kind: "heading", level: 2, text: "Against chance and against fixed recipes" },
     paragraph(
-      `Hypervolume of the front of sizes and errors at equal processor time (one thread, ${processors}): decades of size × mean squared error relative to the dense model, up to the dense model's size and ${worst} times its error. Small models, trained briefly. The front is made on validation data; its test errors are counted in the last two columns. Random search tunes points of the search's own space fully; the gallery's recipes run in turn, at sizes from 0.3 to 0.003 of the bytes. Neither has a goal; the search has one (the smallest model within 1 % of the error), which makes it spend its time near that point of the front.`,
+      `Hypervolume of the front of sizes and errors at equal processor time (one thread, ${processors}): decades of size × mean squared error relative to the dense model, up to the dense model's size and ${worst} times its error. Small models are trained and tuned briefly. The front is made on validation data; its test errors are counted in the last two columns. Random search tunes points of the search's own space fully; the gallery's recipes run in turn, at sizes from 0.3 to 0.003 of the bytes. The search spreads over the front up to that error (--front).`,
     ),
     { kind: "table", table: contestTable(runs) },
-    { kind: "code", language: "sh", text: `npx -y pnpm@12 bench:search --seconds ${runs[0]!.seconds}` },
+    { kind: "code", language: "sh", text: [...commands].join("\n") },
   ];
 }
 
@@ -71,7 +84,8 @@ function contestTable(runs: readonly ContestRun[]): Table {
         const cells = (["validation", "test"] as const).flatMap((error) => {
           const area = statOf(these.map((run) => areaOf(run, error)));
           const against = area.mean / statOf(chance.map((run) => areaOf(run, error))).mean;
-          return [`${area.mean.toFixed(3)} ± ${area.spread.toFixed(3)}`, `${against.toFixed(2)} ×`];
+          const spread = these.length > 1 ? ` ± ${area.spread.toFixed(3)}` : "";
+          return [`${area.mean.toFixed(3)}${spread}`, `${against.toFixed(2)} ×`];
         });
         const count = statOf(these.map(({ made }) => made.length)).mean.toFixed(0);
         return [subject, way, `${these.length}`, count, ...cells];

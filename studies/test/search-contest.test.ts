@@ -1,6 +1,7 @@
 import { toMarkdown } from "@espalier/report";
 import { describe, expect, it } from "vitest";
 import { areaOf, type ContestRun, contestBlocks } from "../search/hypervolume.ts";
+import { ownSizes, ownSizesBlocks } from "../search/own-sizes.ts";
 
 const run = (way: string, made: ContestRun["made"], seed = 0): ContestRun => ({
   ...{ model: "iTransformer", dataset: "ETTh1", way, seed, seconds: 40, cpu: "EPYC", made },
@@ -28,6 +29,25 @@ describe("the comparison of the search with chance", () => {
     ]);
     const text = toMarkdown({ title: "", lead: "", blocks });
     expect(text).toContain("| iTransformer on ETTh1, 40 s | search | 2 | 1 | 0.150 ± 0.071 | 1.50 × |");
-    expect(text).toContain("| random search | 1 | 1 | 0.100 ± 0.000 | 1.00 × |");
+    expect(text).toContain("| random search | 1 | 1 | 0.100 | 1.00 × |");
+  });
+});
+
+describe("the gallery at its own sizes", () => {
+  it("counts in how many runs the search has a model that is no larger, with less error", () => {
+    const gallery = run(ownSizes, [
+      { label: "half", bytes: 0.5, validation: 0.9, test: 1.8 },
+      { label: "tiny", bytes: 0.01, validation: 1.4, test: 2.8 },
+    ]);
+    const searches = [
+      run("search", [
+        { bytes: 0.4, validation: 0.8, test: 1.6 },
+        { bytes: 0.02, validation: 1, test: 2 },
+      ]),
+      run("search", [{ bytes: 0.5, validation: 1, test: 2 }], 1),
+    ];
+    const text = toMarkdown({ title: "", lead: "", blocks: ownSizesBlocks([gallery, ...searches]) });
+    expect(text).toContain("| half | 50 % | 0.9000 | 45 % | 0.9000 | 0.9000 | 0.9000 | 1 of 2 |");
+    expect(text).toContain("| tiny | 1 % | 1.400 | – | – | 1.400 | – | 0 of 2 |");
   });
 });
