@@ -1,5 +1,6 @@
 import { groupBy } from "../labels.ts";
 import { beforeDash, denseDash } from "./legend.ts";
+import { labelOffsets } from "./level-labels.ts";
 import { dashes, type Look, muted, paper, type Spec } from "./theme.ts";
 
 /** One measurement in a panel. */
@@ -71,7 +72,11 @@ export function panel(options: Panel): Spec {
   const channels = encodings(looks, tunings);
   const known = merged(points.filter(isFinitePoint));
   const labelled = levels.filter(({ label }) => label !== "");
-  const offsets = labelOffsets(labelled, y, height);
+  const offsets = labelOffsets(
+    labelled.map(({ value }) => value),
+    y,
+    height,
+  );
   return {
     ...(title === undefined ? {} : { title: { text: title, fontSize: 12, fontWeight: 500, offset: 8 } }),
     width,
@@ -197,34 +202,6 @@ function barLayers(points: readonly Point[], { line }: Channels): Spec[] {
       },
     ];
   });
-}
-
-/** Pixels between the baselines of two labels, and from a label to its line. */
-const labelStep = 12;
-const labelGap = -4;
-
-/**
- * Offset of each label from its line, so that labels of neighbouring lines do not overlap: upwards, as far as there is
- * room.
- */
-function labelOffsets(
-  levels: readonly Level[],
-  { domain: [low, high], log }: Scale,
-  height: number,
-): number[] {
-  const scale = log ? Math.log : (x: number) => x;
-  const lines = levels.map(
-    ({ value }) => (height * (scale(high) - scale(value))) / (scale(high) - scale(low)),
-  );
-  const fromBottom = [...lines.keys()].sort((a, b) => lines[b]! - lines[a]!);
-  const at = lines.map((line) => line + labelGap);
-  for (const [i, level] of fromBottom.entries()) {
-    const below = fromBottom[i - 1];
-    if (below !== undefined) at[level] = Math.min(at[level]!, at[below]! - labelStep);
-  }
-  for (const [i, level] of fromBottom.toReversed().entries())
-    at[level] = Math.max(at[level]!, (i + 1) * labelStep);
-  return at.map((baseline, i) => Math.round(10 * (baseline - lines[i]!)) / 10);
 }
 
 function levelLayers({ value, spread }: Level, x: Scale): Spec[] {

@@ -1,3 +1,4 @@
+import { labelOffsets } from "./level-labels.ts";
 import { chart, ink, muted, palette, paper, type Spec } from "./theme.ts";
 
 /** A model that a search tried. */
@@ -37,9 +38,15 @@ export function searchFront(given: SearchChart): Spec {
   const { points, kinds, front, chosen, levels, top } = given;
   const shown = points.filter(({ y }) => y <= top);
   const sizes = shown.map(({ x }) => x);
-  const domain = [Math.min(...sizes) / 1.25, Math.min(1, 1.25 * Math.max(...sizes))];
-  const least = Math.min(...shown.map(({ y }) => y), ...levels.map(({ y }) => y));
-  const bottom = least - 0.06 * (top - least);
+  const domain = [Math.min(...sizes) / 1.25, Math.min(1, 1.25 * Math.max(...sizes))] as const;
+  const least = Math.min(...shown.map(({ y }) => y), ...levels.map(({ y }) => y), chosen?.y ?? top);
+  const errors = [least - 0.06 * (top - least), top] as const;
+  const height = 340;
+  const offsets = labelOffsets(
+    levels.map(({ y }) => y),
+    { domain: errors },
+    height,
+  );
   const x = { field: "x", type: "quantitative" };
   const y = { field: "y", type: "quantitative" };
   const stairs = front.flatMap((point, i) => [
@@ -53,22 +60,23 @@ export function searchFront(given: SearchChart): Spec {
   ];
   return chart(given.title, given.section, note.join(" "), {
     width: 700,
-    height: 340,
+    height,
     encoding: {
       x: {
         ...x,
         scale: { type: "log", domain, nice: false },
-        axis: { title: given.axis, labelExpr: percent, tickCount: 6 },
+        axis: { title: given.axis, labelExpr: percent, values: ticksIn(domain) },
       },
       y: {
         ...y,
-        scale: { domain: [bottom, top], nice: false, zero: false },
+        scale: { domain: errors, nice: false, zero: false },
         axis: { title: "validation MSE", tickCount: 6 },
       },
     },
     layer: [
-      ...levels.flatMap(({ y: level, label }) =>
-        levelLayers({ from: domain[0]!, to: domain[1]!, level, label }),
+      ...levels.map(({ y: level }) => ruleLayer(domain, level)),
+      ...levels.flatMap(({ y: level, label }, i) =>
+        labelLayers({ x: domain[1], y: level, label }, offsets[i]!),
       ),
       {
         data: { values: stairs.filter((step) => step.y <= top) },
@@ -103,28 +111,39 @@ export function searchFront(given: SearchChart): Spec {
   });
 }
 
-function levelLayers({
-  from,
-  to,
-  level,
-  label,
-}: {
-  from: number;
-  to: number;
-  level: number;
-  label: string;
-}): Spec[] {
-  const data = { values: [{ from, to, y: level, label }] };
-  const y = { field: "y", type: "quantitative" };
-  const text = { type: "text", align: "right", baseline: "bottom", dx: -2, dy: -3, fontSize: 11 };
-  const place = { x: { field: "to", type: "quantitative" }, y, text: { field: "label" } };
-  return [
-    {
-      data,
-      mark: { type: "rule", color: muted, strokeDash: [4, 4] },
-      encoding: { x: { field: "from", type: "quantitative" }, x2: { field: "to" }, y },
+/** Ticks at 1, 2 and 5 of each decade, and between them where there are few. */
+function ticksIn([low, high]: readonly [number, number]): number[] {
+  const steps = high / low < 8 ? [1, 1.5, 2, 3, 4, 5, 7] : [1, 2, 5];
+  const decades = Array.from({ length: Math.ceil(-Math.log10(low)) + 1 }, (_, i) => 10 ** -i);
+  return decades
+    .flatMap((decade) => steps.map((step) => step * decade))
+    .filter((tick) => tick >= low && tick <= high)
+    .sort((a, b) => a - b);
+}
+
+function ruleLayer([from, to]: readonly [number, number], level: number): Spec {
+  return {
+    data: { values: [{ from, to, y: level }] },
+    mark: { type: "rule", color: muted, strokeDash: [4, 4] },
+    encoding: {
+      x: { field: "from", type: "quantitative" },
+      x2: { field: "to" },
+      y: { field: "y", type: "quantitative" },
     },
-    { data, mark: { ...text, color: paper, stroke: paper, strokeWidth: 3 }, encoding: place },
-    { data, mark: { ...text, color: muted }, encoding: place },
+  };
+}
+
+/** A label with a rim that keeps lines off it; `dy` is the offset of its baseline from its own line. */
+function labelLayers(label: { x: number; y: number; label: string }, dy: number): Spec[] {
+  const text = { type: "text", align: "right", baseline: "alphabetic", dx: -2, dy, fontSize: 11 };
+  const data = { values: [label] };
+  const encoding = {
+    x: { field: "x", type: "quantitative" },
+    y: { field: "y", type: "quantitative" },
+    text: { field: "label" },
+  };
+  return [
+    { data, mark: { ...text, color: paper, stroke: paper, strokeWidth: 3 }, encoding },
+    { data, mark: { ...text, color: muted }, encoding },
   ];
 }
