@@ -1,22 +1,16 @@
 import { wasm } from "@espalier/backend-wasm";
 import { webgpu } from "@espalier/backend-webgpu";
-import { type LoadedProgram, loadProgram } from "@espalier/bench/measure";
 import {
   account,
   type Backend,
   EspalierError,
   type Model,
   type PruningPlan,
-  planToJson,
-  prune,
   randomInputs,
-  type Strategy,
-  type StrategySpec,
   sparsity,
   type Tensors,
 } from "@espalier/core";
-import { spacedWindows, unscaleValues } from "@espalier/datasets";
-import { encodeModel, writeOnnx } from "@espalier/formats";
+import { spacedWindows } from "@espalier/datasets";
 import {
   formatRecipe,
   type Recipe,
@@ -47,16 +41,19 @@ import type {
   SeriesSource,
   Trained,
   Tuned,
-  TuningCurve,
   WeightsOnly,
   Wish,
 } from "../protocol.ts";
 import { recipeOf, tuning } from "../recipe.ts";
+import { Forecasts } from "./forecasts.ts";
 import { measurePair } from "./latency.ts";
 import { bytesOf, candidatesOf, type Fetch, openModel } from "./open.ts";
 import { headsOf, picturesOf } from "./pictures.ts";
+import { denseFile, type PrunedModel, prunedFile } from "./save.ts";
 import { findSmallest } from "./search.ts";
 import { describeFrame, type Frame, frameFor, readSeries, type Series } from "./series.ts";
+import { RememberedStrategies } from "./strategies.ts";
+import { CurveFollower } from "./tuning-curve.ts";
 import type { Work } from "./work.ts";
 
 const backends: Readonly<Record<BackendName, Backend>> = { wasm: wasm(), webgpu: webgpu() };
@@ -66,24 +63,14 @@ const registry = registryOf({
   models: new Map(),
 });
 
-/** Strategies that are remembered: scores of a large model take much memory. */
-const maxStrategies = 2;
 /** Most windows that the errors are measured on. */
 const maxEvaluated = 64;
-
-interface PrunedModel {
-  readonly model: Model;
-  readonly plan?: PruningPlan;
-  /** Absent if it was not fine-tuned. */
-  readonly how?: "tuned" | "found";
-}
 
 /** One visitor's model and series, and what became of them. Calls go one after the other. */
 export class Session {
   readonly #fetch: Fetch;
-  /** Strategies remember their scores: the same one again plans at once. */
-  readonly #strategies = new Map<string, Strategy>();
-  readonly #programs = new Map<Model, LoadedProgram>();
+  readonly #strategies = new RememberedStrategies(registry);
+  readonly #forecasts = new Forecasts(backends.wasm);
   #file = "model";
   #dense: Model | undefined;
   #series: Series | undefined;
@@ -105,7 +92,8 @@ export class Session {
     }
     const model = await openModel(source, this.#fetch);
     await checkAborted(signal);
-    this.#forget();
+    this.#forecasts.clear();
+    this.#strategies.clear();
     this.#dense = model;
     this.#pruned = undefined;
     this.#file = "file" in source ? source.file.replace(/\.[^.]*$/, "") : source.shipped;
@@ -144,38 +132,10 @@ export class Session {
   async tune(choice: Choice, work: Work): Promise<Tuned> {
     const data = this.#dataToTrainOn("fine-tuning");
     const start = performance.now();
-    const dense = this.#model();
-    const { epochs } = tuning.fit;
-    let curve: TuningCurve | undefined;
-    let fitting: number | undefined;
-    const validationError = async (model: Model) => {
-      const options = { windows: data.validation, batchSize: 32, signal: work.signal };
-      return (await evaluate({ ...options, backend: backends.wasm, model })).mse;
-    };
-    const pruned = await this.#run(choice, true, work, async (event) => {
-      if (event.kind === "planned") {
-        const errors = [await validationError(prune(dense, event.plan))];
-        curve = { dense: await validationError(dense), errors, best: 0, epochs };
-      }
-      if (curve === undefined) return;
-      if (event.kind === "epoch") {
-        const { validation, best, epoch } = event.record;
-        const errors = [...curve.errors, validation.mse];
-        curve = { ...curve, errors, best: best ? epoch : curve.best };
-      }
-      if (event.kind !== "progress" || event.what !== "fit") return;
-      const done = curve.errors.length - 1;
-      const share = (done + event.progress.done / event.progress.total) / epochs;
-      fitting ??= performance.now();
-      const spent = (performance.now() - fitting) / 1000;
-      work.onProgress({
-        what: `Fine-tuning, epoch ${Math.min(done + 1, epochs)} of ${epochs}`,
-        share,
-        remaining: (spent * (1 - share)) / share,
-        curve,
-      });
-    });
-    return { ...pruned, curve: curve!, ...this.#trained(recipeOf(choice, true), start) };
+    const measuring = { backend: backends.wasm, windows: data.validation };
+    const follower = new CurveFollower(this.#model(), tuning.fit.epochs, measuring, work);
+    const pruned = await this.#run(choice, true, work, (event) => follower.follow(event));
+    return { ...pruned, curve: follower.curve, ...this.#trained(recipeOf(choice, true), start) };
   }
 
   /** Searches for the smallest model whose error on the validation rows is within a limit. */
@@ -221,7 +181,7 @@ export class Session {
 
   #workbench(work: Work, why: string): Workbench {
     return {
-      registry: { ...registry, strategy: (spec) => this.#remembered(spec, work) },
+      registry: { ...registry, strategy: (spec) => this.#strategies.get(spec, work.signal) },
       data: async () => this.#frameOf(why).data,
       backend: async () => backends.wasm,
     };
@@ -268,7 +228,7 @@ export class Session {
   async #keep(pruned: PrunedModel, work: Work): Promise<Pruned> {
     const [dense, { model }] = [this.#model(), pruned];
     const errors = await this.#errors(model, work);
-    this.#drop(this.#pruned?.model);
+    this.#forecasts.drop(this.#pruned?.model);
     this.#pruned = pruned;
     return {
       counts: countsOf(model),
@@ -282,23 +242,7 @@ export class Session {
   async forecast(window: number, _work: Work): Promise<Forecast> {
     const { model: pruned } = this.#prunedModel();
     const frame = this.#frameOf("a forecast needs a series");
-    const { shown, table, scaler } = frame;
-    const { inputLength, horizon, series } = shown;
-    const start = shown.rowOf(window);
-    const rows = (from: number, count: number) =>
-      bySeries(table.values.subarray(from * series, (from + count) * series), series);
-    const [before, after] = [
-      await this.#forecastOf(this.#model(), frame, window),
-      await this.#forecastOf(pruned, frame, window),
-    ].map((values) => bySeries(unscaleValues(values, scaler), series));
-    return {
-      window,
-      history: rows(start, inputLength),
-      truth: rows(start + inputLength, horizon),
-      dense: before!,
-      pruned: after!,
-      ...(table.timestamps && { timestamps: table.timestamps.slice(start, start + inputLength + horizon) }),
-    };
+    return this.#forecasts.both(this.#model(), pruned, frame, window);
   }
 
   /** Backends that this browser supports. */
@@ -329,18 +273,8 @@ export class Session {
   /** The pruned model as a file, its plan, or the model before. */
   async save(format: SaveFormat, { onProgress }: Work): Promise<SavedFile> {
     onProgress({ what: "Writing the file" });
-    const binary = "application/octet-stream";
-    if (format === "dense") return fileOf(`${this.#file}.safetensors`, binary, encodeModel(this.#model()));
-    const { model, plan, how } = this.#prunedModel();
-    const words = [this.#file, how, plan?.strategy.replace(/\(.*/, ""), Math.round(100 * sparsity(model))];
-    const name = words.filter((word) => word !== undefined).join("-");
-    if (format === "plan") {
-      if (plan === undefined)
-        throw new EspalierError("a model that was searched for has a recipe in place of a plan.");
-      return fileOf(`${name}.plan.json`, "application/json", new TextEncoder().encode(planToJson(plan)));
-    }
-    if (format === "safetensors") return fileOf(`${name}.safetensors`, binary, encodeModel(model));
-    return fileOf(`${name}.onnx`, binary, writeOnnx(model));
+    if (format === "dense") return denseFile(this.#file, this.#model());
+    return prunedFile(this.#file, this.#prunedModel(), format);
   }
 
   #model(): Model {
@@ -357,25 +291,6 @@ export class Session {
     if (this.#frame !== undefined) return this.#frame;
     const { misfit } = this.#reframe();
     throw new EspalierError(`${what}: ${misfit ?? "there is no series yet."}`);
-  }
-
-  /** A strategy with the scores it already has; lets messages in before each plan, which is promises alone. */
-  #remembered(spec: StrategySpec, { signal }: Work): Strategy {
-    const key = JSON.stringify(spec);
-    const strategy = this.#strategies.get(key) ?? registry.strategy(spec);
-    // The last one used stands last.
-    this.#strategies.delete(key);
-    this.#strategies.set(key, strategy);
-    for (const old of [...this.#strategies.keys()].slice(0, -maxStrategies)) this.#strategies.delete(old);
-    const pause = createPause();
-    return {
-      name: strategy.name,
-      async plan(request) {
-        await pause();
-        signal.throwIfAborted();
-        return strategy.plan(request);
-      },
-    };
   }
 
   /** Cuts the series for the model, where both are there. */
@@ -401,30 +316,12 @@ export class Session {
     return { windows: some.count, dense: this.#denseErrors, pruned: after };
   }
 
-  async #forecastOf(model: Model, { shown }: Frame, window: number): Promise<Float64Array> {
-    const program = this.#programs.get(model) ?? (await loadProgram(model, backends.wasm, 1));
-    this.#programs.set(model, program);
-    const outputs = await program.run(inputsFrom(model.graph, shown)([window]));
-    return Float64Array.from(outputs.get(model.graph.outputs[0]!.name)!.data);
-  }
-
   /** Windows of the shown series, over and over; random numbers for models that do not forecast it. */
   #inputs(batch: number): Tensors {
     const model = this.#model();
     if (this.#frame === undefined) return randomInputs(model, batch);
     const { shown } = this.#frame;
     return inputsFrom(model.graph, shown)(Int32Array.from({ length: batch }, (_, i) => i % shown.count));
-  }
-
-  #drop(model: Model | undefined): void {
-    if (model === undefined) return;
-    this.#programs.get(model)?.dispose();
-    this.#programs.delete(model);
-  }
-
-  #forget(): void {
-    for (const model of this.#programs.keys()) this.#drop(model);
-    this.#strategies.clear();
   }
 }
 
@@ -447,15 +344,4 @@ function shapeOf(model: Model): OpenedModel["window"] {
     if (error instanceof EspalierError) return undefined;
     throw error;
   }
-}
-
-/** Rows × series as one array a series. */
-function bySeries(values: Float64Array, series: number): Float64Array[] {
-  return Array.from({ length: series }, (_, s) =>
-    Float64Array.from({ length: values.length / series }, (_, row) => values[row * series + s]!),
-  );
-}
-
-function fileOf(name: string, type: string, bytes: Uint8Array): SavedFile {
-  return { name, type, bytes: new Uint8Array(bytes) };
 }
