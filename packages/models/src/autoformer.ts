@@ -6,15 +6,7 @@ import { drawDecomposition } from "./layers/decomposition-layers.ts";
 import { positionTables } from "./layers/embedding.ts";
 import type { Attend } from "./layers/encoder.ts";
 import { decoderRows } from "./layers/encoder-decoder.ts";
-import {
-  decomposing,
-  headsDivide,
-  headsMessage,
-  labelFits,
-  labelMessage,
-  marksFit,
-  marksMessage,
-} from "./options.ts";
+import { decomposing, encoderDecoderChecks } from "./options.ts";
 
 const options = z
   .strictObject({
@@ -22,9 +14,7 @@ const options = z
     /** Number of aggregated delays: ⌊factor · ln length⌋. */
     factor: z.number().positive().default(3),
   })
-  .refine(headsDivide, headsMessage)
-  .refine(labelFits, labelMessage)
-  .refine(marksFit, marksMessage)
+  .check(...encoderDecoderChecks)
   .refine(
     ({ factor, ...o }) =>
       [o.inputLength, decoderRows(o)].every((rows) => rows > 1 && aggregatedDelays(factor, rows) >= 1),

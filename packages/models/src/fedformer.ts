@@ -13,15 +13,7 @@ import {
   fourierWeights,
 } from "./layers/fourier.ts";
 import { NumpyRandom } from "./numpy-random.ts";
-import {
-  decomposing,
-  headsDivide,
-  headsMessage,
-  labelFits,
-  labelMessage,
-  marksFit,
-  marksMessage,
-} from "./options.ts";
+import { decomposing, encoderDecoderChecks } from "./options.ts";
 
 const modeList = z.array(z.int().min(0)).nonempty();
 const options = z
@@ -38,9 +30,7 @@ const options = z
       .strictObject({ encoder: modeList, decoder: modeList, queries: modeList, keys: modeList })
       .optional(),
   })
-  .refine(headsDivide, headsMessage)
-  .refine(labelFits, labelMessage)
-  .refine(marksFit, marksMessage);
+  .check(...encoderDecoderChecks);
 
 /** Options of a FEDformer; all have defaults. */
 export type FEDformerOptions = z.input<typeof options>;

@@ -7,16 +7,7 @@ import { positionTables } from "./layers/embedding.ts";
 import type { Attend } from "./layers/encoder.ts";
 import { decoderRows, drawEncoderDecoder } from "./layers/encoder-decoder.ts";
 import { probSparseAttention } from "./layers/prob-sparse-attention.ts";
-import {
-  encoderDecoder,
-  headsDivide,
-  headsMessage,
-  labelFits,
-  labelMessage,
-  marksFit,
-  marksMessage,
-  width,
-} from "./options.ts";
+import { encoderDecoder, encoderDecoderChecks, width } from "./options.ts";
 
 const options = z
   .strictObject({
@@ -28,9 +19,7 @@ const options = z
     /** Seed of the sampled keys. */
     seed: z.int().min(0).default(0),
   })
-  .refine(headsDivide, headsMessage)
-  .refine(labelFits, labelMessage)
-  .refine(marksFit, marksMessage);
+  .check(...encoderDecoderChecks);
 
 /** Options of an Informer; all have defaults. */
 export type InformerOptions = z.input<typeof options>;

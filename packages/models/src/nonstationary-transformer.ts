@@ -24,16 +24,7 @@ import type { Attend } from "./layers/encoder.ts";
 import { decoderRows, encodeDecode, marksInput } from "./layers/encoder-decoder.ts";
 import { linear } from "./layers/linear.ts";
 import { windowNormalization } from "./layers/window-normalization.ts";
-import {
-  encoderDecoder,
-  headsDivide,
-  headsMessage,
-  labelFits,
-  labelMessage,
-  marksFit,
-  marksMessage,
-  width,
-} from "./options.ts";
+import { encoderDecoder, encoderDecoderChecks, width } from "./options.ts";
 
 const options = z
   .strictObject({
@@ -42,9 +33,7 @@ const options = z
     /** Widths of the two networks that learn what normalising removed. */
     projectorWidths: z.array(width).nonempty().default([128, 128]),
   })
-  .refine(headsDivide, headsMessage)
-  .refine(labelFits, labelMessage)
-  .refine(marksFit, marksMessage);
+  .check(...encoderDecoderChecks);
 
 /** Options of a Nonstationary Transformer; all have defaults. */
 export type NonstationaryTransformerOptions = z.input<typeof options>;

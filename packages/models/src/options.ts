@@ -57,14 +57,12 @@ export const encoderDecoder = {
 };
 
 /** The decoder starts from rows of the input. */
-export function labelFits(options: { readonly labelLength: number; readonly inputLength: number }): boolean {
+function labelFits(options: { readonly labelLength: number; readonly inputLength: number }): boolean {
   return options.labelLength <= options.inputLength;
 }
 
-export const labelMessage = { message: "is longer than inputLength", path: ["labelLength"] };
-
 /** Calendar numbers have a table each. */
-export function marksFit({
+function marksFit({
   timeEmbedding,
   marks,
 }: {
@@ -74,10 +72,17 @@ export function marksFit({
   return timeEmbedding === "linear" || marks === 0 || marks === 4 || marks === 5;
 }
 
-export const marksMessage = {
-  message: "must be 4, or 5 for minutes, for tables of calendar numbers",
-  path: ["marks"],
-};
+type EncoderDecoder = z.output<z.ZodObject<typeof encoderDecoder>>;
+
+/** What the options of a model with an encoder and a decoder must fulfil together. */
+export const encoderDecoderChecks = [
+  z.refine<EncoderDecoder>(headsDivide, headsMessage),
+  z.refine<EncoderDecoder>(labelFits, { message: "is longer than inputLength", path: ["labelLength"] }),
+  z.refine<EncoderDecoder>(marksFit, {
+    message: "must be 4, or 5 for minutes, for tables of calendar numbers",
+    path: ["marks"],
+  }),
+] as const;
 
 /** Options of models that remove the trend from the series: the decoder's start must not be empty. */
 export const decomposing = {

@@ -5,21 +5,9 @@ import { causalMask, multiHeadAttention } from "./layers/attention.ts";
 import { positionTables } from "./layers/embedding.ts";
 import type { Attend } from "./layers/encoder.ts";
 import { decoderRows, drawEncoderDecoder } from "./layers/encoder-decoder.ts";
-import {
-  encoderDecoder,
-  headsDivide,
-  headsMessage,
-  labelFits,
-  labelMessage,
-  marksFit,
-  marksMessage,
-} from "./options.ts";
+import { encoderDecoder, encoderDecoderChecks } from "./options.ts";
 
-const options = z
-  .strictObject(encoderDecoder)
-  .refine(headsDivide, headsMessage)
-  .refine(labelFits, labelMessage)
-  .refine(marksFit, marksMessage);
+const options = z.strictObject(encoderDecoder).check(...encoderDecoderChecks);
 
 /** Options of a Transformer; all have defaults. */
 export type TransformerOptions = z.input<typeof options>;
