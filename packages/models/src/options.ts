@@ -61,7 +61,13 @@ export function labelFits(options: { readonly labelLength: number; readonly inpu
   return options.labelLength <= options.inputLength;
 }
 
-export const labelMessage = { message: "is longer than inputLength", path: ["labelLength"] };
+export const labelMessage = {
+  error: ({ input }: { readonly input?: unknown }): string => {
+    const { labelLength, inputLength } = input as Parameters<typeof labelFits>[0];
+    return `${labelLength} rows are more than inputLength has (${inputLength})`;
+  },
+  path: ["labelLength"],
+};
 
 /** Calendar numbers have a table each. */
 export function marksFit({

@@ -165,7 +165,7 @@ export class Session {
       }
       if (event.kind !== "progress" || event.what !== "fit") return;
       const done = curve.errors.length - 1;
-      const share = (done + event.progress.done / event.progress.total) / epochs;
+      const share = event.progress.done / event.progress.total;
       fitting ??= performance.now();
       const spent = (performance.now() - fitting) / 1000;
       work.onProgress({

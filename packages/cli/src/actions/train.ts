@@ -11,6 +11,7 @@ import {
   writeFileAtomically,
   writing,
 } from "@espalier/formats/node";
+import { drawnFor } from "@espalier/recipe";
 import { createRegistry } from "@espalier/recipe/standard";
 import { formatBytes, formatCount, plural } from "@espalier/report/text";
 import {
@@ -182,8 +183,8 @@ class Training {
       return { model: withData(model, data), data };
     }
     const source = await loadSource(options.dataset ?? "synthetic", options, this.#context, this.#bar);
-    const series = source.table.columns.length;
-    const model = await chosenModel(options, registry, this.#context, { series, seed: options.seed });
+    const fresh = { data: drawnFor(source.table), seed: options.seed };
+    const model = await chosenModel(options, registry, this.#context, fresh);
     const data = forecastingDataFor(model, source, { scale, splits });
     return { model: withData(model, data), data };
   }
