@@ -2,6 +2,7 @@ import { EspalierError } from "@espalier/core";
 import { unknownName } from "@espalier/core/documents";
 import { clockReading, looksLikeDate, numericPatterns } from "../dates/detect.ts";
 import { isName, type NumberMarks, parseNumber, saysMissing } from "./cells.ts";
+import { uniqueNames } from "./names.ts";
 import type { CsvSettings } from "./options.ts";
 
 /** Position of each column in a row. */
@@ -301,16 +302,4 @@ export function suggestedId(
 
 function isText(cell: string, marks: NumberMarks): boolean {
   return !saysMissing(cell) && parseNumber(cell, marks) === undefined;
-}
-
-/** A name for every cell: empty ones get a number, repeated ones a suffix (`a`, `a.1`), as pandas has it. */
-function uniqueNames(cells: readonly string[]): string[] {
-  const taken = new Set<string>();
-  return cells.map((cell, index) => {
-    const base = cell === "" ? `column_${index + 1}` : cell;
-    let name = base;
-    for (let n = 1; taken.has(name); n++) name = `${base}.${n}`;
-    taken.add(name);
-    return name;
-  });
 }
