@@ -174,6 +174,14 @@ describe("where nothing decides", () => {
     expect(parseCsv("x", `${text}1.234,5;7\n`).table.values[0]).toBe(1234);
   });
 
+  it("columns without names are those of an earlier file only if as many", () => {
+    const { reading } = parseCsv("x", "1,2,3\n2,3,4\n");
+    const read = (text: string) => parseCsv("y", text, { like: reading, series: ["series_1", "series_2"] });
+    expect(read("5,6,7\n6,7,8\n").table.rows).toBe(2);
+    expect(() => read("4,5,6,7\n5,6,7,8\n")).toThrow("data y: rows of 4 cells without names, but 3 were");
+    expect(read("series_1,series_2\n1,2\n").table.rows).toBe(1);
+  });
+
   it("a series named by pieces of a name with commas is found", () => {
     const text = '"load, north",b\n1,2\n3,4\n';
     expect(parseCsv("x", text, { series: ["b", "load", "north"] }).table.columns).toEqual([

@@ -50,6 +50,12 @@ export function layoutOf(name: string, sample: readonly (readonly string[])[], o
       `data ${name}: columnNames has ${names.length} names, the file's rows have ${width} cells.`,
     );
   }
+  const before = header ? undefined : o.like?.cells;
+  if (before !== undefined && before !== width) {
+    throw new EspalierError(
+      `data ${name}: rows of ${width} cells without names, but ${before} were in those that were read before. Give the same columns, or names in the first row of both.`,
+    );
+  }
   if (header && first.length > 3 && 2 * first.filter((cell) => looksLikeDate(cell)).length > first.length) {
     throw new EspalierError(
       `data ${name}: the first row holds dates. One row a time step is needed, one column a series: turn the table round.`,

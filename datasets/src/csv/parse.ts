@@ -66,6 +66,7 @@ export function parseCsv(name: string, input: string | Uint8Array, options: CsvO
     delimiter: head.delimiter,
     ...marks,
     ...(encoding !== undefined && { encoding }),
+    ...(!layout.header && { cells: layout.width }),
     ...(dates !== undefined && { dates: dates.style }),
     ...said(settings),
   };
