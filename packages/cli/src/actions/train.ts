@@ -2,6 +2,7 @@ import { appendFile, rm, stat } from "node:fs/promises";
 import { isDeepStrictEqual } from "node:util";
 import { account, type Backend, EspalierError, type Model } from "@espalier/core";
 import type { ForecastingData } from "@espalier/datasets";
+import { isDataFile } from "@espalier/datasets/node";
 import {
   checkReplaceable,
   loadModel,
@@ -33,6 +34,7 @@ import { comparisonJson, metricsLines } from "../output/metrics.ts";
 import { type Bar, openBar } from "../output/progress.ts";
 import { headingLines } from "../output/table.ts";
 import { resumingCommand } from "../shared/again.ts";
+import { expectApart } from "../shared/apart.ts";
 import { openBackend } from "../shared/backend.ts";
 import { loadSource, loadSourceFor } from "../shared/data.ts";
 import { showEvaluation, showFit } from "../shared/fitting.ts";
@@ -82,6 +84,10 @@ class Training {
     const { out } = this.#files;
     const { resume = false, force = false, epochs } = this.#options;
     refuseIdle(this.#options, epochs);
+    const { from, dataset, options, log } = this.#options;
+    const data = dataset !== undefined && isDataFile(dataset) ? dataset : undefined;
+    const read = { "--from": from, "--dataset": data, "--options": options };
+    await expectApart({ "--out": this.#out, "--log": log }, read, this.#context);
     await checkReplaceable(out, force || resume);
     return takeLock(`${out}.lock`, this.#out);
   }
