@@ -1,7 +1,7 @@
 import { EspalierError } from "@espalier/core";
 import { z } from "zod";
 import type { CsvReading } from "./csv/reading.ts";
-import { type Frequency, frequencies, frequencyOf } from "./frequency.ts";
+import { type Frequency, frequencies, marksFrequency } from "./frequency.ts";
 import type { GapRule } from "./gap-rules.ts";
 import type { MissingReport } from "./missing.ts";
 import { formed, parseOptions } from "./options.ts";
@@ -108,8 +108,7 @@ export function forecastingDataOf(source: LoadedDataset, options: ForecastingOpt
     );
   }
   const scaled = scaleTable(table, scaler);
-  const frequency =
-    o.frequency === undefined && table.step && table.timestamps ? frequencyOf(table) : o.frequency;
+  const frequency = o.frequency ?? marksFrequency(table);
   const make = o.calendar ? calendarNumbers : timeFeatures;
   const marks: TimeFeatures | false = frequency ? make(timestampsOf(table), frequency) : false;
   const { inputLength, horizon, labelLength } = o;

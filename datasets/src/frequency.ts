@@ -27,3 +27,8 @@ export function frequencyOf(table: Table): Frequency {
   if (days < 89) return "m";
   return days < 365 ? "q" : "y";
 }
+
+/** The frequency that a table's rows get time marks by; `false`, and so none, without dates or a step. */
+export function marksFrequency(table: Table): Frequency | false {
+  return table.step !== undefined && table.timestamps !== undefined && frequencyOf(table);
+}

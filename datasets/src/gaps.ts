@@ -1,4 +1,5 @@
 import { EspalierError } from "@espalier/core";
+import { isBeyond } from "./bounds.ts";
 import { after } from "./continue.ts";
 import type { GapRule } from "./gap-rules.ts";
 import { type FillRule, fillMissing, type MissingRule, type RawRows } from "./missing.ts";
@@ -73,7 +74,7 @@ export function handleGaps(
     );
   }
   return {
-    rows: filled(rows, found, step, missing, maxCells),
+    rows: filled(rows, found, step, missing, maxCells, show),
     note: `${what}; ${filledBy(found, missing)}`,
   };
 }
@@ -134,13 +135,15 @@ function filled(
   step: KnownStep,
   missing: MissingRule,
   maxCells: number,
+  show: (row: number) => string,
 ): DatedRows {
   const width = rows.columns.length;
   const extra = found.reduce((sum, { steps }) => sum + steps - 1, 0);
   const total = rows.rows + extra;
-  if (total * width > maxCells) {
+  if (isBeyond(total * width, rows.values.length, maxCells)) {
+    const widest = found.reduce((a, b) => (b.steps > a.steps ? b : a));
     throw new EspalierError(
-      `data ${rows.name}: filling its gaps makes ${total} rows of ${width} series, more than the limit of ${maxCells} values. Give --gaps split.`,
+      `data ${rows.name}: filling its gaps makes ${total} rows of ${rows.rows}; the widest is before ${show(widest.row)}. Correct that date, or give --gaps split.`,
     );
   }
   const at = new Map(found.map(({ row, steps }) => [row, steps]));

@@ -12,7 +12,7 @@ export {
   forecastingDataOf,
   type LoadedDataset,
 } from "./forecasting.ts";
-export { type Frequency, frequencies, frequencyOf } from "./frequency.ts";
+export { type Frequency, frequencies, frequencyOf, marksFrequency } from "./frequency.ts";
 export { type GapRule, gapRules } from "./gap-rules.ts";
 export { inputsFrom } from "./inputs.ts";
 export { type MissingReport, type MissingRule, missingRules } from "./missing.ts";
@@ -48,7 +48,13 @@ export {
 } from "./step.ts";
 export { loadSynthetic, type SyntheticOptions, synthetic } from "./synthetic.ts";
 export { type RowRange, selectSeries, type Table } from "./table.ts";
-export { calendarNumbers, type TimeFeatures, timeFeatureNames, timeFeatures } from "./time-features.ts";
+export {
+  calendarNumbers,
+  markCount,
+  type TimeFeatures,
+  timeFeatureNames,
+  timeFeatures,
+} from "./time-features.ts";
 export { parseTimestamp } from "./timestamps.ts";
 export { type Batch, spacedWindows, type WindowOptions, type WindowSet } from "./windows.ts";
 export { windows } from "./windows-by-date.ts";

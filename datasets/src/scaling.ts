@@ -46,9 +46,19 @@ export function fitScaler(table: Table, range: RowRange, kind: ScaleKind): Scale
   return { kind, center: fitted.map(([center]) => center), spread: fitted.map(([, spread]) => spread) };
 }
 
-/** A table with every series scaled; name, dates and step stay. */
+/**
+ * A table with every series scaled; name, dates and step stay.
+ *
+ * @throws EspalierError if a scaled value is beyond the 32-bit numbers that models calculate with.
+ */
 export function scaleTable(table: Table, scaler: Scaler): Table {
-  return { ...table, values: scaleValues(table.values, scaler) };
+  const values = scaleValues(table.values, scaler);
+  const beyond = values.findIndex((value) => !Number.isFinite(Math.fround(value)));
+  if (beyond < 0) return { ...table, values };
+  const column = beyond % table.columns.length;
+  throw new EspalierError(
+    `data ${table.name}, series "${table.columns[column]}": ${table.values[beyond]} is too far from the values that its scaling was learned from (about ${scaler.center[column]}, spread ${scaler.spread[column]}). Correct it, or leave the series out (--series).`,
+  );
 }
 
 /**

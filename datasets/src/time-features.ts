@@ -59,7 +59,11 @@ const quarterOfHour: Feature = ["QuarterOfHour", (date) => Math.floor(date.getUT
  * @param timestamps `[rows]`, milliseconds of the wall clock read as UTC.
  */
 export function calendarNumbers(timestamps: Float64Array, frequency: Frequency): TimeFeatures {
-  return valuesOf(timestamps, frequency, frequency === "t" ? [...calendar, quarterOfHour] : calendar, 0);
+  return valuesOf(timestamps, frequency, calendarOf(frequency), 0);
+}
+
+function calendarOf(frequency: Frequency): readonly Feature[] {
+  return frequency === "t" ? [...calendar, quarterOfHour] : calendar;
 }
 
 function valuesOf(
@@ -80,6 +84,11 @@ function valuesOf(
 /** Names of the features of a frequency, without any data: their count is the width of a model's time marks. */
 export function timeFeatureNames(frequency: Frequency): readonly string[] {
   return features[frequency].map(([name]) => name);
+}
+
+/** The width of time marks of a frequency: calendar numbers, or features. */
+export function markCount(frequency: Frequency, calendar: boolean): number {
+  return (calendar ? calendarOf(frequency) : features[frequency]).length;
 }
 
 function daysIntoYear(date: Date): number {

@@ -127,7 +127,11 @@ describe("bad CSV ends in one line", () => {
     ["hexadecimal", "a\n0x10\n", '"0x10" is not a number'],
     ["a row cut short", "a,b,c\n1,2,3\n4,5\n", "data prices.csv, row 3: 2 cells, the header has 3."],
     ["a row too long", "a,b\n1,2,3\n", "data prices.csv, row 2: 3 cells, the header has 2."],
-    ["a quote never closed", 'a,b\n1,"2\n3,4\n', "data prices.csv: cannot be read as CSV: Quote Not Closed"],
+    [
+      "a quote never closed",
+      'a,b\n1,"2\n3,4\n',
+      "data prices.csv, row 2: a quote opens here and is not closed",
+    ],
     ["a date that is none", "date,a\n2024-02-30,1\n", 'column "date": "2024-02-30" is not a date'],
     [
       "dates that run backwards",
@@ -164,7 +168,9 @@ describe("bad CSV ends in one line", () => {
       "3 columns, more than the limit of 2",
     );
     expect(() => read("a\n1\n2\n3\n", { limits: { cells: 2 } })).toThrow("row 4: more than 2 values");
-    expect(() => read(`a,b\n1,"${"2".repeat(5_000_000)}`)).toThrow("Max Record Size");
+    expect(() => read(`a,b\n1,"${"2".repeat(5_000_000)}`)).toThrow(
+      "row 2: a quote opens here and is not closed",
+    );
   });
 
   it("refuses options that are not known or make no sense", () => {

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { detectDates } from "../src/dates/column.ts";
+import { wholeDateFormat } from "../src/dates/format.ts";
 import { offsetAt, offsetsOf, zoneOf } from "../src/dates/zone.ts";
 import { dateFormat } from "../src/index.ts";
 
@@ -110,6 +111,33 @@ describe("dates", () => {
       pattern: "MM/dd/yyyy",
     });
     expect(detect("13/13/2024", "01/01/2024")).toMatchObject({ fault: "format", row: 0 });
+  });
+
+  it("years of two digits may be first", () => {
+    const days = (from: number, step: number) =>
+      Array.from({ length: 40 }, (_, i) => new Date(from + i * step * 24 * hour).toISOString().slice(2, 10));
+    expect(detect(...days(Date.UTC(2024, 0, 5), 1))).toMatchObject({ pattern: "yy-MM-dd" });
+    expect(detect("24-01-05", "24-01-06", "24-01-07")).toMatchObject({ pattern: "yy-MM-dd" });
+    expect(detect("99-12-30", "99-12-31")).toMatchObject({ pattern: "yy-MM-dd" });
+    expect(detect("05.01.24", "06.01.24", "07.01.24")).toMatchObject({ pattern: "dd.MM.yy" });
+    expect(detect("24-01-01", "24-02-01", "24-03-01")).toMatchObject({
+      fault: "order",
+      firsts: ["day", "year"],
+    });
+  });
+
+  it("a format of rows says whole dates", () => {
+    const faults = {
+      "MM-dd": "has no year",
+      "mm/dd/yyyy": "has a day, but no month",
+      "yyyy-MM-dd mm": "has minutes, but no hour",
+      "yyyy-MM-dd hh:mm": "no AM or PM",
+      "yyyy-'W'ww": "the year of weeks (ww) is YYYY",
+    };
+    for (const [pattern, fault] of Object.entries(faults))
+      expect(() => wholeDateFormat(pattern)).toThrow(fault);
+    for (const pattern of ["unix", "yyyy", "YYYY-'W'ww", "h a, d MMM yy", "yyyy-MM-ddTHH:mm:ssZ"])
+      expect(wholeDateFormat(pattern)).toBe(dateFormat(pattern));
   });
 
   it("rows may say less than others, and zeros may lead or not", () => {

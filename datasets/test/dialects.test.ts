@@ -104,6 +104,14 @@ describe("the same table, whatever separates what", () => {
     expect(notes).toEqual(note === undefined ? [] : [note]);
   });
 
+  it("blanks around quotes", () => {
+    const { table } = parseCsv(
+      "x",
+      file((d, a, b) => `"${d}" , "${a}", "${b}"`, '"date", "a", "b"'),
+    );
+    expect(table).toMatchObject({ columns: ["a", "b"], values: plain.values, timestamps: plain.timestamps });
+  });
+
   it("dates in two columns, in years, months, days and hours, and beside others", () => {
     for (const text of [
       file((d, a, b) => `${d.replace(" ", ",")},${a},${b}`, "Date,Time,a,b"),
@@ -157,6 +165,23 @@ describe("where nothing decides", () => {
     expect(parseCsv("x", text, { like }).table.values[0]).toBe(1234);
   });
 
+  it("1.234 between semicolons is refused as well, unless another cell says it", () => {
+    const text = "a;b\n1.234;5\n2.345;6\n";
+    expect(() => parseCsv("x", text)).toThrow('Give --decimal "." or --thousands "."');
+    expect(parseCsv("x", text, { thousands: "." }).table.values[0]).toBe(1234);
+    expect(parseCsv("x", text, { like: { delimiter: ";", decimal: "." } }).table.values[0]).toBe(1.234);
+    expect(parseCsv("x", `${text}0.125;7\n`).table.values[0]).toBe(1.234);
+    expect(parseCsv("x", `${text}1.234,5;7\n`).table.values[0]).toBe(1234);
+  });
+
+  it("columns without names are those of an earlier file only if as many", () => {
+    const { reading } = parseCsv("x", "1,2,3\n2,3,4\n");
+    const read = (text: string) => parseCsv("y", text, { like: reading, series: ["series_1", "series_2"] });
+    expect(read("5,6,7\n6,7,8\n").table.rows).toBe(2);
+    expect(() => read("4,5,6,7\n5,6,7,8\n")).toThrow("data y: rows of 4 cells without names, but 3 were");
+    expect(read("series_1,series_2\n1,2\n").table.rows).toBe(1);
+  });
+
   it("a series named by pieces of a name with commas is found", () => {
     const text = '"load, north",b\n1,2\n3,4\n';
     expect(parseCsv("x", text, { series: ["b", "load", "north"] }).table.columns).toEqual([
@@ -188,6 +213,28 @@ describe("long tables", () => {
     expect(() => parseCsv("x", long(["1", "2", "3"], false))).toThrow('give --pivot "id"');
   });
 
+  it("tell the two hours of autumn apart, series by series", () => {
+    const night = ["00:00", "01:00", "02:00", "02:00", "03:00", "04:00"];
+    const text = `id,date,y\n${night.flatMap((at, i) => ["n", "s"].map((id) => `${id},2024-10-27 ${at},${i}`)).join("\n")}`;
+    const { table } = parseCsv("x", text, { pivot: "id", timeZone: "Europe/Berlin" });
+    expect(table).toMatchObject({ rows: 6, step: { label: "1 h", irregular: 0 } });
+    expect(() => parseCsv("x", text, { pivot: "id" })).toThrow("--time-zone Europe/Berlin");
+  });
+
+  it("have unlike names for their series, and no more cells than rows can fill", () => {
+    const day = "2024-01-01";
+    const text = `date,id,b c,c\n${day},a,1,2\n${day},a b,3,4\n${day},date,5,6\n`;
+    const { table } = parseCsv("x", text, { pivot: "id" });
+    expect(table.columns).toEqual(["a b c", "a c", "a b b c", "a b c.1", "date b c", "date c"]);
+    expect(parseCsv("x", "date,id,v\n2024-01-01,date,1\n", { pivot: "id" }).table.columns).toEqual([
+      "date.1",
+    ]);
+    const each = Array.from({ length: 1100 }, (_, i) => `${new Date(i * hour).toISOString()},${i},1`);
+    expect(() => parseCsv("x", `date,id,v\n${each.join("\n")}`, { pivot: "id" })).toThrow(
+      "1100 rows would become 1100 moments of 1100 series, nearly all of them missing. Is --pivot the right column?",
+    );
+  });
+
   it("may lack rows, which are missing, but have none twice", () => {
     const lines = long(["n", "s"], false).split("\n");
     const holed = lines.toSpliced(4, 1).join("\n");
@@ -210,6 +257,17 @@ describe("values that are none", () => {
     const { notes: none, missing } = parseCsv("x", marked, { na, missing: "forward-fill" });
     expect(none).toEqual([]);
     expect(missing.bySeries).toEqual({ a: 3, b: 1 });
+  });
+
+  it("are named by columns that there are; markers that no cell holds are said", () => {
+    const text = file((d, a, b, i) => `${d},${i === 3 ? "X" : a},${b}`);
+    const read = (na: { column?: string; values: string[] }) =>
+      parseCsv("x", text, { na: [na], missing: "forward-fill" });
+    expect(read({ column: "a", values: ["x"] })).toMatchObject({ missing: { cells: 1 }, notes: [] });
+    expect(read({ values: ["x", "-1.50"] }).notes).toEqual(['no cell holds "-1.50" (--na)']);
+    expect(() => read({ column: "A", values: ["x"] })).toThrow(
+      '--na column "A" is not known. Did you mean "a"?',
+    );
   });
 
   it("are not suspected in flags, counts and single spikes", () => {
@@ -238,6 +296,28 @@ describe("other containers and encodings", () => {
   ])("%j as %s", (text, name, message) => {
     expect(isDataFile(name)).toBe(true);
     expect(() => parseCsv(name, Buffer.from(text, "latin1"))).toThrow(`data ${name}: ${message}`);
+  });
+
+  it("bytes of another encoding than the one given, or cut short, are refused in a line", () => {
+    const text = file((d, a, b) => `${d},${a},${b}`, "date,ä,b");
+    const message = /^data x: is not utf-(8|16le) throughout/;
+    expect(() => parseCsv("x", Buffer.from(text, "latin1"), { encoding: "utf-8" })).toThrow(message);
+    expect(() => parseCsv("x", Buffer.from(`\uFEFF${text}`, "utf16le").subarray(0, -1))).toThrow(message);
+    const big = Buffer.from(`\uFEFF${text}`, "utf16le").swap16();
+    expect(parseCsv("x", big, { encoding: "utf-16" }).table.columns).toEqual(["ä", "b"]);
+  });
+
+  it("byte order marks may stand where files were joined, and before what is not UTF-8", () => {
+    const text = file((d, a, b, i) => `${i === 30 ? '\uFEFF"' : '"'}${d}",${a},${b}`);
+    expect(parseCsv("x", `\uFEFF${text}`).table).toMatchObject({
+      rows: 60,
+      dates: { columns: [{ name: "date" }] },
+    });
+    const mixed = Buffer.concat([Buffer.from("\uFEFF"), Buffer.from("date,ä\n2024-01-01,1\n", "latin1")]);
+    expect(parseCsv("x", mixed).table).toMatchObject({
+      columns: ["ä"],
+      dates: { columns: [{ name: "date" }] },
+    });
   });
 
   it("Latin-1 is decoded and said; another encoding may be given", () => {
@@ -307,6 +387,13 @@ describe("clocks with summer time", () => {
       .slice(1)
       .map((line) => line.split(",")[0]);
     expect(dates).toEqual(times.map(show));
+  });
+
+  it.each(["Z", "+00:00", " UTC"])("of which the texts are in UTC (%s) are written so again", (mark) => {
+    const text = `date,a\n${hours.map((date, i) => `${iso(date)}${mark},${i}`).join("\n")}\n`;
+    const { table } = parseCsv("x", text, { timeZone: "Europe/Berlin" });
+    expect(table.timestamps![0]).toBe(hours[0]!.getTime() + hour);
+    expect(following(table).split("\n")[1]).toBe(`2024-01-27 12:00${mark},0`);
   });
 
   it("without a zone are told of, not sorted or refused", () => {
@@ -381,6 +468,11 @@ describe("what a reader of a file is told", () => {
       /the last row is the sum of all others/,
     ],
     [
+      "identifiers among the series",
+      days((i) => `${9007199254740993n + BigInt(i)},${value(i)}`, "key,a"),
+      /column "key": numbers of more than 15 digits lose the last ones/,
+    ],
+    [
       "half an hour of summer time",
       days(
         (i) => `${iso(new Date(Date.UTC(2024, 3, 6, 0) + i * hour - (i > 25 ? hour / 2 : 0)))},${value(i)}`,
@@ -421,6 +513,23 @@ describe("what a reader of a file is told", () => {
       file((d, a, b, i) => `${d},${i === 9 ? "k. A." : a},${b}`),
       /row 11, column "a": .* If it stands for a missing value, give --na "k\. A\."/,
     ],
+    [
+      "a quote that is not closed",
+      file((d, a, b, i) => `${d},${i === 9 ? '"' : ""}${a},${b}`),
+      /row 11: a quote opens here/,
+    ],
+    [
+      "a header's quote that is not closed",
+      file((d, a, b) => `${d},${a},${b}`, 'date,"a,b'),
+      /row 1: a quote opens here/,
+    ],
+    ["a quote within a cell", file((d, a, b) => `${d},${a},${b}"`), /row 2: a quote stands in the middle/],
+    [
+      "quotes one of which is not closed",
+      file((d, a, b, i) => `${d},${i === 9 || i === 20 ? '"' : ""}${a},${b}`),
+      /row 11: text follows a closing quote/,
+    ],
+    ["single quotes", file((d, a, b) => `'${d}','${a}','${b}'`), /only double quotes/],
     [
       "a spreadsheet's error",
       file((d, a, b, i) => `${d},${i === 9 ? "#DIV/0!" : a},${b}`),

@@ -36,6 +36,13 @@ describe("an irregular time axis", () => {
     expect(notes[0]).toContain("5 filled by interpolate");
   });
 
+  it("is not filled with millions of rows for one wrong date", () => {
+    const text = "date,a\n2024-01-01 00:00,1\n2024-01-01 01:00,2\n2024-01-01 02:00,3\n2924-01-01 03:00,4\n";
+    expect(() => parseCsv("x", text, { gaps: "fill" })).toThrow(
+      "the widest is before 2924-01-01 03:00. Correct that date",
+    );
+  });
+
   it("splits windows on request: none reaches across", () => {
     const { table } = read(torn, "split");
     const set = windows(table, { start: 0, end: 95 }, { inputLength: 8, horizon: 4 });

@@ -50,6 +50,12 @@ describe("scaling", () => {
     expect(scaleTable(table, scaler).values).toEqual(new Float64Array(7));
   });
 
+  it("refuses values that are no 32-bit numbers when scaled", () => {
+    const table = tableOf([1e-30, 2e-30, 1e30], 1);
+    const scaler = fitScaler(table, { start: 0, end: 2 }, "standard");
+    expect(() => scaleTable(table, scaler)).toThrow(/series ".*": 1e\+30 is too far from the values/);
+  });
+
   it.each(scaleKinds)("%s: is undone by its inverse", (kind) => {
     fc.assert(
       fc.property(anyTable, (table) => {

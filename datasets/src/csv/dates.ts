@@ -1,7 +1,7 @@
 import type { EspalierError } from "@espalier/core";
 import { type DateColumn, type DateFault, detectDates, readDates } from "../dates/column.ts";
 import { clockReading } from "../dates/detect.ts";
-import { countsFrom1970, dateFormat } from "../dates/format.ts";
+import { countsFrom1970, dateFormat, wholeDateFormat } from "../dates/format.ts";
 import type { DateStyle } from "../dates/style.ts";
 import { offsetAt, offsetsOf, zoneOf } from "../dates/zone.ts";
 import { shown } from "./cells.ts";
@@ -26,11 +26,13 @@ const calendar = ["yyyy", "M", "d", "H", "m"];
  * Reads the columns of dates: one; a date and a time; or year, month, day, hour and minute.
  *
  * @param fail makes an error of a row, from 0, and what is wrong there.
+ * @param ids which series each row is of, where a row holds one.
  */
 export function fileDates(
   columns: readonly DateTexts[],
   settings: CsvSettings,
   fail: (what: string, row: number, column: string) => EspalierError,
+  ids?: readonly string[],
 ): FileDates {
   const read = joined(columns, settings);
   if ("fault" in read) throw faultError(read, columns, settings, fail);
@@ -40,7 +42,13 @@ export function fileDates(
   if (offsets !== undefined) {
     const constant = offsets.every((offset) => offset === offsets[0]);
     const instants = walls.map((wall, i) => wall - offsets[i]!);
-    const zone = timeZone ?? zoneOf(instants, offsets);
+    if (timeZone !== undefined) {
+      const found = instants.map((instant) => offsetAt(timeZone, instant));
+      const other = found.some((offset, i) => offset !== offsets[i]);
+      const style = { columns: styled, zone: timeZone, ...(other && constant && { offset: offsets[0]! }) };
+      return { timestamps: instants.map((instant, i) => instant + found[i]!), offsets: found, style };
+    }
+    const zone = zoneOf(instants, offsets);
     if (constant && zone === undefined) {
       return { timestamps: walls, style: { columns: styled, offset: offsets[0]! } };
     }
@@ -52,7 +60,7 @@ export function fileDates(
     const found = walls.map((instant) => offsetAt(timeZone, instant));
     return { timestamps: walls.map((instant, i) => instant + found[i]!), offsets: found, style };
   }
-  const found = offsetsOf(timeZone, walls);
+  const found = offsetsOf(timeZone, walls, ids);
   if ("missing" in found) {
     const { name, texts } = columns[0]!;
     throw fail(
@@ -71,7 +79,9 @@ function joined(columns: readonly DateTexts[], settings: CsvSettings): Read | Da
   const [date, clock] = columns;
   const by = (texts: readonly string[], known?: string) => {
     const pattern = given ?? like?.dateFormat;
-    return pattern === undefined ? detectDates(texts, true, known) : readDates(texts, dateFormat(pattern));
+    return pattern === undefined
+      ? detectDates(texts, true, known)
+      : readDates(texts, wholeDateFormat(pattern));
   };
   const known = like?.dates?.columns.map(({ pattern }) => pattern);
   if (columns.length === 1) {
@@ -104,9 +114,10 @@ function faultError(
   const text = columns.map(({ texts }) => texts[fault.row]).join(" ");
   const name = columns.map((column) => column.name).join(", ");
   if (fault.fault === "order") {
-    const [day, month] = fault.patterns;
+    const may = fault.firsts.map((part) => `with the ${part}`).join(" or ");
+    const formats = fault.patterns.map((pattern) => `"${pattern}"`).join(" or ");
     return fail(
-      `"${shown(text)}" may begin with the day or with the month, and no row tells. Give --date-format "${day}" or "${month}".`,
+      `"${shown(text)}" may begin ${may}, and no row tells. Give --date-format ${formats}.`,
       fault.row,
       name,
     );

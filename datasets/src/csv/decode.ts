@@ -48,23 +48,43 @@ export function decode(
 ): Decoded {
   const refused = refusal(name, bytes);
   if (refused !== undefined) throw new EspalierError(`data ${name}: ${refused}`);
-  if (encoding !== undefined) return { text: decoder(name, encoding).decode(bytes), encoding };
   const utf16 = utf16Of(bytes);
-  if (utf16 !== undefined) return { text: new TextDecoder(utf16).decode(bytes) };
+  if (encoding !== undefined) {
+    const either = /^utf-?16$/i.test(encoding) ? (utf16 ?? encoding) : encoding;
+    return { text: decoded(name, either, bytes), encoding };
+  }
+  if (utf16 !== undefined) return { text: decoded(name, utf16, bytes) };
   if (bytes.subarray(0, 4096).includes(0)) throw new EspalierError(`data ${name}: is not a text file.`);
   try {
     return { text: new TextDecoder("utf-8", { fatal: true }).decode(bytes) };
   } catch {
     if (like?.encoding !== undefined) {
-      return { text: decoder(name, like.encoding).decode(bytes), encoding: like.encoding };
+      return { text: decoded(name, like.encoding, bytes), encoding: like.encoding };
     }
-    const text = new TextDecoder("windows-1252").decode(bytes);
+    const text = new TextDecoder("windows-1252").decode(
+      startsWith(bytes, utf8Mark) ? bytes.subarray(3) : bytes,
+    );
     const note = "not UTF-8, read as Windows-1252 (Latin-1); --encoding takes another";
     return { text, encoding: "windows-1252", note };
   }
 }
 
-function decoder(name: string, encoding: string): TextDecoder {
+const utf8Mark = "\xEF\xBB\xBF";
+
+/** The text of bytes, all of which must be of the encoding. */
+function decoded(name: string, encoding: string, bytes: Uint8Array): string {
+  const decoder = decoderOf(name, encoding);
+  try {
+    return decoder.decode(bytes);
+  } catch (error) {
+    throw new EspalierError(
+      `data ${name}: is not ${encoding} throughout: damaged, cut short, or of another encoding (--encoding).`,
+      { cause: error },
+    );
+  }
+}
+
+function decoderOf(name: string, encoding: string): TextDecoder {
   try {
     return new TextDecoder(encoding, { fatal: true });
   } catch (error) {

@@ -1,5 +1,6 @@
 import { parse } from "#csv-parse";
 import { isName, saysMissing } from "./cells.ts";
+import { cellOptions } from "./quotes.ts";
 
 /** Rows that are looked at before the table is read. */
 const lookedAt = 1000;
@@ -24,7 +25,7 @@ export interface Head {
  * Excel's `sep=;`, and lines with other numbers of cells than the rows below, such as titles.
  */
 export function headOf(whole: string, given: string | undefined, like: string | undefined): Head {
-  const { text, lines, comment, sep } = withoutComments(whole.replace(/^\uFEFF/, ""));
+  const { text, lines, comment, sep } = withoutComments(withoutMarks(whole));
   const delimiter = given ?? sep ?? findDelimiter(text, like);
   const all = sample(text, delimiter, lookedAt);
   const width = usualWidth(all);
@@ -50,6 +51,11 @@ export function headOf(whole: string, given: string | undefined, like: string | 
   return { delimiter, text: cut.text, skipped, rows, note };
 }
 
+/** Byte order marks begin files, and lines where files were put one after the other. */
+function withoutMarks(text: string): string {
+  return text.includes("\uFEFF") ? text.replace(/(^|[\r\n])\uFEFF+/g, "$1") : text;
+}
+
 function withoutComments(text: string): { text: string; lines: number; comment?: string; sep?: string } {
   const sep = /^sep=(.)\r?\n/i.exec(text);
   if (sep !== null) return { text: text.slice(sep[0].length), lines: 1, sep: sep[1]! };
@@ -72,9 +78,7 @@ function sample(text: string, delimiter: string, most: number): string[][] {
   const rows: string[][] = [];
   try {
     parse(piece, {
-      delimiter,
-      record_delimiter: ["\r\n", "\n", "\r"],
-      relax_column_count: true,
+      ...cellOptions(piece, delimiter),
       relax_quotes: true,
       to: most,
       on_record: (cells: string[]) => {

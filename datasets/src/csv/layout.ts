@@ -2,6 +2,7 @@ import { EspalierError } from "@espalier/core";
 import { unknownName } from "@espalier/core/documents";
 import { clockReading, looksLikeDate, numericPatterns } from "../dates/detect.ts";
 import { isName, type NumberMarks, parseNumber, saysMissing } from "./cells.ts";
+import { uniqueNames } from "./names.ts";
 import type { CsvSettings } from "./options.ts";
 
 /** Position of each column in a row. */
@@ -47,6 +48,12 @@ export function layoutOf(name: string, sample: readonly (readonly string[])[], o
   if (names.length !== width) {
     throw new EspalierError(
       `data ${name}: columnNames has ${names.length} names, the file's rows have ${width} cells.`,
+    );
+  }
+  const before = header ? undefined : o.like?.cells;
+  if (before !== undefined && before !== width) {
+    throw new EspalierError(
+      `data ${name}: rows of ${width} cells without names, but ${before} were in those that were read before. Give the same columns, or names in the first row of both.`,
     );
   }
   if (header && first.length > 3 && 2 * first.filter((cell) => looksLikeDate(cell)).length > first.length) {
@@ -301,16 +308,4 @@ export function suggestedId(
 
 function isText(cell: string, marks: NumberMarks): boolean {
   return !saysMissing(cell) && parseNumber(cell, marks) === undefined;
-}
-
-/** A name for every cell: empty ones get a number, repeated ones a suffix (`a`, `a.1`), as pandas has it. */
-function uniqueNames(cells: readonly string[]): string[] {
-  const taken = new Set<string>();
-  return cells.map((cell, index) => {
-    const base = cell === "" ? `column_${index + 1}` : cell;
-    let name = base;
-    for (let n = 1; taken.has(name); n++) name = `${base}.${n}`;
-    taken.add(name);
-    return name;
-  });
 }

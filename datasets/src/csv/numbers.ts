@@ -12,12 +12,13 @@ interface Evidence {
   readonly either: Map<string, string>;
 }
 
-/** The marks of a file's numbers, or two cells between which nothing decides. */
-export type MarksFound = NumberMarks | { readonly open: string };
+/** The marks of a file's numbers, or a cell and its mark, which may part decimals or thousands: nothing decides. */
+export type MarksFound = NumberMarks | { readonly open: string; readonly mark: "." | "," };
 
 /**
  * Finds out from numbers' texts which mark parts decimals and which thousands: `1.234,56` and `1,234.56` say so,
- * `12,5` and `1,234,567` do too; `1,234` does not, unless another cell, the delimiter or an earlier file does.
+ * `12,5` and `1,234,567` do too; `1,234` does not, unless another cell, the delimiter or an earlier file does. Between
+ * semicolons a comma parts decimals, and a point may part thousands.
  */
 export function findMarks(
   cells: Iterable<string>,
@@ -42,11 +43,12 @@ export function findMarks(
   const comma = e.decimal.has(",") || (e.thousands.has(".") && !e.decimal.has("."));
   if (comma && !e.decimal.has(".") && !e.thousands.has(",")) return marks(",");
   if (e.decimal.has(".") || e.thousands.has(",")) return marks(".");
-  const open = e.either.get(",");
-  if (open === undefined) return { decimal: ".", ...(other !== undefined && { thousands: other }) };
-  if (like !== undefined && (like.decimal === "," || like.thousands === ",")) return like;
-  // Semicolons part cells where commas part decimals.
-  return delimiter === ";" ? { decimal: "," } : { open };
+  const semicolons = delimiter === ";";
+  const mark = e.either.has(",") ? "," : e.either.has(".") && semicolons ? "." : undefined;
+  if (mark === undefined) return marks(".");
+  if (like !== undefined && (like.decimal === mark || like.thousands === mark)) return like;
+  if ((given.thousands ?? other) !== undefined || (mark === "," && semicolons)) return marks(mark);
+  return { open: e.either.get(mark)!, mark };
 }
 
 function note(cell: string, e: Evidence): void {

@@ -1,4 +1,5 @@
-import { EspalierError } from "@espalier/core";
+import type { EspalierError } from "@espalier/core";
+import { unknownName } from "@espalier/core/documents";
 import { CsvError, parse } from "#csv-parse";
 import { formatDate } from "../dates/style.ts";
 import { handleGaps } from "../gaps.ts";
@@ -14,6 +15,7 @@ import { type Layout, layoutOf, suggestedId } from "./layout.ts";
 import { findMarks } from "./numbers.ts";
 import { type CsvOptions, type CsvSettings, csvOptions } from "./options.ts";
 import { pivoted } from "./pivot.ts";
+import { cellOptions, notClosed, quoteFault } from "./quotes.ts";
 import { csvError, type FileRows, RowReader } from "./reader.ts";
 import type { CsvReading } from "./reading.ts";
 import { suspects } from "./suspects.ts";
@@ -42,15 +44,21 @@ const cellsLookedAt = 100_000;
  * too long, dates that run backwards, a bound that is passed, no data.
  */
 export function parseCsv(name: string, input: string | Uint8Array, options: CsvOptions = {}): TableAndReport {
-  const settings = asBefore(parseOptions(`data ${name}`, csvOptions, options));
+  const given = parseOptions(`data ${name}`, csvOptions, options);
+  const settings = asBefore(given);
   const { text, encoding, note } =
     typeof input === "string" ? { text: input } : decode(name, input, settings);
   const head = headOf(text, settings.delimiter, settings.like?.delimiter);
   const { columns } = settings.limits;
   const width = head.rows[0]?.length ?? 0;
   if (width > columns) throw csvError(name, `${width} columns, more than the limit of ${columns}.`, 1);
+  if (width === 0 && head.text.includes('"')) throw csvError(name, notClosed, head.skipped + 1);
   if (width === 0) throw csvError(name, "no rows of data.");
   const layout = layoutOf(name, head.rows, settings);
+  for (const { column } of given.na) {
+    if (column !== undefined && !layout.names.includes(column))
+      throw unknownName(`data ${name}: --na column`, column, layout.names);
+  }
   const marks = marksOf(name, head, layout, settings);
   const rows = readRows(name, head, layout, marks, settings);
   const dates = datesOf(rows, layout, settings);
@@ -58,10 +66,19 @@ export function parseCsv(name: string, input: string | Uint8Array, options: CsvO
     delimiter: head.delimiter,
     ...marks,
     ...(encoding !== undefined && { encoding }),
+    ...(!layout.header && { cells: layout.width }),
     ...(dates !== undefined && { dates: dates.style }),
     ...said(settings),
   };
-  const notes = [note, head.note, ...layout.notes, ...emptyNote(rows), dialectNote(reading, settings)];
+  const notes = [
+    note,
+    head.note,
+    ...layout.notes,
+    ...emptyNote(rows),
+    ...naNotes(rows, given),
+    ...digitNotes(rows),
+    dialectNote(reading, settings),
+  ];
   return {
     ...finished(
       rows,
@@ -94,9 +111,7 @@ function readRows(
   const reader = new RowReader(name, settings, layout, marks, { skipped: head.skipped, pivot });
   try {
     parse(head.text, {
-      delimiter: head.delimiter,
-      record_delimiter: ["\r\n", "\n", "\r"],
-      relax_column_count: true,
+      ...cellOptions(head.text, head.delimiter),
       max_record_size: longestRow,
       on_record: (cells: string[]) => {
         reader.push(cells);
@@ -105,7 +120,7 @@ function readRows(
     });
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
-    throw new EspalierError(`data ${name}: cannot be read as CSV: ${error.message}.`, { cause: error });
+    throw csvError(name, quoteFault(error), reader.line + 1);
   }
   return reader.finish();
 }
@@ -119,16 +134,16 @@ function marksOf(name: string, head: Head, layout: Layout, settings: CsvSettings
   if (!("open" in found)) return found;
   throw csvError(
     name,
-    `"${found.open}" may be a decimal or a thousand. Give --decimal "," or --thousands ",".`,
+    `"${found.open}" may be a decimal or a thousand. Give --decimal "${found.mark}" or --thousands "${found.mark}".`,
   );
 }
 
 function datesOf(rows: FileRows, layout: Layout, settings: CsvSettings): FileDates | undefined {
   if (layout.dates.length === 0) return undefined;
   const columns = layout.dates.map((index, i) => ({ name: layout.names[index]!, texts: rows.dates[i]! }));
-  return fileDates(columns, settings, (what, row, column) =>
-    csvError(rows.name, what, rows.lines[row], column),
-  );
+  const fail = (what: string, row: number, column: string) =>
+    csvError(rows.name, what, rows.lines[row], column);
+  return fileDates(columns, settings, fail, rows.ids);
 }
 
 /** Options that a later file does not reveal. */
@@ -152,6 +167,27 @@ function emptyNote({ empty }: FileRows): string[] {
       ? `row ${empty[0]} has only empty cells: left out`
       : `${empty.length} rows of empty cells left out, the first is row ${empty[0]}`,
   ];
+}
+
+/** Given markers of missing values that no cell holds. */
+function naNotes({ stood }: FileRows, { na }: CsvSettings): string[] {
+  const idle = na.flatMap(({ values }) => values).filter((text) => !stood.has(text.toLowerCase()));
+  return idle.length === 0 ? [] : [`no cell holds ${idle.map((text) => `"${text}"`).join(", ")} (--na)`];
+}
+
+/** Whole numbers that doubles cannot tell from their neighbours. */
+function digitNotes({ columns, rows, values }: RawRows): string[] {
+  const long = columns.filter((_, column) => {
+    for (let row = 0; row < rows; row++) {
+      const value = values[row * columns.length + column]!;
+      if (Math.abs(value) > Number.MAX_SAFE_INTEGER && Math.abs(value) < 1e20) return true;
+    }
+    return false;
+  });
+  return long.map(
+    (name) =>
+      `column "${name}": numbers of more than 15 digits lose the last ones; an identifier is no series (--series)`,
+  );
 }
 
 /** Detected properties that are unusual. */
@@ -198,7 +234,12 @@ function finished(
     rows.ids === undefined || dates === undefined
       ? inOrder(plain, rows, layout)
       : chosen(
-          pivoted({ ...plain, timestamps: dates.timestamps, ids: rows.ids }, limits.cells, fail),
+          pivoted(
+            { ...plain, timestamps: dates.timestamps, ids: rows.ids },
+            dates.style.columns.map(({ name }) => name),
+            limits.cells,
+            fail,
+          ),
           settings,
         );
   const reversed =

@@ -17,6 +17,8 @@ export interface FileRows extends RawRows {
   readonly lines: readonly number[];
   /** Rows of empty cells that were left out, as they stand in the file. */
   readonly empty: readonly number[];
+  /** Texts, in lower case, that stood for a missing value by a rule. */
+  readonly stood: ReadonlySet<string>;
 }
 
 /**
@@ -29,7 +31,8 @@ export class RowReader {
   readonly #layout: Layout;
   readonly #marks: NumberMarks;
   readonly #pivot: string | undefined;
-  readonly #na: readonly ReadonlySet<string | number>[];
+  readonly #na: readonly ReadonlyMap<string | number, string>[];
+  readonly #stood = new Set<string>();
   #line: number;
   #headerSeen: boolean;
   #rows = 0;
@@ -63,6 +66,11 @@ export class RowReader {
     this.#na = layout.series.map((index) => this.#naOf(layout.names[index]!));
   }
 
+  /** The last row that was taken, as a spreadsheet counts. */
+  get line(): number {
+    return this.#line;
+  }
+
   /** Takes the next row. Throws an EspalierError that names row and column. */
   push(untrimmed: readonly string[]): void {
     const line = ++this.#line;
@@ -94,6 +102,7 @@ export class RowReader {
       ids: id < 0 ? undefined : this.#ids,
       lines: this.#lines,
       empty: width > 1 ? [...this.#empty, ...this.#blank] : [],
+      stood: this.#stood,
     };
   }
 
@@ -133,7 +142,7 @@ export class RowReader {
     const column = this.#layout.names[index]!;
     const value = parseNumber(cell, this.#marks);
     const na = this.#na[series]!;
-    const stands = na.size > 0 && (na.has(cell.toLowerCase()) || (value !== undefined && na.has(value)));
+    const stands = na.size > 0 && this.#stands(na, cell.toLowerCase(), value);
     if (!stands && value !== undefined) {
       if (Math.abs(value) <= largest) return value;
       throw this.#error(
@@ -150,6 +159,13 @@ export class RowReader {
         ? "is empty"
         : `"${cell}" is not a number`;
     throw this.#error(`${what}. Give --missing forward-fill, or --missing drop.`, line, column);
+  }
+
+  #stands(na: ReadonlyMap<string | number, string>, text: string, value: number | undefined): boolean {
+    const rule = na.get(text) ?? (value === undefined ? undefined : na.get(value));
+    if (rule === undefined) return false;
+    this.#stood.add(rule);
+    return true;
   }
 
   #notANumber(cells: readonly string[], cell: string, line: number, column: string): EspalierError {
@@ -179,6 +195,13 @@ export class RowReader {
     if (width === 1 && /\S {2,}\S/.test(cell)) {
       return this.#error(
         `${what}. Do blanks separate the cells? Make a CSV file of it: pandas.read_fwf reads columns of fixed width.`,
+        line,
+        column,
+      );
+    }
+    if (/^'.*'$/.test(cell)) {
+      return this.#error(
+        `${what}: only double quotes (") hold a cell together. Replace the others.`,
         line,
         column,
       );
@@ -219,13 +242,18 @@ export class RowReader {
     return cell;
   }
 
-  #naOf(column: string): Set<string | number> {
+  /** Texts and numbers that stand for a missing value, and the text that said so. */
+  #naOf(column: string): Map<string | number, string> {
     const { sentinels, na } = this.#settings;
     const values = na
       .filter((rule) => rule.column === undefined || rule.column === column)
       .flatMap((rule) => rule.values);
-    const numbers = values.map((text) => parseNumber(text, { decimal: "." })).filter((n) => n !== undefined);
-    return new Set([...sentinels, ...numbers, ...values.map((text) => text.toLowerCase())]);
+    const all = [...sentinels.map(String), ...values].map((text) => text.toLowerCase());
+    const numbers = all.flatMap((text) => {
+      const value = parseNumber(text, { decimal: "." }) ?? parseNumber(text, this.#marks);
+      return value === undefined ? [] : [[value, text] as const];
+    });
+    return new Map<string | number, string>([...numbers, ...all.map((text) => [text, text] as const)]);
   }
 
   #error(what: string, line?: number, column?: string): EspalierError {

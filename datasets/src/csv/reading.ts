@@ -2,7 +2,7 @@ import type { Form } from "@espalier/core/forms";
 import * as forms from "@espalier/core/forms";
 import { type DateStyle, dateStyleForm } from "../dates/style.ts";
 
-const { either, listOf, object, oneOf, such, text } = forms;
+const { count, either, listOf, object, oneOf, such, text } = forms;
 
 /** Markers for a missing value, in every column or in a named one. */
 export interface NaRule {
@@ -19,6 +19,8 @@ export interface CsvReading {
   readonly delimiter: string;
   readonly decimal: "." | ",";
   readonly thousands?: string | undefined;
+  /** Cells of a row without names above, which only their places tell apart. */
+  readonly cells?: number | undefined;
   /** Absent for UTF-8 and UTF-16. */
   readonly encoding?: string | undefined;
   /** How its dates are written; absent if it has none. */
@@ -37,6 +39,7 @@ export const readingForm: Form = object(
   {
     thousands: text,
     encoding: text,
+    cells: count,
     dates: dateStyleForm,
     dateColumn: either(
       "a column's name, or false",

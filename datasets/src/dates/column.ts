@@ -1,4 +1,4 @@
-import { type DayOrder, numericPatterns, type Reading, readingOf } from "./detect.ts";
+import { type FirstPart, firstParts, numericPatterns, type Reading, readingOf } from "./detect.ts";
 import { type DateFormat, dateFormat } from "./format.ts";
 
 /** A column of dates, read. */
@@ -14,7 +14,13 @@ export interface DateColumn {
 /** The reason why a column could not be read. */
 export type DateFault =
   | { readonly fault: "format"; readonly row: number }
-  | { readonly fault: "order"; readonly row: number; readonly patterns: readonly string[] };
+  | {
+      readonly fault: "order";
+      readonly row: number;
+      /** The parts that may be first, and the patterns that say so. */
+      readonly firsts: readonly FirstPart[];
+      readonly patterns: readonly string[];
+    };
 
 /** Reads all texts of a column by one format. */
 export function readDates(texts: readonly string[], format: DateFormat): DateColumn | DateFault {
@@ -23,8 +29,8 @@ export function readDates(texts: readonly string[], format: DateFormat): DateCol
 
 /**
  * Finds out how the dates of a column are written, and reads them. Rows may differ in how much they say (midnight
- * without a clock). Whether `01/02/2024` is in January or in February is decided by the whole column: by a number above
- * 12, else by the order in which only one of the two goes up evenly, else as in `like`.
+ * without a clock). Whether `01/02/2024` is in January or in February, and `01-02-03` in 2001 or in 2003, is decided by
+ * the whole column: by a number above 12, else by the only order that goes up evenly, else as in `like`.
  *
  * @param numbers whether plain numbers may be dates: seconds since 1970, serial numbers, `20240131`.
  */
@@ -51,22 +57,50 @@ export function detectDates(
   const unknown = shapes.findIndex((shape) => readings.get(shape) === undefined);
   if (unknown >= 0) return { fault: "format", row: unknown };
   const all = [...readings.values()] as Reading[];
-  const by = (order: DayOrder) => {
+  const by = (first: FirstPart) => {
+    const patternOf = (reading: Reading) => reading.plain ?? reading.either![first]!;
     const formats = new Map(
-      [...readings].map(([shape, reading]) => [shape, dateFormat(reading!.plain ?? reading!.either![order])]),
+      [...readings].map(([shape, reading]) => [shape, dateFormat(patternOf(reading!))]),
     );
-    const patterns = all.map((reading) => reading.plain ?? reading.either![order]);
-    return readBy(texts, (row) => formats.get(shapes[row]!)!, written(patterns));
+    return readBy(texts, (row) => formats.get(shapes[row]!)!, written(all.map(patternOf)));
   };
-  if (all.every((reading) => reading.plain !== undefined)) return by("day first");
-  const [day, month] = [by("day first"), by("month first")];
-  if (!("walls" in day)) return "walls" in month ? month : furthest(day, month);
-  if (!("walls" in month)) return day;
-  const known = [day, month].find(({ pattern }) => pattern === like);
-  const [uneven, unevenMonth] = [unevenness(day.walls), unevenness(month.walls)];
-  if (uneven < unevenMonth && 2 * uneven <= unevenMonth) return day;
-  if (unevenMonth < uneven && 2 * unevenMonth <= uneven) return month;
-  return known ?? { fault: "order", row: 0, patterns: [day.pattern, month.pattern] };
+  if (all.every((reading) => reading.plain !== undefined)) return by("day");
+  const possible = firstParts.filter((part) => all.every(({ plain, either }) => plain ?? either![part]));
+  return likeliest(
+    possible.map((first) => ({ first, read: by(first) })),
+    like,
+    all.some(({ yearLast }) => yearLast),
+  );
+}
+
+/** Of the ways to read a column the one that goes up evenly; of several such the one known from before. */
+function likeliest(
+  tried: readonly { readonly first: FirstPart; readonly read: DateColumn | DateFault }[],
+  like: string | undefined,
+  yearLast: boolean,
+): DateColumn | DateFault {
+  const fit = tried.flatMap(({ first, read }) =>
+    "walls" in read ? [{ first, read, uneven: unevenness(read.walls), span: spanOf(read.walls) }] : [],
+  );
+  if (fit.length === 0) return tried.map(({ read }) => read as DateFault).reduce(furthest);
+  const least = Math.min(...fit.map(({ uneven }) => uneven));
+  const even = fit.filter(({ uneven }) => uneven === least || uneven < 2 * least);
+  const known = even.find(({ read }) => read.pattern === like);
+  if (known !== undefined) return known.read;
+  // Days that follow each other would be years if the year were elsewhere.
+  const year = even.find(({ first }) => first === "year");
+  const others = even.filter((one) => one !== year);
+  const shortest = Math.min(...others.map(({ span }) => span));
+  if (year !== undefined && 10 * year.span < shortest) return year.read;
+  const left = yearLast || (year !== undefined && 10 * shortest < year.span) ? others : even;
+  const [only = year] = left;
+  if (left.length < 2) return only!.read;
+  const firsts = left.map(({ first }) => first);
+  return { fault: "order", row: 0, firsts, patterns: left.map(({ read }) => read.pattern) };
+}
+
+function spanOf(walls: Float64Array): number {
+  return Math.abs((walls.at(-1) ?? 0) - (walls[0] ?? 0));
 }
 
 function furthest(a: DateFault, b: DateFault): DateFault {

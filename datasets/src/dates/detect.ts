@@ -1,12 +1,17 @@
 import { dateFormat, monthNames, weekdayNames } from "./format.ts";
 
-/** Order of day and month if a text leaves it open. */
-export type DayOrder = "day first" | "month first";
+/** The part that a date of two-digit numbers begins with, if its text leaves that open. */
+export type FirstPart = "day" | "month" | "year";
 
-/** The patterns that a text can be read by: one; or two where day and month may be either way round. */
+/** Every part that may be first. */
+export const firstParts: readonly FirstPart[] = ["day", "month", "year"];
+
+/** The patterns that a text can be read by: one; or several, by the part that may be first. */
 export interface Reading {
   readonly plain?: string;
-  readonly either?: Readonly<Record<DayOrder, string>>;
+  readonly either?: Readonly<Partial<Record<FirstPart, string>>>;
+  /** Whether the year is last by convention. */
+  readonly yearLast?: boolean;
 }
 
 const name = (names: readonly string[]) =>
@@ -32,12 +37,11 @@ const dates: readonly (readonly [shape: RegExp, of: (...groups: string[]) => Rea
   [
     /^(\d{1,2})([-/. ])(\d{1,2})\2(\d{4}|\d{2})$/,
     (a, s, b, y) => {
-      const dayFirst = `${wide("d", a)}${s}${wide("M", b)}${s}${years(y)}`;
-      // Months come first only where slashes or dashes part them.
-      if (s === "." || s === " ") return plain(dayFirst);
-      return {
-        either: { "day first": dayFirst, "month first": `${wide("M", a)}${s}${wide("d", b)}${s}${years(y)}` },
-      };
+      const day = `${wide("d", a)}${s}${wide("M", b)}${s}${years(y)}`;
+      const year = a?.length === 2 && b?.length === 2 && y?.length === 2 && { year: `yy${s}MM${s}dd` };
+      // Months come first only where slashes or dashes part them; a dash is ISO 8601's, whose years come first.
+      const month = s !== "." && s !== " " && { month: `${wide("M", a)}${s}${wide("d", b)}${s}${years(y)}` };
+      return month || year ? { either: { day, ...month, ...year }, yearLast: s !== "-" } : plain(day);
     },
   ],
   [
@@ -92,8 +96,10 @@ export function readingOf(text: string): Reading | undefined {
   const back = g.hour === undefined ? "" : `${g.between}${clockPattern(g)}${zonePattern(g)}`;
   const around = (pattern: string) => `${front}${pattern}${back}`;
   if (date.plain !== undefined) return plain(around(date.plain));
-  const { "day first": day, "month first": month } = date.either!;
-  return { either: { "day first": around(day), "month first": around(month) } };
+  const either = Object.fromEntries(
+    Object.entries(date.either!).map(([part, pattern]) => [part, around(pattern)]),
+  );
+  return { ...date, either };
 }
 
 function dateReading(text: string): Reading | undefined {

@@ -259,11 +259,42 @@ export function dateFormat(pattern: string): DateFormat {
   return format;
 }
 
+/**
+ * A format whose texts say a whole date, so that dates can go on by it.
+ *
+ * @throws EspalierError as `dateFormat` does, and for a pattern that lacks the year, or the month or hour of its smaller parts.
+ */
+export function wholeDateFormat(pattern: string): DateFormat {
+  const format = dateFormat(pattern);
+  if (Object.hasOwn(numeric, pattern)) return format;
+  const letters = new Set(
+    piecesOf(pattern).flatMap((piece) => {
+      if (typeof piece === "string") return [];
+      return Object.keys(symbols).filter((name) => symbols[name] === piece);
+    }),
+  );
+  const has = (letter: string) => [...letters].some((name) => name.startsWith(letter));
+  const refuse = (what: string) => new EspalierError(`date format "${pattern}": ${what}`);
+  if (has("w") && !has("Y")) throw refuse("the year of weeks (ww) is YYYY, as in \"YYYY-'W'ww\".");
+  if (!has("y") && !has("Y")) {
+    throw refuse(
+      "has no year, so nobody knows which moments are meant. Add the year, or give --date-column none.",
+    );
+  }
+  if (has("d") && !has("M")) throw refuse("has a day, but no month. M is for months, m for minutes.");
+  if (has("m") && !has("H") && !has("h"))
+    throw refuse("has minutes, but no hour. M is for months, m for minutes.");
+  if (has("h") && !has("H") && !has("a"))
+    throw refuse("has hours to 12 (h), but no AM or PM (a). H is for hours to 23.");
+  return format;
+}
+
 function compile(pattern: string): DateFormat {
   const pieces = piecesOf(pattern);
   const letters = pieces.flatMap((piece) => (typeof piece === "string" ? [] : [piece]));
   const source = pieces.map((piece) => (typeof piece === "string" ? quoted(piece) : piece.source)).join("");
   const shape = new RegExp(`^${source}$`);
+  const utc = pieces.some((piece) => typeof piece === "string" && /^\s*(?:UTC|GMT|Z)$/.test(piece));
   return {
     pattern,
     parse(text) {
@@ -272,10 +303,10 @@ function compile(pattern: string): DateFormat {
       const fields: Fields = {};
       for (const [i, symbol] of letters.entries()) symbol.read(match[i + 1]!, fields);
       const wall = wallOf(fields);
-      return wall === undefined ? undefined : { wall, offset: fields.offset };
+      return wall === undefined ? undefined : { wall, offset: fields.offset ?? (utc ? 0 : undefined) };
     },
     format({ wall, offset = 0 }) {
-      const date = new Date(wall);
+      const date = new Date(utc ? wall - offset : wall);
       return pieces.map((piece) => (typeof piece === "string" ? piece : piece.write(date, offset))).join("");
     },
   };
@@ -300,6 +331,7 @@ function piecesOf(pattern: string): (string | Symbol)[] {
     if (!/^[A-Za-z]/.test(piece)) return piece;
     // ISO 8601's T and Z stand in so many patterns without quotes that nothing else can be meant.
     if (piece === "T") return piece;
+    if (piece === "Z") return symbols.XXX!;
     if (/^S+$/.test(piece)) return fraction(piece.length);
     const symbol = symbols[piece];
     if (symbol === undefined) {

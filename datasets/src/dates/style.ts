@@ -9,7 +9,10 @@ import { dateFormat } from "./format.ts";
 export interface DateStyle {
   /** The columns that make up a date, and how each is written: mostly one, or a date and a time. */
   readonly columns: readonly { readonly name: string; readonly pattern: string }[];
-  /** Milliseconds that the clock is ahead of UTC, where the source says so and it never changes. */
+  /**
+   * Milliseconds that the written dates are ahead of UTC, where the source says so and it never changes; the zone's clock
+   * may be another.
+   */
   readonly offset?: number | undefined;
   /** The zone that the clock follows, by its IANA name, where it is known. */
   readonly zone?: string | undefined;
@@ -33,7 +36,9 @@ export function plainStyle(timestamps: Float64Array): DateStyle {
 
 /** A moment's text in every column of a style. */
 export function formatDate(style: DateStyle, wall: number, offset: number | undefined): string[] {
+  const own = offset ?? style.offset ?? 0;
+  const written = style.offset ?? own;
   return style.columns.map(({ pattern }) =>
-    dateFormat(pattern).format({ wall, offset: offset ?? style.offset ?? 0 }),
+    dateFormat(pattern).format({ wall: wall - own + written, offset: written }),
   );
 }

@@ -63,20 +63,26 @@ function formatOf(zone: string): Intl.DateTimeFormat {
 
 /**
  * Offsets of a clock's readings, `[rows]`, in the order in which they came: of the hour that a zone has twice in autumn
- * the first comes first. `undefined` at a reading that the zone's clock never shows.
+ * the first comes first, for each of `ids` (a series, where a row holds one). `missing` is a reading that the zone's
+ * clock never shows.
  */
-export function offsetsOf(zone: string, walls: Float64Array): Float64Array | { readonly missing: number } {
+export function offsetsOf(
+  zone: string,
+  walls: Float64Array,
+  ids?: readonly string[],
+): Float64Array | { readonly missing: number } {
   const offsets = new Float64Array(walls.length);
-  let previous = Number.NEGATIVE_INFINITY;
+  const previous = new Map<string | undefined, number>();
   for (const [row, wall] of walls.entries()) {
     const around = [offsetAt(zone, wall - day), offsetAt(zone, wall + day)];
     const possible = around
       .filter((offset) => offsetAt(zone, wall - offset) === offset)
       .sort((a, b) => b - a);
     if (possible.length === 0) return { missing: row };
-    const offset = possible.find((one) => wall - one > previous) ?? possible.at(-1)!;
+    const before = previous.get(ids?.[row]) ?? Number.NEGATIVE_INFINITY;
+    const offset = possible.find((one) => wall - one > before) ?? possible.at(-1)!;
     offsets[row] = offset;
-    previous = wall - offset;
+    previous.set(ids?.[row], wall - offset);
   }
   return offsets;
 }

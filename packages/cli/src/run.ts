@@ -21,10 +21,16 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
     // Help and the version end this way too.
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
     context.note(errorLine(error, context));
-    if (context.env.ESPALIER_DEBUG || argv.includes("--debug"))
-      context.note(error instanceof Error ? (error.stack ?? "") : String(error));
+    if (context.env.ESPALIER_DEBUG || argv.includes("--debug")) context.note(stackOf(error));
     return context.signal.aborted ? interrupted : 1;
   }
+}
+
+/** Where an error came from, and those that it came from. */
+function stackOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { stack = "", cause } = error;
+  return cause === undefined ? stack : `${stack}\ncaused by ${stackOf(cause)}`;
 }
 
 /** The exit code that shells expect from a command ended by Ctrl-C. */

@@ -14,13 +14,17 @@ for (const name of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
-// A reader that stops early (`espalier inspect … | head`) is not an error.
+// Nobody may be reading what the command writes (`espalier train … | head`, a closed terminal): its work goes on.
+let unwritten = false;
+process.stderr.on("error", () => {});
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit(0);
+  if (error.code === "EPIPE" || unwritten) return;
+  unwritten = true;
+  process.exitCode = 1;
   process.stderr.write(`espalier: the output cannot be written: ${error.message}.\n`);
-  process.exit(1);
 });
 
-process.exitCode = await run(process.argv.slice(2), { signal: controller.signal });
+const code = await run(process.argv.slice(2), { signal: controller.signal });
+if (!unwritten || code !== 0) process.exitCode = code;
 // Abandoned work must not keep the process alive.
 if (controller.signal.aborted) process.exit();

@@ -1,3 +1,4 @@
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { loadModel } from "@espalier/formats/node";
 import { expect, it } from "vitest";
@@ -32,4 +33,27 @@ it("a model with calendar tables is trained, pruned and tuned, and comes back fr
     await json("evaluate back.safetensors --dataset synthetic"),
   ];
   expect(back.mse).toBeCloseTo(there.mse, 5);
+});
+
+it.each([
+  ["Informer", "10 minutes", 600_000, 5],
+  ["TimeXer", "days", 86_400_000, 3],
+  ["Autoformer", "no dates", undefined, 0],
+])("a new %s takes as many time marks as rows of %s have", async (model, _, step, marks) => {
+  const cwd = await temporaryFolder();
+  const rows = Array.from({ length: 200 }, (_, t) => {
+    const date = step === undefined ? "" : `${new Date(1.7e12 + t * step).toISOString()},`;
+    return `${date}${Math.sin(t / 5).toFixed(4)},${Math.cos(t / 7).toFixed(4)}`;
+  });
+  const header = step === undefined ? "a,b" : "date,a,b";
+  await writeFile(join(cwd, "d.csv"), `${header}\n${rows.join("\n")}\n`);
+  const label = model === "TimeXer" ? "" : "--set labelLength=8";
+  const { code, stderr } = await espalier(
+    words(
+      `train --dataset d.csv --model ${model} --set width=8 --set heads=2 --set feedForward=8 ${label} --input-length 16 --horizon 4 --epochs 1 --batches-per-epoch 1 --out m.safetensors`,
+    ),
+    { cwd },
+  );
+  expect(code, stderr).toBe(0);
+  expect((await loadModel(join(cwd, "m.safetensors"))).options).toMatchObject({ marks });
 });

@@ -93,6 +93,38 @@ describe("a strategy of a plug-in", () => {
     );
   });
 
+  it.each([
+    ["in create", "create() { null.x; }", 'strategy "mine" failed: TypeError: Cannot read'],
+    ["no strategy", "create() {}", 'strategy "mine" failed: TypeError: create gives no object'],
+    [
+      "in plan",
+      'create: () => ({ name: "mine", plan: async () => null.x })',
+      'strategy "mine" failed: TypeError',
+    ],
+    [
+      "a plan of its own",
+      'create: () => ({ name: "mine", plan: async () => ({ steps: 1 }) })',
+      'strategy "mine" failed',
+    ],
+    [
+      "half a plan",
+      'create: () => ({ name: "mine", plan: async () => ({ steps: [] }) })',
+      'the plan of "mine": not an',
+    ],
+  ])("is told its own mistakes as such: %s", async (_, create, message) => {
+    await writeFile(
+      join(cwd, `${_}.mjs`),
+      `export const plugin = { name: "mine", description: "x", ${create} };\n`,
+    );
+    const { code, stderr } = await run("prune m.safetensors --strategy mine --parameters 0.7 --dry-run", [
+      "--plugin",
+      `./${_}.mjs`,
+    ]);
+    expect(code).toBe(1);
+    expect(stderr).toContain(`espalier: plugin ./${_}.mjs: ${message}`);
+    expect(stderr).not.toContain("bug in Espalier");
+  });
+
   it("must export a plug-in", async () => {
     await writeFile(join(cwd, "none.mjs"), "export const strategy = 1;\n");
     await writeFile(join(cwd, "broken.mjs"), "export const = 1;\n");

@@ -51,6 +51,16 @@ describe("the process", () => {
     });
   });
 
+  it("goes on when nobody reads what it writes", async () => {
+    const cwd = await temporaryFolder();
+    const args = ["--conditions=@espalier/source", main, ...tinyTrain("m.safetensors")];
+    const child = spawn(process.execPath, args, { cwd });
+    child.stdout.destroy();
+    child.stderr.destroy();
+    expect(await new Promise((resolve) => child.on("close", resolve))).toBe(0);
+    expect(await readdir(cwd)).toEqual(["m.safetensors"]);
+  });
+
   // Windows knows no signals between processes: Ctrl-C there comes from the console alone.
   it.skipIf(process.platform === "win32")("keeps what it has at the first Ctrl-C", async () => {
     const cwd = await temporaryFolder();

@@ -269,6 +269,12 @@ class ModelForecaster implements Forecaster {
       inputs: inputsFrom(this.#model.graph, window)([0]) as Tensors,
       forecastOf: (output: TensorData): Forecast => {
         const values = unscaleValues(Float64Array.from(output.data), scaler);
+        const odd = values.findIndex((value) => !Number.isFinite(value));
+        if (odd >= 0) {
+          throw new EspalierError(
+            `model ${this.#model.name}: its forecast of "${columns[odd % columns.length]}" is ${values[odd]}. Are rows of ${name} far from all that it was trained on?`,
+          );
+        }
         columns.forEach((column, i) => {
           const still = constant.includes(column) && neverChanges(seen, i, inputLength);
           for (let at = i; at < values.length; at += columns.length) {

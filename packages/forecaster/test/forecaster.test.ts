@@ -46,6 +46,15 @@ async function using<T>(model: Model, use: (forecaster: Forecaster) => Promise<T
 }
 
 describe("a forecast", () => {
+  it("that is no number is refused", async () => {
+    const values = Float64Array.from(table.values, (value, i) =>
+      i === table.values.length - 3 ? 1e30 : value,
+    );
+    await expect(using(plain, (f) => f.forecast({ ...table, values }))).rejects.toThrow(
+      /its forecast of ".*" is (NaN|Infinity)\. Are rows of .* far from all that it was trained on\?/,
+    );
+  });
+
   it("is what the model makes of the last window, in the data's units", async () => {
     const end = table.rows - lengths.horizon;
     const before = { ...table, rows: end, values: table.values.slice(0, end * 3), timestamps: undefined };

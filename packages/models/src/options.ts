@@ -61,6 +61,14 @@ function labelFits(options: { readonly labelLength: number; readonly inputLength
   return options.labelLength <= options.inputLength;
 }
 
+const labelMessage = {
+  error: ({ input }: { readonly input?: unknown }): string => {
+    const { labelLength, inputLength } = input as Parameters<typeof labelFits>[0];
+    return `${labelLength} rows are more than inputLength has (${inputLength})`;
+  },
+  path: ["labelLength"],
+};
+
 /** Calendar numbers have a table each. */
 function marksFit({
   timeEmbedding,
@@ -77,7 +85,7 @@ type EncoderDecoder = z.output<z.ZodObject<typeof encoderDecoder>>;
 /** What the options of a model with an encoder and a decoder must fulfil together. */
 export const encoderDecoderChecks = [
   z.refine<EncoderDecoder>(headsDivide, headsMessage),
-  z.refine<EncoderDecoder>(labelFits, { message: "is longer than inputLength", path: ["labelLength"] }),
+  z.refine<EncoderDecoder>(labelFits, labelMessage),
   z.refine<EncoderDecoder>(marksFit, {
     message: "must be 4, or 5 for minutes, for tables of calendar numbers",
     path: ["marks"],

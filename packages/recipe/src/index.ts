@@ -34,7 +34,7 @@ export { followsRecipe, pruningOf, targetOf, targetsOf } from "./format/step-tar
 export { targetSchema, targetShares } from "./format/target.ts";
 export { formatRecipe } from "./format/write.ts";
 export { type LocatedYaml, readYaml } from "./format/yaml.ts";
-export { drawModel } from "./registry/draw.ts";
+export { type DrawnFor, drawModel, drawnFor } from "./registry/draw.ts";
 export { type Registry, type RegistryParts, registryOf } from "./registry/registry.ts";
 export { standardStrategies } from "./registry/strategies.ts";
 export { type UseConfig, useSchema } from "./registry/use.ts";

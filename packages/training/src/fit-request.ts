@@ -20,6 +20,7 @@ export interface FitRequest {
   /** Recorded in the model's history. */
   readonly data?: { readonly name: string; readonly checksum: string };
   readonly signal?: AbortSignal;
+  /** Called after each step; counts the steps of all epochs. */
   readonly onProgress?: OnProgress;
   /** Called after each epoch; the next one waits for it. */
   readonly onEpoch?: (record: EpochRecord) => void | Promise<void>;

@@ -14,10 +14,15 @@ export interface Progress {
 /** Called with the progress of an operation. */
 export type OnProgress = (progress: Progress) => void;
 
-/** Measures time since its creation, and reports it with an estimate of the rest. */
+/**
+ * Measures time since its creation, and reports it with an estimate of the rest.
+ *
+ * @param before how much was done before, such as by an earlier process.
+ */
 export function progressReporter(
   total: number,
   report: OnProgress | undefined,
+  before = 0,
 ): (done: number, what: string, loss?: number) => void {
   const start = performance.now();
   let first: { readonly done: number; readonly at: number } | undefined;
@@ -27,7 +32,7 @@ export function progressReporter(
     // The first step also compiles; the pace comes from the others.
     first ??= { done, at: now };
     const pace =
-      done > first.done ? (now - first.at) / (done - first.done) : (now - start) / Math.max(1, done);
+      done > first.done ? (now - first.at) / (done - first.done) : (now - start) / Math.max(1, done - before);
     const remaining = (pace * (total - done)) / 1000;
     report({
       what,

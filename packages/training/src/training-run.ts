@@ -42,6 +42,8 @@ export class TrainingRun {
   readonly #records: EpochRecord[];
   readonly #pause = createPause();
   #best: Snapshot | undefined;
+  /** Counts the steps of all epochs. */
+  #report: ReturnType<typeof progressReporter> | undefined;
 
   private constructor(
     request: FitRequest,
@@ -141,8 +143,8 @@ export class TrainingRun {
     const start = performance.now();
     const batches = shuffledBatches(train.count, epoch, this.#settings);
     const inputs = inputsFrom(fromData(this.#drawn.graph), train);
-    const report = progressReporter(batches.length, onProgress);
     const total = epochs * batches.length;
+    this.#report ??= progressReporter(total, onProgress, (epoch - 1) * batches.length);
     let learningRate = rate;
     let sum = 0;
     for (const [i, indices] of batches.entries()) {
@@ -160,7 +162,7 @@ export class TrainingRun {
         );
       }
       sum += loss;
-      report(i + 1, `epoch ${epoch} of ${this.#settings.epochs}`, sum / (i + 1));
+      this.#report(step + 1, `epoch ${epoch} of ${this.#settings.epochs}`, sum / (i + 1));
     }
     const errors = await this.#validate();
     if (errors === undefined) return undefined;

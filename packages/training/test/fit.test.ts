@@ -4,7 +4,7 @@ import { encodeModel, readSafetensors, writeSafetensors } from "@espalier/format
 import { sedimarkCrossformer } from "@espalier/models";
 import { unstructured } from "@espalier/strategy-unstructured";
 import { describe, expect, it } from "vitest";
-import { type FitRequest, fit, TrainingCheckpoint } from "../src/index.ts";
+import { type FitRequest, fit, type Progress, TrainingCheckpoint } from "../src/index.ts";
 import { common, data, inverted, patched, settings } from "./small.ts";
 
 const request: FitRequest = { ...common, model: patched, settings };
@@ -42,6 +42,16 @@ describe.each([reference, tfjs({ kind: "wasm" })])("a fit on $name", (backend) =
       );
     }
   });
+});
+
+it("counts its progress over all epochs, also where it is resumed", async () => {
+  const seen: number[] = [];
+  const onProgress = ({ done, total }: Progress) => void seen.push(done / total);
+  const [first] = await checkpoints({ ...request, onProgress });
+  expect(seen).toEqual(seen.map((_, i) => (i + 1) / seen.length));
+  const whole = seen.splice(0);
+  await fit({ ...request, resume: first!, onProgress });
+  expect(seen).toEqual(whole.slice(whole.length / 3));
 });
 
 describe("a fit that is stopped", () => {

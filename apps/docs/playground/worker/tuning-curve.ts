@@ -47,7 +47,7 @@ export class CurveFollower {
 
   #tell(curve: TuningCurve, { done, total }: { readonly done: number; readonly total: number }): void {
     const epochs = curve.errors.length - 1;
-    const share = (epochs + done / total) / this.#epochs;
+    const share = done / total;
     this.#started ??= performance.now();
     const spent = (performance.now() - this.#started) / 1000;
     this.#work.onProgress({

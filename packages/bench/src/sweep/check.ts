@@ -2,7 +2,7 @@ import { EspalierError } from "@espalier/core";
 import { inferDimensions } from "@espalier/core/dimensions";
 import type { LoadedDataset } from "@espalier/datasets";
 import type { Registry } from "@espalier/recipe";
-import { drawModel, expectKeeps, keepableNames, problemsIn } from "@espalier/recipe";
+import { drawModel, drawnFor, expectKeeps, keepableNames, problemsIn } from "@espalier/recipe";
 import { cellsOf, recipeOf, stableKey } from "./cells.ts";
 import type { SweepConfig } from "./config.ts";
 
@@ -29,7 +29,7 @@ export function checkSweep(config: SweepConfig, registry: Registry, data: readon
   const names = config.models.flatMap((model, i) =>
     data.flatMap(({ table }) =>
       at(`models.${i}`, () => {
-        const { graph } = drawModel(registry, model, { inputLength, horizon, series: table.columns.length });
+        const { graph } = drawModel(registry, model, { inputLength, horizon, ...drawnFor(table) });
         return keepableNames({ graph, dimensions: inferDimensions(graph) });
       }),
     ),

@@ -10,7 +10,7 @@ import {
 import { type LoadOptions, loadDataset } from "@espalier/datasets/node";
 import { readBytes, readTensors } from "@espalier/formats/node";
 import type { Registry } from "@espalier/recipe";
-import { drawModel } from "@espalier/recipe";
+import { type DrawnFor, drawModel, drawnFor } from "@espalier/recipe";
 import { windowShapeOf } from "@espalier/training";
 import type { DataConfig, TrainCell } from "./cells.ts";
 
@@ -58,7 +58,7 @@ export class SweepData {
   /** A cell's model before training: with the weights of its file, or new ones from the cell's seed. */
   async model({ model, data, seed }: TrainCell): Promise<Model> {
     const source = await this.source(data);
-    const drawn = drawModel(this.#registry, model, { ...data, series: source.table.columns.length });
+    const drawn = drawModel(this.#registry, model, shapeOf(data, source));
     const { weights } = model;
     return typeof weights === "string"
       ? drawn.load(await readTensors(this.#weightsPath(weights)))
@@ -78,7 +78,7 @@ export class SweepData {
   /** The windows of a cell's model: a decoder also sees the end of the input, and some models take time features. */
   async windows({ model, data }: TrainCell): Promise<ForecastingData> {
     const source = await this.source(data);
-    const { graph } = drawModel(this.#registry, model, { ...data, series: source.table.columns.length });
+    const { graph } = drawModel(this.#registry, model, shapeOf(data, source));
     const { inputLength, horizon, labelLength, marks, calendar } = windowShapeOf(graph);
     const shape = {
       inputLength,
@@ -95,6 +95,10 @@ export class SweepData {
     this.#windows.set(key, made);
     return made;
   }
+}
+
+function shapeOf({ inputLength, horizon }: DataConfig, { table }: LoadedDataset): DrawnFor {
+  return { inputLength, horizon, ...drawnFor(table) };
 }
 
 function limited(data: ForecastingData, most: number | undefined): ForecastingData {

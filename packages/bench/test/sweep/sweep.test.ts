@@ -587,6 +587,11 @@ describe("a sweep that could not run", () => {
       { models: [{ use: "iTransformer", width: 9, heads: 2 }] },
       /^sweep, models\.0: model "iTransformer"/,
     ],
+    [
+      "a model's time marks",
+      { models: [{ use: "Informer", labelLength: 4, marks: 4 }] },
+      /^sweep, models\.0: model "Informer", marks: the data's rows have 0 time marks, not 4/,
+    ],
     ["a backend", { backends: ["tfjs-wams"] }, /^sweep, backends\.0: backend "tfjs-wams" is not known/],
     ["a data set", { datasets: ["ETTh9"] }, /ETTh9/],
   ] satisfies [string, Partial<SweepInput>, RegExp][])(

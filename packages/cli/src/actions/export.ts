@@ -19,6 +19,7 @@ import type { Context } from "../context.ts";
 import { required } from "../options/groups.ts";
 import { type ExportedReport, exportedJson, exportedLines } from "../output/exported.ts";
 import { type Bar, openBar, stage } from "../output/progress.ts";
+import { expectApart } from "../shared/apart.ts";
 import { openBackend } from "../shared/backend.ts";
 import { loadSourceFor } from "../shared/data.ts";
 import { measureRounding, type Rounding } from "../shared/rounding.ts";
@@ -32,6 +33,7 @@ export async function exportModel(file: string, options: ExportOptions, context:
   ) as ExportedReport["to"];
   const mistake = mistakeIn(to, options);
   if (mistake !== undefined) throw new EspalierError(mistake);
+  await expectApart({ "--out": out }, { "the model file": file }, context);
   const path = context.path(out);
   if (to === "tfjs") await checkFolder(path, out, options.force);
   else await checkReplaceable(path, options.force);

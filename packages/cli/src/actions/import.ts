@@ -18,6 +18,7 @@ import { required } from "../options/groups.ts";
 import { type Settings, settingsOf } from "../options/settings.ts";
 import { type ImportedReport, importedJson, importedLines } from "../output/imported.ts";
 import { openBar, stage } from "../output/progress.ts";
+import { expectApart } from "../shared/apart.ts";
 import { openBackend } from "../shared/backend.ts";
 import { located } from "../shared/located.ts";
 import { type Parity, parityOf } from "../shared/parity.ts";
@@ -29,6 +30,7 @@ export async function importModel(file: string, options: ImportOptions, context:
   const kind = await kindOf(context.path(file));
   refuseStrange(kind, options);
   const { force = false } = options;
+  await expectApart({ "--out": out }, { "the file to import": file }, context);
   await checkReplaceable(context.path(out), force);
   const bar = await openBar(context);
   try {

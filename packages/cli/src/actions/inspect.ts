@@ -68,7 +68,7 @@ async function drawn(insight: Insight, { out, force = false }: InspectOptions, c
 function drawnModel(options: InspectOptions, context: Context): Promise<Model> {
   if (options.model === undefined) throw new EspalierError("give a model file, or --model NAME.");
   const { series } = options;
-  return chosenModel(options, createRegistry(), context, series === undefined ? {} : { series });
+  return chosenModel(options, createRegistry(), context, { data: { series } });
 }
 
 /** Describes the program a backend compiles the model to. Throws an EspalierError if the backend cannot describe it. */

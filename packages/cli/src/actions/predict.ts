@@ -8,6 +8,7 @@ import type { Context } from "../context.ts";
 import { required } from "../options/groups.ts";
 import { openBar } from "../output/progress.ts";
 import { textLines } from "../output/table.ts";
+import { expectApart } from "../shared/apart.ts";
 import { openBackend } from "../shared/backend.ts";
 import { loadSourceFor } from "../shared/data.ts";
 
@@ -15,6 +16,7 @@ import { loadSourceFor } from "../shared/data.ts";
 export async function predict(file: string, options: PredictOptions, context: Context): Promise<void> {
   const { out, force = false, json } = options;
   const input = required(options.input, "--input FILE, a .csv file");
+  await expectApart({ "--out": out }, { "the model file": file, "--input": input }, context);
   if (out !== undefined) await checkReplaceable(context.path(out), force);
   const bar = await openBar(context);
   try {

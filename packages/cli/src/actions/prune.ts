@@ -21,9 +21,10 @@ import type { Context } from "../context.ts";
 import { type Bar, openBar } from "../output/progress.ts";
 import { type PrunedReport, prunedJson, prunedLines } from "../output/pruned.ts";
 import { resumingCommand } from "../shared/again.ts";
+import { expectApart } from "../shared/apart.ts";
 import { showEvaluation } from "../shared/fitting.ts";
 import { registryWith } from "../shared/plugins.ts";
-import { checkFiles, lockOut, type Unfinished } from "../shared/prune-files.ts";
+import { checkFiles, lockOut, readBy, type Unfinished, writtenBy } from "../shared/prune-files.ts";
 import type { GivenOptions } from "../shared/prune-names.ts";
 import { type PruneCommand, pruneRecipe, refuseProblems } from "../shared/prune-recipe.ts";
 import { loadRecipe, recipeText } from "../shared/recipe.ts";
@@ -42,6 +43,7 @@ export async function prune(
   const read = options.recipe === undefined ? undefined : await loadRecipe(options.recipe, registry, context);
   const command = { file, given, read };
   const recipe = pruneRecipe(command, registry);
+  if (!options.dryRun) await expectApart(writtenBy(options), readBy(recipe, options), context);
   const release = await lockOut(options, context);
   try {
     const unfinished = await checkFiles(recipe, options, context);

@@ -8,6 +8,7 @@ import { loadModel, readBytes, readTensors } from "@espalier/formats/node";
 import {
   drawingOf,
   drawModel,
+  drawnFor,
   idleKeeps,
   keepableNames,
   type Registry,
@@ -77,8 +78,7 @@ async function checkSeen(
   if (model === undefined) return;
   const names = await at(["model"], async () => {
     if (typeof model === "string") return keepableNames(await loadModel(context.path(model)));
-    const series = source?.table.columns.length;
-    const { graph } = drawModel(registry, drawingOf(model), series === undefined ? {} : { series });
+    const { graph } = drawModel(registry, drawingOf(model), source && drawnFor(source.table));
     if (model.weights !== undefined) await readTensors(model.weights);
     return keepableNames({ graph, dimensions: inferDimensions(graph) });
   });

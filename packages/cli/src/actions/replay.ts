@@ -9,6 +9,7 @@ import type { Context } from "../context.ts";
 import { required } from "../options/groups.ts";
 import { openBar } from "../output/progress.ts";
 import { headingLines, textLines } from "../output/table.ts";
+import { expectApart } from "../shared/apart.ts";
 import { registryWith } from "../shared/plugins.ts";
 import { showRun } from "../shared/run-progress.ts";
 import { CommandWorkbench } from "../shared/workbench.ts";
@@ -22,6 +23,7 @@ export async function replayed(
 ): Promise<void> {
   const { out, json, force = false, threads } = options;
   const registry = await registryWith(options.plugin, context);
+  await expectApart({ "--out": out }, { "the model file": file, "--from": options.from }, context);
   if (out !== undefined) await checkReplaceable(context.path(out), force);
   const given = required(options.from, "--from FILE, the model that this one was made from");
   const [model, from] = [await loadModel(context.path(file)), await loadModel(context.path(given))];

@@ -2,6 +2,7 @@ import { appendFile, rm, stat } from "node:fs/promises";
 import { isDeepStrictEqual } from "node:util";
 import { account, type Backend, EspalierError, type Model } from "@espalier/core";
 import type { ForecastingData } from "@espalier/datasets";
+import { isDataFile } from "@espalier/datasets/node";
 import {
   checkReplaceable,
   loadModel,
@@ -11,6 +12,7 @@ import {
   writeFileAtomically,
   writing,
 } from "@espalier/formats/node";
+import { drawnFor } from "@espalier/recipe";
 import { createRegistry } from "@espalier/recipe/standard";
 import { formatBytes, formatCount, plural } from "@espalier/report/text";
 import {
@@ -32,6 +34,7 @@ import { comparisonJson, metricsLines } from "../output/metrics.ts";
 import { type Bar, openBar } from "../output/progress.ts";
 import { headingLines } from "../output/table.ts";
 import { resumingCommand } from "../shared/again.ts";
+import { expectApart } from "../shared/apart.ts";
 import { openBackend } from "../shared/backend.ts";
 import { loadSource, loadSourceFor } from "../shared/data.ts";
 import { showEvaluation, showFit } from "../shared/fitting.ts";
@@ -81,6 +84,10 @@ class Training {
     const { out } = this.#files;
     const { resume = false, force = false, epochs } = this.#options;
     refuseIdle(this.#options, epochs);
+    const { from, dataset, options, log } = this.#options;
+    const data = dataset !== undefined && isDataFile(dataset) ? dataset : undefined;
+    const read = { "--from": from, "--dataset": data, "--options": options };
+    await expectApart({ "--out": this.#out, "--log": log }, read, this.#context);
     await checkReplaceable(out, force || resume);
     return takeLock(`${out}.lock`, this.#out);
   }
@@ -182,8 +189,8 @@ class Training {
       return { model: withData(model, data), data };
     }
     const source = await loadSource(options.dataset ?? "synthetic", options, this.#context, this.#bar);
-    const series = source.table.columns.length;
-    const model = await chosenModel(options, registry, this.#context, { series, seed: options.seed });
+    const fresh = { data: drawnFor(source.table), seed: options.seed };
+    const model = await chosenModel(options, registry, this.#context, fresh);
     const data = forecastingDataFor(model, source, { scale, splits });
     return { model: withData(model, data), data };
   }

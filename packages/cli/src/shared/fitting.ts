@@ -27,7 +27,7 @@ export function showFit(
     onProgress: ({ done, total: steps, loss }) =>
       bar.update({
         label: `${fit.title ?? "epoch"} ${finished + 1} of ${total}`,
-        share: (finished + done / steps) / total,
+        share: done / steps,
         detail: loss === undefined ? undefined : `loss ${formatError(loss)}`,
       }),
     onEpoch(record) {

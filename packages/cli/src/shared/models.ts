@@ -1,13 +1,13 @@
 import { EspalierError, type Model } from "@espalier/core";
 import { loadModel, readTensors } from "@espalier/formats/node";
-import { drawModel, type Registry } from "@espalier/recipe";
+import { type DrawnFor, drawModel, type Registry } from "@espalier/recipe";
 import type { Context } from "../context.ts";
 import type { ModelOptions } from "../options/groups.ts";
 import { readSettings, settingsOf } from "../options/settings.ts";
 
-export interface DrawnFor {
-  /** Number of series, if the data decides it. */
-  readonly series?: number;
+/** The data that a new model is drawn for, and the seed of its weights. */
+export interface NewModel {
+  readonly data?: DrawnFor | undefined;
   readonly seed?: number | undefined;
 }
 
@@ -19,7 +19,7 @@ export async function chosenModel(
   options: ModelOptions,
   registry: Registry,
   context: Context,
-  { series, seed = 0 }: DrawnFor = {},
+  { data, seed = 0 }: NewModel = {},
 ): Promise<Model> {
   const { model: name, from } = options;
   if (name === undefined) {
@@ -34,11 +34,7 @@ export async function chosenModel(
     ...(horizon === undefined ? {} : { horizon }),
     ...settingsOf(options.set),
   };
-  const architecture = drawModel(
-    registry,
-    { ...settings, use: name },
-    series === undefined ? {} : { series },
-  );
+  const architecture = drawModel(registry, { ...settings, use: name }, data);
   if (from === undefined) return architecture.initialize(seed);
   return architecture.load(await readTensors(context.path(from)));
 }

@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { EspalierError, type StrategyPlugin } from "@espalier/core";
+import { encodePlan, readPlan } from "@espalier/core/pruning";
 import type { Registry } from "@espalier/recipe";
 import { createRegistry } from "@espalier/recipe/standard";
 import type { Context } from "../context.ts";
@@ -36,7 +37,46 @@ async function loadPlugin(name: string, context: Context): Promise<StrategyPlugi
   if (typeof strategy !== "string" || typeof create !== "function") {
     throw new EspalierError(`plugin ${name}: does not export "plugin" with a name and a function create.`);
   }
-  return plugin as StrategyPlugin;
+  return guarded(plugin as StrategyPlugin, name, context);
+}
+
+/** The same plug-in, whose own mistakes are told as its own. */
+function guarded(plugin: StrategyPlugin, name: string, { signal }: Context): StrategyPlugin {
+  const fault = (error: unknown): unknown => {
+    const told = ["EspalierError", "AbortError"].includes((error as Error | undefined)?.name ?? "");
+    if (told || signal.aborted) return error;
+    const what = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    return new EspalierError(
+      `plugin ${name}: strategy "${plugin.name}" failed: ${what}. --debug shows where.`,
+      {
+        cause: error,
+      },
+    );
+  };
+  return {
+    ...plugin,
+    create(options, resolve) {
+      try {
+        const strategy = plugin.create(options, resolve);
+        if (typeof strategy?.plan !== "function")
+          throw new TypeError("create gives no object with a method plan");
+        return {
+          name: strategy.name,
+          async plan(request) {
+            try {
+              const plan = await strategy.plan(request);
+              readPlan(encodePlan(plan), `plugin ${name}: the plan of "${plugin.name}"`);
+              return plan;
+            } catch (error) {
+              throw fault(error);
+            }
+          },
+        };
+      } catch (error) {
+        throw fault(error);
+      }
+    },
+  };
 }
 
 async function importFrom(name: string, context: Context): Promise<{ readonly plugin?: unknown }> {

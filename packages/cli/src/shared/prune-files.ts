@@ -1,9 +1,11 @@
 import { EspalierError } from "@espalier/core";
+import { isDataFile } from "@espalier/datasets/node";
 import { checkReplaceable, takeLock } from "@espalier/formats/node";
 import type { Recipe, RunCheckpoint } from "@espalier/recipe";
 import { RunStore } from "@espalier/recipe/node";
 import type { PruneOptions } from "../commands/prune.ts";
 import type { Context } from "../context.ts";
+import type { NamedFiles } from "./apart.ts";
 
 /** Storage for an unfinished run. */
 export interface Unfinished {
@@ -46,6 +48,25 @@ export async function checkFiles(
     if (path !== undefined) await checkReplaceable(context.path(path), force || resume);
   }
   return out === undefined || !fits ? {} : openStore(`${context.path(out)}.checkpoint`, options);
+}
+
+/** The files that the command writes. */
+export function writtenBy({ out, planOut, recipeOut }: PruneOptions): NamedFiles {
+  return { "--out": out, "--plan-out": planOut, "--recipe-out": recipeOut };
+}
+
+/** The files that the command reads. */
+export function readBy({ model, data, steps }: Recipe, { recipe }: PruneOptions): NamedFiles {
+  const { dataset } = data ?? {};
+  const plans = steps.flatMap((step) =>
+    step.do === "apply" && typeof step.plan === "string" ? [step.plan] : [],
+  );
+  return {
+    "the model": typeof model === "string" ? model : model?.weights,
+    "the data": dataset !== undefined && isDataFile(dataset) ? dataset : undefined,
+    "--recipe": recipe,
+    ...Object.fromEntries(plans.map((plan, i) => [i === 0 ? "a plan" : `plan ${i + 1}`, plan])),
+  };
 }
 
 /** Keeps other commands from writing the same model and checkpoint; gives the function that ends that. */

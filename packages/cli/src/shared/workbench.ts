@@ -6,6 +6,7 @@ import {
   type DrawnModel,
   drawingOf,
   drawModel,
+  drawnFor,
   type LatencySettings,
   type Recipe,
   type Registry,
@@ -96,8 +97,7 @@ export class CommandWorkbench implements Workbench {
     const { context, bar } = this.#options;
     const { dataset = "synthetic", scale, splits } = this.#which;
     const source = await loadSource(dataset, this.#which, context, bar);
-    const series = source.table.columns.length;
-    const architecture = drawModel(this.registry, drawingOf(drawn), { series });
+    const architecture = drawModel(this.registry, drawingOf(drawn), drawnFor(source.table));
     const fresh =
       drawn.weights === undefined
         ? architecture.initialize(seed)

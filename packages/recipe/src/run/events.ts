@@ -28,7 +28,7 @@ export type RecipeEvent =
       readonly done: number;
       readonly total: number;
     })
-  /** Progress of calibration or of an epoch. */
+  /** Progress of calibration, or of a fit over all its epochs. */
   | (At & { readonly kind: "progress"; readonly what: "calibrate" | "fit"; readonly progress: Progress })
   /** An epoch of a fit ended. */
   | (At & { readonly kind: "epoch"; readonly record: EpochRecord })
