@@ -1,6 +1,6 @@
 /** Kernels for running a model, without training. They take pointers and counts; scratch memory is passed in. */
 export { attention } from "./attention";
-export { dense, packPanels, panelRows, product } from "./dense";
+export { dense, denseToken, packPanels, panelRows, product } from "./dense";
 export { affine, binary, unary } from "./elementwise";
 export { fill, gather, reduce, transposed } from "./layout";
 export { sparsePairs, sparsePairStrips, sparseQuads, sparseRows, sparseRowStrips } from "./micro-kernels";

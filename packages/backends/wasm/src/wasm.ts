@@ -5,7 +5,6 @@ import { loadModule, type ModuleOptions, type Simd, supports } from "./modules/l
 import { WasmProgram } from "./program.ts";
 import { WasmState } from "./state.ts";
 import type { DivisionLimits } from "./threads/divide/limits.ts";
-import { maxThreads, whyNotShared } from "./threads/sharing.ts";
 
 /** Options of the WebAssembly backend. */
 export interface WasmOptions {
@@ -27,6 +26,9 @@ export interface WasmOptions {
    */
   readonly module?: WebAssembly.Module;
 }
+
+/** More than any machine can use, but few enough to start. */
+const maxThreads = 256;
 
 const known = ["simd", "threads", "training", "module"];
 
@@ -54,7 +56,9 @@ export function wasmWith(options: WasmOptions, limits?: DivisionLimits): Backend
     );
   }
   const simd = () => options.simd ?? (supports("relaxed") ? "relaxed" : "plain");
-  const hindrance = () => (threads === 1 ? undefined : whyNotShared(threads));
+  // What several threads need is loaded for several only.
+  const hindrance = async () =>
+    threads === 1 ? undefined : (await import("./threads/sharing.ts")).whyNotShared(threads);
   return {
     name: threads === 1 ? "wasm" : `wasm:${threads}`,
     async availability() {
@@ -62,7 +66,7 @@ export function wasmWith(options: WasmOptions, limits?: DivisionLimits): Backend
         const detail = `this engine has no WebAssembly with ${options.simd ?? "128-bit"} SIMD; every browser since 2021 and Node since 16 have it`;
         return { available: false, detail };
       }
-      const why = hindrance();
+      const why = await hindrance();
       if (why !== undefined) return { available: false, detail: why };
       const failure = module === undefined ? await whyNotCompiled({ simd: simd(), training }) : undefined;
       if (failure !== undefined) return { available: false, detail: failure };
@@ -76,7 +80,7 @@ export function wasmWith(options: WasmOptions, limits?: DivisionLimits): Backend
       };
     },
     async createState(tensors) {
-      const reason = hindrance();
+      const reason = await hindrance();
       if (reason !== undefined) throw new EspalierError(`backend wasm: ${reason}`);
       const heap = await Heap.create(simd(), { threads, training, kernels: module, limits });
       return WasmState.create(heap, tensors);

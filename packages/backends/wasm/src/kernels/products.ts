@@ -81,10 +81,11 @@ export function productWith(
     const strips = inStrips(x, y);
     const [from, to] = [pointer(x.view), pointer(y.view)];
     const strip = vectors > 2 && K > 1 ? e.scratch(128 * K) : 0;
-    const dense = (at: Argument): Call => ({
-      kernel: "dense",
-      args: [vectors, N, K, from, 4 * x.pitch, at, bias, to, 4 * y.pitch, residual, strip],
-    });
+    const dense = (at: Argument): Call => {
+      const args = [N, K, from, 4 * x.pitch, at, bias, to, 4 * y.pitch, residual];
+      if (x.tokens === 1) return { kernel: "denseToken", args };
+      return { kernel: "dense", args: [vectors, ...args, strip] };
+    };
     const macs = N * K * x.tokens;
     if (panels !== undefined) {
       const call = dense(panels);
@@ -103,7 +104,7 @@ export function productWith(
       pattern,
     };
     const pitches = { x: strips ? stripPitch : x.pitch, y: y.pitch };
-    const packed = e.weights.get(source, vectors, pitches, strips ? stripFormats : formats);
+    const packed = e.weights.get(source, x.tokens, pitches, strips ? stripFormats : formats);
     e.weighted(packed, [from, to, ...pointers([bias, residual, strip])], macs, () => {
       const { pack } = packed;
       if (pack.format === "panels") return dense(pack.address);

@@ -12,6 +12,7 @@ export const kernelNames = [
   "countBlocks",
   "cumulativeSum",
   "dense",
+  "denseToken",
   "fill",
   "fillBlocks",
   "firstNonFinite",

@@ -1,6 +1,3 @@
-/** Maximum number of threads: more than any machine can use, but few enough to start. */
-export const maxThreads = 256;
-
 /** The reason why memory cannot be shared here, and what to do; undefined if it can. */
 export function whyNotShared(threads: number): string | undefined {
   const { crossOriginIsolated } = globalThis as { crossOriginIsolated?: boolean };

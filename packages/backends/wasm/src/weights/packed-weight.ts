@@ -17,8 +17,8 @@ import type { WeightSource } from "./weight-source.ts";
 /** A weight in the form its product reads, kept in step with its tensor. */
 export class PackedWeight {
   readonly source: WeightSource;
-  /** Vectors of tokens that meet it. */
-  readonly vectors: number;
+  /** Tokens that meet it. */
+  readonly tokens: number;
   readonly pitches: Pitches;
   /** Formats that its product has kernels for. */
   readonly formats: readonly Format[];
@@ -33,7 +33,7 @@ export class PackedWeight {
   constructor(
     heap: Heap,
     source: WeightSource,
-    vectors: number,
+    tokens: number,
     pitches: Pitches,
     formats: readonly Format[],
     maskedOf: (slot: Slot) => MaskedValues | undefined,
@@ -41,7 +41,7 @@ export class PackedWeight {
     this.#heap = heap;
     this.#maskedOf = maskedOf;
     this.source = source;
-    this.vectors = vectors;
+    this.tokens = tokens;
     this.pitches = pitches;
     this.formats = formats;
   }
@@ -60,7 +60,7 @@ export class PackedWeight {
 
   /** Expected time of its product, in nanoseconds. */
   get cost(): number {
-    return chooseFormat(this.#measured!, this.vectors, this.#heap.kernels.panelRows(), [this.format]).cost;
+    return chooseFormat(this.#measured!, this.tokens, this.#heap.kernels.panelRows(), [this.format]).cost;
   }
 
   /** The program that reads this pack changed the weight itself, within its pattern. */
@@ -111,7 +111,7 @@ export class PackedWeight {
       if (nonzero < 0.95 * N * K)
         this.#measured = { N, K, nonzero, pairs: sumOf(sizes.pairs), quads: sumOf(sizes.quads) };
       else this.#measured = { ...this.#measured, nonzero };
-      const { format } = chooseFormat(this.#measured, this.vectors, kernels.panelRows(), this.formats);
+      const { format } = chooseFormat(this.#measured, this.tokens, kernels.panelRows(), this.formats);
       if (format !== "panels") {
         const options = {
           address: patternAddress,

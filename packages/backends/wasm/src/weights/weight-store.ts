@@ -27,12 +27,12 @@ export class WeightStore {
     return bytes;
   }
 
-  get(source: WeightSource, vectors: number, pitches: Pitches, formats: readonly Format[]): PackedWeight {
+  get(source: WeightSource, tokens: number, pitches: Pitches, formats: readonly Format[]): PackedWeight {
     const { slot, offset, N, K, ns, ks } = source;
-    const key = [slot.name, offset, N, K, ns, ks, vectors, pitches.x, pitches.y].join("|");
+    const key = [slot.name, offset, N, K, ns, ks, tokens, pitches.x, pitches.y].join("|");
     let packed = this.#packed.get(key);
     if (packed === undefined) {
-      packed = new PackedWeight(this.#state.heap, source, vectors, pitches, formats, (slot) =>
+      packed = new PackedWeight(this.#state.heap, source, tokens, pitches, formats, (slot) =>
         this.masked?.of(slot),
       );
       this.#packed.set(key, packed);

@@ -1,5 +1,6 @@
 import type { KernelName } from "../../modules/names.ts";
 import { calibration } from "../../weights/calibration.ts";
+import { tokenShare } from "../../weights/cost.ts";
 import { cut, cutByWeight, longestShare } from "./cut.ts";
 import { changed, type Divider, numberAt } from "./divider.ts";
 
@@ -23,6 +24,21 @@ const dense: Divider = {
     return cut(N, parts, panelRows).map(([start, end]) => {
       const rows = numberAt(call, 8) * start;
       return changed(call, { 1: end - start }, { 5: 4 * K * start, 6: 4 * start, 7: rows, 9: rows });
+    });
+  },
+};
+
+/** The same for one token: by panels of outputs. */
+const denseToken: Divider = {
+  cost(call) {
+    const { perVector, perBlock } = calibration.rates.panels;
+    return tokenShare * numberAt(call, 0) * numberAt(call, 1) * (perVector + perBlock);
+  },
+  divide(call, parts, { panelRows }) {
+    const [N, K, pitch] = [0, 1, 7].map((at) => numberAt(call, at)) as [number, number, number];
+    return cut(N, parts, panelRows).map(([start, end]) => {
+      const rows = pitch * start;
+      return changed(call, { 0: end - start }, { 4: 4 * K * start, 5: 4 * start, 6: rows, 8: rows });
     });
   },
 };
@@ -106,6 +122,7 @@ const packPanels: Divider = {
 
 export const weightDividers: Partial<Record<KernelName, Divider>> = {
   dense,
+  denseToken,
   sparseRows: sparse({ widest: 6, block: 1, ...direct }),
   sparsePairs: sparse({ widest: 6, block: 2, ...direct }),
   sparseQuads: sparse({ widest: 2, block: 4, ...direct }),
