@@ -532,6 +532,11 @@ describe("what a reader of a file is told", () => {
       file((d, a, b) => `${d},${a},${b}`, 'date,"a,b'),
       /row 1: a quote opens here/,
     ],
+    [
+      "a remark behind the rows",
+      `${file((d, a, b) => `${d},${a},${b}`)}\nSource: X\n`,
+      /row 63: "Source: X" is alone in a row of 3 cells. Delete the row/,
+    ],
     ["a quote within a cell", file((d, a, b) => `${d},${a},${b}"`), /row 2: a quote stands in the middle/],
     [
       "quotes one of which is not closed",
