@@ -174,6 +174,15 @@ describe("where nothing decides", () => {
     expect(parseCsv("x", `${text}1.234,5;7\n`).table.values[0]).toBe(1234);
   });
 
+  it("1.234 in a column with 999 is refused, with 1500 it is not", () => {
+    const text = (other: string) => `a,b\n1.234,0.5\n${other},0.25\n2.345,1\n`;
+    expect(() => parseCsv("x", text("999"), { series: ["a"] })).toThrow(
+      '"1.234" may be a decimal or a thousand',
+    );
+    expect(parseCsv("x", text("1500"), { series: ["a"] }).table.values[0]).toBe(1.234);
+    expect(parseCsv("x", text("999")).table.values[0]).toBe(1.234);
+  });
+
   it("columns without names are those of an earlier file only if as many", () => {
     const { reading } = parseCsv("x", "1,2,3\n2,3,4\n");
     const read = (text: string) => parseCsv("y", text, { like: reading, series: ["series_1", "series_2"] });
@@ -522,6 +531,11 @@ describe("what a reader of a file is told", () => {
       "a header's quote that is not closed",
       file((d, a, b) => `${d},${a},${b}`, 'date,"a,b'),
       /row 1: a quote opens here/,
+    ],
+    [
+      "a remark behind the rows",
+      `${file((d, a, b) => `${d},${a},${b}`)}\nSource: X\n`,
+      /row 63: "Source: X" is alone in a row of 3 cells. Delete the row/,
     ],
     ["a quote within a cell", file((d, a, b) => `${d},${a},${b}"`), /row 2: a quote stands in the middle/],
     [

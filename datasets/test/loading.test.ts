@@ -38,6 +38,12 @@ describe("loading", () => {
     expect((await loadDataset(tabs)).table.columns).toEqual(["a", "b"]);
   });
 
+  it("tells how a file with data is called", async () => {
+    const path = (await csv(20)).replace(/\.csv$/, "");
+    await writeFile(path, "a\n1\n");
+    await expect(loadDataset(path)).rejects.toThrow("is told by the end of its name: .csv");
+  });
+
   it("suggests the nearest name, and refuses options it does not know", async () => {
     await expect(loadDataset("ETTh")).rejects.toThrow('Did you mean "ETTh1"?');
     await expect(loadDataset("synthetic", { misssing: "drop" } as object)).rejects.toThrow("misssing");

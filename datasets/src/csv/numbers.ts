@@ -10,6 +10,8 @@ interface Evidence {
   readonly decimal: Map<string, string>;
   readonly thousands: Map<string, string>;
   readonly either: Map<string, string>;
+  /** By column, what its cells without decimals look like: short whole numbers, long ones, and those of `either`. */
+  readonly columns: Map<number, { short?: boolean; long?: boolean; either?: "." | "," }>;
 }
 
 /** The marks of a file's numbers, or a cell and its mark, which may part decimals or thousands: nothing decides. */
@@ -18,16 +20,21 @@ export type MarksFound = NumberMarks | { readonly open: string; readonly mark: "
 /**
  * Finds out from numbers' texts which mark parts decimals and which thousands: `1.234,56` and `1,234.56` say so,
  * `12,5` and `1,234,567` do too; `1,234` does not, unless another cell, the delimiter or an earlier file does. Between
- * semicolons a comma parts decimals, and a point may part thousands.
+ * semicolons a comma parts decimals, and a point may part thousands; so it may in a column with `1.234` and `999`.
+ *
+ * @param cells row after row, `width` in each.
  */
 export function findMarks(
-  cells: Iterable<string>,
+  cells: readonly string[],
+  width: number,
   delimiter: string,
   given: { readonly decimal?: "." | "," | undefined; readonly thousands?: string | undefined },
   like: NumberMarks | undefined,
 ): MarksFound {
-  const e: Evidence = { decimal: new Map(), thousands: new Map(), either: new Map() };
-  for (const cell of cells) note(cell, e);
+  const e: Evidence = { decimal: new Map(), thousands: new Map(), either: new Map(), columns: new Map() };
+  for (const [i, cell] of cells.entries()) note(cell, i % width, e);
+  const mixed = (mark: "." | ",") =>
+    [...e.columns.values()].some((one) => one.either === mark && one.short && !one.long);
   const other = [...groupMarks].find((mark) => e.thousands.has(mark));
   const behind = (decimal: "." | ",") => {
     const mark = decimal === "." ? "," : ".";
@@ -44,14 +51,16 @@ export function findMarks(
   if (comma && !e.decimal.has(".") && !e.thousands.has(",")) return marks(",");
   if (e.decimal.has(".") || e.thousands.has(",")) return marks(".");
   const semicolons = delimiter === ";";
-  const mark = e.either.has(",") ? "," : e.either.has(".") && semicolons ? "." : undefined;
+  const point = e.either.has(".") && (semicolons || mixed("."));
+  const mark = e.either.has(",") ? "," : point ? "." : undefined;
   if (mark === undefined) return marks(".");
   if (like !== undefined && (like.decimal === mark || like.thousands === mark)) return like;
-  if ((given.thousands ?? other) !== undefined || (mark === "," && semicolons)) return marks(mark);
+  if ((given.thousands ?? other) !== undefined || (mark === "," && semicolons && !mixed(",")))
+    return marks(mark);
   return { open: e.either.get(mark)!, mark };
 }
 
-function note(cell: string, e: Evidence): void {
+function note(cell: string, column: number, e: Evidence): void {
   const text = number.exec(cell)?.[1];
   if (text === undefined) return;
   const group = [...groupMarks].find((mark) => text.includes(mark));
@@ -68,12 +77,23 @@ function note(cell: string, e: Evidence): void {
     first(e.decimal, last!, cell);
     return;
   }
-  if (last === undefined) return;
+  if (last === undefined) {
+    about(column, e)[text.length < 4 ? "short" : "long"] = true;
+    return;
+  }
   const parts = text.split(last);
   if (parts.length > 2) {
     if (grouped(last).test(text)) first(e.thousands, last, cell);
-  } else if (grouped(last).test(text) && !text.startsWith("0")) first(e.either, last, cell);
-  else first(e.decimal, last, cell);
+  } else if (grouped(last).test(text) && !text.startsWith("0")) {
+    first(e.either, last, cell);
+    about(column, e).either = last;
+  } else first(e.decimal, last, cell);
+}
+
+function about(column: number, { columns }: Evidence) {
+  const known = columns.get(column) ?? {};
+  columns.set(column, known);
+  return known;
 }
 
 /** Keeps the first cell that shows something of a mark. */

@@ -130,7 +130,7 @@ function marksOf(name: string, head: Head, layout: Layout, settings: CsvSettings
   const rows = (header ? head.rows.slice(1) : head.rows).filter((row) => row.length === width);
   const most = Math.max(1, Math.floor(cellsLookedAt / series.length));
   const cells = rows.slice(0, most).flatMap((row) => series.map((index) => row[index]!));
-  const found = findMarks(cells, head.delimiter, settings, settings.like);
+  const found = findMarks(cells, series.length, head.delimiter, settings, settings.like);
   if (!("open" in found)) return found;
   throw csvError(
     name,

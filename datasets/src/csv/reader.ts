@@ -109,6 +109,12 @@ export class RowReader {
   #take(cells: readonly string[], line: number): void {
     const { dates, series, width, names, id, empty } = this.#layout;
     if (cells.length !== width) {
+      if (cells.length === 1) {
+        throw this.#error(
+          `"${shown(cells[0]!)}" is alone in a row of ${width} cells. Delete the row if it holds a remark.`,
+          line,
+        );
+      }
       const hint = this.#layout.header ? "the header has" : "the first row has";
       throw this.#error(`${cells.length} cells, ${hint} ${width}.`, line);
     }

@@ -93,7 +93,8 @@ export function readingOf(text: string): Reading | undefined {
   const date = dateReading(g.date!);
   if (date === undefined) return undefined;
   const front = g.weekday === undefined ? "" : `${g.weekday.length > 5 ? "EEEE" : "EEE"}${g.comma!}`;
-  const back = g.hour === undefined ? "" : `${g.between}${clockPattern(g)}${zonePattern(g)}`;
+  const between = g.between === "t" ? "'t'" : g.between;
+  const back = g.hour === undefined ? "" : `${between}${clockPattern(g)}${zonePattern(g)}`;
   const around = (pattern: string) => `${front}${pattern}${back}`;
   if (date.plain !== undefined) return plain(around(date.plain));
   const either = Object.fromEntries(
@@ -133,8 +134,8 @@ function clockPattern({
 
 function zonePattern({ zone: text, before }: Record<string, string | undefined>): string {
   if (text === undefined) return "";
-  if (text === "UTC" || text === "GMT") return `${before}'${text}'`;
   if (text === "Z") return `${before}XXX`;
+  if (/^[a-z]+$/i.test(text)) return `${before}'${text}'`;
   return `${before}${text.includes(":") ? "xxx" : text.length > 3 ? "xx" : "x"}`;
 }
 

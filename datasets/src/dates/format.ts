@@ -294,7 +294,7 @@ function compile(pattern: string): DateFormat {
   const letters = pieces.flatMap((piece) => (typeof piece === "string" ? [] : [piece]));
   const source = pieces.map((piece) => (typeof piece === "string" ? quoted(piece) : piece.source)).join("");
   const shape = new RegExp(`^${source}$`);
-  const utc = pieces.some((piece) => typeof piece === "string" && /^\s*(?:UTC|GMT|Z)$/.test(piece));
+  const utc = pieces.some((piece) => typeof piece === "string" && /^\s*(?:UTC|GMT|Z)$/i.test(piece));
   return {
     pattern,
     parse(text) {

@@ -2,7 +2,7 @@ import { access } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { EspalierError } from "@espalier/core";
 import envPaths from "env-paths";
-import { type CatalogueEntry, findDataset } from "../catalogue.ts";
+import { type CatalogueEntry, catalogue, findDataset } from "../catalogue.ts";
 import { type CsvOptions, csvOptions } from "../csv/options.ts";
 import { parseCsv } from "../csv/parse.ts";
 import type { LoadedDataset } from "../forecasting.ts";
@@ -72,6 +72,12 @@ export async function loadDataset(nameOrPath: string, options: LoadOptions = {})
   if (isDataFile(nameOrPath)) {
     const file = await readCsv(nameOrPath, csv, signal);
     return { name: basename(nameOrPath), splits: defaultSplit, gaps: csv.gaps ?? "warn", ...file };
+  }
+  const known = catalogue.some(({ name }) => name === nameOrPath);
+  if (!known && (await exists(nameOrPath))) {
+    throw new EspalierError(
+      `data ${nameOrPath}: a file with data is told by the end of its name: .csv, .tsv, .txt, .dat, or one of these and .gz. Rename it.`,
+    );
   }
   return loadEntry(findDataset(nameOrPath), csv, options);
 }

@@ -1,3 +1,4 @@
+import { unknownName } from "@espalier/core/documents";
 import { Command, CommanderError, Help, type Option } from "commander";
 import { commands } from "./commands/index.ts";
 import { type Context, createContext, type RunOptions } from "./context.ts";
@@ -11,6 +12,7 @@ import { version } from "./version.ts";
 export async function run(argv: readonly string[], options: RunOptions = {}): Promise<number> {
   const context = createContext(argv, options);
   try {
+    refuseUnknownTopic(argv);
     const program = await createProgram(context);
     await orInterrupted(
       program.parseAsync(argv.length === 0 ? ["--help"] : [...argv], { from: "user" }),
@@ -24,6 +26,13 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
     if (context.env.ESPALIER_DEBUG || argv.includes("--debug")) context.note(stackOf(error));
     return context.signal.aborted ? interrupted : 1;
   }
+}
+
+/** `espalier help NAME`, of which Commander shows the list of commands if there is no such. */
+function refuseUnknownTopic([first, topic]: readonly string[]): void {
+  if (first !== "help" || topic === undefined || topic.startsWith("-")) return;
+  const known = ["help", ...commands.map(({ name }) => name)];
+  if (!known.includes(topic)) throw unknownName("command", topic, known);
 }
 
 /** Where an error came from, and those that it came from. */

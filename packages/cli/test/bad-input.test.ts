@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { float32, type TensorData } from "@espalier/core";
@@ -29,6 +29,8 @@ beforeAll(async () => {
     "results.jsonl": "not json\n",
     "sweep.yaml": "models: []\n",
     "colon.yaml": "a: b: c\n",
+    "small.yaml":
+      "models: [{ use: DLinear }, { use: iTransformer, label: wide }]\ndatasets: [synthetic]\nstrategies: [{ use: unstructured }]\ntargets: [{ sparsity: 0.5 }]\ninputLength: 24\nhorizon: 6\n",
     "ETTh1.csv": "date,HUFL\n2016-07-01,1\n",
     "taken.safetensors": "mine",
     "held.safetensors.lock": JSON.stringify({
@@ -39,6 +41,7 @@ beforeAll(async () => {
     }),
   };
   for (const [name, content] of Object.entries(files)) await writeFile(join(cwd, name), content);
+  await symlink("m.safetensors", join(cwd, "link.safetensors"));
 });
 
 function rows(count: number, row: (i: number) => string): string {
@@ -263,6 +266,36 @@ describe("bad input ends in one line and exit code 1, and writes nothing:", () =
       "data that is not the model's",
       words("evaluate m.safetensors --dataset gaps.csv --missing drop"),
       'series "s1" is not known',
+    ],
+    [
+      "a model that a sweep's file lacks",
+      words("sweep small.yaml --models PatchTST --out out"),
+      '--models: "PatchTST" is not in small.yaml, which has DLinear, wide.',
+    ],
+    [
+      "a strategy that a sweep's file lacks",
+      words("sweep small.yaml --strategies head --out out"),
+      '--strategies: "head" is not in small.yaml, which has unstructured.',
+    ],
+    [
+      "a topic of help that is none",
+      words("help trian"),
+      'command "trian" is not known. Did you mean "train"?',
+    ],
+    [
+      "one file for two outputs",
+      prune("--strategy head --sparsity 0.5 --plan-out ./new.safetensors"),
+      "--out and --plan-out are both ./new.safetensors. Give each a file of its own.",
+    ],
+    [
+      "a forecast in the place of its input",
+      words("predict m.safetensors --input words.csv --out words.csv --force"),
+      "--out is words.csv, which is read as --input. Give another name.",
+    ],
+    [
+      "a pruned model in the place of the model, by a link",
+      words("prune m.safetensors --strategy head --sparsity 0.5 --out link.safetensors --force"),
+      "--out is link.safetensors, which is read as the model. Give another name.",
     ],
     ["an empty sweep", words("sweep sweep.yaml --out out"), /sweep sweep.yaml, line 1, models: /],
     ["a sweep that is no YAML", words("sweep colon.yaml --out out"), /sweep colon.yaml, line 1: /],

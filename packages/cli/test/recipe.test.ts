@@ -305,7 +305,7 @@ describe("espalier prune --recipe-out", () => {
     await json("prune --recipe d.yaml --out e.safetensors");
     expect(await readFile(join(cwd, "e.safetensors"))).toEqual(await readFile(join(cwd, "d.safetensors")));
     const again = await run("prune --recipe d.yaml --out f.safetensors --recipe-out d.yaml");
-    expect(again.stderr).toMatch(/d.yaml exists. Give --force to replace it/);
+    expect(again.stderr).toContain("--recipe-out is d.yaml, which is read as --recipe. Give another name.");
     expect(await readdir(cwd)).not.toContain("f.safetensors");
   });
 

@@ -91,7 +91,8 @@ describe("espalier search", () => {
       "search m.safetensors --minimize bytes --error +1% --bytes 0.1",
       /^espalier: --bytes is what is minimized, so it cannot have a limit\. Drop one of the two\.\n$/,
     ],
-    ["no limit at all", "search m.safetensors", /limit --bytes, --flops or --latency/],
+    ["no limit at all", "search m.safetensors", /give a limit: --error \+1% for .*, or --bytes 0\.1/],
+    ["nothing", "search", /give a model file, or .*, and a limit: --error/],
     [
       "a budget that is none",
       "search m.safetensors --error +1% --budget soon",

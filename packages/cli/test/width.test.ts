@@ -42,6 +42,7 @@ describe("output fits into eighty columns, whatever names are long:", () => {
       ...words("--strategy unstructured --sparsity 0.9"),
     ],
     ["inspect", "m.safetensors"],
+    ["inspect", "m.safetensors", "--backend", "wasm"],
     ["backends"],
   ])("%s", async (...args) => {
     const { code, stdout, stderr } = await run(args);

@@ -20,6 +20,7 @@ import {
 import { openSearch } from "@espalier/search/node";
 import type { SearchOptions } from "../commands/search.ts";
 import type { Context } from "../context.ts";
+import { csvGiven } from "../options/csv.ts";
 import { openBar } from "../output/progress.ts";
 import { searchJson, searchLines } from "../output/searched.ts";
 import { openSearchQueue, queueGiven } from "../shared/fleet.ts";
@@ -36,19 +37,16 @@ export async function search(
 ): Promise<void> {
   const registry = await registryWith(given.plugin, context);
   const { asked, named } = await searchOf(file, given, context);
+  refuseIdle(asked);
   const { goal, settings } = partsOf(asked, named);
-  if (asked.model === undefined)
-    throw new EspalierError(
-      "give a model file, or a search file that names one. See espalier search --help.",
-    );
   const url = queueGiven(given, context);
   if (url !== undefined && isTimed(goal))
     throw new EspalierError(
       "--queue: times of different machines cannot be compared, so latency can neither be limited nor minimized. Use --flops or --minimize flops, or drop --queue (and ESPALIER_QUEUE).",
     );
-  const path = context.path(asked.model);
+  const path = context.path(asked.model!);
   const model = await loadModel(path);
-  const name = basename(asked.model, extname(asked.model));
+  const name = basename(path, extname(path));
   const shown = given.out ?? join("espalier-out", `search-${name}`);
   const out = context.path(shown);
   await prepare(out, given);
@@ -93,6 +91,20 @@ export async function search(
   }
 }
 
+/** Throws an EspalierError for a search without a model or a limit: it says what a search needs. */
+function refuseIdle({ model, error, bytes, flops, latency, minimize }: SearchFile): void {
+  const limited = [error, bytes, flops, latency].some((limit) => limit !== undefined);
+  const needs = [
+    ...(model === undefined ? ["a model file, or a search file that names one"] : []),
+    ...(limited || (minimize !== undefined && minimize !== "error")
+      ? []
+      : [
+          "a limit: --error +1% for the smallest model within it, or --bytes 0.1 for the best model of that size",
+        ]),
+  ];
+  if (needs.length > 0) throw new EspalierError(`give ${needs.join(", and ")}. See espalier search --help.`);
+}
+
 /** The search that a command line stands for, and the names of its keys in the words of the user. */
 async function searchOf(
   file: string | undefined,
@@ -104,7 +116,7 @@ async function searchOf(
   const { error, reference, bytes, flops, latency } = given;
   const { latencyBackend, batch, latencyTime, dataset, series, scale, splits } = given;
   const timing = { backend: latencyBackend, batch, time: latencyTime };
-  const data = { dataset, series, scale, splits };
+  const data = { dataset, series, scale, splits, ...csvGiven(given) };
   const limited = error ?? read?.error;
   const options = {
     model: isSearch ? undefined : file,

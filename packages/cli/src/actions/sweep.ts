@@ -37,7 +37,7 @@ export async function sweep(
 ): Promise<void> {
   const registry = await registryWith(options.plugin, context);
   const config = await withAvailableBackends(
-    chosen(await configOf(file, options, registry, context), options, registry, context),
+    chosen(await configOf(file, options, registry, context), file, options, registry, context),
     registry,
   );
   const called = file === undefined ? (options.preset ?? "quick") : config.name;
@@ -78,6 +78,7 @@ async function configOf(
 /** The configuration with the options' selections and replacements applied. */
 function chosen(
   config: SweepConfig,
+  file: string | undefined,
   options: SweepOptions,
   registry: Registry,
   context: Context,
@@ -88,8 +89,16 @@ function chosen(
   return {
     ...config,
     datasets: datasets as [string, ...string[]],
-    models: pick(config.models, options.models, (name) => void registry.model(name)),
-    strategies: pick(config.strategies, options.strategies, (name) => void registry.strategy({ use: name })),
+    models: pick(config.models, options.models, (name) => {
+      if (file !== undefined) throw lacking("--models", name, file, config.models);
+      registry.model(name);
+    }),
+    strategies: pick(config.strategies, options.strategies, (name) => {
+      // Those of plug-ins may join the file's.
+      if (file !== undefined && options.plugin === undefined)
+        throw lacking("--strategies", name, file, config.strategies);
+      registry.strategy({ use: name });
+    }),
     backends: backends as [string, ...string[]],
     ...(options.only && { only: kindsIn(options.only) }),
   };
@@ -102,7 +111,15 @@ function kindsIn(given: readonly string[]): SweepConfig["only"] {
   return given as SweepConfig["only"];
 }
 
-/** Selects entries by name or label; an entry that the configuration lacks gets default options. */
+/** A sweep's file says how each of its entries is made: others would run with options that nobody chose. */
+function lacking(option: string, name: string, file: string, list: readonly UseConfig[]): EspalierError {
+  const has = list.map(({ use, label }) => (typeof label === "string" ? label : use));
+  return new EspalierError(
+    `${option}: "${name}" is not in ${file}, which has ${[...new Set(has)].join(", ")}.`,
+  );
+}
+
+/** Selects entries by name or label; of one that the configuration lacks `check` decides: it gets default options. */
 function pick(
   list: readonly UseConfig[],
   wanted: readonly string[] | undefined,

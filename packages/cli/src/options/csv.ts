@@ -40,23 +40,20 @@ export function addCsv(command: Command): Command {
     .option("--pivot <column>", "the column that names the series, where a row holds one");
 }
 
-/** The same as the loader's options. */
-export function csvOptions(options: CsvOptionsGiven): Pick<LoadOptions, keyof CsvOptionsGiven> {
+/** Those of a command's options that say how a CSV file is read, as the command line has them. */
+export function csvGiven(options: CsvOptionsGiven): {
+  readonly [K in keyof CsvOptionsGiven]-?: CsvOptionsGiven[K] | undefined;
+} {
   const { missing, gaps, na, dateColumn, dateFormat, timeZone, delimiter, decimal } = options;
   const { thousands, encoding, pivot } = options;
-  return {
-    missing,
-    gaps,
-    na,
-    dateColumn: dateColumn === "none" ? false : dateColumn,
-    dateFormat,
-    timeZone,
-    delimiter,
-    decimal,
-    thousands,
-    encoding,
-    pivot,
-  };
+  const reading = { missing, gaps, na, dateColumn, dateFormat, timeZone, delimiter, decimal };
+  return { ...reading, thousands, encoding, pivot };
+}
+
+/** The same as the loader's options. */
+export function csvOptions(options: CsvOptionsGiven): Pick<LoadOptions, keyof CsvOptionsGiven> {
+  const { dateColumn, ...others } = csvGiven(options);
+  return { ...others, dateColumn: dateColumn === "none" ? false : dateColumn };
 }
 
 function naRule(text: string): NaRule {

@@ -1,7 +1,7 @@
 import type { CallDescription, ProgramDescription } from "@espalier/core";
 import { formatBytes, formatCount, formatShare, formatTime, plural } from "@espalier/report/text";
 import type { Colors } from "../context.ts";
-import { shortName, tableLines } from "./table.ts";
+import { shortName, tableLines, textLines } from "./table.ts";
 
 /** The program that a backend compiles a model to for a batch. */
 export interface DescribedProgram extends ProgramDescription {
@@ -29,7 +29,7 @@ export function programLines(
       : `; ${plural(costs.length, "product")} with weights, expected ${formatTime(total / 1e6)}${rates === undefined ? "" : `, by rates of ${rates}`}`;
   return [
     `${colors.bold(name)} on ${backend}, batch ${formatCount(batch)}${parted}`,
-    `${plural(calls.length, "call")}${expected}`,
+    ...textLines(`${plural(calls.length, "call")}${expected}`),
     ...(threads > 1 ? [threadsLine(threads, calls, part < batch)] : []),
     "",
     ...tableLines([

@@ -13,6 +13,7 @@ import { add, mul, sub } from "../operators/elementwise.ts";
 import { swapAxes } from "../operators/layout.ts";
 import { dropout, dropoutTraining, randomUniformOperator } from "../operators/random.ts";
 import { reference } from "../reference/backend.ts";
+import { drawColumns } from "./any-length.ts";
 import { type Check, ensure } from "./check.ts";
 import { drawEncoder, linear, modelOf, norm, selfAttention } from "./models.ts";
 import { type OperatorCase, operatorCases } from "./operator-cases.ts";
@@ -44,6 +45,10 @@ export function backendChecks(backend: Backend, options: ConformanceOptions = {}
     {
       name: "computes random graphs, whatever it fuses, as their operators are defined",
       run: () => checkRandomGraphs(backend, 3 * tolerance),
+    },
+    {
+      name: "goes along columns of any length",
+      run: () => checkLengths(backend, lacks, tolerance),
     },
     { name: "runs a model at several batch sizes", run: () => checkModel(backend, tolerance) },
     { name: "applies updates after all reads, and counts versions", run: () => checkUpdates(backend) },
@@ -100,6 +105,20 @@ async function checkRandomGraphs(backend: Backend, tolerance: number): Promise<v
       const [expected, got] = await Promise.all(programs.map((program) => program.run(inputs)));
       compareAll(got!, expected!, tolerance, `random graph ${seed}, batch ${batchSize}`);
     }
+    for (const program of programs) program.dispose();
+    for (const { state } of states) state.dispose();
+  }
+}
+
+async function checkLengths(backend: Backend, lacks: readonly string[], tolerance: number): Promise<void> {
+  for (let length = 1; length <= 9; length++) {
+    const { graph, data } = drawColumns(length, lacks);
+    const states = await both(backend, data);
+    const programs = await Promise.all(states.map(({ on, state }) => on.compile(graph, { state })));
+    const inputs = randomInputs({ graph }, 2, length);
+    const [expected, got] = await Promise.all(programs.map((program) => program.run(inputs)));
+    // What is looked for is another number's result; of so few numbers the largest may be small.
+    compareAll(got!, expected!, 100 * tolerance, `length ${length}`);
     for (const program of programs) program.dispose();
     for (const { state } of states) state.dispose();
   }
