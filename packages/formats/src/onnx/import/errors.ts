@@ -15,11 +15,13 @@ export function locate<T>(place: () => string, read: () => T): T {
     return read();
   } catch (error) {
     if (!(error instanceof EspalierError) || error instanceof LocatedError) throw error;
-    throw new LocatedError(`${place()}: ${reasonOf(error)}.`);
+    throw new LocatedError(message(place(), error.message.replace(/\.$/, "")));
   }
 }
 
-/** The reason without a full stop, and without the names of nodes that the file does not have. */
-function reasonOf({ message }: EspalierError): string {
-  return message.replace(/^node .*? \((\w+)\) of /, "its $1 of ").replace(/\.$/, "");
+/** The core's nodes have names that the file does not know: of them, only the operator is told, unless it is the same. */
+function message(place: string, reason: string): string {
+  const [, operator, rest] = /^node .*? \((\w+)\) of (.*)$/s.exec(reason) ?? [];
+  if (operator === undefined) return `${place}: ${reason}.`;
+  return place.endsWith(`(${operator})`) ? `${place} of ${rest}.` : `${place}: its ${operator} of ${rest}.`;
 }
