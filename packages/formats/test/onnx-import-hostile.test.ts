@@ -17,14 +17,20 @@ import {
   TensorProto_DataType as Type,
 } from "onnx-buf";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { int } from "../src/onnx/proto.ts";
+import { int, text } from "../src/onnx/proto.ts";
 import { type FileParts, floats, graphAttribute, longs, node, onnxFile, weight } from "./onnx-build.ts";
 import { files, folder } from "./onnx-cases.ts";
+
+/** Milliseconds that this process has computed, however busy the machine is. */
+function computed(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
 
 /** The line a file is refused with. It has to come soon, and without memory for what the file merely claims. */
 async function refusal(read: () => unknown): Promise<string> {
   const before = process.memoryUsage().rss;
-  const start = performance.now();
+  const start = computed();
   let line = "not refused";
   try {
     await read();
@@ -32,7 +38,7 @@ async function refusal(read: () => unknown): Promise<string> {
     expect(error).toBeInstanceOf(EspalierError);
     line = (error as Error).message;
   }
-  expect(performance.now() - start).toBeLessThan(5000);
+  expect(computed() - start).toBeLessThan(5000);
   expect(process.memoryUsage().rss - before).toBeLessThan(500e6);
   expect(line).not.toMatch(/\n|not refused/);
   expect(line.length).toBeLessThan(1500);
@@ -129,6 +135,29 @@ describe("tensors", () => {
     );
   });
 
+  it("are not listed position by position where they are long", async () => {
+    const asked: [FileParts["nodes"], number[], RegExp][] = [
+      [
+        [node("Pad", ["x", "n"], "y", { mode: text("reflect") })],
+        [0, 2 ** 22, 0, 2 ** 22],
+        /would list \d+ positions/,
+      ],
+      [
+        [node("Tile", ["x", "n"], "y")],
+        [1, 2 ** 28],
+        /\(Tile\): it computes a value of shape \[batch, 1073741824\]/,
+      ],
+      [[node("Tile", ["x", "n"], "y")], [1, -3], /cannot repeat an axis -3 times/],
+      [
+        [node("Tile", ["x", "n"], "long"), node("SplitToSequence", ["long"], "y", { axis: int(1) })],
+        [1, 2 ** 20],
+        /at most 8192/,
+      ],
+    ];
+    for (const [nodes, n, message] of asked)
+      expect(await refused({ inputs: x, nodes, initializers: [longs("n", n)] })).toMatch(message);
+  });
+
   it("cannot be many small ones that grow together", async () => {
     const nodes = Array.from({ length: 40 }, (_, i) =>
       node("Concat", [`a${i}`, `a${i}`], `a${i + 1}`, { axis: int(0) }),
@@ -179,6 +208,41 @@ describe("graphs", () => {
     const name = `evil\u001b[31m\n${"x".repeat(500)}`;
     const line = await refused({ inputs: x, nodes: [{ ...node("Nope", ["x"], "y"), name }] });
     expect(line).toMatch(/node "evil\?\[31m\?x+…" \(Nope\)/);
+  });
+
+  it("that join a value with itself, or add it to itself, again and again are read at once", () => {
+    const twice = (operator: string, attributes = {}): FileParts["nodes"] =>
+      Array.from({ length: 24 }, (_, i) => node(operator, [`a${i}`, `a${i}`], `a${i + 1}`, attributes));
+    const joined = onnxFile({
+      inputs: { a0: ["batch", 4] },
+      nodes: twice("Concat", { axis: int(1) }),
+      outputs: ["a24"],
+    });
+    const added = onnxFile({
+      inputs: { a0: ["batch", 4] },
+      nodes: [
+        ...twice("Add"),
+        node("Softmax", ["a24"], "p"),
+        node("IsNaN", ["p"], "empty"),
+        node("Where", ["empty", "zero", "p"], "y"),
+      ],
+      initializers: [floats("zero", [], [0])],
+    });
+    for (const file of [joined, added]) {
+      const start = computed();
+      readOnnx(file);
+      expect(computed() - start).toBeLessThan(5000);
+    }
+  });
+
+  it("that hold two initialisers of one name are refused, unless they are equal", async () => {
+    const sum = (...second: number[]): FileParts => ({
+      inputs: x,
+      nodes: [node("Add", ["x", "w"], "y")],
+      initializers: [floats("w", [4], [1, 2, 3, 4]), floats("w", [4], second)],
+    });
+    expect(readOnnx(onnxFile(sum(1, 2, 3, 4))).tensors.size).toBe(1);
+    expect(await refused(sum(1, 2, 3, 5))).toMatch(/two initialisers are called "w": the file is damaged/);
   });
 
   it("that define a name twice, or nothing for an output, are refused", async () => {
@@ -258,6 +322,28 @@ describe("numbers in other files", () => {
     );
   });
 
+  it("may be shared by some tensors, but are not the numbers of a large model", async () => {
+    await writeFile(join(place, "model", "large"), new Uint8Array(2 ** 20));
+    const shared = (count: number) =>
+      onnxFile({
+        inputs: x,
+        nodes: [node("Identity", ["x"], "y")],
+        initializers: Array.from({ length: count }, (_, i) =>
+          create(TensorProtoSchema, {
+            name: `w${i}`,
+            dataType: Type.FLOAT,
+            dims: [2n ** 18n],
+            dataLocation: Location.EXTERNAL,
+            externalData: [{ key: "location", value: "large" }],
+          }),
+        ),
+      });
+    expect((await load(shared(4))).graph.nodes).toHaveLength(0);
+    expect(await refusal(() => load(shared(60)))).toMatch(
+      /tensor "w4": "large" has 1048576 bytes, but tensors up to this one need 5242880 of it: more than 4 times/,
+    );
+  });
+
   it("must be there, and enough", async () => {
     const line = (entries: Record<string, string>, dims?: bigint[]) =>
       refusal(() => load(external(entries, dims)));
@@ -333,7 +419,7 @@ describe("damaged files", () => {
     for (let i = 0; i < 600; i++) {
       const original = originals[below(originals.length)]!;
       const bytes = damages[i % damages.length]!(Uint8Array.from(original));
-      const start = performance.now();
+      const start = computed();
       try {
         readOnnx(bytes, { openBatch: i % 3 === 0 });
       } catch (error) {
@@ -341,7 +427,7 @@ describe("damaged files", () => {
         expect(error).toBeInstanceOf(EspalierError);
         expect((error as Error).message).toMatch(/^ONNX file: [^\n]{10,1500}$/);
       }
-      expect(performance.now() - start).toBeLessThan(5000);
+      expect(computed() - start).toBeLessThan(5000);
     }
     expect(refusals).toBeGreaterThan(300);
   });

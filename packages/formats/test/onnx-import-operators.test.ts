@@ -223,3 +223,107 @@ describe("a constant that was written for one batch size", () => {
     expect([...whole.data.slice(28, 56)]).toEqual([...second.data]);
   });
 });
+
+describe("windows", () => {
+  const convolved = (attributes: Parameters<typeof node>[3], bias = 2) =>
+    refusal({
+      inputs: { x: ["batch", 2, 11] },
+      nodes: [node("Conv", ["x", "w", "b"], "y", attributes)],
+      initializers: [weight("w", 2, 2, 3), weight("b", bias)],
+    });
+
+  it("that contradict their weight, or do not move, are refused by the node's name", () => {
+    expect(convolved({ kernel_shape: ints([3]) })).toBe("not refused");
+    expect(convolved({ kernel_shape: ints([5]) })).toMatch(
+      /^ONNX file: node "Conv_y" \(Conv\): its kernel_shape \[5\] is not that of its weight \[3\]\.$/,
+    );
+    expect(convolved({ strides: ints([0]) })).toMatch(/its strides \[0\] are out of range/);
+    expect(convolved({ dilations: ints([1, 1]) })).toMatch(/its dilations \[1, 1\] are not 1 numbers/);
+    expect(convolved({ auto_pad: text("same") })).toMatch(/its auto_pad "same" is none of NOTSET, VALID/);
+    expect(convolved({ auto_pad: text("SAME_LOWER"), pads: ints([1, 1]) })).toMatch(
+      /contradict its auto_pad/,
+    );
+    expect(convolved({}, 1)).toMatch(/its bias \[1\] does not fit 2 channels/);
+  });
+});
+
+describe("parts of an axis", () => {
+  const parts = (attributes: Parameters<typeof node>[3], opset: number, sizes?: readonly number[]) => ({
+    inputs: { x: ["batch", 7] },
+    nodes: [
+      node("Split", sizes === undefined ? ["x"] : ["x", "sizes"], ["a", "b", "c"], {
+        axis: int(1),
+        ...attributes,
+      }),
+      node("Concat", ["c", "b", "a"], "y", { axis: int(1) }),
+    ],
+    initializers: sizes === undefined ? [] : [longs("sizes", sizes)],
+    opset,
+  });
+
+  it("are as long as told, the last one shorter, or empty", async () => {
+    await agrees(parts({ num_outputs: int(3) }, 18));
+    await agrees(parts({}, 18, [3, 0, 4]));
+  });
+
+  it("that do not make up its outputs are refused", () => {
+    expect(refusal(parts({ num_outputs: int(4) }, 18))).toMatch(/it has 3 outputs for 4 parts/);
+    expect(refusal(parts({}, 18, [3, 4]))).toMatch(/it has 3 outputs for 2 parts/);
+    expect(refusal(parts({}, 13))).toMatch(/its 7 positions do not divide into 3 equal parts/);
+  });
+});
+
+describe("a normalisation over several axes", () => {
+  it.each([
+    [-1, [1], [6]],
+    [-2, [6], [4, 6]],
+    [-2, [4, 1], [6]],
+    [-1, [4, 6], [6]],
+    [-1, [4, 1], []],
+  ])("from axis %i on with a scale of [%o] and a bias of [%o]", async (axis, scale, bias) => {
+    await agrees({
+      inputs: { x: ["batch", 4, 6] },
+      nodes: [node("LayerNormalization", ["x", "norm.weight", "norm.bias"], "y", { axis: int(axis) })],
+      initializers: [weight("norm.weight", ...scale), weight("norm.bias", ...bias)],
+    });
+  });
+
+  it("is refused with a scale in another order", () => {
+    const nodes = [node("LayerNormalization", ["x", "w"], "y", { axis: int(-2) })];
+    expect(refusal({ inputs: { x: ["batch", 4, 6] }, nodes, initializers: [weight("w", 6, 4)] })).toMatch(
+      /^ONNX file: node "LayerNormalization_y" \(LayerNormalization\): \[6, 4\] cannot be repeated to \[4, 6\]/,
+    );
+  });
+});
+
+describe("resampling to the nearest position", () => {
+  const resized = (factor: number, attributes: Readonly<Record<string, string>>) => ({
+    inputs: { x: ["batch", 2, 10] },
+    nodes: [
+      node(
+        "Resize",
+        ["x", "", "scales"],
+        "y",
+        Object.fromEntries(Object.entries(attributes).map(([name, value]) => [name, text(value)])),
+      ),
+    ],
+    initializers: [floats("scales", [3], [1, 1, factor])],
+    opset: 19,
+  });
+
+  it.each(["half_pixel", "pytorch_half_pixel", "asymmetric"])("of coordinates %s", async (coordinates) => {
+    for (const factor of [0.3, 0.6, 1.3, 1.5, 2, 2.6])
+      for (const rounding of ["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"])
+        await agrees(
+          resized(factor, { coordinate_transformation_mode: coordinates, nearest_mode: rounding }),
+        );
+  });
+
+  it("is refused where ONNX and its runtimes align corners differently", async () => {
+    const corners = { mode: "linear", coordinate_transformation_mode: "align_corners" };
+    await agrees(resized(2.6, corners));
+    expect(refusal(resized(1.25, corners))).toMatch(
+      /its scale makes 12\.5 of 10 positions.*Export it with sizes/,
+    );
+  });
+});

@@ -18,11 +18,15 @@ const counting = (size: number) => Array.from({ length: size }, (_, i) => i / 4 
 const shapeIn = (bytes: Uint8Array) =>
   1 + bytes.findIndex((_, i) => [0x4b, 2, 0x4b, 3, 0x86].every((byte, k) => bytes[i + k] === byte));
 
-/** A checkpoint with another pickle in it, and sound checksums. */
-async function repacked(file: string, change: (pickle: Uint8Array) => Uint8Array): Promise<Uint8Array> {
+/** A checkpoint with another pickle in it, packed or not, and sound checksums. */
+async function repacked(
+  file: string,
+  change: (pickle: Uint8Array) => Uint8Array,
+  level = 0,
+): Promise<Uint8Array> {
   const options = { useWebWorkers: false };
   const entries = await new ZipReader(new Uint8ArrayReader(bytesOf(file)), options).getEntries();
-  const writer = new ZipWriter(new Uint8ArrayWriter(), { ...options, level: 0 });
+  const writer = new ZipWriter(new Uint8ArrayWriter(), { ...options, level });
   for (const entry of entries) {
     if (entry.directory) continue;
     const bytes = await entry.getData(new Uint8ArrayWriter(), options);
@@ -127,6 +131,34 @@ describe("what is no state dict is refused in one line", () => {
     );
     await expect(readPytorch(bytes, { name: "a" })).rejects.toThrow(
       'a: tensor "linear.weight" [200, 3] needs more numbers than the file holds for it.',
+    );
+  });
+
+  it("keys that are nested without end", async () => {
+    // Tuples of themselves: EMPTY_LIST, BINPUT 0, then (POP, BINGET i, BINGET i, TUPLE2, BINPUT i + 1) 60 times.
+    const twice = Array.from({ length: 60 }, (_, i) => [0x30, 0x68, i, 0x68, i, 0x86, 0x71, i + 1]).flat();
+    // 200,000 TUPLE1.
+    const deep = new Array<number>(200_000).fill(0x85);
+    for (const key of [
+      [0x5d, 0x71, 0, ...twice],
+      [0x5d, ...deep],
+    ]) {
+      const bytes = await repacked("module.pth", () =>
+        Uint8Array.from([0x80, 2, 0x7d, ...key, 0x4b, 1, 0x73, 0x2e]),
+      );
+      await expect(readPytorch(bytes, { name: "a" })).rejects.toThrow(
+        "a: it contains no state dict (it holds a tuple).",
+      );
+    }
+  });
+
+  it("a small file that unpacks to a large one, or builds containers without end", async () => {
+    const containers = () => new Uint8Array(2 ** 22).fill(0x7d);
+    await expect(readPytorch(await repacked("module.pth", containers, 9), { name: "a" })).rejects.toThrow(
+      "a: it unpacks to more than 16 times its size",
+    );
+    await expect(readPytorch(await repacked("module.pth", containers), { name: "a" })).rejects.toThrow(
+      "a: its pickle has more than 2,097,152 steps, which no state dict needs.",
     );
   });
 

@@ -27,6 +27,9 @@ function isUnit(e: Expression): boolean {
 const mixed = "a reshape mixes its positions with another axis's";
 const mixedIn = "a reshape mixes it into an axis that is fixed";
 
+/** Largest number of terms that an axis is followed through: a file may join an axis with itself without end. */
+const maxTerms = 256;
+
 /**
  * Unification of axes. Every unknown dimension is a variable; equating two axes binds one to the other, and a reshape
  * binds a dimension to a product of finer ones everywhere it occurs. Constraints that cannot be expressed freeze the
@@ -109,6 +112,14 @@ export class Solver implements Coupling {
   }
 
   join(parts: readonly Expression[], whole: Expression): void {
+    let terms = 0;
+    for (const part of parts) {
+      terms += this.#terms(part).length;
+      if (terms <= maxTerms) continue;
+      for (const axis of new Set([...parts, whole]))
+        this.fixed(axis, `it is joined from more than ${maxTerms} parts`);
+      return;
+    }
     this.same(sumOf(parts), whole);
   }
 
@@ -248,8 +259,8 @@ export class Solver implements Coupling {
     const rest = divideExtent(size, extent);
     if (typeof e !== "number" || rest === undefined || factorOf(rest) < 1 || sameExtent(rest, 1))
       return false;
-    // A factor of 1 cannot be split off: that would never end.
-    if (sameExtent(extent, 1)) return false;
+    // A factor of 1 (or of an empty axis) cannot be split off: that would never end.
+    if (sameExtent(extent, 1) || factorOf(extent) < 1) return false;
     const part = this.#variable(extent);
     const other = this.#variable(rest);
     this.#bind(e, { product: end === 0 ? [part, other] : [other, part] });
@@ -273,7 +284,8 @@ export class Solver implements Coupling {
       if (isBatch(extent)) return undefined;
       if (position < at + extent) {
         // A fixed dimension stays whole: splitting gains nothing, and other axes keep a simple form.
-        if (typeof term !== "number" || this.#reasons[term] !== undefined) return undefined;
+        if (typeof term !== "number" || this.#reasons[term] !== undefined || terms.length >= maxTerms)
+          return undefined;
         const parts = [this.#variable(position - at), this.#variable(at + extent - position)];
         this.#bind(term, { sum: parts });
         return terms.flatMap((one) => this.#terms(one));

@@ -105,8 +105,12 @@ function drawOnce(b: Builder, node: Node, inputs: readonly (Value | Repeated)[])
 /** A number in place of the batch, to compare extents with. */
 const someBatch = 1_000_003;
 
-/** The short form of a repeated value after a reshape; undefined if it joins a repeated axis with one that is not. */
+/**
+ * The short form of a repeated value after a reshape; undefined if it joins a repeated axis with one that is not, or is
+ * empty.
+ */
 function reshapedOnce({ once, shape: from }: Repeated, to: Shape): Shape | undefined {
+  if (to.includes(0)) return undefined;
   const size = (extent: Extent | undefined) => (extent === undefined ? 1 : resolveExtent(extent, someBatch));
   const result: Extent[] = [];
   let [i, j] = [0, 0];

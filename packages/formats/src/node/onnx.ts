@@ -2,7 +2,7 @@ import { type FileHandle, open, realpath } from "node:fs/promises";
 import { dirname, join, sep } from "node:path";
 import { EspalierError, type Model } from "@espalier/core";
 import { decode } from "../onnx/import/decode.ts";
-import { attach, type ExternalRange, externalRanges } from "../onnx/import/external.ts";
+import { attach, Claims, type ExternalRange, externalRanges } from "../onnx/import/external.ts";
 import { locatedIn, type OnnxImportOptions, readDecoded } from "../onnx/import/read.ts";
 import { shown } from "../onnx/import/text.ts";
 import { type ProgressOptions, readBytes } from "./files.ts";
@@ -23,10 +23,13 @@ export async function loadOnnx(
   const file = locatedIn(name, () => decode(bytes));
   const ranges = locatedIn(name, () => externalRanges(file.model));
   const opened = new Map<string, FileHandle>();
+  const claims = new Claims();
   try {
     for (const [i, range] of ranges.entries()) {
       const handle = opened.get(range.location) ?? (await openBeside(path, range, name));
       opened.set(range.location, handle);
+      const { size } = await handle.stat();
+      locatedIn(name, () => claims.add(range, size));
       const content = await readRange(handle, range, name);
       locatedIn(name, () => attach(range, content));
       onProgress?.((i + 1) / ranges.length);
@@ -68,15 +71,9 @@ async function openBeside(
   }
 }
 
-/** Reads the bytes of one tensor. Nothing is allocated beyond the size of the file. */
+/** Reads the bytes of one tensor, which the file is long enough for. */
 async function readRange(handle: FileHandle, range: ExternalRange, name: string): Promise<Uint8Array> {
-  const { tensor, location, offset, length } = range;
-  const { size } = await handle.stat();
-  if (offset + length > size) {
-    throw new EspalierError(
-      `${name}: tensor ${shown(tensor.name)}: ${shown(location)} has ${size} bytes, but ${length} from ${offset} on were expected.`,
-    );
-  }
+  const { location, offset, length } = range;
   const bytes = new Uint8Array(length);
   for (let at = 0; at < length; ) {
     const { bytesRead } = await handle.read(bytes, at, length - at, offset + at);

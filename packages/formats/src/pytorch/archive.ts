@@ -1,10 +1,19 @@
 import { EspalierError } from "@espalier/core";
+import { shown } from "../onnx/import/text.ts";
 import { extract, listEntries } from "../zip.ts";
 
 /** The files of a `torch.save` archive, by their names below its root folder. */
 export interface Archive {
   /** Returns a copy of a file's bytes. Throws an EspalierError if it is missing or damaged. */
   read(file: string): Promise<Uint8Array>;
+}
+
+/**
+ * Maximum number of bytes that may be read from an archive of some size. Weights hardly shrink when they are packed: a
+ * small file that unpacks to far more is not a checkpoint.
+ */
+export function maxUnpacked(fileBytes: number): number {
+  return 64 * 1024 + 16 * fileBytes;
 }
 
 const oldFormat = [0x80, 0x02, 0x8a, 0x0a];
@@ -32,12 +41,18 @@ export async function openArchive(bytes: Uint8Array, where: string): Promise<Arc
       `${where}: a TorchScript archive. Save model.state_dict() with torch.save instead.`,
     );
   }
+  let left = maxUnpacked(bytes.length);
   const archive: Archive = {
     async read(file) {
       const entry = entries.get(root + file);
       if (entry === undefined)
-        throw new EspalierError(`${where}: the archive has no ${file}: it is damaged.`);
-      return extract(entry, bytes.length, `${where}: ${file}`);
+        throw new EspalierError(`${where}: the archive has no ${shown(file)}: it is damaged.`);
+      left -= entry.uncompressedSize;
+      if (!(left >= 0))
+        throw new EspalierError(
+          `${where}: it unpacks to more than 16 times its size, which weights do not. Save the state dict again with torch.save.`,
+        );
+      return extract(entry, bytes.length, `${where}: ${shown(file).slice(1, -1)}`);
     },
   };
   if (entries.has(`${root}byteorder`)) {

@@ -1,7 +1,8 @@
 import { EspalierError, type TensorData } from "@espalier/core";
 import { numberBytes, toTensor } from "../numbers.ts";
-import { type Archive, openArchive } from "./archive.ts";
-import { Global, type Pickled, type PickleHandlers, readPickle } from "./pickle.ts";
+import { shown } from "../onnx/import/text.ts";
+import { type Archive, maxUnpacked, openArchive } from "./archive.ts";
+import { Global, keyText, type Pickled, type PickleHandlers, readPickle } from "./pickle.ts";
 
 /** The content of a PyTorch checkpoint. */
 export interface PytorchCheckpoint {
@@ -27,6 +28,9 @@ const storageTypes: Readonly<Record<string, string>> = {
 
 /** Names under which training scripts store the state dict with other content. */
 const wrappers: readonly string[] = ["state_dict", "model_state_dict", "model", "net", "module"];
+
+/** Maximum number of axes, which is PyTorch's. */
+const maxAxes = 64;
 
 /** Numbers in a file of the archive. */
 class Storage {
@@ -80,7 +84,7 @@ function handlers(where: string): PickleHandlers {
       const [storage, offset, shape, strides] = args;
       if (!(storage instanceof Storage) || !isCount(offset) || !isCounts(shape) || !isCounts(strides))
         throw damaged();
-      if (shape.length !== strides.length) throw damaged();
+      if (shape.length !== strides.length || shape.length > maxAxes) throw damaged();
       return new View(storage, offset, shape, strides);
     },
     persistent(id) {
@@ -90,7 +94,7 @@ function handlers(where: string): PickleHandlers {
       const dtype = Object.hasOwn(storageTypes, type.name) ? storageTypes[type.name] : undefined;
       if (dtype === undefined) {
         throw new EspalierError(
-          `${where}: it holds a ${type.name}; known: ${Object.keys(storageTypes).join(", ")}.`,
+          `${where}: it holds a ${shown(type.name)}; known: ${Object.keys(storageTypes).join(", ")}.`,
         );
       }
       return new Storage(dtype, key, length);
@@ -123,9 +127,9 @@ function stateDict(root: Pickled, where: string): { views: Map<string, View>; ig
     const found = tensorsIn(chosen[1]);
     return { views: found, ignored: [...others(root, new Map([chosen])), ...others(chosen[1], found)] };
   }
-  const names = [...root.keys()].slice(0, 8).map(String).join(", ") || "nothing";
+  const names = [...root.keys()].slice(0, 8).map(keyText).join(", ") || "nothing";
   throw new EspalierError(
-    `${where}: it contains no state dict (it holds ${names}). Save one with torch.save(model.state_dict(), …).`,
+    `${where}: it contains no state dict (it holds ${shown(names).slice(1, -1)}). Save one with torch.save(model.state_dict(), …).`,
   );
 }
 
@@ -143,7 +147,7 @@ function tensorsIn(map: ReadonlyMap<Pickled, Pickled>): Map<string, View> {
 }
 
 function others(map: ReadonlyMap<Pickled, Pickled>, taken: ReadonlyMap<string, unknown>): string[] {
-  return [...map.keys()].map(String).filter((key) => !taken.has(key));
+  return [...map.keys()].map(keyText).filter((key) => !taken.has(key));
 }
 
 /** `DataParallel` puts `module.` before every name. */
@@ -163,14 +167,14 @@ async function readViews(
   const tensors = new Map<string, TensorData>();
   // Several tensors may share a storage (tied weights), but a small file that claims to hold far more is not a
   // checkpoint.
-  let budget = 64 * 1024 + 16 * fileBytes;
+  let budget = maxUnpacked(fileBytes);
   for (const [name, { storage, offset, shape, strides }] of views) {
     const size = shape.reduce((n, extent) => n * extent, 1);
     const last = shape.reduce((at, extent, axis) => at + (extent - 1) * strides[axis]!, offset);
     budget -= 4 * size;
     if ((size > 0 && last >= storage.length) || !(budget >= 0)) {
       throw new EspalierError(
-        `${where}: tensor "${name}" [${shape.join(", ")}] needs more numbers than the file holds for it.`,
+        `${where}: tensor ${shown(name)} [${shape.join(", ")}] needs more numbers than the file holds for it.`,
       );
     }
     const key = `${storage.dtype} ${storage.key}`;
@@ -190,10 +194,10 @@ async function readStorage(
   const needed = length * numberBytes[dtype]!;
   if (bytes.length !== needed) {
     throw new EspalierError(
-      `${where}: storage ${key} has ${bytes.length} bytes, but ${needed} were expected: it is damaged.`,
+      `${where}: storage ${shown(key)} has ${bytes.length} bytes, but ${needed} were expected: it is damaged.`,
     );
   }
-  return toTensor(bytes, dtype, [length], () => `${where}: storage ${key}`);
+  return toTensor(bytes, dtype, [length], () => `${where}: storage ${shown(key)}`);
 }
 
 /** A copy of a strided view, row-major. */

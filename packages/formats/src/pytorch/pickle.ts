@@ -1,4 +1,5 @@
 import { EspalierError } from "@espalier/core";
+import { shown } from "../onnx/import/text.ts";
 
 /** A name in the pickle: a class or function, which is never run. */
 export class Global {
@@ -31,6 +32,15 @@ export interface PickleHandlers {
 
 const mark = Symbol("mark");
 
+/** Maximum number of opcodes. A tensor takes some thirty of them. */
+const maxSteps = 2 ** 21;
+
+/** The text of a key. What may be nested without end is only called what it is. */
+export function keyText(key: Pickled): string {
+  if (typeof key !== "object" || key === null) return String(key);
+  return Array.isArray(key) ? "a tuple" : "an object";
+}
+
 /**
  * Reads a pickle (protocol 2 to 5) of plain containers, and of objects built by the few calls that `handlers` allows.
  * Nothing in the pickle is executed: names are only names, and a call that is not allowed is an EspalierError. Opcodes
@@ -57,7 +67,9 @@ class Unpickler {
   }
 
   read(): Pickled {
-    for (;;) {
+    for (let count = 0; ; count++) {
+      if (count > maxSteps)
+        throw this.#refuse(`has more than ${maxSteps.toLocaleString("en")} steps, which no state dict needs`);
       const opcode = this.#take(1)[0]!;
       if (opcode === 0x2e /* STOP */) return this.#pop();
       const step = steps.get(opcode);
@@ -178,7 +190,7 @@ class Unpickler {
     const result = this.#handlers.call(callable.name, args);
     if (result === undefined) {
       throw this.#refuse(
-        `calls ${callable.name}; only tensors and plain containers are read, and nothing is run`,
+        `calls ${shown(callable.name).slice(1, -1)}; only tensors and plain containers are read, and nothing is run`,
       );
     }
     this.push(result);
@@ -262,7 +274,7 @@ const steps: ReadonlyMap<number, Step> = new Map<number, Step>([
   [0x68, (u) => u.recall(u.unsigned(1))], // BINGET
   [0x6a, (u) => u.recall(u.unsigned(4))], // LONG_BINGET
   [0x63, (u) => u.push(new Global(`${u.line()}.${u.line()}`))], // GLOBAL
-  [0x93, (u) => u.push(new Global([u.pop(), u.pop()].reverse().map(String).join(".")))], // STACK_GLOBAL
+  [0x93, (u) => u.push(new Global([u.pop(), u.pop()].reverse().map(keyText).join(".")))], // STACK_GLOBAL
   [0x52, (u) => u.call()], // REDUCE
   [0x62, (u) => u.build()], // BUILD
   [0x51, (u) => u.persistent()], // BINPERSID

@@ -107,6 +107,8 @@ const numbersOnly =
 const truth = (f: (a: boolean, b: boolean) => boolean) =>
   numbersOnly((a, b) => (f(a !== 0, b !== 0) ? 1 : 0));
 
+const power: Two = (a, b, whole) => numbersOnly((x, y) => (whole ? Math.trunc(x ** y) : x ** y))(a, b, whole);
+
 /** ONNX operators of two arrays, by name. */
 export const binaryFolds: ReadonlyMap<string, { readonly of: Two; readonly gives?: Kind }> = new Map(
   Object.entries({
@@ -116,7 +118,7 @@ export const binaryFolds: ReadonlyMap<string, { readonly of: Two; readonly gives
     Div: { of: over },
     Mod: { of: modulo },
     Remainder: { of: remainder },
-    Pow: { of: numbersOnly((a, b) => a ** b) },
+    Pow: { of: power },
     Max: { of: larger(1) },
     Min: { of: larger(-1) },
     Equal: { of: equal, gives: "bool" as const },
@@ -135,7 +137,8 @@ export function foldBinary(name: string, a: Known, b: Known): Known {
   const { of, gives } = binaryFolds.get(name)!;
   const shape = broadcastShapes(a.shape, b.shape) as readonly number[] | undefined;
   if (shape === undefined) throw new UnreadableError("the shapes do not broadcast");
-  const kind = gives ?? (a.kind === "float" || b.kind === "float" ? "float" : a.kind);
+  // A power has the type of its base, whatever the exponent's.
+  const kind = gives ?? (name !== "Pow" && b.kind === "float" ? "float" : a.kind);
   const [left, right] = [broadcastOffsets(a.shape, shape), broadcastOffsets(b.shape, shape)];
   const whole = kind === "int";
   return build(kind, shape, (i) => rounded(kind, of(pairAt(a, left[i]!), pairAt(b, right[i]!), whole)));
@@ -209,6 +212,37 @@ export function castKnown(x: Known, kind: Kind): Known {
   if (kind === "float") return mapPairs(x, (pair) => pair, "float");
   if (kind === "int") return mapPairs(x, ([f, p]) => [p === 0 ? Math.trunc(f) : f, p], "int");
   return mapPairs(x, ([f, p]) => [f === 0 ? 0 : 1, p === 0 || f !== 0 ? 0 : p], "bool");
+}
+
+/** An integer type that cannot hold all integers of a model. */
+export interface Width {
+  readonly bits: number;
+  readonly signed: boolean;
+}
+
+const widths: ReadonlyMap<number, Width> = new Map([
+  [Type.INT8, { bits: 8, signed: true }],
+  [Type.UINT8, { bits: 8, signed: false }],
+  [Type.INT16, { bits: 16, signed: true }],
+  [Type.UINT16, { bits: 16, signed: false }],
+]);
+
+/** How many bits a narrow integer type has; undefined for others. */
+export function widthOf(type: number): Width | undefined {
+  return widths.get(type);
+}
+
+/** Integers of a type: those that it cannot hold lose their highest bits. */
+export function castToWidth(x: Known, type: number): Known {
+  const whole = castKnown(x, "int");
+  const width = widthOf(type) ?? (type === Type.UINT32 ? { bits: 32, signed: false } : undefined);
+  if (width === undefined) return whole;
+  const size = 2 ** width.bits;
+  return mapPairs(whole, ([f, p]) => {
+    if (p !== 0) throw dependent();
+    const rest = ((f % size) + size) % size;
+    return [width.signed && rest >= size / 2 ? rest - size : rest, 0];
+  });
 }
 
 /** Numbers rounded to half precision, or to the first 16 bits of single precision. */

@@ -67,12 +67,31 @@ function isInside(location: string): boolean {
   );
 }
 
+/** Bytes that tensors may claim of a file of some size: several may share their numbers, but a few bytes are no large model. */
+const claimable = (fileBytes: number) => 64 * 1024 + 4 * fileBytes;
+
+/** Counts what tensors claim of the files that hold their numbers. */
+export class Claims {
+  readonly #claimed = new Map<string, number>();
+
+  /** Throws an EspalierError for a range that a file does not have, or if tensors claim it again and again. */
+  add({ tensor, location, offset, length }: ExternalRange, fileBytes: number): void {
+    const where = `tensor ${shown(tensor.name)}: ${shown(location)}`;
+    if (offset + length > fileBytes)
+      throw new EspalierError(
+        `${where} has ${fileBytes} bytes, but ${length} from ${offset} on were expected.`,
+      );
+    const claimed = (this.#claimed.get(location) ?? 0) + length;
+    if (claimed > claimable(fileBytes))
+      throw new EspalierError(
+        `${where} has ${fileBytes} bytes, but tensors up to this one need ${claimed} of it: more than 4 times as many.`,
+      );
+    this.#claimed.set(location, claimed);
+  }
+}
+
 /** Stores external data in its tensor, as if the file had held it. */
-export function attach({ tensor, location, length }: ExternalRange, bytes: Uint8Array): void {
-  if (bytes.length !== length)
-    throw new EspalierError(
-      `tensor ${shown(tensor.name)}: ${shown(location)} has ${bytes.length} of the ${length} bytes it needs.`,
-    );
+export function attach({ tensor }: ExternalRange, bytes: Uint8Array): void {
   tensor.rawData = new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength);
   tensor.dataLocation = Location.DEFAULT;
 }

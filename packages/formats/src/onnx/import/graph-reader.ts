@@ -1,6 +1,14 @@
+import { equals } from "@bufbuild/protobuf";
 import { EspalierError } from "@espalier/core";
 import type { Builder } from "@espalier/core/graph";
-import type { AttributeProto, FunctionProto, GraphProto, NodeProto } from "onnx-buf";
+import {
+  type AttributeProto,
+  type FunctionProto,
+  type GraphProto,
+  type NodeProto,
+  type TensorProto,
+  TensorProtoSchema,
+} from "onnx-buf";
 import { Attributes, unsupported } from "./attributes.ts";
 import type { Call, Context, Rule } from "./call.ts";
 import { isStandard } from "./decode.ts";
@@ -22,6 +30,7 @@ import { alignedToBatch, ofRepeated } from "./repeated.ts";
 import { ofCounting } from "./rules/counting.ts";
 import { rules } from "./rules/index.ts";
 import { ofListed } from "./rules/listed.ts";
+import { checkShape } from "./sizes.ts";
 import { readTensor } from "./tensor-data.ts";
 import { shown } from "./text.ts";
 
@@ -106,7 +115,12 @@ export class GraphReader {
   }
 
   #graph(graph: GraphProto, names: Names, depth: number, module: string): readonly Item[] {
+    const initializers = new Map<string, TensorProto>();
     graph.initializer.forEach((tensor, order) => {
+      const other = initializers.get(tensor.name);
+      if (other !== undefined && !equals(TensorProtoSchema, tensor, other))
+        throw new EspalierError(`two initialisers are called ${shown(tensor.name)}: the file is damaged.`);
+      initializers.set(tensor.name, tensor);
       const source = { name: tensor.name, order };
       // The caller's value for an input takes precedence over the file's default.
       if (!names.has(tensor.name))
@@ -194,13 +208,13 @@ export class GraphReader {
     return this.#checked(call.b, outputs);
   }
 
-  /** If the batch was opened, samples have to stay separate. */
+  /** Values must have a size that can be run and, if the batch was opened, keep samples separate. */
   #checked(b: Builder, items: readonly (Item | undefined)[]): readonly (Item | undefined)[] {
-    const { opened } = this.#context;
-    if (opened === undefined) return items;
     for (const item of items) {
       const value = item === undefined || isKnown(item) ? undefined : isTruth(item) ? item.truth : item;
-      if (value !== undefined && isValue(value)) opened.check(b, value);
+      if (value === undefined || !isValue(value)) continue;
+      checkShape(value.shape);
+      this.#context.opened?.check(b, value);
     }
     return items;
   }

@@ -1,26 +1,19 @@
 import { createModel, EspalierError, type Json, type Model, type TensorData } from "@espalier/core";
 import { unshareRepeats } from "@espalier/core/dimensions";
 import { readBy } from "@espalier/core/documents";
-import {
-  Builder,
-  elementsOf,
-  expand,
-  type Graph,
-  isBatch,
-  printShape,
-  type Value,
-} from "@espalier/core/graph";
+import { Builder, expand, type Graph, isBatch, type Value } from "@espalier/core/graph";
 import { removeDead } from "@espalier/core/pruning";
 import { z } from "zod";
 import type { Context } from "./call.ts";
 import { decode, type OnnxFile } from "./decode.ts";
-import { attach, type ExternalRange, externalRanges } from "./external.ts";
+import { attach, Claims, type ExternalRange, externalRanges } from "./external.ts";
 import { GraphReader } from "./graph-reader.ts";
 import { type GraphInput, readInputs, withOpenBatch } from "./inputs.ts";
 import { type Item, isKnown, isListed, isListedShape, isRepeated, isTruth, isValue } from "./items.ts";
 import { readOwnMetadata, restore, rolesOf } from "./own.ts";
 import type { GuessedRoles } from "./roles.ts";
 import { OpenedBatch } from "./samples.ts";
+import { checkShape } from "./sizes.ts";
 import { shown } from "./text.ts";
 import { leadingLengths } from "./traced.ts";
 import { Weights } from "./weights.ts";
@@ -59,7 +52,8 @@ export function readOnnx(bytes: Uint8Array, options: OnnxImportOptions = {}): Mo
   const parsed = readBy(schema, options, "ONNX import");
   return locatedIn(parsed.name, () => {
     const file = decode(bytes);
-    for (const range of externalRanges(file.model)) attach(range, sliceOf(range, parsed.external));
+    const claims = new Claims();
+    for (const range of externalRanges(file.model)) attach(range, sliceOf(range, parsed.external, claims));
     return readModel(file, parsed);
   });
 }
@@ -70,16 +64,15 @@ export function readDecoded(file: OnnxFile, options: OnnxImportOptions): Model {
   return locatedIn(parsed.name, () => readModel(file, parsed));
 }
 
-function sliceOf(
-  { tensor, location, offset, length }: ExternalRange,
-  files: Options["external"],
-): Uint8Array {
+function sliceOf(range: ExternalRange, files: Options["external"], claims: Claims): Uint8Array {
+  const { tensor, location, offset, length } = range;
   const content = files.get(location);
   if (content === undefined) {
     throw new EspalierError(
       `tensor ${shown(tensor.name)}: its numbers are in ${shown(location)}. Load the model by its path, or give that file's content as external.`,
     );
   }
+  claims.add(range, content.length);
   return content.subarray(offset, offset + length);
 }
 
@@ -186,7 +179,7 @@ function draw(file: OnnxFile, options: Options, inputs: readonly GraphInput[], o
   const tensors = new Map<string, TensorData>([...data, ...weights.tensors]);
   const place = ({ name }: Graph["tensors"][number]) => weights.order.get(name) ?? Number.POSITIVE_INFINITY;
   const order = drawn.tensors.toSorted((x, y) => place(x) - place(y) || 0);
-  checkSizes(drawn);
+  for (const { shape } of drawn.values) checkShape(shape);
   const name = modelName(graph.name);
   const whole = createModel({ name, graph: { ...drawn, tensors: order }, tensors });
   if (own !== undefined) return restore(whole, own, (valueName) => valueIn(reader, valueName));
@@ -213,15 +206,6 @@ function outputValue(b: Builder, context: Context, name: string, item: Item): Va
     );
   if (!isKnown(item)) throw new EspalierError(`output ${shown(name)} is a list of values.`);
   return context.weights.lift(b, item, { as: "operand", name });
-}
-
-/** Refuses values that no machine could hold: a file may ask for them in a few bytes. */
-function checkSizes({ values }: Graph): void {
-  for (const { shape } of values) {
-    const size = elementsOf(shape);
-    if ((isBatch(size) ? size.batch : size) <= 2 ** 31) continue;
-    throw new EspalierError(`it computes a value of shape ${printShape(shape)}, which is too large to run.`);
-  }
 }
 
 /** Names that exporters give every graph. */

@@ -1,4 +1,4 @@
-import { ShapeError } from "@espalier/core";
+import { EspalierError } from "@espalier/core";
 import {
   broadcastShapes,
   type Extent,
@@ -78,7 +78,7 @@ function attempt<T>(read: () => T): T | undefined {
   try {
     return read();
   } catch (error) {
-    if (error instanceof UnreadableError || error instanceof ShapeError) return undefined;
+    if (error instanceof EspalierError) return undefined;
     throw error;
   }
 }

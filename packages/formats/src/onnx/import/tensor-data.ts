@@ -3,6 +3,7 @@ import { TensorProto_DataLocation as Location, TensorProto_DataType as Type } fr
 import { halfToFloat } from "../../half.ts";
 import { UnreadableError } from "./errors.ts";
 import type { Kind, Known, Source } from "./known.ts";
+import { maxAxes } from "./sizes.ts";
 import { shown } from "./text.ts";
 
 /** Storage of an element type. */
@@ -74,9 +75,6 @@ const encodings: ReadonlyMap<Type, Encoding> = new Map([
     },
   ],
 ] as [Type, Encoding][]);
-
-/** Maximum number of axes. */
-const maxAxes = 16;
 
 /** The kind of known array for an element type; undefined for unsupported ones (text, complex and quantised numbers). */
 export function kindOf(type: Type): Kind | undefined {

@@ -184,6 +184,12 @@ export class Weights {
     return name === undefined ? undefined : this.tensors.get(name);
   }
 
+  /** Whether a value is a constant or a weight without NaN. */
+  isNumber(value: Value): boolean {
+    const numbers = this.numbersOf(value)?.data ?? [this.scalars.get(value.id) ?? Number.NaN];
+    return !numbers.some(Number.isNaN);
+  }
+
   /** A scalar constant. */
   number(value: number): Value {
     const drawn = this.#b.constant(value);

@@ -78,10 +78,15 @@ function isSoftmaxWithoutEmptyRows(b: Builder, value: Value, scalars: Guards): b
   );
 }
 
-/** The terms of a sum. */
+/** The terms of a sum, each once. */
 function addends(b: Builder, value: Value): readonly Value[] {
-  const sum = drawnBy(b, value, addOperator);
-  return sum === undefined ? [value] : inputsOf(b, sum).flatMap((part) => addends(b, part));
+  const [terms, sums] = [new Map<number, Value>(), new Map([[value.id, value]])];
+  for (const term of sums.values()) {
+    const sum = drawnBy(b, term, addOperator);
+    if (sum === undefined) terms.set(term.id, term);
+    else for (const part of inputsOf(b, sum)) sums.set(part.id, part);
+  }
+  return [...terms.values()];
 }
 
 /** A value before it was moved to other positions. */

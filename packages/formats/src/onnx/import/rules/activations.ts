@@ -136,7 +136,8 @@ export const activations: Readonly<Record<string, Rule>> = {
   ThresholdedRelu: unary((call, x) => {
     const { b, attributes, context } = call;
     const above = greater(b, x, context.weights.number(attributes.float("alpha", 1)));
-    return mul(b, x, above);
+    // Not a product: zero times infinity is not zero.
+    return where(b, above, x, context.weights.number(0));
   }),
   /** x moved towards zero by the bias if it is further from it than λ, else 0. */
   Shrink: unary((call, x) => {

@@ -3,6 +3,7 @@ import {
   type Builder,
   cast,
   div,
+  expand,
   isCallOf,
   matMulOperator,
   mul,
@@ -122,13 +123,25 @@ const powers: Rule = (call) => {
   if (number === 1) return x;
   if (number === 2) return mul(b, x, x);
   if (number === 3) return mul(b, mul(b, x, x), x);
-  if (isWhole(x)) throw new UnreadableError("for integers, only the exponents 1, 2 and 3 are supported");
+  if (isWhole(x)) return wholePower(call, x, number);
   if (number === 0.5) return sqrt(b, x);
   if (number === -0.5) return inverse(sqrt(b, x));
   if (number === -1) return inverse(x);
   if (number !== undefined) return pow(b, x, context.weights.number(number));
   return pow(b, x, cast(b, lift(call, exponent), "float32"));
 };
+
+/** A power of an integer, of squares: a floating-point number does not hold it exactly. */
+function wholePower(call: Call, x: Value, exponent: number | undefined): Value {
+  const { b } = call;
+  if (exponent === undefined || !(Number.isInteger(exponent) && exponent >= 0 && exponent < 64))
+    throw new UnreadableError("for integers, only whole exponents from 0 to 63 are supported");
+  if (exponent === 0) return expand(b, numberLike(call, x, 1), x.shape);
+  if (exponent === 1) return x;
+  const half = wholePower(call, x, exponent >> 1);
+  const square = mul(b, half, half);
+  return exponent % 2 === 0 ? square : mul(b, square, x);
+}
 
 /** The sum (or mean) of any number of values. */
 function total(mean: boolean): Rule {

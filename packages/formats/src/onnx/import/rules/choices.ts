@@ -19,7 +19,16 @@ import {
   where,
 } from "@espalier/core/graph";
 import { TensorProto_DataType as Type } from "onnx-buf";
-import { castKnown, castToHalf, foldBinary, foldUnary, foldWhere } from "../arithmetic.ts";
+import {
+  castKnown,
+  castToHalf,
+  castToWidth,
+  foldBinary,
+  foldUnary,
+  foldWhere,
+  type Width,
+  widthOf,
+} from "../arithmetic.ts";
 import {
   type Call,
   input,
@@ -62,25 +71,32 @@ const clipped: Rule = (call) => {
   return clip(call.b, x, { ...(min !== undefined && { min }), ...(max !== undefined && { max }) });
 };
 
-/** The larger of two numbers, of any type. */
-export const largerOf = ({ b }: Call, x: Value, y: Value) => where(b, greater(b, x, y), x, y);
-export const smallerOf = ({ b }: Call, x: Value, y: Value) => where(b, greater(b, x, y), y, x);
+/** y where it is chosen, x elsewhere, and NaN where one of them is. */
+function pick({ b, context }: Call, isChosen: Value, x: Value, y: Value): Value {
+  const picked = where(b, isChosen, y, x);
+  // Nothing is chosen beside NaN, so that x stays; NaN is the only number that differs from itself.
+  return y.dtype === "int32" || context.weights.isNumber(y) ? picked : where(b, equal(b, y, y), picked, y);
+}
 
-/** The larger (or smaller) of any number of values: y + max(x − y, 0). A scalar constant is a bound. */
+/** The larger of two numbers, of any type. */
+export const largerOf = (call: Call, x: Value, y: Value) => pick(call, greater(call.b, y, x), x, y);
+export const smallerOf = (call: Call, x: Value, y: Value) => pick(call, greater(call.b, x, y), x, y);
+
+/**
+ * The larger (or smaller) of any number of values, chosen: a sum with their difference would round the small ones away
+ * beside a mask of −1e9. A scalar constant is a bound.
+ */
 function extreme(largest: boolean): Rule {
   const ofTwo = (call: Call, left: Item, right: Item): Item => {
     if (isPlain(call, left) && isPlain(call, right)) return foldBinary(call.operator, left, right);
     const { b } = call;
     const [value, bound] = isValue(left) ? [left, right] : [right, left];
-    const floats = isValue(value) && value.dtype === "float32";
-    const number = floats ? numberBeside(call, bound, value) : undefined;
-    if (number !== undefined) {
+    const number = isValue(value) && value.dtype === "float32" ? numberBeside(call, bound, value) : undefined;
+    if (number !== undefined && !Number.isNaN(number)) {
       if (largest && number === 0) return relu(b, value as Value);
       return clip(b, value as Value, largest ? { min: number } : { max: number });
     }
-    const [x, y] = [lift(call, left), lift(call, right)];
-    if (!floats) return (largest ? largerOf : smallerOf)(call, x, y);
-    return largest ? add(b, y, relu(b, sub(b, x, y))) : sub(b, y, relu(b, sub(b, y, x)));
+    return (largest ? largerOf : smallerOf)(call, lift(call, value), lift(call, bound));
   };
   return (call) => {
     if (call.inputs.length === 0) throw new UnreadableError("it has no inputs");
@@ -92,6 +108,12 @@ const one = ({ context }: Call) => context.weights.number(1);
 const not = (call: Call, x: Value) => sub(call.b, one(call), x);
 const both = (b: Builder, x: Value, y: Value) => mul(b, x, y);
 const either = (call: Call, x: Value, y: Value) => not(call, both(call.b, not(call, x), not(call, y)));
+
+/** x ≥ y. It does not follow from not x < y: both are false beside NaN. */
+function atLeast(call: Call, x: Value, y: Value): Value {
+  const { b } = call;
+  return x.dtype === "int32" ? not(call, greater(b, y, x)) : add(b, greater(b, x, y), equal(b, x, y));
+}
 
 /** An operand of a comparison as a value: truth values as ones and zeros. */
 function asked(call: Call, i: number): Value {
@@ -120,8 +142,8 @@ function question(draw: (call: Call) => Value): Rule {
 const questions: Readonly<Record<string, Rule>> = {
   Greater: question((call) => greater(call.b, asked(call, 0), asked(call, 1))),
   Less: question((call) => greater(call.b, asked(call, 1), asked(call, 0))),
-  GreaterOrEqual: question((call) => not(call, greater(call.b, asked(call, 1), asked(call, 0)))),
-  LessOrEqual: question((call) => not(call, greater(call.b, asked(call, 0), asked(call, 1)))),
+  GreaterOrEqual: question((call) => atLeast(call, asked(call, 0), asked(call, 1))),
+  LessOrEqual: question((call) => atLeast(call, asked(call, 1), asked(call, 0))),
   Equal: question((call) => equal(call.b, asked(call, 0), asked(call, 1))),
   Not: question((call) => not(call, asked(call, 0))),
   And: question((call) => both(call.b, asked(call, 0), asked(call, 1))),
@@ -275,14 +297,30 @@ const castRule: Rule = (call) => {
   const to = call.attributes.int("to");
   const kind = knownKind(to);
   const half = to === Type.FLOAT16 || to === Type.BFLOAT16;
-  if (isKnown(item))
-    return half && !call.context.weights.isWeight(item) ? castToHalf(item, to) : castKnown(item, kind);
-  if (half)
+  if (isKnown(item)) {
+    if (half && !call.context.weights.isWeight(item)) return castToHalf(item, to);
+    return kind === "int" ? castToWidth(item, to) : castKnown(item, kind);
+  }
+  const isUnsigned = to === Type.UINT32 || to === Type.UINT64;
+  if (half || (isUnsigned && !isTruth(item)))
     throw new UnreadableError(
-      `it computes in ${typeName(to)}; a model computes in float32. Export it in float32`,
+      `it computes in ${typeName(to)}; a model computes in float32${isUnsigned ? " and int32" : ""}. Export it ${isUnsigned ? "with int64" : "in float32"}`,
     );
-  return castValue(call, item, kind);
+  const result = castValue(call, item, kind);
+  const width = widthOf(to);
+  return width === undefined || isTruth(item) || !isValue(result) ? result : wrapped(call, result, width);
 };
+
+/** An integer cut to its lowest bits, as a narrow type holds it. */
+function wrapped(call: Call, x: Value, { bits, signed }: Width): Value {
+  const { b, context } = call;
+  const number = (value: number) => context.weights.integer(value);
+  const [zero, whole] = [number(0), number(2 ** bits)];
+  const rest = sub(b, x, mul(b, div(b, x, whole), whole));
+  const positive = where(b, greater(b, zero, rest), add(b, rest, whole), rest);
+  if (!signed) return positive;
+  return where(b, greater(b, positive, number(2 ** (bits - 1) - 1)), sub(b, positive, whole), positive);
+}
 
 /** Converts a computed item to another kind. */
 function castValue(call: Call, item: Item, kind: Kind): Item {

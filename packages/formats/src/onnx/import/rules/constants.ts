@@ -129,10 +129,17 @@ export function triangle(call: Call, x: { readonly shape: Shape }): Known {
   });
 }
 
+/** The length of the axis that a OneHot adds. */
+export function oneHotDepth(call: Call): number {
+  const depth = Math.trunc(needed(knownNumber(call, 1, "depth"), "depth"));
+  if (!(depth > 0)) throw new UnreadableError(`its depth ${depth} is not a length`);
+  return depth;
+}
+
 /** Ones (or another value) at the positions that a constant gives. */
 export const oneHotKnown: Rule = (call) => {
   const indices = needed(knownInput(call, 0, "indices"), "indices");
-  const depth = needed(knownNumber(call, 1, "depth"), "depth");
+  const depth = oneHotDepth(call);
   const values = needed(knownInput(call, 2, "values"), "values");
   const rank = indices.shape.length + 1;
   const axis = axisOf(call.attributes.int("axis", -1), rank);

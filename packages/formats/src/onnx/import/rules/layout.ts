@@ -4,6 +4,7 @@ import {
   type Extent,
   elementsOf,
   expand,
+  factorOf,
   isBatch,
   printShape,
   reshape,
@@ -142,6 +143,8 @@ const tile: Rule = (call) => {
   const from = shapeOf(item);
   if (repeats.length !== from.length)
     throw new UnreadableError(`it repeats ${repeats.length} axes of ${from.length}`);
+  const negative = repeats.find((count) => factorOf(count) < 0);
+  if (negative !== undefined) throw new UnreadableError(`it cannot repeat an axis ${negative} times`);
   if (isPlain(call, item) && repeats.every((count, axis) => !isBatch(count) || from[axis] === 1)) {
     const once = repeats.reduce<typeof item>(
       (whole, count, axis) => (isBatch(count) ? whole : concatOrEmpty(whole, axis, count)),

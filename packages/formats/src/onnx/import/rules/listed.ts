@@ -47,6 +47,7 @@ import {
 } from "../items.ts";
 import { build, type Known, scalar } from "../known.ts";
 import { byElement, spreadOut } from "../repeated.ts";
+import { listOf } from "../sizes.ts";
 import { knownKind } from "./constants.ts";
 import { fromFront } from "./positions.ts";
 
@@ -107,7 +108,7 @@ function columnValue(call: Call, { where }: Listed, column: number | Value): Val
   const along = indexValue(
     call,
     shape as number[],
-    Array.from({ length: extent }, (_, i) => i),
+    listOf(extent, (i) => i),
   );
   return expand(call.b, along, where.shape);
 }

@@ -10,17 +10,21 @@ import {
   layerNormalization,
   log,
   mul,
+  printShape,
   reduceMean,
   reduceSum,
   reshape,
+  type Shape,
+  sameShape,
   softmax,
   sqrt,
   sub,
   type Value,
 } from "@espalier/core/graph";
-import { axisOf, type Call, fixedExtent, input, lift, type Rule, valueInput } from "../call.ts";
+import { axisOf, type Call, fixedExtent, lift, type Rule, valueInput } from "../call.ts";
 import { UnreadableError } from "../errors.ts";
 import { build, type Known } from "../known.ts";
+import { expandTo } from "../layout.ts";
 import { absolute } from "./activations.ts";
 import { largestAlong } from "./windows.ts";
 
@@ -52,11 +56,18 @@ function vector(call: Call, size: number, value: number): Value {
   return lift(call, known, { as: "operand", name });
 }
 
-/** A parameter as one axis, in the order of its elements. */
-function flat(call: Call, i: number, size: number, as: "weight" | "bias"): Value {
-  const item = input(call, i);
-  const value = lift(call, item, { as, ...nameOf(call, as) });
-  return reshape(call.b, value, [size]);
+/**
+ * A parameter of a normalisation over `axes`. If it has numbers for these axes only, it is repeated to all of them;
+ * undefined if it differs along others.
+ */
+function along(b: Builder, parameter: Value, axes: Shape): Value | undefined {
+  const { shape } = parameter;
+  const more = Math.max(0, shape.length - axes.length);
+  const size = elementsOf(axes) as number;
+  if (shape.length === 1 && shape[0] === size) return parameter;
+  if (shape.slice(0, more).some((extent) => extent !== 1)) return undefined;
+  const own = reshape(b, parameter, shape.slice(more));
+  return reshape(b, expandTo(b, own, axes), [size]);
 }
 
 function nameOf({ module }: Call, part: "weight" | "bias") {
@@ -67,12 +78,24 @@ function nameOf({ module }: Call, part: "weight" | "bias") {
 const layerNormalizationRule: Rule = (call) => {
   const { b, attributes } = call;
   const [x, axis] = last(call);
-  const size = fixedExtent(elementsOf(x.shape.slice(axis)), "a normalisation over the batch axis");
-  const gamma = flat(call, 1, size, "weight");
-  const beta = call.inputs[2] === undefined ? vector(call, size, 0) : flat(call, 2, size, "bias");
+  const merged = x.shape.slice(axis);
+  const size = fixedExtent(elementsOf(merged), "a normalisation over the batch axis");
+  const parameter = (i: number, as: "weight" | "bias") => valueInput(call, i, { as, ...nameOf(call, as) });
+  const scale = parameter(1, "weight");
+  const bias = call.inputs[2] === undefined ? undefined : parameter(2, "bias");
+  const gamma = along(b, scale, merged);
+  const beta = bias === undefined ? vector(call, size, 0) : along(b, bias, merged);
   const rows = reshape(b, x, [...x.shape.slice(0, axis), size]);
   const epsilon = attributes.float("epsilon", 1e-5);
-  const y = reshape(b, layerNormalization(b, rows, gamma, beta, epsilon), x.shape);
+  const normalized = (by: Value, plus: Value) =>
+    reshape(b, layerNormalization(b, rows, by, plus, epsilon), x.shape);
+  const shifted = (value: Value) => (bias === undefined ? value : add(b, value, bias));
+  const y =
+    gamma !== undefined && beta !== undefined
+      ? normalized(gamma, beta)
+      : shifted(mul(b, normalized(vector(call, size, 1), vector(call, size, 0)), scale));
+  if (!sameShape(y.shape, x.shape))
+    throw new UnreadableError(`its scale or bias does not fit ${printShape(x.shape)}`);
   if (!call.wants[1] && !call.wants[2]) return y;
   const axes = x.shape.slice(axis).map((_, i) => axis + i);
   const mean = reduceMean(b, x, axes, true);

@@ -14,7 +14,7 @@ import {
 import { UnreadableError } from "../errors.ts";
 import type { Item } from "../items.ts";
 import { join } from "../layout.ts";
-
+import { listOf } from "../sizes.ts";
 import { take } from "./picking.ts";
 
 /** Positions added before and after an axis; negative numbers remove them. */
@@ -49,21 +49,20 @@ function padAxis(call: Call, item: Item, { axis, before, after, mode, value }: P
   const extent = fixedExtent(shapeOf(item)[axis]!, "padding the batch axis");
   const from = Math.min(extent, Math.max(0, -before));
   const to = Math.max(from, extent - Math.max(0, -after));
-  const x = lift(
-    call,
+  const cut = () =>
     take(
       call,
       item,
       axis,
-      Array.from({ length: to - from }, (_, i) => from + i),
-    ),
-  );
+      listOf(to - from, (i) => from + i),
+    );
+  const x = lift(call, to - from === extent ? item : cut());
   const [lead, tail] = [Math.max(0, before), Math.max(0, after)];
   if (lead + tail > 2 ** 24) throw new UnreadableError(`it pads an axis by ${lead + tail}`);
   const size = to - from;
   if (mode === "reflect") {
     const period = Math.max(1, 2 * (size - 1));
-    const positions = Array.from({ length: lead + size + tail }, (_, i) => {
+    const positions = listOf(lead + size + tail, (i) => {
       const at = (((i - lead) % period) + period) % period;
       return at < size ? at : period - at;
     });

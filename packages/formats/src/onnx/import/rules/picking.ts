@@ -25,7 +25,6 @@ import {
   isPlain,
   knownInput,
   knownIntegers,
-  knownNumber,
   lift,
   needed,
   positionsOf,
@@ -38,7 +37,8 @@ import { type Item, isKnown, isMerged, type Merged } from "../items.ts";
 import { plainNumbers, scalar } from "../known.ts";
 import { sliceAlong, takeAlong } from "../layout.ts";
 import { ofOneSample } from "../repeated.ts";
-import { oneHotKnown } from "./constants.ts";
+import { listOf } from "../sizes.ts";
+import { oneHotDepth, oneHotKnown } from "./constants.ts";
 import { fromFront } from "./positions.ts";
 
 /** Operators that select positions along an axis. */
@@ -53,7 +53,7 @@ function slicePositions(extent: number, start: number, end: number, step: number
       ? [clamp(start, 0, extent), clamp(end, 0, extent)]
       : [clamp(start, 0, extent - 1), clamp(end, -1, extent - 1)];
   const count = Math.max(0, Math.ceil((to - from) / step));
-  return Array.from({ length: count }, (_, i) => from + i * step);
+  return listOf(count, (i) => from + i * step);
 }
 
 const sliceRule: Rule = (call) => {
@@ -105,11 +105,18 @@ const split: Rule = (call) => {
   const shape = shapeOf(item);
   const axis = axisOf(call.attributes.int("axis", 0), shape.length);
   const extent = fixedExtent(shape[axis]!, "splitting the batch axis");
-  const count = call.attributes.int("num_outputs", call.wants.length);
+  const count = call.wants.length;
+  const declared = call.attributes.int("num_outputs", count);
   const each = Math.ceil(extent / count);
+  const given = knownIntegers(call, 1, "sizes");
   const sizes =
-    knownIntegers(call, 1, "sizes") ??
-    Array.from({ length: count }, (_, i) => Math.max(0, Math.min(each, extent - i * each)));
+    given ?? Array.from({ length: count }, (_, i) => Math.max(0, Math.min(each, extent - i * each)));
+  if (declared !== count || sizes.length !== count)
+    throw new UnreadableError(
+      `it has ${count} outputs for ${declared === count ? sizes.length : declared} parts`,
+    );
+  if (given === undefined && call.context.opset < 18 && extent % count !== 0)
+    throw new UnreadableError(`its ${extent} positions do not divide into ${count} equal parts`);
   if (sizes.some((size) => size < 0) || sizes.reduce((n, size) => n + size, 0) !== extent)
     throw new UnreadableError(
       `parts of [${sizes.slice(0, 16).join(", ")}] do not make up its ${extent} positions`,
@@ -123,7 +130,7 @@ const split: Rule = (call) => {
       call,
       item,
       axis,
-      Array.from({ length: size }, (_, at) => from + at),
+      listOf(size, (at) => from + at),
     );
   });
 };
@@ -167,7 +174,7 @@ const oneHot: Rule = (call) => {
   if (isKnown(item)) return oneHotKnown(call);
   const { b } = call;
   const indices = item as Value;
-  const depth = needed(knownNumber(call, 1, "depth"), "depth");
+  const depth = oneHotDepth(call);
   const values = needed(knownInput(call, 2, "values"), "values");
   if (indices.dtype !== "int32") throw new UnreadableError("its indices must be integers");
   const rank = indices.shape.length + 1;
@@ -180,7 +187,7 @@ const oneHot: Rule = (call) => {
     indexValue(
       call,
       along,
-      Array.from({ length: depth }, (_, i) => i),
+      listOf(depth, (i) => i),
     ),
   );
   const [off, on] = [0, 1].map((i) => lift(call, scalar(values.kind, values.data[i]!)));

@@ -25,13 +25,19 @@ import { ofOneSample } from "../repeated.ts";
 /** Operators that read and write at tuples of positions. */
 
 /** Whether computed indices cannot be negative: those of a TopK, and constants, in whatever order. */
-function countsFromFront(call: Call, indices: Value): boolean {
-  const producer = call.b.producer(indices);
-  if (producer === undefined)
-    return call.context.weights.numbersOf(indices)?.data.every((n) => n >= 0) ?? false;
-  if (isCallOf(producer, topKOperator)) return true;
-  const moves = producer.operator.rearranges !== undefined;
-  return moves && producer.inputs.every((id) => countsFromFront(call, call.b.value(id)));
+function countsFromFront({ b, context }: Call, indices: Value): boolean {
+  const seen = new Map([[indices.id, indices]]);
+  for (const value of seen.values()) {
+    const producer = b.producer(value);
+    if (producer === undefined) {
+      if (!context.weights.numbersOf(value)?.data.every((n) => n >= 0)) return false;
+      continue;
+    }
+    if (isCallOf(producer, topKOperator)) continue;
+    if (producer.operator.rearranges === undefined) return false;
+    for (const id of producer.inputs) seen.set(id, b.value(id));
+  }
+  return true;
 }
 
 /**

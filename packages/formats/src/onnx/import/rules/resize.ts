@@ -13,22 +13,32 @@ interface Grid {
   readonly scale: number;
 }
 
-/** The input position of position `at` of the result, by `coordinate_transformation_mode`. */
+const { fround } = Math;
+
+/**
+ * The input position of position `at` of the result, by `coordinate_transformation_mode`: in single precision, as runtimes
+ * compute it, so that a position between two others is rounded to the same one.
+ */
 function coordinate(mode: string, at: number, { from, to, scale }: Grid): number {
+  const middle = () => fround(fround(at + 0.5) / scale);
+  const centre = () => fround(middle() - 0.5);
   switch (mode) {
     case "half_pixel":
-      return (at + 0.5) / scale - 0.5;
+      return centre();
     case "half_pixel_symmetric": {
-      const adjustment = to / (scale * from);
-      return (from / 2) * (1 - adjustment) + (at + 0.5) / scale - 0.5;
+      const adjustment = fround(to / fround(scale * from));
+      return fround(fround(fround(from / 2) * fround(1 - adjustment) + middle()) - 0.5);
     }
     case "pytorch_half_pixel":
-      return to > 1 ? (at + 0.5) / scale - 0.5 : 0;
+      return to > 1 ? centre() : 0;
     case "align_corners":
-      // With scales, the result may end between two positions.
-      return to > 1 ? (at * (from - 1)) / (scale * from - 1) : 0;
+      if (Math.abs(fround(scale * from) - to) > 1e-3)
+        throw new UnreadableError(
+          `its scale makes ${Number((scale * from).toFixed(2))} of ${from} positions, which ONNX and its runtimes align differently. Export it with sizes`,
+        );
+      return to > 1 ? fround((at * (from - 1)) / (to - 1)) : 0;
     case "asymmetric":
-      return at / scale;
+      return fround(at / scale);
     default:
       throw new UnreadableError(`its coordinates ${mode.slice(0, 30)} are not supported`);
   }
@@ -119,11 +129,11 @@ const resize: Rule = (call) => {
     if (factors === undefined ? open : factors[i] === 1) return value;
     const from = fixedExtent(extent, "resampling the batch axis");
     if ((sizes?.powers?.[i] ?? 0) !== 0) throw new UnreadableError("its size would depend on the batch size");
-    const to = factors === undefined ? size! : Math.floor(from * factors[i]!);
+    const to = factors === undefined ? size! : Math.floor(fround(from * fround(factors[i]!)));
     if (to === from && factors === undefined) return value;
     if (!(to >= 1 && from * to <= 2 ** 22))
       throw new UnreadableError(`it resamples ${from} positions to ${to}`);
-    const entries = matrix(interpolation, { from, to, scale: factors?.[i] ?? to / from });
+    const entries = matrix(interpolation, { from, to, scale: fround(factors?.[i] ?? to / from) });
     const known = build("float", [from, to], (at) => [entries[at]!, 0]);
     const weights = lift(call, known, {
       as: "operand",

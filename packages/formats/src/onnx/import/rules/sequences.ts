@@ -15,6 +15,7 @@ import { UnreadableError } from "../errors.ts";
 import { type Item, isSequence } from "../items.ts";
 import { scalar } from "../known.ts";
 import { join, sliceAlong } from "../layout.ts";
+import { listOf, maxParts } from "../sizes.ts";
 
 /** Lists of values with known length: built and taken apart while the file is read. */
 
@@ -43,7 +44,7 @@ const split: Rule = (call) => {
   const sizes =
     given !== undefined && given.shape.length > 0
       ? Array.from(given.data)
-      : Array.from({ length: Math.ceil(extent / each) }, (_, i) => Math.min(each, extent - i * each));
+      : listOf(Math.ceil(extent / each), (i) => Math.min(each, extent - i * each), maxParts);
   const kept = call.attributes.int("keepdims", 1) !== 0 || given !== undefined;
   let start = 0;
   const items = sizes.map((size) => {

@@ -10,12 +10,16 @@ import {
   printShape,
   reduceMean,
   reshape,
+  sameShape,
   swapAxes,
   type Value,
 } from "@espalier/core/graph";
+import type { Attributes } from "../attributes.ts";
 import { type Call, fixedExtent, indexValue, type Rule, valueInput } from "../call.ts";
 import { UnreadableError } from "../errors.ts";
 import { beforeReshape, permute, sliceAlong } from "../layout.ts";
+import { listOf } from "../sizes.ts";
+import { shown } from "../text.ts";
 
 /** Convolutions and pooling: windows that slide along the axes after batch and channels. */
 
@@ -30,25 +34,43 @@ interface Window {
   readonly count: number;
 }
 
+/** One number for each axis, or another if the attribute is absent. */
+function perAxis(attributes: Attributes, name: string, axes: number, otherwise: number): number[] {
+  const values = attributes.ints(name) ?? Array.from({ length: axes }, () => otherwise);
+  if (values.length !== axes || values.some((n) => !(n >= otherwise && n < 2 ** 24)))
+    throw new UnreadableError(
+      `its ${name} [${values.slice(0, 16).join(", ")}] ${values.length === axes ? "are out of range" : `are not ${axes} numbers`}`,
+    );
+  return values;
+}
+
+const paddings = ["NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"];
+
+/** How the windows of a node move. */
+function movesOf(attributes: Attributes, axes: number) {
+  const auto = attributes.text("auto_pad", "NOTSET");
+  if (!paddings.includes(auto))
+    throw new UnreadableError(`its auto_pad ${shown(auto)} is none of ${paddings.join(", ")}`);
+  const pads = perAxis(attributes, "pads", 2 * axes, 0);
+  if (auto !== "NOTSET" && pads.some((n) => n !== 0))
+    throw new UnreadableError(`its pads [${pads.slice(0, 16).join(", ")}] contradict its auto_pad ${auto}`);
+  return {
+    strides: perAxis(attributes, "strides", axes, 1),
+    dilations: perAxis(attributes, "dilations", axes, 1),
+    pads,
+    auto,
+  };
+}
+
 /** The windows of a node along its spatial axes, from `kernel_shape`, `strides`, `dilations`, `pads` and `auto_pad`. */
 function windowsOf({ attributes }: Call, x: Value, kernels: readonly number[]): Window[] {
   const spatial = x.shape.slice(2).map((extent) => fixedExtent(extent, "a window along the batch axis"));
   if (kernels.length !== spatial.length)
     throw new UnreadableError(`its window has ${kernels.length} axes, its input ${printShape(x.shape)}`);
-  const list = (name: string, otherwise: number, length = spatial.length) => {
-    const values = attributes.ints(name) ?? Array.from({ length }, () => otherwise);
-    if (values.length !== length || values.some((n) => !(n >= 0 && n < 2 ** 24)))
-      throw new UnreadableError(
-        `its ${name} [${values.slice(0, 16).join(", ")}] do not fit ${spatial.length} axes`,
-      );
-    return values;
-  };
-  const [strides, dilations] = [list("strides", 1), list("dilations", 1)];
-  const pads = list("pads", 0, 2 * spatial.length);
-  const auto = attributes.text("auto_pad", "NOTSET");
+  const { strides, dilations, pads, auto } = movesOf(attributes, spatial.length);
   const ceil = attributes.int("ceil_mode", 0) !== 0;
   return spatial.map((extent, i) => {
-    const [kernel, stride, dilation] = [kernels[i]!, Math.max(1, strides[i]!), Math.max(1, dilations[i]!)];
+    const [kernel, stride, dilation] = [kernels[i]!, strides[i]!, dilations[i]!];
     const reach = (kernel - 1) * dilation + 1;
     let [before, after] = [pads[i]!, pads[i + spatial.length]!];
     if (auto === "VALID") [before, after] = [0, 0];
@@ -83,14 +105,18 @@ const convolution: Rule = (call) => {
     throw new UnreadableError(
       `a weight ${printShape(weight.shape)} in ${groups} groups does not fit ${printShape(x.shape)}`,
     );
-  return convolve(
-    call,
-    x,
-    weight,
-    groups,
-    windowsOf(call, x, call.attributes.ints("kernel_shape") ?? kernels),
-  );
+  checkKernel(call, kernels);
+  return convolve(call, x, weight, groups, windowsOf(call, x, kernels));
 };
+
+/** Throws if the node declares another window than its weight has. */
+function checkKernel({ attributes }: Call, kernels: readonly number[]): void {
+  const declared = attributes.ints("kernel_shape") ?? kernels;
+  if (declared.join() !== kernels.join())
+    throw new UnreadableError(
+      `its kernel_shape [${declared.slice(0, 16).join(", ")}] is not that of its weight [${kernels.join(", ")}]`,
+    );
+}
 
 function convolve(call: Call, x: Value, weight: Value, groups: number, windows: readonly Window[]): Value {
   const { b } = call;
@@ -117,8 +143,10 @@ function convolve(call: Call, x: Value, weight: Value, groups: number, windows: 
     const each = matMul(b, permute(b, rows, [0, 2, 1, 3]), swapAxes(b, matrix, -1, -2));
     product = reshape(b, permute(b, each, [0, 2, 1, 3]), [batch, ...counts, out]);
   }
-  const withBias =
-    call.inputs[2] === undefined ? product : add(b, product, valueInput(call, 2, { as: "bias" }));
+  const bias = call.inputs[2] === undefined ? undefined : valueInput(call, 2, { as: "bias" });
+  if (bias !== undefined && !sameShape(bias.shape, [out]))
+    throw new UnreadableError(`its bias ${printShape(bias.shape)} does not fit ${out} channels`);
+  const withBias = bias === undefined ? product : add(b, product, bias);
   return permute(b, withBias, [0, spatial + 1, ...counts.map((_, i) => i + 1)]);
 }
 
@@ -134,18 +162,11 @@ interface Spread {
 
 function spreadsOf({ attributes }: Call, x: Value, kernels: readonly number[]): Spread[] {
   const spatial = x.shape.slice(2).map((extent) => fixedExtent(extent, "a window along the batch axis"));
-  const list = (name: string, otherwise: number, length = spatial.length) => {
-    const values = attributes.ints(name) ?? Array.from({ length }, () => otherwise);
-    if (values.length !== length || values.some((n) => !(n >= 0 && n < 2 ** 24)))
-      throw new UnreadableError(`its ${name} do not fit ${spatial.length} axes`);
-    return values;
-  };
-  const [strides, dilations, more] = [list("strides", 1), list("dilations", 1), list("output_padding", 0)];
-  const pads = list("pads", 0, 2 * spatial.length);
-  const auto = attributes.text("auto_pad", "NOTSET");
+  const { strides, dilations, pads, auto } = movesOf(attributes, spatial.length);
+  const more = perAxis(attributes, "output_padding", spatial.length, 0);
   const given = attributes.ints("output_shape")?.slice(-spatial.length);
   return spatial.map((extent, i) => {
-    const [kernel, stride, dilation] = [kernels[i]!, Math.max(1, strides[i]!), Math.max(1, dilations[i]!)];
+    const [kernel, stride, dilation] = [kernels[i]!, strides[i]!, dilations[i]!];
     const reach = (kernel - 1) * dilation;
     const wanted = given?.[i] ?? (auto.startsWith("SAME") ? extent * stride : undefined);
     let [before, after] = auto === "VALID" ? [0, 0] : [pads[i]!, pads[i + spatial.length]!];
@@ -177,7 +198,8 @@ const transposedConvolution: Rule = (call) => {
     throw new UnreadableError(
       `a weight ${printShape(weight.shape)} in ${groups} groups does not fit ${printShape(x.shape)}`,
     );
-  const spreads = spreadsOf(call, x, attributes.ints("kernel_shape") ?? kernels);
+  checkKernel(call, kernels);
+  const spreads = spreadsOf(call, x, kernels);
   const wide = spreads.reduce((value, spread, i) => apart(b, value, 2 + i, spread), x);
   const turned = kernels.reduce((value, kernel, i) => {
     if (kernel === 1) return value;
@@ -223,10 +245,7 @@ function unfold(
   // Windows without overlap are a reshape.
   if (kernel === stride && dilation === 1 && count * kernel <= extent)
     return reshape(b, sliceAlong(b, padded, axis, 0, count * kernel), shape);
-  const positions = Array.from(
-    { length: count * kernel },
-    (_, i) => Math.floor(i / kernel) * stride + (i % kernel) * dilation,
-  );
+  const positions = listOf(count * kernel, (i) => Math.floor(i / kernel) * stride + (i % kernel) * dilation);
   return gather(b, padded, indexValue(call, [count, kernel], positions), axis);
 }
 
