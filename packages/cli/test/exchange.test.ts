@@ -246,7 +246,7 @@ describe("inspect --backend", () => {
     });
     const { stdout } = await run("inspect s.safetensors --backend wasm");
     expect(stdout).toMatch(
-      /^iTransformer on wasm, batch 1\n\d+ calls; 8 products with weights, expected [^,]+, by rates of AMD EPYC, Node/,
+      /^iTransformer on wasm, batch 1\n\d+ calls; 8 products with weights, expected [^,]+, by rates of AMD EPYC,\s+Node/,
     );
     expect(stdout).toMatch(/^projection\/MatMul +\w+ +\w+ +\d+ % +[\d.]+ [nµm]s$/m);
     expect(stdout).toMatch(/^weights, packed +[\d.]+ kB$/m);
